@@ -1,0 +1,45 @@
+/*
+ * Checkpoints: C2SP tlog-checkpoint, signed as a C2SP signed note with Ed25519.
+ *
+ *   <origin>\n<size>\n<base64 root>\n\n— <key name> <base64(key id[4] || signature[64])>\n
+ *
+ * key id = first 4 bytes of SHA-256(key name || 0x0a || 0x01 || public key). Verification ignores
+ * signatures by other keys and needs one good one by ours.
+ */
+#ifndef AUDIT_CHECKPOINT_H
+#define AUDIT_CHECKPOINT_H
+
+#include "audit/merkle.h"
+#include "crypto/curve25519.h"
+
+#define CHECKPOINT_ORIGIN_MAX 128 /* bytes; also the key's name; no spaces, '+' or control bytes   \
+                                   */
+#define CHECKPOINT_TEXT_MAX 4096
+
+struct checkpoint {
+    uint64_t size;
+    struct merkle_hash root;
+};
+
+/* Terminated text. ERR_TOO_LARGE, ERR_MALFORMED (origin) */
+MUST_CHECK enum err checkpoint_sign(const struct checkpoint *c, const char *origin,
+                                    const uint8_t seed[ED25519_SEED_SIZE], char *out,
+                                    size_t out_size);
+
+/*
+ * ERR_MALFORMED  not a checkpoint, or of another origin
+ * ERR_CRYPTO     no good signature by `public_key`
+ */
+MUST_CHECK enum err checkpoint_verify(struct span note, const char *origin,
+                                      const uint8_t public_key[ED25519_PUBLIC_SIZE],
+                                      struct checkpoint *out);
+
+/* C2SP vkey "origin+hex key id+base64(0x01 || public key)", terminated, and back. */
+#define CHECKPOINT_VKEY_SIZE (CHECKPOINT_ORIGIN_MAX + 64)
+MUST_CHECK enum err checkpoint_vkey_write(const char *origin,
+                                          const uint8_t public_key[ED25519_PUBLIC_SIZE], char *out,
+                                          size_t out_size);
+MUST_CHECK enum err checkpoint_vkey_parse(struct span vkey, char *origin, size_t origin_size,
+                                          uint8_t public_key[ED25519_PUBLIC_SIZE]);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * Sessions: after attesting once a worker holds an EAT-style JWT (RFC 7519, RFC 9711) signed by the
+ * keystore with ES256, which any replica checks without shared state. Claims:
+ *   iss  origin of the keystore      sub  name of the token it was issued to
+ *   iat, exp, jti                    eat_nonce  hex of the nonce that was attested
+ *   cnf  {"jwk": {"kty":"OKP","crv":"X25519","x":...}} the attested key (RFC 7800)
+ *   vs   {"tee","policy","policy_version","claims" (SHA-256 hex),"token" (SHA-256 of token hash,
+ * hex), "simulated"} The header is exactly {"alg":"ES256","typ":"JWT","kid":"<8 hex>"}; anything
+ * else is refused, so there is no algorithm to confuse. Pure: time and randomness are arguments.
+ */
+#ifndef AUTH_SESSION_H
+#define AUTH_SESSION_H
+
+#include "auth/token.h"
+#include "base/clock.h"
+#include "crypto/curve25519.h"
+#include "crypto/p256.h"
+
+#define SESSION_TOKEN_MAX 2048
+#define SESSION_NAME_MAX 64
+
+struct session {
+    char issuer[129];
+    char subject[TOKEN_NAME_MAX + 1];
+    uint8_t token_hash[SHA256_SIZE];  /* of the bearer token it is bound to */
+    struct timestamp issued, expires; /* whole seconds */
+    uint8_t id[16];
+    uint8_t nonce[32];
+    uint8_t key[X25519_SIZE]; /* attested */
+    char tee[16];
+    char policy[SESSION_NAME_MAX + 1];
+    uint8_t policy_version[8]; /* of the policy set; a changed policy set revokes sessions */
+    uint8_t claims[SHA256_SIZE];
+    bool simulated;
+};
+
+/* Terminated compact JWS. ERR_TOO_LARGE, ERR_CRYPTO */
+MUST_CHECK enum err session_write(const struct session *s, const struct p256_private *key,
+                                  char *out, size_t out_size);
+
+/*
+ * Checks signature and form, not time nor binding.
+ * ERR_MALFORMED, ERR_CRYPTO
+ */
+MUST_CHECK enum err session_parse(struct span token, const struct p256_public *key,
+                                  const uint8_t public_point[P256_POINT_SIZE], struct session *out);
+
+/* What a request must satisfy. ERR_EXPIRED; ERR_DENIED another token's, issuer's, or policy set's.
+ */
+MUST_CHECK enum err session_check(const struct session *s, const char *issuer,
+                                  const uint8_t token_hash[SHA256_SIZE],
+                                  const uint8_t policy_version[8], struct timestamp now,
+                                  const char **code);
+
+/*
+ * Remembers verified tokens by their SHA-256 so that a known session costs one hash. Not
+ * thread-safe: one per loop. Bounded; the least recently used goes first.
+ */
+struct session_cache;
+MUST_CHECK enum err session_cache_new(size_t capacity, struct session_cache **out);
+const struct session *session_cache_find(struct session_cache *c, struct span token);
+void session_cache_put(struct session_cache *c, struct span token, const struct session *s);
+void session_cache_free(struct session_cache **c);
+
+#endif

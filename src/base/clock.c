@@ -1,0 +1,127 @@
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+struct timestamp clock_now(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (struct timestamp){(int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000};
+}
+
+int64_t clock_monotonic_us(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+struct timestamp timestamp_of_seconds(int64_t seconds)
+{
+    return (struct timestamp){seconds * 1000};
+}
+
+int64_t timestamp_seconds(struct timestamp t)
+{
+    return t.ms >= 0 ? t.ms / 1000 : -((-t.ms + 999) / 1000);
+}
+
+/* Days since 1970-01-01 and back, proleptic Gregorian; years 1970..9999 only. */
+static int64_t days_before_year(int64_t year)
+{
+    int64_t y = year - 1;
+
+    return y * 365 + y / 4 - y / 100 + y / 400 - 719162;
+}
+
+static bool is_leap(int64_t year)
+{
+    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+static int64_t days_in_month(int64_t year, int64_t month)
+{
+    static const int8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+    return days[month - 1] + (month == 2 && is_leap(year) ? 1 : 0);
+}
+
+void timestamp_write(struct timestamp t, char out[TIMESTAMP_TEXT_SIZE])
+{
+    static const int64_t last_ms = 253402300799999; /* 9999-12-31T23:59:59.999Z */
+    int64_t ms = t.ms < 0 ? 0 : t.ms > last_ms ? last_ms : t.ms;
+    int64_t days = ms / 86400000;
+    int64_t in_day = ms % 86400000;
+    int64_t year = 1970 + days / 366;
+    int64_t month = 1;
+
+    while (days_before_year(year + 1) <= days)
+        year++;
+    days -= days_before_year(year);
+    while (days >= days_in_month(year, month))
+        days -= days_in_month(year, month++);
+    (void)snprintf(out, TIMESTAMP_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
+                   (unsigned)year % 10000, (unsigned)month % 100, (unsigned)(days + 1) % 100,
+                   (unsigned)(in_day / 3600000) % 100, (unsigned)(in_day / 60000 % 60),
+                   (unsigned)(in_day / 1000 % 60), (unsigned)(in_day % 1000));
+}
+
+static int64_t digits(struct span text, size_t offset, size_t count)
+{
+    int64_t value = 0;
+
+    for (size_t i = offset; i < offset + count; i++) {
+        if (i >= text.size || text.data[i] < '0' || text.data[i] > '9')
+            return -1;
+        value = value * 10 + (text.data[i] - '0');
+    }
+    return value;
+}
+
+/* The fraction in milliseconds and its length with the point; -1 when malformed. */
+static int64_t fraction_ms(struct span text, size_t *size)
+{
+    int64_t ms = 0;
+    size_t i = 20;
+
+    *size = 0;
+    if (text.size <= 19 || text.data[19] != '.')
+        return 0;
+    for (; i < text.size && text.data[i] >= '0' && text.data[i] <= '9'; i++)
+        if (i < 23)
+            ms = ms * 10 + (text.data[i] - '0');
+    if (i == 20 || i > 29)
+        return -1;
+    for (size_t j = i; j < 23; j++)
+        ms *= 10;
+    *size = i - 19;
+    return ms;
+}
+
+enum err timestamp_parse(struct span text, struct timestamp *out)
+{
+    int64_t year = digits(text, 0, 4);
+    int64_t month = digits(text, 5, 2);
+    int64_t day = digits(text, 8, 2);
+    int64_t hour = digits(text, 11, 2);
+    int64_t minute = digits(text, 14, 2);
+    int64_t second = digits(text, 17, 2);
+    size_t fraction_size;
+    int64_t ms = fraction_ms(text, &fraction_size);
+    int64_t days;
+
+    if (year < 1970 || month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0 ||
+        minute > 59 || second < 0 || second > 59 || ms < 0 || day > days_in_month(year, month) ||
+        text.size != 20 + fraction_size || text.data[4] != '-' || text.data[7] != '-' ||
+        text.data[10] != 'T' || text.data[13] != ':' || text.data[16] != ':' ||
+        text.data[text.size - 1] != 'Z')
+        return ERR_MALFORMED;
+    days = days_before_year(year) + day - 1;
+    for (int64_t m = 1; m < month; m++)
+        days += days_in_month(year, m);
+    out->ms = (days * 86400 + hour * 3600 + minute * 60 + second) * 1000 + ms;
+    return ERR_NONE;
+}

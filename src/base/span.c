@@ -1,0 +1,171 @@
+#include "base/span.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct span span_of(const void *data, size_t size)
+{
+    return (struct span){data, size};
+}
+
+struct span span_string(const char *text)
+{
+    return text ? span_of(text, strlen(text)) : (struct span){0};
+}
+
+bool span_equal(struct span a, struct span b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+bool span_equal_string(struct span a, const char *text)
+{
+    return span_equal(a, span_string(text));
+}
+
+bool span_starts_with(struct span s, struct span prefix)
+{
+    return s.size >= prefix.size && span_equal(span_of(s.data, prefix.size), prefix);
+}
+
+bool span_is_zero(struct span s)
+{
+    uint8_t any = 0;
+
+    for (size_t i = 0; i < s.size; i++)
+        any |= s.data[i];
+    return any == 0;
+}
+
+struct span span_slice(struct span s, size_t offset, size_t size)
+{
+    if (offset >= s.size)
+        return (struct span){0};
+    if (size > s.size - offset)
+        size = s.size - offset;
+    return span_of(s.data + offset, size);
+}
+
+enum err span_to_string(struct span s, char *out, size_t out_size)
+{
+    if (s.size >= out_size)
+        return ERR_TOO_LARGE;
+    if (s.size > 0 && memchr(s.data, 0, s.size) != NULL)
+        return ERR_MALFORMED;
+    if (s.size > 0)
+        memcpy(out, s.data, s.size);
+    out[s.size] = '\0';
+    return ERR_NONE;
+}
+
+bool bytes_equal_ct(const void *a, const void *b, size_t size)
+{
+    const volatile uint8_t *x = a;
+    const volatile uint8_t *y = b;
+    uint8_t difference = 0;
+
+    for (size_t i = 0; i < size; i++)
+        difference = (uint8_t)(difference | (x[i] ^ y[i]));
+    return difference == 0;
+}
+
+void bytes_wipe(void *data, size_t size)
+{
+    if (size > 0)
+        explicit_bzero(data, size);
+}
+
+NO_INLINE void stack_wipe(void)
+{
+    uint8_t dead[4096];
+
+    explicit_bzero(dead, sizeof dead);
+}
+
+enum err buffer_reserve(struct buffer *b, size_t extra)
+{
+    size_t needed;
+    size_t capacity = b->capacity ? b->capacity : 64;
+    uint8_t *grown;
+
+    if (__builtin_add_overflow(b->size, extra, &needed))
+        return ERR_MEMORY;
+    if (needed <= b->capacity)
+        return ERR_NONE;
+    while (capacity < needed)
+        if (__builtin_mul_overflow(capacity, 2, &capacity))
+            return ERR_MEMORY;
+    /* malloc and copy rather than realloc: the old block is wiped, whatever it held */
+    grown = malloc(capacity);
+    if (!grown)
+        return ERR_MEMORY;
+    if (b->size > 0)
+        memcpy(grown, b->data, b->size);
+    bytes_wipe(b->data, b->size);
+    free(b->data);
+    b->data = grown;
+    b->capacity = capacity;
+    return ERR_NONE;
+}
+
+enum err buffer_append(struct buffer *b, struct span bytes)
+{
+    enum err e = buffer_reserve(b, bytes.size);
+
+    if (e != ERR_NONE)
+        return e;
+    if (bytes.size > 0)
+        memcpy(b->data + b->size, bytes.data, bytes.size);
+    b->size += bytes.size;
+    return ERR_NONE;
+}
+
+enum err buffer_append_string(struct buffer *b, const char *text)
+{
+    return buffer_append(b, span_string(text));
+}
+
+enum err buffer_printf(struct buffer *b, const char *format, ...)
+{
+    va_list arguments;
+    int size;
+    enum err e;
+
+    va_start(arguments, format);
+    size = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (size < 0)
+        return ERR_INTERNAL;
+    e = buffer_reserve(b, (size_t)size + 1);
+    if (e != ERR_NONE)
+        return e;
+    va_start(arguments, format);
+    (void)vsnprintf((char *)b->data + b->size, (size_t)size + 1, format, arguments);
+    va_end(arguments);
+    b->size += (size_t)size;
+    return ERR_NONE;
+}
+
+void buffer_drop(struct buffer *b, size_t size)
+{
+    if (size >= b->size) {
+        b->size = 0;
+        return;
+    }
+    memmove(b->data, b->data + size, b->size - size);
+    b->size -= size;
+}
+
+void buffer_clear(struct buffer *b)
+{
+    bytes_wipe(b->data, b->size);
+    free(b->data);
+    *b = (struct buffer){0};
+}
+
+struct span buffer_span(const struct buffer *b)
+{
+    return span_of(b->data, b->size);
+}

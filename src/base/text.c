@@ -1,0 +1,155 @@
+#include "base/text.h"
+
+void hex_write(struct span bytes, char *out)
+{
+    for (size_t i = 0; i < bytes.size; i++) {
+        unsigned high = bytes.data[i] >> 4;
+        unsigned low = bytes.data[i] & 15u;
+
+        /* 'a' - '0' - 10 is 39: added when the nibble exceeds 9, without a branch */
+        out[2 * i] = (char)('0' + high + (((9u - high) >> 8) & 39u));
+        out[2 * i + 1] = (char)('0' + low + (((9u - low) >> 8) & 39u));
+    }
+    out[2 * bytes.size] = '\0';
+}
+
+static int hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+enum err hex_read(struct span text, uint8_t *out, size_t size)
+{
+    if (text.size % 2 != 0 || text.size / 2 != size)
+        return ERR_MALFORMED;
+    for (size_t i = 0; i < size; i++) /* checked first, so that `out` is written on success only */
+        if (hex_digit(text.data[2 * i]) < 0 || hex_digit(text.data[2 * i + 1]) < 0)
+            return ERR_MALFORMED;
+    for (size_t i = 0; i < size; i++)
+        out[i] = (uint8_t)(hex_digit(text.data[2 * i]) << 4 | hex_digit(text.data[2 * i + 1]));
+    return ERR_NONE;
+}
+
+size_t base64_size(size_t size)
+{
+    return (size + 2) / 3 * 4;
+}
+
+size_t base64url_size(size_t size)
+{
+    return size / 3 * 4 + (size % 3 ? size % 3 + 1 : 0);
+}
+
+/* All ones when low <= c <= high, else zero; no branch. The arguments are below 256. */
+static unsigned in_range(unsigned c, unsigned low, unsigned high)
+{
+    return (((c - low) | (high - c)) >> 8 & 1u) - 1u;
+}
+
+static char encode_digit(unsigned v, unsigned c62, unsigned c63)
+{
+    unsigned c = (in_range(v, 0, 25) & (v + 'A')) | (in_range(v, 26, 51) & (v - 26 + 'a')) |
+                 (in_range(v, 52, 61) & (v - 52 + '0')) | (in_range(v, 62, 62) & c62) |
+                 (in_range(v, 63, 63) & c63);
+
+    return (char)(c & 0xffu);
+}
+
+static void encode(struct span bytes, char *out, unsigned c62, unsigned c63, bool padded)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < bytes.size; i += 3) {
+        size_t count = bytes.size - i < 3 ? bytes.size - i : 3;
+        unsigned group = (unsigned)bytes.data[i] << 16;
+
+        if (count > 1)
+            group |= (unsigned)bytes.data[i + 1] << 8;
+        if (count > 2)
+            group |= bytes.data[i + 2];
+        for (size_t j = 0; j < count + 1; j++)
+            out[at++] = encode_digit(group >> (18 - 6 * j) & 63u, c62, c63);
+        for (size_t j = count; padded && j < 3; j++)
+            out[at++] = '=';
+    }
+}
+
+void base64_write(struct span bytes, char *out)
+{
+    encode(bytes, out, '+', '/', true);
+}
+
+void base64url_write(struct span bytes, char *out)
+{
+    encode(bytes, out, '-', '_', false);
+}
+
+/* 0..63, with bit 8 set when the character is none of the alphabet. */
+static unsigned decode_digit(unsigned c, unsigned c62, unsigned c63)
+{
+    unsigned upper = in_range(c, 'A', 'Z');
+    unsigned lower = in_range(c, 'a', 'z');
+    unsigned digit = in_range(c, '0', '9');
+    unsigned is62 = in_range(c, c62, c62);
+    unsigned is63 = in_range(c, c63, c63);
+    unsigned value = (upper & (c - 'A')) | (lower & (c - 'a' + 26)) | (digit & (c - '0' + 52)) |
+                     (is62 & 62u) | (is63 & 63u);
+
+    return (value & 63u) | (~(upper | lower | digit | is62 | is63) & 0x100u);
+}
+
+static enum err decode(struct span digits, uint8_t *out, size_t capacity, size_t *size,
+                       unsigned c62, unsigned c63)
+{
+    size_t tail = digits.size % 4;
+    size_t total = digits.size / 4 * 3 + (tail ? tail - 1 : 0);
+    unsigned bad = 0;
+    size_t at = 0;
+
+    if (tail == 1)
+        return ERR_MALFORMED;
+    if (total > capacity)
+        return ERR_TOO_LARGE;
+    for (size_t i = 0; i < digits.size; i += 4) {
+        size_t count = digits.size - i < 4 ? digits.size - i : 4;
+        unsigned group = 0;
+
+        for (size_t j = 0; j < count; j++) {
+            unsigned v = decode_digit(digits.data[i + j], c62, c63);
+
+            bad |= v & 0x100u;
+            group |= (v & 63u) << (18 - 6 * j);
+        }
+        for (size_t j = 0; j + 1 < count; j++)
+            out[at++] = (uint8_t)(group >> (16 - 8 * j));
+        bad |= count == 4 ? 0 : group & (count == 3 ? 0xffu : 0xffffu); /* unused bits */
+    }
+    if (bad) {
+        bytes_wipe(out, total);
+        return ERR_MALFORMED;
+    }
+    *size = total;
+    return ERR_NONE;
+}
+
+enum err base64_read(struct span text, uint8_t *out, size_t capacity, size_t *size)
+{
+    size_t digits = text.size;
+
+    if (text.size % 4 != 0)
+        return ERR_MALFORMED;
+    for (int i = 0; i < 2 && digits > 0 && text.data[digits - 1] == '='; i++)
+        digits--;
+    return decode(span_of(text.data, digits), out, capacity, size, '+', '/');
+}
+
+enum err base64url_read(struct span text, uint8_t *out, size_t capacity, size_t *size)
+{
+    return decode(text, out, capacity, size, '-', '_');
+}

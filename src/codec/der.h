@@ -1,0 +1,39 @@
+/*
+ * DER (X.690) through a cursor: definite lengths in their shortest form, one-byte tags. Enough for
+ * certificate extensions; certificates themselves are crypto/x509.h.
+ */
+#ifndef CODEC_DER_H
+#define CODEC_DER_H
+
+#include "base/reader.h"
+
+enum {
+    DER_BOOLEAN = 0x01,
+    DER_INTEGER = 0x02,
+    DER_OCTET_STRING = 0x04,
+    DER_OID = 0x06,
+    DER_ENUMERATED = 0x0a,
+    DER_UTF8_STRING = 0x0c,
+    DER_IA5_STRING = 0x16,
+    DER_SEQUENCE = 0x30,
+    DER_SET = 0x31,
+};
+
+/* The contents of the next element, which must have `tag`; marks the reader failed otherwise. */
+struct span der_take(struct reader *r, uint8_t tag);
+
+/* The next element's tag without consuming it; 0 at the end or once failed. */
+uint8_t der_peek(const struct reader *r);
+
+/* A non-negative INTEGER or ENUMERATED (`tag`) in its shortest form, at most `max`. */
+uint64_t der_take_uint(struct reader *r, uint8_t tag, uint64_t max);
+
+/* TRUE is 0xff, FALSE is 0x00; anything else fails. */
+bool der_take_bool(struct reader *r);
+
+/* Writing: appends tag and length before `size` bytes of contents that the caller writes next. */
+struct writer;
+void der_put_head(struct writer *w, uint8_t tag, size_t size);
+size_t der_head_size(size_t size); /* of tag and length together */
+
+#endif

@@ -1,0 +1,28 @@
+/* X25519 (RFC 7748) and Ed25519 (RFC 8032), over libsodium. */
+#ifndef CRYPTO_CURVE25519_H
+#define CRYPTO_CURVE25519_H
+
+#include "base/span.h"
+
+#define X25519_SIZE 32
+#define ED25519_SEED_SIZE 32
+#define ED25519_PUBLIC_SIZE 32
+#define ED25519_SIGNATURE_SIZE 64
+
+/* Scalars are clamped by the operation itself, so any 32 bytes are a private key. */
+void x25519_public(const uint8_t private_key[X25519_SIZE], uint8_t out[X25519_SIZE]);
+
+/* ERR_CRYPTO when the shared secret is all zero (the peer's point has low order). */
+MUST_CHECK enum err x25519(const uint8_t private_key[X25519_SIZE], const uint8_t peer[X25519_SIZE],
+                           uint8_t out[X25519_SIZE]);
+
+void ed25519_public(const uint8_t seed[ED25519_SEED_SIZE], uint8_t out[ED25519_PUBLIC_SIZE]);
+void ed25519_sign(const uint8_t seed[ED25519_SEED_SIZE], struct span message,
+                  uint8_t out[ED25519_SIGNATURE_SIZE]);
+
+/* ERR_CRYPTO; strict: small-order keys and non-canonical encodings are refused. */
+MUST_CHECK enum err ed25519_verify(const uint8_t public_key[ED25519_PUBLIC_SIZE],
+                                   struct span message,
+                                   const uint8_t signature[ED25519_SIGNATURE_SIZE]);
+
+#endif

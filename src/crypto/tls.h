@@ -1,0 +1,36 @@
+/*
+ * TLS 1.3 over non-blocking sockets, server side. The one place that knows OpenSSL's SSL; net/ sees
+ * a stream that wants to read or write.
+ */
+#ifndef CRYPTO_TLS_H
+#define CRYPTO_TLS_H
+
+#include "base/span.h"
+#include "crypto/hash.h"
+#include "crypto/p256.h"
+
+struct tls_server; /* certificate and settings; shared by all threads */
+struct tls_stream; /* one connection */
+
+/* From a P-256 key and its chain in PEM (leaf first); or from files. ERR_CONFIG with a reason in
+ * `why` */
+MUST_CHECK enum err tls_server_new(const struct p256_private *key, struct span chain_pem,
+                                   struct tls_server **out);
+MUST_CHECK enum err tls_server_from_files(const char *chain_file, const char *key_file,
+                                          char why[160], struct tls_server **out);
+/* SHA-256 of the leaf's SubjectPublicKeyInfo: what our evidence binds. */
+void tls_server_spki_sha256(const struct tls_server *s, uint8_t out[SHA256_SIZE]);
+void tls_server_free(struct tls_server **s);
+
+enum tls_want { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_FAILED };
+
+/* Takes no ownership of `fd`. ERR_MEMORY */
+MUST_CHECK enum err tls_stream_new(struct tls_server *s, int fd, struct tls_stream **out);
+enum tls_want tls_stream_handshake(struct tls_stream *t);
+/* TLS_DONE: `*got` > 0 bytes. */
+enum tls_want tls_stream_read(struct tls_stream *t, void *out, size_t capacity, size_t *got);
+enum tls_want tls_stream_write(struct tls_stream *t, struct span bytes, size_t *put);
+bool tls_stream_pending(const struct tls_stream *t); /* decrypted bytes wait inside */
+void tls_stream_close(struct tls_stream **t);        /* sends close_notify if it can; frees */
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * X.509 certificates and CRLs, over OpenSSL: only what verifying attestation chains needs. Chains
+ * are built in fixed order by the caller, link by link; there is no path search, no system store.
+ */
+#ifndef CRYPTO_X509_H
+#define CRYPTO_X509_H
+
+#include "base/clock.h"
+#include "base/span.h"
+#include "crypto/hash.h"
+#include "crypto/p256.h"
+
+#define X509_MAX_SIZE 8192 /* of one certificate in DER */
+
+struct x509_cert;
+struct x509_crl;
+
+/* DER, exactly one certificate. ERR_MALFORMED, ERR_TOO_LARGE, ERR_MEMORY */
+MUST_CHECK enum err x509_cert_parse(struct span der, struct x509_cert **out);
+
+/*
+ * A PEM chain: only certificates, at most `capacity`; NUL and white space around them are
+ * tolerated. ERR_TOO_LARGE when there are more. On failure none are left over.
+ */
+MUST_CHECK enum err x509_chain_parse(struct span pem, struct x509_cert **out, size_t capacity,
+                                     size_t *count);
+void x509_cert_free(struct x509_cert **c);
+
+/* Signature by `issuer`'s key (ECDSA P-256 with SHA-256 only), and issuer name equal to its
+ * subject. ERR_CRYPTO */
+MUST_CHECK enum err x509_cert_issued_by(const struct x509_cert *c, const struct x509_cert *issuer);
+bool x509_cert_is_ca(const struct x509_cert *c); /* basicConstraints CA and keyUsage keyCertSign */
+bool x509_cert_valid_at(const struct x509_cert *c, struct timestamp now);
+struct timestamp x509_cert_not_after(const struct x509_cert *c);
+struct timestamp x509_cert_not_before(const struct x509_cert *c);
+void x509_cert_spki_sha256(const struct x509_cert *c, uint8_t out[SHA256_SIZE]);
+bool x509_cert_common_name_contains(const struct x509_cert *c, const char *text);
+bool x509_cert_same_subject(const struct x509_cert *a, const struct x509_cert *b);
+/* The contents of the extension `oid` ("1.2.840.113741.1.13.1"), borrowed. ERR_NOT_FOUND,
+ * ERR_MALFORMED when twice */
+MUST_CHECK enum err x509_cert_extension(const struct x509_cert *c, const char *oid,
+                                        struct span *out);
+/* Its key, if ECDSA P-256; the caller owns it. ERR_UNSUPPORTED */
+MUST_CHECK enum err x509_cert_p256(const struct x509_cert *c, struct p256_public **out);
+
+/* DER or PEM. ERR_MALFORMED, ERR_MEMORY */
+MUST_CHECK enum err x509_crl_parse(struct span bytes, struct x509_crl **out);
+void x509_crl_free(struct x509_crl **crl);
+MUST_CHECK enum err x509_crl_signed_by(const struct x509_crl *crl, const struct x509_cert *issuer);
+bool x509_crl_issuer_is(const struct x509_crl *crl, const struct x509_cert *issuer); /* by name */
+bool x509_crl_valid_at(const struct x509_crl *crl, struct timestamp now);
+struct timestamp x509_crl_next_update(const struct x509_crl *crl); /* 0 when it has none: refuse */
+bool x509_crl_lists(const struct x509_crl *crl, const struct x509_cert *c);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * Keys derived from a root epoch. Two constructions that cannot meet, because the root is the HMAC
+ * key in one and the HKDF input in the other:
+ *   per-repository X25519   HMAC-SHA256(root, "ecies:" || prefix || seed), clamped by use (spec:
+ * OutLayer 5.2) our own keys            HKDF-SHA256(salt "vouchsafe-root-v1", ikm root, info
+ * label), 32 or 48 bytes
+ */
+#ifndef KEYS_DERIVE_H
+#define KEYS_DERIVE_H
+
+#include "crypto/curve25519.h"
+#include "keys/root.h"
+
+#define DERIVE_PREFIX_DEFAULT "keystore-ckd:"
+#define DERIVE_PREFIX_MAX 64
+#define SEED_MAX_SIZE 1024 /* of a seed and of each of its parts, bytes */
+
+/* Labels name purpose and version; a new meaning gets a new label. */
+#define LABEL_GLOBAL_KEY "global x25519 v1"      /* GET /pubkey without a seed */
+#define LABEL_IDENTITY_KEY "identity ed25519 v1" /* signs statements of this keystore */
+#define LABEL_LOG_KEY "log ed25519 v1"           /* signs checkpoints */
+#define LABEL_SESSION_KEY "session p256 v1"      /* signs session tokens (48 bytes, p256_derive) */
+
+/* Writes 32 bytes of private key; the caller wipes them. `seed` as built by keys/seed.h, or opaque.
+ */
+void derive_repository_key(const struct root_epoch *root, struct span prefix, struct span seed,
+                           uint8_t private_key[X25519_SIZE]);
+
+/* `size` at most 64. */
+void derive_labelled(const struct root_epoch *root, const char *label, uint8_t *out, size_t size);
+
+#endif

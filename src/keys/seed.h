@@ -1,0 +1,46 @@
+/*
+ * Seeds: the names of derived keys, in OutLayer's form (spec: OutLayer 4.2 and 5.6).
+ *
+ *   Repo       {normalised repo}:{owner}[:{branch}]
+ *   WasmHash   wasm_hash:{hash}:{owner}
+ *   Project    project:{project_id}:{owner}
+ *   System     system:payment_key:{owner}:{profile}
+ *
+ * A seed is not framed, so "a:b" + "c" would meet "a" + "b:c". Parts that hold a ':' where that
+ * makes two readings possible are refused: owner, branch and profile never hold one, and a repo may
+ * not after normalisation except for a port ("host:1234/...": digits up to the next '/').
+ */
+#ifndef KEYS_SEED_H
+#define KEYS_SEED_H
+
+#include "base/span.h"
+#include "keys/derive.h"
+
+enum accessor_kind { ACCESSOR_REPO, ACCESSOR_WASM_HASH, ACCESSOR_PROJECT, ACCESSOR_SYSTEM };
+
+struct accessor {
+    enum accessor_kind kind;
+    struct span name;    /* repo as given, hash, project id, or "payment_key" */
+    struct span branch;  /* Repo only; empty for none */
+    struct span owner;   /* NEAR account id (spec: OutLayer 8.5): 2..64 of [a-z0-9._-] */
+    struct span profile; /* System only */
+};
+
+/*
+ * Trims, strips one of https:// http:// ssh://, then "git@" with ':' to '/', then a final ".git".
+ * No case folding. `out` is terminated. ERR_MALFORMED if empty after that, or with control bytes
+ * or spaces inside; ERR_TOO_LARGE
+ */
+MUST_CHECK enum err repo_normalise(struct span repo, char *out, size_t out_size);
+
+/* The terminated seed. ERR_MALFORMED for parts of another form, ERR_TOO_LARGE */
+MUST_CHECK enum err seed_build(const struct accessor *a, char *out, size_t out_size);
+
+/* An opaque seed as given by a client: 1..SEED_MAX_SIZE bytes of UTF-8 without control bytes. */
+MUST_CHECK enum err seed_check(struct span seed);
+
+/* Names the store_secrets contract reserves, and PROTECTED_ ones: for POST /pubkey (spec: 3.3). */
+bool secret_name_is_reserved(struct span name);
+bool secret_name_is_protected(struct span name);
+
+#endif

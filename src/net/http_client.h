@@ -1,0 +1,41 @@
+/*
+ * HTTP client over libcurl: TLS verification on, deadlines, size limits, no redirects. Blocking;
+ * for the command, the client library and background fetches.
+ */
+#ifndef NET_HTTP_CLIENT_H
+#define NET_HTTP_CLIENT_H
+
+#include "base/secret.h"
+#include "crypto/hash.h"
+
+struct http_client;
+
+struct http_client_options {
+    const char *base_url;       /* "https://host:port" or "http://..." */
+    const char *ca_file;        /* NULL: the system's */
+    const uint8_t *spki_sha256; /* NULL, or pin the server's key: replaces CA verification */
+    unsigned timeout_ms;        /* total per request; 0: 30 s */
+    size_t body_max;            /* of a reply; 0: 16 MiB */
+};
+MUST_CHECK enum err http_client_new(const struct http_client_options *options,
+                                    struct http_client **out);
+
+struct http_client_request {
+    const char *method; /* "GET" or "POST" */
+    const char *path;   /* with query */
+    struct span body;
+    const char *content_type;   /* NULL: none */
+    const char *const *headers; /* NULL-terminated list of "Name: value"; may be NULL */
+};
+struct http_client_reply {
+    unsigned status;
+    struct secret *body; /* in guarded memory: it may hold plaintext. Owned by the caller */
+    char request_id[64]; /* X-Request-Id, or "" */
+    unsigned retry_after_s;
+};
+/* ERR_IO with a sentence in `why`; ERR_TIMEOUT; ERR_TOO_LARGE. Any HTTP status is ERR_NONE. */
+MUST_CHECK enum err http_client_send(struct http_client *c, const struct http_client_request *r,
+                                     struct http_client_reply *reply, char why[256]);
+void http_client_free(struct http_client **c);
+
+#endif

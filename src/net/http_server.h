@@ -1,0 +1,131 @@
+/*
+ * HTTP/1.1 server: one event loop per thread (libevent), each with its own listening socket
+ * (SO_REUSEPORT), plain or TLS 1.3. Its parser is strict and is the framing gate: what is not
+ * exactly one request is refused and the connection closed. Only Content-Length framing:
+ * Transfer-Encoding is refused, as are duplicate, signed or non-decimal Content-Length, duplicate
+ * Host or Authorization, bare CR or LF, NUL and other control bytes, white space before the colon,
+ * folded lines, absolute-form targets, HTTP versions other than 1.1 and 1.0.
+ */
+#ifndef NET_HTTP_SERVER_H
+#define NET_HTTP_SERVER_H
+
+#include "base/secret.h"
+
+#define HTTP_HEADERS_MAX 64
+#define HTTP_HEAD_MAX_SIZE 16384 /* request line and headers, bytes */
+#define HTTP_LOOPS_MAX 64
+
+struct http_header {
+    struct span name;  /* as received; compare with http_header() */
+    struct span value; /* without surrounding white space */
+};
+
+struct http_request {
+    struct span method, target, path, query; /* query without '?' */
+    struct span body;
+    size_t header_count;
+    struct http_header headers[HTTP_HEADERS_MAX];
+    char peer[46]; /* numeric address, terminated */
+    bool tls;
+    unsigned loop; /* index of the loop it is served by */
+};
+
+/* Case-insensitive; the first of that name. False when absent. */
+bool http_header(const struct http_request *r, const char *name, struct span *value);
+
+/*
+ * Decodes one query parameter (percent-decoding, '+' as space) into `out`.
+ * ERR_NOT_FOUND; ERR_MALFORMED bad escape, or given twice; ERR_TOO_LARGE
+ */
+MUST_CHECK enum err http_query(struct span query, const char *name, char *out, size_t capacity,
+                               size_t *size);
+
+/* One request until it is answered. It belongs to the loop it arrived on: reply on that thread
+ * only. */
+struct http_exchange;
+
+const struct http_request *http_exchange_request(const struct http_exchange *x);
+/* A pointer's worth of the handler's own, NULL at first. */
+void http_exchange_set_state(struct http_exchange *x, void *state);
+void *http_exchange_state(const struct http_exchange *x);
+
+struct http_reply {
+    unsigned status;
+    const char *content_type;  /* NULL: none, and an empty body */
+    struct span body;          /* copied, unless `secret` is set */
+    struct secret *secret;     /* the body in guarded memory; ownership passes; wiped once sent */
+    const char *extra_headers; /* NULL, or "Name: value\r\n"...; built by us, never from input */
+    bool close;                /* close the connection after it */
+};
+
+/* Answers, exactly once, now or later; the exchange is gone afterwards. Works when the peer has
+ * left. */
+void http_exchange_reply(struct http_exchange *x, const struct http_reply *reply);
+
+struct http_handler {
+    /*
+     * Called when the head is complete, before the body is read: `body` is empty, `body_size` what
+     * was announced. Return 0 to go on, or a status to refuse with; then fill `*reply`. This is
+     * where credentials, rates and sizes are checked.
+     */
+    unsigned (*admit)(void *context, const struct http_request *r, size_t body_size,
+                      struct http_reply *reply);
+    /* The whole request. Must lead to one http_exchange_reply(). Spans live until then. */
+    void (*handle)(void *context, struct http_exchange *x);
+    /* A request that the gate refused: for the metrics and the summary. `code` is stable, e.g.
+     * "bad_framing". */
+    void (*refused)(void *context, const char *peer, const char *code);
+    /* On each loop's thread when it begins (before any request) and ends. May be NULL. */
+    void (*loop_begin)(void *context, unsigned loop);
+    void (*loop_end)(void *context, unsigned loop);
+    void *context;
+};
+
+struct tls_server; /* crypto/tls.h */
+
+struct http_server_options {
+    const char *host;                 /* numeric address */
+    uint16_t port;                    /* 0: any; see http_server_port() */
+    unsigned loops;                   /* 1..HTTP_LOOPS_MAX */
+    size_t body_max;                  /* bytes; more is 413 */
+    unsigned connections_max;         /* in all */
+    unsigned connections_per_address; /* beyond either: accepted and closed at once */
+    unsigned head_timeout_ms;         /* total, from the first byte of a head to its end */
+    unsigned request_timeout_ms;      /* total, from the first byte to the reply */
+    unsigned idle_timeout_ms;         /* between requests */
+    unsigned handshake_timeout_ms;
+    struct tls_server *tls; /* NULL: plain */
+};
+
+struct http_server;
+
+/* Binds and starts the threads. ERR_IO (address in use, ...), ERR_MEMORY */
+MUST_CHECK enum err http_server_start(const struct http_server_options *options,
+                                      const struct http_handler *handler, struct http_server **out);
+uint16_t http_server_port(const struct http_server *s);
+
+/*
+ * Runs `call(argument)` on that loop's thread; thread-safe, never blocks, wakes the loop once
+ * however many are posted before it runs. `task` is the caller's memory until it has run.
+ */
+struct http_task {
+    struct http_task *next;
+    void (*call)(void *argument);
+    void *argument;
+};
+void http_server_post(struct http_server *s, unsigned loop, struct http_task *task);
+/* A whole list for one loop with one wake. */
+void http_server_post_list(struct http_server *s, unsigned loop, struct http_task *first,
+                           struct http_task *last);
+
+struct http_figures {
+    uint64_t accepted, closed, refused_connections, requests, refused_requests, timeouts;
+    uint64_t bytes_in, bytes_out, tls_handshakes, tls_failures;
+    uint64_t open_connections;
+};
+void http_server_figures(const struct http_server *s, struct http_figures *out);
+
+/* Stops accepting, answers what is in flight for at most `drain_ms`, ends the threads, frees. */
+void http_server_stop(struct http_server **s, unsigned drain_ms);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * The one thread that writes. Requests queue up; it takes all that are there, commits them as one
+ * transaction, and hands them back in one call: group commit. When the last batch had 8 or more it
+ * waits up to 0.5 ms for more to come; at low load it does not wait.
+ */
+#ifndef STORE_WRITER_H
+#define STORE_WRITER_H
+
+#include "store/store.h"
+
+#define WRITER_QUEUE_MAX 8192 /* requests waiting; beyond it writer_submit() refuses */
+#define WRITER_BATCH_MAX 1024
+
+struct writer_request {
+    struct writer_request *next;
+    struct span entry; /* the entry's bytes; must stay until it is handed back */
+    uint64_t index;    /* set when committed */
+    enum err result;   /* ERR_NONE when durable, else why not */
+    void *owner;       /* the caller's */
+};
+
+/* Called on the writer thread once per batch with the list, in order of submission. */
+typedef void writer_done(void *context, struct writer_request *batch, size_t count);
+
+struct store_writer;
+
+MUST_CHECK enum err store_writer_start(struct store *store, writer_done *done, void *context,
+                                       struct store_writer **out);
+
+/* Thread-safe. ERR_OVERLOADED when the queue is full, ERR_UNAVAILABLE after stop. */
+MUST_CHECK enum err store_writer_submit(struct store_writer *w, struct writer_request *request);
+
+struct writer_figures {
+    uint64_t batches, requests, failures;
+    uint64_t commit_us;    /* total time inside commits */
+    uint64_t queue_length; /* now */
+    uint64_t last_batch_size;
+};
+void store_writer_figures(struct store_writer *w, struct writer_figures *out);
+
+/* Commits what is queued, ends the thread, frees. */
+void store_writer_stop(struct store_writer **w);
+
+#endif

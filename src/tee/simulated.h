@@ -1,0 +1,55 @@
+/*
+ * The simulated TEE: genuine SGX DCAP v3 evidence under a local test root, so that the whole path
+ * runs by the same code and only the trust anchor differs. A platform is a directory:
+ *
+ *   root_ca.pem        the trust anchor to name in a configuration     root_ca.key,
+ * platform_ca.key, tcb_signing.key, pck.key, attestation.key, sealing.key   0600; test keys, worth
+ * nothing elsewhere pck_chain.pem      leaf, "Intel SGX PCK Platform CA", "Intel SGX Root CA"
+ * (look-alike names: the format demands them; the key does not match Intel's and is refused by
+ * default) Collateral (TCB info, QE identity, CRLs) is signed anew on demand, valid for 30 days.
+ */
+#ifndef TEE_SIMULATED_H
+#define TEE_SIMULATED_H
+
+#include "tee/tee.h"
+
+struct simulated_platform;
+
+/* Makes a platform in `dir` (created, 0700). ERR_CONFLICT when there is one, ERR_IO */
+MUST_CHECK enum err simulated_create(const char *dir, struct timestamp now);
+MUST_CHECK enum err simulated_open(const char *dir, struct simulated_platform **out);
+void simulated_close(struct simulated_platform **p);
+
+/* What the pretended enclave is. */
+struct simulated_enclave {
+    uint8_t mr_enclave[32];
+    uint8_t mr_signer[32];
+    uint16_t isv_prod_id;
+    uint16_t isv_svn;
+    bool debug;
+};
+
+/* A complete quote, appended to `out`. */
+MUST_CHECK enum err simulated_quote(const struct simulated_platform *p,
+                                    const struct simulated_enclave *enclave,
+                                    const uint8_t report_data[TEE_REPORT_DATA_SIZE],
+                                    struct buffer *out);
+
+/* How the collateral should look; zeroed = current and good. For tests and rehearsals. */
+struct simulated_collateral {
+    const char *tcb_status;         /* NULL: "UpToDate"; else one of Intel's status names */
+    const char *advisory;           /* NULL: none */
+    int64_t issued_before_s;        /* issue date this long before `now` */
+    int64_t lifetime_s;             /* 0: 30 days */
+    uint32_t tcb_evaluation_number; /* 0: 17 */
+    bool revoke_pck;                /* the PCK CRL lists the platform's PCK certificate */
+};
+/* A bundle in JSON (attest/attest.h), appended to `out`. */
+MUST_CHECK enum err simulated_collateral_bundle(const struct simulated_platform *p,
+                                                const struct simulated_collateral *how,
+                                                struct timestamp now, struct buffer *out);
+
+/* The root certificate in PEM, borrowed. */
+struct span simulated_root_pem(const struct simulated_platform *p);
+
+#endif
