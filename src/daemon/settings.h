@@ -1,0 +1,139 @@
+/*
+ * What the operator configures. One table (settings_table.h) gives the YAML file, the environment
+ * variables, `--help`, `--check-config` and the manual. Later sources win:
+ *
+ *   built-in default < YAML file < .env file < environment
+ *
+ * An unknown key, an unknown value, a number out of range or a missing security setting stops the
+ * start with a message that names the file, the setting, what is allowed and how to mend it.
+ */
+#ifndef DAEMON_SETTINGS_H
+#define DAEMON_SETTINGS_H
+
+#include <stdio.h>
+
+#include "auth/rate.h"
+#include "auth/token.h"
+#include "base/secret.h"
+#include "policy/appraisal.h"
+
+#define SETTINGS_FILE_MAX (1024u * 1024) /* of the YAML file and of .env, bytes */
+#define SETTINGS_PATHS_MAX 64            /* in one list of paths */
+#define SETTINGS_POLICIES_MAX 256
+#define SETTINGS_WARNINGS_MAX 32
+
+enum tls_mode { TLS_MODE_OFF, TLS_MODE_SELF_SIGNED, TLS_MODE_FILES };
+enum tee_provider {
+    TEE_PROVIDER_UNSET,
+    TEE_PROVIDER_NONE,
+    TEE_PROVIDER_SIMULATED,
+    TEE_PROVIDER_TPM2
+};
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+/* Strings are never NULL ("" when not set), terminated and owned by the struct. */
+struct settings {
+    struct {
+        char *dir;
+    } state;
+    struct {
+        char *host; /* numeric address */
+        uint16_t port;
+        uint32_t loops;    /* 0: one per core */
+        uint32_t body_max; /* bytes */
+        uint32_t connections_max;
+        uint32_t connections_per_address;
+        uint32_t head_timeout_ms;
+        uint32_t request_timeout_ms;
+        uint32_t idle_timeout_ms;
+        uint32_t handshake_timeout_ms;
+    } server;
+    struct {
+        enum tls_mode mode;
+        char *certificate_file; /* TLS_MODE_FILES */
+        char *key_file;
+        char *name; /* TLS_MODE_SELF_SIGNED: DNS name or address in the certificate */
+    } tls;
+    struct {
+        enum tee_provider provider; /* never TEE_PROVIDER_UNSET after settings_load() */
+        bool allow_simulated;       /* true whenever the provider is the simulated one */
+        char *simulated_dir;        /* filled in: <state.dir>/sim unless set */
+        char *tpm2_tcti;
+        char *tpm2_pcrs;
+    } tee;
+    struct {
+        struct secret *master_secret; /* 32 bytes, or NULL; the daemon may take it (and set NULL) */
+    } root;
+    struct {
+        char *prefix; /* of derived keys; may be "" */
+    } keys;
+    struct {
+        uint32_t clock_skew_s;
+        uint32_t max_age_s;
+        size_t simulated_root_count;
+        char **simulated_roots; /* paths of certificates */
+        size_t collateral_count;
+        char **collateral; /* paths of bundles */
+        size_t policy_count;
+        struct appraisal_rule *policies; /* each passed appraisal_rule_check() */
+    } attestation;
+    struct {
+        uint32_t lifetime_s;
+    } session;
+    struct {
+        char *origin;
+        uint32_t summary_interval_s;
+        enum log_format format;
+        char *level; /* rules for log_configure(), checked */
+    } log;
+    struct {
+        struct rate_limit per_token, per_address, total;
+    } rate;
+    size_t token_count; /* names and hashes are unique; 0 is allowed, with a warning */
+    struct token_entry *tokens;
+    bool supervise; /* a parent process restarts the daemon after a crash */
+
+    size_t warning_count; /* for the operator: the daemon logs each once at start */
+    char warnings[SETTINGS_WARNINGS_MAX][256];
+};
+
+/* Why the start was stopped. `text` alone is a complete message for a person. */
+struct settings_problem {
+    char file[256];   /* the YAML or .env file, or "environment" */
+    char setting[96]; /* "server.port", "tokens[2].sha256"; "" when none is to blame */
+    unsigned line;    /* 1-based; 0 when not known */
+    char text[1024];  /* "FILE:LINE: SETTING: what is wrong; what is allowed; how to mend it" */
+};
+
+/*
+ * yaml_path    NULL: none; a named file must exist
+ * dotenv_path  NULL: none; a file that does not exist is no error
+ * environment  "NAME=VALUE" strings, NULL-terminated, may be NULL. The value of
+ *              KEYSTORE_MASTER_SECRET is overwritten with zeros once read, whatever the outcome.
+ *
+ * Writes `*out` on success only; settings_clear() it. On failure fills `*problem`.
+ * ERR_CONFIG not acceptable, ERR_IO a file cannot be read, ERR_TOO_LARGE, ERR_MEMORY
+ */
+MUST_CHECK enum err settings_load(const char *yaml_path, const char *dotenv_path,
+                                  char **environment, struct settings *out,
+                                  struct settings_problem *problem);
+
+/* Wipes and frees everything; `s` is zeroed and may be cleared again. */
+void settings_clear(struct settings *s);
+
+/*
+ * What settings_load() does last, over the settings as a whole: the rules that join several of
+ * them. ERR_CONFIG with `*problem`; may add warnings.
+ */
+MUST_CHECK enum err settings_check(struct settings *s, struct settings_problem *problem);
+
+/* Every setting with its variable, default, limits and meaning: for --help, and for docs/. */
+enum settings_manual { SETTINGS_MANUAL_PLAIN, SETTINGS_MANUAL_MARKDOWN };
+void settings_write_manual(FILE *file, enum settings_manual form);
+
+/* The same from memory: for tests and fuzzing. `name` stands for the file in messages. */
+MUST_CHECK enum err settings_load_text(struct span yaml, const char *name, struct span dotenv,
+                                       char **environment, struct settings *out,
+                                       struct settings_problem *problem);
+
+#endif
