@@ -49,6 +49,7 @@ MUST_CHECK enum err envelope_seal(uint8_t format, const uint8_t recipient[X25519
  * Opens with a private key into guarded memory; the caller owns `*plain`. `public_key` is the
  * private key's own public key (HPKE's KEM context needs it); NULL when the caller does not have it
  * at hand: it is then computed (one scalar multiplication more) and only if the format needs it.
+ * `context` may be NULL where only ECIES is expected; HPKE is then refused.
  * ERR_UNSUPPORTED  a keyless legacy format or an unknown one; see envelope_hint()
  * ERR_MALFORMED    too short for its format, ERR_TOO_LARGE
  * ERR_CRYPTO       not authentic: another key, another context, or changed
