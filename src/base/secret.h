@@ -13,7 +13,7 @@
 
 #include "base/span.h"
 
-#define SECRET_CACHE_COUNT 32
+#define SECRET_CACHE_COUNT 128
 #define SECRET_MAX_SIZE (16u * 1024 * 1024)
 
 struct secret;

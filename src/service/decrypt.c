@@ -1,0 +1,242 @@
+#include "service/decrypt.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "codec/json.h"
+#include "crypto/envelope.h"
+
+#define REPLY_DOMAIN "vouchsafe-reply-v1"
+
+/* Inline evidence is fresh by its timestamp, which the report data binds with the key and the task.
+ */
+static enum err inline_claims(const struct service *svc, struct service_thread *thread,
+                              const struct caller *caller, const struct decrypt_request *r,
+                              struct timestamp now, struct claims *claims, struct outcome *o)
+{
+    int64_t age = timestamp_seconds(now) - r->timestamp;
+    uint8_t time_bytes[8];
+    struct writer w = writer_over(time_bytes, sizeof time_bytes);
+    struct span key = r->has_worker_key ? SPAN_OF(r->worker_key) : (struct span){0};
+    uint8_t expected[REPORT_DATA_SIZE];
+    struct attest_result result;
+
+    if (age > svc->options.evidence_max_age_s)
+        return outcome_refuse(o, ERR_UNAUTHENTICATED, "evidence_stale",
+                              "Attestation verification failed: Attestation expired (older than "
+                              "%lld seconds)",
+                              (long long)svc->options.evidence_max_age_s);
+    if (age < -svc->options.clock_skew_s)
+        return outcome_refuse(o, ERR_UNAUTHENTICATED, "evidence_from_future",
+                              "Attestation verification failed: the timestamp is more than %lld "
+                              "seconds ahead",
+                              (long long)svc->options.clock_skew_s);
+    writer_u64be(&w, (uint64_t)r->timestamp);
+    report_data_bind(REPORT_DOMAIN_DECRYPT, SPAN_OF(time_bytes), key, r->task_id, expected);
+    claims->has_key = r->has_worker_key;
+    memcpy(claims->key, r->worker_key, sizeof claims->key);
+    return evidence_accept(svc, thread, caller, &r->evidence, expected, now, &result, claims, o);
+}
+
+static enum err caller_claims(struct service *svc, struct service_thread *thread,
+                              const struct caller *caller, const struct decrypt_request *r,
+                              struct timestamp now, struct claims *claims, struct outcome *o)
+{
+    if (r->session.size > 0)
+        return session_claims(svc, thread, caller, r->session, now, claims, o);
+    if (r->has_evidence)
+        return inline_claims(svc, thread, caller, r, now, claims, o);
+    return outcome_refuse(o, ERR_UNAUTHENTICATED, "attestation_required",
+                          "Attestation verification failed: neither a session nor evidence; attest "
+                          "through /v1/attest, or send an attestation object");
+}
+
+static enum err policy_allows(const struct decrypt_request *r, const struct claims *claims,
+                              struct outcome *o)
+{
+    if (!appraisal_covers_seed(claims->rule, r->seed)) {
+        outcome_detail(o, "policy", claims->rule->name, "a seed the rule covers", NULL);
+        return outcome_refuse(o, ERR_DENIED, "seed_not_allowed",
+                              "Access denied: the policy does not cover this key");
+    }
+    if (claims->rule->require_sealed && !r->seal)
+        return outcome_refuse(o, ERR_DENIED, "seal_required",
+                              "Access denied: the policy releases secrets only sealed; send "
+                              "\"seal\": true");
+    if (r->seal && !claims->has_key)
+        return outcome_refuse(o, ERR_MALFORMED, "no_attested_key",
+                              "A sealed reply needs a worker_pubkey that the evidence binds");
+    return ERR_NONE;
+}
+
+static enum err open_in_epoch(const struct service *svc, struct service_thread *thread,
+                              const struct root_epoch *epoch, const struct decrypt_request *r,
+                              struct secret **plain)
+{
+    uint8_t digest[SHA256_SIZE];
+    struct envelope_context context = {.key_id = r->seed, .key_version = epoch->epoch};
+    uint8_t private_key[X25519_SIZE];
+    uint8_t public_key[X25519_SIZE];
+    bool is_hpke = r->envelope.size > 0 && r->envelope.data[0] == ENVELOPE_HPKE;
+    enum err e;
+
+    if (r->seed.size > 255) { /* the key id has an 8-bit length */
+        sha256(r->seed, digest);
+        context.key_id = SPAN_OF(digest);
+    }
+    if (is_hpke)
+        service_public_key(svc, thread, epoch, r->seed, public_key);
+    service_private_key(svc, epoch, r->seed, private_key);
+    e = envelope_open(private_key, is_hpke ? public_key : NULL, &context, r->envelope, plain);
+    bytes_wipe(private_key, sizeof private_key);
+    return e;
+}
+
+/* Newest epoch first; an envelope does not say which it is for, and only one can open it. */
+static enum err open_envelope(const struct service *svc, struct service_thread *thread,
+                              const struct decrypt_request *r, struct secret **plain,
+                              uint32_t *version, struct outcome *o)
+{
+    enum err e = ERR_CRYPTO;
+
+    for (size_t i = svc->root->count; i > 0 && e == ERR_CRYPTO; i--) {
+        *version = svc->root->epochs[i - 1].epoch;
+        e = open_in_epoch(svc, thread, &svc->root->epochs[i - 1], r, plain);
+    }
+    stack_wipe();
+    switch ((int)e) {
+    case ERR_NONE:
+        return ERR_NONE;
+    case ERR_UNSUPPORTED:
+        return outcome_refuse(o, e, "legacy_envelope", "Decryption failed: %s",
+                              envelope_hint(r->envelope));
+    case ERR_CRYPTO:
+        return outcome_refuse(o, ERR_CRYPTO, "envelope_not_authentic",
+                              "Decryption failed: not encrypted to this key, or changed");
+    case ERR_MALFORMED:
+    case ERR_TOO_LARGE:
+        return outcome_refuse(o, e, "envelope_malformed", "Decryption failed: %s",
+                              e == ERR_TOO_LARGE ? "Encrypted data too large"
+                                                 : "shorter than its format allows");
+    default:
+        return outcome_refuse(o, e, err_code(e), "Decryption failed: %s", err_text(e));
+    }
+}
+
+static enum err reply_plain(const struct secret *plain, struct outcome *o)
+{
+    enum err e = secret_new(64 + base64_size(secret_size(plain)), &o->reply);
+    struct writer w;
+    struct json_writer j;
+    struct span written;
+
+    if (e != ERR_NONE)
+        return e;
+    w = writer_over(secret_data(o->reply), secret_size(o->reply));
+    j = json_writer_over(&w);
+    json_open_object(&j, NULL);
+    json_put_base64(&j, "plaintext_secrets", secret_span(plain));
+    json_close_object(&j);
+    if ((e = writer_finish(&w, &written)) == ERR_NONE)
+        secret_shrink(o->reply, written.size);
+    return e;
+}
+
+static enum err reply_sealed(const struct caller *caller, const struct claims *claims,
+                             const struct secret *plain, struct outcome *o)
+{
+    uint8_t info[sizeof REPLY_DOMAIN + REQUEST_ID_SIZE]; /* the domain's NUL is the separator */
+    uint8_t enc[X25519_SIZE];
+    struct buffer sealed = {0};
+    size_t size = secret_size(plain) + 16;
+    struct writer w;
+    struct json_writer j;
+    enum err e;
+
+    memcpy(info, REPLY_DOMAIN, sizeof REPLY_DOMAIN);
+    memcpy(info + sizeof REPLY_DOMAIN, caller->request_id.data, REQUEST_ID_SIZE);
+    if ((e = buffer_reserve(&sealed, size)) != ERR_NONE ||
+        (e = hpke_seal(claims->key, SPAN_OF(info), (struct span){0}, secret_span(plain), NULL, enc,
+                       sealed.data)) != ERR_NONE ||
+        (e = secret_new(192 + base64_size(size), &o->reply)) != ERR_NONE)
+        goto out;
+    sealed.size = size;
+    w = writer_over(secret_data(o->reply), secret_size(o->reply));
+    j = json_writer_over(&w);
+    json_open_object(&j, NULL);
+    json_open_object(&j, "sealed_secrets");
+    json_put_base64(&j, "enc", SPAN_OF(enc));
+    json_put_base64(&j, "ciphertext", buffer_span(&sealed));
+    json_close_object(&j);
+    json_close_object(&j);
+    if ((e = writer_finish(&w, NULL)) == ERR_NONE)
+        secret_shrink(o->reply, w.size);
+out:
+    buffer_clear(&sealed);
+    return e;
+}
+
+static enum err reply_write(const struct caller *caller, const struct decrypt_request *r,
+                            const struct claims *claims, const struct secret *plain,
+                            struct outcome *o)
+{
+    enum err e = r->seal ? reply_sealed(caller, claims, plain, o) : reply_plain(plain, o);
+
+    if (e == ERR_CRYPTO)
+        return outcome_refuse(o, ERR_MALFORMED, "bad_attested_key",
+                              "The attested key is not a usable X25519 public key");
+    if (e != ERR_NONE)
+        return outcome_refuse(o, e, err_code(e), "%s", err_text(e));
+    return ERR_NONE;
+}
+
+static enum err record(const struct service *svc, const struct caller *caller,
+                       const struct decrypt_request *r, const struct claims *claims,
+                       uint32_t version, struct timestamp now, struct outcome *o)
+{
+    struct audit_entry entry = {
+        .time = now,
+        .request_id = caller->request_id,
+        .op = SPAN_LITERAL("open"),
+        .rule = claims->rule ? span_string(claims->rule->name) : SPAN_LITERAL("default-deny"),
+        .key = r->seed.size > 0 ? r->seed : SPAN_LITERAL("global"),
+        .key_version = version,
+        .principal = span_string(caller->token->name),
+        .auth = span_string(claims->auth ? claims->auth : "bearer"),
+        .tee = span_string(claims->tee),
+        .task = r->task_id,
+        .has_claims = claims->has_digest,
+        .simulated = svc->simulated,
+    };
+
+    memcpy(entry.claims, claims->digest, sizeof entry.claims);
+    return outcome_record(o, &entry);
+}
+
+enum err service_decrypt(struct service *svc, struct service_thread *thread,
+                         const struct caller *caller, const struct decrypt_request *r,
+                         struct timestamp now, struct outcome *o)
+{
+    struct claims claims = {0};
+    struct secret *plain = NULL;
+    uint32_t version = 0;
+    enum err e;
+
+    if ((e = caller_claims(svc, thread, caller, r, now, &claims, o)) == ERR_NONE &&
+        (e = policy_allows(r, &claims, o)) == ERR_NONE &&
+        (e = open_envelope(svc, thread, r, &plain, &version, o)) == ERR_NONE)
+        e = reply_write(caller, r, &claims, plain, o);
+    /* refused or not: `o` says why, and that is recorded */
+    secret_free(&plain);
+    o->result = e;
+    if (e != ERR_NONE)
+        secret_free(&o->reply);
+    atomic_fetch_add_explicit(e == ERR_NONE ? &svc->counters.decrypt_allowed
+                                            : &svc->counters.decrypt_denied,
+                              1, memory_order_relaxed);
+    if (record(svc, caller, r, &claims, version, now, o) != ERR_NONE) {
+        secret_free(&o->reply); /* what cannot be recorded is not answered */
+        return outcome_refuse(o, ERR_MEMORY, err_code(ERR_MEMORY), "%s", err_text(ERR_MEMORY));
+    }
+    return e;
+}

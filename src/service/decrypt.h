@@ -1,0 +1,31 @@
+/* The operation `open` on a derived key: POST /decrypt. */
+#ifndef SERVICE_DECRYPT_H
+#define SERVICE_DECRYPT_H
+
+#include "service/evidence.h"
+
+#define TASK_ID_MAX 256
+
+struct decrypt_request {
+    struct span envelope; /* decoded */
+    struct span seed;     /* built or opaque, checked; empty for the global key */
+    struct span task_id;  /* at most TASK_ID_MAX */
+    struct span session;  /* empty when there is none */
+    bool has_evidence;
+    struct evidence evidence;
+    int64_t timestamp; /* of the evidence, Unix seconds */
+    bool has_worker_key;
+    uint8_t worker_key[X25519_SIZE];
+    bool seal;
+};
+
+/*
+ * Decides and computes; reveals nothing. `o` holds the reply (complete JSON) and the log line,
+ * refused or not; commit it before it is sent. ERR_NONE or the reason, also in `o->result`;
+ * ERR_MEMORY with no log line only if there is no memory for one.
+ */
+MUST_CHECK enum err service_decrypt(struct service *svc, struct service_thread *thread,
+                                    const struct caller *caller, const struct decrypt_request *r,
+                                    struct timestamp now, struct outcome *o);
+
+#endif

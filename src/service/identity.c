@@ -1,0 +1,174 @@
+#include "service/identity.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/json.h"
+
+enum { REFRESH_MS = 3600 * 1000, DOCUMENT_EXTRA = 8192 };
+
+struct own_collateral {
+    pthread_mutex_t lock;
+    struct timestamp made;
+    struct buffer bundle;
+};
+
+enum err own_collateral_new(struct own_collateral **out)
+{
+    struct own_collateral *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return ERR_MEMORY;
+    if (pthread_mutex_init(&c->lock, NULL) != 0) {
+        free(c);
+        return ERR_MEMORY;
+    }
+    *out = c;
+    return ERR_NONE;
+}
+
+void own_collateral_free(struct own_collateral **c)
+{
+    if (*c) {
+        (void)pthread_mutex_destroy(&(*c)->lock);
+        buffer_clear(&(*c)->bundle);
+        free(*c);
+    }
+    *c = NULL;
+}
+
+/* A copy of the bundle, made anew when it is an hour old or the clock went back. */
+static enum err collateral_copy(struct service *svc, struct timestamp now, struct buffer *out)
+{
+    struct own_collateral *c = svc->own_collateral;
+    int64_t age;
+    enum err e = ERR_NONE;
+
+    (void)pthread_mutex_lock(&c->lock);
+    age = now.ms - c->made.ms;
+    if (c->bundle.size == 0 || age < 0 || age > REFRESH_MS) {
+        buffer_clear(&c->bundle);
+        e = svc->tee->ops->collateral(svc->tee, now, &c->bundle);
+        c->made = now;
+    }
+    if (e == ERR_NONE)
+        e = buffer_append(out, buffer_span(&c->bundle));
+    (void)pthread_mutex_unlock(&c->lock);
+    return e;
+}
+
+static void own_report_data(const struct service *svc, struct span nonce,
+                            uint8_t out[REPORT_DATA_SIZE])
+{
+    uint8_t context[ED25519_PUBLIC_SIZE + P256_POINT_SIZE + SHA256_SIZE] = {0};
+
+    memcpy(context, svc->log_key, ED25519_PUBLIC_SIZE);
+    memcpy(context + ED25519_PUBLIC_SIZE, svc->session_point, P256_POINT_SIZE);
+    if (svc->options.tls_spki_sha256)
+        memcpy(context + ED25519_PUBLIC_SIZE + P256_POINT_SIZE, svc->options.tls_spki_sha256,
+               SHA256_SIZE);
+    report_data_bind(REPORT_DOMAIN_KEYSTORE, nonce, SPAN_OF(svc->identity_key), SPAN_OF(context),
+                     out);
+}
+
+static void document_write(const struct service *svc, struct span nonce, struct span quote,
+                           struct span bundle, struct writer *w)
+{
+    struct json_writer j = json_writer_over(w);
+
+    json_open_object(&j, NULL);
+    json_put_string(&j, "tee_type", span_string(svc->simulated ? "simulated" : "sgx"));
+    json_put_base64(&j, "quote", quote);
+    json_put_hex(&j, "nonce", nonce);
+    json_put_hex(&j, "identity_key", SPAN_OF(svc->identity_key));
+    json_put_hex(&j, "log_key", SPAN_OF(svc->log_key));
+    json_put_string(&j, "log_origin", span_string(svc->options.origin));
+    json_put_hex(&j, "session_key", SPAN_OF(svc->session_point));
+    if (svc->options.tls_spki_sha256)
+        json_put_hex(&j, "tls_spki_sha256", span_of(svc->options.tls_spki_sha256, SHA256_SIZE));
+    else
+        json_put_null(&j, "tls_spki_sha256");
+    json_put_bool(&j, "simulated", svc->simulated);
+    if (bundle.size > 0)
+        json_put_raw(&j, "collateral", bundle);
+    json_close_object(&j);
+}
+
+enum err service_own_evidence(struct service *svc, struct span nonce, struct timestamp now,
+                              struct buffer *out)
+{
+    uint8_t report_data[REPORT_DATA_SIZE];
+    struct buffer quote = {0};
+    struct buffer bundle = {0};
+    struct writer w;
+    enum err e;
+
+    if (nonce.size < IDENTITY_NONCE_MIN || nonce.size > IDENTITY_NONCE_MAX)
+        return ERR_MALFORMED;
+    if (!svc->tee)
+        return ERR_UNSUPPORTED;
+    atomic_fetch_add_explicit(&svc->counters.evidence, 1, memory_order_relaxed);
+    own_report_data(svc, nonce, report_data);
+    if ((e = svc->tee->ops->quote(svc->tee, report_data, now, &quote)) != ERR_NONE ||
+        (e = collateral_copy(svc, now, &bundle)) != ERR_NONE ||
+        (e = buffer_reserve(out, 2 * quote.size + bundle.size + DOCUMENT_EXTRA)) != ERR_NONE)
+        goto out;
+    w = writer_over(out->data + out->size, out->capacity - out->size);
+    document_write(svc, nonce, buffer_span(&quote), buffer_span(&bundle), &w);
+    if ((e = writer_finish(&w, NULL)) == ERR_NONE)
+        out->size += w.size;
+out:
+    buffer_clear(&quote);
+    buffer_clear(&bundle);
+    return e;
+}
+
+static void statement_sign(const struct service *svc, struct span seed, struct span nonce,
+                           uint32_t version, const uint8_t public_key[X25519_SIZE],
+                           uint8_t signature[ED25519_SIGNATURE_SIZE])
+{
+    uint8_t text[sizeof STATEMENT_DOMAIN + 2 + IDENTITY_NONCE_MAX + 2 + SEED_MAX_SIZE + 4 +
+                 X25519_SIZE];
+    struct writer w = writer_over(text, sizeof text);
+
+    writer_put(&w, span_of(STATEMENT_DOMAIN, sizeof STATEMENT_DOMAIN)); /* with its NUL */
+    writer_u16be(&w, (uint16_t)nonce.size);
+    writer_put(&w, nonce);
+    writer_u16be(&w, (uint16_t)seed.size);
+    writer_put(&w, seed);
+    writer_u32be(&w, version);
+    writer_put(&w, span_of(public_key, X25519_SIZE));
+    ed25519_sign(secret_data(svc->identity_seed), span_of(text, w.size), signature);
+    stack_wipe();
+}
+
+enum err service_signed_public_key(const struct service *svc, struct service_thread *thread,
+                                   struct span seed, struct span nonce, struct buffer *out)
+{
+    const struct root_epoch *epoch = root_current(svc->root);
+    uint8_t public_key[X25519_SIZE];
+    uint8_t signature[ED25519_SIGNATURE_SIZE];
+    struct writer w;
+    struct json_writer j;
+    enum err e;
+
+    if (nonce.size > IDENTITY_NONCE_MAX || seed.size > SEED_MAX_SIZE)
+        return ERR_TOO_LARGE;
+    if ((e = buffer_reserve(out, 6 * seed.size + 1024)) != ERR_NONE)
+        return e;
+    service_public_key(svc, thread, epoch, seed, public_key);
+    statement_sign(svc, seed, nonce, epoch->epoch, public_key, signature);
+    w = writer_over(out->data + out->size, out->capacity - out->size);
+    j = json_writer_over(&w);
+    json_open_object(&j, NULL);
+    json_put_string(&j, "seed", seed);
+    json_put_hex(&j, "pubkey", SPAN_OF(public_key));
+    json_put_int(&j, "key_version", epoch->epoch);
+    json_put_hex(&j, "nonce", nonce);
+    json_put_base64(&j, "signature", SPAN_OF(signature));
+    json_close_object(&j);
+    if ((e = writer_finish(&w, NULL)) == ERR_NONE)
+        out->size += w.size;
+    return e;
+}

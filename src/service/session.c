@@ -1,0 +1,141 @@
+#include "service/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/json.h"
+#include "crypto/random.h"
+
+enum { REPLY_MAX = 8192 };
+
+enum err service_challenge(struct service *svc, const struct caller *caller, struct timestamp now,
+                           uint8_t nonce[NONCE_SIZE])
+{
+    atomic_fetch_add_explicit(&svc->counters.challenges, 1, memory_order_relaxed);
+    return nonce_issue(svc->nonces, caller->token->hash, now, nonce);
+}
+
+static enum err use_nonce(struct service *svc, const struct caller *caller,
+                          const struct attest_request *r, struct timestamp now, struct outcome *o)
+{
+    enum err e = nonce_use(svc->nonces, caller->token->hash, r->nonce, now);
+
+    if (e == ERR_NONE)
+        return e;
+    return outcome_refuse(o, ERR_UNAUTHENTICATED,
+                          e == ERR_EXPIRED ? "nonce_expired" : "nonce_unknown",
+                          "Attestation verification failed: %s; ask for a new challenge",
+                          e == ERR_EXPIRED ? "the nonce is older than 60 seconds"
+                                           : "the nonce was not issued to this token, or was used");
+}
+
+static void session_fill(const struct service *svc, const struct caller *caller,
+                         const struct attest_request *r, const struct claims *claims,
+                         struct timestamp now, struct session *s)
+{
+    *s = (struct session){
+        .issued = timestamp_of_seconds(timestamp_seconds(now)),
+        .expires = timestamp_of_seconds(timestamp_seconds(now) + svc->options.session_lifetime_s),
+        .simulated = svc->simulated || strcmp(claims->tee, "simulated") == 0,
+    };
+    (void)snprintf(s->issuer, sizeof s->issuer, "%s", svc->options.origin);
+    (void)snprintf(s->subject, sizeof s->subject, "%s", caller->token->name);
+    (void)snprintf(s->tee, sizeof s->tee, "%s", claims->tee);
+    (void)snprintf(s->policy, sizeof s->policy, "%s", claims->rule->name);
+    memcpy(s->token_hash, caller->token->hash, sizeof s->token_hash);
+    memcpy(s->nonce, r->nonce, sizeof s->nonce);
+    memcpy(s->key, r->key, sizeof s->key);
+    memcpy(s->policy_version, svc->policy->version, sizeof s->policy_version);
+    memcpy(s->claims, claims->digest, sizeof s->claims);
+    random_bytes(s->id, sizeof s->id);
+}
+
+static enum err reply_write(const struct session *s, const char *token,
+                            const struct attest_result *result, struct outcome *o)
+{
+    enum err e = secret_new(REPLY_MAX, &o->reply);
+    struct writer w;
+    struct json_writer j;
+
+    if (e != ERR_NONE)
+        return e;
+    w = writer_over(secret_data(o->reply), REPLY_MAX);
+    j = json_writer_over(&w);
+    json_open_object(&j, NULL);
+    json_put_string(&j, "session", span_string(token));
+    json_put_int(&j, "expires_at", timestamp_seconds(s->expires));
+    json_put_string(&j, "tee", span_string(s->tee));
+    json_put_string(&j, "policy", span_string(s->policy));
+    json_put_string(&j, "status", span_string(tcb_status_name(result->status)));
+    json_open_array(&j, "advisories");
+    for (size_t i = 0; i < result->advisory_count; i++)
+        json_put_string(&j, NULL, span_string(result->advisories[i]));
+    json_close_array(&j);
+    json_put_hex(&j, "claims", SPAN_OF(s->claims));
+    json_close_object(&j);
+    if ((e = writer_finish(&w, NULL)) == ERR_NONE)
+        secret_shrink(o->reply, w.size);
+    return e;
+}
+
+static enum err issue(const struct service *svc, const struct caller *caller,
+                      const struct attest_request *r, const struct claims *claims,
+                      const struct attest_result *result, struct timestamp now, struct outcome *o)
+{
+    char token[SESSION_TOKEN_MAX + 1];
+    struct session s;
+    enum err e;
+
+    session_fill(svc, caller, r, claims, now, &s);
+    if ((e = session_write(&s, svc->session_key, token, sizeof token)) != ERR_NONE ||
+        (e = reply_write(&s, token, result, o)) != ERR_NONE)
+        return outcome_refuse(o, e, err_code(e), "%s", err_text(e));
+    return ERR_NONE;
+}
+
+static enum err record(const struct service *svc, const struct caller *caller,
+                       const struct claims *claims, struct timestamp now, struct outcome *o)
+{
+    struct audit_entry entry = {
+        .time = now,
+        .request_id = caller->request_id,
+        .op = SPAN_LITERAL("attest"),
+        .rule = claims->rule ? span_string(claims->rule->name) : SPAN_LITERAL("default-deny"),
+        .principal = span_string(caller->token->name),
+        .auth = SPAN_LITERAL("bearer"),
+        .tee = span_string(claims->tee),
+        .has_claims = claims->has_digest,
+        .simulated = svc->simulated,
+    };
+
+    memcpy(entry.claims, claims->digest, sizeof entry.claims);
+    return outcome_record(o, &entry);
+}
+
+enum err service_attest(struct service *svc, struct service_thread *thread,
+                        const struct caller *caller, const struct attest_request *r,
+                        struct timestamp now, struct outcome *o)
+{
+    struct attest_result result = {0};
+    struct claims claims = {0};
+    uint8_t expected[REPORT_DATA_SIZE];
+    enum err e;
+
+    report_data_bind(REPORT_DOMAIN_SESSION, SPAN_OF(r->nonce), SPAN_OF(r->key), (struct span){0},
+                     expected);
+    if ((e = use_nonce(svc, caller, r, now, o)) == ERR_NONE &&
+        (e = evidence_accept(svc, thread, caller, &r->evidence, expected, now, &result, &claims,
+                             o)) == ERR_NONE)
+        e = issue(svc, caller, r, &claims, &result, now, o);
+    o->result = e;
+    if (e != ERR_NONE)
+        secret_free(&o->reply);
+    atomic_fetch_add_explicit(e == ERR_NONE ? &svc->counters.attest_allowed
+                                            : &svc->counters.attest_denied,
+                              1, memory_order_relaxed);
+    if (record(svc, caller, &claims, now, o) != ERR_NONE) {
+        secret_free(&o->reply);
+        return outcome_refuse(o, ERR_MEMORY, err_code(ERR_MEMORY), "%s", err_text(ERR_MEMORY));
+    }
+    return e;
+}

@@ -1,0 +1,23 @@
+/* The operations that lead to a session: challenge and attest. */
+#ifndef SERVICE_SESSION_H
+#define SERVICE_SESSION_H
+
+#include "service/evidence.h"
+
+/* A nonce for this token. ERR_OVERLOADED */
+MUST_CHECK enum err service_challenge(struct service *svc, const struct caller *caller,
+                                      struct timestamp now, uint8_t nonce[NONCE_SIZE]);
+
+struct attest_request {
+    uint8_t nonce[NONCE_SIZE];
+    uint8_t key[X25519_SIZE];
+    struct evidence evidence;
+};
+
+/* Verifies, appraises, and issues a session; `o` holds the reply (complete JSON) and the log line.
+ */
+MUST_CHECK enum err service_attest(struct service *svc, struct service_thread *thread,
+                                   const struct caller *caller, const struct attest_request *r,
+                                   struct timestamp now, struct outcome *o);
+
+#endif
