@@ -1,0 +1,203 @@
+#include "unit/crypto/cases.h"
+
+#include "crypto/curve25519.h"
+#include "crypto/random.h"
+
+static int start(void **state)
+{
+    (void)state;
+    return crypto_start() == ERR_NONE ? 0 : -1;
+}
+
+/* RFC 7748 section 6.1. */
+static void x25519_agrees_with_rfc_7748(void **state)
+{
+    uint8_t alice[X25519_SIZE];
+    uint8_t bob[X25519_SIZE];
+    uint8_t alice_public[X25519_SIZE];
+    uint8_t bob_public[X25519_SIZE];
+    uint8_t shared[X25519_SIZE];
+    char text[2 * X25519_SIZE + 1];
+
+    (void)state;
+    hex_bytes("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a", alice,
+              sizeof alice);
+    hex_bytes("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb", bob, sizeof bob);
+    x25519_public(alice, alice_public);
+    x25519_public(bob, bob_public);
+    hex_write(SPAN_OF(bob_public), text);
+    assert_string_equal(text, "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
+    assert_int_equal(x25519(bob, alice_public, shared), ERR_NONE);
+    assert_int_equal(x25519(alice, bob_public, alice), ERR_NONE); /* in place */
+    assert_memory_equal(alice, shared, sizeof shared);
+    hex_write(SPAN_OF(shared), text);
+    assert_string_equal(text, "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742");
+}
+
+/* RFC 7748 section 5.2: k, u = X25519(k, u), k; a thousand times. */
+static void x25519_iterated_agrees_with_rfc_7748(void **state)
+{
+    uint8_t k[X25519_SIZE] = {9};
+    uint8_t u[X25519_SIZE] = {9};
+    uint8_t next[X25519_SIZE];
+    char text[2 * X25519_SIZE + 1];
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(x25519(k, u, next), ERR_NONE);
+        memcpy(u, k, sizeof u);
+        memcpy(k, next, sizeof k);
+    }
+    hex_write(SPAN_OF(k), text);
+    assert_string_equal(text, "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51");
+}
+
+static void check_x25519(const json_t *group, const json_t *c)
+{
+    struct buffer peer = case_bytes(c, "public");
+    struct buffer private_key = case_bytes(c, "private");
+    struct buffer shared = case_bytes(c, "shared");
+    bool low_order = span_is_zero(buffer_span(&shared));
+    uint8_t out[X25519_SIZE] = {0x77};
+    enum err e;
+
+    (void)group;
+    assert_int_equal(peer.size, X25519_SIZE);
+    e = x25519(private_key.data, peer.data, out);
+    if (low_order) {
+        assert_int_equal(e, ERR_CRYPTO);
+        assert_int_equal(out[0], 0x77);
+    } else {
+        assert_int_equal(e, ERR_NONE);
+        assert_memory_equal(out, shared.data, sizeof out);
+    }
+    buffer_clear(&peer);
+    buffer_clear(&private_key);
+    buffer_clear(&shared);
+}
+
+static void x25519_agrees_with_wycheproof_and_refuses_zero(void **state)
+{
+    (void)state;
+    wycheproof("x25519/x25519_test.json", check_x25519);
+}
+
+static void ed25519_signs_as_its_authors(void **state)
+{
+    static const char file[] = "ed25519/ed25519_sign_input.json";
+    json_t *json = cases_load(file);
+    json_t *c;
+    size_t i;
+    size_t ran = 0;
+
+    (void)state;
+    json_array_foreach(json_object_get(json, "cases"), i, c)
+    {
+        struct buffer seed = case_bytes(c, "seed");
+        struct buffer public_key = case_bytes(c, "public");
+        struct buffer message = case_bytes(c, "msg");
+        struct buffer signature = case_bytes(c, "sig");
+        uint8_t out[ED25519_SIGNATURE_SIZE];
+
+        ed25519_public(seed.data, out);
+        assert_memory_equal(out, public_key.data, ED25519_PUBLIC_SIZE);
+        ed25519_sign(seed.data, buffer_span(&message), out);
+        assert_memory_equal(out, signature.data, sizeof out);
+        assert_int_equal(ed25519_verify(public_key.data, buffer_span(&message), out), ERR_NONE);
+        out[i % sizeof out] ^= 1;
+        assert_int_equal(ed25519_verify(public_key.data, buffer_span(&message), out), ERR_CRYPTO);
+        buffer_clear(&seed);
+        buffer_clear(&public_key);
+        buffer_clear(&message);
+        buffer_clear(&signature);
+        ran++;
+    }
+    json_decref(json);
+    assert_int_equal(ran, cases_expected(file));
+}
+
+static void check_ed25519(const json_t *group, const json_t *c)
+{
+    struct buffer public_key = case_bytes(json_object_get(group, "publicKey"), "pk");
+    struct buffer message = case_bytes(c, "msg");
+    struct buffer signature = case_bytes(c, "sig");
+    bool valid = case_is(c, "result", "valid");
+
+    assert_int_equal(public_key.size, ED25519_PUBLIC_SIZE);
+    if (signature.size != ED25519_SIGNATURE_SIZE)
+        assert_false(valid); /* our interface takes no other size */
+    else
+        assert_int_equal(ed25519_verify(public_key.data, buffer_span(&message), signature.data),
+                         valid ? ERR_NONE : ERR_CRYPTO);
+    buffer_clear(&public_key);
+    buffer_clear(&message);
+    buffer_clear(&signature);
+}
+
+static void ed25519_agrees_with_wycheproof(void **state)
+{
+    (void)state;
+    wycheproof("ed25519/ed25519_test.json", check_ed25519);
+}
+
+/* "Taming the many EdDSAs", table 6: strict verifiers accept case 3 alone. */
+static void ed25519_accepts_of_speccheck_case_3_alone(void **state)
+{
+    static const char file[] = "ed25519/speccheck_cases.json";
+    json_t *json = cases_load(file);
+    json_t *c;
+    size_t i;
+
+    (void)state;
+    assert_int_equal(json_array_size(json), cases_expected(file));
+    json_array_foreach(json, i, c)
+    {
+        struct buffer public_key = case_bytes(c, "pub_key");
+        struct buffer message = case_bytes(c, "message");
+        struct buffer signature = case_bytes(c, "signature");
+
+        assert_int_equal(ed25519_verify(public_key.data, buffer_span(&message), signature.data),
+                         i == 3 ? ERR_NONE : ERR_CRYPTO);
+        buffer_clear(&public_key);
+        buffer_clear(&message);
+        buffer_clear(&signature);
+    }
+    json_decref(json);
+}
+
+static void ed25519_refuses_every_key_of_small_order(void **state)
+{
+    static const char file[] = "ed25519/zip215_small_order.json";
+    json_t *json = cases_load(file);
+    json_t *c;
+    size_t i;
+
+    (void)state;
+    assert_int_equal(json_array_size(json), cases_expected(file));
+    json_array_foreach(json, i, c)
+    {
+        struct buffer public_key = case_bytes(c, "vk_bytes");
+        struct buffer signature = case_bytes(c, "sig_bytes");
+
+        assert_int_equal(ed25519_verify(public_key.data, SPAN_LITERAL("Zcash"), signature.data),
+                         ERR_CRYPTO);
+        buffer_clear(&public_key);
+        buffer_clear(&signature);
+    }
+    json_decref(json);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(x25519_agrees_with_rfc_7748),
+        cmocka_unit_test(x25519_iterated_agrees_with_rfc_7748),
+        cmocka_unit_test(x25519_agrees_with_wycheproof_and_refuses_zero),
+        cmocka_unit_test(ed25519_signs_as_its_authors),
+        cmocka_unit_test(ed25519_agrees_with_wycheproof),
+        cmocka_unit_test(ed25519_accepts_of_speccheck_case_3_alone),
+        cmocka_unit_test(ed25519_refuses_every_key_of_small_order),
+    };
+
+    return cmocka_run_group_tests(tests, start, NULL);
+}
