@@ -1,0 +1,111 @@
+/* POST /v1/attest/challenge, POST /v1/attest, GET /v1/attestation. */
+#include <string.h>
+
+#include "base/text.h"
+#include "codec/json.h"
+#include "server/call.h"
+#include "service/identity.h"
+
+void route_challenge(struct call *c, struct service_thread *thread)
+{
+    struct caller caller = {c->token, span_of(c->request_id, REQUEST_ID_SIZE)};
+    uint8_t nonce[NONCE_SIZE];
+    char text[2 * NONCE_SIZE + 1];
+    enum err e = service_challenge(c->server->svc, &caller, c->now, nonce);
+
+    (void)thread;
+    if (e == ERR_OVERLOADED) {
+        c->retry_after_s = NONCE_LIFETIME_MS / 1000;
+        call_refuse(c, 429, "too_many_challenges", "This token has too many unused challenges");
+    } else {
+        hex_write(SPAN_OF(nonce), text);
+        if (e == ERR_NONE)
+            e = buffer_printf(&c->body, "{\"nonce\":\"%s\",\"expires_in\":%d}", text,
+                              NONCE_LIFETIME_MS / 1000);
+        call_answer(c, e);
+    }
+    call_finish(c);
+}
+
+static enum err read_hex(struct json_value value, uint8_t *out, size_t size)
+{
+    struct span text;
+    enum err e = json_string_plain(value, &text);
+
+    return e != ERR_NONE ? e : hex_read(text, out, size);
+}
+
+static enum err read_quote(struct call *c, struct json_value value)
+{
+    struct span text;
+    enum err e;
+
+    if ((e = json_string_plain(value, &text)) != ERR_NONE ||
+        (e = buffer_reserve(&c->quote, text.size)) != ERR_NONE)
+        return e;
+    return base64_read(text, c->quote.data, c->quote.capacity, &c->quote.size);
+}
+
+static enum err parse(struct call *c, struct attest_request *r)
+{
+    struct json_value document, nonce, tee_type, quote, key;
+    const struct json_field fields[] = {
+        {"nonce",      JSON_STRING, true, &nonce   },
+        {"tee_type",   JSON_STRING, true, &tee_type},
+        {"quote",      JSON_STRING, true, &quote   },
+        {"public_key", JSON_STRING, true, &key     },
+    };
+
+    if (json_parse(c->request->body, &document, NULL) != ERR_NONE) {
+        call_refuse(c, 400, "bad_json", "Failed to parse the request body as JSON");
+        return ERR_MALFORMED;
+    }
+    if (json_object_read(document, fields, COUNT_OF(fields), false, NULL) != ERR_NONE ||
+        read_hex(nonce, r->nonce, sizeof r->nonce) != ERR_NONE ||
+        read_hex(key, r->key, sizeof r->key) != ERR_NONE ||
+        json_string_plain(tee_type, &r->evidence.tee_type) != ERR_NONE ||
+        read_quote(c, quote) != ERR_NONE) {
+        call_refuse(c, 400, "bad_field",
+                    "Needed, and nothing else: nonce (64 hex digits), tee_type, quote (base64), "
+                    "public_key (64 hex digits)");
+        return ERR_MALFORMED;
+    }
+    r->evidence.quote = buffer_span(&c->quote);
+    return ERR_NONE;
+}
+
+void route_attest(struct call *c, struct service_thread *thread)
+{
+    struct caller caller = {c->token, span_of(c->request_id, REQUEST_ID_SIZE)};
+    struct attest_request r = {0};
+
+    if (parse(c, &r) == ERR_NONE) {
+        if (service_attest(c->server->svc, thread, &caller, &r, c->now, &c->outcome) != ERR_NONE &&
+            c->outcome.entry.size == 0)
+            call_refuse(c, 503, c->outcome.code, c->outcome.message);
+        else
+            call_record(c);
+    }
+    call_finish(c);
+}
+
+void route_own_evidence(struct call *c, struct service_thread *thread)
+{
+    char text[2 * IDENTITY_NONCE_MAX + 1];
+    uint8_t nonce[IDENTITY_NONCE_MAX];
+    size_t size = 0;
+    enum err e = http_query(c->request->query, "nonce", text, sizeof text, &size);
+
+    (void)thread;
+    if (e == ERR_NONE)
+        e = hex_read(span_of(text, size), nonce, size / 2);
+    if (e == ERR_NONE)
+        e = service_own_evidence(c->server->svc, span_of(nonce, size / 2), c->now, &c->body);
+    if (e == ERR_MALFORMED || e == ERR_NOT_FOUND || e == ERR_TOO_LARGE)
+        call_refuse(c, 400, "bad_nonce", "nonce is 16 to 64 random bytes in hex");
+    else if (e == ERR_UNSUPPORTED)
+        call_refuse(c, 404, "no_evidence", "This machine has no evidence of its own to give");
+    else
+        call_answer(c, e);
+    call_finish(c);
+}

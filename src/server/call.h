@@ -1,0 +1,118 @@
+/* One request on its way through the server: internal to server/. */
+#ifndef SERVER_CALL_H
+#define SERVER_CALL_H
+
+#include "auth/rate.h"
+#include "net/http_server.h"
+#include "server/server.h"
+#include "service/decrypt.h"
+#include "service/pool.h"
+#include "service/session.h"
+
+struct call;
+
+enum place {
+    ON_LOOP, /* short work: on the loop that received it */
+    ON_POOL, /* signatures of a quote, reading the log: on the pool */
+};
+
+struct route {
+    const char *method;
+    const char *path;
+    unsigned roles; /* 0: public; else any of these */
+    enum place place;
+    bool takes_json; /* a body, which must be application/json */
+    bool expensive;  /* unauthenticated and costly: under the stricter limit */
+    void (*run)(struct call *c, struct service_thread *thread);
+};
+extern const struct route routes[];
+extern const size_t route_count;
+
+struct call {
+    struct server *server;
+    struct http_exchange *exchange;
+    const struct http_request *request;
+    const struct route *route;
+    const struct token_entry *token; /* NULL on public routes */
+    unsigned loop;
+    struct timestamp now;
+    char request_id[REQUEST_ID_SIZE + 1];
+    struct pool_job job;
+    struct http_task task;
+    struct outcome outcome; /* of operations that are recorded */
+    bool recorded;          /* the outcome goes through the log before it is revealed */
+    struct decrypt_request decrypt;
+    char seed[SEED_MAX_SIZE + 1];
+    char task_id[TASK_ID_MAX + 1];
+    struct buffer scratch; /* decoded envelope or quote, which requests borrow from */
+    struct buffer quote;
+    /* the reply */
+    unsigned status;
+    const char *content_type;
+    struct buffer body;
+    struct secret *secret_body;
+    unsigned retry_after_s;
+};
+
+struct loop_state {
+    struct service_thread thread;
+    char reply[4096]; /* bodies of refusals at the door */
+    char headers[256];
+};
+
+enum refusal { REFUSED_FRAMING, REFUSED_TOKEN, REFUSED_RATE, REFUSED_OTHER, REFUSALS };
+
+struct server {
+    struct server_options options;
+    struct service *svc;
+    struct http_server *http;
+    struct store_writer *writer;
+    struct pool *pool;
+    struct rate_table *per_token, *per_address, *total, *expensive;
+    struct loop_state *loops;           /* options.http.loops of them */
+    _Atomic uint64_t refused[REFUSALS]; /* since the start */
+    uint64_t summarised[REFUSALS];      /* at the last summary */
+    struct timestamp last_summary;
+    _Atomic uint64_t replies[6]; /* by hundreds of the status */
+    _Atomic uint64_t pending;    /* calls between handle and reply */
+};
+
+/* Ends with {"error","code","request_id"[,"detail"]}. */
+void call_refuse(struct call *c, unsigned status, const char *code, const char *text);
+void call_refuse_err(struct call *c, enum err e, const char *code, const char *text);
+
+/* JSON in c->body is the reply; ERR_NONE gives 200, anything else refuses with its own code. */
+void call_answer(struct call *c, enum err e);
+
+/* The outcome is to be committed and then revealed. */
+void call_record(struct call *c);
+
+/* Routes call this when their work is done, on whatever thread they run. */
+void call_finish(struct call *c);
+
+void route_health(struct call *c, struct service_thread *thread);
+void route_pubkey(struct call *c, struct service_thread *thread);
+void route_pubkey_post(struct call *c, struct service_thread *thread);
+void route_signed_pubkey(struct call *c, struct service_thread *thread);
+void route_decrypt(struct call *c, struct service_thread *thread);
+void route_challenge(struct call *c, struct service_thread *thread);
+void route_attest(struct call *c, struct service_thread *thread);
+void route_own_evidence(struct call *c, struct service_thread *thread);
+void route_checkpoint(struct call *c, struct service_thread *thread);
+void route_log_key(struct call *c, struct service_thread *thread);
+void route_log_entries(struct call *c, struct service_thread *thread);
+void route_log_inclusion(struct call *c, struct service_thread *thread);
+void route_log_consistency(struct call *c, struct service_thread *thread);
+void route_log_receipt(struct call *c, struct service_thread *thread);
+void route_explain(struct call *c, struct service_thread *thread);
+void route_status(struct call *c, struct service_thread *thread);
+void route_metrics(struct call *c, struct service_thread *thread);
+void route_healthz(struct call *c, struct service_thread *thread);
+void route_readyz(struct call *c, struct service_thread *thread);
+void route_openapi(struct call *c, struct service_thread *thread);
+
+/* docs/openapi.yaml as JSON, made at build time. */
+extern const char openapi_json[];
+extern const size_t openapi_json_size;
+
+#endif

@@ -1,0 +1,248 @@
+/* /health, /healthz, /readyz, /metrics, /openapi.json, /v1/status: what operators and orchestrators
+ * ask. */
+#include <string.h>
+
+#include "base/text.h"
+#include "codec/json.h"
+#include "server/call.h"
+
+static uint64_t read_counter(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void route_health(struct call *c, struct service_thread *thread)
+{
+    const struct service *svc = c->server->svc;
+    char hex[2 * X25519_SIZE + 1];
+
+    (void)thread;
+    hex_write(SPAN_OF(svc->global_key), hex);
+    call_answer(c, buffer_printf(&c->body,
+                                 "{\"status\":\"ok\",\"public_key\":\"%s\",\"tee_mode\":\"%s\"}",
+                                 hex, svc->options.tee_mode));
+    call_finish(c);
+}
+
+void route_healthz(struct call *c, struct service_thread *thread)
+{
+    (void)thread;
+    c->content_type = "text/plain; charset=utf-8";
+    call_answer(c, buffer_append_string(&c->body, "ok\n"));
+    call_finish(c);
+}
+
+/* Ready: the log takes entries. Its last batch failing means that nothing can be released. */
+void route_readyz(struct call *c, struct service_thread *thread)
+{
+    struct writer_figures figures;
+
+    (void)thread;
+    store_writer_figures(c->server->writer, &figures);
+    if (figures.queue_length >= WRITER_QUEUE_MAX / 2) {
+        c->retry_after_s = 1;
+        call_refuse(c, 503, "overloaded", "The log's queue is more than half full");
+    } else {
+        c->content_type = "text/plain; charset=utf-8";
+        call_answer(c, buffer_append_string(&c->body, "ready\n"));
+    }
+    call_finish(c);
+}
+
+void route_openapi(struct call *c, struct service_thread *thread)
+{
+    (void)thread;
+    call_answer(c, buffer_append(&c->body, span_of(openapi_json, openapi_json_size)));
+    call_finish(c);
+}
+
+struct metric {
+    const char *name; /* with labels */
+    uint64_t value;
+};
+
+static enum err write_metrics(struct buffer *out, const char *family, const char *kind,
+                              const char *help, const struct metric *metrics, size_t count)
+{
+    enum err e = buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", family, help, family, kind);
+
+    for (size_t i = 0; i < count && e == ERR_NONE; i++)
+        e = buffer_printf(out, "%s%s %llu\n", family, metrics[i].name,
+                          (unsigned long long)metrics[i].value);
+    return e;
+}
+
+static enum err operation_metrics(struct call *c)
+{
+    const struct service_counters *n = &c->server->svc->counters;
+    const struct metric operations[] = {
+        {"{op=\"open\",decision=\"allow\"}",   read_counter(&n->decrypt_allowed)},
+        {"{op=\"open\",decision=\"deny\"}",    read_counter(&n->decrypt_denied) },
+        {"{op=\"attest\",decision=\"allow\"}", read_counter(&n->attest_allowed) },
+        {"{op=\"attest\",decision=\"deny\"}",  read_counter(&n->attest_denied)  },
+    };
+    const struct metric refused[] = {
+        {"{reason=\"bad_framing\"}",  read_counter(&c->server->refused[REFUSED_FRAMING])},
+        {"{reason=\"bad_token\"}",    read_counter(&c->server->refused[REFUSED_TOKEN])  },
+        {"{reason=\"rate_limited\"}", read_counter(&c->server->refused[REFUSED_RATE])   },
+        {"{reason=\"other\"}",        read_counter(&c->server->refused[REFUSED_OTHER])  },
+    };
+    const struct metric sessions[] = {
+        {"{result=\"hit\"}",  read_counter(&n->session_cache_hits)  },
+        {"{result=\"miss\"}", read_counter(&n->session_cache_misses)},
+    };
+    enum err e =
+        write_metrics(&c->body, "vouchsafe_operations_total", "counter",
+                      "Operations decided, by decision.", operations, COUNT_OF(operations));
+
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_refused_at_the_door_total", "counter",
+                          "Requests refused before authentication was complete.", refused,
+                          COUNT_OF(refused));
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_session_cache_total", "counter",
+                          "Look-ups of verified sessions.", sessions, COUNT_OF(sessions));
+    return e;
+}
+
+static enum err http_metrics(struct call *c)
+{
+    struct server *s = c->server;
+    struct http_figures f;
+    struct metric replies[] = {
+        {"{status=\"2xx\"}", read_counter(&s->replies[2])},
+        {"{status=\"4xx\"}", read_counter(&s->replies[4])},
+        {"{status=\"5xx\"}", read_counter(&s->replies[5])},
+    };
+    enum err e;
+
+    http_server_figures(s->http, &f);
+    e = write_metrics(&c->body, "vouchsafe_http_replies_total", "counter", "Replies by status.",
+                      replies, COUNT_OF(replies));
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_http_open_connections", "gauge",
+                          "Connections open now.", &(struct metric){"", f.open_connections}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_http_refused_connections_total", "counter",
+                          "Connections closed at once because of a cap.",
+                          &(struct metric){"", f.refused_connections}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_http_timeouts_total", "counter",
+                          "Connections closed because a deadline passed.",
+                          &(struct metric){"", f.timeouts}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_tls_handshake_failures_total", "counter",
+                          "TLS handshakes that failed.", &(struct metric){"", f.tls_failures}, 1);
+    return e;
+}
+
+/* Seconds until the first collateral ends; 0 once one has. */
+static uint64_t collateral_seconds_left(const struct service *svc, struct timestamp now)
+{
+    int64_t least = INT64_MAX;
+
+    for (size_t i = 0; i < svc->collateral.count; i++) {
+        int64_t left = attest_collateral_expiry(svc->collateral.items[i]).ms - now.ms;
+
+        if (left < least)
+            least = left;
+    }
+    return svc->collateral.count == 0 || least < 0 ? 0 : (uint64_t)least / 1000;
+}
+
+static enum err log_metrics(struct call *c)
+{
+    char note[CHECKPOINT_TEXT_MAX];
+    struct checkpoint checkpoint;
+    struct writer_figures f;
+    enum err e;
+
+    store_checkpoint(c->server->svc->store, &checkpoint, note);
+    store_writer_figures(c->server->writer, &f);
+    e = write_metrics(&c->body, "vouchsafe_log_entries", "gauge", "Entries in the log.",
+                      &(struct metric){"", checkpoint.size}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_log_commits_total", "counter",
+                          "Transactions committed.", &(struct metric){"", f.batches}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_log_commit_microseconds_total", "counter",
+                          "Time spent in commits.", &(struct metric){"", f.commit_us}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_log_failures_total", "counter",
+                          "Requests whose commit failed.", &(struct metric){"", f.failures}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_log_queue_length", "gauge",
+                          "Outcomes waiting to be committed.", &(struct metric){"", f.queue_length},
+                          1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_collateral_seconds_left", "gauge",
+                          "Until the first of the collaterals expires.",
+                          &(struct metric){"", collateral_seconds_left(c->server->svc, c->now)}, 1);
+    return e;
+}
+
+void route_metrics(struct call *c, struct service_thread *thread)
+{
+    enum err e;
+
+    (void)thread;
+    if ((e = operation_metrics(c)) == ERR_NONE && (e = http_metrics(c)) == ERR_NONE)
+        e = log_metrics(c);
+    c->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    call_answer(c, e);
+    call_finish(c);
+}
+
+static void write_status(struct call *c, struct writer *w)
+{
+    struct server *s = c->server;
+    const struct service *svc = s->svc;
+    struct json_writer j = json_writer_over(w);
+    char note[CHECKPOINT_TEXT_MAX];
+    struct checkpoint checkpoint;
+    struct writer_figures figures;
+    struct http_figures http;
+
+    store_checkpoint(svc->store, &checkpoint, note);
+    store_writer_figures(s->writer, &figures);
+    http_server_figures(s->http, &http);
+    json_open_object(&j, NULL);
+    json_put_string(&j, "version", span_string(s->options.version));
+    json_put_int(&j, "uptime_s", (c->now.ms - svc->started.ms) / 1000);
+    json_put_string(&j, "tee", span_string(svc->tee ? svc->tee->ops->name : "none"));
+    json_put_bool(&j, "simulated", svc->simulated);
+    json_put_int(&j, "epoch", root_current(svc->root)->epoch);
+    json_put_string(&j, "root_origin",
+                    span_string(root_origin_name(root_current(svc->root)->origin)));
+    json_put_int(&j, "log_size", (int64_t)checkpoint.size);
+    json_put_int(&j, "open_connections", (int64_t)http.open_connections);
+    json_put_int(&j, "queue_length", (int64_t)figures.queue_length);
+    json_put_int(&j, "last_batch_size", (int64_t)figures.last_batch_size);
+    json_put_int(&j, "decrypt_allowed", (int64_t)read_counter(&svc->counters.decrypt_allowed));
+    json_put_int(&j, "decrypt_denied", (int64_t)read_counter(&svc->counters.decrypt_denied));
+    json_put_int(&j, "tokens", (int64_t)svc->tokens->count);
+    json_put_int(&j, "collateral_count", (int64_t)svc->collateral.count);
+    json_put_int(&j, "collateral_seconds_left", (int64_t)collateral_seconds_left(svc, c->now));
+    json_open_array(&j, "policies");
+    for (size_t i = 0; i < svc->policy->count; i++)
+        json_put_string(&j, NULL, span_string(svc->policy->rules[i].name));
+    json_close_array(&j);
+    json_close_object(&j);
+}
+
+void route_status(struct call *c, struct service_thread *thread)
+{
+    size_t size = 2048 + c->server->svc->policy->count * (6 * POLICY_NAME_MAX + 4);
+    enum err e = buffer_reserve(&c->body, size);
+    struct writer w;
+
+    (void)thread;
+    if (e == ERR_NONE) {
+        w = writer_over(c->body.data, c->body.capacity);
+        write_status(c, &w);
+        e = writer_finish(&w, NULL);
+        c->body.size = e == ERR_NONE ? w.size : 0;
+    }
+    call_answer(c, e);
+    call_finish(c);
+}

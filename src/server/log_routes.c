@@ -1,0 +1,134 @@
+/* GET /v1/log/..., GET /v1/explain: reading the log. */
+#include <string.h>
+
+#include "base/text.h"
+#include "server/call.h"
+#include "service/journal.h"
+
+/* A query parameter as a number without sign or leading zeros. */
+static enum err query_number(const struct call *c, const char *name, uint64_t *out)
+{
+    char text[20];
+    size_t size = 0;
+    uint64_t value = 0;
+    enum err e = http_query(c->request->query, name, text, sizeof text, &size);
+
+    if (e != ERR_NONE)
+        return e == ERR_NOT_FOUND ? e : ERR_MALFORMED;
+    if (size == 0 || (size > 1 && text[0] == '0'))
+        return ERR_MALFORMED;
+    for (size_t i = 0; i < size; i++) { /* 19 digits cannot overflow */
+        if (text[i] < '0' || text[i] > '9')
+            return ERR_MALFORMED;
+        value = value * 10 + (uint64_t)(text[i] - '0');
+    }
+    *out = value;
+    return ERR_NONE;
+}
+
+static void refuse_query(struct call *c, const char *text)
+{
+    call_refuse(c, 400, "bad_query", text);
+}
+
+void route_checkpoint(struct call *c, struct service_thread *thread)
+{
+    char note[CHECKPOINT_TEXT_MAX];
+    struct checkpoint checkpoint;
+
+    (void)thread;
+    store_checkpoint(c->server->svc->store, &checkpoint, note);
+    c->content_type = "text/plain; charset=utf-8";
+    call_answer(c, buffer_append_string(&c->body, note));
+    call_finish(c);
+}
+
+void route_log_key(struct call *c, struct service_thread *thread)
+{
+    const struct service *svc = c->server->svc;
+    char vkey[CHECKPOINT_VKEY_SIZE];
+    char hex[2 * ED25519_PUBLIC_SIZE + 1];
+    enum err e = checkpoint_vkey_write(svc->options.origin, svc->log_key, vkey, sizeof vkey);
+
+    (void)thread;
+    hex_write(SPAN_OF(svc->log_key), hex);
+    if (e == ERR_NONE) /* an origin holds no character that JSON would escape */
+        e = buffer_printf(&c->body, "{\"origin\":\"%s\",\"vkey\":\"%s\",\"public_key\":\"%s\"}",
+                          svc->options.origin, vkey, hex);
+    call_answer(c, e);
+    call_finish(c);
+}
+
+void route_log_entries(struct call *c, struct service_thread *thread)
+{
+    uint64_t start = 0;
+    uint64_t count = JOURNAL_ENTRIES_MAX;
+
+    (void)thread;
+    if (query_number(c, "start", &start) != ERR_NONE ||
+        query_number(c, "count", &count) == ERR_MALFORMED) {
+        refuse_query(c, "Needed: start, a number; count is optional, at most 1000");
+    } else {
+        c->content_type = "application/x-ndjson";
+        call_answer(c, journal_entries(c->server->svc, start, count, &c->body));
+    }
+    call_finish(c);
+}
+
+void route_log_inclusion(struct call *c, struct service_thread *thread)
+{
+    uint64_t index, size;
+
+    (void)thread;
+    if (query_number(c, "index", &index) != ERR_NONE || query_number(c, "size", &size) != ERR_NONE)
+        refuse_query(c, "Needed: index and size, numbers");
+    else
+        call_answer(c, journal_inclusion(c->server->svc, index, size, &c->body));
+    call_finish(c);
+}
+
+void route_log_consistency(struct call *c, struct service_thread *thread)
+{
+    uint64_t from, to;
+
+    (void)thread;
+    if (query_number(c, "from", &from) != ERR_NONE || query_number(c, "to", &to) != ERR_NONE)
+        refuse_query(c, "Needed: from and to, numbers");
+    else
+        call_answer(c, journal_consistency(c->server->svc, from, to, &c->body));
+    call_finish(c);
+}
+
+static enum err query_request_id(struct call *c, char id[REQUEST_ID_SIZE + 1])
+{
+    size_t size = 0;
+
+    if (http_query(c->request->query, "request_id", id, REQUEST_ID_SIZE + 1, &size) != ERR_NONE ||
+        !request_id_check(span_of(id, size))) {
+        refuse_query(c, "Needed: request_id, as in X-Request-Id");
+        return ERR_MALFORMED;
+    }
+    return ERR_NONE;
+}
+
+void route_log_receipt(struct call *c, struct service_thread *thread)
+{
+    bool sees_all = (c->token->role & (ROLE_AUDITOR | ROLE_OPERATOR)) != 0;
+    char id[REQUEST_ID_SIZE + 1];
+
+    (void)thread;
+    if (query_request_id(c, id) == ERR_NONE)
+        call_answer(c, journal_receipt_of_request(c->server->svc, span_of(id, REQUEST_ID_SIZE),
+                                                  sees_all ? NULL : c->token->name, &c->body));
+    call_finish(c);
+}
+
+void route_explain(struct call *c, struct service_thread *thread)
+{
+    char id[REQUEST_ID_SIZE + 1];
+
+    (void)thread;
+    if (query_request_id(c, id) == ERR_NONE)
+        call_answer(c, journal_explain(c->server->svc, span_of(id, REQUEST_ID_SIZE), &c->body));
+    call_finish(c);
+}

@@ -1,0 +1,33 @@
+/*
+ * HTTP routes to service operations and back. Translates; decides nothing. Credentials, rates and
+ * sizes are checked when a request's head is complete, before its body is read.
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "auth/rate.h"
+#include "net/http_server.h"
+#include "service/service.h"
+
+struct server_options {
+    struct http_server_options http;
+    struct rate_limit per_token, per_address, total;
+    unsigned pool_threads;
+    uint32_t summary_interval_s; /* of refusals before authentication, in the log */
+    const char *version;
+};
+
+struct server;
+
+/* Starts serving. The service must outlive it. ERR_IO, ERR_MEMORY */
+MUST_CHECK enum err server_start(const struct server_options *options, struct service *svc,
+                                 struct server **out);
+uint16_t server_port(const struct server *s);
+
+/* To be called about once a second: writes the summary of refusals when its interval has passed. */
+void server_tick(struct server *s, struct timestamp now);
+
+/* Drains and ends; every accepted outcome is committed. */
+void server_stop(struct server **s);
+
+#endif
