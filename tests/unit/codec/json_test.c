@@ -216,6 +216,27 @@ static void test_refuses_every_prefix(void **state)
     assert_int_equal(parse(text).type, JSON_OBJECT);
 }
 
+/* Wherever an escape stands in a name of whatever length; and other names are no duplicates. */
+static void test_finds_duplicates_behind_escapes(void **state)
+{
+    static const char name[] = "abcdefghijklmnopqrstuvwxyz";
+
+    (void)state;
+    for (int size = 1; size <= 26; size++) {
+        for (int at = 0; at < size; at++) {
+            char text[128];
+            enum json_type type;
+
+            (void)snprintf(text, sizeof text, "{\"%.*s\":0,\"%.*s\\u%04x%.*s\":0}", size, name, at,
+                           name, (unsigned)name[at], size - at - 1, name + at + 1);
+            assert_int_equal(parse_at(span_string(text), &type, NULL), ERR_MALFORMED);
+            (void)snprintf(text, sizeof text, "{\"%.*s\":0,\"%.*s\\u%04x%.*s\":0}", size, name, at,
+                           name, (unsigned)name[at] ^ 0x20u, size - at - 1, name + at + 1);
+            assert_int_equal(parse_at(span_string(text), &type, NULL), ERR_NONE);
+        }
+    }
+}
+
 static void test_failure_leaves_the_result_alone(void **state)
 {
     struct json_value value = {JSON_STRING, SPAN_LITERAL("untouched")};
@@ -696,6 +717,7 @@ int main(void)
         cmocka_unit_test(test_refuses_what_is_not_json_and_says_where),
         cmocka_unit_test(test_refuses_nul_bytes_everywhere),
         cmocka_unit_test(test_refuses_every_prefix),
+        cmocka_unit_test(test_finds_duplicates_behind_escapes),
         cmocka_unit_test(test_failure_leaves_the_result_alone),
         cmocka_unit_test(test_limits_depth),
         cmocka_unit_test(test_limits_members_and_elements),

@@ -1,0 +1,106 @@
+#include "codec/der.h"
+
+#include <assert.h>
+
+#include "base/writer.h"
+
+enum { LENGTH_BYTES_MAX = 4 }; /* nothing we read or write is near 4 GiB */
+
+/* X.690 section 10.1: definite, and in as few bytes as possible. */
+static size_t take_length(struct reader *r)
+{
+    uint8_t first = reader_u8(r);
+    size_t count = first & 0x7fu;
+    size_t length = 0;
+
+    if (first < 0x80)
+        return first;
+    if (count == 0 || count > LENGTH_BYTES_MAX)
+        r->failed = true;
+    for (size_t i = 0; !r->failed && i < count; i++)
+        length = length << 8 | reader_u8(r);
+    if (length < 0x80 || length >> (8 * (count - 1)) == 0)
+        r->failed = true;
+    return length;
+}
+
+struct span der_take(struct reader *r, uint8_t tag)
+{
+    size_t length;
+
+    if (reader_u8(r) != tag)
+        r->failed = true;
+    length = take_length(r);
+    return reader_take(r, length);
+}
+
+uint8_t der_peek(const struct reader *r)
+{
+    return r->failed || r->rest.size == 0 ? 0 : r->rest.data[0];
+}
+
+/* X.690 section 8.3.2: the first nine bits are neither all ones nor all zero. */
+static bool is_shortest_unsigned(struct span bytes)
+{
+    if (bytes.size == 0 || bytes.data[0] >= 0x80)
+        return false;
+    return bytes.size == 1 || bytes.data[0] != 0 || bytes.data[1] >= 0x80;
+}
+
+uint64_t der_take_uint(struct reader *r, uint8_t tag, uint64_t max)
+{
+    struct span bytes = der_take(r, tag);
+    uint64_t value = 0;
+
+    if (!is_shortest_unsigned(bytes) || bytes.size > sizeof value + 1 ||
+        (bytes.size == sizeof value + 1 && bytes.data[0] != 0)) {
+        r->failed = true;
+        return 0;
+    }
+    for (size_t i = 0; i < bytes.size; i++)
+        value = value << 8 | bytes.data[i];
+    if (value > max) {
+        r->failed = true;
+        return 0;
+    }
+    return value;
+}
+
+bool der_take_bool(struct reader *r)
+{
+    struct span bytes = der_take(r, DER_BOOLEAN);
+
+    if (bytes.size != 1 || (bytes.data[0] != 0 && bytes.data[0] != 0xff)) {
+        r->failed = true;
+        return false;
+    }
+    return bytes.data[0] != 0;
+}
+
+/* How many bytes follow the first one of a length. */
+static size_t length_bytes(size_t size)
+{
+    size_t count = 0;
+
+    if (size < 0x80)
+        return 0;
+    for (; size > 0; size >>= 8)
+        count++;
+    return count;
+}
+
+void der_put_head(struct writer *w, uint8_t tag, size_t size)
+{
+    size_t count = length_bytes(size);
+
+    assert(count <= LENGTH_BYTES_MAX);
+    writer_u8(w, tag);
+    writer_u8(w, count == 0 ? (uint8_t)size : (uint8_t)(0x80 | count));
+    for (size_t i = count; i > 0; i--)
+        writer_u8(w, (uint8_t)(size >> (8 * (i - 1))));
+}
+
+size_t der_head_size(size_t size)
+{
+    return 2 + length_bytes(size);
+}
