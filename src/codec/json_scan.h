@@ -2,6 +2,7 @@
 #ifndef CODEC_JSON_SCAN_H
 #define CODEC_JSON_SCAN_H
 
+#include <endian.h>
 #include <string.h>
 
 #include "base/span.h"
@@ -12,10 +13,18 @@ static inline bool json_is_plain(uint8_t c)
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-/* In each byte of `word` that is below `limit` (at most 0x80) the top bit, if there is any. */
-static inline uint64_t json_bytes_below(uint64_t word, uint8_t limit)
+/*
+ * Has a top bit set for each byte of `word` that is not plain: one below 0x20 borrows when 0x20 is
+ * taken from it, a quote or backslash becomes zero and borrows for 1. A borrow may also mark bytes
+ * above the lowest one that is marked for good reason, never below it.
+ */
+static inline uint64_t json_not_plain(uint64_t word)
 {
-    return (word - 0x0101010101010101u * limit) & ~word & 0x8080808080808080u;
+    const uint64_t ones = 0x0101010101010101u;
+
+    return ((word - ones * 0x20) | ((word ^ ones * '"') - ones) | ((word ^ ones * '\\') - ones) |
+            word) &
+           ones * 0x80;
 }
 
 /* The first byte from `at` that is not plain, or `end`. Eight bytes a step: strings are long. */
@@ -23,11 +32,12 @@ static inline const uint8_t *json_plain_end(const uint8_t *at, const uint8_t *en
 {
     for (; end - at >= 8; at += 8) {
         uint64_t word;
+        uint64_t special;
 
         memcpy(&word, at, sizeof word);
-        if (json_bytes_below(word, 0x20) | json_bytes_below(word ^ 0x2222222222222222u, 1) |
-            json_bytes_below(word ^ 0x5c5c5c5c5c5c5c5cu, 1) | (word & 0x8080808080808080u))
-            break;
+        special = json_not_plain(le64toh(word)); /* the lowest byte is the first */
+        if (special)
+            return at + __builtin_ctzll(special) / 8;
     }
     while (at < end && json_is_plain(*at))
         at++;
