@@ -12,8 +12,8 @@
 #include "audit/merkle.h"
 #include "crypto/curve25519.h"
 
-#define CHECKPOINT_ORIGIN_MAX 128 /* bytes; also the key's name; no spaces, '+' or control bytes   \
-                                   */
+/* Bytes; also the key's name: printable ASCII without spaces and '+'. */
+#define CHECKPOINT_ORIGIN_MAX 128
 #define CHECKPOINT_TEXT_MAX 4096
 
 struct checkpoint {
