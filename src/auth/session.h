@@ -4,7 +4,7 @@
  *   iss  origin of the keystore      sub  name of the token it was issued to
  *   iat, exp, jti                    eat_nonce  hex of the nonce that was attested
  *   cnf  {"jwk": {"kty":"OKP","crv":"X25519","x":...}} the attested key (RFC 7800)
- *   vs   {"tee","policy","policy_version","claims" (SHA-256 hex),"token" (SHA-256 of token hash,
+ *   vs   {"tee","policy","policy_version","claims" (SHA-256 hex),"token" (SHA-256 of the token,
  * hex), "simulated"} The header is exactly {"alg":"ES256","typ":"JWT","kid":"<8 hex>"}; anything
  * else is refused, so there is no algorithm to confuse. Pure: time and randomness are arguments.
  */

@@ -1,0 +1,152 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/session.h"
+
+#define NONE UINT32_MAX
+
+/* An entry stays where it was made; the index, at most half full, refers to it by number. */
+struct entry {
+    uint8_t hash[SHA256_SIZE]; /* of the token */
+    uint32_t newer, older;     /* in the order of use */
+    struct session session;
+};
+
+struct session_cache {
+    uint32_t capacity, count;
+    uint32_t newest, oldest;
+    uint32_t mask;
+    uint32_t *index; /* open addressing, linear probing */
+    struct entry *entries;
+};
+
+enum err session_cache_new(size_t capacity, struct session_cache **out)
+{
+    struct session_cache *c = NULL;
+    size_t places = 4;
+
+    if (capacity == 0 || capacity > 1u << 20)
+        return ERR_TOO_LARGE;
+    while (places < 2 * capacity)
+        places *= 2;
+    c = calloc(1, sizeof *c);
+    if (c) {
+        c->index = malloc(places * sizeof *c->index);
+        c->entries = calloc(capacity, sizeof *c->entries);
+    }
+    if (!c || !c->index || !c->entries) {
+        session_cache_free(&c);
+        return ERR_MEMORY;
+    }
+    memset(c->index, 0xff, places * sizeof *c->index); /* NONE */
+    c->capacity = (uint32_t)capacity;
+    c->mask = (uint32_t)places - 1;
+    c->newest = c->oldest = NONE;
+    *out = c;
+    return ERR_NONE;
+}
+
+static uint32_t home_of(const struct session_cache *c, const uint8_t hash[SHA256_SIZE])
+{
+    uint32_t value;
+
+    memcpy(&value, hash, sizeof value);
+    return value & c->mask;
+}
+
+/* Place in the index of this hash, or the free place where it would go. */
+static uint32_t place_of(const struct session_cache *c, const uint8_t hash[SHA256_SIZE])
+{
+    uint32_t place = home_of(c, hash);
+
+    while (c->index[place] != NONE &&
+           !bytes_equal_ct(c->entries[c->index[place]].hash, hash, SHA256_SIZE))
+        place = (place + 1) & c->mask;
+    return place;
+}
+
+/* Backward shift, so that no marks of deletion pile up (Knuth, TAOCP 6.4, algorithm R). */
+static void place_clear(struct session_cache *c, uint32_t hole)
+{
+    for (uint32_t at = (hole + 1) & c->mask; c->index[at] != NONE; at = (at + 1) & c->mask) {
+        uint32_t home = home_of(c, c->entries[c->index[at]].hash);
+
+        if (((at - home) & c->mask) >= ((at - hole) & c->mask)) {
+            c->index[hole] = c->index[at];
+            hole = at;
+        }
+    }
+    c->index[hole] = NONE;
+}
+
+static void unlink_entry(struct session_cache *c, uint32_t i)
+{
+    struct entry *e = &c->entries[i];
+
+    *(e->newer != NONE ? &c->entries[e->newer].older : &c->newest) = e->older;
+    *(e->older != NONE ? &c->entries[e->older].newer : &c->oldest) = e->newer;
+}
+
+static void link_newest(struct session_cache *c, uint32_t i)
+{
+    c->entries[i].newer = NONE;
+    c->entries[i].older = c->newest;
+    *(c->newest != NONE ? &c->entries[c->newest].newer : &c->oldest) = i;
+    c->newest = i;
+}
+
+const struct session *session_cache_find(struct session_cache *c, struct span token)
+{
+    uint8_t hash[SHA256_SIZE];
+    uint32_t i;
+
+    if (token.size > SESSION_TOKEN_MAX) /* never put: not worth the hash */
+        return NULL;
+    sha256(token, hash);
+    i = c->index[place_of(c, hash)];
+    if (i == NONE)
+        return NULL;
+    unlink_entry(c, i);
+    link_newest(c, i);
+    return &c->entries[i].session;
+}
+
+/* The number of an entry to fill: a new one, or that of the least recently used. */
+static uint32_t entry_take(struct session_cache *c)
+{
+    uint32_t i = c->oldest;
+
+    if (c->count < c->capacity)
+        return c->count++;
+    place_clear(c, place_of(c, c->entries[i].hash));
+    unlink_entry(c, i);
+    return i;
+}
+
+void session_cache_put(struct session_cache *c, struct span token, const struct session *s)
+{
+    uint8_t hash[SHA256_SIZE];
+    uint32_t i;
+
+    sha256(token, hash);
+    i = c->index[place_of(c, hash)];
+    if (i != NONE) {
+        unlink_entry(c, i);
+    } else {
+        i = entry_take(c);
+        c->index[place_of(c, hash)] = i; /* after the eviction, which may move places */
+        memcpy(c->entries[i].hash, hash, sizeof hash);
+    }
+    c->entries[i].session = *s;
+    link_newest(c, i);
+}
+
+void session_cache_free(struct session_cache **c)
+{
+    if (*c) {
+        free((*c)->index);
+        free((*c)->entries);
+    }
+    free(*c);
+    *c = NULL;
+}
