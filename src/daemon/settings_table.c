@@ -1,0 +1,323 @@
+#include "daemon/settings_table.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define AT(member) offsetof(struct settings, member), sizeof(((struct settings *)NULL)->member)
+#define NOWHERE 0, 0
+
+static const struct setting_choice tls_modes[] = {
+    {"off",         TLS_MODE_OFF        },
+    {"self-signed", TLS_MODE_SELF_SIGNED},
+    {"files",       TLS_MODE_FILES      },
+    {NULL,          0                   }
+};
+
+static const struct setting_choice tee_providers[] = {
+    {"simulated", TEE_PROVIDER_SIMULATED},
+    {"tpm2",      TEE_PROVIDER_TPM2     },
+    {"none",      TEE_PROVIDER_NONE     },
+    {NULL,        0                     }
+};
+
+static const struct setting_choice log_formats[] = {
+    {"text", LOG_FORMAT_TEXT},
+    {"json", LOG_FORMAT_JSON},
+    {NULL,   0              }
+};
+
+static const struct setting_choice roles[] = {
+    {"worker",   ROLE_WORKER  },
+    {"operator", ROLE_OPERATOR},
+    {"auditor",  ROLE_AUDITOR },
+    {NULL,       0            }
+};
+
+static const struct setting_choice tees[] = {
+    {"sgx",       0},
+    {"simulated", 1},
+    {NULL,        0}
+};
+
+/*
+ * group, key, type, security, variable, alias, where, default, min, max, choices, unit, help.
+ * Names of variables that begin otherwise than VOUCHSAFE_ are those of NEAR OutLayer's worker.
+ */
+/* clang-format off */
+const struct setting settings_table[] = {
+{"", "supervise", SETTING_BOOL, false, "VOUCHSAFE_SUPERVISE", NULL, AT(supervise), "false", 0, 0, NULL, NULL,
+ "Run the daemon under a small parent process that starts it again after a crash."},
+{"", "tokens", SETTING_ENTRIES, true, NULL, NULL, NOWHERE, NULL, 0, TOKENS_MAX, NULL, NULL,
+ "Who may call. Without any token every protected request is refused."},
+
+{"tokens[]", "name", SETTING_TEXT, false, NULL, NULL, NOWHERE, NULL, 1, TOKEN_NAME_MAX, NULL, NULL,
+ "Name for the log and for policies: letters, digits and . _ : -. Required, unique."},
+{"tokens[]", "sha256", SETTING_TEXT, true, NULL, NULL, NOWHERE, NULL, 64, 64, NULL, "hex, lower case",
+ "SHA-256 of the token. Required, unique. Make one with: printf %s \"$TOKEN\" | sha256sum"},
+{"tokens[]", "role", SETTING_CHOICE, true, NULL, NULL, NOWHERE, NULL, 0, 0, roles, NULL,
+ "What the token may do. Required."},
+
+{"state", "dir", SETTING_TEXT, false, "VOUCHSAFE_STATE_DIR", NULL, AT(state.dir), "/var/lib/vouchsafe", 1, 4000, NULL, NULL,
+ "Directory of the database, the sealed root and other state; only the daemon may read it."},
+
+{"server", "host", SETTING_TEXT, true, "SERVER_HOST", NULL, AT(server.host), "0.0.0.0", 1, 45, NULL, NULL,
+ "Numeric IPv4 or IPv6 address to listen on."},
+{"server", "port", SETTING_NUMBER, false, "SERVER_PORT", NULL, AT(server.port), "8081", 1, 65535, NULL, NULL,
+ "TCP port to listen on."},
+{"server", "loops", SETTING_NUMBER, false, "VOUCHSAFE_SERVER_LOOPS", NULL, AT(server.loops), "0", 0, 64, NULL, NULL,
+ "Event loops, one thread each; 0 for one per core."},
+{"server", "body_max", SETTING_NUMBER, false, "VOUCHSAFE_SERVER_BODY_MAX", NULL, AT(server.body_max), "2097152", 1024, 16777216, NULL, "bytes",
+ "Largest request body."},
+{"server", "connections_max", SETTING_NUMBER, false, "VOUCHSAFE_SERVER_CONNECTIONS_MAX", NULL, AT(server.connections_max), "20000", 1, 1000000, NULL, NULL,
+ "Open connections in all."},
+{"server", "connections_per_address", SETTING_NUMBER, false, "VOUCHSAFE_SERVER_CONNECTIONS_PER_ADDRESS", NULL, AT(server.connections_per_address), "4096", 1, 1000000, NULL, NULL,
+ "Open connections from one address."},
+{"server", "head_timeout_ms", SETTING_NUMBER, false, "VOUCHSAFE_SERVER_HEAD_TIMEOUT_MS", NULL, AT(server.head_timeout_ms), "5000", 100, 600000, NULL, "ms",
+ "Total time for the head of a request, from its first byte."},
+{"server", "request_timeout_ms", SETTING_NUMBER, false, "VOUCHSAFE_SERVER_REQUEST_TIMEOUT_MS", NULL, AT(server.request_timeout_ms), "30000", 100, 600000, NULL, "ms",
+ "Total time for a request, from its first byte to the reply."},
+{"server", "idle_timeout_ms", SETTING_NUMBER, false, "VOUCHSAFE_SERVER_IDLE_TIMEOUT_MS", NULL, AT(server.idle_timeout_ms), "75000", 100, 3600000, NULL, "ms",
+ "How long a connection may wait between requests."},
+{"server", "handshake_timeout_ms", SETTING_NUMBER, false, "VOUCHSAFE_SERVER_HANDSHAKE_TIMEOUT_MS", NULL, AT(server.handshake_timeout_ms), "5000", 100, 600000, NULL, "ms",
+ "Total time for a TLS handshake."},
+
+{"tls", "mode", SETTING_CHOICE, true, "VOUCHSAFE_TLS_MODE", NULL, AT(tls.mode), "off", 0, 0, tls_modes, NULL,
+ "off: plain HTTP, for a loopback address or behind a gateway. self-signed: a key made in the TEE and bound by its evidence. files: a certificate of yours."},
+{"tls", "certificate_file", SETTING_TEXT, true, "VOUCHSAFE_TLS_CERTIFICATE_FILE", NULL, AT(tls.certificate_file), "", 0, 4000, NULL, NULL,
+ "PEM chain, leaf first; for mode files."},
+{"tls", "key_file", SETTING_TEXT, true, "VOUCHSAFE_TLS_KEY_FILE", NULL, AT(tls.key_file), "", 0, 4000, NULL, NULL,
+ "PEM private key; for mode files."},
+{"tls", "name", SETTING_TEXT, false, "VOUCHSAFE_TLS_NAME", NULL, AT(tls.name), "localhost", 1, 253, NULL, NULL,
+ "DNS name or address in the certificate; for mode self-signed."},
+
+{"tee", "provider", SETTING_CHOICE, true, "TEE_MODE", NULL, AT(tee.provider), NULL, 0, 0, tee_providers, NULL,
+ "What this machine is. Must be named. simulated protects nothing and is for trials; none means no evidence and no sealing."},
+{"tee", "allow_simulated", SETTING_BOOL, true, "VOUCHSAFE_TEE_ALLOW_SIMULATED", NULL, AT(tee.allow_simulated), "false", 0, 0, NULL, NULL,
+ "Must be true for the simulated provider. TEE_MODE=simulated says so by itself, unless this says false."},
+{"tee", "simulated_dir", SETTING_TEXT, false, "VOUCHSAFE_TEE_SIMULATED_DIR", NULL, AT(tee.simulated_dir), "", 0, 4000, NULL, NULL,
+ "Where the simulated platform lives; empty for `sim` in state.dir."},
+{"tee", "tpm2_tcti", SETTING_TEXT, true, "VOUCHSAFE_TPM2_TCTI", NULL, AT(tee.tpm2_tcti), "device:/dev/tpmrm0", 1, 255, NULL, NULL,
+ "How to reach the TPM, in the form of tpm2-tss."},
+{"tee", "tpm2_pcrs", SETTING_TEXT, true, "VOUCHSAFE_TPM2_PCRS", NULL, AT(tee.tpm2_pcrs), "0,7", 1, 64, NULL, NULL,
+ "SHA-256 PCRs (0 to 23) that sealed data is bound to, as a comma list."},
+
+{"root", "master_secret", SETTING_SECRET, true, "KEYSTORE_MASTER_SECRET", NULL, AT(root.master_secret), NULL, 32, 32, NULL, "64 hex digits",
+ "The root itself, for moving from another keystore. Only from the environment or .env, never from the YAML file; the copy in the environment is overwritten."},
+
+{"keys", "prefix", SETTING_TEXT, true, "KEYSTORE_KEY_PREFIX", NULL, AT(keys.prefix), "keystore-ckd:", 0, 128, NULL, NULL,
+ "Put before the seed when keys are derived. Empty for secrets that were made for NEAR OutLayer's keystore. Changing it changes every derived key."},
+
+{"attestation", "trust_simulated_roots", SETTING_TEXTS, true, "VOUCHSAFE_ATTESTATION_TRUST_SIMULATED_ROOTS", NULL, AT(attestation.simulated_roots), NULL, 0, SETTINGS_PATHS_MAX, NULL, NULL,
+ "Files root_ca.pem of simulated platforms whose evidence is accepted, marked as simulated. For trials only."},
+{"attestation", "collateral", SETTING_TEXTS, false, "VOUCHSAFE_ATTESTATION_COLLATERAL", NULL, AT(attestation.collateral), NULL, 0, SETTINGS_PATHS_MAX, NULL, NULL,
+ "Files with bundles of vendor collateral (TCB info, QE identity, CRLs)."},
+{"attestation", "clock_skew_s", SETTING_NUMBER, true, "VOUCHSAFE_ATTESTATION_CLOCK_SKEW_S", NULL, AT(attestation.clock_skew_s), "30", 0, 30, NULL, "s",
+ "How far in the future a caller's timestamp may lie."},
+{"attestation", "max_age_s", SETTING_NUMBER, true, "VOUCHSAFE_ATTESTATION_MAX_AGE_S", NULL, AT(attestation.max_age_s), "300", 1, 300, NULL, "s",
+ "How old evidence with a caller's timestamp may be."},
+{"attestation", "policies", SETTING_ENTRIES, true, NULL, NULL, NOWHERE, NULL, 0, SETTINGS_POLICIES_MAX, NULL, NULL,
+ "Which code may open secrets. The first policy that accepts decides; none accepts: refused. There is no way to accept any code."},
+
+{"attestation.policies[]", "name", SETTING_TEXT, false, NULL, NULL, NOWHERE, NULL, 1, POLICY_NAME_MAX, NULL, NULL,
+ "Name for the log: letters, digits and . _ : -. Required, unique."},
+{"attestation.policies[]", "tee", SETTING_CHOICE, true, NULL, NULL, NOWHERE, NULL, 0, 0, tees, NULL,
+ "Kind of TEE. Required."},
+{"attestation.policies[]", "mrenclave", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 0, POLICY_LIST_MAX, NULL, "64 hex digits each",
+ "Measurements of accepted enclaves. This, or mrsigner with isvprodid and min_isvsvn, is required."},
+{"attestation.policies[]", "mrsigner", SETTING_TEXT, true, NULL, NULL, NOWHERE, NULL, 64, 64, NULL, "64 hex digits",
+ "Signer of accepted enclaves; isvprodid and min_isvsvn must then be given too."},
+{"attestation.policies[]", "isvprodid", SETTING_NUMBER, true, NULL, NULL, NOWHERE, NULL, 0, 65535, NULL, NULL,
+ "Product number that goes with mrsigner."},
+{"attestation.policies[]", "min_isvsvn", SETTING_NUMBER, true, NULL, NULL, NOWHERE, NULL, 0, 65535, NULL, NULL,
+ "Least security version that goes with mrsigner."},
+{"attestation.policies[]", "tcb_status", SETTING_TEXTS, true, NULL, NULL, NOWHERE, "UpToDate", 1, TCB_STATUS_COUNT, NULL, NULL,
+ "Accepted TCB statuses in Intel's spelling. Revoked can never be accepted."},
+{"attestation.policies[]", "advisories", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 0, ATTEST_ADVISORIES_MAX, NULL, NULL,
+ "Advisories that are tolerated when a status other than UpToDate is accepted, such as INTEL-SA-00615."},
+{"attestation.policies[]", "min_tcb_evaluation_number", SETTING_NUMBER, true, NULL, NULL, NOWHERE, "0", 0, UINT32_MAX, NULL, NULL,
+ "Least tcbEvaluationDataNumber of the collateral."},
+{"attestation.policies[]", "seeds", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 0, POLICY_LIST_MAX, NULL, NULL,
+ "Seeds whose keys may be used: exact, or the beginning followed by *. Absent: all."},
+{"attestation.policies[]", "tokens", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 0, POLICY_LIST_MAX, NULL, NULL,
+ "Names of the tokens the policy is for. Absent: all."},
+{"attestation.policies[]", "require_sealed", SETTING_BOOL, true, NULL, NULL, NOWHERE, "false", 0, 0, NULL, NULL,
+ "Give secrets only sealed to the attested key."},
+
+{"session", "lifetime_s", SETTING_NUMBER, true, "VOUCHSAFE_SESSION_LIFETIME_S", NULL, AT(session.lifetime_s), "900", 60, 3600, NULL, "s",
+ "How long a worker may go on after attesting once."},
+
+{"log", "origin", SETTING_TEXT, false, "VOUCHSAFE_LOG_ORIGIN", NULL, AT(log.origin), "vouchsafe.local/log", 1, 128, NULL, NULL,
+ "Name of the audit log in its checkpoints, and issuer of sessions: a name of your own, without spaces and +. All replicas share it."},
+{"log", "summary_interval_s", SETTING_NUMBER, false, "VOUCHSAFE_LOG_SUMMARY_INTERVAL_S", NULL, AT(log.summary_interval_s), "60", 1, 3600, NULL, "s",
+ "How often refusals of unknown callers are summed up in one audit entry."},
+{"log", "format", SETTING_CHOICE, false, "VOUCHSAFE_LOG_FORMAT", NULL, AT(log.format), "text", 0, 0, log_formats, NULL,
+ "Form of the operational log on standard error."},
+{"log", "level", SETTING_TEXT, false, "VOUCHSAFE_LOG", "RUST_LOG", AT(log.level), "info", 1, 512, NULL, NULL,
+ "error, warn, info or debug; also by module, as in info,net=debug."},
+
+{"rate", "per_token_per_second", SETTING_NUMBER, false, "VOUCHSAFE_RATE_PER_TOKEN_PER_SECOND", NULL, AT(rate.per_token.per_second), "2000", 0, 1000000, NULL, "requests",
+ "Sustained requests per second of one token; 0 for no limit."},
+{"rate", "per_token_burst", SETTING_NUMBER, false, "VOUCHSAFE_RATE_PER_TOKEN_BURST", NULL, AT(rate.per_token.burst), "4000", 1, 1000000, NULL, "requests",
+ "Requests of one token at once."},
+{"rate", "per_address_per_second", SETTING_NUMBER, false, "VOUCHSAFE_RATE_PER_ADDRESS_PER_SECOND", NULL, AT(rate.per_address.per_second), "5000", 0, 1000000, NULL, "requests",
+ "Sustained requests per second from one address; 0 for no limit."},
+{"rate", "per_address_burst", SETTING_NUMBER, false, "VOUCHSAFE_RATE_PER_ADDRESS_BURST", NULL, AT(rate.per_address.burst), "10000", 1, 1000000, NULL, "requests",
+ "Requests from one address at once."},
+{"rate", "total_per_second", SETTING_NUMBER, false, "VOUCHSAFE_RATE_TOTAL_PER_SECOND", NULL, AT(rate.total.per_second), "20000", 0, 1000000, NULL, "requests",
+ "Sustained requests per second in all; 0 for no limit."},
+{"rate", "total_burst", SETTING_NUMBER, false, "VOUCHSAFE_RATE_TOTAL_BURST", NULL, AT(rate.total.burst), "40000", 1, 1000000, NULL, "requests",
+ "Requests in all at once."},
+};
+/* clang-format on */
+
+const size_t settings_table_count = COUNT_OF(settings_table);
+_Static_assert(COUNT_OF(settings_table) <= SETTINGS_ROWS_MAX, "a cell for each row");
+
+void setting_name(const struct setting *row, char out[SETTINGS_NAME_SIZE])
+{
+    (void)snprintf(out, SETTINGS_NAME_SIZE, "%s%s%s", row->group, *row->group ? "." : "", row->key);
+}
+
+const struct setting *setting_find(const char *group, const char *key)
+{
+    for (size_t i = 0; i < settings_table_count; i++)
+        if (strcmp(settings_table[i].group, group) == 0 && strcmp(settings_table[i].key, key) == 0)
+            return &settings_table[i];
+    return NULL;
+}
+
+size_t setting_index(const struct setting *row)
+{
+    return (size_t)(row - settings_table);
+}
+
+size_t setting_group_first(const char *group)
+{
+    size_t i = 0;
+
+    while (i < settings_table_count && strcmp(settings_table[i].group, group) != 0)
+        i++;
+    assert(i < settings_table_count);
+    return i;
+}
+
+static void choices_write(const struct setting_choice *choices, char *out, size_t out_size)
+{
+    size_t used = (size_t)snprintf(out, out_size, "one of ");
+
+    for (; choices->name && used < out_size; choices++)
+        used += (size_t)snprintf(out + used, out_size - used, "%s%s", choices->name,
+                                 choices[1].name ? ", " : "");
+}
+
+void setting_allowed(const struct setting *row, char *out, size_t out_size)
+{
+    unsigned long long min = row->min;
+    unsigned long long max = row->max;
+
+    switch (row->type) {
+    case SETTING_NUMBER:
+        (void)snprintf(out, out_size, "a whole number from %llu to %llu", min, max);
+        break;
+    case SETTING_BOOL:
+        (void)snprintf(out, out_size, "true or false");
+        break;
+    case SETTING_CHOICE:
+        choices_write(row->choices, out, out_size);
+        break;
+    case SETTING_SECRET:
+        (void)snprintf(out, out_size, "%llu hex digits", 2 * max);
+        break;
+    case SETTING_TEXTS:
+        (void)snprintf(out, out_size, "a list of at most %llu texts", max);
+        break;
+    case SETTING_ENTRIES:
+        (void)snprintf(out, out_size, "a list of at most %llu mappings", max);
+        break;
+    case SETTING_TEXT:
+        if (min == max)
+            (void)snprintf(out, out_size, "a text of %llu characters", max);
+        else
+            (void)snprintf(out, out_size, "a text of %llu to %llu characters", min, max);
+        break;
+    }
+}
+
+void settings_problem_set(struct settings_problem *problem, const char *file, unsigned line,
+                          const char *setting, const char *format, ...)
+{
+    char what[640];
+    char where[16] = "";
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    if (line > 0)
+        (void)snprintf(where, sizeof where, ":%u", line);
+    (void)snprintf(problem->file, sizeof problem->file, "%s", file);
+    (void)snprintf(problem->setting, sizeof problem->setting, "%s", setting);
+    problem->line = line;
+    (void)snprintf(problem->text, sizeof problem->text, "%s%s: %s%s%s", problem->file, where,
+                   problem->setting, *problem->setting ? ": " : "", what);
+}
+
+static void row_write_plain(FILE *file, const struct setting *row)
+{
+    char name[SETTINGS_NAME_SIZE];
+    char allowed[160];
+
+    setting_name(row, name);
+    setting_allowed(row, allowed, sizeof allowed);
+    (void)fprintf(file, "  %s", name);
+    if (row->variable)
+        (void)fprintf(file, "  [%s%s%s]", row->variable, row->alias ? ", " : "",
+                      row->alias ? row->alias : "");
+    (void)fprintf(file, "\n      %s\n      %s%s%s%s", row->help, allowed, row->unit ? " (" : "",
+                  row->unit ? row->unit : "", row->unit ? ")" : "");
+    if (row->standard)
+        (void)fprintf(file, "; default %s", *row->standard ? row->standard : "empty");
+    (void)fprintf(file, "%s\n", row->security ? "; security" : "");
+}
+
+static void row_write_markdown(FILE *file, const struct setting *row)
+{
+    char name[SETTINGS_NAME_SIZE];
+    char allowed[160];
+
+    setting_name(row, name);
+    setting_allowed(row, allowed, sizeof allowed);
+    (void)fprintf(file, "| `%s`%s | ", name, row->security ? " (s)" : "");
+    if (row->variable)
+        (void)fprintf(file, "`%s`", row->variable);
+    if (row->alias)
+        (void)fprintf(file, ", `%s`", row->alias);
+    (void)fprintf(file, " | ");
+    if (row->standard)
+        (void)fprintf(file, *row->standard ? "`%s`" : "empty%s", row->standard);
+    (void)fprintf(file, " | %s%s%s | %s |\n", allowed, row->unit ? ", " : "",
+                  row->unit ? row->unit : "", row->help);
+}
+
+void settings_write_manual(FILE *file, enum settings_manual form)
+{
+    bool markdown = form == SETTINGS_MANUAL_MARKDOWN;
+
+    (void)fprintf(file, "Later sources win: built-in default, YAML file, .env in the working "
+                        "directory, environment.\n\n");
+    if (markdown)
+        (void)fprintf(file, "(s): a security setting.\n\n"
+                            "| setting | variable | default | allowed | meaning |\n"
+                            "|---|---|---|---|---|\n");
+    for (size_t i = 0; i < settings_table_count; i++) {
+        if (markdown)
+            row_write_markdown(file, &settings_table[i]);
+        else
+            row_write_plain(file, &settings_table[i]);
+    }
+    (void)fprintf(
+        file, "\nALLOWED_WORKER_TOKEN_HASHES and ALLOWED_OPERATOR_TOKEN_HASHES are comma lists of\n"
+              "SHA-256 hashes in lower-case hex; they add tokens of that role, named worker: or\n"
+              "operator: and the first 8 digits.\n");
+}

@@ -1,0 +1,60 @@
+/* The table of settings: everything that is known of each one, in one row. For daemon/ only. */
+#ifndef DAEMON_SETTINGS_TABLE_H
+#define DAEMON_SETTINGS_TABLE_H
+
+#include "daemon/settings.h"
+
+#define SETTINGS_ROWS_MAX 96
+#define SETTINGS_MEMBERS_MAX 16 /* of one entry of a list of mappings */
+#define SETTINGS_NAME_SIZE 96
+
+enum setting_type {
+    SETTING_TEXT,
+    SETTING_NUMBER,
+    SETTING_BOOL,
+    SETTING_CHOICE,  /* an enum, by name */
+    SETTING_SECRET,  /* hex, from the environment or .env only */
+    SETTING_TEXTS,   /* a list of texts; a comma list in a variable */
+    SETTING_ENTRIES, /* a list of mappings, whose members are the rows of group "<name>[]" */
+};
+
+struct setting_choice {
+    const char *name;
+    unsigned value;
+};
+
+struct setting {
+    const char *group; /* "server", "" at the top, "tokens[]" for members of entries */
+    const char *key;
+    enum setting_type type;
+    bool security;        /* a wrong value weakens the protection */
+    const char *variable; /* of the environment; NULL: none */
+    const char *alias;    /* a second variable, weaker than `variable`; NULL: none */
+    size_t offset, size;  /* in struct settings; 0, 0 for members of entries and lists */
+    const char *standard; /* default as text; NULL: none */
+    uint64_t min, max;    /* numbers: the value; texts: bytes; lists: elements */
+    const struct setting_choice *choices; /* ends with a NULL name */
+    const char *unit;
+    const char *help; /* one sentence or two, for a person */
+};
+
+extern const struct setting settings_table[];
+extern const size_t settings_table_count;
+
+/* "server.port", "tokens[].name" */
+void setting_name(const struct setting *row, char out[SETTINGS_NAME_SIZE]);
+
+/* What is allowed, as the middle of a sentence: "a whole number from 1 to 65535". */
+void setting_allowed(const struct setting *row, char *out, size_t out_size);
+
+/* The row, or NULL. */
+const struct setting *setting_find(const char *group, const char *key);
+size_t setting_index(const struct setting *row);
+/* Index of the first row of `group`; the rows of a group stand together. */
+size_t setting_group_first(const char *group);
+
+/* Fills `problem`, its complete text included; `line` 0 and `setting` "" when not known. */
+void settings_problem_set(struct settings_problem *problem, const char *file, unsigned line,
+                          const char *setting, const char *format, ...) PRINTF_LIKE(5, 6);
+
+#endif
