@@ -261,6 +261,9 @@ static enum err ecies_open(const uint8_t private_key[X25519_SIZE], struct span s
     uint8_t key[AEAD_KEY_SIZE];
     enum err e;
 
+    /* X25519 ignores the top bit of a point, and nothing else binds E: one spelling of it only */
+    if (ephemeral[X25519_SIZE - 1] & 0x80)
+        return ERR_CRYPTO;
     if ((e = x25519(private_key, ephemeral, shared)) == ERR_NONE) {
         ecies_key(shared, key);
         e = open_into_secret(key, nonce, NO_BYTES, text, plain);
