@@ -10,12 +10,14 @@
 #include "crypto/hash.h"
 #include "crypto/p256.h"
 
-#define X509_MAX_SIZE 8192 /* of one certificate in DER */
+#define X509_MAX_SIZE 8192               /* of one certificate in DER */
+#define X509_CRL_MAX_SIZE (1024u * 1024) /* of a CRL in DER */
 
 struct x509_cert;
 struct x509_crl;
 
-/* DER, exactly one certificate. ERR_MALFORMED, ERR_TOO_LARGE, ERR_MEMORY */
+/* DER, exactly one certificate. ERR_MALFORMED (also: BER, a critical extension other than
+ * basicConstraints and keyUsage), ERR_TOO_LARGE, ERR_MEMORY */
 MUST_CHECK enum err x509_cert_parse(struct span der, struct x509_cert **out);
 
 /*
@@ -43,13 +45,16 @@ MUST_CHECK enum err x509_cert_extension(const struct x509_cert *c, const char *o
 /* Its key, if ECDSA P-256; the caller owns it. ERR_UNSUPPORTED */
 MUST_CHECK enum err x509_cert_p256(const struct x509_cert *c, struct p256_public **out);
 
-/* DER or PEM. ERR_MALFORMED, ERR_MEMORY */
+/* DER or PEM. ERR_MALFORMED (also: no nextUpdate, any critical extension), ERR_TOO_LARGE,
+ * ERR_MEMORY */
 MUST_CHECK enum err x509_crl_parse(struct span bytes, struct x509_crl **out);
 void x509_crl_free(struct x509_crl **crl);
 MUST_CHECK enum err x509_crl_signed_by(const struct x509_crl *crl, const struct x509_cert *issuer);
 bool x509_crl_issuer_is(const struct x509_crl *crl, const struct x509_cert *issuer); /* by name */
 bool x509_crl_valid_at(const struct x509_crl *crl, struct timestamp now);
-struct timestamp x509_crl_next_update(const struct x509_crl *crl); /* 0 when it has none: refuse */
+struct timestamp x509_crl_this_update(const struct x509_crl *crl);
+struct timestamp x509_crl_next_update(const struct x509_crl *crl);
+/* By serial number: the caller makes sure that both have the same issuer. */
 bool x509_crl_lists(const struct x509_crl *crl, const struct x509_cert *c);
 
 #endif
