@@ -1,0 +1,325 @@
+#include "net/http_parse.h"
+
+#include <string.h>
+
+static const struct http_refusal bad_request_line = {
+    400, "bad_request_line", "the request line is not of the form METHOD /path HTTP/1.1"};
+static const struct http_refusal version_not_supported = {
+    400, "version_not_supported", "only HTTP/1.1 and HTTP/1.0 are spoken here"};
+static const struct http_refusal uri_too_long = {414, "uri_too_long",
+                                                 "the request line is too long"};
+static const struct http_refusal bad_header = {400, "bad_header", "a header is not well-formed"};
+static const struct http_refusal header_too_large = {431, "header_too_large",
+                                                     "the headers are too large"};
+static const struct http_refusal too_many_headers = {431, "too_many_headers",
+                                                     "there are too many headers"};
+static const struct http_refusal duplicate_header = {
+    400, "duplicate_header", "a header that may stand once only is repeated"};
+static const struct http_refusal missing_host = {400, "missing_host",
+                                                 "the Host header is missing or empty"};
+static const struct http_refusal bad_framing = {
+    400, "bad_framing",
+    "the length of the body must be given by one decimal Content-Length and nothing else"};
+static const struct http_refusal body_too_large = {413, "body_too_large", "the body is too large"};
+static const struct http_refusal bad_expectation = {417, "bad_expectation",
+                                                    "only Expect: 100-continue is known"};
+
+static uint8_t lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+}
+
+bool http_name_equal(struct span name, const char *text)
+{
+    for (size_t i = 0; i < name.size; i++)
+        if (text[i] == '\0' || lower(name.data[i]) != lower((uint8_t)text[i]))
+            return false;
+    return text[name.size] == '\0';
+}
+
+/* tchar of RFC 9110 section 5.6.2 */
+static bool is_token_byte(uint8_t c)
+{
+    static const char marks[] = "!#$%&'*+-.^_`|~";
+    uint8_t l = lower(c);
+
+    return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && memchr(marks, c, sizeof marks - 1) != NULL);
+}
+
+static bool is_token(struct span s)
+{
+    for (size_t i = 0; i < s.size; i++)
+        if (!is_token_byte(s.data[i]))
+            return false;
+    return s.size > 0;
+}
+
+/* The part of `*rest` before `mark`, which is dropped too; false when there is no `mark`. */
+static bool take_until(struct span *rest, uint8_t mark, struct span *out)
+{
+    const uint8_t *at = rest->size ? memchr(rest->data, mark, rest->size) : NULL;
+    size_t size;
+
+    if (!at)
+        return false;
+    size = (size_t)(at - rest->data);
+    *out = span_of(rest->data, size);
+    *rest = span_of(at + 1, rest->size - size - 1);
+    return true;
+}
+
+/* origin-form only (RFC 9112 section 3.2.1), visible ASCII, without a fragment */
+static bool is_target(struct span s)
+{
+    if (s.size == 0 || s.data[0] != '/')
+        return false;
+    for (size_t i = 0; i < s.size; i++)
+        if (s.data[i] <= 0x20 || s.data[i] >= 0x7f || s.data[i] == '#')
+            return false;
+    return true;
+}
+
+static bool is_http_version(struct span s)
+{
+    return s.size == 8 && memcmp(s.data, "HTTP/", 5) == 0 && s.data[5] >= '0' && s.data[5] <= '9' &&
+           s.data[6] == '.' && s.data[7] >= '0' && s.data[7] <= '9';
+}
+
+/* `line` without its CRLF */
+static const struct http_refusal *request_line_parse(struct span line, struct http_request *r,
+                                                     bool *is_1_0)
+{
+    struct span rest = line;
+    struct span target;
+
+    if (!take_until(&rest, ' ', &r->method) || !take_until(&rest, ' ', &r->target) ||
+        !is_http_version(rest))
+        return &bad_request_line;
+    *is_1_0 = span_equal_string(rest, "HTTP/1.0");
+    if (!*is_1_0 && !span_equal_string(rest, "HTTP/1.1"))
+        return &version_not_supported;
+    if (!is_token(r->method) || r->method.size > HTTP_METHOD_MAX_SIZE || !is_target(r->target))
+        return &bad_request_line;
+    target = r->target;
+    if (take_until(&target, '?', &r->path)) {
+        r->query = target;
+    } else {
+        r->path = target;
+        r->query = span_of(target.data + target.size, 0);
+    }
+    return NULL;
+}
+
+/* What byte `i` must not be, whatever comes later; NULL when there is no objection. */
+static const struct http_refusal *byte_refusal(struct span bytes, size_t i, size_t line_size)
+{
+    const struct http_refusal *malformed = line_size ? &bad_header : &bad_request_line;
+    uint8_t c = bytes.data[i];
+    bool after_cr = i > 0 && bytes.data[i - 1] == '\r';
+
+    if (line_size == 0 && i >= HTTP_LINE_MAX_SIZE)
+        return &uri_too_long;
+    if (i >= HTTP_HEAD_MAX_SIZE)
+        return &header_too_large;
+    if (after_cr != (c == '\n')) /* a bare CR, or a bare LF */
+        return malformed;
+    if (c == 0x7f || (c < 0x20 && c != '\r' && c != '\n' && c != '\t'))
+        return malformed;
+    return NULL;
+}
+
+/* Looks at the bytes not looked at before; stops behind the empty line that ends the head. */
+static enum http_parsed scan_head(struct span bytes, struct http_scan *scan,
+                                  struct http_request *request, bool *is_1_0,
+                                  const struct http_refusal **refusal)
+{
+    while (scan->size < bytes.size) {
+        size_t i = scan->size;
+
+        *refusal = byte_refusal(bytes, i, scan->line_size);
+        if (*refusal)
+            return HTTP_REFUSED;
+        scan->size++;
+        if (bytes.data[i] != '\n')
+            continue;
+        if (scan->line_size == 0) {
+            scan->line_size = i + 1;
+            /* at once, not at the end of the head: HTTP/0.9 has no end */
+            *refusal = request_line_parse(span_of(bytes.data, i - 1), request, is_1_0);
+            if (*refusal)
+                return HTTP_REFUSED;
+        } else if (bytes.data[i - 2] == '\n') {
+            return HTTP_COMPLETE;
+        }
+    }
+    return HTTP_INCOMPLETE;
+}
+
+static struct span trimmed(struct span s)
+{
+    while (s.size > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
+        s = span_of(s.data + 1, s.size - 1);
+    while (s.size > 0 && (s.data[s.size - 1] == ' ' || s.data[s.size - 1] == '\t'))
+        s.size--;
+    return s;
+}
+
+/* `lines`: whole lines, each with its CRLF; CR and LF stand nowhere else (scan_head). */
+static const struct http_refusal *headers_parse(struct span lines, struct http_request *r)
+{
+    r->header_count = 0;
+    while (lines.size > 0) {
+        struct span line;
+        struct span name;
+
+        if (!take_until(&lines, '\n', &line))
+            return &bad_header;
+        line.size--; /* the CR */
+        if (r->header_count == HTTP_HEADERS_MAX)
+            return &too_many_headers;
+        if (!take_until(&line, ':', &name) || !is_token(name))
+            return &bad_header;
+        r->headers[r->header_count++] = (struct http_header){name, trimmed(line)};
+    }
+    return NULL;
+}
+
+static bool is_host(struct span s)
+{
+    static const char marks[] = "-._~:[]%";
+
+    for (size_t i = 0; i < s.size; i++) {
+        uint8_t l = lower(s.data[i]);
+
+        if (!(l >= 'a' && l <= 'z') && !(l >= '0' && l <= '9') &&
+            !memchr(marks, l, sizeof marks - 1))
+            return false;
+    }
+    return true;
+}
+
+/* One spelling: digits without sign, space or leading zero. */
+static const struct http_refusal *content_length_parse(struct span s, size_t body_max, size_t *out)
+{
+    size_t size = 0;
+
+    if (s.size == 0 || (s.size > 1 && s.data[0] == '0'))
+        return &bad_framing;
+    for (size_t i = 0; i < s.size; i++)
+        if (s.data[i] < '0' || s.data[i] > '9')
+            return &bad_framing;
+    for (size_t i = 0; i < s.size; i++) {
+        size = size * 10 + (size_t)(s.data[i] - '0');
+        if (size > body_max)
+            return &body_too_large;
+    }
+    *out = size;
+    return NULL;
+}
+
+/* Whether the comma list `s` has `token` in it. */
+static bool list_has(struct span s, const char *token)
+{
+    struct span item;
+
+    while (take_until(&s, ',', &item))
+        if (http_name_equal(trimmed(item), token))
+            return true;
+    return http_name_equal(trimmed(s), token);
+}
+
+struct seen {
+    bool host, authorization, content_length, content_type;
+};
+
+/* The header once; a second one is `refusal`. */
+static const struct http_refusal *once(bool *seen, const struct http_refusal *refusal)
+{
+    if (*seen)
+        return refusal;
+    *seen = true;
+    return NULL;
+}
+
+static const struct http_refusal *host_check(struct span value, struct seen *seen)
+{
+    const struct http_refusal *refusal = once(&seen->host, &duplicate_header);
+
+    if (refusal)
+        return refusal;
+    if (value.size == 0)
+        return &missing_host;
+    return is_host(value) ? NULL : &bad_header;
+}
+
+static const struct http_refusal *header_check(const struct http_header *h, size_t body_max,
+                                               struct seen *seen, struct http_framing *f)
+{
+    const struct http_refusal *refusal = NULL;
+
+    if (http_name_equal(h->name, "host"))
+        return host_check(h->value, seen);
+    if (http_name_equal(h->name, "authorization"))
+        return once(&seen->authorization, &duplicate_header);
+    if (http_name_equal(h->name, "content-type"))
+        return once(&seen->content_type, &duplicate_header);
+    if (http_name_equal(h->name, "transfer-encoding"))
+        return &bad_framing;
+    if (http_name_equal(h->name, "content-length")) {
+        refusal = once(&seen->content_length, &bad_framing);
+        return refusal ? refusal : content_length_parse(h->value, body_max, &f->body_size);
+    }
+    if (http_name_equal(h->name, "connection"))
+        f->close = f->close || list_has(h->value, "close");
+    if (http_name_equal(h->name, "expect")) {
+        f->expect_continue = http_name_equal(h->value, "100-continue");
+        return f->expect_continue ? NULL : &bad_expectation;
+    }
+    return NULL;
+}
+
+static const struct http_refusal *framing_check(const struct http_request *r, size_t body_max,
+                                                bool is_1_0, struct http_framing *f)
+{
+    struct seen seen = {0};
+
+    f->close = is_1_0;
+    for (size_t i = 0; i < r->header_count; i++) {
+        const struct http_refusal *refusal = header_check(&r->headers[i], body_max, &seen, f);
+
+        if (refusal)
+            return refusal;
+    }
+    if (is_1_0)
+        f->expect_continue = false; /* RFC 9110 section 10.1.1 */
+    else if (!seen.host)
+        return &missing_host;
+    return NULL;
+}
+
+enum http_parsed http_head_parse(struct span bytes, size_t body_max, struct http_scan *scan,
+                                 struct http_request *request, struct http_framing *framing,
+                                 const struct http_refusal **refusal)
+{
+    struct http_framing f = {0};
+    bool is_1_0 = false;
+    size_t line_size = scan->line_size;
+    enum http_parsed parsed = scan_head(bytes, scan, request, &is_1_0, refusal);
+
+    if (parsed != HTTP_COMPLETE)
+        return parsed;
+    f.head_size = scan->size;
+    if (line_size != 0) /* the line was checked in an earlier call, over bytes that have moved */
+        *refusal = request_line_parse(span_of(bytes.data, line_size - 2), request, &is_1_0);
+    line_size = scan->line_size;
+    if (!*refusal)
+        *refusal =
+            headers_parse(span_of(bytes.data + line_size, scan->size - line_size - 2), request);
+    if (!*refusal)
+        *refusal = framing_check(request, body_max, is_1_0, &f);
+    if (*refusal)
+        return HTTP_REFUSED;
+    *framing = f;
+    return HTTP_COMPLETE;
+}
