@@ -1,0 +1,520 @@
+/* vouchsafed: wires everything together, once. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "crypto/random.h"
+#include "crypto/tls.h"
+#include "crypto/x509_make.h"
+#include "daemon/harden.h"
+#include "daemon/settings.h"
+#include "daemon/state.h"
+#include "daemon/supervise.h"
+#include "server/server.h"
+#include "service/journal.h"
+
+enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+enum { TLS_DAYS = 397, POOL_THREADS = 2 };
+
+#define LABEL_TLS_KEY "tls p256 v1"
+
+extern char **environ;
+
+struct arguments {
+    const char *config;
+    const char *dotenv;
+    const char *user;
+    bool check;
+    bool init;
+    bool supervise;
+};
+
+/* All that lives from start to stop. */
+struct daemon {
+    struct settings settings;
+    struct token_table tokens;
+    struct appraisal_policy policy;
+    struct attest_trust trust;
+    struct attest_collateral *collateral[SETTINGS_PATHS_MAX];
+    size_t collateral_count;
+    struct secret *log_seed;
+    struct store *store;
+    struct tls_server *tls;
+    uint8_t tls_spki[SHA256_SIZE];
+    struct service *service;
+    struct server *server;
+};
+
+static void print_help(FILE *out)
+{
+    (void)fputs(
+        "Usage: vouchsafed [--config FILE] [--env-file FILE] [--user NAME] [--supervise]\n"
+        "       vouchsafed init [--config FILE] [--env-file FILE]\n"
+        "       vouchsafed --check-config [--config FILE] [--env-file FILE]\n"
+        "\n"
+        "The Vouchsafe keystore daemon.\n"
+        "\n"
+        "  --config FILE    settings in YAML (none by default)\n"
+        "  --env-file FILE  variables (default: .env in the working directory, if there is one)\n"
+        "  --user NAME      become this user before anything is read\n"
+        "  --supervise      stay as a parent that restarts the daemon when it crashes\n"
+        "  --check-config   check the settings, say what is wrong, and exit\n"
+        "  --help           this text and all settings\n"
+        "  --version        the version\n"
+        "  init             make a root, seal it, start the log, and exit\n"
+        "\n"
+        "Exit status: 0 stopped as asked, 1 refused to start or failed, 2 wrong usage.\n"
+        "\n"
+        "Settings, in YAML and in the environment:\n\n",
+        out);
+    settings_write_manual(out, SETTINGS_MANUAL_PLAIN);
+}
+
+/* -1 to go on, else the exit status. */
+static int parse_arguments(int argc, char **argv, struct arguments *a)
+{
+    static const struct option options[] = {
+        {"config",       required_argument, NULL, 'c'},
+        {"env-file",     required_argument, NULL, 'e'},
+        {"user",         required_argument, NULL, 'u'},
+        {"supervise",    no_argument,       NULL, 's'},
+        {"check-config", no_argument,       NULL, 'k'},
+        {"help",         no_argument,       NULL, 'h'},
+        {"version",      no_argument,       NULL, 'v'},
+        {NULL,           0,                 NULL, 0  },
+    };
+    int option;
+
+    a->dotenv = ".env";
+    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            a->config = optarg;
+            break;
+        case 'e':
+            a->dotenv = optarg;
+            break;
+        case 'u':
+            a->user = optarg;
+            break;
+        case 's':
+            a->supervise = true;
+            break;
+        case 'k':
+            a->check = true;
+            break;
+        case 'h':
+            print_help(stdout);
+            return 0;
+        case 'v':
+            (void)puts("vouchsafed " VOUCHSAFE_VERSION);
+            return 0;
+        default:
+            (void)fputs("Try vouchsafed --help\n", stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc && strcmp(argv[optind], "init") == 0) {
+        a->init = true;
+        optind++;
+    }
+    if (optind < argc) {
+        (void)fprintf(stderr, "vouchsafed: unexpected argument: %s\nTry vouchsafed --help\n",
+                      argv[optind]);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+static enum err fail(enum err e, const char *text)
+{
+    log_write(LOG_ERROR, "daemon", "refused_to_start", LOG_STRING("code", err_code(e)),
+              LOG_STRING("reason", text));
+    (void)fprintf(stderr, "vouchsafed: %s\n", text);
+    return e;
+}
+
+static enum err load_settings(const struct arguments *a, struct settings *s)
+{
+    struct settings_problem problem = {0};
+    enum err e = settings_load(a->config, a->dotenv, environ, s, &problem);
+
+    if (e != ERR_NONE) {
+        (void)fprintf(stderr, "vouchsafed: %s\n", problem.text);
+        return e;
+    }
+    if ((e = log_configure(s->log.format == LOG_FORMAT_JSON, s->log.level)) != ERR_NONE)
+        return fail(e, "log.level is not a list of level or module=level");
+    for (size_t i = 0; i < s->warning_count; i++)
+        log_write(LOG_WARN, "settings", "warning", LOG_STRING("text", s->warnings[i]));
+    return ERR_NONE;
+}
+
+static enum err load_trust(struct daemon *d)
+{
+    enum err e = ERR_NONE;
+
+    attest_trust_vendors(&d->trust);
+    for (size_t i = 0; i < d->settings.attestation.simulated_root_count && e == ERR_NONE; i++) {
+        const char *path = d->settings.attestation.simulated_roots[i];
+        struct buffer bytes = {0};
+
+        if ((e = file_read(path, ATTEST_CHAIN_MAX, &bytes)) != ERR_NONE ||
+            (e = attest_trust_add_simulated(&d->trust, buffer_span(&bytes))) != ERR_NONE)
+            log_write(LOG_ERROR, "daemon", "simulated_root", LOG_STRING("file", path),
+                      LOG_STRING("reason", err_text(e)));
+        buffer_clear(&bytes);
+    }
+    return e == ERR_NONE ? e : fail(e, "attestation.trust_simulated_roots cannot be read");
+}
+
+static enum err load_bundle(struct daemon *d, const char *path)
+{
+    struct buffer bytes = {0};
+    enum attest_reason reason = ATTEST_OK;
+    enum err e = file_read(path, 4 * (size_t)ATTEST_CRL_MAX, &bytes);
+
+    if (e == ERR_NONE)
+        e = attest_collateral_from_bundle(&d->trust, buffer_span(&bytes),
+                                          &d->collateral[d->collateral_count], &reason);
+    if (e == ERR_NONE)
+        d->collateral_count++;
+    else
+        log_write(LOG_ERROR, "daemon", "collateral", LOG_STRING("file", path),
+                  LOG_STRING("reason", e == ERR_DENIED ? attest_reason_text(reason) : err_text(e)),
+                  LOG_STRING("code", e == ERR_DENIED ? attest_reason_code(reason) : err_code(e)));
+    buffer_clear(&bytes);
+    return e;
+}
+
+static enum err load_collateral(struct daemon *d)
+{
+    enum err e = ERR_NONE;
+
+    for (size_t i = 0; i < d->settings.attestation.collateral_count && e == ERR_NONE; i++)
+        e = load_bundle(d, d->settings.attestation.collateral[i]);
+    return e == ERR_NONE ? e : fail(e, "attestation.collateral cannot be used (see above)");
+}
+
+/* The key is derived, so that it stays the same over restarts and replicas and can be pinned. */
+static enum err self_signed(struct daemon *d, const struct root *root, struct timestamp now)
+{
+    uint8_t bytes[P256_DERIVE_SIZE];
+    struct p256_private *key = NULL;
+    struct buffer der = {0};
+    struct buffer pem = {0};
+    struct x509_template t = {
+        .common_name = d->settings.tls.name,
+        .serial = (uint64_t)now.ms,
+        .not_before = {now.ms - 3600 * 1000},
+        .not_after = {now.ms + (int64_t)TLS_DAYS * 86400 * 1000},
+        .is_tls_server = true,
+        .dns_name = d->settings.tls.name,
+    };
+    enum err e;
+
+    derive_labelled(&root->epochs[0], LABEL_TLS_KEY, bytes, sizeof bytes);
+    e = p256_derive(bytes, &key);
+    bytes_wipe(bytes, sizeof bytes);
+    t.key = key;
+    if (e == ERR_NONE && (e = x509_make(&t, &der)) == ERR_NONE &&
+        (e = pem_write("CERTIFICATE", buffer_span(&der), &pem)) == ERR_NONE)
+        e = tls_server_new(key, buffer_span(&pem), &d->tls);
+    p256_private_free(&key);
+    buffer_clear(&der);
+    buffer_clear(&pem);
+    return e;
+}
+
+static enum err open_tls(struct daemon *d, const struct root *root, struct timestamp now)
+{
+    const struct settings *s = &d->settings;
+    char why[160] = "";
+    enum err e = ERR_NONE;
+
+    if (s->tls.mode == TLS_MODE_SELF_SIGNED)
+        e = self_signed(d, root, now);
+    else if (s->tls.mode == TLS_MODE_FILES)
+        e = tls_server_from_files(s->tls.certificate_file, s->tls.key_file, why, &d->tls);
+    if (e != ERR_NONE)
+        return fail(e, *why ? why : "TLS could not be set up");
+    if (d->tls)
+        tls_server_spki_sha256(d->tls, d->tls_spki);
+    return ERR_NONE;
+}
+
+static const char *tee_mode_name(const struct settings *s)
+{
+    switch (s->tee.provider) {
+    case TEE_PROVIDER_SIMULATED:
+        return "Simulated";
+    case TEE_PROVIDER_TPM2:
+        return "Tpm2";
+    case TEE_PROVIDER_NONE:
+    case TEE_PROVIDER_UNSET:
+        break;
+    }
+    return "None";
+}
+
+static enum err open_service(struct daemon *d, struct root *root, struct tee *tee,
+                             struct timestamp now)
+{
+    const struct settings *s = &d->settings;
+    struct service_options options = {
+        .prefix = s->keys.prefix,
+        .origin = s->log.origin,
+        .tee_mode = tee_mode_name(s),
+        .session_lifetime_s = s->session.lifetime_s,
+        .evidence_max_age_s = s->attestation.max_age_s,
+        .clock_skew_s = s->attestation.clock_skew_s,
+        .tls_spki_sha256 = d->tls ? d->tls_spki : NULL,
+    };
+    struct attest_collateral_set set = {d->collateral_count,
+                                        (const struct attest_collateral *const *)d->collateral};
+    enum err e;
+
+    d->tokens = (struct token_table){s->tokens, s->token_count};
+    d->policy = (struct appraisal_policy){.count = s->attestation.policy_count,
+                                          .rules = s->attestation.policies};
+    appraisal_policy_version(&d->policy);
+    e = service_new(&options, root, tee, &d->tokens, &d->policy, &d->trust, &set, now, &d->service);
+    if (e != ERR_NONE)
+        return fail(e, err_text(e));
+    d->service->store = d->store;
+    return ERR_NONE;
+}
+
+/* Opens the root, the log and everything that needs them. */
+static enum err open_state(struct daemon *d, struct timestamp now)
+{
+    struct state_problem problem = {{0}};
+    struct tee *tee = NULL;
+    struct root *root = NULL;
+    enum err e;
+
+    if ((e = state_tee_open(&d->settings, &tee, &problem)) != ERR_NONE ||
+        (e = state_root_open(&d->settings, tee, &root, &problem)) != ERR_NONE ||
+        (e = service_log_seed(root, &d->log_seed)) != ERR_NONE ||
+        (e = state_store_open(&d->settings, d->log_seed, false, &d->store, &problem)) != ERR_NONE) {
+        root_free(&root);
+        tee_close(&tee);
+        return fail(e, *problem.text ? problem.text : err_text(e));
+    }
+    if ((e = open_tls(d, root, now)) != ERR_NONE) {
+        root_free(&root);
+        tee_close(&tee);
+        return e;
+    }
+    return open_service(d, root, tee, now);
+}
+
+static unsigned loop_count(const struct settings *s)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (s->server.loops > 0)
+        return s->server.loops;
+    return cores < 1 ? 1 : cores > HTTP_LOOPS_MAX ? HTTP_LOOPS_MAX : (unsigned)cores;
+}
+
+static enum err open_server(struct daemon *d)
+{
+    const struct settings *s = &d->settings;
+    struct server_options options = {
+        .http =
+            {
+                   .host = s->server.host,
+                   .port = s->server.port,
+                   .loops = loop_count(s),
+                   .body_max = s->server.body_max,
+                   .connections_max = s->server.connections_max,
+                   .connections_per_address = s->server.connections_per_address,
+                   .head_timeout_ms = s->server.head_timeout_ms,
+                   .request_timeout_ms = s->server.request_timeout_ms,
+                   .idle_timeout_ms = s->server.idle_timeout_ms,
+                   .handshake_timeout_ms = s->server.handshake_timeout_ms,
+                   .tls = d->tls,
+                   },
+        .per_token = s->rate.per_token,
+        .per_address = s->rate.per_address,
+        .total = s->rate.total,
+        .pool_threads = POOL_THREADS,
+        .summary_interval_s = s->log.summary_interval_s,
+        .version = VOUCHSAFE_VERSION,
+    };
+    enum err e = server_start(&options, d->service, &d->server);
+
+    if (e != ERR_NONE)
+        return fail(e, e == ERR_IO
+                           ? "server.host and server.port cannot be listened on: in use, or "
+                             "not an address of this machine"
+                           : err_text(e));
+    return ERR_NONE;
+}
+
+/* The lines that operators of OutLayer's keystore look for (spec: OutLayer 7.2). */
+static void announce(const struct daemon *d)
+{
+    char key[2 * X25519_SIZE + 1];
+    char address[64];
+
+    hex_write(SPAN_OF(d->service->global_key), key);
+    (void)snprintf(address, sizeof address, "%s:%u", d->settings.server.host,
+                   (unsigned)server_port(d->server));
+    if (d->service->simulated)
+        log_write(LOG_WARN, "daemon", "SIMULATED_TEE",
+                  LOG_STRING("warning", "this keystore runs on the simulated TEE: its root is "
+                                        "protected by file modes alone; never for real secrets"));
+    log_write(LOG_INFO, "daemon", "Keystore initialized", LOG_STRING("public_key", key),
+              LOG_STRING("tee_mode", d->service->options.tee_mode));
+    log_write(LOG_INFO, "daemon", "Keystore worker API server started", LOG_STRING("addr", address),
+              LOG_STRING("tls", d->tls ? "1.3" : "off"));
+    log_write(LOG_INFO, "daemon", "Ready to serve decryption requests from executor workers");
+}
+
+static enum err log_start(struct daemon *d, struct timestamp now)
+{
+    struct outcome outcome = {0};
+    char id[REQUEST_ID_SIZE];
+    char detail[96];
+    int size = snprintf(detail, sizeof detail, "{\"version\":\"%s\",\"epoch\":%u}",
+                        VOUCHSAFE_VERSION, root_current(d->service->root)->epoch);
+    struct span entry;
+    uint64_t index;
+    enum err e;
+
+    request_id_write(now, id);
+    e = journal_event(d->service, SPAN_LITERAL("start"), span_of(detail, (size_t)size), SPAN_OF(id),
+                      now, &outcome);
+    entry = buffer_span(&outcome.entry);
+    if (e == ERR_NONE)
+        e = store_append(d->store, &entry, 1, &index);
+    outcome_clear(&outcome);
+    return e == ERR_NONE ? e : fail(e, "the log does not take entries");
+}
+
+static void serve_until_told(struct daemon *d)
+{
+    struct timespec second = {1, 0};
+    sigset_t set;
+    int signal_number;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    do {
+        signal_number = sigtimedwait(&set, NULL, &second);
+        server_tick(d->server, clock_now());
+    } while (signal_number != SIGTERM && signal_number != SIGINT);
+    log_write(LOG_INFO, "daemon", "stopping", LOG_NUMBER("signal", signal_number));
+}
+
+static void block_signals(void)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP); /* terminals that close do not stop a daemon */
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static void close_all(struct daemon *d)
+{
+    server_stop(&d->server);
+    service_free(&d->service);
+    store_close(&d->store);
+    secret_free(&d->log_seed);
+    tls_server_free(&d->tls);
+    for (size_t i = 0; i < d->collateral_count; i++)
+        attest_collateral_free(&d->collateral[i]);
+    settings_clear(&d->settings);
+    secret_cache_clear();
+}
+
+static enum err run(struct daemon *d)
+{
+    struct timestamp now = clock_now();
+    enum err e;
+
+    log_write(LOG_INFO, "daemon", "Starting NEAR OutLayer Keystore Worker",
+              LOG_STRING("program", "vouchsafed " VOUCHSAFE_VERSION));
+    if ((e = load_trust(d)) != ERR_NONE || (e = load_collateral(d)) != ERR_NONE ||
+        (e = open_state(d, now)) != ERR_NONE || (e = log_start(d, now)) != ERR_NONE)
+        return e;
+    if ((e = harden_last()) != ERR_NONE)
+        return fail(e, "the system call filter could not be installed");
+    if ((e = open_server(d)) != ERR_NONE)
+        return e;
+    announce(d);
+    serve_until_told(d);
+    return ERR_NONE;
+}
+
+static enum err init(struct daemon *d)
+{
+    struct state_problem problem = {{0}};
+    enum err e = state_init(&d->settings, clock_now(), &problem);
+
+    if (e != ERR_NONE)
+        return fail(e, *problem.text ? problem.text : err_text(e));
+    (void)printf("Initialised in %s: root sealed by %s, log started.\n", d->settings.state.dir,
+                 tee_mode_name(&d->settings));
+    return ERR_NONE;
+}
+
+static int start(const struct arguments *a)
+{
+    struct daemon *d = calloc(1, sizeof *d);
+    enum err e;
+
+    if (!d)
+        return EXIT_REFUSED;
+    e = load_settings(a, &d->settings);
+    if (e == ERR_NONE && a->check) {
+        (void)puts("The configuration is good.");
+    } else if (e == ERR_NONE) {
+        block_signals();
+        if ((e = crypto_start()) != ERR_NONE)
+            (void)fail(e, "the cryptographic libraries do not start (is memory locking allowed?)");
+        else
+            e = a->init ? init(d) : run(d);
+    }
+    close_all(d);
+    free(d);
+    return e == ERR_NONE ? 0 : EXIT_REFUSED;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments a = {0};
+    enum err e = harden_first();
+    int status;
+
+    if (e != ERR_NONE) {
+        (void)fprintf(stderr, "vouchsafed: the process could not be hardened: %s\n", err_text(e));
+        return EXIT_REFUSED;
+    }
+    status = parse_arguments(argc, argv, &a);
+    if (status >= 0)
+        return status;
+    if (a.user && (e = harden_become(a.user)) != ERR_NONE) {
+        (void)fprintf(stderr, "vouchsafed: cannot become %s: %s\n", a.user, err_text(e));
+        return EXIT_REFUSED;
+    }
+    /* before anything is read: the parent never sees a setting, let alone a secret */
+    if (a.supervise && !a.init && !a.check && (status = supervise()) >= 0)
+        return status;
+    return start(&a);
+}

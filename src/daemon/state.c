@@ -1,0 +1,295 @@
+#include "daemon/state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "service/journal.h"
+#include "tee/simulated.h"
+
+enum { PATH_SIZE = 4096 };
+
+static enum err explain(struct state_problem *problem, enum err e, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+static enum err explain(struct state_problem *problem, enum err e, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(problem->text, sizeof problem->text, format, arguments);
+    va_end(arguments);
+    return e;
+}
+
+static void path_of(const struct settings *s, const char *name, char out[PATH_SIZE])
+{
+    (void)snprintf(out, PATH_SIZE, "%s/%s", s->state.dir, name);
+}
+
+static enum err open_provider(const struct settings *s, struct tee **out,
+                              struct tee_failure *failure)
+{
+    struct tee_settings settings = {
+        .simulated_dir = s->tee.simulated_dir,
+        .tpm2_tcti = s->tee.tpm2_tcti,
+        .tpm2_pcrs = s->tee.tpm2_pcrs,
+    };
+
+    if (s->tee.provider == TEE_PROVIDER_SIMULATED)
+        return tee_simulated_open(&settings, out, failure);
+    return tee_tpm2_open(&settings, out, failure);
+}
+
+enum err state_tee_open(const struct settings *s, struct tee **out, struct state_problem *problem)
+{
+    struct tee_failure failure = {{0}};
+    enum err e;
+
+    *out = NULL;
+    if (s->tee.provider == TEE_PROVIDER_NONE)
+        return ERR_NONE;
+    e = open_provider(s, out, &failure);
+    if (e != ERR_NONE)
+        return explain(problem, e, "the TEE provider does not open: %s",
+                       *failure.text ? failure.text : err_text(e));
+    return ERR_NONE;
+}
+
+/* Without a TEE the root lies in a file that only its mode protects: refused. */
+static enum err require_sealing(const struct tee *tee, struct state_problem *problem)
+{
+    if (tee)
+        return ERR_NONE;
+    return explain(
+        problem, ERR_CONFIG,
+        "tee.provider is none, so there is nothing to seal the root with; choose tpm2, or "
+        "simulated for development");
+}
+
+static enum err make_root(struct settings *s, struct timestamp now, struct root **out)
+{
+    if (!s->root.master_secret)
+        return root_generate(now, out);
+    log_write(LOG_WARN, "daemon", "root_from_master_secret",
+              LOG_STRING("warning",
+                         "the root comes from KEYSTORE_MASTER_SECRET: whoever ever held that "
+                         "value can open every secret; remove it from the environment now"));
+    return root_import(secret_span(s->root.master_secret), now, out);
+}
+
+static enum err save_root(const struct settings *s, struct tee *tee, const struct root *root,
+                          struct state_problem *problem)
+{
+    char path[PATH_SIZE];
+    struct secret *plain = NULL;
+    struct buffer sealed = {0};
+    enum err e;
+
+    path_of(s, STATE_ROOT_FILE, path);
+    if ((e = root_write(root, &plain)) != ERR_NONE ||
+        (e = tee->ops->seal(tee, secret_span(plain), &sealed)) != ERR_NONE) {
+        e = explain(problem, e, "the root could not be sealed: %s", err_text(e));
+        goto out;
+    }
+    e = file_write(path, buffer_span(&sealed), 0600, false);
+    if (e == ERR_CONFLICT)
+        e = explain(problem, e, "%s exists: this keystore is already initialised", path);
+    else if (e != ERR_NONE)
+        e = explain(problem, e, "%s could not be written: %s", path, err_text(e));
+out:
+    secret_free(&plain);
+    buffer_clear(&sealed);
+    return e;
+}
+
+static enum err unseal_problem(const char *path, enum err e, struct state_problem *problem)
+{
+    if (e == ERR_DENIED)
+        return explain(problem, e,
+                       "%s was sealed by another machine, or by another state of this one (PCRs, "
+                       "platform); put the machine back into that state, or restore from a backup",
+                       path);
+    if (e == ERR_MALFORMED)
+        return explain(problem, e, "%s is damaged, or was made by another provider", path);
+    return explain(problem, e, "%s could not be unsealed: %s", path, err_text(e));
+}
+
+/* A master secret beside a sealed root must be the same one, else somebody is mistaken. */
+static enum err check_master(const struct settings *s, const struct root *root,
+                             struct state_problem *problem)
+{
+    const struct secret *given = s->root.master_secret;
+
+    if (!given)
+        return ERR_NONE;
+    log_write(LOG_WARN, "daemon", "master_secret_in_environment",
+              LOG_STRING("warning",
+                         "the root is sealed already; remove KEYSTORE_MASTER_SECRET from "
+                         "the environment and from .env"));
+    for (size_t i = 0; i < root->count; i++)
+        if (bytes_equal_ct(secret_span(root->epochs[i].secret).data, secret_span(given).data,
+                           ROOT_SIZE))
+            return ERR_NONE;
+    return explain(
+        problem, ERR_CONFIG,
+        "KEYSTORE_MASTER_SECRET is not the root that is sealed in %s; remove one of them",
+        s->state.dir);
+}
+
+enum err state_root_open(const struct settings *s, struct tee *tee, struct root **out,
+                         struct state_problem *problem)
+{
+    char path[PATH_SIZE];
+    struct buffer sealed = {0};
+    struct secret *plain = NULL;
+    enum err e = require_sealing(tee, problem);
+
+    if (e != ERR_NONE)
+        return e;
+    path_of(s, STATE_ROOT_FILE, path);
+    e = file_read(path, TEE_SEALED_MAX, &sealed);
+    if (e == ERR_NOT_FOUND) {
+        e = explain(problem, e, "%s does not exist: run `vouchsafe init` first", path);
+        goto out;
+    }
+    if (e != ERR_NONE) {
+        e = explain(problem, e, "%s could not be read: %s", path, err_text(e));
+        goto out;
+    }
+    if ((e = tee->ops->unseal(tee, buffer_span(&sealed), &plain)) != ERR_NONE) {
+        e = unseal_problem(path, e, problem);
+        goto out;
+    }
+    if ((e = root_parse(secret_span(plain), out)) != ERR_NONE) {
+        e = explain(problem, e, "%s does not hold a root: %s", path, err_text(e));
+        goto out;
+    }
+    if ((e = check_master(s, *out, problem)) != ERR_NONE)
+        root_free(out);
+out:
+    secret_free(&plain);
+    buffer_clear(&sealed);
+    return e;
+}
+
+enum err state_store_open(const struct settings *s, const struct secret *seed, bool create,
+                          struct store **out, struct state_problem *problem)
+{
+    char path[PATH_SIZE];
+    struct store_options options = {
+        .path = path,
+        .origin = s->log.origin,
+        .log_seed = secret_span(seed).data,
+        .create = create,
+    };
+    enum err e;
+
+    path_of(s, STATE_LOG_FILE, path);
+    e = store_open(&options, out);
+    switch ((int)e) {
+    case ERR_NONE:
+        return e;
+    case ERR_TAMPERED:
+        return explain(problem, e,
+                       "%s is not what this keystore wrote (see the log line above for the entry); "
+                       "it is not opened. Restore the log, and find out who changed it",
+                       path);
+    case ERR_CONFLICT:
+        return explain(problem, e, create ? "%s exists already" : "%s is in use by another process",
+                       path);
+    case ERR_NOT_FOUND:
+        return explain(problem, e, "%s does not exist: run `vouchsafe init` first", path);
+    default:
+        return explain(problem, e, "%s does not open: %s", path, err_text(e));
+    }
+}
+
+/* The log's first entry says when and how the root came to be. */
+static enum err write_init_entry(const struct settings *s, const struct root *root,
+                                 struct store *store, struct timestamp now)
+{
+    struct service scratch = {.simulated = s->tee.provider == TEE_PROVIDER_SIMULATED};
+    char id[REQUEST_ID_SIZE];
+    char detail[128];
+    struct outcome outcome = {0};
+    struct span entry;
+    uint64_t index;
+    int size = snprintf(detail, sizeof detail, "{\"root_origin\":\"%s\",\"epoch\":%u}",
+                        root_origin_name(root_current(root)->origin), root_current(root)->epoch);
+    enum err e;
+
+    request_id_write(now, id);
+    e = journal_event(&scratch, SPAN_LITERAL("init"), span_of(detail, (size_t)size), SPAN_OF(id),
+                      now, &outcome);
+    entry = buffer_span(&outcome.entry);
+    if (e == ERR_NONE)
+        e = store_append(store, &entry, 1, &index);
+    outcome_clear(&outcome);
+    return e;
+}
+
+static enum err make_log(const struct settings *s, const struct root *root, struct timestamp now,
+                         struct state_problem *problem)
+{
+    struct secret *seed = NULL;
+    struct store *store = NULL;
+    enum err e = service_log_seed(root, &seed);
+
+    if (e == ERR_NONE && (e = state_store_open(s, seed, true, &store, problem)) == ERR_NONE &&
+        (e = write_init_entry(s, root, store, now)) != ERR_NONE)
+        (void)explain(problem, e, "the log's first entry could not be written: %s", err_text(e));
+    store_close(&store);
+    secret_free(&seed);
+    return e;
+}
+
+static enum err prepare_provider(const struct settings *s, struct timestamp now,
+                                 struct state_problem *problem)
+{
+    enum err e;
+
+    if (s->tee.provider != TEE_PROVIDER_SIMULATED)
+        return ERR_NONE;
+    e = simulated_create(s->tee.simulated_dir, now);
+    if (e != ERR_NONE && e != ERR_CONFLICT) /* one that is there is used */
+        return explain(problem, e, "the simulated platform could not be made in %s: %s",
+                       s->tee.simulated_dir, err_text(e));
+    return ERR_NONE;
+}
+
+enum err state_init(struct settings *s, struct timestamp now, struct state_problem *problem)
+{
+    char path[PATH_SIZE];
+    struct tee *tee = NULL;
+    struct root *root = NULL;
+    enum err e;
+
+    path_of(s, STATE_ROOT_FILE, path);
+    if (access(path, F_OK) == 0)
+        return explain(problem, ERR_CONFLICT, "%s exists: this keystore is already initialised",
+                       path);
+    if ((e = directory_make(s->state.dir)) != ERR_NONE)
+        return explain(problem, e, "%s cannot be made: its parent must exist and be writable",
+                       s->state.dir);
+    if ((e = prepare_provider(s, now, problem)) != ERR_NONE ||
+        (e = state_tee_open(s, &tee, problem)) != ERR_NONE ||
+        (e = require_sealing(tee, problem)) != ERR_NONE)
+        goto out;
+    if ((e = make_root(s, now, &root)) != ERR_NONE) {
+        e = explain(problem, e, "no root could be made: %s", err_text(e));
+        goto out;
+    }
+    /* the log first: a crash in between leaves no root, and init can be repeated after removing it
+     */
+    if ((e = make_log(s, root, now, problem)) == ERR_NONE)
+        e = save_root(s, tee, root, problem);
+out:
+    root_free(&root);
+    tee_close(&tee);
+    return e;
+}

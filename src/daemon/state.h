@@ -1,0 +1,39 @@
+/* What the daemon keeps in its state directory: the sealed root and the log. */
+#ifndef DAEMON_STATE_H
+#define DAEMON_STATE_H
+
+#include "daemon/settings.h"
+#include "keys/root.h"
+#include "store/store.h"
+#include "tee/tee.h"
+
+#define STATE_ROOT_FILE "root.sealed"
+#define STATE_LOG_FILE "log.db"
+
+/* A message for the operator: what is wrong and what to do. */
+struct state_problem {
+    char text[1024];
+};
+
+/* Opens the TEE provider that is configured; `*out` is NULL for "none". */
+MUST_CHECK enum err state_tee_open(const struct settings *s, struct tee **out,
+                                   struct state_problem *problem);
+
+/*
+ * `vouchsafe init`: makes the directory, the simulated platform if that is the provider, a root (or
+ * imports the master secret), seals it, and starts the log with an "init" entry.
+ * ERR_CONFLICT when there is a root already: it is never overwritten.
+ */
+MUST_CHECK enum err state_init(struct settings *s, struct timestamp now,
+                               struct state_problem *problem);
+
+/* Opens the sealed root. */
+MUST_CHECK enum err state_root_open(const struct settings *s, struct tee *tee, struct root **out,
+                                    struct state_problem *problem);
+
+/* Opens the log; `seed` (Ed25519) must outlive the store. */
+MUST_CHECK enum err state_store_open(const struct settings *s, const struct secret *seed,
+                                     bool create, struct store **out,
+                                     struct state_problem *problem);
+
+#endif
