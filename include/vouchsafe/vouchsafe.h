@@ -124,7 +124,7 @@ VS_MUST_CHECK enum vs_error vs_file_read(const char *path, size_t max, struct vs
 VS_MUST_CHECK enum vs_error vs_file_write(const char *path, struct vs_bytes bytes, unsigned mode,
                                           bool replace);
 
-/* SHA-256 of a file of any size. VS_ERR_NOT_FOUND, VS_ERR_IO */
+/* SHA-256 of a file. VS_ERR_NOT_FOUND, VS_ERR_IO, VS_ERR_TOO_LARGE beyond 512 MiB */
 VS_MUST_CHECK enum vs_error vs_file_sha256(const char *path, uint8_t out[VS_HASH_SIZE]);
 
 /*

@@ -1,0 +1,103 @@
+/*
+ * What the parts of the client library share: the connection, and the translation of errors. What
+ * the library offers is include/vouchsafe/vouchsafe.h.
+ */
+#ifndef CLIENT_CLIENT_H
+#define CLIENT_CLIENT_H
+
+#include <vouchsafe/vouchsafe.h>
+
+#include "base/secret.h"
+#include "crypto/curve25519.h"
+#include "net/http_client.h"
+
+#define CLIENT_REPLY_MAX (32u * 1024 * 1024) /* above any plaintext in base64 with its receipt */
+#define CLIENT_TOKEN_MAX 512
+#define CLIENT_SESSION_MAX 2048
+
+struct client_last {
+    unsigned status;
+    unsigned retry_after_s;
+    char request_id[64];
+    char code[64];
+    char message[512];
+    char detail[2048];
+};
+
+struct vs_client {
+    struct http_client *http;
+    char *url;
+    char *ca_file;
+    char *token_file;
+    vs_token_function token;
+    void *token_context;
+    unsigned timeout_ms;
+    bool tls;
+    bool pinned;
+    uint8_t pin[SHA256_SIZE];
+    struct client_last last;
+    struct vs_why why;
+};
+
+struct vs_worker_key {
+    struct secret *private_key; /* X25519_SIZE bytes */
+    uint8_t public_key[X25519_SIZE];
+};
+
+enum vs_error error_of(enum err e);
+
+/* Forgets the last reply and its explanation: the first line of every call on a client. */
+void client_begin(struct vs_client *c);
+
+/* Sets the explanation and returns `e`, so that a refusal is one line. */
+enum vs_error client_fail(struct vs_client *c, enum vs_error e, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+enum vs_error why_fail(struct vs_why *why, enum vs_error e, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+struct client_call {
+    const char *method;
+    const char *path;
+    struct span body;    /* JSON, or empty */
+    bool authorised;     /* send the bearer token */
+    struct span session; /* X-TEE-Session, or empty */
+};
+
+/*
+ * One request. The caller owns `*body`, the body of a reply of status 200.
+ * VS_ERR_REFUSED for any other status, with `c->last` filled; VS_ERR_UNREACHABLE, VS_ERR_TIMEOUT,
+ * VS_ERR_REPLY too large a reply, and what the token's source returns
+ */
+MUST_CHECK enum vs_error client_send(struct vs_client *c, const struct client_call *call,
+                                     struct secret **body);
+
+/* From the next request on, the server's TLS key must be this one. */
+MUST_CHECK enum vs_error client_pin(struct vs_client *c, const uint8_t spki_sha256[SHA256_SIZE]);
+
+/* Appends `text` percent-encoded but for RFC 3986's unreserved characters. */
+MUST_CHECK enum err query_append(struct buffer *b, const char *name, struct span text);
+
+/* Copies to a blob of the caller's. */
+MUST_CHECK enum vs_error blob_copy(struct span bytes, struct vs_blob *out);
+/* Hands a buffer's memory on as a blob; the buffer is empty afterwards. */
+MUST_CHECK enum vs_error blob_from_buffer(struct buffer *b, struct vs_blob *out);
+
+/*
+ * Reads a file that holds a secret into guarded memory. `private`: refused when group or others may
+ * read it. VS_ERR_NOT_FOUND, VS_ERR_IO, VS_ERR_TOO_LARGE, VS_ERR_MALFORMED (permissions)
+ */
+MUST_CHECK enum vs_error file_read_secret(const char *path, size_t max, bool private,
+                                          struct secret **out);
+
+static inline struct span span_of_bytes(struct vs_bytes b)
+{
+    return span_of(b.data, b.size);
+}
+
+/* A vs_secret is a struct secret; the name is hidden, the object is the same. */
+static inline struct vs_secret *secret_to_public(struct secret *s)
+{
+    return (struct vs_secret *)s;
+}
+
+#endif

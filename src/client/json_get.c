@@ -1,0 +1,78 @@
+#include "client/client.h"
+
+#include <string.h>
+
+#include "codec/json.h"
+
+#define PATH_PART_MAX 128
+
+/* Element of an array by its decimal index. */
+static enum err element_at(struct json_value array, const char *part, struct json_value *out)
+{
+    struct json_iterator i = {0};
+    size_t wanted = 0;
+
+    if (part[0] == '\0')
+        return ERR_NOT_FOUND;
+    for (const char *p = part; *p != '\0'; p++) {
+        if (*p < '0' || *p > '9' || wanted > JSON_ELEMENTS_MAX)
+            return ERR_NOT_FOUND;
+        wanted = wanted * 10 + (size_t)(*p - '0');
+    }
+    for (size_t n = 0; json_next(array, &i, NULL, out); n++)
+        if (n == wanted)
+            return ERR_NONE;
+    return ERR_NOT_FOUND;
+}
+
+static enum err step_into(struct json_value from, const char *part, struct json_value *out)
+{
+    if (from.type == JSON_ARRAY)
+        return element_at(from, part, out);
+    if (from.type == JSON_OBJECT)
+        return json_member(from, part, out);
+    return ERR_NOT_FOUND;
+}
+
+static enum err value_at(struct json_value value, const char *path, struct json_value *out)
+{
+    char part[PATH_PART_MAX];
+    enum err e = ERR_NONE;
+
+    while (e == ERR_NONE && path[0] != '\0') {
+        size_t size = strcspn(path, ".");
+
+        if (size >= sizeof part)
+            return ERR_NOT_FOUND;
+        memcpy(part, path, size);
+        part[size] = '\0';
+        e = step_into(value, part, &value);
+        path += size + (path[size] == '.');
+    }
+    *out = value;
+    return e;
+}
+
+enum vs_error vs_json_get(struct vs_bytes json, const char *path, char *out, size_t out_size)
+{
+    struct json_value value;
+    size_t size = 0;
+    enum err e;
+
+    if (path == NULL || out == NULL || out_size == 0 || (json.data == NULL && json.size > 0))
+        return VS_ERR_ARGUMENT;
+    if ((e = json_parse(span_of_bytes(json), &value, NULL)) != ERR_NONE ||
+        (e = value_at(value, path, &value)) != ERR_NONE)
+        return error_of(e);
+    if (value.type != JSON_STRING)
+        return error_of(span_to_string(value.raw, out, out_size));
+    e = json_string(value, out, out_size - 1, &size);
+    if (e == ERR_NONE && memchr(out, 0, size) != NULL)
+        e = ERR_MALFORMED;
+    if (e != ERR_NONE) {
+        out[0] = '\0';
+        return error_of(e);
+    }
+    out[size] = '\0';
+    return VS_OK;
+}

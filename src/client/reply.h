@@ -1,0 +1,91 @@
+/*
+ * What the keystore answers, from bytes to checked structs (docs/protocol.md). Replies are as
+ * hostile as requests: whoever answers may not be the keystore. Pure; spans borrow from the body.
+ * Unknown members are ignored, so that newer keystores can say more. Each is ERR_MALFORMED or
+ * ERR_TOO_LARGE for what does not follow the protocol.
+ */
+#ifndef CLIENT_REPLY_H
+#define CLIENT_REPLY_H
+
+#include "audit/merkle.h"
+#include "base/span.h"
+#include "crypto/curve25519.h"
+#include "crypto/p256.h"
+
+#define REPLY_SEED_MAX 1024
+#define REPLY_NONCE_MAX 64
+#define REPLY_REQUEST_ID_SIZE 36
+
+/* Replaces control characters (C0, DEL, and C1 in UTF-8) by '?': for texts that reach a terminal.
+ */
+void text_make_printable(char *text);
+
+struct reply_error {
+    char code[64];
+    char message[512];
+    char detail[2048]; /* JSON, or "" when absent or longer */
+};
+/* Takes what there is: a refusal need not come from a keystore at all. */
+void reply_error_parse(struct span body, struct reply_error *out);
+
+struct reply_challenge {
+    uint8_t nonce[32];
+    uint32_t expires_in_s;
+};
+MUST_CHECK enum err reply_challenge_parse(struct span body, struct reply_challenge *out);
+
+struct reply_session {
+    struct span token; /* a JWT: only characters that one has */
+    int64_t expires_at;
+    char tee[16];
+    char policy[65];
+    char status[48];
+    struct span advisories; /* JSON array */
+    uint8_t claims[32];
+};
+MUST_CHECK enum err reply_session_parse(struct span body, struct reply_session *out);
+
+struct reply_attestation {
+    char tee_type[16];
+    struct span quote; /* base64 */
+    uint8_t nonce[REPLY_NONCE_MAX];
+    size_t nonce_size;
+    uint8_t identity_key[ED25519_PUBLIC_SIZE];
+    uint8_t log_key[ED25519_PUBLIC_SIZE];
+    char log_origin[129];
+    uint8_t session_key[P256_POINT_SIZE];
+    bool has_tls;
+    uint8_t tls_spki_sha256[32]; /* zero unless has_tls */
+    struct span collateral;      /* the bundle: a JSON object */
+};
+MUST_CHECK enum err reply_attestation_parse(struct span body, struct reply_attestation *out);
+
+struct reply_pubkey {
+    char seed[REPLY_SEED_MAX + 1];
+    uint8_t key[X25519_SIZE];
+    uint32_t version;
+    uint8_t nonce[REPLY_NONCE_MAX];
+    size_t nonce_size; /* 0: none */
+    bool has_signature;
+    uint8_t signature[ED25519_SIGNATURE_SIZE];
+};
+MUST_CHECK enum err reply_pubkey_parse(struct span body, struct reply_pubkey *out);
+
+struct reply_decrypt {
+    bool sealed;
+    struct span plain; /* base64, when not sealed */
+    uint8_t enc[X25519_SIZE];
+    struct span ciphertext; /* base64, when sealed */
+    struct span receipt;    /* JSON object, or empty */
+};
+/* ERR_MALFORMED also when both forms are there, or neither. */
+MUST_CHECK enum err reply_decrypt_parse(struct span body, struct reply_decrypt *out);
+
+struct reply_log_key {
+    char vkey[192];
+};
+MUST_CHECK enum err reply_log_key_parse(struct span body, struct reply_log_key *out);
+
+MUST_CHECK enum err reply_proof_parse(struct span body, struct merkle_proof *out);
+
+#endif

@@ -1,0 +1,30 @@
+/* A worker's session, and evidence as it goes into a request. */
+#ifndef CLIENT_SESSION_H
+#define CLIENT_SESSION_H
+
+#include "client/client.h"
+
+struct vs_session {
+    struct secret
+        *token; /* the JWT and a terminator: whoever has it and the bearer token may ask */
+    int64_t expires_at;
+    char tee[16];
+    char policy[65];
+    char status[48];
+    char *advisories; /* JSON array */
+    uint8_t claims[SHA256_SIZE];
+    uint8_t key[X25519_SIZE];
+};
+
+/* The JWT without its terminator. */
+struct span session_token(const struct vs_session *s);
+
+/*
+ * Asks the source for a quote over `report_data`. `*quote` is VS_QUOTE_MAX bytes of the caller's to
+ * free. VS_ERR_MALFORMED when the source says a size it cannot have
+ */
+MUST_CHECK enum vs_error quote_take(const struct vs_quote_source *source,
+                                    const uint8_t report_data[VS_REPORT_DATA_SIZE], uint8_t **quote,
+                                    size_t *size);
+
+#endif
