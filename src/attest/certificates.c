@@ -1,0 +1,133 @@
+#include "attest/certificates.h"
+
+#include "attest/trust.h"
+
+#define ROOT_NAME "Intel SGX Root CA"
+
+bool certificates_is_pck_ca(const struct x509_cert *c)
+{
+    return x509_cert_common_name_contains(c, "Intel SGX PCK Platform CA") ||
+           x509_cert_common_name_contains(c, "Intel SGX PCK Processor CA");
+}
+
+static enum err count_check(const struct certificates *c, const struct certificates_rule *rule,
+                            struct refusal *r)
+{
+    if (c->count == 0)
+        return refuse(r, rule->missing, rule->step, "a certificate chain in PEM", "nothing");
+    if (c->count != rule->count)
+        return refuse_number(r, rule->invalid, rule->step, "certificates", rule->count, c->count);
+    return ERR_NONE;
+}
+
+static enum err roles_check(const struct certificates *c, const struct certificates_rule *rule,
+                            struct refusal *r)
+{
+    if (x509_cert_is_ca(c->certs[0]) != rule->first_is_ca)
+        return refuse(r, rule->invalid, rule->step,
+                      rule->first_is_ca ? "a CA certificate first" : "a leaf that is no CA", NULL);
+    if (rule->first_name && !x509_cert_common_name_contains(c->certs[0], rule->first_name))
+        return refuse(r, rule->invalid, rule->step, rule->first_name, "another common name");
+    for (size_t i = 1; i < c->count; i++)
+        if (!x509_cert_is_ca(c->certs[i]))
+            return refuse(r, rule->invalid, rule->step, "CA certificates above the first",
+                          "a certificate that is no CA");
+    if (!x509_cert_common_name_contains(c->certs[c->count - 1], ROOT_NAME))
+        return refuse(r, rule->invalid, rule->step, ROOT_NAME, "another common name");
+    return ERR_NONE;
+}
+
+static enum err links_check(const struct certificates *c, const struct certificates_rule *rule,
+                            struct refusal *r)
+{
+    for (size_t i = 0; i + 1 < c->count; i++)
+        if (x509_cert_issued_by(c->certs[i], c->certs[i + 1]) != ERR_NONE)
+            return refuse_number(r, rule->invalid, rule->step,
+                                 "each certificate signed by the next; at fault: number", 0, i + 1);
+    return ERR_NONE;
+}
+
+static enum err root_check(const struct attest_trust *trust, struct certificates *c,
+                           const struct certificates_rule *rule, struct refusal *r)
+{
+    const struct x509_cert *root = c->certs[c->count - 1];
+
+    x509_cert_spki_sha256(root, c->root_spki);
+    if (!attest_trust_find(trust, c->root_spki))
+        return refuse_bytes(r, ATTEST_ROOT_NOT_PINNED, rule->step, "SHA-256 of root key",
+                            trust->count > 0 ? SPAN_OF(trust->roots[0].spki_sha256)
+                                             : (struct span){0},
+                            SPAN_OF(c->root_spki));
+    if (x509_cert_issued_by(root, root) != ERR_NONE)
+        return refuse(r, rule->invalid, rule->step, "a root signed by itself", NULL);
+    return ERR_NONE;
+}
+
+static void validity_read(struct certificates *c)
+{
+    c->valid_from = (struct timestamp){INT64_MIN};
+    c->valid_until = (struct timestamp){INT64_MAX};
+    for (size_t i = 0; i < c->count; i++) {
+        struct timestamp from = x509_cert_not_before(c->certs[i]);
+        struct timestamp until = x509_cert_not_after(c->certs[i]);
+
+        if (from.ms > c->valid_from.ms)
+            c->valid_from = from;
+        if (until.ms < c->valid_until.ms)
+            c->valid_until = until;
+    }
+}
+
+static enum err chain_check(const struct attest_trust *trust, struct certificates *c,
+                            const struct certificates_rule *rule, struct refusal *r)
+{
+    enum err e;
+
+    if ((e = count_check(c, rule, r)) != ERR_NONE || (e = roles_check(c, rule, r)) != ERR_NONE ||
+        (e = links_check(c, rule, r)) != ERR_NONE ||
+        (e = root_check(trust, c, rule, r)) != ERR_NONE)
+        return e;
+    validity_read(c);
+    return ERR_NONE;
+}
+
+enum err certificates_read(const struct attest_trust *trust, struct span pem,
+                           const struct certificates_rule *rule, struct certificates *out,
+                           struct refusal *r)
+{
+    struct certificates c = {0};
+    enum err e;
+
+    if (pem.size > ATTEST_CHAIN_MAX)
+        return refuse_number(r, ATTEST_TOO_LARGE, rule->step, "bytes at most", ATTEST_CHAIN_MAX,
+                             pem.size);
+    e = x509_chain_parse(pem, c.certs, CERTIFICATES_MAX, &c.count);
+    if (e == ERR_TOO_LARGE)
+        return refuse(r, rule->too_long, rule->step, "at most 8 certificates of at most 8192 bytes",
+                      NULL);
+    if (e != ERR_NONE)
+        return refuse_unless_memory(r, e, rule->invalid, rule->step, "certificates in PEM", NULL);
+    e = chain_check(trust, &c, rule, r);
+    if (e == ERR_NONE)
+        *out = c;
+    else
+        certificates_clear(&c);
+    return e;
+}
+
+void certificates_clear(struct certificates *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        x509_cert_free(&c->certs[i]);
+    *c = (struct certificates){0};
+}
+
+enum err certificates_check_time(struct timestamp valid_from, struct timestamp valid_until,
+                                 const char *step, struct timestamp now, struct refusal *r)
+{
+    if (now.ms < valid_from.ms)
+        return refuse_time(r, ATTEST_CERTIFICATE_TIME, step, "valid from", valid_from, now);
+    if (now.ms > valid_until.ms)
+        return refuse_time(r, ATTEST_CERTIFICATE_TIME, step, "valid until", valid_until, now);
+    return ERR_NONE;
+}

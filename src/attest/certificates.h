@@ -1,0 +1,46 @@
+/*
+ * Certificate chains of fixed length: leaf first, pinned root last, each issued by the next. There
+ * is no search for a path. Internal to attest/.
+ */
+#ifndef ATTEST_CERTIFICATES_H
+#define ATTEST_CERTIFICATES_H
+
+#include "attest/refusal.h"
+#include "crypto/x509.h"
+
+#define CERTIFICATES_MAX 8 /* read from one PEM text, whatever the length wanted */
+
+struct certificates {
+    size_t count;
+    struct x509_cert *certs[CERTIFICATES_MAX]; /* owned */
+    uint8_t root_spki[SHA256_SIZE];
+    struct timestamp valid_from, valid_until; /* of all of them */
+};
+
+/* What a chain must be, and the codes for what it is not. */
+struct certificates_rule {
+    const char *step;
+    size_t count;
+    bool first_is_ca;
+    const char *first_name; /* contained in the common name of the first; NULL: caller checks */
+    enum attest_reason missing, invalid, too_long;
+};
+
+/*
+ * Reads and verifies a chain, but for time: certificates_check_time(). The caller clears `out`.
+ * ERR_DENIED fills `r`; ERR_MEMORY
+ */
+MUST_CHECK enum err certificates_read(const struct attest_trust *trust, struct span pem,
+                                      const struct certificates_rule *rule,
+                                      struct certificates *out, struct refusal *r);
+void certificates_clear(struct certificates *c);
+
+/* ERR_DENIED with certificate_time */
+MUST_CHECK enum err certificates_check_time(struct timestamp valid_from,
+                                            struct timestamp valid_until, const char *step,
+                                            struct timestamp now, struct refusal *r);
+
+/* Whether this is one of the two CAs that issue PCK certificates, by name. */
+bool certificates_is_pck_ca(const struct x509_cert *c);
+
+#endif

@@ -1,0 +1,43 @@
+/* Intel collateral, verified and at hand. Internal to attest/. */
+#ifndef ATTEST_COLLATERAL_H
+#define ATTEST_COLLATERAL_H
+
+#include "attest/certificates.h"
+#include "attest/pck_chain.h"
+#include "attest/qe_identity.h"
+#include "attest/tcb_info.h"
+
+#define ATTEST_BUNDLE_MAX (4u * 1024 * 1024)
+
+struct attest_collateral {
+    struct buffer tcb_info_text, qe_identity_text; /* the parsed forms borrow from them */
+    struct tcb_info tcb_info;
+    struct qe_identity qe_identity;
+    struct x509_crl *root_crl, *pck_crl;
+    uint8_t root_spki[SHA256_SIZE];                         /* all chains end in this key */
+    uint8_t pck_ca_spki[SHA256_SIZE];                       /* the key that signed pck_crl */
+    struct x509_cert *pck_ca;                               /* its name */
+    struct timestamp certificates_from, certificates_until; /* of all chains */
+    struct timestamp valid_from, valid_until;               /* of everything */
+};
+
+/*
+ * The one of the set for this platform: by TEE, FMSPC and PCK CA; among several the one with the
+ * highest evaluation number of those valid at `now`. Choosing checks nothing: the caller does.
+ * ERR_DENIED with collateral_missing; a set of one is always chosen, so that the refusal names what
+ * does not fit.
+ */
+MUST_CHECK enum err collateral_choose(const struct attest_collateral_set *set,
+                                      enum tcb_info_tee tee, const struct pck_chain *chain,
+                                      struct timestamp now, const struct attest_collateral **out,
+                                      struct refusal *r);
+
+/* Whether all of it is valid at `now`. ERR_DENIED fills `r` */
+MUST_CHECK enum err collateral_check_time(const struct attest_collateral *c, struct timestamp now,
+                                          struct refusal *r);
+
+/* Whether its CRLs are for this chain and list none of it. ERR_DENIED fills `r` */
+MUST_CHECK enum err collateral_check_revocation(const struct attest_collateral *c,
+                                                const struct pck_chain *chain, struct refusal *r);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * What TCB info and enclave identities have in common (PCS API v4): the signed envelope, and how a
+ * level is judged. Internal to attest/.
+ */
+#ifndef ATTEST_INTEL_JSON_H
+#define ATTEST_INTEL_JSON_H
+
+#include "attest/refusal.h"
+#include "codec/json.h"
+#include "crypto/p256.h"
+
+#define INTEL_LEVELS_MAX 256
+#define INTEL_ADVISORY_SIZE sizeof(((struct attest_result *)0)->advisories[0])
+
+/* One signed document: the exact bytes that are signed, borrowed, and the signature. */
+struct intel_signed {
+    struct span bytes;
+    uint8_t signature[P256_SIGNATURE_SIZE];
+};
+
+/* The refusals of one kind of document. */
+struct intel_reasons {
+    const char *step;
+    enum attest_reason malformed, signature_invalid;
+};
+
+/* Splits {"<member>":{...},"signature":"<128 hex digits>"}. ERR_DENIED fills `r`. */
+MUST_CHECK enum err intel_envelope_read(struct span body, const char *member,
+                                        const struct intel_reasons *reasons,
+                                        struct intel_signed *out, struct refusal *r);
+
+/* "signature":"<128 hex digits>" alone. */
+MUST_CHECK enum err intel_signature_read(struct span hex, const struct intel_reasons *reasons,
+                                         struct intel_signed *out, struct refusal *r);
+
+/* The part that every level has. `advisories` borrows; type JSON_NULL when there are none. */
+struct intel_judgement {
+    enum tcb_status status;
+    struct timestamp date;
+    struct json_value advisories;
+};
+
+/* From the members tcbDate, tcbStatus, advisoryIDs of `level`. */
+MUST_CHECK enum err intel_judgement_read(struct json_value level,
+                                         const struct intel_reasons *reasons,
+                                         struct intel_judgement *out, struct refusal *r);
+
+/* Form only; ERR_MALFORMED */
+MUST_CHECK enum err intel_time_read(struct json_value value, struct timestamp *out);
+MUST_CHECK enum err intel_hex_read(struct json_value value, uint8_t *out, size_t size);
+MUST_CHECK enum err intel_uint_read(struct json_value value, uint64_t max, uint64_t *out);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * Verified PCK chains (leaf, Platform or Processor CA, root), and a cache of them: most quotes come
+ * from few machines, and a chain costs more than the quote. Internal to attest/.
+ */
+#ifndef ATTEST_PCK_CHAIN_H
+#define ATTEST_PCK_CHAIN_H
+
+#include "attest/certificates.h"
+#include "attest/pck.h"
+
+#define ATTEST_CACHE_MAX 4096 /* chains */
+
+struct pck_chain {
+    struct certificates certificates;
+    struct p256_public *key; /* of the leaf: it signs QE reports */
+    uint8_t ca_spki[SHA256_SIZE];
+    struct pck pck;
+};
+
+/* Verifies a PEM chain, but for time and revocation. ERR_DENIED fills `r`; ERR_MEMORY */
+MUST_CHECK enum err pck_chain_new(const struct attest_trust *trust, struct span pem,
+                                  struct pck_chain **out, struct refusal *r);
+void pck_chain_free(struct pck_chain **chain);
+
+const struct x509_cert *pck_chain_leaf(const struct pck_chain *chain);
+const struct x509_cert *pck_chain_ca(const struct pck_chain *chain);
+
+/*
+ * The same through a cache (may be NULL). Borrowed from the cache until the next call when there is
+ * one; else `*owned` is what the caller frees.
+ */
+MUST_CHECK enum err pck_chain_find(struct attest_cache *cache, const struct attest_trust *trust,
+                                   struct span pem, const struct pck_chain **out,
+                                   struct pck_chain **owned, struct refusal *r);
+
+#endif

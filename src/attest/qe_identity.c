@@ -1,0 +1,210 @@
+#include "attest/qe_identity.h"
+
+#include <stdlib.h>
+
+#include "attest/sgx_report.h"
+
+#define QE_IDENTITY_VERSION 2
+
+const struct intel_reasons qe_identity_reasons = {"qe_identity", ATTEST_QE_IDENTITY_MALFORMED,
+                                                  ATTEST_QE_IDENTITY_SIGNATURE_INVALID};
+
+static enum err malformed(struct refusal *r, const char *expected, const char *presented)
+{
+    return refuse(r, ATTEST_QE_IDENTITY_MALFORMED, "qe_identity", expected, presented);
+}
+
+static enum err level_read(struct json_value value, struct qe_level *out, struct refusal *r)
+{
+    struct json_value tcb, isv_svn;
+    uint64_t number;
+    enum err e;
+
+    if (json_member(value, "tcb", &tcb) != ERR_NONE ||
+        json_member(tcb, "isvsvn", &isv_svn) != ERR_NONE ||
+        intel_uint_read(isv_svn, UINT16_MAX, &number) != ERR_NONE)
+        return malformed(r, "a whole number up to 65535", "isvsvn");
+    out->isv_svn = (uint16_t)number;
+    if ((e = intel_judgement_read(value, &qe_identity_reasons, &out->judgement, r)) != ERR_NONE)
+        return e;
+    /* the merge knows no others: ignoring one would be more lenient than Intel meant */
+    if (out->judgement.status != TCB_UP_TO_DATE && out->judgement.status != TCB_OUT_OF_DATE &&
+        out->judgement.status != TCB_REVOKED)
+        return refuse(r, ATTEST_TCB_STATUS_UNRECOGNIZED, "qe_identity",
+                      "UpToDate, OutOfDate or Revoked", tcb_status_name(out->judgement.status));
+    return ERR_NONE;
+}
+
+static enum err levels_read(struct json_value list, struct qe_identity *identity, struct refusal *r)
+{
+    size_t count = json_count(list);
+    struct json_iterator i = {0};
+    struct json_value value;
+    enum err e;
+
+    if (count == 0 || count > INTEL_LEVELS_MAX)
+        return malformed(r, "between 1 and 256 levels", "tcbLevels");
+    identity->levels = calloc(count, sizeof *identity->levels);
+    if (!identity->levels)
+        return ERR_MEMORY;
+    while (json_next(list, &i, NULL, &value)) {
+        struct qe_level *level = &identity->levels[identity->level_count];
+
+        if ((e = level_read(value, level, r)) != ERR_NONE)
+            return e;
+        if (identity->level_count > 0 && level[-1].isv_svn < level->isv_svn)
+            return malformed(r, "levels sorted from newest to oldest", "tcbLevels");
+        identity->level_count++;
+    }
+    return ERR_NONE;
+}
+
+static enum err kind_read(struct json_value id, enum qe_identity_kind *out, struct refusal *r)
+{
+    if (json_string_equal(id, "QE"))
+        *out = QE_IDENTITY_SGX;
+    else if (json_string_equal(id, "TD_QE"))
+        *out = QE_IDENTITY_TDX;
+    else /* the quote verification enclave, "QVE", among them: it never signs quotes */
+        return refuse(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_identity", "id QE or TD_QE", NULL);
+    return ERR_NONE;
+}
+
+/* MISCSELECT is printed most significant digit first, unlike the byte strings. */
+static enum err misc_select_read(struct json_value value, uint32_t *out)
+{
+    uint8_t bytes[4];
+
+    if (intel_hex_read(value, bytes, sizeof bytes) != ERR_NONE)
+        return ERR_MALFORMED;
+    *out = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    return ERR_NONE;
+}
+
+static enum err measurements_read(struct json_value document, struct qe_identity *identity,
+                                  struct refusal *r)
+{
+    struct json_value misc, misc_mask, attributes, attributes_mask, mr_signer, isv_prod_id;
+    const struct json_field fields[] = {
+        {"miscselect",     JSON_STRING, true, &misc           },
+        {"miscselectMask", JSON_STRING, true, &misc_mask      },
+        {"attributes",     JSON_STRING, true, &attributes     },
+        {"attributesMask", JSON_STRING, true, &attributes_mask},
+        {"mrsigner",       JSON_STRING, true, &mr_signer      },
+        {"isvprodid",      JSON_NUMBER, true, &isv_prod_id    },
+    };
+    const char *bad = "";
+    uint64_t number = 0;
+
+    if (json_object_read(document, fields, COUNT_OF(fields), true, &bad) != ERR_NONE)
+        return malformed(r, "all members of an enclave identity", bad);
+    if (misc_select_read(misc, &identity->misc_select) != ERR_NONE ||
+        misc_select_read(misc_mask, &identity->misc_select_mask) != ERR_NONE ||
+        intel_hex_read(attributes, identity->attributes, 16) != ERR_NONE ||
+        intel_hex_read(attributes_mask, identity->attributes_mask, 16) != ERR_NONE ||
+        intel_hex_read(mr_signer, identity->mr_signer, 32) != ERR_NONE ||
+        intel_uint_read(isv_prod_id, UINT16_MAX, &number) != ERR_NONE)
+        return malformed(r, "hex digits of the right number", "measurements");
+    identity->isv_prod_id = (uint16_t)number;
+    return ERR_NONE;
+}
+
+static enum err identity_read(struct json_value document, struct qe_identity *identity,
+                              struct refusal *r)
+{
+    struct json_value id, version, issued, next_update, evaluation, levels;
+    const struct json_field fields[] = {
+        {"id",                      JSON_STRING, true, &id         },
+        {"version",                 JSON_NUMBER, true, &version    },
+        {"issueDate",               JSON_STRING, true, &issued     },
+        {"nextUpdate",              JSON_STRING, true, &next_update},
+        {"tcbEvaluationDataNumber", JSON_NUMBER, true, &evaluation },
+        {"tcbLevels",               JSON_ARRAY,  true, &levels     },
+    };
+    const char *bad = "";
+    uint64_t number = 0;
+    enum err e;
+
+    if (json_object_read(document, fields, COUNT_OF(fields), true, &bad) != ERR_NONE)
+        return malformed(r, "all members of an enclave identity", bad);
+    if (intel_uint_read(version, UINT32_MAX, &number) != ERR_NONE || number != QE_IDENTITY_VERSION)
+        return malformed(r, "version 2", "version");
+    if ((e = kind_read(id, &identity->kind, r)) != ERR_NONE)
+        return e;
+    if (intel_time_read(issued, &identity->issued) != ERR_NONE ||
+        intel_time_read(next_update, &identity->next_update) != ERR_NONE)
+        return malformed(r, "times in UTC", "issueDate, nextUpdate");
+    if (intel_uint_read(evaluation, UINT32_MAX, &number) != ERR_NONE)
+        return malformed(r, "a whole number", "tcbEvaluationDataNumber");
+    identity->evaluation_number = (uint32_t)number;
+    if ((e = measurements_read(document, identity, r)) != ERR_NONE)
+        return e;
+    return levels_read(levels, identity, r);
+}
+
+enum err qe_identity_parse(struct span json, struct qe_identity *out, struct refusal *r)
+{
+    struct qe_identity identity = {0};
+    struct json_value document;
+    enum err e;
+
+    if (json_parse(json, &document, NULL) != ERR_NONE)
+        return malformed(r, "JSON", NULL);
+    e = identity_read(document, &identity, r);
+    if (e == ERR_NONE)
+        *out = identity;
+    else
+        qe_identity_clear(&identity);
+    return e;
+}
+
+void qe_identity_clear(struct qe_identity *identity)
+{
+    free(identity->levels);
+    *identity = (struct qe_identity){0};
+}
+
+static bool attributes_match(const struct qe_identity *identity, const struct sgx_report *report)
+{
+    for (size_t i = 0; i < sizeof report->attributes; i++)
+        if ((report->attributes[i] & identity->attributes_mask[i]) != identity->attributes[i])
+            return false;
+    return true;
+}
+
+static enum err measurements_match(const struct qe_identity *identity,
+                                   const struct sgx_report *report, struct refusal *r)
+{
+    if ((report->misc_select & identity->misc_select_mask) != identity->misc_select)
+        return refuse_number(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_report", "MISCSELECT",
+                             identity->misc_select, report->misc_select);
+    if (!attributes_match(identity, report))
+        return refuse_bytes(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_report", "ATTRIBUTES",
+                            SPAN_OF(identity->attributes), SPAN_OF(report->attributes));
+    if (!span_equal(SPAN_OF(report->mr_signer), SPAN_OF(identity->mr_signer)))
+        return refuse_bytes(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_report", "MRSIGNER",
+                            SPAN_OF(identity->mr_signer), SPAN_OF(report->mr_signer));
+    if (report->isv_prod_id != identity->isv_prod_id)
+        return refuse_number(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_report", "ISVPRODID",
+                             identity->isv_prod_id, report->isv_prod_id);
+    return ERR_NONE;
+}
+
+enum err qe_identity_match(const struct qe_identity *identity, const struct sgx_report *report,
+                           const struct qe_level **level, struct refusal *r)
+{
+    enum err e;
+
+    if (sgx_report_is_debug(report))
+        return refuse(r, ATTEST_QE_DEBUG, "qe_report", "a production enclave", "a debug enclave");
+    if ((e = measurements_match(identity, report, r)) != ERR_NONE)
+        return e;
+    for (size_t i = 0; i < identity->level_count; i++) {
+        if (identity->levels[i].isv_svn <= report->isv_svn) {
+            *level = &identity->levels[i];
+            return ERR_NONE;
+        }
+    }
+    return refuse_number(r, ATTEST_QE_ISVSVN_NOT_SUPPORTED, "qe_report", "ISVSVN at least",
+                         identity->levels[identity->level_count - 1].isv_svn, report->isv_svn);
+}

@@ -1,0 +1,46 @@
+/*
+ * Enclave identity, version 2 (PCS API v4): which quoting enclave is Intel's, and its levels.
+ * Internal to attest/.
+ */
+#ifndef ATTEST_QE_IDENTITY_H
+#define ATTEST_QE_IDENTITY_H
+
+#include "attest/intel_json.h"
+
+enum qe_identity_kind { QE_IDENTITY_SGX, QE_IDENTITY_TDX }; /* "QE", "TD_QE" */
+
+struct qe_level {
+    uint16_t isv_svn;
+    struct intel_judgement judgement; /* UpToDate, OutOfDate or Revoked */
+};
+
+struct qe_identity {
+    enum qe_identity_kind kind;
+    struct timestamp issued, next_update;
+    uint32_t evaluation_number;
+    uint32_t misc_select, misc_select_mask;
+    uint8_t attributes[16], attributes_mask[16];
+    uint8_t mr_signer[32];
+    uint16_t isv_prod_id;
+    size_t level_count;
+    struct qe_level *levels; /* owned; newest first; advisories borrow from the document */
+};
+
+extern const struct intel_reasons qe_identity_reasons;
+
+/*
+ * Parses the signed object, after its signature was checked; `json` must outlive `out`.
+ * ERR_DENIED fills `r`; ERR_MEMORY
+ */
+MUST_CHECK enum err qe_identity_parse(struct span json, struct qe_identity *out, struct refusal *r);
+void qe_identity_clear(struct qe_identity *identity);
+
+/*
+ * Whether `report` is of this enclave, not a debug one, and at which level.
+ * ERR_DENIED fills `r`
+ */
+MUST_CHECK enum err qe_identity_match(const struct qe_identity *identity,
+                                      const struct sgx_report *report,
+                                      const struct qe_level **level, struct refusal *r);
+
+#endif

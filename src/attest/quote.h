@@ -1,0 +1,54 @@
+/*
+ * DCAP quotes: header, body and authentication data. Layout: Intel's "SGX ECDSA QuoteLibReference
+ * DCAP API", appendix A. Form only; nothing here is verified. Internal to attest/.
+ *
+ * The body is opaque here: sgx_report.h reads an SGX report, and so will whatever reads a TD.
+ */
+#ifndef ATTEST_QUOTE_H
+#define ATTEST_QUOTE_H
+
+#include "attest/refusal.h"
+
+#define QUOTE_HEADER_SIZE 48
+#define QUOTE_VENDOR_SIZE 16
+#define QUOTE_QE_AUTH_MAX 1024 /* 32 bytes in practice */
+
+enum { QUOTE_TEE_SGX = 0, QUOTE_TEE_TDX = 0x81 };
+enum { QUOTE_KEY_ECDSA_P256 = 2 };
+enum { QUOTE_CERTIFICATION_PCK_CHAIN = 5 };
+
+struct quote_header {
+    uint16_t version;
+    uint16_t key_type;
+    uint32_t tee_type;
+    uint16_t qe_svn, pce_svn; /* version 3 only */
+    struct span vendor;
+    struct span user_data;
+};
+
+/* What vouches for the attestation key. */
+struct quote_certification {
+    struct span qe_report; /* 384 bytes */
+    struct span qe_report_signature;
+    struct span qe_auth_data;
+    uint16_t type;
+    struct span data;
+};
+
+/* Everything borrows from the evidence. */
+struct quote {
+    struct quote_header header;
+    struct span body;
+    struct span signed_bytes; /* header and body: what `signature` covers */
+    struct span signature;
+    struct span attestation_key;
+    struct quote_certification certification;
+};
+
+/*
+ * Parses evidence of a kind that is supported; zero padding behind it is tolerated (drivers return
+ * fixed buffers). ERR_DENIED fills `r`.
+ */
+MUST_CHECK enum err quote_parse(struct span evidence, struct quote *out, struct refusal *r);
+
+#endif

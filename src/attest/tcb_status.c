@@ -1,0 +1,49 @@
+#include "attest/tcb_status.h"
+
+static const char *const names[] = {
+    [TCB_UP_TO_DATE] = "UpToDate",
+    [TCB_SW_HARDENING_NEEDED] = "SWHardeningNeeded",
+    [TCB_CONFIGURATION_NEEDED] = "ConfigurationNeeded",
+    [TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED] = "ConfigurationAndSWHardeningNeeded",
+    [TCB_OUT_OF_DATE] = "OutOfDate",
+    [TCB_OUT_OF_DATE_CONFIGURATION_NEEDED] = "OutOfDateConfigurationNeeded",
+    [TCB_REVOKED] = "Revoked",
+};
+
+_Static_assert(COUNT_OF(names) == TCB_STATUS_COUNT, "a name for every status");
+
+/* What a platform's status becomes when a part of it is out of date. */
+static const enum tcb_status with_part_out_of_date[] = {
+    [TCB_UP_TO_DATE] = TCB_OUT_OF_DATE,
+    [TCB_SW_HARDENING_NEEDED] = TCB_OUT_OF_DATE,
+    [TCB_CONFIGURATION_NEEDED] = TCB_OUT_OF_DATE_CONFIGURATION_NEEDED,
+    [TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED] = TCB_OUT_OF_DATE_CONFIGURATION_NEEDED,
+    [TCB_OUT_OF_DATE] = TCB_OUT_OF_DATE,
+    [TCB_OUT_OF_DATE_CONFIGURATION_NEEDED] = TCB_OUT_OF_DATE_CONFIGURATION_NEEDED,
+    [TCB_REVOKED] = TCB_REVOKED,
+};
+
+const char *tcb_status_name(enum tcb_status s)
+{
+    return (unsigned)s < TCB_STATUS_COUNT ? names[s] : "unknown";
+}
+
+enum err tcb_status_parse(struct span name, enum tcb_status *out)
+{
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (span_equal_string(name, names[i])) {
+            *out = (enum tcb_status)i;
+            return ERR_NONE;
+        }
+    }
+    return ERR_MALFORMED;
+}
+
+enum tcb_status tcb_status_fold(enum tcb_status platform, enum tcb_status part)
+{
+    if (part == TCB_UP_TO_DATE)
+        return platform;
+    if (part == TCB_OUT_OF_DATE && (unsigned)platform < TCB_STATUS_COUNT)
+        return with_part_out_of_date[platform];
+    return TCB_REVOKED; /* Revoked, and what identities never say */
+}

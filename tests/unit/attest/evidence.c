@@ -1,0 +1,151 @@
+#include "unit/attest/evidence.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/vectors.h"
+
+static void die(const char *what)
+{
+    (void)fprintf(stderr, "evidence: %s\n", what);
+    abort();
+}
+
+static void read_absolute(const char *path, struct buffer *out)
+{
+    uint8_t chunk[65536];
+    FILE *file = fopen(path, "rb");
+    size_t got;
+
+    if (!file)
+        die(path);
+    while ((got = fread(chunk, 1, sizeof chunk, file)) > 0)
+        if (buffer_append(out, span_of(chunk, got)) != ERR_NONE)
+            die(path);
+    (void)fclose(file);
+}
+
+static void read_file(const struct evidence_roots *roots, const char *path, const char *root,
+                      struct buffer *out)
+{
+    char full[1024];
+
+    if (root && strcmp(root, "generated") == 0) {
+        (void)snprintf(full, sizeof full, "%s/%s", roots->generated, path);
+        read_absolute(full, out);
+    } else {
+        (void)snprintf(full, sizeof full, "%s/%s", roots->stored, path);
+        vectors_read(full, out);
+    }
+}
+
+/* In the stored index a path is a string, in the generated one {path, root}. */
+static bool read_reference(const struct evidence_roots *roots, const json_t *reference,
+                           struct buffer *out)
+{
+    if (json_is_string(reference))
+        read_file(roots, json_string_value(reference), NULL, out);
+    else if (json_is_string(json_object_get(reference, "path")))
+        read_file(roots, json_string_value(json_object_get(reference, "path")),
+                  json_string_value(json_object_get(reference, "root")), out);
+    else
+        return false;
+    return true;
+}
+
+static void load_trust(const json_t *json, const struct evidence_roots *roots,
+                       struct evidence_case *out)
+{
+    struct buffer anchor = {0};
+
+    attest_trust_vendors(&out->trust);
+    if (read_reference(roots, json_object_get(json, "trust_anchor"), &anchor) &&
+        attest_trust_add_simulated(&out->trust, buffer_span(&anchor)) != ERR_NONE)
+        die("trust anchor");
+    buffer_clear(&anchor);
+}
+
+void evidence_load(const json_t *json, const struct evidence_roots *roots,
+                   struct evidence_case *out)
+{
+    const json_t *collateral = json_object_get(json, "collateral");
+
+    *out = (struct evidence_case){
+        .id = json_string_value(json_object_get(json, "id")),
+        .expected = json_object_get(json, "expected"),
+        .now = timestamp_of_seconds(json_integer_value(json_object_get(json, "verify_time"))),
+    };
+    read_file(roots, json_string_value(json_object_get(json, "evidence")),
+              json_string_value(json_object_get(json, "evidence_root")), &out->quote);
+    out->has_collateral =
+        read_reference(roots, json_object_get(collateral, "tcb_info"), &out->tcb_info) &&
+        read_reference(roots, json_object_get(collateral, "qe_identity"), &out->qe_identity) &&
+        read_reference(roots, json_object_get(collateral, "tcb_signing_chain"),
+                       &out->signing_chain) &&
+        read_reference(roots, json_object_get(collateral, "pck_crl"), &out->pck_crl) &&
+        read_reference(roots, json_object_get(collateral, "pck_crl_issuer_chain"),
+                       &out->issuer_chain) &&
+        read_reference(roots, json_object_get(collateral, "root_ca_crl"), &out->root_crl);
+    load_trust(json, roots, out);
+}
+
+void evidence_clear(struct evidence_case *c)
+{
+    buffer_clear(&c->quote);
+    buffer_clear(&c->tcb_info);
+    buffer_clear(&c->qe_identity);
+    buffer_clear(&c->signing_chain);
+    buffer_clear(&c->pck_crl);
+    buffer_clear(&c->issuer_chain);
+    buffer_clear(&c->root_crl);
+}
+
+struct attest_collateral_input evidence_input(const struct evidence_case *c)
+{
+    return (struct attest_collateral_input){
+        .tcb_info = buffer_span(&c->tcb_info),
+        .qe_identity = buffer_span(&c->qe_identity),
+        .tcb_signing_chain = buffer_span(&c->signing_chain),
+        .pck_crl = buffer_span(&c->pck_crl),
+        .pck_crl_issuer_chain = buffer_span(&c->issuer_chain),
+        .root_crl = buffer_span(&c->root_crl),
+    };
+}
+
+enum attest_reason evidence_judge(const struct evidence_case *c, struct attest_cache *cache,
+                                  struct attest_result *result)
+{
+    struct attest_collateral_input input = evidence_input(c);
+    struct attest_collateral *collateral = NULL;
+    enum attest_reason reason = ATTEST_INTERNAL;
+    enum err e;
+
+    memset(result, 0, sizeof *result);
+    if (c->has_collateral &&
+        attest_collateral_new(&c->trust, &input, &collateral, &reason) != ERR_NONE)
+        return reason;
+    const struct attest_collateral *items[] = {collateral};
+    struct attest_collateral_set set = {c->has_collateral ? 1 : 0, items};
+
+    e = attest_verify(&c->trust, &set, cache, buffer_span(&c->quote), c->now, result);
+    attest_collateral_free(&collateral);
+    if ((e == ERR_NONE) != (result->reason == ATTEST_OK))
+        die("the error and the reason disagree");
+    return result->reason;
+}
+
+const json_t *evidence_find(const json_t *index, const char *id)
+{
+    const json_t *cases = json_object_get(index, "cases");
+    size_t i;
+    json_t *entry;
+
+    json_array_foreach(cases, i, entry)
+    {
+        if (strcmp(json_string_value(json_object_get(entry, "id")), id) == 0)
+            return entry;
+    }
+    die(id);
+    return NULL;
+}
