@@ -17,6 +17,7 @@ struct x509_template {
     bool is_tls_server; /* extendedKeyUsage serverAuth, and `dns_name` as subjectAltName (DNS or IP)
                          */
     const char *dns_name;
+    const char *crl_url; /* NULL, or a cRLDistributionPoints entry: Intel's verifier wants one */
     const char *extension_oid; /* NULL, or a non-critical extension with these contents */
     struct span extension;
 };
