@@ -8,7 +8,9 @@ void hmac_sha256(struct span key, const struct span *parts, size_t count,
 {
     crypto_auth_hmacsha256_state state;
 
-    (void)crypto_auth_hmacsha256_init(&state, key.data, key.size);
+    /* libsodium declares the key never NULL, even when it is empty */
+    (void)crypto_auth_hmacsha256_init(&state, key.size > 0 ? key.data : (const uint8_t *)"",
+                                      key.size);
     for (size_t i = 0; i < count; i++)
         (void)crypto_auth_hmacsha256_update(&state, parts[i].data, parts[i].size);
     (void)crypto_auth_hmacsha256_final(&state, out);
