@@ -1,6 +1,5 @@
 #include "unit/crypto/cases.h"
 
-#include "crypto/hash.h"
 #include "crypto/mac.h"
 #include "crypto/random.h"
 
@@ -8,78 +7,6 @@ static int start(void **state)
 {
     (void)state;
     return crypto_start() == ERR_NONE ? 0 : -1;
-}
-
-#define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-#define ABC_SHA256 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-#define EMPTY_SHA384                                                                               \
-    "38b060a751ac96384cd9327eb1b1e36a21fdb71114be0743"                                             \
-    "4c0cc7bf63f6e1da274edebfe76f65fbd51ad2f14898b95b"
-#define EMPTY_SHA512                                                                               \
-    "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce"                             \
-    "47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e"
-#define ABC_SHA384                                                                                 \
-    "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded163"                                             \
-    "1a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7"
-#define ABC_SHA512                                                                                 \
-    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"                             \
-    "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
-
-/* FIPS 180-2 appendices B.1, C.1, D.1 ("abc"), and the empty message. */
-static void hashes_are_those_of_fips_180(void **state)
-{
-    static const struct {
-        const char *message, *sha256, *sha384, *sha512;
-    } cases[] = {
-        {"",    EMPTY_SHA256, EMPTY_SHA384, EMPTY_SHA512},
-        {"abc", ABC_SHA256,   ABC_SHA384,   ABC_SHA512  },
-    };
-
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct span message = span_string(cases[i].message);
-        uint8_t digest[SHA512_SIZE];
-        char text[2 * SHA512_SIZE + 1];
-
-        sha256(message, digest);
-        hex_write(span_of(digest, SHA256_SIZE), text);
-        assert_string_equal(text, cases[i].sha256);
-        sha384(message, digest);
-        hex_write(span_of(digest, SHA384_SIZE), text);
-        assert_string_equal(text, cases[i].sha384);
-        sha512(message, digest);
-        hex_write(span_of(digest, SHA512_SIZE), text);
-        assert_string_equal(text, cases[i].sha512);
-    }
-}
-
-/* FIPS 180-2 appendix B.3: a million times "a"; also, any division into parts is the same. */
-static void parts_hash_as_their_concatenation(void **state)
-{
-    static uint8_t many[1000000];
-    uint8_t whole[SHA512_SIZE];
-    uint8_t split[SHA512_SIZE];
-    char text[2 * SHA256_SIZE + 1];
-
-    (void)state;
-    memset(many, 'a', sizeof many);
-    sha256(SPAN_OF(many), whole);
-    hex_write(span_of(whole, SHA256_SIZE), text);
-    assert_string_equal(text, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
-    for (size_t cut = 0; cut <= 200; cut++) {
-        struct span parts[] = {
-            {many,       cut      },
-            {NULL,       0        },
-            {many + cut, 200 - cut}
-        };
-
-        sha256(span_of(many, 200), whole);
-        sha256_parts(parts, COUNT_OF(parts), split);
-        assert_memory_equal(whole, split, SHA256_SIZE);
-        sha512(span_of(many, 200), whole);
-        sha512_parts(parts, COUNT_OF(parts), split);
-        assert_memory_equal(whole, split, SHA512_SIZE);
-    }
 }
 
 static void check_hmac(const json_t *group, const json_t *c)
@@ -215,8 +142,6 @@ static void hkdf_refuses_more_than_it_can_give(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hashes_are_those_of_fips_180),
-        cmocka_unit_test(parts_hash_as_their_concatenation),
         cmocka_unit_test(hmac_agrees_with_rfc_4231),
         cmocka_unit_test(hmac_agrees_with_wycheproof),
         cmocka_unit_test(hkdf_agrees_with_rfc_5869),
