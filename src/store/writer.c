@@ -1,0 +1,231 @@
+#include "store/writer.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "audit/entry.h"
+#include "base/clock.h"
+
+enum {
+    GATHER_FROM = 8,        /* a batch of this many says that there is load */
+    GATHER_NS = 500 * 1000, /* and then this long is worth waiting for more */
+    NS_PER_S = 1000000000
+};
+
+/* What the thread waits for: only then does submitting cost a signal. */
+enum waiting { WAITING_NOT, WAITING_ANY, WAITING_FULL };
+
+struct store_writer {
+    struct store *store;
+    writer_done *done;
+    void *context;
+    pthread_t thread;
+    struct span entries[WRITER_BATCH_MAX]; /* the thread's alone */
+
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t wake;
+    struct writer_request *head;
+    struct writer_request **tail;
+    size_t queued;
+    enum waiting waiting;
+    bool stopping;
+    struct writer_figures figures;
+};
+
+static void queue_append(struct store_writer *w, struct writer_request *request)
+{
+    request->next = NULL;
+    *w->tail = request;
+    w->tail = &request->next;
+    w->queued++;
+}
+
+static bool wants_signal(const struct store_writer *w)
+{
+    return w->waiting == WAITING_ANY ||
+           (w->waiting == WAITING_FULL && w->queued >= WRITER_BATCH_MAX);
+}
+
+enum err store_writer_submit(struct store_writer *w, struct writer_request *request)
+{
+    enum err e = ERR_NONE;
+    bool signal = false;
+
+    if (request->entry.size > AUDIT_ENTRY_MAX)
+        return ERR_TOO_LARGE; /* it would fail the whole batch */
+    (void)pthread_mutex_lock(&w->mutex);
+    if (w->stopping) {
+        e = ERR_UNAVAILABLE;
+    } else if (w->queued >= WRITER_QUEUE_MAX) {
+        e = ERR_OVERLOADED;
+    } else {
+        queue_append(w, request);
+        signal = wants_signal(w);
+        if (signal)
+            w->waiting = WAITING_NOT;
+    }
+    (void)pthread_mutex_unlock(&w->mutex);
+    if (signal)
+        (void)pthread_cond_signal(&w->wake);
+    return e;
+}
+
+static struct timespec gather_deadline(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_nsec += GATHER_NS;
+    if (t.tv_nsec >= NS_PER_S) {
+        t.tv_nsec -= NS_PER_S;
+        t.tv_sec++;
+    }
+    return t;
+}
+
+static void gather(struct store_writer *w)
+{
+    const struct timespec deadline = gather_deadline();
+    int result = 0;
+
+    while (result == 0 && w->queued < WRITER_BATCH_MAX && !w->stopping) {
+        w->waiting = WAITING_FULL;
+        result = pthread_cond_timedwait(&w->wake, &w->mutex, &deadline);
+    }
+    w->waiting = WAITING_NOT;
+}
+
+/* Waits for work and takes it off the queue; 0 when stopped and nothing is left. */
+static size_t batch_take(struct store_writer *w, struct writer_request **batch)
+{
+    struct writer_request **end = batch;
+    size_t count = 0;
+
+    (void)pthread_mutex_lock(&w->mutex);
+    if (w->figures.last_batch_size >= GATHER_FROM)
+        gather(w);
+    while (w->queued == 0 && !w->stopping) {
+        w->waiting = WAITING_ANY;
+        (void)pthread_cond_wait(&w->wake, &w->mutex);
+    }
+    w->waiting = WAITING_NOT;
+    *batch = w->head;
+    for (; *end && count < WRITER_BATCH_MAX; end = &(*end)->next)
+        w->entries[count++] = (*end)->entry;
+    w->head = *end;
+    *end = NULL;
+    if (!w->head)
+        w->tail = &w->head;
+    w->queued -= count;
+    (void)pthread_mutex_unlock(&w->mutex);
+    return count;
+}
+
+static void figures_add(struct store_writer *w, size_t count, int64_t took_us, enum err e)
+{
+    (void)pthread_mutex_lock(&w->mutex);
+    w->figures.batches++;
+    w->figures.requests += count;
+    w->figures.failures += e == ERR_NONE ? 0 : count;
+    w->figures.commit_us += took_us > 0 ? (uint64_t)took_us : 0;
+    w->figures.last_batch_size = count;
+    (void)pthread_mutex_unlock(&w->mutex);
+}
+
+static void batch_commit(struct store_writer *w, struct writer_request *batch, size_t count)
+{
+    int64_t start = clock_monotonic_us();
+    uint64_t first = 0;
+    enum err e = store_append(w->store, w->entries, count, &first);
+
+    figures_add(w, count, clock_monotonic_us() - start, e);
+    for (struct writer_request *r = batch; r; r = r->next) {
+        r->result = e;
+        if (e == ERR_NONE)
+            r->index = first++;
+    }
+    w->done(w->context, batch, count);
+}
+
+static void *writer_main(void *argument)
+{
+    struct store_writer *w = argument;
+    struct writer_request *batch = NULL;
+    size_t count;
+
+    while ((count = batch_take(w, &batch)) > 0)
+        batch_commit(w, batch, count);
+    return NULL;
+}
+
+static void writer_free(struct store_writer *w)
+{
+    (void)pthread_cond_destroy(&w->wake);
+    (void)pthread_mutex_destroy(&w->mutex);
+    free(w);
+}
+
+/* Signals belong to the loops: the thread starts with all of them blocked. */
+static enum err thread_start(struct store_writer *w)
+{
+    sigset_t all;
+    sigset_t before;
+    int result;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    result = pthread_create(&w->thread, NULL, writer_main, w);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return result == 0 ? ERR_NONE : ERR_MEMORY;
+}
+
+enum err store_writer_start(struct store *store, writer_done *done, void *context,
+                            struct store_writer **out)
+{
+    struct store_writer *w = calloc(1, sizeof *w);
+    pthread_condattr_t clock;
+    enum err e;
+
+    if (!w)
+        return ERR_MEMORY;
+    w->store = store;
+    w->done = done;
+    w->context = context;
+    w->tail = &w->head;
+    (void)pthread_mutex_init(&w->mutex, NULL);
+    (void)pthread_condattr_init(&clock);
+    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&w->wake, &clock);
+    (void)pthread_condattr_destroy(&clock);
+    e = thread_start(w);
+    if (e == ERR_NONE)
+        *out = w;
+    else
+        writer_free(w);
+    return e;
+}
+
+void store_writer_figures(struct store_writer *w, struct writer_figures *out)
+{
+    (void)pthread_mutex_lock(&w->mutex);
+    *out = w->figures;
+    out->queue_length = w->queued;
+    (void)pthread_mutex_unlock(&w->mutex);
+}
+
+void store_writer_stop(struct store_writer **writer)
+{
+    struct store_writer *w = *writer;
+
+    if (!w)
+        return;
+    (void)pthread_mutex_lock(&w->mutex);
+    w->stopping = true;
+    (void)pthread_mutex_unlock(&w->mutex);
+    (void)pthread_cond_signal(&w->wake);
+    (void)pthread_join(w->thread, NULL);
+    writer_free(w);
+    *writer = NULL;
+}

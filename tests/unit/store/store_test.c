@@ -1,0 +1,913 @@
+#include "unit/store/support.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+enum { MANY = 1000 }; /* three nodes of level 8, and a tail */
+
+static enum err expect_entry(void *context, uint64_t index, struct span entry)
+{
+    uint64_t *next = context;
+    char text[TEXT_SIZE];
+
+    assert_int_equal(index, *next);
+    assert_true(span_equal(entry, entry_text(index, text)));
+    ++*next;
+    return ERR_NONE;
+}
+
+static void expect_entries(struct store *store, uint64_t first, uint64_t end)
+{
+    uint64_t next = first;
+
+    assert_int_equal(store_entries(store, first, end - first, expect_entry, &next), ERR_NONE);
+    assert_int_equal(next, end);
+}
+
+static struct checkpoint expect_size(struct store *store, uint64_t size)
+{
+    struct checkpoint c, verified;
+    char note[CHECKPOINT_TEXT_MAX];
+    uint8_t public_key[ED25519_PUBLIC_SIZE];
+
+    ed25519_public(log_seed, public_key);
+    store_checkpoint(store, &c, note);
+    assert_int_equal(c.size, size);
+    assert_int_equal(checkpoint_verify(span_string(note), ORIGIN, public_key, &verified), ERR_NONE);
+    assert_memory_equal(&c, &verified, sizeof c);
+    return c;
+}
+
+/* The same tree in memory. */
+static struct merkle_hash reference_root(uint64_t size)
+{
+    struct merkle_frontier f = {0};
+    struct merkle_hash hash;
+
+    for (uint64_t i = 0; i < size; i++) {
+        char text[TEXT_SIZE];
+
+        merkle_leaf(entry_text(i, text), &hash);
+        merkle_append(&f, &hash);
+    }
+    merkle_root(&f, &hash);
+    return hash;
+}
+
+static int fresh(void **state)
+{
+    (void)state;
+    remove_database();
+    return 0;
+}
+
+static void a_new_log_is_empty(void **state)
+{
+    struct store *store = must_open(true);
+    struct merkle_hash empty = reference_root(0);
+    struct checkpoint c = expect_size(store, 0);
+    uint64_t next = 0;
+
+    (void)state;
+    assert_memory_equal(&c.root, &empty, sizeof empty);
+    assert_int_equal(store_entries(store, 0, 10, expect_entry, &next), ERR_NONE);
+    assert_int_equal(next, 0);
+    store_close(&store);
+    assert_null(store);
+    store_close(&store);
+}
+
+static void what_was_appended_is_there_after_reopening(void **state)
+{
+    static const uint64_t steps[] = {1, 2, 255, 256, 257, 512, 700, MANY};
+    struct store *store = must_open(true);
+    uint64_t size = 0;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        struct merkle_hash root = reference_root(steps[i]);
+        struct checkpoint c;
+
+        append_many(store, size, steps[i]);
+        size = steps[i];
+        c = expect_size(store, size);
+        assert_memory_equal(&c.root, &root, sizeof root);
+        store_close(&store);
+        store = must_open(false);
+        c = expect_size(store, size);
+        assert_memory_equal(&c.root, &root, sizeof root);
+        expect_entries(store, 0, size);
+    }
+    store_close(&store);
+}
+
+static void entries_are_read_from_any_range(void **state)
+{
+    static const struct {
+        uint64_t first, count, end;
+    } ranges[] = {
+        {0,          0,          0         },
+        {0,          1,          1         },
+        {255,        2,          257       },
+        {100,        600,        700       },
+        {999,        1,          MANY      },
+        {999,        100,        MANY      },
+        {MANY,       5,          MANY      },
+        {0,          UINT64_MAX, MANY      },
+        {5000,       1,          5000      },
+        {UINT64_MAX, UINT64_MAX, UINT64_MAX}
+    };
+    struct store *store = must_open(true);
+
+    (void)state;
+    append_many(store, 0, MANY);
+    for (size_t i = 0; i < COUNT_OF(ranges); i++) {
+        uint64_t next = ranges[i].first;
+
+        assert_int_equal(
+            store_entries(store, ranges[i].first, ranges[i].count, expect_entry, &next), ERR_NONE);
+        assert_int_equal(next, ranges[i].end);
+    }
+    store_close(&store);
+}
+
+static enum err stop_at_seven(void *context, uint64_t index, struct span entry)
+{
+    (void)entry;
+    *(uint64_t *)context = index;
+    return index == 7 ? ERR_TIMEOUT : ERR_NONE;
+}
+
+static void reading_stops_when_the_callback_says_so(void **state)
+{
+    struct store *store = must_open(true);
+    uint64_t last = 0;
+
+    (void)state;
+    append_many(store, 0, 20);
+    assert_int_equal(store_entries(store, 3, 10, stop_at_seven, &last), ERR_TIMEOUT);
+    assert_int_equal(last, 7);
+    expect_entries(store, 0, 20); /* and the connection is usable again */
+    store_close(&store);
+}
+
+static void proofs_show_every_entry(void **state)
+{
+    struct store *store = must_open(true);
+    struct checkpoint c;
+
+    (void)state;
+    append_many(store, 0, MANY);
+    c = expect_size(store, MANY);
+    for (uint64_t index = 0; index < MANY; index += 13) {
+        struct merkle_proof p;
+        struct merkle_hash leaf;
+        char text[TEXT_SIZE];
+
+        merkle_leaf(entry_text(index, text), &leaf);
+        assert_int_equal(store_prove_inclusion(store, index, MANY, &p), ERR_NONE);
+        assert_int_equal(merkle_verify_inclusion(&leaf, index, MANY, &p, &c.root), ERR_NONE);
+        assert_int_equal(merkle_verify_inclusion(&leaf, index ^ 1, MANY, &p, &c.root),
+                         ERR_TAMPERED);
+    }
+    store_close(&store);
+}
+
+static void proofs_of_older_sizes_are_given(void **state)
+{
+    static const uint64_t sizes[] = {1, 2, 255, 256, 257, 511, 512, 513, 768, 999, MANY};
+    struct store *store = must_open(true);
+
+    (void)state;
+    append_many(store, 0, MANY);
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        struct merkle_hash to = reference_root(sizes[i]);
+        struct merkle_proof p;
+        struct merkle_hash leaf;
+        char text[TEXT_SIZE];
+
+        merkle_leaf(entry_text(sizes[i] / 2, text), &leaf);
+        assert_int_equal(store_prove_inclusion(store, sizes[i] / 2, sizes[i], &p), ERR_NONE);
+        assert_int_equal(merkle_verify_inclusion(&leaf, sizes[i] / 2, sizes[i], &p, &to), ERR_NONE);
+        for (size_t j = 0; j <= i; j++) {
+            struct merkle_hash from = reference_root(sizes[j]);
+
+            assert_int_equal(store_prove_consistency(store, sizes[j], sizes[i], &p), ERR_NONE);
+            assert_int_equal(merkle_verify_consistency(sizes[j], &from, sizes[i], &to, &p),
+                             ERR_NONE);
+        }
+    }
+    store_close(&store);
+}
+
+static void proofs_out_of_range_are_refused(void **state)
+{
+    static const struct {
+        uint64_t a, b;
+    } ranges[] = {
+        {0,          0         },
+        {10,         10        },
+        {11,         10        },
+        {0,          11        },
+        {UINT64_MAX, 10        },
+        {0,          UINT64_MAX}
+    };
+    struct store *store = must_open(true);
+    struct merkle_proof p;
+
+    (void)state;
+    append_many(store, 0, 10);
+    for (size_t i = 0; i < COUNT_OF(ranges); i++)
+        assert_int_equal(store_prove_inclusion(store, ranges[i].a, ranges[i].b, &p), ERR_NOT_FOUND);
+    assert_int_equal(store_prove_consistency(store, 0, 10, &p), ERR_NOT_FOUND);
+    assert_int_equal(store_prove_consistency(store, 10, 9, &p), ERR_NOT_FOUND);
+    assert_int_equal(store_prove_consistency(store, 1, 11, &p), ERR_NOT_FOUND);
+    store_close(&store);
+}
+
+/* Level 16 is stored too: a tree of more than 65536 leaves. */
+static void large_trees_use_nodes_of_nodes(void **state)
+{
+    enum { SIZE = 65536 + 300 };
+    static const uint64_t indexes[] = {0, 255, 256, 65535, 65536, SIZE - 1};
+    struct store *store = must_open(true);
+    struct checkpoint c;
+
+    (void)state;
+    append_many(store, 0, SIZE);
+    store_close(&store);
+    store = must_open(false);
+    c = expect_size(store, SIZE);
+    for (size_t i = 0; i < COUNT_OF(indexes); i++) {
+        struct merkle_proof p;
+        struct merkle_hash leaf;
+        char text[TEXT_SIZE];
+
+        merkle_leaf(entry_text(indexes[i], text), &leaf);
+        assert_int_equal(store_prove_inclusion(store, indexes[i], SIZE, &p), ERR_NONE);
+        assert_int_equal(merkle_verify_inclusion(&leaf, indexes[i], SIZE, &p, &c.root), ERR_NONE);
+    }
+    store_close(&store);
+    spoil("UPDATE log_node SET hash = zeroblob(32) WHERE level = 16");
+    assert_int_equal(try_open(false, &store), ERR_TAMPERED);
+}
+
+static void entries_of_any_bytes_are_kept(void **state)
+{
+    static uint8_t large[AUDIT_ENTRY_MAX + 1];
+    const struct span entries[] = {
+        {NULL,  0              },
+        {large, 1              },
+        {large, AUDIT_ENTRY_MAX}
+    };
+    const struct span too_large[] = {
+        {large, 1                  },
+        {large, AUDIT_ENTRY_MAX + 1}
+    };
+    struct store *store = must_open(true);
+    uint64_t first = 0;
+
+    (void)state;
+    assert_int_equal(store_append(store, entries, COUNT_OF(entries), &first), ERR_NONE);
+    assert_int_equal(store_append(store, too_large, COUNT_OF(too_large), &first), ERR_TOO_LARGE);
+    store_close(&store);
+    store = must_open(false);
+    expect_size(store, 3);
+    store_close(&store);
+}
+
+static void opening_what_is_not_there_creates_nothing(void **state)
+{
+    struct store *store = NULL;
+
+    (void)state;
+    assert_int_equal(try_open(false, &store), ERR_NOT_FOUND);
+    assert_null(store);
+    assert_int_equal(access(database, F_OK), -1);
+}
+
+static void creating_over_a_database_is_refused(void **state)
+{
+    struct store *store = must_open(true);
+
+    (void)state;
+    append_many(store, 0, 3);
+    store_close(&store);
+    assert_int_equal(try_open(true, &store), ERR_CONFLICT);
+    assert_null(store);
+    store = must_open(false);
+    expect_size(store, 3);
+    store_close(&store);
+}
+
+/* What a crash during creation leaves: a file without tables. */
+static void an_empty_file_is_no_database(void **state)
+{
+    struct store *store = NULL;
+
+    (void)state;
+    assert_true(close(open(database, O_CREAT | O_RDWR, 0600)) == 0);
+    assert_int_equal(try_open(false, &store), ERR_NOT_FOUND);
+    store = must_open(true);
+    expect_size(store, 0);
+    store_close(&store);
+}
+
+static void files_are_for_their_owner_alone(void **state)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
+    mode_t before = umask(0);
+    struct store *store = must_open(true);
+
+    (void)state;
+    append_many(store, 0, 3);
+    expect_entries(store, 0, 3);
+    for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
+        char path[600];
+        struct stat info;
+
+        (void)snprintf(path, sizeof path, "%s%s", database, suffixes[i]);
+        assert_int_equal(stat(path, &info), 0);
+        assert_int_equal(info.st_mode & 0777, 0600);
+    }
+    (void)umask(before);
+    store_close(&store);
+}
+
+static void a_second_opening_is_refused(void **state)
+{
+    struct store *store = must_open(true);
+    struct store *second = NULL;
+    int status = -1;
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(try_open(false, &second), ERR_CONFLICT);
+    assert_int_equal(try_open(true, &second), ERR_CONFLICT);
+    child = fork();
+    if (child == 0)
+        _exit(try_open(false, &second) == ERR_CONFLICT ? 0 : 1);
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    append_many(store, 0, 3); /* and the first is not disturbed */
+    store_close(&store);
+    store = must_open(false);
+    store_close(&store);
+}
+
+static void a_log_of_another_key_or_origin_is_refused(void **state)
+{
+    static const uint8_t other_seed[ED25519_SEED_SIZE] = {6};
+    struct store *store = must_open(true);
+    struct store_options other_key = {database, ORIGIN, other_seed, false};
+    struct store_options other_origin = {database, "other.example", log_seed, false};
+
+    (void)state;
+    append_many(store, 0, 3);
+    store_close(&store);
+    assert_int_equal(store_open(&other_key, &store), ERR_TAMPERED);
+    assert_int_equal(store_open(&other_origin, &store), ERR_TAMPERED);
+    assert_null(store);
+    store = must_open(false);
+    store_close(&store);
+}
+
+static void a_newer_schema_is_unsupported(void **state)
+{
+    struct store *store = must_open(true);
+
+    (void)state;
+    store_close(&store);
+    spoil("UPDATE meta SET schema = 1000000");
+    assert_int_equal(try_open(false, &store), ERR_UNSUPPORTED);
+    assert_null(store);
+}
+
+/* Each change to a log of MANY entries, and the entry that the log line names; "" for any. */
+static void every_change_behind_our_back_is_found(void **state)
+{
+    static const struct {
+        const char *sql, *where;
+    } changes[] = {
+        {"UPDATE log_entry SET entry = x'00' WHERE idx = 300",                            "index=256 last=511"},
+        {"UPDATE log_entry SET entry = x'00' WHERE idx = 0",                              "index=0 last=255"  },
+        {"UPDATE log_entry SET entry = x'00' WHERE idx = 999",                            "index=768 last=999"},
+        {"UPDATE log_entry SET entry = CAST(entry || ' ' AS BLOB) WHERE idx = 5",
+         "index=0 last=255"                                                                                   },
+        {"UPDATE log_entry SET entry = x'' WHERE idx = 5",                                "index=0 last=255"  },
+        {"DELETE FROM log_entry WHERE idx = 0",                                           "index=0 "          },
+        {"DELETE FROM log_entry WHERE idx = 400",                                         "index=400 "        },
+        {"DELETE FROM log_entry WHERE idx = 999",                                         "index=999 "        },
+        {"DELETE FROM log_entry WHERE idx >= 512",                                        "index=512 "        },
+        {"DELETE FROM log_entry",                                                         "index=0 "          },
+        {"DELETE FROM log_entry; DELETE FROM log_node",                                   "index=0 "          },
+        {"INSERT INTO log_entry VALUES (1000, x'00')",                                    "index=1000 "       },
+        {"INSERT INTO log_entry VALUES (-1, x'00')",                                      "index=0 "          },
+        {"UPDATE log_entry SET idx = 5000 WHERE idx = 10",                                "index=10 "         },
+        {"UPDATE log_entry SET idx = idx + 1000; UPDATE log_entry SET idx = idx - 999",   "index=0 "          },
+        {"UPDATE log_entry SET idx = -1 WHERE idx = 20; UPDATE log_entry SET idx = 20 WHERE idx = "
+         "21; UPDATE log_entry SET idx = 21 WHERE idx = -1",                     "index=0 last=255"  },
+        {"UPDATE log_node SET hash = zeroblob(32) WHERE idx = 1",                         "index=256 last=511"},
+        {"UPDATE log_node SET hash = x'00' WHERE idx = 2",                                "index=512 last=767"},
+        {"UPDATE log_node SET level = 9 WHERE idx = 0",                                   "index=0 last=255"  },
+        {"DELETE FROM log_node WHERE idx = 2",                                            "index=512 last=767"},
+        {"DELETE FROM log_node",                                                          "index=0 last=255"  },
+        {"INSERT INTO log_node VALUES (8, 3, zeroblob(32))",                              "index=1000 "       },
+        {"INSERT INTO log_node VALUES (16, 0, zeroblob(32))",                             "index=1000 "       },
+        {"UPDATE log_checkpoint SET size = 999",                                          ""                  },
+        {"UPDATE log_checkpoint SET root = zeroblob(32)",                                 ""                  },
+        {"UPDATE log_checkpoint SET root = x''",                                          ""                  },
+        {"UPDATE log_checkpoint SET note = ''",                                           ""                  },
+        {"UPDATE log_checkpoint SET note = note || x'00'",                                ""                  },
+        {"UPDATE log_checkpoint SET note = replace(note, '1000', '1001'), size = 1001",   ""                  },
+        {"DELETE FROM log_checkpoint",                                                    ""                  },
+        {"UPDATE meta SET origin = 'other.example'",                                      ""                  },
+        {"UPDATE meta SET schema = 0",                                                    ""                  },
+        {"UPDATE meta SET schema = -1",                                                   ""                  },
+        {"DELETE FROM meta",                                                              ""                  },
+        {"DROP TABLE meta",                                                               ""                  },
+        {"DROP TABLE log_node",                                                           ""                  },
+        {"DROP TABLE log_checkpoint",                                                     ""                  },
+        {"ALTER TABLE log_entry ADD COLUMN more TEXT",                                    ""                  },
+        {"CREATE TABLE more (a)",                                                         ""                  },
+        {"CREATE INDEX more ON log_entry (entry)",                                        ""                  },
+        {"CREATE VIEW more AS SELECT 1",                                                  ""                  },
+        {"CREATE TRIGGER more AFTER INSERT ON log_entry BEGIN DELETE FROM log_node; END", ""                  },
+    };
+    struct store *store = must_open(true);
+    char copy[600];
+    char command_from[640];
+
+    (void)state;
+    append_many(store, 0, MANY);
+    store_close(&store);
+    (void)snprintf(copy, sizeof copy, "%s.copy", database);
+    (void)snprintf(command_from, sizeof command_from, "VACUUM INTO '%s'", copy);
+    spoil(command_from);
+    for (size_t i = 0; i < COUNT_OF(changes); i++) {
+        char logged[4096];
+
+        assert_int_equal(unlink(database), 0);
+        assert_int_equal(rename(copy, database), 0);
+        spoil(command_from);
+        store = must_open(false); /* the copy is good */
+        store_close(&store);
+        spoil(changes[i].sql);
+        open_logged(ERR_TAMPERED, logged, sizeof logged);
+        if (!strstr(logged, "tampered") || !strstr(logged, changes[i].where))
+            fail_msg("%s: %s", changes[i].sql, logged);
+    }
+}
+
+/* SQL that puts back the checkpoint as it is now. */
+static void checkpoint_keep(char *sql, size_t size)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *s = NULL;
+
+    assert_int_equal(sqlite3_open(database, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "SELECT size, hex(root), note FROM log_checkpoint", -1, &s, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    (void)snprintf(sql, size, "UPDATE log_checkpoint SET size = %lld, root = x'%s', note = '%s'",
+                   (long long)sqlite3_column_int64(s, 0), (const char *)sqlite3_column_text(s, 1),
+                   (const char *)sqlite3_column_text(s, 2));
+    (void)sqlite3_finalize(s);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* An older checkpoint of our own, validly signed, over a log that has grown since. */
+static void an_older_checkpoint_is_found(void **state)
+{
+    struct store *store = must_open(true);
+    char sql[CHECKPOINT_TEXT_MAX + 256];
+    char logged[4096];
+
+    (void)state;
+    append_many(store, 0, 600);
+    store_close(&store);
+    checkpoint_keep(sql, sizeof sql);
+    store = must_open(false);
+    append_many(store, 600, 700);
+    store_close(&store);
+    spoil(sql);
+    open_logged(ERR_TAMPERED, logged, sizeof logged);
+    assert_non_null(strstr(logged, "index=600 "));
+}
+
+/* Every page of the file in turn, a byte in the middle of what is in use. */
+static void a_changed_byte_of_the_file_never_passes_for_the_log(void **state)
+{
+    struct store *store = must_open(true);
+    struct stat info;
+
+    (void)state;
+    append_many(store, 0, MANY);
+    store_close(&store);
+    assert_int_equal(stat(database, &info), 0);
+    for (off_t at = 30; at < info.st_size; at += 509) {
+        int fd = open(database, O_RDWR);
+        uint8_t byte, changed;
+        enum err e;
+
+        assert_int_equal(pread(fd, &byte, 1, at), 1);
+        changed = (uint8_t)(byte ^ 0x55);
+        assert_int_equal(pwrite(fd, &changed, 1, at), 1);
+        e = try_open(false, &store);
+        if (e == ERR_NONE) { /* a byte that is not in use: the log is what it was */
+            expect_size(store, MANY);
+            expect_entries(store, 0, MANY);
+            store_close(&store);
+        } else {
+            assert_true(e == ERR_TAMPERED || e == ERR_IO || e == ERR_UNSUPPORTED ||
+                        e == ERR_NOT_FOUND);
+        }
+        assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+        (void)close(fd);
+    }
+}
+
+static void what_is_no_database_is_refused(void **state)
+{
+    struct store *store = NULL;
+    FILE *file = fopen(database, "w");
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        (void)fputs("this is not a database\n", file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(try_open(false, &store), ERR_TAMPERED);
+    assert_int_equal(unlink(database), 0);
+    assert_int_equal(symlink("/etc/hostname", database), 0);
+    assert_int_equal(try_open(false, &store), ERR_IO);
+    assert_int_equal(try_open(true, &store), ERR_IO);
+}
+
+static void limit_files(rlim_t size)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = size;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* A disk that is full at any point of an append: nothing is appended, and it goes on later. */
+static void a_full_disk_loses_nothing_and_heals(void **state)
+{
+    struct store *store = must_open(true);
+    uint64_t size = 300;
+    unsigned failures = 0;
+
+    (void)state;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    append_many(store, 0, size);
+    for (rlim_t limit = 0; limit < 120000; limit += 3001) {
+        char texts[BATCH][TEXT_SIZE];
+        struct span entries[BATCH];
+        uint64_t first = 0;
+        enum err e;
+
+        for (size_t i = 0; i < BATCH; i++)
+            entries[i] = entry_text(size + i, texts[i]);
+        limit_files(limit);
+        e = store_append(store, entries, BATCH, &first);
+        limit_files(RLIM_INFINITY);
+        if (e != ERR_NONE) {
+            assert_int_equal(e, ERR_IO);
+            failures++;
+        }
+        size += e == ERR_NONE ? BATCH : 0;
+        expect_size(store, size);
+        append_many(store, size, size + 1);
+        size++;
+    }
+    assert_true(failures > 3);
+    expect_entries(store, 0, size);
+    store_close(&store);
+    store = must_open(false);
+    expect_size(store, size);
+    expect_entries(store, 0, size);
+    store_close(&store);
+}
+
+/* SQLite's allocator, of which the n-th allocation fails. */
+static sqlite3_mem_methods real_memory;
+static long fail_after = -1;
+
+static void *failing_malloc(int size)
+{
+    return fail_after >= 0 && fail_after-- == 0 ? NULL : real_memory.xMalloc(size);
+}
+
+static void *failing_realloc(void *old, int size)
+{
+    return fail_after >= 0 && fail_after-- == 0 ? NULL : real_memory.xRealloc(old, size);
+}
+
+static void the_nth_allocation_fails_for_every_n(void **state)
+{
+    struct store *store = must_open(true);
+    uint64_t size = 255;
+    bool succeeded = false;
+
+    (void)state;
+    append_many(store, 0, size);
+    store_close(&store);
+    for (long n = 0; !succeeded; n++) {
+        char text[TEXT_SIZE];
+        struct span entry = entry_text(size, text);
+        uint64_t first;
+        enum err e;
+
+        fail_after = n;
+        e = try_open(false, &store);
+        if (e == ERR_NONE)
+            e = store_append(store, &entry, 1, &first);
+        succeeded = fail_after >= 0;
+        fail_after = -1;
+        if (e != ERR_NONE && e != ERR_MEMORY && e != ERR_IO)
+            fail_msg("allocation %ld: %s", n, err_code(e));
+        size += e == ERR_NONE;
+        if (store) {
+            expect_size(store, size);
+            append_many(store, size, size + 1);
+            size++;
+        }
+        store_close(&store);
+    }
+    store = must_open(false);
+    expect_size(store, size);
+    expect_entries(store, 0, size);
+    store_close(&store);
+}
+
+/* Appends in a loop and reports each acknowledged size until it is killed. */
+static _Noreturn void child_appends(int report)
+{
+    struct store *store = NULL;
+    struct checkpoint c;
+    char note[CHECKPOINT_TEXT_MAX];
+
+    if (try_open(access(database, F_OK) != 0, &store) != ERR_NONE &&
+        try_open(true, &store) != ERR_NONE)
+        _exit(1);
+    for (;;) {
+        char texts[BATCH][TEXT_SIZE];
+        struct span entries[BATCH];
+        uint64_t first;
+        size_t count;
+
+        store_checkpoint(store, &c, note);
+        count = 1 + c.size % BATCH;
+        for (size_t i = 0; i < count; i++)
+            entries[i] = entry_text(c.size + i, texts[i]);
+        if (store_append(store, entries, count, &first) != ERR_NONE)
+            _exit(2);
+        first += count;
+        if (write(report, &first, sizeof first) != sizeof first)
+            _exit(3);
+    }
+}
+
+static void a_kill_at_any_moment_loses_nothing_acknowledged(void **state)
+{
+    uint64_t acknowledged = 0;
+
+    (void)state;
+    for (unsigned round = 0; round < 50; round++) {
+        struct store *store = NULL;
+        struct checkpoint c;
+        char note[CHECKPOINT_TEXT_MAX];
+        uint64_t size;
+        int report[2];
+        int status;
+        pid_t child;
+
+        assert_int_equal(pipe(report), 0);
+        child = fork();
+        if (child == 0)
+            child_appends(report[1]);
+        (void)close(report[1]);
+        if (round % 5 != 0) /* every fifth is killed while it opens, or creates */
+            assert_int_equal(read(report[0], &acknowledged, sizeof acknowledged),
+                             sizeof acknowledged);
+        (void)usleep(round * 7919 % 20000);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        while (read(report[0], &size, sizeof size) == sizeof size)
+            acknowledged = size;
+        (void)close(report[0]);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status));
+        if (acknowledged == 0 && try_open(false, &store) != ERR_NONE)
+            continue; /* killed before there was a database */
+        if (!store)
+            store = must_open(false);
+        store_checkpoint(store, &c, note);
+        assert_true(c.size >= acknowledged);
+        acknowledged = c.size;
+        expect_entries(store, 0, c.size);
+        store_close(&store);
+    }
+    assert_true(acknowledged > 50);
+}
+
+/* Readers on other threads, more than there are connections, while the log grows. */
+static void *read_along(void *argument)
+{
+    struct store *store = argument;
+
+    for (int i = 0; i < 60; i++) {
+        struct checkpoint c;
+        char note[CHECKPOINT_TEXT_MAX];
+        char text[TEXT_SIZE];
+        struct merkle_hash leaf;
+        struct merkle_proof p;
+        uint64_t next = 0;
+
+        store_checkpoint(store, &c, note);
+        merkle_leaf(entry_text(c.size / 2, text), &leaf);
+        if (store_prove_inclusion(store, c.size / 2, c.size, &p) != ERR_NONE ||
+            merkle_verify_inclusion(&leaf, c.size / 2, c.size, &p, &c.root) != ERR_NONE ||
+            store_entries(store, 0, 300, expect_entry, &next) != ERR_NONE)
+            return "a read failed";
+    }
+    return NULL;
+}
+
+static void readers_do_not_disturb_the_writer(void **state)
+{
+    struct store *store = must_open(true);
+    pthread_t threads[8];
+
+    (void)state;
+    append_many(store, 0, 300);
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, read_along, store), 0);
+    append_many(store, 300, 5000);
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        void *result = NULL;
+
+        assert_int_equal(pthread_join(threads[i], &result), 0);
+        assert_null(result);
+    }
+    expect_size(store, 5000);
+    store_close(&store);
+}
+
+static void the_wal_stays_bounded(void **state)
+{
+    struct store *store = must_open(true);
+    char path[600];
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s-wal", database);
+    for (uint64_t size = 0; size < 60000; size += 2000) {
+        struct stat info;
+
+        append_many(store, size, size + 2000);
+        expect_entries(store, size, size + 2000);
+        assert_int_equal(stat(path, &info), 0);
+        assert_in_range(info.st_size, 0, 8 * 1024 * 1024);
+    }
+    store_close(&store);
+}
+
+/* Entries of requests: one a millisecond from this time, out of order by up to a minute. */
+static const int64_t epoch_ms = 1795302000000;
+
+static void request_id(uint64_t n, char out[37])
+{
+    uint64_t ms = (uint64_t)epoch_ms + n;
+
+    (void)snprintf(out, 37, "%08x-%04x-7000-8000-%012llx", (unsigned)(ms >> 16),
+                   (unsigned)(ms & 0xffff), (unsigned long long)n);
+}
+
+static enum err count_entry(void *context, uint64_t index, struct span entry)
+{
+    uint64_t *found = context;
+
+    (void)entry;
+    found[0]++;
+    found[1] = index;
+    return ERR_NONE;
+}
+
+static void append_requests(struct store *store, uint64_t count, uint64_t step_ms)
+{
+    for (uint64_t n = 0; n < count; n++) {
+        uint8_t bytes[AUDIT_ENTRY_MAX];
+        struct writer w = writer_over(bytes, sizeof bytes);
+        struct audit_entry entry = {.op = SPAN_LITERAL("open"), .code = SPAN_LITERAL("ok")};
+        char id[37];
+        struct span line;
+        uint64_t first;
+
+        request_id(n * step_ms, id);
+        entry.request_id = span_string(id);
+        entry.time.ms = epoch_ms + (int64_t)(n * step_ms + n * 7919 % 60000);
+        assert_int_equal(audit_entry_write(&entry, &w), ERR_NONE);
+        line = n % 10 == 3 ? SPAN_LITERAL("no entry at all") : span_of(w.data, w.size);
+        assert_int_equal(store_append(store, &line, 1, &first), ERR_NONE);
+    }
+}
+
+static void requests_are_found_by_their_id(void **state)
+{
+    enum { COUNT = 2000, STEP_MS = 1000 };
+    struct store *store = must_open(true);
+
+    (void)state;
+    append_requests(store, COUNT, STEP_MS);
+    for (uint64_t n = 0; n < COUNT; n += 7) {
+        uint64_t found[2] = {0};
+        char id[37];
+
+        request_id(n * STEP_MS, id);
+        assert_int_equal(store_find_request(store, span_string(id), count_entry, found), ERR_NONE);
+        assert_int_equal(found[0], n % 10 == 3 ? 0 : 1);
+        if (n % 10 != 3)
+            assert_int_equal(found[1], n);
+        request_id(n * STEP_MS + 1, id); /* nobody's */
+        found[0] = 0;
+        assert_int_equal(store_find_request(store, span_string(id), count_entry, found), ERR_NONE);
+        assert_int_equal(found[0], 0);
+    }
+    store_close(&store);
+}
+
+static void ids_that_are_no_uuid7_are_refused(void **state)
+{
+    static const char *const ids[] = {
+        "",
+        "0192f0c8-1234-7abc-8def-0123456789a",
+        "0192f0c8-1234-7abc-8def-0123456789abc",
+        "0192F0C8-1234-7abc-8def-0123456789ab", /* upper case */
+        "0192f0c8-1234-4abc-8def-0123456789ab", /* version 4 */
+        "0192f0c8-1234-7abc-7def-0123456789ab", /* variant */
+        "0192f0c8-1234-7abc-cdef-0123456789ab",
+        "0192f0c8.1234-7abc-8def-0123456789ab",
+        "0192f0c8-1234-7abc-8def-0123456789ag",
+        "0192f0c81234-7abc-8def-0123456789abcd",
+        "%%%%%%%%-%%%%-7%%%-8%%%-%%%%%%%%%%%%",
+    };
+    struct store *store = must_open(true);
+    uint64_t found[2] = {0};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(ids); i++)
+        assert_int_equal(store_find_request(store, span_string(ids[i]), count_entry, found),
+                         ERR_MALFORMED);
+    assert_int_equal(found[0], 0);
+    store_close(&store);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_new_log_is_empty, fresh),
+        cmocka_unit_test_setup(what_was_appended_is_there_after_reopening, fresh),
+        cmocka_unit_test_setup(entries_are_read_from_any_range, fresh),
+        cmocka_unit_test_setup(reading_stops_when_the_callback_says_so, fresh),
+        cmocka_unit_test_setup(proofs_show_every_entry, fresh),
+        cmocka_unit_test_setup(proofs_of_older_sizes_are_given, fresh),
+        cmocka_unit_test_setup(proofs_out_of_range_are_refused, fresh),
+        cmocka_unit_test_setup(large_trees_use_nodes_of_nodes, fresh),
+        cmocka_unit_test_setup(entries_of_any_bytes_are_kept, fresh),
+        cmocka_unit_test_setup(opening_what_is_not_there_creates_nothing, fresh),
+        cmocka_unit_test_setup(creating_over_a_database_is_refused, fresh),
+        cmocka_unit_test_setup(an_empty_file_is_no_database, fresh),
+        cmocka_unit_test_setup(files_are_for_their_owner_alone, fresh),
+        cmocka_unit_test_setup(a_second_opening_is_refused, fresh),
+        cmocka_unit_test_setup(a_log_of_another_key_or_origin_is_refused, fresh),
+        cmocka_unit_test_setup(a_newer_schema_is_unsupported, fresh),
+        cmocka_unit_test_setup(every_change_behind_our_back_is_found, fresh),
+        cmocka_unit_test_setup(an_older_checkpoint_is_found, fresh),
+        cmocka_unit_test_setup(a_changed_byte_of_the_file_never_passes_for_the_log, fresh),
+        cmocka_unit_test_setup(what_is_no_database_is_refused, fresh),
+        cmocka_unit_test_setup(a_full_disk_loses_nothing_and_heals, fresh),
+        cmocka_unit_test_setup(the_nth_allocation_fails_for_every_n, fresh),
+        cmocka_unit_test_setup(a_kill_at_any_moment_loses_nothing_acknowledged, fresh),
+        cmocka_unit_test_setup(readers_do_not_disturb_the_writer, fresh),
+        cmocka_unit_test_setup(the_wal_stays_bounded, fresh),
+        cmocka_unit_test_setup(requests_are_found_by_their_id, fresh),
+        cmocka_unit_test_setup(ids_that_are_no_uuid7_are_refused, fresh),
+    };
+    sqlite3_mem_methods failing;
+
+    if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_memory) != SQLITE_OK)
+        return 1;
+    failing = real_memory;
+    failing.xMalloc = failing_malloc;
+    failing.xRealloc = failing_realloc;
+    if (sqlite3_config(SQLITE_CONFIG_MALLOC, &failing) != SQLITE_OK || crypto_start() != ERR_NONE)
+        return 1;
+    return cmocka_run_group_tests(tests, directory_make, directory_remove);
+}
