@@ -21,12 +21,16 @@ int64_t clock_monotonic_us(void)
 
 struct timestamp timestamp_of_seconds(int64_t seconds)
 {
-    return (struct timestamp){seconds * 1000};
+    int64_t ms;
+
+    if (__builtin_mul_overflow(seconds, 1000, &ms))
+        ms = seconds < 0 ? INT64_MIN : INT64_MAX;
+    return (struct timestamp){ms};
 }
 
 int64_t timestamp_seconds(struct timestamp t)
 {
-    return t.ms >= 0 ? t.ms / 1000 : -((-t.ms + 999) / 1000);
+    return t.ms / 1000 - (t.ms % 1000 < 0);
 }
 
 /* Days since 1970-01-01 and back, proleptic Gregorian; years 1970..9999 only. */

@@ -12,8 +12,8 @@ struct timestamp {
 struct timestamp clock_now(void);
 int64_t clock_monotonic_us(void);
 
-struct timestamp timestamp_of_seconds(int64_t seconds);
-int64_t timestamp_seconds(struct timestamp t); /* rounded down */
+struct timestamp timestamp_of_seconds(int64_t seconds); /* the nearest one when out of range */
+int64_t timestamp_seconds(struct timestamp t);          /* rounded down */
 
 #define TIMESTAMP_TEXT_SIZE 25 /* "2026-11-21T22:58:00.123Z" and its terminator */
 void timestamp_write(struct timestamp t, char out[TIMESTAMP_TEXT_SIZE]);

@@ -29,6 +29,15 @@ static size_t page_size(void)
     return size;
 }
 
+/*
+ * After fork() the child finds its parent's secrets wiped (MADV_WIPEONFORK), headers included, and
+ * not locked: they can be neither reused nor unmapped, only forgotten.
+ */
+static bool is_wiped_by_fork(const struct secret *s)
+{
+    return s->map_size == 0;
+}
+
 static void release(struct secret *s)
 {
     size_t map_size = s->map_size;
@@ -69,6 +78,10 @@ enum err secret_new(size_t size, struct secret **out)
     if (size > SECRET_MAX_SIZE)
         return ERR_TOO_LARGE;
     inner = (sizeof(struct secret) + size + page - 1) / page * page;
+    if (cache && is_wiped_by_fork(cache)) {
+        cache = NULL;
+        cache_count = 0;
+    }
     if (inner == page && cache) {
         s = cache;
         cache = s->next;
@@ -118,7 +131,7 @@ void secret_free(struct secret **s)
     struct secret *dead = *s;
 
     *s = NULL;
-    if (!dead)
+    if (!dead || is_wiped_by_fork(dead))
         return;
     bytes_wipe(dead->bytes, dead->size);
     if (dead->map_size == 3 * page_size() && cache_count < SECRET_CACHE_COUNT) {
@@ -133,11 +146,12 @@ void secret_free(struct secret **s)
 
 void secret_cache_clear(void)
 {
-    while (cache) {
+    while (cache && !is_wiped_by_fork(cache)) {
         struct secret *s = cache;
 
         cache = s->next;
         release(s);
     }
+    cache = NULL;
     cache_count = 0;
 }

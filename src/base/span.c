@@ -103,7 +103,7 @@ enum err buffer_reserve(struct buffer *b, size_t extra)
         return ERR_MEMORY;
     if (b->size > 0)
         memcpy(grown, b->data, b->size);
-    bytes_wipe(b->data, b->size);
+    bytes_wipe(b->data, b->capacity);
     free(b->data);
     b->data = grown;
     b->capacity = capacity;
@@ -160,7 +160,7 @@ void buffer_drop(struct buffer *b, size_t size)
 
 void buffer_clear(struct buffer *b)
 {
-    bytes_wipe(b->data, b->size);
+    bytes_wipe(b->data, b->capacity); /* buffer_drop() leaves bytes beyond the size */
     free(b->data);
     *b = (struct buffer){0};
 }

@@ -13,24 +13,32 @@ void hex_write(struct span bytes, char *out)
     out[2 * bytes.size] = '\0';
 }
 
-static int hex_digit(uint8_t c)
+/* All ones when low <= c <= high, else zero; no branch. The arguments are below 256. */
+static unsigned in_range(unsigned c, unsigned low, unsigned high)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+    return (((c - low) | (high - c)) >> 8 & 1u) - 1u;
+}
+
+/* 0..15, with bit 8 set when the character is no digit. */
+static unsigned hex_digit(unsigned c)
+{
+    unsigned digit = in_range(c, '0', '9');
+    unsigned letter = in_range(c | 0x20u, 'a', 'f');
+    unsigned value = (digit & (c - '0')) | (letter & ((c | 0x20u) - 'a' + 10));
+
+    return (value & 15u) | (~(digit | letter) & 0x100u);
 }
 
 enum err hex_read(struct span text, uint8_t *out, size_t size)
 {
+    unsigned bad = 0;
+
     if (text.size % 2 != 0 || text.size / 2 != size)
         return ERR_MALFORMED;
-    for (size_t i = 0; i < size; i++) /* checked first, so that `out` is written on success only */
-        if (hex_digit(text.data[2 * i]) < 0 || hex_digit(text.data[2 * i + 1]) < 0)
-            return ERR_MALFORMED;
+    for (size_t i = 0; i < text.size; i++) /* first, so that `out` is written on success only */
+        bad |= hex_digit(text.data[i]) & 0x100u;
+    if (bad)
+        return ERR_MALFORMED;
     for (size_t i = 0; i < size; i++)
         out[i] = (uint8_t)(hex_digit(text.data[2 * i]) << 4 | hex_digit(text.data[2 * i + 1]));
     return ERR_NONE;
@@ -44,12 +52,6 @@ size_t base64_size(size_t size)
 size_t base64url_size(size_t size)
 {
     return size / 3 * 4 + (size % 3 ? size % 3 + 1 : 0);
-}
-
-/* All ones when low <= c <= high, else zero; no branch. The arguments are below 256. */
-static unsigned in_range(unsigned c, unsigned low, unsigned high)
-{
-    return (((c - low) | (high - c)) >> 8 & 1u) - 1u;
 }
 
 static char encode_digit(unsigned v, unsigned c62, unsigned c63)

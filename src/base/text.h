@@ -8,7 +8,8 @@
 void hex_write(struct span bytes, char *out);
 
 /*
- * Exactly `size` bytes from exactly 2 * size digits of either case.
+ * Exactly `size` bytes from exactly 2 * size digits of either case. Runs in time that depends on
+ * the length alone; safe for secrets.
  * ERR_MALFORMED for another length or another character
  */
 MUST_CHECK enum err hex_read(struct span text, uint8_t *out, size_t size);

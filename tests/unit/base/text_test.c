@@ -1,0 +1,238 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+
+/* RFC 4648 section 10 */
+static const struct {
+    const char *bytes;
+    const char *base64;
+    const char *base64url;
+    const char *hex;
+} vectors[] = {
+    {"",             "",         "",         ""            },
+    {"f",            "Zg==",     "Zg",       "66"          },
+    {"fo",           "Zm8=",     "Zm8",      "666f"        },
+    {"foo",          "Zm9v",     "Zm9v",     "666f6f"      },
+    {"foob",         "Zm9vYg==", "Zm9vYg",   "666f6f62"    },
+    {"fooba",        "Zm9vYmE=", "Zm9vYmE",  "666f6f6261"  },
+    {"foobar",       "Zm9vYmFy", "Zm9vYmFy", "666f6f626172"},
+    {"\xfb\xff\xbf", "+/+/",     "-_-_",     "fbffbf"      },
+};
+
+static void test_rfc_4648_vectors(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(vectors); i++) {
+        struct span bytes = span_string(vectors[i].bytes);
+        char text[16] = {0};
+        uint8_t back[8];
+        size_t size;
+
+        base64_write(bytes, text);
+        assert_int_equal(base64_size(bytes.size), strlen(vectors[i].base64));
+        assert_string_equal(text, vectors[i].base64);
+        assert_int_equal(base64_read(span_string(text), back, bytes.size, &size), ERR_NONE);
+        assert_true(span_equal(span_of(back, size), bytes));
+        memset(text, 0, sizeof text);
+        base64url_write(bytes, text);
+        assert_int_equal(base64url_size(bytes.size), strlen(vectors[i].base64url));
+        assert_string_equal(text, vectors[i].base64url);
+        assert_int_equal(base64url_read(span_string(text), back, bytes.size, &size), ERR_NONE);
+        assert_true(span_equal(span_of(back, size), bytes));
+        hex_write(bytes, text);
+        assert_string_equal(text, vectors[i].hex);
+        assert_int_equal(hex_read(span_string(text), back, bytes.size), ERR_NONE);
+        assert_memory_equal(back, vectors[i].bytes, bytes.size);
+    }
+}
+
+static void test_base64_refuses_other_spellings(void **state)
+{
+    static const char *const bad[] = {
+        "=",
+        "==",
+        "====",
+        "A",
+        "AA",
+        "AAA",
+        "A===",
+        "AA=",
+        "AA==AAAA",
+        "AA=A",
+        "=AAA",
+        "AAAA=",
+        "AAAA====",
+        "AAA==",
+        "AA==\n",
+        "AA ==",
+        "AAA\n",
+        " AAA",
+        "AAAAAA==\n",
+        "AA-A",
+        "AA_A",
+        "AA.A",
+        "AA\x80"
+        "A",
+        "Zh==",
+        "Zm9=",
+        "AB==",
+        "AAB=",
+        "/x==",
+        "//9=",
+        "AA*=",
+        "Zg==Zg==",
+    };
+    uint8_t out[16];
+    size_t size = 99;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_int_equal(base64_read(span_string(bad[i]), out, sizeof out, &size), ERR_MALFORMED);
+    assert_int_equal(base64_read(span_of("AA\0=", 4), out, sizeof out, &size), ERR_MALFORMED);
+    assert_int_equal(size, 99);
+}
+
+static void test_base64url_refuses_other_spellings(void **state)
+{
+    static const char *const bad[] = {"A",    "AAAAA", "Zg==",   "Zm8=",  "+/+/", "AA+A",
+                                      "AA/A", "Zh",    "Zm9",    "AB",    "AAB",  "_x",
+                                      "Zg\n", " Zg",   "Zg\x80", "Zm9v=", "="};
+    uint8_t out[16];
+    size_t size = 99;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_int_equal(base64url_read(span_string(bad[i]), out, sizeof out, &size),
+                         ERR_MALFORMED);
+    assert_int_equal(size, 99);
+}
+
+/* The last digit of "A?" carries four unused bits, that of "AA?" two; all others are refused. */
+static void test_unused_bits_must_be_zero(void **state)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+    (void)state;
+    for (size_t v = 0; v < 64; v++) {
+        char text[] = {'A', 'A', digits[v]};
+        uint8_t out[4];
+        size_t size;
+
+        assert_int_equal(base64url_read(span_of(text, 3), out, 4, &size),
+                         v % 4 == 0 ? ERR_NONE : ERR_MALFORMED);
+        assert_int_equal(base64url_read(span_of(text + 1, 2), out, 4, &size),
+                         v % 16 == 0 ? ERR_NONE : ERR_MALFORMED);
+    }
+}
+
+static void test_every_byte_is_a_digit_or_refused(void **state)
+{
+    static const char common[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    static const char hex[] = "0123456789abcdefABCDEF";
+
+    (void)state;
+    for (unsigned c = 0; c < 256; c++) {
+        bool is_common = memchr(common, (int)c, sizeof common - 1) != NULL;
+        bool is_hex = memchr(hex, (int)c, sizeof hex - 1) != NULL;
+
+        for (size_t at = 0; at < 4; at++) {
+            char text[] = "AAAA";
+            uint8_t out[4];
+            size_t size;
+
+            text[at] = (char)c;
+            if (c != '=' || at < 3) /* "AAA=" is well-formed */
+                assert_int_equal(base64_read(span_of(text, 4), out, 4, &size),
+                                 is_common || c == '+' || c == '/' ? ERR_NONE : ERR_MALFORMED);
+            assert_int_equal(base64url_read(span_of(text, 4), out, 4, &size),
+                             is_common || c == '-' || c == '_' ? ERR_NONE : ERR_MALFORMED);
+            assert_int_equal(hex_read(span_of(text, 4), out, 2), is_hex ? ERR_NONE : ERR_MALFORMED);
+        }
+    }
+}
+
+static void test_capacity_is_held(void **state)
+{
+    uint8_t out[6] = {0};
+    size_t size = 99;
+
+    (void)state;
+    for (size_t capacity = 0; capacity < 6; capacity++) {
+        uint8_t *exact = malloc(capacity ? capacity : 1);
+
+        assert_int_equal(base64_read(SPAN_LITERAL("Zm9vYmFy"), exact, capacity, &size),
+                         ERR_TOO_LARGE);
+        assert_int_equal(base64url_read(SPAN_LITERAL("Zm9vYmFy"), exact, capacity, &size),
+                         ERR_TOO_LARGE);
+        free(exact);
+    }
+    assert_int_equal(size, 99);
+    assert_int_equal(base64_read(SPAN_LITERAL("Zm9vYmFy"), out, 6, &size), ERR_NONE);
+    assert_int_equal(size, 6);
+}
+
+static void test_hex_wants_the_exact_length(void **state)
+{
+    uint8_t out[4] = {0xaa, 0xaa, 0xaa, 0xaa};
+
+    (void)state;
+    for (size_t digits = 0; digits <= 8; digits++)
+        for (size_t size = 0; size <= 4; size++)
+            assert_int_equal(hex_read(span_of("0a0B0c0D", digits), out, size),
+                             digits == 2 * size ? ERR_NONE : ERR_MALFORMED);
+    memset(out, 0xaa, sizeof out);
+    assert_int_equal(hex_read(SPAN_LITERAL("0a0b0x"), out, 3), ERR_MALFORMED);
+    assert_int_equal(hex_read(SPAN_LITERAL("0x0a0b"), out, 3), ERR_MALFORMED);
+    assert_int_equal(out[0], 0xaa);
+    assert_int_equal(hex_read(SPAN_LITERAL("0a0B0c0D"), out, 4), ERR_NONE);
+    assert_memory_equal(out, "\x0a\x0b\x0c\x0d", 4);
+}
+
+static void test_random_bytes_read_back(void **state)
+{
+    uint8_t bytes[256];
+    uint8_t back[256];
+    char text[513];
+    uint32_t random = 7;
+    size_t size;
+
+    (void)state;
+    for (size_t n = 0; n <= sizeof bytes; n++) {
+        for (size_t i = 0; i < n; i++)
+            bytes[i] = (uint8_t)((random = random * 1664525u + 1013904223u) >> 24);
+        base64_write(span_of(bytes, n), text);
+        assert_int_equal(base64_read(span_of(text, base64_size(n)), back, n, &size), ERR_NONE);
+        assert_true(size == n && span_equal(span_of(back, n), span_of(bytes, n)));
+        base64url_write(span_of(bytes, n), text);
+        assert_int_equal(base64url_read(span_of(text, base64url_size(n)), back, n, &size),
+                         ERR_NONE);
+        assert_true(size == n && span_equal(span_of(back, n), span_of(bytes, n)));
+        hex_write(span_of(bytes, n), text);
+        assert_int_equal(hex_read(span_string(text), back, n), ERR_NONE);
+        assert_true(span_equal(span_of(back, n), span_of(bytes, n)));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rfc_4648_vectors),
+        cmocka_unit_test(test_base64_refuses_other_spellings),
+        cmocka_unit_test(test_base64url_refuses_other_spellings),
+        cmocka_unit_test(test_unused_bits_must_be_zero),
+        cmocka_unit_test(test_every_byte_is_a_digit_or_refused),
+        cmocka_unit_test(test_capacity_is_held),
+        cmocka_unit_test(test_hex_wants_the_exact_length),
+        cmocka_unit_test(test_random_bytes_read_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
