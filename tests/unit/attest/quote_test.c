@@ -1,0 +1,250 @@
+/* Nothing of a quote can be missing, and no bit of it can be another. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "attest/quote.h"
+#include "attest/sgx_report.h"
+#include "support/vectors.h"
+#include "unit/attest/evidence.h"
+
+enum { SIGNED_SIZE = QUOTE_HEADER_SIZE + SGX_REPORT_SIZE };
+
+struct fixture {
+    json_t *index;
+    struct evidence_case good;
+    struct attest_collateral *collateral;
+    struct attest_cache *cache;
+};
+
+/* False when there are no vectors. */
+static bool fixture_open(struct fixture *f)
+{
+    const struct evidence_roots roots = {EVIDENCE_FOLDER, NULL};
+    struct attest_collateral_input input;
+    enum attest_reason reason;
+
+    *f = (struct fixture){0};
+    if (!vectors_have(EVIDENCE_INDEX, "quote_test"))
+        return false;
+    f->index = vectors_json(EVIDENCE_INDEX);
+    evidence_load(evidence_find(f->index, EVIDENCE_GOOD), &roots, &f->good);
+    input = evidence_input(&f->good);
+    assert_int_equal(attest_collateral_new(&f->good.trust, &input, &f->collateral, &reason),
+                     ERR_NONE);
+    assert_int_equal(attest_cache_new(4, &f->cache), ERR_NONE);
+    return true;
+}
+
+static void fixture_close(struct fixture *f)
+{
+    attest_cache_free(&f->cache);
+    attest_collateral_free(&f->collateral);
+    evidence_clear(&f->good);
+    json_decref(f->index);
+}
+
+static enum attest_reason verify(struct fixture *f, struct span quote)
+{
+    const struct attest_collateral *items[] = {f->collateral};
+    const struct attest_collateral_set set = {1, items};
+    struct attest_result r;
+    enum err e = attest_verify(&f->good.trust, &set, f->cache, quote, f->good.now, &r);
+
+    assert_true((e == ERR_NONE) == (r.reason == ATTEST_OK));
+    if (r.reason != ATTEST_OK) { /* a refusal claims nothing */
+        assert_int_equal(e, ERR_DENIED);
+        assert_true(r.step[0] != '\0');
+        assert_null(r.tee);
+        assert_true(span_is_zero(SPAN_OF(r.report_data)));
+    }
+    return r.reason;
+}
+
+static void every_prefix_is_refused(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    if (!fixture_open(&f))
+        skip();
+    assert_int_equal(verify(&f, buffer_span(&f.good.quote)), ATTEST_OK);
+    for (size_t size = 0; size < f.good.quote.size; size++) {
+        /* a copy of exactly this size, so that a sanitizer sees a read behind its end */
+        uint8_t *copy = malloc(size > 0 ? size : 1);
+
+        assert_non_null(copy);
+        memcpy(copy, f.good.quote.data, size);
+        assert_int_equal(verify(&f, span_of(copy, size)), ATTEST_MALFORMED);
+        free(copy);
+    }
+    fixture_close(&f);
+}
+
+static void flip_and_refuse(struct fixture *f, size_t offset, unsigned bit)
+{
+    f->good.quote.data[offset] ^= (uint8_t)(1u << bit);
+    if (verify(f, buffer_span(&f->good.quote)) == ATTEST_OK)
+        fail_msg("bit %u of byte %zu may be flipped", bit, offset);
+    f->good.quote.data[offset] ^= (uint8_t)(1u << bit);
+}
+
+/* Header, body, both signatures, the attestation key, the QE's report and data, every length. */
+static void every_flipped_bit_is_refused(void **state)
+{
+    struct fixture f;
+    size_t chain_start;
+
+    (void)state;
+    if (!fixture_open(&f))
+        skip();
+    chain_start = SIGNED_SIZE + 4 + 64 + 64 + 384 + 64 + 2 + 32 + 2 + 4;
+    assert_memory_equal(f.good.quote.data + chain_start, "-----BEGIN", 10);
+    for (size_t i = 0; i < chain_start; i++)
+        for (unsigned bit = 0; bit < 8; bit++)
+            flip_and_refuse(&f, i, bit);
+    assert_int_equal(verify(&f, buffer_span(&f.good.quote)), ATTEST_OK);
+    fixture_close(&f);
+}
+
+/* The chain is text: every character of it counts, up to the end of the last certificate. */
+static void flipped_bits_of_the_chain_are_refused(void **state)
+{
+    static const char end_mark[] = "-----END CERTIFICATE-----";
+    struct fixture f;
+    size_t start = SIGNED_SIZE + 4 + 64 + 64 + 384 + 64 + 2 + 32 + 2 + 4;
+    size_t end;
+
+    (void)state;
+    if (!fixture_open(&f))
+        skip();
+    end = f.good.quote.size - strlen(end_mark);
+    while (memcmp(f.good.quote.data + end, end_mark, strlen(end_mark)) != 0)
+        end--;
+    end += strlen(end_mark);
+    for (size_t bit = 0; bit < (end - start) * 8; bit += 11)
+        flip_and_refuse(&f, start + bit / 8, (unsigned)(bit % 8));
+    assert_int_equal(verify(&f, buffer_span(&f.good.quote)), ATTEST_OK);
+    fixture_close(&f);
+}
+
+static void zero_padding_is_trimmed_and_nothing_else(void **state)
+{
+    struct fixture f;
+    struct buffer padded = {0};
+
+    (void)state;
+    if (!fixture_open(&f))
+        skip();
+    assert_int_equal(buffer_append(&padded, buffer_span(&f.good.quote)), ERR_NONE);
+    for (size_t i = 0; i < 4096; i++)
+        assert_int_equal(buffer_append(&padded, SPAN_LITERAL("\0")), ERR_NONE);
+    assert_int_equal(verify(&f, buffer_span(&padded)), ATTEST_OK);
+    padded.data[padded.size - 1] = 1;
+    assert_int_equal(verify(&f, buffer_span(&padded)), ATTEST_TRAILING_DATA);
+    padded.data[padded.size - 1] = 0;
+    assert_int_equal(buffer_reserve(&padded, ATTEST_EVIDENCE_MAX), ERR_NONE);
+    memset(padded.data + padded.size, 0, ATTEST_EVIDENCE_MAX + 1 - padded.size);
+    padded.size = ATTEST_EVIDENCE_MAX + 1;
+    assert_int_equal(verify(&f, buffer_span(&padded)), ATTEST_TOO_LARGE);
+    padded.size = ATTEST_EVIDENCE_MAX;
+    assert_int_equal(verify(&f, buffer_span(&padded)), ATTEST_OK);
+    buffer_clear(&padded);
+    fixture_close(&f);
+}
+
+/* A verdict does not depend on what was verified before, nor on the order. */
+static void the_cache_forgets_the_least_recent_and_changes_no_verdict(void **state)
+{
+    static const char *const ids[] = {EVIDENCE_GOOD, "sgx-v3-matter-labs-3bfe5a-outofdate-e17",
+                                      "sgx-v3-oasisprotocol-d2457b-outofdate-e17",
+                                      "sgx-v3-canvasxyz-9fd922-outofdate-e19"};
+    const struct evidence_roots roots = {EVIDENCE_FOLDER, NULL};
+    struct attest_cache *cache = NULL;
+    struct attest_trust nobody = {0};
+    struct fixture f;
+
+    (void)state;
+    if (!fixture_open(&f))
+        skip();
+    assert_int_equal(attest_cache_new(0, &cache), ERR_TOO_LARGE);
+    assert_int_equal(attest_cache_new(2, &cache), ERR_NONE);
+    for (size_t round = 0; round < 12; round++) {
+        struct attest_result cold, warm;
+        uint8_t cold_digest[SHA256_SIZE], warm_digest[SHA256_SIZE];
+        struct evidence_case c;
+
+        evidence_load(evidence_find(f.index, ids[round * 7 % COUNT_OF(ids)]), &roots, &c);
+        assert_int_equal(evidence_judge(&c, NULL, &cold), ATTEST_OK);
+        assert_int_equal(evidence_judge(&c, cache, &warm), ATTEST_OK);
+        attest_claims_digest(&cold, cold_digest);
+        attest_claims_digest(&warm, warm_digest);
+        assert_memory_equal(cold_digest, warm_digest, SHA256_SIZE);
+        evidence_clear(&c);
+    }
+    /* a cached chain is not trusted by who does not pin its root, nor after its end */
+    const struct attest_collateral *items[] = {f.collateral};
+    const struct attest_collateral_set set = {1, items};
+    struct attest_result r;
+    struct span quote = buffer_span(&f.good.quote);
+
+    assert_int_equal(attest_verify(&f.good.trust, &set, f.cache, quote, f.good.now, &r), ERR_NONE);
+    assert_int_equal(attest_verify(&nobody, &set, f.cache, quote, f.good.now, &r), ERR_DENIED);
+    assert_int_equal(r.reason, ATTEST_ROOT_NOT_PINNED);
+    assert_int_equal(
+        attest_verify(&f.good.trust, &set, f.cache, quote, timestamp_of_seconds(4102444800), &r),
+        ERR_DENIED);
+    assert_int_equal(r.reason, ATTEST_CERTIFICATE_TIME);
+    assert_non_null(strstr(r.presented, "2100-01-01"));
+    attest_cache_free(&cache);
+    fixture_close(&f);
+}
+
+static void refusals_explain_themselves(void **state)
+{
+    struct fixture f;
+    struct attest_result r;
+    const struct attest_collateral_set none = {0};
+
+    (void)state;
+    if (!fixture_open(&f))
+        skip();
+    assert_int_equal(
+        attest_verify(&f.good.trust, &none, NULL, buffer_span(&f.good.quote), f.good.now, &r),
+        ERR_DENIED);
+    assert_int_equal(r.reason, ATTEST_COLLATERAL_MISSING);
+    assert_string_equal(r.step, "collateral");
+    assert_string_equal(r.expected, "fmspc 00606a000000");
+    f.good.quote.data[0] = 4;
+    assert_int_equal(verify(&f, buffer_span(&f.good.quote)), ATTEST_UNSUPPORTED_VERSION);
+    assert_int_equal(
+        attest_verify(&f.good.trust, &none, NULL, buffer_span(&f.good.quote), f.good.now, &r),
+        ERR_DENIED);
+    assert_string_equal(r.expected, "version 3");
+    assert_string_equal(r.presented, "version 4");
+    for (unsigned i = 0; i < ATTEST_REASON_COUNT; i++) {
+        assert_true(strlen(attest_reason_code((enum attest_reason)i)) > 1);
+        assert_true(strlen(attest_reason_text((enum attest_reason)i)) > 10);
+    }
+    fixture_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_prefix_is_refused),
+        cmocka_unit_test(every_flipped_bit_is_refused),
+        cmocka_unit_test(flipped_bits_of_the_chain_are_refused),
+        cmocka_unit_test(zero_padding_is_trimmed_and_nothing_else),
+        cmocka_unit_test(the_cache_forgets_the_least_recent_and_changes_no_verdict),
+        cmocka_unit_test(refusals_explain_themselves),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
