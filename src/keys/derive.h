@@ -1,9 +1,11 @@
 /*
  * Keys derived from a root epoch. Two constructions that cannot meet, because the root is the HMAC
  * key in one and the HKDF input in the other:
- *   per-repository X25519   HMAC-SHA256(root, "ecies:" || prefix || seed), clamped by use (spec:
- * OutLayer 5.2) our own keys            HKDF-SHA256(salt "vouchsafe-root-v1", ikm root, info
- * label), 32 or 48 bytes
+ *
+ *   per-repository X25519: HMAC-SHA256(root, "ecies:" || prefix || seed), clamped by use
+ *   (spec: OutLayer 5.2)
+ *
+ *   our own keys: HKDF-SHA256(salt "vouchsafe-root-v1", ikm root, info label), 32 or 48 bytes
  */
 #ifndef KEYS_DERIVE_H
 #define KEYS_DERIVE_H

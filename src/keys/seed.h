@@ -8,7 +8,11 @@
  *
  * A seed is not framed, so "a:b" + "c" would meet "a" + "b:c". Parts that hold a ':' where that
  * makes two readings possible are refused: owner, branch and profile never hold one, and a repo may
- * not after normalisation except for a port ("host:1234/...": digits up to the next '/').
+ * not after normalisation except for a port ("host:1234/...": digits up to the next '/'). A repo
+ * named like the first part of another kind ("project", "wasm_hash", "system", "storage", "wallet",
+ * "ecies", "keystore-ckd", "secret-path"; before a port too) is refused: with a branch it would be
+ * that kind's seed. A hash is 64 lower-case hex digits, a project id "account/name", and the
+ * profile of System a decimal number from 1.
  */
 #ifndef KEYS_SEED_H
 #define KEYS_SEED_H
