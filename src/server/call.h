@@ -75,6 +75,7 @@ struct server {
     struct timestamp last_summary;
     _Atomic uint64_t replies[6]; /* by hundreds of the status */
     _Atomic uint64_t pending;    /* calls between handle and reply */
+    _Atomic bool stopping;       /* no call is begun any more */
 };
 
 /* Ends with {"error","code","request_id"[,"detail"]}. */

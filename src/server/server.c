@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ enum {
     ADDRESSES_MAX = 65536,
     EXPENSIVE_PER_SECOND = 50, /* of one address: own evidence, proofs */
     EXPENSIVE_BURST = 100,
+    DRAIN_MS = 5000,
 };
 
 static void count_refusal(struct server *s, enum refusal kind)
@@ -403,7 +405,8 @@ static void run_on_pool(struct pool_job *job, struct service_thread *thread)
     c->route->run(c, thread);
 }
 
-static void out_of_memory(struct http_exchange *x)
+/* No memory for it, or the server is stopping. */
+static void turn_back(struct http_exchange *x)
 {
     http_exchange_reply(x, &(struct http_reply){.status = 503, .close = true});
 }
@@ -411,12 +414,13 @@ static void out_of_memory(struct http_exchange *x)
 static void handle(void *context, struct http_exchange *x)
 {
     struct server *s = context;
-    struct call *c = calloc(1, sizeof *c);
+    struct call *c =
+        atomic_load_explicit(&s->stopping, memory_order_relaxed) ? NULL : calloc(1, sizeof *c);
     const char *why;
     bool path_known;
 
     if (!c) {
-        out_of_memory(x);
+        turn_back(x);
         return;
     }
     atomic_fetch_add_explicit(&s->pending, 1, memory_order_relaxed);
@@ -554,6 +558,29 @@ enum err server_start(const struct server_options *options, struct service *svc,
 uint16_t server_port(const struct server *s)
 {
     return http_server_port(s->http);
+}
+
+static void pass_barrier(void *argument)
+{
+    (void)sem_post(argument);
+}
+
+/* Afterwards no loop begins a call: each has finished the one it was in and seen `stopping`. */
+static void stop_calls(struct server *s)
+{
+    struct http_task tasks[HTTP_LOOPS_MAX];
+    sem_t passed;
+
+    atomic_store(&s->stopping, true);
+    (void)sem_init(&passed, 0, 0);
+    for (unsigned i = 0; i < s->options.http.loops; i++) {
+        tasks[i] = (struct http_task){.call = pass_barrier, .argument = &passed};
+        http_server_post(s->http, i, &tasks[i]);
+    }
+    for (unsigned i = 0; i < s->options.http.loops; i++)
+        while (sem_wait(&passed) != 0)
+            continue;
+    (void)sem_destroy(&passed);
 }
 
 void server_stop(struct server **server)

@@ -70,7 +70,7 @@ enum err pool_start(unsigned threads, struct pool **out)
         }
     }
     if (p->count < threads) {
-        pool_stop(&p);
+        pool_free(&p);
         return ERR_MEMORY;
     }
     *out = p;
@@ -98,11 +98,8 @@ enum err pool_submit(struct pool *p, struct pool_job *job)
     return e;
 }
 
-void pool_stop(struct pool **pool)
+void pool_stop(struct pool *p)
 {
-    struct pool *p = *pool;
-
-    *pool = NULL;
     if (!p)
         return;
     (void)pthread_mutex_lock(&p->lock);
@@ -113,6 +110,17 @@ void pool_stop(struct pool **pool)
         (void)pthread_join(p->workers[i].thread, NULL);
         service_thread_clear(&p->workers[i].state);
     }
+    p->count = 0;
+}
+
+void pool_free(struct pool **pool)
+{
+    struct pool *p = *pool;
+
+    *pool = NULL;
+    if (!p)
+        return;
+    pool_stop(p);
     (void)pthread_cond_destroy(&p->wake);
     (void)pthread_mutex_destroy(&p->lock);
     free(p);

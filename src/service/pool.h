@@ -21,7 +21,9 @@ MUST_CHECK enum err pool_start(unsigned threads, struct pool **out);
 /* Thread-safe. The job is the caller's memory until run() is called. ERR_OVERLOADED */
 MUST_CHECK enum err pool_submit(struct pool *p, struct pool_job *job);
 
-/* Finishes what is queued, ends the threads, frees. */
-void pool_stop(struct pool **p);
+/* Finishes what is queued and ends the threads; what is submitted later is refused. Accepts NULL.
+ */
+void pool_stop(struct pool *p);
+void pool_free(struct pool **p); /* stops first */
 
 #endif
