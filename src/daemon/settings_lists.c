@@ -301,17 +301,6 @@ static enum err policy_read_numbers(const struct view *v, struct appraisal_rule 
     return e;
 }
 
-/* A list that is written out but empty would silently mean "all", or "none": refused. */
-static enum err policy_refuse_empty(const struct view *v)
-{
-    static const char *const keys[] = {"mrenclave", "tcb_status", "seeds", "tokens"};
-
-    for (size_t i = 0; i < COUNT_OF(keys); i++)
-        if (view_cell(v, keys[i])->data && view_cell(v, keys[i])->count == 0)
-            return view_blame(v, keys[i], "an empty list; name something, or leave it out");
-    return ERR_NONE;
-}
-
 static enum err policy_read(const struct view *v, struct appraisal_rule *rule)
 {
     const char *why = NULL;
@@ -320,8 +309,6 @@ static enum err policy_read(const struct view *v, struct appraisal_rule *rule)
 
     if (e == ERR_NONE)
         e = view_choice(v, "tee", &tee);
-    if (e == ERR_NONE)
-        e = policy_refuse_empty(v);
     if (e == ERR_NONE)
         e = view_each(v, "mrenclave", rule, measurement_add);
     if (e == ERR_NONE)

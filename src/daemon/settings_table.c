@@ -123,7 +123,7 @@ const struct setting settings_table[] = {
  "Name for the log: letters, digits and . _ : -. Required, unique."},
 {"attestation.policies[]", "tee", SETTING_CHOICE, true, NULL, NULL, NOWHERE, NULL, 0, 0, tees, NULL,
  "Kind of TEE. Required."},
-{"attestation.policies[]", "mrenclave", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 0, POLICY_LIST_MAX, NULL, "64 hex digits each",
+{"attestation.policies[]", "mrenclave", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 1, POLICY_LIST_MAX, NULL, "64 hex digits each",
  "Measurements of accepted enclaves. This, or mrsigner with isvprodid and min_isvsvn, is required."},
 {"attestation.policies[]", "mrsigner", SETTING_TEXT, true, NULL, NULL, NOWHERE, NULL, 64, 64, NULL, "64 hex digits",
  "Signer of accepted enclaves; isvprodid and min_isvsvn must then be given too."},
@@ -137,9 +137,9 @@ const struct setting settings_table[] = {
  "Advisories that are tolerated when a status other than UpToDate is accepted, such as INTEL-SA-00615."},
 {"attestation.policies[]", "min_tcb_evaluation_number", SETTING_NUMBER, true, NULL, NULL, NOWHERE, "0", 0, UINT32_MAX, NULL, NULL,
  "Least tcbEvaluationDataNumber of the collateral."},
-{"attestation.policies[]", "seeds", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 0, POLICY_LIST_MAX, NULL, NULL,
+{"attestation.policies[]", "seeds", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 1, POLICY_LIST_MAX, NULL, NULL,
  "Seeds whose keys may be used: exact, or the beginning followed by *. Absent: all."},
-{"attestation.policies[]", "tokens", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 0, POLICY_LIST_MAX, NULL, NULL,
+{"attestation.policies[]", "tokens", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 1, POLICY_LIST_MAX, NULL, NULL,
  "Names of the tokens the policy is for. Absent: all."},
 {"attestation.policies[]", "require_sealed", SETTING_BOOL, true, NULL, NULL, NOWHERE, "false", 0, 0, NULL, NULL,
  "Give secrets only sealed to the attested key."},
@@ -230,7 +230,7 @@ void setting_allowed(const struct setting *row, char *out, size_t out_size)
         (void)snprintf(out, out_size, "%llu hex digits", 2 * max);
         break;
     case SETTING_TEXTS:
-        (void)snprintf(out, out_size, "a list of at most %llu texts", max);
+        (void)snprintf(out, out_size, "a list of %llu to %llu texts", min, max);
         break;
     case SETTING_ENTRIES:
         (void)snprintf(out, out_size, "a list of at most %llu mappings", max);

@@ -83,6 +83,7 @@ static void field_build(struct schema *x, const struct setting *row, size_t cell
         (uint32_t)(cell * sizeof(struct settings_cell) + offsetof(struct settings_cell, count));
     field->count_size = sizeof(unsigned);
     field->value.type = CYAML_SEQUENCE;
+    field->value.sequence.min = (uint32_t)row->min;
     field->value.sequence.max = (uint32_t)row->max;
     field->value.sequence.entry = row->type == SETTING_TEXTS ? &x->text : entry_build(x, row);
     field->value.data_size =
@@ -263,7 +264,8 @@ static void story_explain(struct story *story, cyaml_err_t result, const char *f
         keys_write(story->path, keys, sizeof keys);
         named.path[0] = '\0';
         path_prepend(&named, story->fault + sizeof unknown - 1);
-        path_prepend(&named, story->path);
+        if (story->path[0])
+            path_prepend(&named, story->path);
         settings_problem_set(problem, file, story->line, named.path,
                              "unknown setting; allowed here: %s; correct or remove it", keys);
         return;

@@ -1,0 +1,715 @@
+#include "daemon/settings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "crypto/random.h"
+#include "daemon/settings_table.h"
+
+#define TEE "tee: {provider: none}\n"
+#define HASH_A "dc45a475737b6a2646743fcc1f110ac782120e4e501b7780d8896ffca659bb17"
+#define HASH_B "4c5dc9b7708905f77f5e5d16316b5dfb425e68cb326dcd55a860e90a7707031e"
+#define UPPER "DC45A475737B6A2646743FCC1F110AC782120E4E501B7780D8896FFCA659BB17"
+
+static struct settings settings;
+static struct settings_problem problem;
+
+static int start(void **state)
+{
+    (void)state;
+    return crypto_start() != ERR_NONE;
+}
+
+static enum err load(const char *yaml, const char *dotenv, char **environment)
+{
+    return settings_load_text(span_string(yaml), "test.yaml", span_string(dotenv), environment,
+                              &settings, &problem);
+}
+
+/* Up to two "NAME=VALUE" in writable memory, as a process has them. */
+static enum err load_with(const char *yaml, const char *dotenv, const char *first,
+                          const char *second)
+{
+    char *environment[3] = {first ? strdup(first) : NULL, second ? strdup(second) : NULL, NULL};
+    enum err e = load(yaml, dotenv, environment);
+
+    free(environment[0]);
+    free(environment[1]);
+    return e;
+}
+
+static void assert_warned(const char *part, bool expected)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < settings.warning_count; i++)
+        found = found || strstr(settings.warnings[i], part);
+    assert_int_equal(found, expected);
+}
+
+static void assert_problem(const char *setting, const char *part)
+{
+    assert_string_equal(problem.setting, setting);
+    if (!strstr(problem.text, part))
+        fail_msg("\"%s\" does not say \"%s\"", problem.text, part);
+}
+
+static void the_defaults_are_those_of_the_table(void **state)
+{
+    (void)state;
+    assert_int_equal(load(TEE, "", NULL), ERR_NONE);
+    assert_string_equal(settings.state.dir, "/var/lib/vouchsafe");
+    assert_string_equal(settings.server.host, "0.0.0.0");
+    assert_int_equal(settings.server.port, 8081);
+    assert_int_equal(settings.server.body_max, 2097152);
+    assert_int_equal(settings.tls.mode, TLS_MODE_OFF);
+    assert_string_equal(settings.tls.certificate_file, "");
+    assert_int_equal(settings.tee.provider, TEE_PROVIDER_NONE);
+    assert_false(settings.tee.allow_simulated);
+    assert_string_equal(settings.tee.simulated_dir, "/var/lib/vouchsafe/sim");
+    assert_string_equal(settings.keys.prefix, "keystore-ckd:");
+    assert_null(settings.root.master_secret);
+    assert_int_equal(settings.attestation.max_age_s, 300);
+    assert_int_equal(settings.attestation.policy_count, 0);
+    assert_int_equal(settings.session.lifetime_s, 900);
+    assert_int_equal(settings.rate.total.burst, 40000);
+    assert_int_equal(settings.token_count, 0);
+    assert_false(settings.supervise);
+    assert_warned("tokens: none", true);
+    assert_warned("tls.mode: off", true);
+    settings_clear(&settings);
+    settings_clear(&settings);
+}
+
+static void later_sources_win(void **state)
+{
+    static const struct {
+        const char *yaml, *dotenv, *variable;
+        uint16_t port;
+    } cases[] = {
+        {TEE,                       "",                               NULL,             8081},
+        {TEE "server: {port: 1}\n", "",                               NULL,             1   },
+        {TEE "server: {port: 1}\n", "SERVER_PORT=2",                  NULL,             2   },
+        {TEE "server: {port: 1}\n", "SERVER_PORT=2",                  "SERVER_PORT=3",  3   },
+        {TEE,                       "SERVER_PORT=2",                  "SERVER_PORT=3",  3   },
+        {TEE "server: {port: 1}\n", "",                               "SERVER_PORT=3",  3   },
+        {TEE "server: {port: 1}\n", "",                               "SERVER_PORTS=3", 1   },
+        {TEE "server: {port: 1}\n", "export SERVER_PORT=\"2\" # two", NULL,             2   },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(load_with(cases[i].yaml, cases[i].dotenv, cases[i].variable, NULL),
+                         ERR_NONE);
+        assert_int_equal(settings.server.port, cases[i].port);
+        settings_clear(&settings);
+    }
+}
+
+static void the_own_name_of_a_variable_beats_the_alias(void **state)
+{
+    (void)state;
+    assert_int_equal(load_with(TEE, "", "VOUCHSAFE_LOG=debug", "RUST_LOG=warn"), ERR_NONE);
+    assert_string_equal(settings.log.level, "debug");
+    settings_clear(&settings);
+    assert_int_equal(
+        load_with(TEE, "VOUCHSAFE_LOG=debug", "RUST_LOG=info,keystore_worker=warn", NULL),
+        ERR_NONE);
+    assert_string_equal(settings.log.level, "info,keystore_worker=warn");
+    settings_clear(&settings);
+}
+
+/* Every number of the table: its limits are accepted, one beyond is not, nor another spelling. */
+static void every_number_is_limited(void **state)
+{
+    static const char *const bad[] = {"-1",
+                                      "+1",
+                                      "01",
+                                      "1 ",
+                                      "0x1",
+                                      "1.0",
+                                      "1e3",
+                                      "",
+                                      "one",
+                                      "18446744073709551616",
+                                      "99999999999999999999999"};
+
+    (void)state;
+    for (size_t i = 0; i < settings_table_count; i++) {
+        const struct setting *row = &settings_table[i];
+        char name[SETTINGS_NAME_SIZE];
+        char pair[160];
+
+        if (row->type != SETTING_NUMBER || !row->variable)
+            continue;
+        setting_name(row, name);
+        for (size_t j = 0; j < COUNT_OF(bad) + 2; j++) {
+            unsigned long long beyond = j == COUNT_OF(bad) ? row->max + 1 : row->min - 1;
+
+            if (j == COUNT_OF(bad) + 1 && row->min == 0)
+                continue;
+            if (j < COUNT_OF(bad))
+                (void)snprintf(pair, sizeof pair, "%s=%s", row->variable, bad[j]);
+            else
+                (void)snprintf(pair, sizeof pair, "%s=%llu", row->variable, beyond);
+            assert_int_equal(load_with(TEE, "", pair, NULL), ERR_CONFIG);
+            assert_problem(name, "a whole number from");
+            assert_problem(name, row->variable);
+            assert_string_equal(problem.file, "environment");
+        }
+        (void)snprintf(pair, sizeof pair, "%s=%llu", row->variable, (unsigned long long)row->max);
+        if (strcmp(row->key, "head_timeout_ms") != 0) {
+            assert_int_equal(load_with(TEE, "", pair, NULL), ERR_NONE);
+            settings_clear(&settings);
+        }
+    }
+}
+
+static void every_choice_and_truth_has_one_spelling(void **state)
+{
+    static const char *const bad[] = {"", "TRUE", "yes", "1", "on", "Off", "none ", "nothing"};
+
+    (void)state;
+    for (size_t i = 0; i < settings_table_count; i++) {
+        const struct setting *row = &settings_table[i];
+
+        for (size_t j = 0; j < COUNT_OF(bad); j++) {
+            char yaml[200];
+            char name[SETTINGS_NAME_SIZE];
+
+            if ((row->type != SETTING_BOOL && row->type != SETTING_CHOICE) || row->size == 0)
+                continue;
+            setting_name(row, name);
+            if (*row->group)
+                (void)snprintf(yaml, sizeof yaml, "%s: {%s: \"%s\"}\n", row->group, row->key,
+                               bad[j]);
+            else
+                (void)snprintf(yaml, sizeof yaml, "%s: \"%s\"\n", row->key, bad[j]);
+            assert_int_equal(load(yaml, "TEE_MODE=none", NULL), ERR_CONFIG);
+            assert_string_equal(problem.setting, name);
+            assert_string_equal(problem.file, "test.yaml");
+        }
+    }
+}
+
+static void unknown_and_misshapen_yaml_is_refused(void **state)
+{
+    /* libcyaml knows the line of the last thing that it accepted, not always that of the fault */
+    static const struct {
+        const char *yaml;
+        const char *setting;
+        const char *part;
+        unsigned line;
+    } cases[] = {
+        {"servr: {}\n",                                                        "servr",                     "unknown setting",                  1},
+        {TEE "server:\n  hoost: a\n",                                          "server.hoost",              "allowed here: host, port",         3},
+        {TEE "tokens:\n- nam: a\n",                                            "tokens[0].nam",             "allowed here: name, sha256, role", 3},
+        {TEE "attestation:\n  policies:\n  - name: a\n    accept_any: true\n",
+         "attestation.policies[0].accept_any",                                                              "unknown setting",                  4},
+        {"tee: {provider: none}\ntee: {provider: tpm2}\n",                     "tee",                       "already seen",                     1},
+        {"tee:\n  provider: none\n  provider: tpm2\n",                         "tee.provider",              "already seen",                     2},
+        {"server: 5\n",                                                        "server",                    "MAPPING",                          1},
+        {"server: [1]\n",                                                      "server",                    "MAPPING",                          1},
+        {"server:\n",                                                          "server",                    "MAPPING",                          1},
+        {"server: {port: [1]}\n",                                              "server.port",               "STRING",                           1},
+        {"server: {port: {a: 1}}\n",                                           "server.port",               "STRING",                           1},
+        {"tokens: a\n",                                                        "tokens",                    "SEQUENCE",                         1},
+        {"tokens: {}\n",                                                       "tokens",                    "SEQUENCE",                         1},
+        {"tokens: [a]\n",                                                      "tokens[0]",                 "MAPPING",                          1},
+        {"attestation: {collateral: a}\n",                                     "attestation.collateral",    "SEQUENCE",                         1},
+        {"attestation: {collateral: [[a]]}\n",                                 "attestation.collateral[0]", "STRING",                           1},
+        {"- a\n",                                                              "",                          "MAPPING",                          0},
+        {"a\n",                                                                "",                          "MAPPING",                          0},
+        {"supervise: &x false\nstate: {dir: *x}\n",                            "state.dir",                 "alias",                            2},
+        {"supervise: \x01\n",                                                  "",                          "control character",                1},
+        {"\xff\xfe",                                                           "",                          "byte order mark",                  1},
+        {TEE "---\nsupervise: true\n",                                         "",                          "one document",                     0},
+        {"tee: {provider: none\n",                                             "tee.provider",              "libyaml",                          0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(load(cases[i].yaml, "", NULL), ERR_CONFIG);
+        assert_problem(cases[i].setting, cases[i].part);
+        assert_string_equal(problem.file, "test.yaml");
+        if (cases[i].line > 0)
+            assert_int_equal(problem.line, cases[i].line);
+    }
+}
+
+static void every_prefix_is_refused_or_understood(void **state)
+{
+    static const char yaml[] = "tee:\n  provider: none\nserver: {host: \"::1\", port: 80}\n"
+                               "tokens:\n- {name: a, sha256: " HASH_A ", role: worker}\n";
+
+    (void)state;
+    for (size_t size = 0; size < sizeof yaml; size++) {
+        enum err e = settings_load_text(span_of(yaml, size), "test.yaml", (struct span){0}, NULL,
+                                        &settings, &problem);
+
+        assert_true(e == ERR_NONE || e == ERR_CONFIG);
+        if (e == ERR_NONE)
+            settings_clear(&settings);
+        else
+            assert_true(strlen(problem.text) > 0);
+    }
+}
+
+static void security_settings_must_be_given(void **state)
+{
+    static const struct {
+        const char *yaml, *variable;
+        const char *setting; /* NULL: accepted */
+    } cases[] = {
+        {"",                                                     NULL,                       "tee.provider"       },
+        {"{}\n",                                                 NULL,                       "tee.provider"       },
+        {"tee: {}\n",                                            NULL,                       "tee.provider"       },
+        {"tee: {provider: simulated}\n",                         NULL,                       "tee.allow_simulated"},
+        {"tee: {provider: simulated, allow_simulated: false}\n", NULL,                       "tee.allow_simulated"},
+        {"tee: {allow_simulated: false}\n",                      "TEE_MODE=simulated",       "tee.allow_simulated"},
+        {"",                                                     "TEE_MODE=sgx",             "tee.provider"       },
+        {"",                                                     "TEE_MODE=SEV",             "tee.provider"       },
+        {"",                                                     "TEE_MODE=tdx",             "tee.provider"       },
+        {"",                                                     "TEE_MODE=outlayer_tee",    "tee.provider"       },
+        {"",                                                     "TEE_MODE=",                "tee.provider"       },
+        {"",                                                     "TEE_MODE=nones",           "tee.provider"       },
+        {"tee: {provider: sgx}\n",                               NULL,                       "tee.provider"       },
+        {"tee: {provider: Simulated, allow_simulated: true}\n",  NULL,                       "tee.provider"       },
+        {"",                                                     "TEE_MODE=none",            NULL                 },
+        {"",                                                     "TEE_MODE=simulated",       NULL                 },
+        {"",                                                     "TEE_MODE= \"Simulated\" ", NULL                 },
+        {"tee: {provider: tpm2}\n",                              NULL,                       NULL                 },
+        {"tee: {provider: tpm2}\n",                              "TEE_MODE=simulated",       NULL                 },
+        {"tee: {provider: simulated, allow_simulated: true}\n",  NULL,                       NULL                 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        enum err e = load_with(cases[i].yaml, "", cases[i].variable, NULL);
+
+        assert_int_equal(e, cases[i].setting ? ERR_CONFIG : ERR_NONE);
+        if (cases[i].setting)
+            assert_string_equal(problem.setting, cases[i].setting);
+        else
+            settings_clear(&settings);
+    }
+}
+
+static void settings_that_contradict_are_refused(void **state)
+{
+    static const struct {
+        const char *yaml;
+        const char *setting; /* NULL: accepted */
+    } cases[] = {
+        {TEE "server: {host: localhost}\n",                            "server.host"           },
+        {TEE "server: {host: 1.2.3}\n",                                "server.host"           },
+        {TEE "server: {host: \"\"}\n",                                 "server.host"           },
+        {TEE "server: {head_timeout_ms: 40000}\n",                     "server.head_timeout_ms"},
+        {TEE "state: {dir: \"\"}\n",                                   "state.dir"             },
+        {TEE "tls: {mode: files}\n",                                   "tls.certificate_file"  },
+        {TEE "tls: {mode: files, certificate_file: a}\n",              "tls.key_file"          },
+        {TEE "tls: {mode: files, key_file: a}\n",                      "tls.certificate_file"  },
+        {TEE "tls: {certificate_file: a, key_file: b}\n",              "tls.mode"              },
+        {TEE "tls: {mode: self-signed, key_file: b}\n",                "tls.mode"              },
+        {TEE "tls: {name: \"a b\"}\n",                                 "tls.name"              },
+        {TEE "log: {origin: \"a b\"}\n",                               "log.origin"            },
+        {TEE "log: {origin: a+b}\n",                                   "log.origin"            },
+        {TEE "log: {level: loud}\n",                                   "log.level"             },
+        {TEE "log: {level: \"net=\"}\n",                               "log.level"             },
+        {TEE "log: {level: \"=info\"}\n",                              "log.level"             },
+        {TEE "root: {master_secret: " HASH_A "}\n",                    "root.master_secret"    },
+        {TEE "attestation: {collateral: [\"\"]}\n",                    "attestation.collateral"},
+        {"tee: {provider: tpm2, tpm2_pcrs: \"24\"}\n",                 "tee.tpm2_pcrs"         },
+        {"tee: {provider: tpm2, tpm2_pcrs: \"7,7\"}\n",                "tee.tpm2_pcrs"         },
+        {"tee: {provider: tpm2, tpm2_pcrs: \"0,\"}\n",                 "tee.tpm2_pcrs"         },
+        {"tee: {provider: tpm2, tpm2_pcrs: \",0\"}\n",                 "tee.tpm2_pcrs"         },
+        {"tee: {provider: tpm2, tpm2_pcrs: \"0, 7\"}\n",               "tee.tpm2_pcrs"         },
+        {"tee: {provider: tpm2, tpm2_pcrs: \"07\"}\n",                 "tee.tpm2_pcrs"         },
+        {"tee: {provider: tpm2, tpm2_pcrs: \"0,23\"}\n",               NULL                    },
+        {TEE "server: {host: \"::1\"}\n",                              NULL                    },
+        {TEE "tls: {mode: files, certificate_file: a, key_file: b}\n", NULL                    },
+        {TEE "keys: {prefix: \"\"}\n",                                 NULL                    },
+        {TEE "log: {level: \"warn,net=debug,a::b=trace\"}\n",          NULL                    },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        enum err e = load(cases[i].yaml, "", NULL);
+
+        assert_int_equal(e, cases[i].setting ? ERR_CONFIG : ERR_NONE);
+        if (cases[i].setting)
+            assert_string_equal(problem.setting, cases[i].setting);
+        else
+            settings_clear(&settings);
+    }
+}
+
+static void tokens_come_from_file_and_variables(void **state)
+{
+    (void)state;
+    assert_int_equal(load_with(TEE "tokens:\n- {name: ops, sha256: " HASH_A ", role: operator}\n",
+                               "ALLOWED_OPERATOR_TOKEN_HASHES=" HASH_A,
+                               "ALLOWED_WORKER_TOKEN_HASHES= " HASH_B " ,," HASH_B, NULL),
+                     ERR_NONE);
+    assert_int_equal(settings.token_count, 2);
+    assert_string_equal(settings.tokens[0].name, "ops");
+    assert_int_equal(settings.tokens[0].role, ROLE_OPERATOR);
+    assert_string_equal(settings.tokens[1].name, "worker:4c5dc9b7");
+    assert_int_equal(settings.tokens[1].role, ROLE_WORKER);
+    assert_int_equal(settings.tokens[1].hash[0], 0x4c);
+    assert_warned("tokens: none", false);
+    settings_clear(&settings);
+}
+
+static void wrong_tokens_are_refused(void **state)
+{
+    static const struct {
+        const char *yaml, *variable;
+        const char *setting;
+    } cases[] = {
+        {"- {sha256: " HASH_A ", role: worker}",                            NULL,                                              "tokens[0].name"  },
+        {"- {name: a, role: worker}",                                       NULL,                                              "tokens[0].sha256"},
+        {"- {name: a, sha256: " HASH_A "}",                                 NULL,                                              "tokens[0].role"  },
+        {"- {name: \"\", sha256: " HASH_A ", role: worker}",                NULL,                                              "tokens[0].name"  },
+        {"- {name: \"a b\", sha256: " HASH_A ", role: worker}",             NULL,                                              "tokens[0].name"  },
+        {"- {name: a, sha256: " UPPER ", role: worker}",                    NULL,                                              "tokens[0].sha256"},
+        {"- {name: a, sha256: 00, role: worker}",                           NULL,                                              "tokens[0].sha256"},
+        {"- {name: a, sha256: " HASH_A "0, role: worker}",                  NULL,                                              "tokens[0].sha256"},
+        {"- {name: a, sha256: " HASH_A ", role: admin}",                    NULL,                                              "tokens[0].role"  },
+        {"- {name: a, sha256: " HASH_A ", role: none}",                     NULL,                                              "tokens[0].role"  },
+        {"- {name: a, sha256: " HASH_A ", role: worker}\n"
+         "- {name: a, sha256: " HASH_B ", role: worker}",
+         NULL,                                                                                                                 "tokens[1].name"  },
+        {"- {name: a, sha256: " HASH_A ", role: worker}\n"
+         "- {name: b, sha256: " HASH_A ", role: operator}",
+         NULL,                                                                                                                 "tokens[1].sha256"},
+        {"- {name: a, sha256: " HASH_A ", role: worker}",                   "ALLOWED_OPERATOR_TOKEN_HASHES=" HASH_A,
+         "tokens"                                                                                                                                },
+        {"- {name: \"worker:4c5dc9b7\", sha256: " HASH_A ", role: worker}",
+         "ALLOWED_WORKER_TOKEN_HASHES=" HASH_B,                                                                                "tokens"          },
+        {"[]",                                                              "ALLOWED_WORKER_TOKEN_HASHES=" UPPER,              "tokens"          },
+        {"[]",                                                              "ALLOWED_WORKER_TOKEN_HASHES=my-secure-token-123", "tokens"          },
+        {"[]",                                                              "ALLOWED_WORKER_TOKEN_HASHES=" HASH_A ";" HASH_B,  "tokens"          },
+        {"[]",                                                              "ALLOWED_WORKER_TOKEN_HASHES=" HASH_A " " HASH_B,  "tokens"          },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char yaml[600];
+
+        (void)snprintf(yaml, sizeof yaml, TEE "tokens:\n%s\n", cases[i].yaml);
+        if (cases[i].yaml[0] == '[')
+            (void)snprintf(yaml, sizeof yaml, "%s", TEE);
+        assert_int_equal(load_with(yaml, "", cases[i].variable, NULL), ERR_CONFIG);
+        assert_string_equal(problem.setting, cases[i].setting);
+    }
+}
+
+static void a_policy_is_read(void **state)
+{
+    const struct appraisal_rule *rule;
+
+    (void)state;
+    assert_int_equal(
+        load(TEE "tokens:\n- {name: w, sha256: " HASH_A ", role: worker}\n"
+                 "attestation:\n  policies:\n"
+                 "  - name: executors\n    tee: sgx\n    mrenclave: [" HASH_A ", " HASH_B "]\n"
+                 "    tcb_status: [UpToDate, SWHardeningNeeded]\n    advisories: [INTEL-SA-00615]\n"
+                 "    min_tcb_evaluation_number: 17\n    seeds: [\"github.com/*\"]\n"
+                 "    tokens: [w]\n    require_sealed: true\n"
+                 "  - {name: signer, tee: simulated, mrsigner: " HASH_B
+                 ", isvprodid: 3, min_isvsvn: 65535}\n",
+             "", NULL),
+        ERR_NONE);
+    assert_int_equal(settings.attestation.policy_count, 2);
+    rule = &settings.attestation.policies[0];
+    assert_string_equal(rule->name, "executors");
+    assert_string_equal(rule->tee, "sgx");
+    assert_int_equal(rule->mr_enclave_count, 2);
+    assert_int_equal(rule->mr_enclave[1][0], 0x4c);
+    assert_false(rule->by_signer);
+    assert_int_equal(rule->accepted_statuses, 1u << TCB_UP_TO_DATE | 1u << TCB_SW_HARDENING_NEEDED);
+    assert_int_equal(rule->advisory_count, 1);
+    assert_string_equal(rule->advisories[0], "INTEL-SA-00615");
+    assert_int_equal(rule->min_tcb_evaluation_number, 17);
+    assert_string_equal(rule->seeds[0], "github.com/*");
+    assert_string_equal(rule->tokens[0], "w");
+    assert_true(rule->require_sealed);
+    rule = &settings.attestation.policies[1];
+    assert_true(rule->by_signer);
+    assert_int_equal(rule->isv_prod_id, 3);
+    assert_int_equal(rule->min_isv_svn, 65535);
+    assert_int_equal(rule->accepted_statuses, 1u << TCB_UP_TO_DATE);
+    assert_false(rule->require_sealed);
+    settings_clear(&settings);
+}
+
+static void wrong_policies_are_refused(void **state)
+{
+#define NAMED "name: p, tee: sgx, mrenclave: [" HASH_A "]"
+    static const char *const policies[] = {
+        "name: p",
+        "name: p, tee: sgx",
+        "tee: sgx, mrenclave: [" HASH_A "]",
+        "name: p, mrenclave: [" HASH_A "]",
+        "name: p, tee: any, mrenclave: [" HASH_A "]",
+        "name: p, tee: SGX, mrenclave: [" HASH_A "]",
+        "name: \"*\", tee: sgx, mrenclave: [" HASH_A "]",
+        "name: default-deny, tee: sgx, mrenclave: [" HASH_A "]",
+        "name: p, tee: sgx, mrenclave: []",
+        "name: p, tee: sgx, mrenclave: [\"*\"]",
+        "name: p, tee: sgx, mrenclave: [any]",
+        "name: p, tee: sgx, mrenclave: [" UPPER "]",
+        "name: p, tee: sgx, mrsigner: " HASH_A,
+        "name: p, tee: sgx, mrsigner: " HASH_A ", isvprodid: 1",
+        "name: p, tee: sgx, mrsigner: " HASH_A ", min_isvsvn: 1",
+        "name: p, tee: sgx, isvprodid: 1, min_isvsvn: 1",
+        "name: p, tee: sgx, mrsigner: 00, isvprodid: 1, min_isvsvn: 1",
+        "name: p, tee: sgx, mrsigner: " HASH_A ", isvprodid: 65536, min_isvsvn: 1",
+        "name: p, tee: sgx, mrsigner: " HASH_A ", isvprodid: 1, min_isvsvn: -1",
+        NAMED ", tcb_status: []",
+        NAMED ", tcb_status: [uptodate]",
+        NAMED ", tcb_status: [Revoked]",
+        NAMED ", advisories: [\"INTEL SA\"]",
+        NAMED ", advisories: [INTEL-SA-00615-00615-00615]",
+        NAMED ", min_tcb_evaluation_number: 4294967296",
+        NAMED ", seeds: []",
+        NAMED ", seeds: [\"\"]",
+        NAMED ", seeds: [\"a*b\"]",
+        NAMED ", seeds: [\"**\"]",
+        NAMED ", tokens: []",
+        NAMED ", tokens: [nobody]",
+        NAMED ", require_sealed: yes",
+        NAMED ", allow_debug: true",
+        NAMED "}\n  - {" NAMED,
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(policies); i++) {
+        char yaml[800];
+
+        (void)snprintf(yaml, sizeof yaml, TEE "attestation:\n  policies:\n  - {%s}\n", policies[i]);
+        assert_int_equal(load(yaml, "", NULL), ERR_CONFIG);
+        assert_memory_equal(problem.setting, "attestation.policies", 20);
+    }
+}
+
+static void the_master_secret_leaves_no_copy_in_the_environment(void **state)
+{
+    static const struct {
+        const char *value;
+        enum err expected;
+    } cases[] = {
+        {HASH_A,      ERR_NONE  },
+        {UPPER,       ERR_NONE  },
+        {"",          ERR_CONFIG},
+        {"abc",       ERR_CONFIG},
+        {HASH_A "0",  ERR_CONFIG},
+        {"0x" HASH_A, ERR_CONFIG},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char pair[128] = {0};
+        char clean[128] = {0};
+        char *environment[] = {pair, NULL};
+
+        (void)snprintf(pair, sizeof pair, "KEYSTORE_MASTER_SECRET=%s", cases[i].value);
+        (void)snprintf(clean, sizeof clean, "KEYSTORE_MASTER_SECRET=");
+        assert_int_equal(load(TEE, "", environment), cases[i].expected);
+        assert_memory_equal(pair, clean, sizeof pair);
+        if (cases[i].expected == ERR_NONE) {
+            assert_int_equal(secret_size(settings.root.master_secret), 32);
+            assert_int_equal(secret_data(settings.root.master_secret)[0], 0xdc);
+            settings_clear(&settings);
+        } else if (*cases[i].value) {
+            assert_null(strstr(problem.text, cases[i].value));
+        }
+    }
+}
+
+/* Even when something else already stopped the start. */
+static void the_master_secret_is_wiped_after_any_failure(void **state)
+{
+    char pair[] = "KEYSTORE_MASTER_SECRET=" HASH_A;
+    char *environment[] = {pair, NULL};
+
+    (void)state;
+    assert_int_equal(load("nonsense: 1\n", "", environment), ERR_CONFIG);
+    assert_string_equal(pair, "KEYSTORE_MASTER_SECRET=");
+}
+
+static void unused_variables_are_named_but_not_read(void **state)
+{
+    static const char *const names[] = {"KEYSTORE_PRIVATE_KEY",
+                                        "KEYSTORE_ACCOUNT_ID",
+                                        "OFFCHAINVM_CONTRACT_ID",
+                                        "NEAR_RPC_URL",
+                                        "NEAR_NETWORK",
+                                        "NEAR_CONTRACT_ID",
+                                        "ALLOWED_COORDINATOR_TOKEN_HASHES",
+                                        "NEAR_ANYTHING"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        char pair[128];
+
+        (void)snprintf(pair, sizeof pair, "%s=ed25519:SENTINEL", names[i]);
+        assert_int_equal(load_with(TEE, "", pair, NULL), ERR_NONE);
+        assert_warned(names[i], true);
+        assert_warned("SENTINEL", false);
+        settings_clear(&settings);
+        assert_int_equal(load(TEE, pair, NULL), ERR_NONE);
+        assert_warned(names[i], true);
+        assert_warned("SENTINEL", false);
+        settings_clear(&settings);
+    }
+}
+
+static void misspelt_variables_are_refused(void **state)
+{
+    static const struct {
+        const char *pair;
+        enum err expected;
+    } cases[] = {
+        {"VOUCHSAFE_SERVER_BODYMAX=1",   ERR_CONFIG},
+        {"VOUCHSAFE_RATE_TOTAL_BURTS=1", ERR_CONFIG},
+        {"VOUCHSAFE_TEE_PROVIDER=none",  ERR_CONFIG},
+        {"USE_TEE_REGISTRATION=true",    ERR_CONFIG},
+        {"USE_TEE_REGISTRATION=yes",     ERR_CONFIG},
+        {"USE_TEE_REGISTRATION=false",   ERR_NONE  },
+        {"VOUCHSAFE_URL=x",              ERR_NONE  }, /* the client's */
+        {"PATH=/bin",                    ERR_NONE  },
+        {"novalue",                      ERR_NONE  },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(load_with(TEE, "", cases[i].pair, NULL), cases[i].expected);
+        if (cases[i].expected == ERR_NONE)
+            settings_clear(&settings);
+    }
+    assert_int_equal(load(TEE, "A=1\nVOUCHSAFE_SERVER_BODYMAX=1\n", NULL), ERR_CONFIG);
+    assert_int_equal(problem.line, 2);
+    assert_int_equal(load(TEE, "A=1\nB\n", NULL), ERR_CONFIG);
+    assert_string_equal(problem.file, ".env");
+    assert_int_equal(problem.line, 2);
+}
+
+static void file_write(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void files_are_read(void **state)
+{
+    char dir[] = "/tmp/settings_test.XXXXXX";
+    char yaml[64];
+    char dotenv[64];
+    char missing[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(yaml, sizeof yaml, "%s/a.yaml", dir);
+    (void)snprintf(dotenv, sizeof dotenv, "%s/.env", dir);
+    (void)snprintf(missing, sizeof missing, "%s/none", dir);
+    file_write(yaml, "server: {port: 77}\n");
+    file_write(dotenv, "TEE_MODE=none\n");
+    assert_int_equal(settings_load(yaml, dotenv, NULL, &settings, &problem), ERR_NONE);
+    assert_int_equal(settings.server.port, 77);
+    settings_clear(&settings);
+    assert_int_equal(settings_load(NULL, dotenv, NULL, &settings, &problem), ERR_NONE);
+    settings_clear(&settings);
+    assert_int_equal(settings_load(yaml, missing, NULL, &settings, &problem), ERR_CONFIG);
+    assert_int_equal(settings_load(missing, dotenv, NULL, &settings, &problem), ERR_IO);
+    assert_string_equal(problem.file, missing);
+    assert_int_equal(settings_load(dir, dotenv, NULL, &settings, &problem), ERR_IO);
+    assert_int_equal(truncate(yaml, SETTINGS_FILE_MAX + 1), 0);
+    assert_int_equal(settings_load(yaml, dotenv, NULL, &settings, &problem), ERR_TOO_LARGE);
+    assert_int_equal(unlink(yaml), 0);
+    assert_int_equal(unlink(dotenv), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+/* Each row of the table is in the manual, and the YAML schema and the variables know it. */
+static void the_manual_lists_every_setting(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 2; form++) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *file = open_memstream(&text, &size);
+
+        assert_non_null(file);
+        settings_write_manual(file, (enum settings_manual)form);
+        assert_int_equal(fclose(file), 0);
+        for (size_t i = 0; i < settings_table_count; i++) {
+            char name[SETTINGS_NAME_SIZE];
+
+            setting_name(&settings_table[i], name);
+            assert_non_null(strstr(text, name));
+            assert_non_null(strstr(text, settings_table[i].help));
+            if (settings_table[i].variable)
+                assert_non_null(strstr(text, settings_table[i].variable));
+        }
+        free(text);
+    }
+}
+
+static void the_defaults_can_be_written_out(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < settings_table_count; i++) {
+        const struct setting *row = &settings_table[i];
+        char yaml[300];
+
+        if (row->size == 0 || !row->standard || strcmp(row->group, "tee") == 0)
+            continue;
+        if (*row->group)
+            (void)snprintf(yaml, sizeof yaml, TEE "%s: {%s: \"%s\"}\n", row->group, row->key,
+                           row->standard);
+        else
+            (void)snprintf(yaml, sizeof yaml, TEE "%s: %s\n", row->key, row->standard);
+        assert_int_equal(load(yaml, "", NULL), ERR_NONE);
+        settings_clear(&settings);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_defaults_are_those_of_the_table),
+        cmocka_unit_test(later_sources_win),
+        cmocka_unit_test(the_own_name_of_a_variable_beats_the_alias),
+        cmocka_unit_test(every_number_is_limited),
+        cmocka_unit_test(every_choice_and_truth_has_one_spelling),
+        cmocka_unit_test(unknown_and_misshapen_yaml_is_refused),
+        cmocka_unit_test(every_prefix_is_refused_or_understood),
+        cmocka_unit_test(security_settings_must_be_given),
+        cmocka_unit_test(settings_that_contradict_are_refused),
+        cmocka_unit_test(tokens_come_from_file_and_variables),
+        cmocka_unit_test(wrong_tokens_are_refused),
+        cmocka_unit_test(a_policy_is_read),
+        cmocka_unit_test(wrong_policies_are_refused),
+        cmocka_unit_test(the_master_secret_leaves_no_copy_in_the_environment),
+        cmocka_unit_test(the_master_secret_is_wiped_after_any_failure),
+        cmocka_unit_test(unused_variables_are_named_but_not_read),
+        cmocka_unit_test(misspelt_variables_are_refused),
+        cmocka_unit_test(files_are_read),
+        cmocka_unit_test(the_manual_lists_every_setting),
+        cmocka_unit_test(the_defaults_can_be_written_out),
+    };
+
+    return cmocka_run_group_tests(tests, start, NULL);
+}
