@@ -2,11 +2,13 @@
  * The simulated TEE: genuine SGX DCAP v3 evidence under a local test root, so that the whole path
  * runs by the same code and only the trust anchor differs. A platform is a directory:
  *
- *   root_ca.pem        the trust anchor to name in a configuration     root_ca.key,
- * platform_ca.key, tcb_signing.key, pck.key, attestation.key, sealing.key   0600; test keys, worth
- * nothing elsewhere pck_chain.pem      leaf, "Intel SGX PCK Platform CA", "Intel SGX Root CA"
- * (look-alike names: the format demands them; the key does not match Intel's and is refused by
- * default) Collateral (TCB info, QE identity, CRLs) is signed anew on demand, valid for 30 days.
+ *   root_ca.pem    the trust anchor to name in a configuration
+ *   pck_chain.pem  leaf, "Intel SGX PCK Platform CA", "Intel SGX Root CA" (look-alike names: the
+ *                  format demands them; the key is not Intel's and is refused by default)
+ *   root_ca.key, platform_ca.key, tcb_signing.key, pck.key, attestation.key, sealing.key
+ *                  0600, 32 raw bytes each; test keys, worth nothing elsewhere
+ *
+ * Collateral (TCB info, QE identity, CRLs) is signed anew on demand, valid for 30 days.
  */
 #ifndef TEE_SIMULATED_H
 #define TEE_SIMULATED_H
@@ -17,6 +19,7 @@ struct simulated_platform;
 
 /* Makes a platform in `dir` (created, 0700). ERR_CONFLICT when there is one, ERR_IO */
 MUST_CHECK enum err simulated_create(const char *dir, struct timestamp now);
+/* As tee_simulated_open() (tee/tee.h), without the sentence. */
 MUST_CHECK enum err simulated_open(const char *dir, struct simulated_platform **out);
 void simulated_close(struct simulated_platform **p);
 
@@ -43,6 +46,7 @@ struct simulated_collateral {
     int64_t lifetime_s;             /* 0: 30 days */
     uint32_t tcb_evaluation_number; /* 0: 17 */
     bool revoke_pck;                /* the PCK CRL lists the platform's PCK certificate */
+    bool revoke_pck_ca;             /* the root CRL lists the platform CA's certificate */
 };
 /* A bundle in JSON (attest/attest.h), appended to `out`. */
 MUST_CHECK enum err simulated_collateral_bundle(const struct simulated_platform *p,

@@ -10,8 +10,22 @@
 #define TEE_REPORT_DATA_SIZE 64
 #define TEE_QUOTE_MAX (64u * 1024)
 #define TEE_SEALED_MAX (64u * 1024)
+#define TEE_SECRET_MAX (60u * 1024) /* of what may be sealed */
 
-struct tee; /* an opened provider */
+/* A sentence for the operator about a failure: which device, which PCR, what to do. */
+struct tee_failure {
+    char text[256];
+};
+void tee_failure_set(struct tee_failure *failure, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/*
+ * An opened provider. Its functions write `failure` when they fail. One thread at a time, except
+ * quote and collateral of the simulated provider, which touch nothing.
+ */
+struct tee {
+    const struct tee_ops *ops;
+    struct tee_failure failure;
+};
 
 struct tee_ops {
     const char *name; /* "simulated", "tpm2" */
@@ -21,6 +35,7 @@ struct tee_ops {
                       struct timestamp now, struct buffer *out);
     /* Collateral for that evidence as a JSON bundle (attest/attest.h); empty when there is none. */
     enum err (*collateral)(struct tee *tee, struct timestamp now, struct buffer *out);
+    /* At most TEE_SECRET_MAX bytes, else ERR_TOO_LARGE. ERR_UNAVAILABLE as below. */
     enum err (*seal)(struct tee *tee, struct span plain, struct buffer *out);
     /*
      * ERR_MALFORMED  not a blob of this provider, or damaged
@@ -31,16 +46,6 @@ struct tee_ops {
     void (*close)(struct tee *tee);
 };
 
-struct tee {
-    const struct tee_ops *ops;
-};
-
-/* A sentence for the operator about the last failure: which device, which PCR, what to do. Thread
- * of the caller. */
-struct tee_failure {
-    char text[256];
-};
-
 struct tee_settings {
     const char *simulated_dir; /* simulated: where its platform lives */
     const char
@@ -48,10 +53,17 @@ struct tee_settings {
     const char *tpm2_pcrs; /* tpm2: comma list of SHA-256 PCRs, e.g. "0,7" */
 };
 
-/* simulated.c: ERR_NOT_FOUND when the directory holds no platform. */
+/*
+ * simulated.c. ERR_NOT_FOUND when the directory holds no platform, ERR_CONFIG when none is named or
+ * its keys are open to others, ERR_TAMPERED when its files do not belong together, ERR_IO
+ */
 MUST_CHECK enum err tee_simulated_open(const struct tee_settings *settings, struct tee **out,
                                        struct tee_failure *failure);
-/* tpm2.c: seals to the owner hierarchy's SRK under PolicyPCR, salted and encrypted sessions. */
+/*
+ * tpm2.c: seals to the owner hierarchy's SRK under PolicyPCR, salted and encrypted sessions.
+ * Connects for each call, so a TPM that was restarted is found again.
+ * ERR_CONFIG for a PCR list that is none, ERR_UNAVAILABLE when no TPM answers
+ */
 MUST_CHECK enum err tee_tpm2_open(const struct tee_settings *settings, struct tee **out,
                                   struct tee_failure *failure);
 void tee_close(struct tee **tee);
