@@ -1,0 +1,218 @@
+/* The provider: seals to a TPM 2.0 and the state that the machine booted into. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/random.h"
+#include "tee/tee.h"
+#include "tee/tpm2_device.h"
+
+#define DEFAULT_TCTI "device:/dev/tpmrm0"
+#define DEFAULT_PCRS "7"
+#define TCTI_MAX 256
+
+struct tpm2 {
+    struct tee tee; /* first, so that a `struct tee *` of ours is one of these */
+    char tcti[TCTI_MAX];
+    uint32_t pcr_mask;
+};
+
+static struct tpm2 *tpm2_of(struct tee *tee)
+{
+    return (struct tpm2 *)(void *)tee;
+}
+
+/* A TPM quote says what booted, not what code runs: nothing that attest/ could appraise. */
+static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
+                      struct timestamp now, struct buffer *out)
+{
+    (void)report_data;
+    (void)now;
+    (void)out;
+    tee_failure_set(&tee->failure, "a TPM only seals: it gives no evidence of the running code");
+    return ERR_UNSUPPORTED;
+}
+
+static enum err collateral(struct tee *tee, struct timestamp now, struct buffer *out)
+{
+    (void)tee;
+    (void)now;
+    (void)out;
+    return ERR_NONE; /* without evidence there is none */
+}
+
+static enum err seal_with(struct tpm2_device *device, uint32_t pcr_mask, struct span plain,
+                          struct buffer *out, struct tee_failure *failure)
+{
+    struct tpm2_blob blob = {.srk_name = tpm2_device_srk_name(device)};
+    uint8_t key[TPM2_WRAPPING_KEY_SIZE];
+    enum err e = tpm2_device_pcrs(device, pcr_mask, &blob.pcrs, failure);
+
+    if (e != ERR_NONE)
+        return e;
+    random_bytes(key, sizeof(key));
+    if ((e = tpm2_device_seal(device, key, &blob, failure)) == ERR_NONE)
+        e = tpm2_blob_seal(&blob, key, plain, out);
+    bytes_wipe(key, sizeof(key));
+    return e;
+}
+
+static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
+{
+    struct tpm2 *t = tpm2_of(tee);
+    struct tpm2_device *device = NULL;
+    enum err e;
+
+    if (plain.size > TEE_SECRET_MAX) {
+        tee_failure_set(&tee->failure, "sealing %zu bytes: %u are the limit", plain.size,
+                        TEE_SECRET_MAX);
+        return ERR_TOO_LARGE;
+    }
+    if ((e = tpm2_device_open(t->tcti, &device, &tee->failure)) == ERR_NONE)
+        e = seal_with(device, t->pcr_mask, plain, out, &tee->failure);
+    tpm2_device_close(&device);
+    return e;
+}
+
+/* "7", "0, 7": what differs, 0 when nothing does. */
+static uint32_t name_differences(const struct tpm2_pcrs *sealed, const struct tpm2_pcrs *present,
+                                 char *text, size_t size)
+{
+    uint32_t differing = 0;
+    size_t used = 0;
+
+    for (unsigned i = 0; i < TPM2_PCR_COUNT; i++) {
+        if (span_equal(SPAN_OF(sealed->values[i]), SPAN_OF(present->values[i])))
+            continue;
+        used += (size_t)snprintf(text + used, size - used, "%s%u", differing ? ", " : "", i);
+        differing |= 1u << i;
+    }
+    return differing;
+}
+
+/* For the message alone: it is the TPM that refuses, in tpm2_device_unseal(). */
+static enum err explain_pcrs(struct tpm2_device *device, const struct tpm2_blob *blob,
+                             struct tee_failure *failure)
+{
+    struct tpm2_pcrs present;
+    char numbers[TPM2_PCR_COUNT * 4];
+    uint32_t differing;
+    enum err e = tpm2_device_pcrs(device, blob->pcrs.mask, &present, failure);
+
+    if (e != ERR_NONE)
+        return e;
+    differing = name_differences(&blob->pcrs, &present, numbers, sizeof(numbers));
+    if (differing == 0)
+        return ERR_NONE;
+    if ((differing & (differing - 1)) == 0)
+        tee_failure_set(failure, "PCR %s differs from when the root was sealed", numbers);
+    else
+        tee_failure_set(failure, "PCRs %s differ from when the root was sealed", numbers);
+    return ERR_DENIED;
+}
+
+static enum err unseal_with(struct tpm2_device *device, const struct tpm2_blob *blob,
+                            struct secret **plain, struct tee_failure *failure)
+{
+    uint8_t key[TPM2_WRAPPING_KEY_SIZE] = {0};
+    enum err e;
+
+    if (!span_equal(blob->srk_name, tpm2_device_srk_name(device))) {
+        tee_failure_set(failure,
+                        "the root was sealed by another TPM, or this one was cleared since "
+                        "(its storage root key is another)");
+        return ERR_DENIED;
+    }
+    if ((e = explain_pcrs(device, blob, failure)) == ERR_NONE &&
+        (e = tpm2_device_unseal(device, blob, key, failure)) == ERR_NONE &&
+        (e = tpm2_blob_open(blob, key, plain)) == ERR_CRYPTO) {
+        tee_failure_set(failure, "the blob was put together from two");
+        e = ERR_MALFORMED;
+    }
+    bytes_wipe(key, sizeof(key));
+    return e;
+}
+
+static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
+{
+    struct tpm2_device *device = NULL;
+    struct tpm2_blob blob;
+    enum err e;
+
+    if (tpm2_blob_parse(sealed, &blob) != ERR_NONE) {
+        tee_failure_set(&tee->failure, "this is not a blob sealed by a TPM, or is damaged");
+        return ERR_MALFORMED;
+    }
+    if ((e = tpm2_device_open(tpm2_of(tee)->tcti, &device, &tee->failure)) == ERR_NONE)
+        e = unseal_with(device, &blob, plain, &tee->failure);
+    tpm2_device_close(&device);
+    return e;
+}
+
+static void close_tpm2(struct tee *tee)
+{
+    free(tpm2_of(tee));
+}
+
+static const struct tee_ops tpm2_ops = {
+    .name = "tpm2",
+    .simulated = false,
+    .quote = quote,
+    .collateral = collateral,
+    .seal = seal,
+    .unseal = unseal,
+    .close = close_tpm2,
+};
+
+static enum err configure(struct tpm2 *t, const struct tee_settings *settings,
+                          struct tee_failure *failure)
+{
+    const char *tcti = settings->tpm2_tcti ? settings->tpm2_tcti : DEFAULT_TCTI;
+    const char *pcrs = settings->tpm2_pcrs ? settings->tpm2_pcrs : DEFAULT_PCRS;
+
+    if (span_to_string(span_string(tcti), t->tcti, sizeof(t->tcti)) != ERR_NONE) {
+        tee_failure_set(failure, "the TCTI string is longer than %d characters", TCTI_MAX - 1);
+        return ERR_CONFIG;
+    }
+    if (tpm2_pcr_list_parse(pcrs, &t->pcr_mask) != ERR_NONE) {
+        tee_failure_set(failure,
+                        "\"%s\" is not a list of PCRs: numbers from 0 to %d, ascending, "
+                        "with commas between them",
+                        pcrs, TPM2_PCR_COUNT - 1);
+        return ERR_CONFIG;
+    }
+    return ERR_NONE;
+}
+
+/* That the TPM answers, has a storage root key and the PCRs asked for. */
+static enum err probe(struct tpm2 *t, struct tee_failure *failure)
+{
+    struct tpm2_device *device = NULL;
+    struct tpm2_pcrs pcrs;
+    enum err e = tpm2_device_open(t->tcti, &device, failure);
+
+    if (e == ERR_NONE)
+        e = tpm2_device_pcrs(device, t->pcr_mask, &pcrs, failure);
+    tpm2_device_close(&device);
+    return e;
+}
+
+enum err tee_tpm2_open(const struct tee_settings *settings, struct tee **out,
+                       struct tee_failure *failure)
+{
+    struct tpm2 *t = calloc(1, sizeof(*t));
+    enum err e;
+
+    if (!t)
+        return ERR_MEMORY;
+    /* tpm2-tss prints a line of its own for every failure, expected ones included (no persistent
+     * key, another PCR), past our log; what it has to say reaches the operator as `failure`. */
+    (void)setenv("TSS2_LOG", "all+NONE", 0);
+    t->tee.ops = &tpm2_ops;
+    if ((e = configure(t, settings, failure)) == ERR_NONE && (e = probe(t, failure)) == ERR_NONE) {
+        *out = &t->tee;
+        return ERR_NONE;
+    }
+    free(t);
+    return e;
+}

@@ -1,0 +1,416 @@
+#include "tee/tpm2_device.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <tss2/tss2_esys.h>
+#include <tss2/tss2_rc.h>
+#include <tss2/tss2_tctildr.h>
+
+/* TCG TPM v2.0 Provisioning Guidance, section 7.8: where operating systems keep the SRK. */
+#define SRK_HANDLE 0x81000001u
+
+#define NO_SESSIONS ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE
+
+struct tpm2_device {
+    TSS2_TCTI_CONTEXT *tcti;
+    ESYS_CONTEXT *esys;
+    const char *tcti_name; /* borrowed, for messages */
+    ESYS_TR srk;
+    bool srk_is_transient;
+    uint8_t srk_name[TPM2_NAME_SIZE];
+};
+
+/* Failures */
+
+/* Without layer, session, handle and parameter number (TPM 2.0 part 2, section 6.6.2). */
+static TSS2_RC bare(TSS2_RC rc)
+{
+    return rc & TPM2_RC_FMT1 ? rc & (TPM2_RC_FMT1 | 0x3fu) : rc & 0xfffu;
+}
+
+static bool from_tpm(TSS2_RC rc, TSS2_RC expected)
+{
+    TSS2_RC layer = rc & TSS2_RC_LAYER_MASK;
+
+    return (layer == TSS2_TPM_RC_LAYER || layer == TSS2_RESMGR_TPM_RC_LAYER) &&
+           bare(rc) == expected;
+}
+
+static enum err fail(const struct tpm2_device *d, const char *doing, TSS2_RC rc,
+                     struct tee_failure *failure)
+{
+    if ((rc & TSS2_RC_LAYER_MASK) == TSS2_TCTI_RC_LAYER)
+        tee_failure_set(failure, "no TPM answers at %s: %s", d->tcti_name, Tss2_RC_Decode(rc));
+    else if (from_tpm(rc, TPM2_RC_LOCKOUT))
+        tee_failure_set(failure,
+                        "the TPM at %s is locked out after failed authorizations: wait, or "
+                        "run tpm2_dictionarylockout --clear-lockout",
+                        d->tcti_name);
+    else if (from_tpm(rc, TPM2_RC_INITIALIZE))
+        tee_failure_set(failure, "the TPM at %s has not been started: run tpm2_startup --clear",
+                        d->tcti_name);
+    else if (from_tpm(rc, TPM2_RC_BAD_AUTH) || from_tpm(rc, TPM2_RC_AUTH_FAIL))
+        tee_failure_set(failure,
+                        "the TPM at %s wants an owner password: %s; make the storage root "
+                        "key persistent at 0x%08x",
+                        d->tcti_name, doing, SRK_HANDLE);
+    else
+        tee_failure_set(failure, "the TPM at %s refused, %s: %s", d->tcti_name, doing,
+                        Tss2_RC_Decode(rc));
+    return ERR_UNAVAILABLE;
+}
+
+/* The storage root key */
+
+/* ECC P-256 storage key: TCG TPM v2.0 Provisioning Guidance, section 7.5.1. */
+static const TPM2B_PUBLIC srk_template = {
+    .publicArea =
+        {
+                     .type = TPM2_ALG_ECC,
+                     .nameAlg = TPM2_ALG_SHA256,
+                     .objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
+                                TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |
+                                TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT,
+                     .parameters.eccDetail =
+                {
+                    .symmetric = {.algorithm = TPM2_ALG_AES,
+                                  .keyBits.aes = 128,
+                                  .mode.aes = TPM2_ALG_CFB},
+                    .scheme.scheme = TPM2_ALG_NULL,
+                    .curveID = TPM2_ECC_NIST_P256,
+                    .kdf.scheme = TPM2_ALG_NULL,
+                }, },
+};
+
+static TSS2_RC make_srk(struct tpm2_device *d)
+{
+    static const TPM2B_SENSITIVE_CREATE no_secret = {0};
+    static const TPM2B_DATA no_data = {0};
+    static const TPML_PCR_SELECTION no_pcrs = {0};
+    TPM2B_PUBLIC *public = NULL;
+    TPM2B_CREATION_DATA *data = NULL;
+    TPM2B_DIGEST *hash = NULL;
+    TPMT_TK_CREATION *ticket = NULL;
+    TSS2_RC rc = Esys_CreatePrimary(d->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                    ESYS_TR_NONE, &no_secret, &srk_template, &no_data, &no_pcrs,
+                                    &d->srk, &public, &data, &hash, &ticket);
+
+    d->srk_is_transient = rc == TSS2_RC_SUCCESS;
+    Esys_Free(public);
+    Esys_Free(data);
+    Esys_Free(hash);
+    Esys_Free(ticket);
+    return rc;
+}
+
+/* A key that leaves this TPM, or decrypts for anybody, would protect nothing. */
+static bool is_storage_key(const TPMT_PUBLIC *area)
+{
+    static const TPMA_OBJECT wanted = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
+                                      TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_RESTRICTED |
+                                      TPMA_OBJECT_DECRYPT;
+
+    return (area->objectAttributes & wanted) == wanted &&
+           (area->objectAttributes & TPMA_OBJECT_SIGN_ENCRYPT) == 0 &&
+           area->nameAlg == TPM2_ALG_SHA256 &&
+           (area->type == TPM2_ALG_ECC || area->type == TPM2_ALG_RSA);
+}
+
+static enum err check_srk(struct tpm2_device *d, struct tee_failure *failure)
+{
+    TPM2B_PUBLIC *public = NULL;
+    TPM2B_NAME *name = NULL;
+    TPM2B_NAME *qualified = NULL;
+    TSS2_RC rc = Esys_ReadPublic(d->esys, d->srk, NO_SESSIONS, &public, &name, &qualified);
+    enum err e = ERR_NONE;
+
+    if (rc != TSS2_RC_SUCCESS) {
+        e = fail(d, "reading the storage root key", rc, failure);
+    } else if (!is_storage_key(&public->publicArea) || name->size != TPM2_NAME_SIZE) {
+        tee_failure_set(failure,
+                        "the key at 0x%08x of the TPM at %s is not a storage root key with "
+                        "SHA-256 name",
+                        SRK_HANDLE, d->tcti_name);
+        e = ERR_UNAVAILABLE;
+    } else {
+        memcpy(d->srk_name, name->name, TPM2_NAME_SIZE);
+    }
+    Esys_Free(public);
+    Esys_Free(name);
+    Esys_Free(qualified);
+    return e;
+}
+
+static enum err find_srk(struct tpm2_device *d, struct tee_failure *failure)
+{
+    TSS2_RC rc = Esys_TR_FromTPMPublic(d->esys, SRK_HANDLE, NO_SESSIONS, &d->srk);
+
+    if (from_tpm(rc, TPM2_RC_HANDLE)) /* nothing persistent there */
+        rc = make_srk(d);
+    if (rc != TSS2_RC_SUCCESS)
+        return fail(d, "finding its storage root key", rc, failure);
+    return check_srk(d, failure);
+}
+
+/* Connections */
+
+static enum err device_connect(struct tpm2_device *d, struct tee_failure *failure)
+{
+    TSS2_RC rc = Tss2_TctiLdr_Initialize(d->tcti_name, &d->tcti);
+
+    if (rc != TSS2_RC_SUCCESS) {
+        tee_failure_set(failure, "no TPM answers at %s", d->tcti_name);
+        return ERR_UNAVAILABLE;
+    }
+    if ((rc = Esys_Initialize(&d->esys, d->tcti, NULL)) != TSS2_RC_SUCCESS)
+        return fail(d, "connecting", rc, failure);
+    return find_srk(d, failure);
+}
+
+enum err tpm2_device_open(const char *tcti, struct tpm2_device **out, struct tee_failure *failure)
+{
+    struct tpm2_device *d = calloc(1, sizeof(*d));
+    enum err e;
+
+    if (!d)
+        return ERR_MEMORY;
+    d->tcti_name = tcti;
+    d->srk = ESYS_TR_NONE;
+    if ((e = device_connect(d, failure)) == ERR_NONE) {
+        *out = d;
+        d = NULL; /* the caller owns it now */
+    }
+    tpm2_device_close(&d);
+    return e;
+}
+
+void tpm2_device_close(struct tpm2_device **device)
+{
+    struct tpm2_device *d = *device;
+
+    *device = NULL;
+    if (!d)
+        return;
+    if (d->srk_is_transient)
+        (void)Esys_FlushContext(d->esys, d->srk);
+    else if (d->srk != ESYS_TR_NONE)
+        (void)Esys_TR_Close(d->esys, &d->srk);
+    if (d->esys)
+        Esys_Finalize(&d->esys);
+    if (d->tcti)
+        Tss2_TctiLdr_Finalize(&d->tcti);
+    free(d);
+}
+
+struct span tpm2_device_srk_name(const struct tpm2_device *device)
+{
+    return SPAN_OF(device->srk_name);
+}
+
+/*
+ * A session whose key only the holder of the SRK can compute, so that what is read on the bus or
+ * changed there is of no use. `direction` is TPMA_SESSION_DECRYPT for parameters to the TPM,
+ * TPMA_SESSION_ENCRYPT for those from it.
+ */
+static TSS2_RC start_session(struct tpm2_device *d, TPM2_SE type, TPMA_SESSION direction,
+                             ESYS_TR *out)
+{
+    static const TPMT_SYM_DEF aes = {
+        .algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB};
+    TSS2_RC rc = Esys_StartAuthSession(d->esys, d->srk, ESYS_TR_NONE, NO_SESSIONS, NULL, type, &aes,
+                                       TPM2_ALG_SHA256, out);
+
+    if (rc != TSS2_RC_SUCCESS)
+        return rc;
+    rc = Esys_TRSess_SetAttributes(d->esys, *out, direction | TPMA_SESSION_CONTINUESESSION, 0xff);
+    if (rc != TSS2_RC_SUCCESS) {
+        (void)Esys_FlushContext(d->esys, *out);
+        *out = ESYS_TR_NONE;
+    }
+    return rc;
+}
+
+static void flush(struct tpm2_device *d, ESYS_TR object)
+{
+    if (object != ESYS_TR_NONE)
+        (void)Esys_FlushContext(d->esys, object);
+}
+
+/* PCRs */
+
+/* What one answer holds of `wanted`; 0 when the TPM gives nothing, or something else. */
+static uint32_t take_answer(const TPML_PCR_SELECTION *selection, const TPML_DIGEST *values,
+                            uint32_t wanted, struct tpm2_pcrs *out)
+{
+    const TPMS_PCR_SELECTION *bank = &selection->pcrSelections[0];
+    uint32_t given = 0;
+    uint32_t next = 0;
+
+    if (selection->count != 1 || bank->hash != TPM2_ALG_SHA256 ||
+        bank->sizeofSelect != TPM2_PCR_COUNT / 8)
+        return 0;
+    for (unsigned i = 0; i < TPM2_PCR_COUNT; i++) {
+        if ((bank->pcrSelect[i / 8] >> (i % 8) & 1) == 0)
+            continue;
+        if (next >= values->count || values->digests[next].size != SHA256_SIZE)
+            return 0;
+        memcpy(out->values[i], values->digests[next++].buffer, SHA256_SIZE);
+        given |= 1u << i;
+    }
+    return (given & ~wanted) == 0 ? given : 0;
+}
+
+enum err tpm2_device_pcrs(struct tpm2_device *d, uint32_t mask, struct tpm2_pcrs *out,
+                          struct tee_failure *failure)
+{
+    struct tpm2_pcrs pcrs = {.mask = mask};
+    uint32_t missing = mask;
+
+    while (missing) { /* the TPM gives at most eight at a time */
+        TPML_PCR_SELECTION wanted = tpm2_pcr_selection(missing);
+        TPML_PCR_SELECTION *selection = NULL;
+        TPML_DIGEST *values = NULL;
+        uint32_t given = 0;
+        TSS2_RC rc = Esys_PCR_Read(d->esys, NO_SESSIONS, &wanted, NULL, &selection, &values);
+
+        if (rc == TSS2_RC_SUCCESS)
+            given = take_answer(selection, values, missing, &pcrs);
+        Esys_Free(selection);
+        Esys_Free(values);
+        if (rc != TSS2_RC_SUCCESS)
+            return fail(d, "reading PCRs", rc, failure);
+        if (given == 0) {
+            tee_failure_set(failure,
+                            "the TPM at %s does not give its SHA-256 PCRs: is that bank "
+                            "active?",
+                            d->tcti_name);
+            return ERR_UNAVAILABLE;
+        }
+        missing &= ~given;
+    }
+    *out = pcrs;
+    return ERR_NONE;
+}
+
+/* Sealing */
+
+/* No userWithAuth: the policy is the only way. noDA: it has no password to be guessed. */
+static enum err object_template(const struct tpm2_pcrs *pcrs, TPM2B_PUBLIC *out)
+{
+    TPMT_PUBLIC *area = &out->publicArea;
+
+    *out = (TPM2B_PUBLIC){0};
+    area->type = TPM2_ALG_KEYEDHASH;
+    area->nameAlg = TPM2_ALG_SHA256;
+    area->objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_NODA;
+    area->parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL;
+    area->authPolicy.size = SHA256_SIZE;
+    return tpm2_pcr_policy(pcrs, area->authPolicy.buffer);
+}
+
+static TSS2_RC create(struct tpm2_device *d, ESYS_TR session, const TPM2B_SENSITIVE_CREATE *secret,
+                      const TPM2B_PUBLIC *template, struct tpm2_blob *blob)
+{
+    static const TPM2B_DATA no_data = {0};
+    static const TPML_PCR_SELECTION no_pcrs = {0};
+    TPM2B_PRIVATE *private = NULL;
+    TPM2B_PUBLIC *public = NULL;
+    TPM2B_CREATION_DATA *data = NULL;
+    TPM2B_DIGEST *hash = NULL;
+    TPMT_TK_CREATION *ticket = NULL;
+    TSS2_RC rc = Esys_Create(d->esys, d->srk, session, ESYS_TR_NONE, ESYS_TR_NONE, secret, template,
+                             &no_data, &no_pcrs, &private, &public, &data, &hash, &ticket);
+
+    if (rc == TSS2_RC_SUCCESS) {
+        blob->public = *public;
+        blob->private = *private;
+    }
+    Esys_Free(private);
+    Esys_Free(public);
+    Esys_Free(data);
+    Esys_Free(hash);
+    Esys_Free(ticket);
+    return rc;
+}
+
+enum err tpm2_device_seal(struct tpm2_device *d, const uint8_t key[TPM2_WRAPPING_KEY_SIZE],
+                          struct tpm2_blob *blob, struct tee_failure *failure)
+{
+    TPM2B_SENSITIVE_CREATE secret = {.sensitive.data.size = TPM2_WRAPPING_KEY_SIZE};
+    TPM2B_PUBLIC template;
+    ESYS_TR session = ESYS_TR_NONE;
+    enum err e = object_template(&blob->pcrs, &template);
+    TSS2_RC rc;
+
+    if (e != ERR_NONE)
+        return e;
+    rc = start_session(d, TPM2_SE_HMAC, TPMA_SESSION_DECRYPT, &session);
+    if (rc == TSS2_RC_SUCCESS) {
+        memcpy(secret.sensitive.data.buffer, key, TPM2_WRAPPING_KEY_SIZE);
+        rc = create(d, session, &secret, &template, blob);
+        bytes_wipe(&secret, sizeof(secret));
+        stack_wipe();
+    }
+    flush(d, session);
+    return rc == TSS2_RC_SUCCESS ? ERR_NONE : fail(d, "sealing", rc, failure);
+}
+
+static bool take_key(TPM2B_SENSITIVE_DATA *data, uint8_t key[TPM2_WRAPPING_KEY_SIZE])
+{
+    bool fits = data->size == TPM2_WRAPPING_KEY_SIZE;
+
+    if (fits)
+        memcpy(key, data->buffer, TPM2_WRAPPING_KEY_SIZE);
+    bytes_wipe(data, sizeof(*data));
+    Esys_Free(data);
+    return fits;
+}
+
+static TSS2_RC unseal_by_policy(struct tpm2_device *d, ESYS_TR object, const struct tpm2_pcrs *pcrs,
+                                TPM2B_SENSITIVE_DATA **out)
+{
+    TPML_PCR_SELECTION selection = tpm2_pcr_selection(pcrs->mask);
+    TPM2B_DIGEST digest = {.size = SHA256_SIZE};
+    ESYS_TR session = ESYS_TR_NONE;
+    TSS2_RC rc = start_session(d, TPM2_SE_POLICY, TPMA_SESSION_ENCRYPT, &session);
+
+    if (rc != TSS2_RC_SUCCESS)
+        return rc;
+    tpm2_pcr_digest(pcrs, digest.buffer);
+    rc = Esys_PolicyPCR(d->esys, session, NO_SESSIONS, &digest, &selection);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Esys_Unseal(d->esys, object, session, ESYS_TR_NONE, ESYS_TR_NONE, out);
+    flush(d, session);
+    return rc;
+}
+
+enum err tpm2_device_unseal(struct tpm2_device *d, const struct tpm2_blob *blob,
+                            uint8_t key[TPM2_WRAPPING_KEY_SIZE], struct tee_failure *failure)
+{
+    TPM2B_SENSITIVE_DATA *data = NULL;
+    ESYS_TR object = ESYS_TR_NONE;
+    TSS2_RC rc = Esys_Load(d->esys, d->srk, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                           &blob->private, &blob->public, &object);
+
+    if (from_tpm(rc, TPM2_RC_INTEGRITY) || from_tpm(rc, TPM2_RC_SIZE)) {
+        tee_failure_set(failure, "the sealed object was not made by the TPM at %s", d->tcti_name);
+        return ERR_MALFORMED;
+    }
+    if (rc == TSS2_RC_SUCCESS)
+        rc = unseal_by_policy(d, object, &blob->pcrs, &data);
+    flush(d, object);
+    if (from_tpm(rc, TPM2_RC_VALUE) || from_tpm(rc, TPM2_RC_POLICY_FAIL) ||
+        from_tpm(rc, TPM2_RC_PCR_CHANGED)) {
+        tee_failure_set(failure,
+                        "the TPM at %s refuses: a PCR differs from when the root was "
+                        "sealed",
+                        d->tcti_name);
+        return ERR_DENIED;
+    }
+    if (rc != TSS2_RC_SUCCESS)
+        return fail(d, "unsealing", rc, failure);
+    if (take_key(data, key))
+        return ERR_NONE;
+    tee_failure_set(failure, "the sealed object holds no key of ours");
+    return ERR_MALFORMED;
+}
