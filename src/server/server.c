@@ -590,12 +590,17 @@ void server_stop(struct server **server)
     *server = NULL;
     if (!s)
         return;
-    /* the loops answer what is in flight; only then may pool and writer go, for they post to loops
-     */
-    if (s->http)
-        http_server_stop(&s->http, 5000);
-    pool_stop(&s->pool);
+    /* in the order of the work: no new calls, no new jobs, no new commits; the loops run until
+     * the end, since the others post replies to them */
+    if (s->http) {
+        http_server_drain(s->http, DRAIN_MS);
+        stop_calls(s);
+    }
+    pool_stop(s->pool);
     store_writer_stop(&s->writer);
+    if (s->http)
+        http_server_stop(&s->http, 0);
+    pool_free(&s->pool);
     for (unsigned i = 0; s->loops && i < s->options.http.loops; i++)
         service_thread_clear(&s->loops[i].thread);
     free(s->loops);
