@@ -14,7 +14,7 @@
 #include "base/span.h"
 
 #define SECRET_CACHE_COUNT 128
-#define SECRET_MAX_SIZE (16u * 1024 * 1024)
+#define SECRET_MAX_SIZE ((size_t)16 * 1024 * 1024)
 
 struct secret;
 

@@ -94,12 +94,13 @@ static bool is_low_surrogate(unsigned unit)
 /* Size of the escape at `at`, which is a backslash; 0 when it is none of RFC 8259 section 7. */
 static size_t escape_size(const uint8_t *at, const uint8_t *end)
 {
+    static const char letters[] = "\"\\/bfnrt";
     unsigned unit;
 
     if (end - at < 2)
         return 0;
     if (at[1] != 'u')
-        return memchr("\"\\/bfnrt", at[1], 8) ? 2 : 0;
+        return memchr(letters, at[1], sizeof letters - 1) ? 2 : 0;
     unit = hex4(at + 2, end);
     if (unit > 0xffff || is_low_surrogate(unit))
         return 0;
