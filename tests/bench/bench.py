@@ -1,0 +1,224 @@
+"""Measurements. Every ratio is against the bare primitive, measured in the same run on the same machine.
+
+  decrypt   server CPU per POST /decrypt with a known session and the durable log, at 1, 8, 64 and 256
+            keep-alive connections, plain and TLS; latency, batch size, and where the time goes
+  attest    verification of evidence, cached and not, against the signature checks it contains
+  store     commits and microseconds per entry by batch size
+  memory    resident memory with 1,000 idle connections, plain and TLS
+  start     time to open a log of 100,000 entries and to serve
+  primitives  what the cryptography costs here
+
+Figures are printed one a line; with --json as one object with name, unit, figures, bare and ratio.
+"""
+import base64
+import glob
+import json
+import os
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, "build-bench")
+os.environ["VOUCHSAFE_BUILD"] = BUILD
+sys.path.insert(0, os.path.join(ROOT, "tests/system"))
+
+SECRET = b'{"OPENAI_KEY":"sk-test123","FOO":"bar"}'
+WORKERS = 64
+
+
+def build():
+    if not os.path.exists(os.path.join(BUILD, "build.ninja")):
+        subprocess.run(["meson", "setup", BUILD, "--buildtype=release"], cwd=ROOT, check=True,
+                       stdout=subprocess.DEVNULL)
+    subprocess.run(["ninja", "-C", BUILD], check=True, stdout=subprocess.DEVNULL)
+
+
+def values(program):
+    """What a C benchmark prints: `name value` a line."""
+    text = subprocess.run([os.path.join(BUILD, "tests/bench", program)], check=True,
+                          capture_output=True, text=True, cwd=ROOT).stdout
+    pairs = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
+    return {p[0]: float(p[1]) for p in pairs if len(p) >= 2}
+
+
+def thread_times(pid):
+    """CPU nanoseconds by thread, and (user, system) ticks of the process."""
+    threads = {}
+    for path in glob.glob(f"/proc/{pid}/task/*"):
+        with open(path + "/schedstat", encoding="ascii") as f:
+            on_cpu = int(f.read().split()[0])
+        with open(path + "/comm", encoding="ascii") as f:
+            threads[os.path.basename(path)] = (f.read().strip(), on_cpu)
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return threads, int(fields[11]), int(fields[12])
+
+
+def metric(keystore, name):
+    for line in keystore.get("/metrics").body.decode().splitlines():
+        if line.startswith(name + " "):
+            return float(line.split()[1])
+    raise KeyError(name)
+
+
+def write_cases(keystore, path, seal):
+    from harness import Worker, ecies_seal
+    with open(path, "w", encoding="ascii") as f:
+        for i in range(WORKERS):
+            worker = Worker(keystore, token=f"worker{i}" if i else "worker")
+            assert worker.attest().status == 200
+            seed = f"github.com/alice/project{i}:alice.near"
+            envelope = base64.b64encode(ecies_seal(keystore.pubkey(seed), SECRET)).decode()
+            body = json.dumps({"encrypted_secrets": envelope, "seed": seed,
+                               **({"seal": True} if seal else {})})
+            expected = '"sealed_secrets"' if seal else base64.b64encode(SECRET).decode()
+            f.write(f"{keystore.tokens[worker.token]}\t{worker.session}\t{body}\t{expected}\n")
+
+
+def run_load(keystore, cases, connections, requests):
+    from harness import LOAD
+    pid = keystore.pid()
+    done = subprocess.run([LOAD, "--port", str(keystore.port), "--cases", cases, "--connections",
+                           str(connections), "--requests", str(requests // 10),
+                           *(["--tls"] if keystore.tls else [])], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    batches, entries = (metric(keystore, "vouchsafe_log_commits_total"),
+                        metric(keystore, "vouchsafe_log_entries"))
+    before, user0, system0 = thread_times(pid)
+    done = subprocess.run([LOAD, "--port", str(keystore.port), "--cases", cases, "--connections",
+                           str(connections), "--requests", str(requests),
+                           *(["--tls"] if keystore.tls else [])], capture_output=True, text=True)
+    after, user1, system1 = thread_times(pid)
+    assert done.returncode == 0, done.stdout + done.stderr
+    load = json.loads(done.stdout)
+    by_name = {}
+    for thread, (name, nanoseconds) in after.items():
+        used = nanoseconds - before.get(thread, (name, 0))[1]
+        by_name[name] = by_name.get(name, 0) + used / 1000 / requests
+    batches = metric(keystore, "vouchsafe_log_commits_total") - batches
+    entries = metric(keystore, "vouchsafe_log_entries") - entries
+    system = (system1 - system0) / max(1, user1 + system1 - user0 - system0)
+    return {"cpu_us": sum(by_name.values()), "threads_us": by_name, "system_share": system,
+            "batch": entries / max(1, batches), "per_second": load["per_second"],
+            "p50_us": load["p50_us"], "p99_us": load["p99_us"]}
+
+
+def bare_decrypt():
+    v = values("primitives")
+    bare = (v["x25519_ns"] + v["hkdf_ns"] + v["aead_open_64_ns"]) / 1000
+    return bare, v
+
+
+def bench_decrypt():
+    from harness import Keystore
+    figures = {}
+    bares = []
+    for tls in (False, True):
+        keystore = Keystore(tls=tls, workers=WORKERS)
+        try:
+            keystore.init().start()
+            cases = os.path.join(keystore.dir, "cases")
+            write_cases(keystore, cases, False)
+            for connections in (1, 8, 64, 256):
+                bare, primitives = bare_decrypt()
+                bares.append(bare)
+                requests = {1: 5000, 8: 20000}.get(connections, 40000)
+                f = run_load(keystore, cases, connections, requests)
+                f["bare_us"], f["ratio"] = bare, f["cpu_us"] / bare
+                figures[f"{'tls' if tls else 'plain'}_{connections}"] = f
+        finally:
+            keystore.close()
+    main = figures["plain_64"]
+    return {"name": "decrypt", "unit": "us of server CPU per request", "figures": figures,
+            "bare": main["bare_us"], "ratio": main["ratio"], "ratio_tls": figures["tls_64"]["ratio"],
+            "targets": {"ratio": 1.8, "ratio_tls": 2.2}, "primitives_ns": primitives}
+
+
+def bench_memory():
+    from harness import Keystore
+    figures = {}
+    for tls in (False, True):
+        with Keystore(tls=tls) as keystore:
+            connections = []
+            for _ in range(1000):
+                connection = keystore.connection()
+                assert keystore.get("/healthz", connection=connection).status == 200
+                connections.append(connection)
+            with open(f"/proc/{keystore.pid()}/status", encoding="ascii") as f:
+                rss = next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+            figures["tls" if tls else "plain"] = rss / 1024
+            for connection in connections:
+                connection.close()
+    return {"name": "memory", "unit": "MiB resident with 1,000 idle connections", "figures": figures,
+            "bare": None, "ratio": None, "targets": {"plain": 32, "tls": 64}}
+
+
+def bench_start():
+    from harness import Keystore
+    keystore = Keystore(workers=WORKERS)
+    try:
+        keystore.init().start()
+        cases = os.path.join(keystore.dir, "cases")
+        write_cases(keystore, cases, False)
+        run_load(keystore, cases, 64, 100000)
+        entries = metric(keystore, "vouchsafe_log_entries")
+        keystore.stop()
+        began = time.monotonic()
+        keystore.start()
+        seconds = time.monotonic() - began
+    finally:
+        keystore.close()
+    return {"name": "start", "unit": "s until ready, every entry verified",
+            "figures": {"entries": entries, "seconds": seconds}, "bare": None, "ratio": None,
+            "targets": {"seconds": 2}}
+
+
+def simple(program, name, unit):
+    figures = values(program)
+    return {"name": name, "unit": unit, "figures": figures, "bare": None, "ratio": None}
+
+
+def bench_attest():
+    figures = values("attest_bench")
+    return {"name": "attest", "unit": "see names", "figures": figures,
+            "bare": figures.get("bare_us"), "ratio": figures.get("ratio")}
+
+
+BENCHES = {
+    "decrypt": bench_decrypt,
+    "attest": bench_attest,
+    "store": lambda: simple("store_bench", "store", "see names"),
+    "memory": bench_memory,
+    "start": bench_start,
+    "primitives": lambda: simple("primitives", "primitives", "ns"),
+}
+
+
+def print_lines(result, prefix=""):
+    for key, value in result.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            print_lines(value, name + ".")
+        elif isinstance(value, float):
+            print(f"{name} {value:.2f}")
+        else:
+            print(f"{name} {value}")
+
+
+def main(arguments):
+    names = [a for a in arguments if not a.startswith("--")]
+    if len(names) != 1 or names[0] not in BENCHES:
+        print(__doc__, file=sys.stderr)
+        return 0 if "--help" in arguments else 2
+    build()
+    result = BENCHES[names[0]]()
+    if "--json" in arguments:
+        print(json.dumps(result))
+    else:
+        print_lines(result)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
