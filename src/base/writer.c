@@ -54,7 +54,10 @@ static void put_big(struct writer *w, uint64_t value, size_t size)
 
 void writer_u8(struct writer *w, uint8_t value)
 {
-    put_little(w, value, 1);
+    uint8_t *place = claim(w, 1);
+
+    if (place)
+        *place = value;
 }
 
 void writer_u16le(struct writer *w, uint16_t value)
