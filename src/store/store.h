@@ -23,8 +23,8 @@ struct store_options {
 /*
  * ERR_NOT_FOUND  there is no database    ERR_CONFLICT  another process has it, or create found one
  * ERR_TAMPERED   entries, nodes and the stored checkpoint disagree; the log line says at which
- * entry ERR_UNSUPPORTED a schema newer than this program    ERR_IO  anything else the engine
- * reports
+ *                entries. Also another log's key or origin, or tables that are not ours
+ * ERR_UNSUPPORTED a schema newer than this program    ERR_IO  anything else the engine reports
  */
 MUST_CHECK enum err store_open(const struct store_options *options, struct store **out);
 void store_close(struct store **store);
@@ -41,7 +41,8 @@ void store_checkpoint(struct store *store, struct checkpoint *out, char text[CHE
 
 /*
  * Calls `each` for up to `count` entries from `first`, in order; stops when it returns an error,
- * and returns that. ERR_IO
+ * and returns that. No connection is held meanwhile: `each` may call the store. ERR_IO,
+ * ERR_TAMPERED when an entry has gone since the store was opened
  */
 typedef enum err store_each_entry(void *context, uint64_t index, struct span entry);
 MUST_CHECK enum err store_entries(struct store *store, uint64_t first, uint64_t count,
@@ -56,7 +57,8 @@ MUST_CHECK enum err store_prove_consistency(struct store *store, uint64_t from, 
 /*
  * Entries that carry this request id (UUIDv7: its first 48 bits are milliseconds, and entries are
  * nearly in the order of time, so this is a binary search and a short scan, without an index that
- * each insert would pay for).
+ * each insert would pay for). None is not an error. ERR_MALFORMED when it is no UUIDv7 in lower
+ * case.
  */
 MUST_CHECK enum err store_find_request(struct store *store, struct span request_id,
                                        store_each_entry *each, void *context);

@@ -27,7 +27,10 @@ struct store_writer;
 MUST_CHECK enum err store_writer_start(struct store *store, writer_done *done, void *context,
                                        struct store_writer **out);
 
-/* Thread-safe. ERR_OVERLOADED when the queue is full, ERR_UNAVAILABLE after stop. */
+/*
+ * Thread-safe. ERR_OVERLOADED when the queue is full, ERR_UNAVAILABLE once stopping, ERR_TOO_LARGE
+ * for an entry beyond AUDIT_ENTRY_MAX. A refused request is not handed back.
+ */
 MUST_CHECK enum err store_writer_submit(struct store_writer *w, struct writer_request *request);
 
 struct writer_figures {
