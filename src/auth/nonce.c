@@ -7,7 +7,8 @@
 #include "crypto/random.h"
 
 /* Owners are hashes of configured tokens (at most TOKENS_MAX); twice that keeps chains short. */
-enum { OWNERS_MAX = 2048, NONE = UINT32_MAX };
+#define OWNERS_MAX 2048
+#define NONE UINT32_MAX
 
 struct slot {
     uint8_t nonce[NONCE_SIZE];

@@ -1,8 +1,8 @@
 /*
  * Token buckets as GCRA (one 64-bit theoretical arrival time each), in a table of fixed size that
- * many threads use without locks. Full sets forget the bucket that is closest to empty use; a
- * forgotten bucket starts full, so an attacker with many addresses gains at most what `in all`
- * allows.
+ * many threads use without locks (but for a key that is new to its set). Full sets forget the
+ * bucket that is closest to empty use; a forgotten bucket starts full, so an attacker with many
+ * addresses gains at most what `in all` allows.
  */
 #ifndef AUTH_RATE_H
 #define AUTH_RATE_H

@@ -605,7 +605,7 @@ static enum err descriptor_read(int fd, const char *path, struct buffer *out,
     while (e == ERR_NONE && (got = read(fd, chunk, sizeof chunk)) > 0) {
         e = buffer_append(out, span_of(chunk, (size_t)got));
         if (out->size > SETTINGS_FILE_MAX)
-            return file_blame(path, "larger than 1 MiB", ERR_TOO_LARGE, problem);
+            e = file_blame(path, "larger than 1 MiB", ERR_TOO_LARGE, problem);
     }
     bytes_wipe(chunk, sizeof chunk);
     return got < 0 ? file_blame(path, strerror(errno), ERR_IO, problem) : e;
