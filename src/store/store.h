@@ -31,7 +31,9 @@ void store_close(struct store **store);
 
 /*
  * Appends `count` entries and the checkpoint over them as one transaction, durable on return.
- * `*first` is the index of the first. Only one thread may call it. ERR_IO: nothing was appended.
+ * `*first` is the index of the first. Only one thread may call it. On any error nothing was
+ * appended: ERR_IO; ERR_MEMORY; ERR_TAMPERED a row is where we left none; ERR_TOO_LARGE an entry
+ * beyond AUDIT_ENTRY_MAX.
  */
 MUST_CHECK enum err store_append(struct store *store, const struct span *entries, size_t count,
                                  uint64_t *first);
