@@ -55,6 +55,11 @@ enum err tpm2_pcr_policy(const struct tpm2_pcrs *pcrs, uint8_t out[SHA256_SIZE])
     return ERR_NONE;
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 enum err tpm2_pcr_list_parse(const char *text, uint32_t *mask)
 {
     uint32_t found = 0;
@@ -63,7 +68,8 @@ enum err tpm2_pcr_list_parse(const char *text, uint32_t *mask)
         char *end = NULL;
         unsigned long number;
 
-        if (*at < '0' || *at > '9') /* strtoul() would take signs and white space */
+        /* strtoul() would take signs, white space and leading zeros */
+        if (!is_digit(at[0]) || (at[0] == '0' && is_digit(at[1])))
             return ERR_CONFIG;
         number = strtoul(at, &end, 10);
         if (number >= TPM2_PCR_COUNT || found >> number != 0)
