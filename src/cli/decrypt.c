@@ -1,0 +1,239 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct decrypt_options {
+    struct cli_name name;
+    struct cli_enclave enclave;
+    const char *in, *out, *key_file, *session_file, *task, *receipt, *vkey;
+    bool use_inline, plain;
+};
+
+/* The envelope is bytes, or base64 of them: bytes begin with 0x01 or 0x02, which no text does. */
+static int read_envelope(const struct cli *cli, const char *path, struct vs_blob *out)
+{
+    struct vs_blob file = {0};
+    size_t size = 0;
+    int code = read_file(cli, path, CLI_FILE_MAX, &file);
+
+    if (code != PARSED)
+        return code;
+    if (file.size > 0 && (file.data[0] == 1 || file.data[0] == 2)) {
+        *out = file;
+        return PARSED;
+    }
+    /* decoding in place: three bytes are written for four read */
+    if (!base64_parse((const char *)file.data, file.size, file.data, &size)) {
+        vs_blob_clear(&file);
+        return fail(cli, VS_ERR_MALFORMED, "the input is neither an envelope nor base64 of one");
+    }
+    file.size = size;
+    *out = file;
+    return PARSED;
+}
+
+/* A session that is still good, or a new one, which is then kept. */
+static int get_session(const struct cli *cli, struct vs_client *c, const struct decrypt_options *o,
+                       const struct vs_worker_key *key, const struct vs_quote_source *source,
+                       struct vs_session **out)
+{
+    enum vs_error e = VS_ERR_NOT_FOUND;
+
+    if (o->session_file != NULL)
+        e = vs_session_load(o->session_file, out);
+    if (e == VS_ERR_MALFORMED || e == VS_ERR_IO)
+        return fail(cli, e, "%s is not a session file, or others may read it (chmod 600)",
+                    o->session_file);
+    if (e == VS_OK)
+        return PARSED;
+    e = vs_attest(c, key, source, out);
+    if (e != VS_OK)
+        return fail_client(cli, c, e);
+    if (o->session_file != NULL && (e = vs_session_save(*out, o->session_file)) != VS_OK)
+        return fail(cli, e, "cannot write %s: %s", o->session_file, vs_error_text(e));
+    return PARSED;
+}
+
+/* A cached session may have been revoked meanwhile: then once more with a new one. */
+static bool session_is_stale(const struct vs_client *c, const struct decrypt_options *o,
+                             enum vs_error e)
+{
+    struct vs_reply reply;
+
+    vs_last_reply(c, &reply);
+    return o->session_file != NULL &&
+           (e == VS_ERR_EXPIRED || (e == VS_ERR_REFUSED && reply.status == 403));
+}
+
+static int attest_and_decrypt(const struct cli *cli, struct vs_client *c,
+                              const struct decrypt_options *o, struct vs_decrypt_request *request,
+                              const struct vs_quote_source *source, struct vs_secret **plain,
+                              struct vs_blob *receipt)
+{
+    struct vs_session *session = NULL;
+    enum vs_error e = VS_OK;
+    int code = PARSED;
+
+    for (int attempt = 0; attempt < 2; attempt++) {
+        if (!o->use_inline)
+            code = get_session(cli, c, o, request->key, source, &session);
+        if (code != PARSED)
+            break;
+        request->session = session;
+        e = vs_decrypt(c, request, plain, receipt);
+        vs_session_free(&session);
+        if (attempt > 0 || !session_is_stale(c, o, e))
+            break;
+        if (remove(o->session_file) != 0)
+            break;
+    }
+    vs_session_free(&session);
+    if (code != PARSED)
+        return code;
+    return e == VS_OK ? PARSED : fail_client(cli, c, e);
+}
+
+static int keep_receipt(const struct cli *cli, struct vs_client *c, const struct decrypt_options *o,
+                        const struct vs_blob *receipt)
+{
+    static struct vs_receipt_info info;
+    char vkey[VS_VKEY_SIZE] = "";
+    char request_id[64];
+    struct vs_reply reply;
+    struct vs_why why = {0};
+    enum vs_error e;
+    int code;
+
+    if (o->receipt == NULL)
+        return PARSED;
+    vs_last_reply(c, &reply); /* of the decryption; the next call forgets it */
+    (void)snprintf(request_id, sizeof request_id, "%s", reply.request_id);
+    const struct vs_bytes bytes = {receipt->data, receipt->size};
+    if ((code = write_output(cli, o->receipt, bytes, 0644)) != PARSED)
+        return code;
+    if (o->vkey == NULL) {
+        fprintf(stderr, "vouchsafe: the receipt is checked with the key that this keystore states; "
+                        "give --vkey to be sure\n");
+        if ((e = vs_log_vkey(c, vkey)) != VS_OK)
+            return fail_client(cli, c, e);
+    }
+    e = vs_receipt_verify(bytes, o->vkey == NULL ? vkey : o->vkey, request_id, &info, &why);
+    return e == VS_OK ? PARSED : fail(cli, e, "the receipt is not good: %s", why.text);
+}
+
+static int write_plain(const struct cli *cli, const struct decrypt_options *o,
+                       const struct vs_client *c, const struct vs_secret *plain)
+{
+    struct cli_json j = {0};
+    struct vs_reply reply;
+
+    if (!cli->json)
+        return write_output(cli, o->out,
+                            (struct vs_bytes){vs_secret_data(plain), vs_secret_size(plain)}, 0600);
+    vs_last_reply(c, &reply);
+    json_open(&j, NULL, '{');
+    json_base64(&j, "plaintext", vs_secret_data(plain), vs_secret_size(plain));
+    json_text(&j, "request_id", reply.request_id);
+    json_close(&j, '}');
+    json_end();
+    return PARSED;
+}
+
+static int check_options(const struct cli *cli, const struct decrypt_options *o)
+{
+    if (o->session_file != NULL && o->key_file == NULL)
+        return cli_usage_error(cli, "a session belongs to a worker key: add --key-file");
+    if (o->session_file != NULL && o->use_inline)
+        return cli_usage_error(cli, "--inline needs no session");
+    if (cli->json && o->out != NULL)
+        return cli_usage_error(cli, "--json prints the plaintext; it does not go with --out");
+    if (o->vkey != NULL && o->receipt == NULL)
+        return cli_usage_error(cli, "--vkey goes with --receipt");
+    return PARSED;
+}
+
+static int decrypt(const struct cli *cli, const struct decrypt_options *o,
+                   const struct vs_key_name *name, const struct vs_blob *envelope,
+                   struct cli_quote *quote)
+{
+    struct vs_client *c = NULL;
+    struct vs_worker_key *key = NULL;
+    struct vs_secret *plain = NULL;
+    struct vs_blob receipt = {0};
+    int code;
+
+    if ((code = open_client(cli, &c)) != PARSED ||
+        (code = open_worker_key(cli, o->key_file, &key)) != PARSED)
+        goto out;
+    struct vs_decrypt_request request = {
+        .name = name,
+        .envelope = {envelope->data, envelope->size},
+        .key = key,
+        .inline_evidence = o->use_inline ? &quote->source : NULL,
+        .task_id = o->task,
+        .accept_plain = o->plain,
+        .receipt = o->receipt != NULL,
+    };
+    if ((code = attest_and_decrypt(cli, c, o, &request, &quote->source, &plain, &receipt)) !=
+            PARSED ||
+        (code = write_plain(cli, o, c, plain)) != PARSED ||
+        (code = keep_receipt(cli, c, o, &receipt)) != PARSED)
+        goto out;
+    code = EXIT_DONE;
+out:
+    vs_blob_clear(&receipt);
+    vs_secret_free(&plain);
+    vs_worker_key_free(&key);
+    vs_client_free(&c);
+    return code;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+    struct decrypt_options o = {0};
+    const struct cli_option options[] = {
+        NAME_OPTIONS(o.name),
+        {"in",           OPTION_TEXT, &o.in,           "FILE", "the envelope, bytes or base64 (default: input)", 0},
+        {"out",          OPTION_TEXT, &o.out,          "FILE", "the plaintext, mode 0600 (default: output)",     0},
+        QUOTE_OPTIONS(o.enclave),
+        {"key-file",     OPTION_TEXT, &o.key_file,     "FILE", "the worker's key; made when not there",          0},
+        {"session-file", OPTION_TEXT, &o.session_file, "FILE", "keep the session for next time",                 0},
+        {"inline",       OPTION_FLAG, &o.use_inline,   NULL,   "evidence in the request, no session",            0},
+        {"task",         OPTION_TEXT, &o.task,         "ID",   "goes into the log",                              0},
+        {"plain",        OPTION_FLAG, &o.plain,        NULL,   "take a reply that is not sealed",                0},
+        {"receipt",      OPTION_TEXT, &o.receipt,      "FILE", "store and check the log's receipt",              0},
+        {"vkey",         OPTION_TEXT, &o.vkey,         "KEY",  "the log's key for that check",                   0},
+    };
+    struct vs_key_name name;
+    struct vs_blob envelope = {0};
+    struct cli_quote quote = {0};
+    int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
+
+    if (code != PARSED || (code = check_options(cli, &o)) != PARSED ||
+        (code = check_name(cli, &o.name, &name)) != PARSED ||
+        (code = open_quote(cli, &o.enclave, &quote)) != PARSED ||
+        (code = read_envelope(cli, o.in, &envelope)) != PARSED)
+        goto out;
+    code = decrypt(cli, &o, &name, &envelope, &quote);
+out:
+    vs_blob_clear(&envelope);
+    close_quote(&quote);
+    return code;
+}
+
+const struct cli_command command_decrypt = {
+    .name = "decrypt",
+    .arguments = "",
+    .summary = "as a worker: attest, have an envelope opened, print it",
+    .help =
+        "Attests with this machine's evidence, has the keystore open an envelope, and prints the\n"
+        "plaintext. The reply is sealed to the attested key; a plain one is refused unless\n"
+        "--plain is given. Needs a worker's token.\n\n"
+        "Examples:\n"
+        "  vouchsafe decrypt --token-file worker.token --sim ./sim \\\n"
+        "      --seed github.com/alice/project:alice.near --in secrets.b64\n"
+        "  vouchsafe decrypt --seed SEED --quote-command ./quote.sh --key-file worker.key \\\n"
+        "      --session-file worker.session --receipt r.json --vkey KEY < secrets.b64\n",
+    .run = run,
+};

@@ -1,0 +1,86 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static bool is_standard(const char *path)
+{
+    return path == NULL || strcmp(path, "-") == 0;
+}
+
+int read_file(const struct cli *cli, const char *path, size_t max, struct vs_blob *out)
+{
+    enum vs_error e = vs_file_read(is_standard(path) ? "/dev/stdin" : path, max, out);
+
+    if (e == VS_OK)
+        return PARSED;
+    return fail(cli, e, "cannot read %s: %s", is_standard(path) ? "standard input" : path,
+                vs_error_text(e));
+}
+
+int read_secret(const struct cli *cli, const char *path, size_t max, struct vs_secret **out)
+{
+    int fd = is_standard(path) ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    enum vs_error e;
+
+    if (fd < 0)
+        return fail(cli, errno == ENOENT ? VS_ERR_NOT_FOUND : VS_ERR_IO, "cannot read %s: %s", path,
+                    strerror(errno));
+    if (fd == STDIN_FILENO && isatty(fd) && !cli->json)
+        fprintf(stderr, "Reading from the terminal; end with Ctrl-D.\n");
+    e = vs_secret_read(fd, max, out);
+    if (fd != STDIN_FILENO)
+        (void)close(fd);
+    if (e == VS_OK)
+        return PARSED;
+    return fail(cli, e, "cannot read %s: %s", is_standard(path) ? "standard input" : path,
+                vs_error_text(e));
+}
+
+static bool write_all(int fd, const uint8_t *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        data += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+/* Standard output is written to directly: a plaintext leaves no copy in stdio's buffer. */
+int write_output(const struct cli *cli, const char *path, struct vs_bytes bytes, unsigned mode)
+{
+    enum vs_error e;
+
+    if (is_standard(path)) {
+        if (fflush(stdout) == 0 && write_all(STDOUT_FILENO, bytes.data, bytes.size))
+            return PARSED;
+        return fail(cli, VS_ERR_IO, "cannot write to standard output");
+    }
+    e = vs_file_write(path, bytes, mode, true);
+    return e == VS_OK ? PARSED : fail(cli, e, "cannot write %s: %s", path, vs_error_text(e));
+}
+
+int open_worker_key(const struct cli *cli, const char *path, struct vs_worker_key **out)
+{
+    enum vs_error e;
+
+    if (path != NULL) {
+        e = vs_worker_key_load(path, out);
+        if (e == VS_ERR_MALFORMED)
+            return fail(cli, e, "%s is not a worker key, or others may read it (chmod 600)", path);
+        if (e != VS_ERR_NOT_FOUND)
+            return e == VS_OK ? PARSED : fail(cli, e, "cannot read %s: %s", path, vs_error_text(e));
+    }
+    e = vs_worker_key_generate(out);
+    if (e == VS_OK && path != NULL)
+        e = vs_worker_key_save(*out, path);
+    return e == VS_OK ? PARSED : fail(cli, e, "cannot make a worker key: %s", vs_error_text(e));
+}

@@ -1,0 +1,420 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static int verify_note(const struct cli *cli, const struct vs_blob *note, const char *vkey,
+                       uint64_t *size)
+{
+    uint8_t root[VS_HASH_SIZE];
+    enum vs_error e =
+        vs_checkpoint_verify((struct vs_bytes){note->data, note->size}, vkey, size, root);
+
+    if (e == VS_OK)
+        return PARSED;
+    return fail(cli, e, "the checkpoint is not one of this log, or not signed by its key");
+}
+
+/* Holds a new checkpoint against those that were kept. */
+static int check_kept(const struct cli *cli, struct vs_client *c, const char *vkey,
+                      const struct cli_list *kept, const struct vs_blob *note)
+{
+    for (size_t i = 0; i < kept->count; i++) {
+        struct vs_blob older = {0};
+        int code = read_file(cli, kept->items[i], 65536, &older);
+        enum vs_error e = VS_OK;
+
+        if (code == PARSED)
+            e = vs_log_consistency(c, vkey, (struct vs_bytes){older.data, older.size},
+                                   (struct vs_bytes){note->data, note->size});
+        vs_blob_clear(&older);
+        if (code != PARSED)
+            return code;
+        if (e != VS_OK)
+            return fail_client(cli, c, e);
+    }
+    return PARSED;
+}
+
+static int run_checkpoint(struct cli *cli, int argc, char **argv)
+{
+    const char *out = NULL;
+    const char *vkey = NULL;
+    struct cli_list kept = {0};
+    const struct cli_option options[] = {
+        {"out",  OPTION_TEXT, &out,  "FILE", "keep it there (default: standard output)", 0},
+        {"vkey", OPTION_TEXT, &vkey, "KEY",  "check its signature with this key",        0},
+        {"kept", OPTION_LIST, &kept, "FILE", "prove that this older one is contained",   0},
+    };
+    struct vs_client *c = NULL;
+    struct vs_blob note = {0};
+    uint64_t size = 0;
+    enum vs_error e;
+    int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
+
+    if (code != PARSED)
+        return code;
+    if (kept.count > 0 && vkey == NULL)
+        return cli_usage_error(cli, "--kept needs --vkey");
+    if ((code = open_client(cli, &c)) != PARSED)
+        return code;
+    if ((e = vs_log_checkpoint(c, &note)) != VS_OK)
+        code = fail_client(cli, c, e);
+    if (code == PARSED && vkey != NULL)
+        code = verify_note(cli, &note, vkey, &size);
+    if (code == PARSED)
+        code = check_kept(cli, c, vkey, &kept, &note);
+    if (code == PARSED && cli->json) {
+        struct cli_json j = {0};
+
+        json_open(&j, NULL, '{');
+        json_text(&j, "checkpoint", (const char *)note.data);
+        json_flag(&j, "verified", vkey != NULL);
+        json_close(&j, '}');
+        json_end();
+    }
+    if (code == PARSED && (!cli->json || out != NULL))
+        code = write_output(cli, out, (struct vs_bytes){note.data, note.size}, 0644);
+    vs_blob_clear(&note);
+    vs_client_free(&c);
+    return code == PARSED ? EXIT_DONE : code;
+}
+
+const struct cli_command command_log_checkpoint = {
+    .name = "log checkpoint",
+    .arguments = "",
+    .summary = "fetch the log's signed checkpoint, to keep",
+    .help = "Prints the signed checkpoint. Whoever keeps one can prove later that the log was cut\n"
+            "or rewritten behind it.\n\n"
+            "Examples:\n"
+            "  vouchsafe log checkpoint --out checkpoint-$(date +%F)\n"
+            "  vouchsafe log checkpoint --vkey KEY --kept checkpoint-2026-11-01\n",
+    .run = run_checkpoint,
+};
+
+static enum vs_error append_piece(void *context, struct vs_bytes piece)
+{
+    FILE *file = context;
+
+    return fwrite(piece.data, 1, piece.size, file) == piece.size ? VS_OK : VS_ERR_IO;
+}
+
+static int get_vkey(const struct cli *cli, struct vs_client *c, const char *given,
+                    char out[VS_VKEY_SIZE])
+{
+    enum vs_error e;
+
+    if (given != NULL) {
+        if (strlen(given) >= VS_VKEY_SIZE)
+            return cli_usage_error(cli, "--vkey is of the form origin+key id+base64");
+        (void)snprintf(out, VS_VKEY_SIZE, "%s", given);
+        return PARSED;
+    }
+    e = vs_log_vkey(c, out);
+    return e == VS_OK ? PARSED : fail_client(cli, c, e);
+}
+
+static int write_export(const struct cli *cli, struct vs_client *c, const char *path, uint64_t size)
+{
+    FILE *file = fopen(path, "wxe");
+    enum vs_error e;
+
+    if (file == NULL)
+        return fail(cli, errno == EEXIST ? VS_ERR_EXISTS : VS_ERR_IO, "cannot write %s: %s", path,
+                    strerror(errno));
+    e = vs_log_export(c, 0, size, append_piece, file);
+    if (fclose(file) != 0 && e == VS_OK)
+        e = VS_ERR_IO;
+    if (e == VS_OK)
+        return PARSED;
+    (void)remove(path); /* half an export would look like a log that was cut */
+    return e == VS_ERR_IO ? fail(cli, e, "cannot write %s", path) : fail_client(cli, c, e);
+}
+
+static int run_export(struct cli *cli, int argc, char **argv)
+{
+    const char *out = NULL;
+    const char *checkpoint_out = NULL;
+    const char *vkey = NULL;
+    const struct cli_option options[] = {
+        {"out",            OPTION_TEXT, &out,            "FILE", "the entries, a line each (required)",        0},
+        {"checkpoint-out", OPTION_TEXT, &checkpoint_out, "FILE", "the checkpoint they belong to",
+         0                                                                                                      },
+        {"vkey",           OPTION_TEXT, &vkey,           "KEY",  "the log's key (default: the one it states)", 0},
+    };
+    struct vs_client *c = NULL;
+    struct vs_blob note = {0};
+    char key[VS_VKEY_SIZE];
+    uint64_t size = 0;
+    enum vs_error e;
+    int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
+
+    if (code != PARSED)
+        return code;
+    if (out == NULL)
+        return cli_usage_error(cli, "--out is required");
+    if ((code = open_client(cli, &c)) != PARSED)
+        return code;
+    if ((code = get_vkey(cli, c, vkey, key)) == PARSED &&
+        (e = vs_log_checkpoint(c, &note)) != VS_OK)
+        code = fail_client(cli, c, e);
+    if (code == PARSED && (code = verify_note(cli, &note, key, &size)) == PARSED &&
+        (code = write_export(cli, c, out, size)) == PARSED && checkpoint_out != NULL)
+        code = write_output(cli, checkpoint_out, (struct vs_bytes){note.data, note.size}, 0644);
+    if (code == PARSED && cli->json) {
+        struct cli_json j = {0};
+
+        json_open(&j, NULL, '{');
+        json_number(&j, "entries", (int64_t)size);
+        json_text(&j, "vkey", key);
+        json_close(&j, '}');
+        json_end();
+    } else if (code == PARSED) {
+        printf("%" PRIu64 " entries. Log key: %s\n", size, key);
+    }
+    vs_blob_clear(&note);
+    vs_client_free(&c);
+    return code == PARSED ? EXIT_DONE : code;
+}
+
+const struct cli_command command_log_export = {
+    .name = "log export",
+    .arguments = "",
+    .summary = "fetch the whole log up to its checkpoint",
+    .help =
+        "Writes every entry, one JSON object a line, and the checkpoint that covers them. Needs\n"
+        "an auditor's token. An existing file is not overwritten.\n\n"
+        "Example:\n"
+        "  vouchsafe log export --out log.ndjson --checkpoint-out log.checkpoint\n",
+    .run = run_export,
+};
+
+static const char *fault_name(enum vs_log_fault fault)
+{
+    static const char *const names[] = {"ok",        "malformed_entry", "changed", "missing",
+                                        "uncovered", "rolled_back",     "forked"};
+
+    return (size_t)fault < COUNT_OF(names) ? names[fault] : "unknown";
+}
+
+static int report_log(const struct cli *cli, const struct vs_log_report *r, const char *why)
+{
+    struct cli_json j = {0};
+    const bool good = r->fault == VS_LOG_OK;
+
+    if (!cli->json) {
+        if (good)
+            printf("Intact: %" PRIu64 " entries are exactly those of the checkpoint.\n",
+                   r->entries);
+        else
+            fprintf(stderr, "vouchsafe: %s\n  %-10s %s\n  %-10s %" PRIu64 "\n", why, "fault",
+                    fault_name(r->fault), "first", r->first);
+        if (r->has_suspect)
+            fprintf(stderr, "  %-10s entry %" PRIu64 " is out of order or damaged\n", "look at",
+                    r->suspect);
+        return good ? EXIT_DONE : EXIT_REFUSED;
+    }
+    json_open(&j, NULL, '{');
+    json_flag(&j, "ok", good);
+    json_text(&j, "fault", fault_name(r->fault));
+    json_number(&j, "entries", (int64_t)r->entries);
+    json_number(&j, "size", (int64_t)r->size);
+    json_number(&j, "intact", (int64_t)r->intact);
+    if (!good) {
+        json_number(&j, "first", (int64_t)r->first);
+        json_number(&j, "last", (int64_t)r->last);
+        json_text(&j, "why", why);
+    }
+    if (r->has_suspect)
+        json_number(&j, "suspect", (int64_t)r->suspect);
+    json_close(&j, '}');
+    json_end();
+    return good ? EXIT_DONE : EXIT_REFUSED;
+}
+
+static int add_file(const struct cli *cli, struct vs_log_verifier *v, const char *path)
+{
+    static uint8_t piece[65536];
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    size_t got;
+
+    if (file == NULL)
+        return fail(cli, errno == ENOENT ? VS_ERR_NOT_FOUND : VS_ERR_IO, "cannot read %s: %s", path,
+                    strerror(errno));
+    while ((got = fread(piece, 1, sizeof piece, file)) > 0) {
+        enum vs_error e = vs_log_verifier_add(v, (struct vs_bytes){piece, got});
+
+        if (e != VS_OK)
+            break;
+    }
+    const bool failed = ferror(file) != 0;
+    if (file != stdin)
+        (void)fclose(file);
+    return failed ? fail(cli, VS_ERR_IO, "cannot read %s", path) : PARSED;
+}
+
+static int open_verifier(const struct cli *cli, const char *checkpoint, const char *vkey,
+                         const struct cli_list *kept, struct vs_log_verifier **out)
+{
+    struct vs_blob note = {0};
+    enum vs_error e;
+    int code = read_file(cli, checkpoint, 65536, &note);
+
+    if (code != PARSED)
+        return code;
+    e = vs_log_verifier_new((struct vs_bytes){note.data, note.size}, vkey, out);
+    vs_blob_clear(&note);
+    if (e != VS_OK)
+        return fail(cli, e, "%s: %s", checkpoint,
+                    e == VS_ERR_UNTRUSTED ? "not signed by the key of --vkey"
+                                          : "not a checkpoint of the log that --vkey names");
+    for (size_t i = 0; i < kept->count; i++) {
+        if ((code = read_file(cli, kept->items[i], 65536, &note)) != PARSED)
+            return code;
+        e = vs_log_verifier_keep(*out, (struct vs_bytes){note.data, note.size});
+        vs_blob_clear(&note);
+        if (e != VS_OK)
+            return fail(cli, e, "%s is not a checkpoint signed by this log's key", kept->items[i]);
+    }
+    return PARSED;
+}
+
+static int run_verify(struct cli *cli, int argc, char **argv)
+{
+    const char *checkpoint = NULL;
+    const char *vkey = NULL;
+    struct cli_list kept = {0};
+    const struct cli_option options[] = {
+        {"checkpoint", OPTION_TEXT, &checkpoint, "FILE", "that covers the export (required)",             0},
+        {"vkey",       OPTION_TEXT, &vkey,       "KEY",  "the log's key (required)",                      0},
+        {"kept",       OPTION_LIST, &kept,       "FILE", "a checkpoint kept from earlier; several times", 0},
+    };
+    struct vs_log_verifier *v = NULL;
+    struct vs_log_report report = {0};
+    struct vs_why why = {0};
+    int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
+
+    if (code != PARSED)
+        return code;
+    if (checkpoint == NULL || vkey == NULL)
+        return cli_usage_error(cli, "--checkpoint and --vkey are required");
+    if ((code = open_verifier(cli, checkpoint, vkey, &kept, &v)) == PARSED &&
+        (code = add_file(cli, v, cli->arguments[0])) == PARSED) {
+        enum vs_error e = vs_log_verifier_finish(v, &report, &why);
+
+        code = e == VS_OK || e == VS_ERR_TAMPERED ? report_log(cli, &report, why.text)
+                                                  : fail(cli, e, "%s", vs_error_text(e));
+    }
+    vs_log_verifier_free(&v);
+    return code;
+}
+
+const struct cli_command command_log_verify = {
+    .name = "log verify",
+    .arguments = "EXPORT-FILE",
+    .summary = "prove that an exported log is complete and unchanged",
+    .help = "Checks an export offline against its signed checkpoint and against checkpoints that\n"
+            "were kept, and names the first entry at fault as far as they tell. \"-\" is standard\n"
+            "input.\n\n"
+            "Example:\n"
+            "  vouchsafe log verify log.ndjson --checkpoint log.checkpoint --vkey KEY \\\n"
+            "      --kept checkpoint-2026-11-01 --kept checkpoint-2026-11-15\n",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run_verify,
+};
+
+static int run_receipt(struct cli *cli, int argc, char **argv)
+{
+    const char *out = NULL;
+    const struct cli_option options[] = {
+        {"out", OPTION_TEXT, &out, "FILE", "keep it there (default: standard output)", 0},
+    };
+    struct vs_client *c = NULL;
+    struct vs_blob receipt = {0};
+    enum vs_error e;
+    int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
+
+    if (code != PARSED || (code = open_client(cli, &c)) != PARSED)
+        return code;
+    e = vs_log_receipt(c, cli->arguments[0], &receipt);
+    code = e == VS_OK ? write_output(cli, out, (struct vs_bytes){receipt.data, receipt.size}, 0644)
+                      : fail_client(cli, c, e);
+    vs_blob_clear(&receipt);
+    vs_client_free(&c);
+    return code == PARSED ? EXIT_DONE : code;
+}
+
+const struct cli_command command_log_receipt = {
+    .name = "log receipt",
+    .arguments = "REQUEST-ID",
+    .summary = "fetch the receipt of a request",
+    .help = "Prints the proof that a request is in the log, with the token that made it or an\n"
+            "auditor's.\n\n"
+            "Example:\n"
+            "  vouchsafe log receipt 01932f6e-7b8a-7cc0-9d3e-0123456789ab --out receipt.json\n",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run_receipt,
+};
+
+static int run_verify_receipt(struct cli *cli, int argc, char **argv)
+{
+    static struct vs_receipt_info info;
+    const char *vkey = NULL;
+    const char *request = NULL;
+    const struct cli_option options[] = {
+        {"vkey",    OPTION_TEXT, &vkey,    "KEY", "the log's key (required)",     0},
+        {"request", OPTION_TEXT, &request, "ID",  "the request it must be about", 0},
+    };
+    struct cli_json j = {0};
+    struct vs_blob receipt = {0};
+    struct vs_why why = {0};
+    enum vs_error e;
+    int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
+
+    if (code != PARSED)
+        return code;
+    if (vkey == NULL)
+        return cli_usage_error(cli, "--vkey is required");
+    if ((code = read_file(cli, cli->arguments[0], 65536, &receipt)) != PARSED)
+        return code;
+    e = vs_receipt_verify((struct vs_bytes){receipt.data, receipt.size}, vkey, request, &info,
+                          &why);
+    vs_blob_clear(&receipt);
+    if (e != VS_OK)
+        return fail(cli, e, "the receipt is not good: %s", why.text);
+    if (!cli->json) {
+        printf("Good: entry %" PRIu64 " of the log, request %s: %s, %s (%s)\n", info.index,
+               info.request_id, info.op, info.decision, info.code);
+        return EXIT_DONE;
+    }
+    json_open(&j, NULL, '{');
+    json_flag(&j, "ok", true);
+    json_number(&j, "index", (int64_t)info.index);
+    json_text(&j, "request_id", info.request_id);
+    json_text(&j, "op", info.op);
+    json_text(&j, "decision", info.decision);
+    json_text(&j, "code", info.code);
+    json_raw(&j, "entry", info.entry);
+    json_close(&j, '}');
+    json_end();
+    return EXIT_DONE;
+}
+
+const struct cli_command command_log_verify_receipt = {
+    .name = "log verify-receipt",
+    .arguments = "FILE",
+    .summary = "check a receipt, offline",
+    .help =
+        "Checks that a receipt's checkpoint is signed by the log's key and that its tree holds\n"
+        "the entry.\n\n"
+        "Example:\n"
+        "  vouchsafe log verify-receipt receipt.json --vkey KEY\n",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run_verify_receipt,
+};

@@ -1,0 +1,144 @@
+/* vouchsafe: the command for users, workers and operators of a keystore. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "cli.h"
+
+static const struct cli_command *const commands[] = {
+    &command_init,
+    &command_config_check,
+    &command_token_new,
+    &command_pubkey,
+    &command_encrypt,
+    &command_decrypt,
+    &command_attest,
+    &command_attest_verify,
+    &command_sim_create,
+    &command_sim_quote,
+    &command_sim_collateral,
+    &command_sim_measure,
+    &command_log_checkpoint,
+    &command_log_export,
+    &command_log_verify,
+    &command_log_receipt,
+    &command_log_verify_receipt,
+    &command_explain,
+    &command_status,
+};
+
+static int overview(FILE *file, int code)
+{
+    fprintf(file, "Usage: vouchsafe [--url URL] [--token-file FILE] COMMAND [OPTION]...\n\n"
+                  "Commands:\n");
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        fprintf(file, "  %-20s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(file, "\n`vouchsafe COMMAND --help` explains one; `vouchsafe --version` prints %s.\n",
+            vs_version());
+    return code;
+}
+
+/* How many words of argv are this command's name; 0 when it is another one. */
+static int words_matching(const struct cli_command *command, int argc, char **argv)
+{
+    const char *space = strchr(command->name, ' ');
+    const size_t first = space == NULL ? strlen(command->name) : (size_t)(space - command->name);
+
+    if (argc < 1 || strlen(argv[0]) != first || strncmp(argv[0], command->name, first) != 0)
+        return 0;
+    if (space == NULL)
+        return 1;
+    return argc >= 2 && strcmp(argv[1], space + 1) == 0 ? 2 : 0;
+}
+
+/* `attest verify` is a longer match than `attest`. */
+static const struct cli_command *find_command(int argc, char **argv, int *words)
+{
+    const struct cli_command *found = NULL;
+
+    *words = 0;
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        int matching = words_matching(commands[i], argc, argv);
+
+        if (matching > *words) {
+            *words = matching;
+            found = commands[i];
+        }
+    }
+    return found;
+}
+
+/* `vouchsafe sim --help`: what there is below the first word. */
+static bool list_group(const char *word, FILE *file)
+{
+    const size_t size = strlen(word);
+    bool any = false;
+
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        if (strncmp(commands[i]->name, word, size) == 0 && commands[i]->name[size] == ' ') {
+            fprintf(file, "%s  %-20s %s\n", any ? "" : "Commands:\n", commands[i]->name,
+                    commands[i]->summary);
+            any = true;
+        }
+    return any;
+}
+
+static int no_such_command(int argc, char **argv)
+{
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) &&
+        list_group(argv[0], stdout))
+        return EXIT_DONE;
+    fprintf(stderr, "vouchsafe: there is no command '%s%s%s'\n", argv[0], argc > 1 ? " " : "",
+            argc > 1 ? argv[1] : "");
+    if (!list_group(argv[0], stderr))
+        fprintf(stderr, "Try `vouchsafe --help`.\n");
+    return EXIT_USAGE;
+}
+
+/* Plaintexts and keys pass through here: no core file, and nobody may attach. */
+static void harden(void)
+{
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+int main(int argc, char **argv)
+{
+    struct cli cli = {0};
+    int next = 1;
+    int words = 0;
+    int code;
+
+    harden();
+    cli.url = getenv("VOUCHSAFE_URL");
+    cli.token_file = getenv("VOUCHSAFE_TOKEN_FILE");
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("vouchsafe %s\n", vs_version());
+        return EXIT_DONE;
+    }
+    code = cli_parse_global(&cli, argc, argv, &next);
+    if (code != PARSED)
+        return code;
+    if (next >= argc)
+        return argc > 1 ? overview(stdout, EXIT_DONE) : overview(stderr, EXIT_USAGE);
+    argc -= next;
+    argv += next;
+    cli.command = find_command(argc, argv, &words);
+    if (cli.command == NULL)
+        return no_such_command(argc, argv);
+    if (cli.url == NULL || cli.url[0] == '\0')
+        cli.url = "http://127.0.0.1:8081";
+    if (vs_start() != VS_OK) {
+        fprintf(stderr, "vouchsafe: the cryptographic libraries do not start\n");
+        return EXIT_REACH;
+    }
+    code = cli.command->run(&cli, argc - words + 1, argv + words - 1);
+    /* what was not written was not done */
+    if (fflush(stdout) != 0 && code == EXIT_DONE) {
+        fprintf(stderr, "vouchsafe: cannot write to standard output\n");
+        return EXIT_REACH;
+    }
+    return code;
+}

@@ -1,0 +1,195 @@
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define HELP_CODE 1000
+
+static const char exit_codes[] = "Exit codes:\n"
+                                 "  0  done\n"
+                                 "  1  the keystore refused, or a verification failed\n"
+                                 "  2  wrong usage\n"
+                                 "  3  the keystore cannot be reached, or input or output failed\n"
+                                 "  4  a local input is bad\n";
+
+static size_t global_options(struct cli *cli, struct cli_option *out)
+{
+    const struct cli_option options[] = {
+        {"url",        OPTION_TEXT,   &cli->url,        "URL",
+         "of the keystore (default $VOUCHSAFE_URL, else http://127.0.0.1:8081)",                                  0   },
+        {"token-file", OPTION_TEXT,   &cli->token_file, "FILE",
+         "holds the bearer token (default $VOUCHSAFE_TOKEN_FILE)",                                                0   },
+        {"ca",         OPTION_TEXT,   &cli->ca,         "PEM",  "trust this CA for TLS",                          0   },
+        {"pin",        OPTION_TEXT,   &cli->pin,        "HEX",  "accept only this TLS key (SHA-256 of its SPKI)", 0   },
+        {"timeout",    OPTION_NUMBER, &cli->timeout_s,  "S",    "per request, seconds (default 30)",              3600},
+        {"json",       OPTION_FLAG,   &cli->json,       NULL,   "print JSON for programs",                        0   },
+    };
+    memcpy(out, options, sizeof options);
+    return COUNT_OF(options);
+}
+
+static void print_options(const struct cli_option *options, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char left[64];
+
+        (void)snprintf(left, sizeof left, "--%s%s%s", options[i].name,
+                       options[i].argument == NULL ? "" : " ",
+                       options[i].argument == NULL ? "" : options[i].argument);
+        printf("  %-24s %s\n", left, options[i].help);
+    }
+}
+
+static int print_help(const struct cli *cli, const struct cli_option *options, size_t count,
+                      size_t global_count)
+{
+    const struct cli_command *c = cli->command;
+
+    printf("Usage: vouchsafe %s [OPTION]...%s%s\n\n%s\n", c->name, c->arguments[0] ? " " : "",
+           c->arguments, c->help);
+    if (count > global_count) {
+        printf("Options:\n");
+        print_options(options + global_count, count - global_count);
+        printf("\n");
+    }
+    printf("Common options:\n");
+    print_options(options, global_count);
+    printf("  %-24s %s\n\n%s", "--help", "this text", exit_codes);
+    return EXIT_DONE;
+}
+
+int cli_usage_error(const struct cli *cli, const char *format, ...)
+{
+    va_list arguments;
+
+    fprintf(stderr, "vouchsafe: ");
+    va_start(arguments, format);
+    (void)vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\nTry `vouchsafe %s%s--help`.\n", cli->command ? cli->command->name : "",
+            cli->command ? " " : "");
+    return EXIT_USAGE;
+}
+
+static bool number_parse(const char *text, uint64_t max, struct cli_number *out)
+{
+    char *end = NULL;
+
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (errno != 0 || *end != '\0' || value > max)
+        return false;
+    *out = (struct cli_number){true, value};
+    return true;
+}
+
+static int set_option(const struct cli *cli, const struct cli_option *o, const char *text)
+{
+    struct cli_list *list = o->out;
+    struct cli_hash *hash = o->out;
+
+    switch (o->kind) {
+    case OPTION_FLAG:
+        *(bool *)o->out = true;
+        return PARSED;
+    case OPTION_TEXT:
+        *(const char **)o->out = text;
+        return PARSED;
+    case OPTION_LIST:
+        if (list->count == CLI_LIST_MAX)
+            return cli_usage_error(cli, "--%s is given more than %d times", o->name, CLI_LIST_MAX);
+        list->items[list->count++] = text;
+        return PARSED;
+    case OPTION_HASH:
+        if (!hex_parse(text, hash->bytes, sizeof hash->bytes))
+            return cli_usage_error(cli, "--%s takes 64 hex digits, not '%s'", o->name, text);
+        hash->set = true;
+        return PARSED;
+    case OPTION_NUMBER:
+        if (!number_parse(text, o->max, o->out))
+            return cli_usage_error(cli, "--%s takes a number from 0 to %" PRIu64 ", not '%s'",
+                                   o->name, o->max, text);
+        return PARSED;
+    }
+    return PARSED;
+}
+
+/* getopt's own messages are replaced: they do not know the subcommand. */
+static int unknown_option(const struct cli *cli, int c, char **argv)
+{
+    const char *what = argv[optind - 1];
+
+    if (c == ':')
+        return cli_usage_error(cli, "%s needs a value", what);
+    return cli_usage_error(cli, "there is no option %s, or it takes no value", what);
+}
+
+static int parse_table(struct cli *cli, int argc, char **argv, const char *order,
+                       const struct cli_option *options, size_t count, bool *help)
+{
+    struct option longs[CLI_OPTIONS_MAX + 2] = {{0}};
+    int c;
+
+    for (size_t i = 0; i < count; i++)
+        longs[i] = (struct option){options[i].name,
+                                   options[i].kind == OPTION_FLAG ? no_argument : required_argument,
+                                   NULL, (int)i + HELP_CODE + 1};
+    longs[count] = (struct option){"help", no_argument, NULL, HELP_CODE};
+    optind = 0; /* glibc: start anew */
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, order, longs, NULL)) != -1) {
+        if (c == HELP_CODE || c == 'h') {
+            *help = true;
+            return PARSED;
+        }
+        if (c < HELP_CODE)
+            return unknown_option(cli, c, argv);
+        int code = set_option(cli, &options[c - HELP_CODE - 1], optarg);
+        if (code != PARSED)
+            return code;
+    }
+    return PARSED;
+}
+
+int cli_parse(struct cli *cli, int argc, char **argv, const struct cli_option *options,
+              size_t count)
+{
+    struct cli_option all[CLI_OPTIONS_MAX];
+    const size_t global_count = global_options(cli, all);
+    bool help = false;
+    int code;
+
+    if (count > 0)
+        memcpy(all + global_count, options, count * sizeof all[0]);
+    code = parse_table(cli, argc, argv, ":h", all, global_count + count, &help);
+    if (code != PARSED)
+        return code;
+    if (help)
+        return print_help(cli, all, global_count + count, global_count);
+    cli->count = argc - optind;
+    cli->arguments = argv + optind;
+    if (cli->count < cli->command->arguments_min)
+        return cli_usage_error(cli, "missing argument: %s", cli->command->arguments);
+    if (cli->count > cli->command->arguments_max)
+        return cli_usage_error(cli, "unexpected argument '%s'",
+                               cli->arguments[cli->command->arguments_max]);
+    return PARSED;
+}
+
+int cli_parse_global(struct cli *cli, int argc, char **argv, int *next)
+{
+    struct cli_option all[CLI_OPTIONS_MAX];
+    const size_t count = global_options(cli, all);
+    bool help = false;
+    int code = parse_table(cli, argc, argv, "+:h", all, count, &help);
+
+    *next = help ? argc : optind;
+    return code;
+}

@@ -1,0 +1,59 @@
+#include <string.h>
+
+#include "cli.h"
+
+static void print_member(struct vs_bytes json, const char *name, const char *label)
+{
+    char value[1024];
+
+    if (vs_json_get(json, name, value, sizeof value) == VS_OK)
+        printf("%-18s %s\n", label, value);
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+    static const char *const members[][2] = {
+        {"version",          "version"         },
+        {"uptime_s",         "uptime (s)"      },
+        {"tee",              "tee"             },
+        {"simulated",        "simulated"       },
+        {"epoch",            "root epoch"      },
+        {"log_size",         "log entries"     },
+        {"open_connections", "open connections"},
+        {"queue_length",     "queue length"    },
+        {"policies",         "policies"        },
+    };
+    struct vs_client *c = NULL;
+    struct vs_blob json = {0};
+    enum vs_error e;
+    int code = cli_parse(cli, argc, argv, NULL, 0);
+
+    if (code != PARSED || (code = open_client(cli, &c)) != PARSED)
+        return code;
+    e = vs_status(c, &json);
+    const struct vs_bytes bytes = {json.data, json.size};
+    if (e != VS_OK) {
+        code = fail_client(cli, c, e);
+    } else if (cli->json) {
+        code = write_output(cli, NULL, bytes, 0);
+        printf("\n");
+    } else {
+        for (size_t i = 0; i < COUNT_OF(members); i++)
+            print_member(bytes, members[i][0], members[i][1]);
+    }
+    vs_blob_clear(&json);
+    vs_client_free(&c);
+    return code == PARSED ? EXIT_DONE : code;
+}
+
+const struct cli_command command_status = {
+    .name = "status",
+    .arguments = "",
+    .summary = "how the keystore is",
+    .help =
+        "Prints version, uptime, TEE, root epoch, size of the log and load. Needs an operator's\n"
+        "token.\n\n"
+        "Example:\n"
+        "  vouchsafe status --token-file operator.token\n",
+    .run = run,
+};

@@ -1,0 +1,100 @@
+#include <string.h>
+
+#include "cli.h"
+
+static void print_snippet(const char *name, const char *role, const struct vs_token *token)
+{
+    fprintf(stderr,
+            "SHA-256: %s\n\n"
+            "For the keystore's settings:\n\n"
+            "tokens:\n"
+            "  - name: %s\n"
+            "    role: %s\n"
+            "    sha256: %s\n",
+            token->sha256, name, role, token->sha256);
+}
+
+static void print_json(const char *name, const char *role, const char *out,
+                       const struct vs_token *token)
+{
+    struct cli_json j = {0};
+
+    json_open(&j, NULL, '{');
+    json_text(&j, "name", name);
+    json_text(&j, "role", role);
+    json_text(&j, "sha256", token->sha256);
+    if (out == NULL)
+        json_text(&j, "token", token->text);
+    else
+        json_text(&j, "file", out);
+    json_close(&j, '}');
+    json_end();
+}
+
+static int save_token(const struct cli *cli, const char *path, const struct vs_token *token)
+{
+    char line[sizeof token->text + 1];
+    enum vs_error e;
+
+    (void)snprintf(line, sizeof line, "%s\n", token->text);
+    e = vs_file_write(path, (struct vs_bytes){line, strlen(line)}, 0600, false);
+    explicit_bzero(line, sizeof line);
+    if (e == VS_OK)
+        return PARSED;
+    return fail(cli, e, "cannot write %s: %s", path, vs_error_text(e));
+}
+
+static bool is_plain_name(const char *text)
+{
+    const size_t size = strlen(text);
+
+    return size > 0 && size <= 64 &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+               size;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+    const char *name = "worker-1";
+    const char *role = "worker";
+    const char *out = NULL;
+    const struct cli_option options[] = {
+        {"name", OPTION_TEXT, &name, "NAME", "as it appears in the log (default worker-1)", 0},
+        {"role", OPTION_TEXT, &role, "ROLE", "worker (default), auditor or operator",       0},
+        {"out",  OPTION_TEXT, &out,  "FILE", "write the token there, mode 0600",            0},
+    };
+    struct vs_token token;
+    int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
+
+    if (code != PARSED)
+        return code;
+    if (strcmp(role, "worker") != 0 && strcmp(role, "auditor") != 0 &&
+        strcmp(role, "operator") != 0)
+        return cli_usage_error(cli, "--role is worker, auditor or operator");
+    if (!is_plain_name(name))
+        return cli_usage_error(cli, "--name takes letters, digits, '.', '_' and '-'");
+    if (vs_token_make(&token) != VS_OK)
+        return fail(cli, VS_ERR_INTERNAL, "cannot make a token");
+    if (out != NULL)
+        code = save_token(cli, out, &token);
+    if (code == PARSED && cli->json)
+        print_json(name, role, out, &token);
+    else if (code == PARSED) {
+        if (out == NULL)
+            printf("%s\n", token.text);
+        print_snippet(name, role, &token);
+    }
+    vs_token_wipe(&token);
+    return code == PARSED ? EXIT_DONE : code;
+}
+
+const struct cli_command command_token_new = {
+    .name = "token new",
+    .arguments = "",
+    .summary = "make a bearer token and its entry for the settings",
+    .help = "Makes a random token. The keystore's settings hold its SHA-256 only; whoever calls\n"
+            "holds the token itself.\n\n"
+            "Example:\n"
+            "  vouchsafe token new --name executor-1 --role worker --out executor-1.token\n",
+    .run = run,
+};
