@@ -91,7 +91,6 @@ struct settings {
     } rate;
     size_t token_count; /* names and hashes are unique; 0 is allowed, with a warning */
     struct token_entry *tokens;
-    bool supervise; /* a parent process restarts the daemon after a crash */
 
     size_t warning_count; /* for the operator: the daemon logs each once at start */
     char warnings[SETTINGS_WARNINGS_MAX][256];

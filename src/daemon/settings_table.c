@@ -46,8 +46,6 @@ static const struct setting_choice tees[] = {
  */
 /* clang-format off */
 const struct setting settings_table[] = {
-{"", "supervise", SETTING_BOOL, false, "VOUCHSAFE_SUPERVISE", NULL, AT(supervise), "false", 0, 0, NULL, NULL,
- "Run the daemon under a small parent process that starts it again after a crash."},
 {"", "tokens", SETTING_ENTRIES, true, NULL, NULL, NOWHERE, NULL, 0, TOKENS_MAX, NULL, NULL,
  "Who may call. Without any token every protected request is refused."},
 

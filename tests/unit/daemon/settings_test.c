@@ -81,7 +81,6 @@ static void the_defaults_are_those_of_the_table(void **state)
     assert_int_equal(settings.session.lifetime_s, 900);
     assert_int_equal(settings.rate.total.burst, 40000);
     assert_int_equal(settings.token_count, 0);
-    assert_false(settings.supervise);
     assert_warned("tokens: none", true);
     assert_warned("tls.mode: off", true);
     settings_clear(&settings);
@@ -227,10 +226,10 @@ static void unknown_and_misshapen_yaml_is_refused(void **state)
         {"attestation: {collateral: [[a]]}\n",                                 "attestation.collateral[0]", "STRING",                           1},
         {"- a\n",                                                              "",                          "MAPPING",                          0},
         {"a\n",                                                                "",                          "MAPPING",                          0},
-        {"supervise: &x false\nstate: {dir: *x}\n",                            "state.dir",                 "alias",                            2},
-        {"supervise: \x01\n",                                                  "",                          "control character",                1},
+        {"log: {level: &x info}\nstate: {dir: *x}\n",                            "state.dir",                 "alias",                            2},
+        {"state: \x01\n",                                                  "",                          "control character",                1},
         {"\xff\xfe",                                                           "",                          "byte order mark",                  1},
-        {TEE "---\nsupervise: true\n",                                         "",                          "one document",                     0},
+        {TEE "---\nstate: {dir: /tmp}\n",                                         "",                          "one document",                     0},
         {"tee: {provider: none\n",                                             "tee.provider",              "libyaml",                          0},
     };
 
