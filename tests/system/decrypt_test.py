@@ -155,7 +155,7 @@ class Refusals(unittest.TestCase):
 
     def test_tokens(self):
         for token in (None, "nonsense", self.keystore.tokens["worker"][:-1],
-                      self.keystore.tokens["worker"] + " "):
+                      self.keystore.tokens["worker"] + "0"):
             self.refused(self.keystore.post("/decrypt", {}, token=token), 401, "unauthenticated")
         reply = self.keystore.request("POST", "/decrypt", b"{broken", headers={
             "Authorization": "bearer x", "Content-Type": "application/json"})
@@ -213,7 +213,7 @@ class Refusals(unittest.TestCase):
     def test_sessions(self):
         worker = self.worker()
         self.refused(worker.decrypt(self.envelope, seed=SEED, token="worker1"), 403,
-                     "session_other_token")
+                     "session_token_mismatch")
         good = worker.session
         header, payload, signature = good.split(".")
         none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').decode().rstrip("=")
@@ -226,6 +226,7 @@ class Refusals(unittest.TestCase):
         worker = self.worker()
         good = worker.session
         connection = self.keystore.connection()
+        self.addCleanup(connection.close)
         body = {"encrypted_secrets": base64.b64encode(self.envelope).decode(), "seed": SEED}
         for i in range(0, len(good)):
             bad = good[:i] + ("A" if good[i] != "A" else "B") + good[i + 1:]
@@ -265,6 +266,7 @@ class Refusals(unittest.TestCase):
     def test_every_truncation_and_flipped_byte_of_an_envelope(self):
         worker = self.worker()
         connection = self.keystore.connection()
+        self.addCleanup(connection.close)
         headers = {"X-TEE-Session": worker.session}
 
         def attempt(blob):
