@@ -1,0 +1,58 @@
+/* Certificates, chains and CRLs through every reader of what was parsed. */
+#include <assert.h>
+
+#include "crypto/x509.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void use_certificate(const struct x509_cert *c)
+{
+    uint8_t spki[SHA256_SIZE];
+    struct p256_public *key = NULL;
+    struct span extension;
+
+    assert(x509_cert_same_subject(c, c));
+    (void)x509_cert_is_ca(c);
+    (void)x509_cert_common_name_contains(c, "Intel SGX");
+    (void)x509_cert_valid_at(c, timestamp_of_seconds(1756530546));
+    x509_cert_spki_sha256(c, spki);
+    if (x509_cert_extension(c, "1.2.840.113741.1.13.1", &extension) == ERR_NONE)
+        assert(extension.size == 0 || extension.data);
+    if (x509_cert_p256(c, &key) == ERR_NONE)
+        p256_public_free(&key);
+    if (x509_cert_issued_by(c, c) == ERR_NONE)
+        assert(x509_cert_p256(c, &key) == ERR_NONE);
+    p256_public_free(&key);
+}
+
+static void try_chain(struct span bytes)
+{
+    struct x509_cert *chain[4] = {0};
+    size_t count = 0;
+
+    if (x509_chain_parse(bytes, chain, 4, &count) != ERR_NONE) {
+        for (size_t i = 0; i < 4; i++)
+            assert(!chain[i]);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        use_certificate(chain[i]);
+        x509_cert_free(&chain[i]);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct span bytes = span_of(data, size);
+    struct x509_cert *c = NULL;
+    struct x509_crl *crl = NULL;
+
+    if (x509_cert_parse(bytes, &c) == ERR_NONE)
+        use_certificate(c);
+    if (x509_crl_parse(bytes, &crl) == ERR_NONE) /* valid for as long as it says, not longer */
+        assert(!x509_crl_valid_at(crl, (struct timestamp){x509_crl_next_update(crl).ms + 1}));
+    x509_cert_free(&c);
+    x509_crl_free(&crl);
+    try_chain(bytes);
+    return 0;
+}
