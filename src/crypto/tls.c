@@ -1,0 +1,380 @@
+#include "crypto/tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+
+enum { CHAIN_MAX_COUNT = 8, FILE_MAX_SIZE = 64 * 1024 };
+
+struct tls_server {
+    SSL_CTX *context;
+    BIO_METHOD *socket_method;
+    uint8_t spki_sha256[SHA256_SIZE];
+};
+
+struct tls_stream {
+    SSL *ssl;
+    bool failed; /* after a fatal error SSL_shutdown() must not be called */
+};
+
+/* A socket BIO that never raises SIGPIPE; OpenSSL's own writes with write(2). */
+
+static BIO *socket_bio_new(const BIO_METHOD *method, int fd)
+{
+    BIO *bio = BIO_new(method);
+
+    if (!bio)
+        return NULL;
+    BIO_set_data(bio, (void *)(intptr_t)fd);
+    BIO_set_init(bio, 1);
+    return bio;
+}
+
+static int socket_of(BIO *bio)
+{
+    return (int)(intptr_t)BIO_get_data(bio);
+}
+
+static bool is_retry(ssize_t result)
+{
+    return result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+}
+
+static int socket_write(BIO *bio, const char *data, int size)
+{
+    ssize_t put = send(socket_of(bio), data, (size_t)size, MSG_NOSIGNAL);
+
+    BIO_clear_retry_flags(bio);
+    if (is_retry(put))
+        BIO_set_retry_write(bio);
+    return (int)put;
+}
+
+static int socket_read(BIO *bio, char *out, int capacity)
+{
+    ssize_t got = recv(socket_of(bio), out, (size_t)capacity, 0);
+
+    BIO_clear_retry_flags(bio);
+    if (is_retry(got))
+        BIO_set_retry_read(bio);
+    else if (got == 0)
+        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+    return (int)got;
+}
+
+static long socket_control(BIO *bio, int command, long number, void *pointer)
+{
+    (void)number;
+    (void)pointer;
+    if (command == BIO_CTRL_EOF)
+        return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
+    return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP;
+}
+
+static BIO_METHOD *socket_method_new(void)
+{
+    BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
+
+    if (m && BIO_meth_set_write(m, socket_write) && BIO_meth_set_read(m, socket_read) &&
+        BIO_meth_set_ctrl(m, socket_control))
+        return m;
+    BIO_meth_free(m);
+    return NULL;
+}
+
+/* The settings */
+
+static bool context_configure(SSL_CTX *c)
+{
+    SSL_CTX_set_options(c, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(c, 1); /* one system call for a record instead of two */
+    SSL_CTX_set_verify(c, SSL_VERIFY_NONE, NULL);
+    return SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION) == 1 &&
+           SSL_CTX_set_num_tickets(c, 0) == 1 && SSL_CTX_set1_groups_list(c, "X25519:P-256") == 1;
+}
+
+static bool server_new(struct tls_server **out)
+{
+    struct tls_server *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return false;
+    s->context = SSL_CTX_new(TLS_server_method());
+    s->socket_method = socket_method_new();
+    if (!s->context || !s->socket_method || !context_configure(s->context)) {
+        tls_server_free(&s);
+        return false;
+    }
+    *out = s;
+    return true;
+}
+
+void tls_server_free(struct tls_server **s)
+{
+    if (!*s)
+        return;
+    SSL_CTX_free((*s)->context);
+    BIO_meth_free((*s)->socket_method);
+    free(*s);
+    *s = NULL;
+}
+
+static bool spki_digest(const X509 *leaf, uint8_t out[SHA256_SIZE])
+{
+    uint8_t *der = NULL;
+    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &der);
+
+    if (size <= 0)
+        return false;
+    sha256(span_of(der, (size_t)size), out);
+    OPENSSL_free(der);
+    return true;
+}
+
+/* The first certificate is ours, the others lead to the root. */
+static bool use_certificate(struct tls_server *s, X509 *certificate, unsigned index)
+{
+    if (index > 0)
+        return SSL_CTX_add1_chain_cert(s->context, certificate) == 1;
+    return SSL_CTX_use_certificate(s->context, certificate) == 1 &&
+           spki_digest(certificate, s->spki_sha256);
+}
+
+static const char *use_chain(struct tls_server *s, struct span pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
+    unsigned count = 0;
+    bool good = bio != NULL;
+    X509 *certificate;
+
+    while (good && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+        good = count < CHAIN_MAX_COUNT && use_certificate(s, certificate, count);
+        X509_free(certificate);
+        count++;
+    }
+    /* only "no more PEM here" is an end; anything else is a certificate that is none */
+    if (good && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+        good = false;
+    BIO_free(bio);
+    if (count == 0)
+        return "the chain file has no certificate in PEM";
+    return good ? NULL : "a certificate of the chain is malformed, too weak, or one too many";
+}
+
+/* NULL, or what is wrong. */
+static const char *use_credentials(struct tls_server *s, EVP_PKEY *key, struct span chain_pem)
+{
+    const char *wrong;
+
+    if (chain_pem.size > FILE_MAX_SIZE)
+        return "the chain is larger than 64 KiB";
+    wrong = use_chain(s, chain_pem);
+    if (wrong)
+        return wrong;
+    if (SSL_CTX_use_PrivateKey(s->context, key) != 1 || SSL_CTX_check_private_key(s->context) != 1)
+        return "the private key is not the one of the first certificate";
+    return NULL;
+}
+
+static enum err server_from(EVP_PKEY *key, struct span chain_pem, const char **wrong,
+                            struct tls_server **out)
+{
+    struct tls_server *s = NULL;
+
+    *wrong = "out of memory";
+    if (!server_new(&s))
+        return ERR_MEMORY;
+    ERR_clear_error();
+    *wrong = use_credentials(s, key, chain_pem);
+    ERR_clear_error();
+    if (*wrong) {
+        tls_server_free(&s);
+        return ERR_CONFIG;
+    }
+    *out = s;
+    return ERR_NONE;
+}
+
+enum err tls_server_new(const struct p256_private *key, struct span chain_pem,
+                        struct tls_server **out)
+{
+    const char *wrong;
+
+    return server_from(p256_private_evp(key), chain_pem, &wrong, out);
+}
+
+/* Into guarded memory, without stdio: its buffers are not wiped. */
+static enum err file_read(const char *path, struct secret **out)
+{
+    struct secret *s = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    size_t size = 0;
+    ssize_t got = -1;
+    struct stat status;
+
+    if (fd < 0)
+        return ERR_IO;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+        secret_new(FILE_MAX_SIZE, &s) == ERR_NONE) {
+        while ((got = read(fd, secret_data(s) + size, FILE_MAX_SIZE - size)) > 0)
+            size += (size_t)got;
+    }
+    (void)close(fd);
+    if (got != 0 || size == FILE_MAX_SIZE) {
+        secret_free(&s);
+        return ERR_IO;
+    }
+    secret_shrink(s, size);
+    *out = s;
+    return ERR_NONE;
+}
+
+/* Never ask a terminal for the password of an encrypted key. */
+static int no_password(char *out, int capacity, int writing, void *context)
+{
+    (void)out;
+    (void)capacity;
+    (void)writing;
+    (void)context;
+    return -1;
+}
+
+static EVP_PKEY *key_parse(struct span pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
+
+    BIO_free(bio);
+    ERR_clear_error();
+    return key;
+}
+
+enum err tls_server_from_files(const char *chain_file, const char *key_file, char why[160],
+                               struct tls_server **out)
+{
+    struct secret *chain = NULL;
+    struct secret *key_pem = NULL;
+    EVP_PKEY *key = NULL;
+    const char *wrong = NULL;
+    const char *about = key_file;
+    enum err e = ERR_CONFIG;
+
+    if (file_read(key_file, &key_pem) != ERR_NONE) {
+        wrong = "cannot be read, or is not a file of at most 64 KiB";
+    } else if ((key = key_parse(secret_span(key_pem))) == NULL) {
+        wrong = "is not an unencrypted private key in PEM";
+    } else if (about = chain_file, file_read(chain_file, &chain) != ERR_NONE) {
+        wrong = "cannot be read, or is not a file of at most 64 KiB";
+    } else {
+        e = server_from(key, secret_span(chain), &wrong, out);
+    }
+    if (e != ERR_NONE)
+        (void)snprintf(why, 160, "%.80s: %s", about, wrong);
+    EVP_PKEY_free(key);
+    secret_free(&key_pem);
+    secret_free(&chain);
+    return e;
+}
+
+void tls_server_spki_sha256(const struct tls_server *s, uint8_t out[SHA256_SIZE])
+{
+    memcpy(out, s->spki_sha256, SHA256_SIZE);
+}
+
+/* Streams */
+
+enum err tls_stream_new(struct tls_server *s, int fd, struct tls_stream **out)
+{
+    struct tls_stream *t = calloc(1, sizeof *t);
+    SSL *ssl = SSL_new(s->context);
+    BIO *bio = socket_bio_new(s->socket_method, fd);
+
+    if (!t || !ssl || !bio) {
+        free(t);
+        SSL_free(ssl);
+        BIO_free(bio);
+        ERR_clear_error();
+        return ERR_MEMORY;
+    }
+    SSL_set_bio(ssl, bio, bio); /* the one reference is the stream's now */
+    SSL_set_accept_state(ssl);
+    t->ssl = ssl;
+    *out = t;
+    return ERR_NONE;
+}
+
+/* What the failed call wants; the error queue is left empty for the next call on this thread. */
+static enum tls_want want_of(struct tls_stream *t, int result)
+{
+    int error = SSL_get_error(t->ssl, result);
+
+    ERR_clear_error();
+    if (error == SSL_ERROR_WANT_READ)
+        return TLS_WANT_READ;
+    if (error == SSL_ERROR_WANT_WRITE)
+        return TLS_WANT_WRITE;
+    if (error == SSL_ERROR_ZERO_RETURN)
+        return TLS_CLOSED;
+    t->failed = true;
+    return TLS_FAILED;
+}
+
+enum tls_want tls_stream_handshake(struct tls_stream *t)
+{
+    int result;
+
+    ERR_clear_error();
+    result = SSL_do_handshake(t->ssl);
+    return result == 1 ? TLS_DONE : want_of(t, result);
+}
+
+enum tls_want tls_stream_read(struct tls_stream *t, void *out, size_t capacity, size_t *got)
+{
+    int result;
+
+    ERR_clear_error();
+    result = SSL_read_ex(t->ssl, out, capacity, got);
+    return result == 1 ? TLS_DONE : want_of(t, result);
+}
+
+enum tls_want tls_stream_write(struct tls_stream *t, struct span bytes, size_t *put)
+{
+    int result;
+
+    ERR_clear_error();
+    result = SSL_write_ex(t->ssl, bytes.data, bytes.size, put);
+    return result == 1 ? TLS_DONE : want_of(t, result);
+}
+
+bool tls_stream_pending(const struct tls_stream *t)
+{
+    return SSL_has_pending(t->ssl) == 1;
+}
+
+void tls_stream_close(struct tls_stream **t)
+{
+    if (!*t)
+        return;
+    ERR_clear_error();
+    if (!(*t)->failed && SSL_is_init_finished((*t)->ssl))
+        (void)SSL_shutdown((*t)->ssl); /* best effort: one alert, no answer awaited */
+    ERR_clear_error();
+    SSL_free((*t)->ssl);
+    free(*t);
+    *t = NULL;
+}
