@@ -156,7 +156,7 @@ static void what_the_appraisal_does_not_name_is_refused(void **state)
         struct vs_appraisal appraisal;
         const char *code;
     } cases[] = {
-        {{0},                                                                               "no_policy"           },
+        {{.mr_signer = NULL},                                                               "no_policy"           },
         {{.mr_enclave = {other, 32}},                                                       "measurement_mismatch"},
         {{.mr_enclave = {enclave.mr_enclave, 31}},                                          "measurement_mismatch"},
         {{.mr_signer = other, .isv_prod_id = 7, .min_isv_svn = 5},                          "signer_mismatch"     },
