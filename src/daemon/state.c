@@ -93,7 +93,8 @@ static enum err save_root(const struct settings *s, struct tee *tee, const struc
     path_of(s, STATE_ROOT_FILE, path);
     if ((e = root_write(root, &plain)) != ERR_NONE ||
         (e = tee->ops->seal(tee, secret_span(plain), &sealed)) != ERR_NONE) {
-        e = explain(problem, e, "the root could not be sealed: %s", err_text(e));
+        e = explain(problem, e, "the root could not be sealed: %s",
+                    *tee->failure.text ? tee->failure.text : err_text(e));
         goto out;
     }
     e = file_write(path, buffer_span(&sealed), 0600, false);
@@ -107,16 +108,20 @@ out:
     return e;
 }
 
-static enum err unseal_problem(const char *path, enum err e, struct state_problem *problem)
+static enum err unseal_problem(const struct tee *tee, const char *path, enum err e,
+                               struct state_problem *problem)
 {
-    if (e == ERR_DENIED)
-        return explain(problem, e,
-                       "%s was sealed by another machine, or by another state of this one (PCRs, "
-                       "platform); put the machine back into that state, or restore from a backup",
-                       path);
-    if (e == ERR_MALFORMED)
-        return explain(problem, e, "%s is damaged, or was made by another provider", path);
-    return explain(problem, e, "%s could not be unsealed: %s", path, err_text(e));
+    const char *advice =
+        e == ERR_DENIED
+            ? "it was sealed by another machine, or by another state of this one (PCRs, platform); "
+              "put the machine back into that state, or restore from a backup"
+        : e == ERR_MALFORMED ? "it is damaged, or was made by another provider"
+                             : err_text(e);
+
+    if (*tee->failure.text)
+        return explain(problem, e, "%s cannot be unsealed: %s (%s)", path, tee->failure.text,
+                       advice);
+    return explain(problem, e, "%s cannot be unsealed: %s", path, advice);
 }
 
 /* A master secret beside a sealed root must be the same one, else somebody is mistaken. */
@@ -162,7 +167,7 @@ enum err state_root_open(const struct settings *s, struct tee *tee, struct root 
         goto out;
     }
     if ((e = tee->ops->unseal(tee, buffer_span(&sealed), &plain)) != ERR_NONE) {
-        e = unseal_problem(path, e, problem);
+        e = unseal_problem(tee, path, e, problem);
         goto out;
     }
     if ((e = root_parse(secret_span(plain), out)) != ERR_NONE) {
