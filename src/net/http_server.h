@@ -84,22 +84,27 @@ struct http_handler {
 struct tls_server; /* crypto/tls.h */
 
 struct http_server_options {
-    const char *host;                 /* numeric address */
-    uint16_t port;                    /* 0: any; see http_server_port() */
-    unsigned loops;                   /* 1..HTTP_LOOPS_MAX */
-    size_t body_max;                  /* bytes; more is 413 */
-    unsigned connections_max;         /* in all */
-    unsigned connections_per_address; /* beyond either: accepted and closed at once */
-    unsigned head_timeout_ms;         /* total, from the first byte of a head to its end */
-    unsigned request_timeout_ms;      /* total, from the first byte to the reply */
-    unsigned idle_timeout_ms;         /* between requests */
+    const char *host;         /* numeric address */
+    uint16_t port;            /* 0: any; see http_server_port() */
+    unsigned loops;           /* 1..HTTP_LOOPS_MAX */
+    size_t body_max;          /* bytes; more is 413 */
+    unsigned connections_max; /* in all */
+    /* beyond either: accepted and closed at once. 0: no limit per address; IPv6 counts by /64 */
+    unsigned connections_per_address;
+    unsigned head_timeout_ms;    /* total, from the first byte of a head to its end */
+    unsigned request_timeout_ms; /* total, from the first byte to the reply; and to send it */
+    unsigned idle_timeout_ms;    /* between requests */
     unsigned handshake_timeout_ms;
     struct tls_server *tls; /* NULL: plain */
 };
 
 struct http_server;
 
-/* Binds and starts the threads. ERR_IO (address in use, ...), ERR_MEMORY */
+/*
+ * Binds and starts the threads. Raises the soft limit of open files to the hard one, since each
+ * connection is a descriptor. ERR_IO (address in use, ...), ERR_MEMORY, ERR_CONFIG (loops or
+ * connections_max out of range)
+ */
 MUST_CHECK enum err http_server_start(const struct http_server_options *options,
                                       const struct http_handler *handler, struct http_server **out);
 uint16_t http_server_port(const struct http_server *s);
@@ -125,7 +130,16 @@ struct http_figures {
 };
 void http_server_figures(const struct http_server *s, struct http_figures *out);
 
-/* Stops accepting, answers what is in flight for at most `drain_ms`, ends the threads, frees. */
+/*
+ * Stops accepting, closes idle connections, and waits at most `drain_ms` until what is in flight is
+ * answered. The loops go on running tasks, so that whoever posts replies can be stopped next.
+ */
+void http_server_drain(struct http_server *s, unsigned drain_ms);
+
+/*
+ * Drains unless that was done, runs the tasks already posted, ends the threads, frees. Exchanges
+ * not yet answered are gone with it: whoever still holds one, or posts tasks, is stopped before.
+ */
 void http_server_stop(struct http_server **s, unsigned drain_ms);
 
 #endif

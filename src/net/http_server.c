@@ -1,0 +1,308 @@
+#include "net/http_server.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/connection.h"
+#include "net/exchange.h"
+#include "net/loop.h"
+
+enum { LISTEN_BACKLOG = 4096 };
+
+/* Ten thousand connections need as many descriptors; the soft limit is usually 1024. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        log_write(LOG_WARN, "net", "cannot raise the limit of open files");
+}
+
+/* Numeric addresses only: nothing is looked up. */
+static enum err address_parse(const char *host, uint16_t port, struct sockaddr_storage *out,
+                              socklen_t *size)
+{
+    const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE,
+                                   .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+
+    if (getaddrinfo(host, NULL, &hints, &found) != 0)
+        return ERR_IO;
+    memcpy(out, found->ai_addr, found->ai_addrlen);
+    *size = found->ai_addrlen;
+    freeaddrinfo(found);
+    /* the port stands at the same place in both kinds of address */
+    ((struct sockaddr_in *)(void *)out)->sin_port = htons(port);
+    return ERR_NONE;
+}
+
+static bool set_option(int fd, int level, int option)
+{
+    const int on = 1;
+
+    return setsockopt(fd, level, option, &on, sizeof on) == 0;
+}
+
+/* A bound socket, or -1. */
+static int bound_socket(const struct sockaddr_storage *address, socklen_t size, bool share_port)
+{
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return -1;
+    /* TCP_NODELAY is inherited by what is accepted */
+    if (set_option(fd, SOL_SOCKET, SO_REUSEADDR) &&
+        (!share_port || set_option(fd, SOL_SOCKET, SO_REUSEPORT)) &&
+        set_option(fd, IPPROTO_TCP, TCP_NODELAY) &&
+        bind(fd, (const struct sockaddr *)address, size) == 0)
+        return fd;
+    (void)close(fd);
+    return -1;
+}
+
+/*
+ * SO_REUSEPORT would let a second server of the same user share the port in silence. A socket
+ * without it can be bound only when nobody listens there.
+ */
+static bool port_is_free(const struct sockaddr_storage *address, socklen_t size)
+{
+    int fd = bound_socket(address, size, false);
+
+    if (fd < 0)
+        return false;
+    (void)close(fd);
+    return true;
+}
+
+static enum err listen_at(struct http_server *s, int *out)
+{
+    struct sockaddr_storage address;
+    socklen_t size;
+    enum err e = address_parse(s->options.host, s->port, &address, &size);
+    int fd;
+
+    if (e != ERR_NONE)
+        return e;
+    if (s->loop_count == 0 && s->port != 0 && !port_is_free(&address, size))
+        return ERR_IO;
+    fd = bound_socket(&address, size, true);
+    if (fd < 0)
+        return ERR_IO;
+    size = sizeof address;
+    if (listen(fd, LISTEN_BACKLOG) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
+        (void)close(fd);
+        return ERR_IO;
+    }
+    s->port = ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
+    *out = fd;
+    return ERR_NONE;
+}
+
+static enum err loop_add(struct http_server *s)
+{
+    struct loop *l = &s->loops[s->loop_count];
+    int fd;
+    enum err e = listen_at(s, &fd);
+
+    if (e != ERR_NONE)
+        return e;
+    e = loop_init(l, s, s->loop_count, fd);
+    if (e == ERR_NONE)
+        s->loop_count++;
+    else
+        loop_clear(l);
+    return e;
+}
+
+static void server_free(struct http_server *s)
+{
+    for (unsigned i = 0; i < s->loop_count; i++)
+        loop_clear(&s->loops[i]);
+    peers_free(&s->peers);
+    (void)pthread_cond_destroy(&s->idle_changed);
+    (void)pthread_mutex_destroy(&s->idle_lock);
+    free(s);
+}
+
+static enum err server_new(const struct http_server_options *options,
+                           const struct http_handler *handler, struct http_server **out)
+{
+    struct http_server *s;
+    pthread_condattr_t monotonic;
+    enum err e;
+
+    if (options->loops == 0 || options->loops > HTTP_LOOPS_MAX || options->connections_max == 0)
+        return ERR_CONFIG;
+    s = calloc(1, sizeof *s + options->loops * sizeof s->loops[0]);
+    if (!s)
+        return ERR_MEMORY;
+    s->options = *options;
+    s->options.host = NULL; /* the caller's string; it is not needed once bound */
+    s->handler = *handler;
+    s->port = options->port;
+    (void)pthread_mutex_init(&s->idle_lock, NULL);
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&s->idle_changed, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    e = peers_new(options->connections_max, options->connections_per_address, &s->peers);
+    s->options.host = options->host;
+    while (e == ERR_NONE && s->loop_count < options->loops)
+        e = loop_add(s);
+    s->options.host = NULL;
+    if (e == ERR_NONE)
+        *out = s;
+    else
+        server_free(s);
+    return e;
+}
+
+/* Runs `call` on the loops' threads, each with its loop. The tasks must stay until it has run. */
+static void post_to_all(struct http_server *s, unsigned count, struct http_task *tasks,
+                        void (*call)(void *))
+{
+    for (unsigned i = 0; i < count; i++) {
+        tasks[i] = (struct http_task){NULL, call, &s->loops[i]};
+        loop_post(&s->loops[i], &tasks[i], &tasks[i]);
+    }
+}
+
+static void quit(void *loop)
+{
+    (void)event_base_loopbreak(((struct loop *)loop)->base);
+}
+
+/* Ends and joins the first `count` threads. */
+static void join(struct http_server *s, unsigned count)
+{
+    struct http_task tasks[HTTP_LOOPS_MAX];
+
+    post_to_all(s, count, tasks, quit);
+    for (unsigned i = 0; i < count; i++)
+        (void)pthread_join(s->loops[i].thread, NULL);
+}
+
+enum err http_server_start(const struct http_server_options *options,
+                           const struct http_handler *handler, struct http_server **out)
+{
+    struct http_server *s = NULL;
+    enum err e;
+
+    raise_descriptor_limit();
+    e = server_new(options, handler, &s);
+    if (e != ERR_NONE)
+        return e;
+    for (unsigned i = 0; i < s->loop_count; i++) {
+        e = loop_thread_start(&s->loops[i]);
+        if (e != ERR_NONE) {
+            join(s, i);
+            server_free(s);
+            return e;
+        }
+    }
+    *out = s;
+    return ERR_NONE;
+}
+
+uint16_t http_server_port(const struct http_server *s)
+{
+    return s->port;
+}
+
+void http_server_post_list(struct http_server *s, unsigned loop, struct http_task *first,
+                           struct http_task *last)
+{
+    loop_post(&s->loops[loop], first, last);
+}
+
+void http_server_post(struct http_server *s, unsigned loop, struct http_task *task)
+{
+    loop_post(&s->loops[loop], task, task);
+}
+
+static uint64_t sum(const struct http_server *s, enum figure f)
+{
+    uint64_t total = 0;
+
+    for (unsigned i = 0; i < s->loop_count; i++)
+        total += loop_figure(&s->loops[i], f);
+    return total;
+}
+
+void http_server_figures(const struct http_server *s, struct http_figures *out)
+{
+    *out = (struct http_figures){
+        .closed = sum(s, FIGURE_CLOSED), /* before `accepted`, so that the difference is not < 0 */
+        .refused_connections = sum(s, FIGURE_REFUSED_CONNECTIONS),
+        .requests = sum(s, FIGURE_REQUESTS),
+        .refused_requests = sum(s, FIGURE_REFUSED_REQUESTS),
+        .timeouts = sum(s, FIGURE_TIMEOUTS),
+        .bytes_in = sum(s, FIGURE_BYTES_IN),
+        .bytes_out = sum(s, FIGURE_BYTES_OUT),
+        .tls_handshakes = sum(s, FIGURE_TLS_HANDSHAKES),
+        .tls_failures = sum(s, FIGURE_TLS_FAILURES),
+    };
+    out->accepted = sum(s, FIGURE_ACCEPTED);
+    out->open_connections = out->accepted > out->closed ? out->accepted - out->closed : 0;
+}
+
+static void drain_loop(void *loop)
+{
+    loop_stop_accepting(loop);
+    connection_drain_all(loop);
+}
+
+static struct timespec deadline_after(unsigned ms)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
+    }
+    return t;
+}
+
+void http_server_drain(struct http_server *s, unsigned drain_ms)
+{
+    struct timespec deadline = deadline_after(drain_ms);
+
+    if (s->drained)
+        return;
+    s->drained = true;
+    (void)pthread_mutex_lock(&s->idle_lock);
+    s->busy_loops = s->loop_count;
+    (void)pthread_mutex_unlock(&s->idle_lock);
+    post_to_all(s, s->loop_count, s->drain_tasks, drain_loop);
+    (void)pthread_mutex_lock(&s->idle_lock);
+    while (s->busy_loops > 0 &&
+           pthread_cond_timedwait(&s->idle_changed, &s->idle_lock, &deadline) != ETIMEDOUT)
+        continue;
+    (void)pthread_mutex_unlock(&s->idle_lock);
+}
+
+void http_server_stop(struct http_server **s, unsigned drain_ms)
+{
+    if (!*s)
+        return;
+    http_server_drain(*s, drain_ms);
+    join(*s, (*s)->loop_count);
+    server_free(*s);
+    *s = NULL;
+}

@@ -1,0 +1,33 @@
+/*
+ * Bytes on their way to a peer: written at once from where they are; only what the socket does not
+ * take is kept.
+ */
+#ifndef NET_OUTPUT_H
+#define NET_OUTPUT_H
+
+#include "net/loop.h"
+
+#define OUTPUT_PARTS 4            /* head, extra headers, empty line, body */
+#define OUTPUT_RECORD_SIZE 16384u /* plaintext of one TLS record, RFC 8446 section 5.1 */
+
+struct tls_stream;
+
+struct output {
+    struct span parts[OUTPUT_PARTS]; /* what is left of each */
+    struct secret *secret;           /* owned; the last part borrows from it */
+    uint8_t *kept;                   /* owned copy of the parts that had to wait, or NULL */
+    size_t kept_size;
+};
+
+enum output_result { OUTPUT_DONE, OUTPUT_WAIT, OUTPUT_FAILED };
+
+/* Writes what the peer takes now; `tls` NULL for plain TCP. */
+enum output_result output_write(struct loop *l, int fd, struct tls_stream *tls, struct output *o);
+
+/* Copies what borrows, but not the secret, so that it may wait. ERR_MEMORY */
+MUST_CHECK enum err output_keep(struct output *o);
+
+/* Wipes and frees; the secret too. */
+void output_clear(struct output *o);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * How many connections each address holds, over all loops. An IPv6 peer is its /64: who has one
+ * address there has them all.
+ */
+#ifndef NET_PEERS_H
+#define NET_PEERS_H
+
+#include <sys/socket.h>
+
+#include "base/span.h"
+
+#define PEER_TEXT_SIZE 46
+
+struct peers;
+
+struct peer_key {
+    uint8_t bytes[16]; /* IPv6, IPv4 mapped into it */
+};
+
+/* count_max: connections in all. per_address: of one address; 0: no such limit. ERR_MEMORY */
+MUST_CHECK enum err peers_new(unsigned count_max, unsigned per_address, struct peers **out);
+void peers_free(struct peers **p);
+
+void peer_key_of(const struct sockaddr_storage *address, struct peer_key *out);
+void peer_text(const struct sockaddr_storage *address, char out[PEER_TEXT_SIZE]);
+
+/* False when a limit is reached. Thread-safe, as peers_leave() is. */
+bool peers_enter(struct peers *p, const struct peer_key *key);
+void peers_leave(struct peers *p, const struct peer_key *key);
+
+#endif

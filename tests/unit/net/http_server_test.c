@@ -1,0 +1,1375 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "certificate.h"
+#include "net/http_server.h"
+
+enum { LATE_MAX = 16, WAIT_MS = 10000 };
+
+/* A server whose handler does what the path says. */
+struct fixture {
+    struct http_server *server;
+    struct http_server_options options;
+    struct tls_server *tls;
+    struct buffer pem;
+    /* exchanges of /late, answered by a task of the test's; written on the loop's thread */
+    struct http_exchange *late[LATE_MAX];
+    atomic_uint late_count;
+    atomic_uint refused_count;
+    atomic_uint tasks_run;
+    atomic_uint loops_begun, loops_ended;
+    char refused_code[32];
+};
+
+static unsigned admit(void *context, const struct http_request *r, size_t body_size,
+                      struct http_reply *reply)
+{
+    (void)context;
+    assert_int_equal(r->body.size, 0);
+    if (!span_equal_string(r->path, "/denied"))
+        return 0;
+    (void)body_size;
+    reply->content_type = "text/plain";
+    reply->body = SPAN_LITERAL("no");
+    reply->extra_headers = "WWW-Authenticate: Bearer\r\n";
+    return 401;
+}
+
+static size_t query_size(const struct http_request *r)
+{
+    char text[16] = "";
+    size_t size = 0;
+
+    if (http_query(r->query, "size", text, sizeof text - 1, &size) != ERR_NONE)
+        return 0;
+    return strtoul(text, NULL, 10);
+}
+
+/* `size` bytes 0, 1, 2, ... 250, 0, ... */
+static void fill(uint8_t *out, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        out[i] = (uint8_t)(i % 251);
+}
+
+static void reply_secret(struct http_exchange *x)
+{
+    struct http_reply reply = {.status = 200, .content_type = "application/octet-stream"};
+    size_t size = query_size(http_exchange_request(x));
+
+    assert_int_equal(secret_new(size, &reply.secret), ERR_NONE);
+    fill(secret_data(reply.secret), size);
+    http_exchange_reply(x, &reply);
+}
+
+static void reply_large(struct http_exchange *x)
+{
+    struct http_reply reply = {.status = 200, .content_type = "application/octet-stream"};
+    size_t size = query_size(http_exchange_request(x));
+    uint8_t *bytes = malloc(size + 1);
+
+    assert_non_null(bytes);
+    fill(bytes, size);
+    reply.body = span_of(bytes, size);
+    http_exchange_reply(x, &reply);
+    free(bytes); /* the reply was copied */
+}
+
+static void handle(void *context, struct http_exchange *x)
+{
+    struct fixture *f = context;
+    const struct http_request *r = http_exchange_request(x);
+    struct http_reply reply = {.status = 200, .content_type = "text/plain", .body = r->body};
+
+    assert_null(http_exchange_state(x));
+    if (span_equal_string(r->path, "/late")) {
+        http_exchange_set_state(x, f);
+        f->late[atomic_load(&f->late_count)] = x;
+        atomic_fetch_add(&f->late_count, 1);
+        return;
+    }
+    if (span_equal_string(r->path, "/secret")) {
+        reply_secret(x);
+        return;
+    }
+    if (span_equal_string(r->path, "/large")) {
+        reply_large(x);
+        return;
+    }
+    if (span_equal_string(r->path, "/target"))
+        reply.body = r->target;
+    if (span_equal_string(r->path, "/empty"))
+        reply = (struct http_reply){.status = 204};
+    if (span_equal_string(r->path, "/redirect"))
+        reply = (struct http_reply){.status = 302, .extra_headers = "Location: /target\r\n"};
+    http_exchange_reply(x, &reply);
+}
+
+static void refused(void *context, const char *peer, const char *code)
+{
+    struct fixture *f = context;
+
+    assert_string_equal(peer, "127.0.0.1");
+    (void)snprintf(f->refused_code, sizeof f->refused_code, "%s", code);
+    atomic_fetch_add(&f->refused_count, 1);
+}
+
+static void loop_begin(void *context, unsigned loop)
+{
+    (void)loop;
+    atomic_fetch_add(&((struct fixture *)context)->loops_begun, 1);
+}
+
+static void loop_end(void *context, unsigned loop)
+{
+    (void)loop;
+    atomic_fetch_add(&((struct fixture *)context)->loops_ended, 1);
+}
+
+static void fixture_init(struct fixture *f)
+{
+    memset(f, 0, sizeof *f);
+    f->options = (struct http_server_options){
+        .host = "127.0.0.1",
+        .loops = 2,
+        .body_max = 1 << 20,
+        .connections_max = 64,
+        .head_timeout_ms = 20000,
+        .request_timeout_ms = 20000,
+        .idle_timeout_ms = 20000,
+        .handshake_timeout_ms = 20000,
+    };
+}
+
+static void fixture_start(struct fixture *f)
+{
+    const struct http_handler handler = {admit, handle, refused, loop_begin, loop_end, f};
+
+    f->options.tls = f->tls;
+    assert_int_equal(http_server_start(&f->options, &handler, &f->server), ERR_NONE);
+}
+
+static void fixture_stop(struct fixture *f)
+{
+    http_server_stop(&f->server, 2000);
+    assert_int_equal(atomic_load(&f->loops_begun), f->options.loops);
+    assert_int_equal(atomic_load(&f->loops_ended), f->options.loops);
+    tls_server_free(&f->tls);
+    buffer_clear(&f->pem);
+}
+
+/* The client's side */
+
+static int dial_port(uint16_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    const struct timeval limit = {WAIT_MS / 1000, 0};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    return fd;
+}
+
+static int dial(const struct fixture *f)
+{
+    int fd = dial_port(http_server_port(f->server));
+    const int on = 1;
+
+    assert_true(fd >= 0);
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
+    return fd;
+}
+
+static void say_bytes(int fd, const void *bytes, size_t size)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t put = send(fd, (const uint8_t *)bytes + done, size - done, MSG_NOSIGNAL);
+
+        assert_true(put > 0);
+        done += (size_t)put;
+    }
+}
+
+static void say(int fd, const char *text)
+{
+    say_bytes(fd, text, strlen(text));
+}
+
+struct answer {
+    unsigned status;
+    char head[2048];
+    struct buffer body;
+    bool closed; /* no answer, only the end */
+};
+
+typedef ssize_t (*receive_call)(void *source, void *out, size_t size);
+
+static ssize_t from_socket(void *source, void *out, size_t size)
+{
+    return recv(*(int *)source, out, size, 0);
+}
+
+/* One answer, not a byte beyond it. */
+static void hear_from(receive_call receive, void *source, bool head_only, struct answer *a)
+{
+    size_t size = 0;
+    const char *length;
+    size_t body_size = 0;
+
+    *a = (struct answer){0};
+    while (size < 4 || memcmp(a->head + size - 4, "\r\n\r\n", 4) != 0) {
+        ssize_t got = receive(source, a->head + size, 1);
+
+        if (got <= 0) {
+            assert_int_equal(size, 0); /* never the half of an answer */
+            a->closed = true;
+            return;
+        }
+        size++;
+        assert_true(size < sizeof a->head - 1);
+    }
+    assert_int_equal(sscanf(a->head, "HTTP/1.1 %u ", &a->status), 1);
+    length = strstr(a->head, "\r\nContent-Length: ");
+    if (length)
+        body_size = strtoul(length + 18, NULL, 10);
+    else
+        assert_true(a->status == 204 || a->status == 100);
+    if (head_only)
+        return;
+    assert_int_equal(buffer_reserve(&a->body, body_size + 1), ERR_NONE);
+    while (a->body.size < body_size) {
+        ssize_t got = receive(source, a->body.data + a->body.size, body_size - a->body.size);
+
+        assert_true(got > 0);
+        a->body.size += (size_t)got;
+    }
+}
+
+static void hear(int fd, struct answer *a)
+{
+    hear_from(from_socket, &fd, false, a);
+}
+
+static void assert_ended(int fd)
+{
+    char byte;
+
+    assert_int_equal(recv(fd, &byte, 1, 0), 0);
+}
+
+static void assert_answer(int fd, unsigned status, const char *body)
+{
+    struct answer a;
+
+    hear(fd, &a);
+    assert_int_equal(a.status, status);
+    assert_true(span_equal_string(buffer_span(&a.body), body));
+    buffer_clear(&a.body);
+}
+
+static void assert_filled(const struct answer *a, size_t size)
+{
+    assert_int_equal(a->body.size, size);
+    for (size_t i = 0; i < size; i++)
+        if (a->body.data[i] != (uint8_t)(i % 251))
+            fail_msg("byte %zu differs", i);
+}
+
+/* Waits until `*value` is at least `least`; the deadline is for a broken server only. */
+static void await(const atomic_uint *value, unsigned least)
+{
+    for (int i = 0; i < WAIT_MS && atomic_load(value) < least; i++)
+        (void)poll(NULL, 0, 1);
+    assert_true(atomic_load(value) >= least);
+}
+
+static void await_open(const struct fixture *f, uint64_t count)
+{
+    struct http_figures figures;
+
+    for (int i = 0; i < WAIT_MS; i++) {
+        http_server_figures(f->server, &figures);
+        if (figures.open_connections == count)
+            return;
+        (void)poll(NULL, 0, 1);
+    }
+    fail_msg("%llu connections are open", (unsigned long long)figures.open_connections);
+}
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
+#define POST(path, size, body)                                                                     \
+    "POST " path " HTTP/1.1\r\nHost: h\r\nContent-Length: " size "\r\n\r\n" body
+
+static void a_connection_serves_many_requests(void **state)
+{
+    struct fixture f;
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start(&f);
+    fd = dial(&f);
+    for (int i = 0; i < 100; i++) {
+        say(fd, POST("/echo", "5", "hello"));
+        assert_answer(fd, 200, "hello");
+        say(fd, GET("/target?a=b"));
+        assert_answer(fd, 200, "/target?a=b");
+        say(fd, GET("/empty"));
+        assert_answer(fd, 204, "");
+    }
+    close(fd);
+    await_open(&f, 0);
+    fixture_stop(&f);
+}
+
+static void pipelined_requests_are_answered_in_order(void **state)
+{
+    struct fixture f;
+    struct buffer all = {0};
+    char expected[32];
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start(&f);
+    fd = dial(&f);
+    for (int i = 0; i < 500; i++)
+        assert_int_equal(buffer_printf(&all,
+                                       "GET /target?%d HTTP/1.1\r\nHost: h\r\n\r\n"
+                                       "POST /echo HTTP/1.1\r\nHost: h\r\n"
+                                       "Content-Length: 4\r\n\r\n%04d",
+                                       i, i),
+                         ERR_NONE);
+    say_bytes(fd, all.data, all.size);
+    for (int i = 0; i < 500; i++) {
+        (void)snprintf(expected, sizeof expected, "/target?%d", i);
+        assert_answer(fd, 200, expected);
+        (void)snprintf(expected, sizeof expected, "%04d", i);
+        assert_answer(fd, 200, expected);
+    }
+    close(fd);
+    buffer_clear(&all);
+    fixture_stop(&f);
+}
+
+static void bytes_may_come_one_at_a_time(void **state)
+{
+    static const char text[] = POST("/echo", "5", "hello") GET("/target");
+    struct fixture f;
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start(&f);
+    fd = dial(&f);
+    for (size_t i = 0; i < sizeof text - 1; i++)
+        say_bytes(fd, text + i, 1);
+    assert_answer(fd, 200, "hello");
+    assert_answer(fd, 200, "/target");
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void half_closed_connection_gets_its_answer(void **state)
+{
+    struct fixture f;
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start(&f);
+    fd = dial(&f);
+    say(fd, POST("/echo", "2", "hi") GET("/target"));
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    assert_answer(fd, 200, "hi");
+    assert_answer(fd, 200, "/target");
+    assert_ended(fd);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void the_connection_ends_when_asked(void **state)
+{
+    static const char *const requests[] = {
+        "GET /target HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+        "GET /target HTTP/1.0\r\n\r\n",
+        "GET /target HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    };
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start(&f);
+    for (size_t i = 0; i < COUNT_OF(requests); i++) {
+        struct answer a;
+        int fd = dial(&f);
+
+        say(fd, requests[i]);
+        hear(fd, &a);
+        assert_int_equal(a.status, 200);
+        assert_non_null(strstr(a.head, "\r\nConnection: close\r\n"));
+        assert_ended(fd);
+        buffer_clear(&a.body);
+        close(fd);
+    }
+    fixture_stop(&f);
+}
+
+static void head_is_answered_without_a_body(void **state)
+{
+    struct fixture f;
+    struct answer a;
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start(&f);
+    fd = dial(&f);
+    say(fd, "HEAD /target HTTP/1.1\r\nHost: h\r\n\r\n");
+    hear_from(from_socket, &fd, true, &a);
+    assert_int_equal(a.status, 200);
+    assert_non_null(strstr(a.head, "\r\nContent-Length: 7\r\n"));
+    say(fd, "HEAD /secret?size=9 HTTP/1.1\r\nHost: h\r\n\r\n");
+    hear_from(from_socket, &fd, true, &a);
+    assert_non_null(strstr(a.head, "\r\nContent-Length: 9\r\n"));
+    say(fd, GET("/target"));
+    assert_answer(fd, 200, "/target");
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void continue_is_sent_only_after_admission(void **state)
+{
+    struct fixture f;
+    struct answer a;
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start(&f);
+    fd = dial(&f);
+    say(fd, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    hear(fd, &a);
+    assert_int_equal(a.status, 100);
+    buffer_clear(&a.body);
+    say(fd, "hello");
+    assert_answer(fd, 200, "hello");
+    say(fd,
+        "POST /denied HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    assert_answer(fd, 401, "no");
+    assert_ended(fd);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void refused_by_the_handler_before_the_body(void **state)
+{
+    struct fixture f;
+    struct answer a;
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start(&f);
+    fd = dial(&f);
+    say(fd, POST("/denied", "2", "hi")); /* read whole: the connection may go on */
+    hear(fd, &a);
+    assert_int_equal(a.status, 401);
+    assert_non_null(strstr(a.head, "\r\nWWW-Authenticate: Bearer\r\n"));
+    buffer_clear(&a.body);
+    say(fd, GET("/target"));
+    assert_answer(fd, 200, "/target");
+    say(fd, "POST /denied HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nx");
+    assert_answer(fd, 401, "no");
+    assert_ended(fd);
+    assert_int_equal(atomic_load(&f.refused_count), 0); /* not the gate's doing */
+    close(fd);
+    fixture_stop(&f);
+}
+
+/* The gate's table is in http_parse_test; here: the answer arrives, the connection ends, and what
+ * stands behind the refused request is not read as another. */
+static void refused_by_the_gate(void **state)
+{
+    static const struct {
+        const char *request;
+        unsigned status;
+        const char *code;
+    } cases[] = {
+        {"GET /\r\n",                                                                 400, "bad_request_line"     },
+        {"GET / HTTP/1.1\n\n",                                                        400, "bad_request_line"     },
+        {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",                                          400, "version_not_supported"},
+        {"GET / HTTP/1.1\r\n\r\n",                                                    400, "missing_host"         },
+        {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+         "bad_framing"                                                                                            },
+        {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1048577\r\n\r\n",             413, "body_too_large"       },
+        {"GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n",                              400, "duplicate_header"     },
+    };
+    struct fixture f;
+    struct http_figures figures;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start(&f);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct answer a;
+        int fd = dial(&f);
+        char code[64];
+
+        say(fd, cases[i].request);
+        say(fd, GET("/target"));
+        hear(fd, &a);
+        assert_int_equal(a.status, cases[i].status);
+        (void)snprintf(code, sizeof code, "\"code\":\"%s\"}", cases[i].code);
+        assert_int_equal(buffer_append(&a.body, span_of("", 1)), ERR_NONE);
+        assert_non_null(strstr((const char *)a.body.data, code));
+        assert_ended(fd);
+        await(&f.refused_count, (unsigned)i + 1);
+        assert_string_equal(f.refused_code, cases[i].code);
+        buffer_clear(&a.body);
+        close(fd);
+    }
+    http_server_figures(f.server, &figures);
+    assert_int_equal(figures.requests, 0);
+    assert_int_equal(figures.refused_requests, COUNT_OF(cases));
+    fixture_stop(&f);
+}
+
+static void a_refusal_reaches_a_peer_that_is_still_sending(void **state)
+{
+    struct fixture f;
+    uint8_t junk[65536] = {0};
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start(&f);
+    fd = dial(&f);
+    say(fd, "POST /denied HTTP/1.1\r\nHost: h\r\nContent-Length: 500000\r\n\r\n");
+    for (int i = 0; i < 7; i++)
+        say_bytes(fd, junk, sizeof junk);
+    assert_answer(fd, 401, "no");
+    assert_ended(fd);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void large_bodies_pass_in_both_directions(void **state)
+{
+    enum { SIZE = 1 << 20 };
+    struct fixture f;
+    struct answer a;
+    uint8_t *body = malloc(SIZE);
+    int fd;
+
+    (void)state;
+    assert_non_null(body);
+    fill(body, SIZE);
+    fixture_init(&f);
+    fixture_start(&f);
+    fd = dial(&f);
+    for (int i = 0; i < 2; i++) {
+        say(fd, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n");
+        say_bytes(fd, body, SIZE);
+        hear(fd, &a);
+        assert_filled(&a, SIZE);
+        buffer_clear(&a.body);
+    }
+    free(body);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void slow_readers_get_all_of_a_large_reply(void **state)
+{
+    enum { SIZE = 8000000 };
+    static const char *const paths[] = {"/large", "/secret"};
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start(&f);
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        char request[128];
+        struct answer a;
+        int fd = dial(&f);
+
+        (void)snprintf(request, sizeof request,
+                       "GET %s?size=%d HTTP/1.1\r\nHost: h\r\n\r\n" GET("/target"), paths[i], SIZE);
+        say(fd, request);
+        hear(fd, &a); /* the head byte by byte, then the body: slower than the server writes */
+        assert_filled(&a, SIZE);
+        assert_answer(fd, 200, "/target"); /* it waited behind the large one */
+        buffer_clear(&a.body);
+        close(fd);
+    }
+    fixture_stop(&f);
+}
+
+static void secrets_arrive_whole(void **state)
+{
+    static const size_t sizes[] = {0, 1, 32, 4000, 5000, 16000, 16384, 16385, 100000};
+    struct fixture f;
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start(&f);
+    fd = dial(&f);
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        char request[128];
+        struct answer a;
+
+        (void)snprintf(request, sizeof request, "GET /secret?size=%zu HTTP/1.1\r\nHost: h\r\n\r\n",
+                       sizes[i]);
+        say(fd, request);
+        hear(fd, &a);
+        assert_filled(&a, sizes[i]);
+        buffer_clear(&a.body);
+    }
+    close(fd);
+    fixture_stop(&f);
+}
+
+/* Late answers */
+
+static void answer_late(void *argument)
+{
+    struct http_exchange *x = argument;
+    struct fixture *f = http_exchange_state(x);
+    struct http_reply reply = {.status = 200, .content_type = "text/plain"};
+
+    reply.body = http_exchange_request(x)->body;
+    http_exchange_reply(x, &reply);
+    atomic_fetch_add(&f->tasks_run, 1);
+}
+
+/* Answers all exchanges of /late with one posted list; the server has one loop. */
+static void answer_all_late(struct fixture *f, struct http_task *tasks)
+{
+    unsigned count = atomic_load(&f->late_count);
+
+    for (unsigned i = 0; i < count; i++)
+        tasks[i] =
+            (struct http_task){i + 1 < count ? &tasks[i + 1] : NULL, answer_late, f->late[i]};
+    http_server_post_list(f->server, 0, &tasks[0], &tasks[count - 1]);
+}
+
+static void answers_may_come_late_from_another_thread(void **state)
+{
+    struct fixture f;
+    struct http_task tasks[LATE_MAX];
+    int fds[LATE_MAX];
+    char text[2] = "a";
+
+    (void)state;
+    fixture_init(&f);
+    f.options.loops = 1;
+    fixture_start(&f);
+    for (size_t i = 0; i < LATE_MAX; i++) {
+        fds[i] = dial(&f);
+        say(fds[i], "POST /late HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n");
+        text[0] = (char)('a' + i);
+        say(fds[i], text);
+        say(fds[i], GET("/target")); /* waits its turn */
+        await(&f.late_count, (unsigned)i + 1);
+    }
+    answer_all_late(&f, tasks);
+    for (size_t i = 0; i < LATE_MAX; i++) {
+        text[0] = (char)('a' + i);
+        assert_answer(fds[i], 200, text);
+        assert_answer(fds[i], 200, "/target");
+        close(fds[i]);
+    }
+    fixture_stop(&f);
+}
+
+static void a_peer_that_left_is_no_harm_to_a_late_answer(void **state)
+{
+    const struct linger reset = {1, 0};
+    struct fixture f;
+    struct http_task tasks[LATE_MAX];
+
+    (void)state;
+    fixture_init(&f);
+    f.options.loops = 1;
+    f.options.request_timeout_ms = 50; /* this one ends the connection under the exchange */
+    fixture_start(&f);
+    for (unsigned i = 0; i < 4; i++) {
+        int fd = dial(&f);
+
+        say(fd, POST("/late", "2", "hi"));
+        await(&f.late_count, i + 1);
+        if (i % 2 == 0)
+            assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+        close(fd);
+    }
+    await_open(&f, 0);
+    answer_all_late(&f, tasks);
+    await(&f.tasks_run, 4);
+    fixture_stop(&f);
+}
+
+struct poster {
+    struct fixture *f;
+    struct http_task tasks[200];
+};
+
+static void count_task(void *argument)
+{
+    atomic_fetch_add(&((struct fixture *)argument)->tasks_run, 1);
+}
+
+static void *post_tasks(void *argument)
+{
+    struct poster *p = argument;
+
+    for (unsigned i = 0; i < COUNT_OF(p->tasks); i++) {
+        p->tasks[i] = (struct http_task){NULL, count_task, p->f};
+        http_server_post(p->f->server, i % 2, &p->tasks[i]);
+    }
+    return NULL;
+}
+
+static void many_threads_may_post(void **state)
+{
+    enum { THREADS = 4 };
+    static struct poster posters[THREADS];
+    pthread_t threads[THREADS];
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start(&f);
+    for (size_t i = 0; i < THREADS; i++) {
+        posters[i].f = &f;
+        assert_int_equal(pthread_create(&threads[i], NULL, post_tasks, &posters[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    /* what is posted is run, at the latest when the server stops */
+    http_server_stop(&f.server, 0);
+    assert_int_equal(atomic_load(&f.tasks_run), THREADS * COUNT_OF(posters[0].tasks));
+    fixture_stop(&f);
+}
+
+/* Deadlines and caps */
+
+static void deadlines_are_total(void **state)
+{
+    struct fixture f;
+    struct answer a;
+    int64_t begun;
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    f.options.head_timeout_ms = 150;
+    fixture_start(&f);
+    fd = dial(&f);
+    begun = clock_monotonic_us();
+    /* a byte every 10 ms is activity, and does not help */
+    say(fd, "GET / HTTP/1.1\r\nHost: ");
+    for (struct pollfd p = {fd, POLLIN, 0}; poll(&p, 1, 10) == 0;)
+        (void)!send(fd, "h", 1, MSG_NOSIGNAL);
+    assert_true(clock_monotonic_us() - begun < 2000000);
+    hear(fd, &a);
+    assert_int_equal(a.status, 408);
+    assert_string_equal(f.refused_code, "head_timeout");
+    buffer_clear(&a.body);
+    assert_ended(fd);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void each_phase_has_its_deadline(void **state)
+{
+    static const struct {
+        const char *request;
+        unsigned status; /* 0: closed without a word */
+    } cases[] = {
+        {"",                                                                0  },
+        {"GET / HT",                                                        408},
+        {"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhell", 408},
+        {GET("/late"),                                                      503},
+    };
+    struct fixture f;
+    struct http_task tasks[LATE_MAX];
+    struct http_figures figures;
+
+    (void)state;
+    fixture_init(&f);
+    f.options.loops = 1;
+    f.options.head_timeout_ms = 60;
+    f.options.request_timeout_ms = 100;
+    f.options.idle_timeout_ms = 80;
+    fixture_start(&f);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct answer a;
+        int fd = dial(&f);
+
+        say(fd, cases[i].request);
+        hear(fd, &a);
+        assert_int_equal(a.closed, cases[i].status == 0);
+        assert_int_equal(a.status, cases[i].status);
+        assert_ended(fd);
+        buffer_clear(&a.body);
+        close(fd);
+    }
+    http_server_figures(f.server, &figures);
+    assert_int_equal(figures.timeouts, 3);
+    answer_all_late(&f, tasks); /* too late, and dropped */
+    await(&f.tasks_run, 1);
+    fixture_stop(&f);
+}
+
+static void a_peer_that_does_not_read_is_left(void **state)
+{
+    struct fixture f;
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    f.options.request_timeout_ms = 100;
+    fixture_start(&f);
+    fd = dial(&f);
+    say(fd, GET("/secret?size=16000000"));
+    await_open(&f, 1);
+    await_open(&f, 0);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void caps_hold(void **state)
+{
+    static const struct {
+        unsigned in_all, per_address;
+    } cases[] = {
+        {8, 3},
+        {3, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct fixture f;
+        struct http_figures figures;
+        int fds[3];
+        int one_more;
+
+        fixture_init(&f);
+        f.options.connections_max = cases[i].in_all;
+        f.options.connections_per_address = cases[i].per_address;
+        fixture_start(&f);
+        for (size_t j = 0; j < COUNT_OF(fds); j++) {
+            fds[j] = dial(&f);
+            say(fds[j], GET("/target"));
+            assert_answer(fds[j], 200, "/target");
+        }
+        one_more = dial(&f);
+        assert_ended(one_more);
+        close(one_more);
+        http_server_figures(f.server, &figures);
+        assert_int_equal(figures.refused_connections, 1);
+        close(fds[0]);
+        await_open(&f, 2);
+        fds[0] = dial(&f); /* its place is free again */
+        say(fds[0], GET("/target"));
+        assert_answer(fds[0], 200, "/target");
+        for (size_t j = 0; j < COUNT_OF(fds); j++)
+            close(fds[j]);
+        fixture_stop(&f);
+    }
+}
+
+static void drained_server_answers_what_it_began(void **state)
+{
+    struct fixture f;
+    struct http_task tasks[LATE_MAX];
+    int idle;
+    int busy;
+
+    (void)state;
+    fixture_init(&f);
+    f.options.loops = 1;
+    fixture_start(&f);
+    idle = dial(&f);
+    say(idle, GET("/target"));
+    assert_answer(idle, 200, "/target");
+    busy = dial(&f);
+    say(busy, POST("/late", "2", "hi"));
+    await(&f.late_count, 1);
+    http_server_drain(f.server, 20); /* not answered in time: the exchange is still alive */
+    assert_ended(idle);
+    assert_int_equal(dial_port(http_server_port(f.server)), -1);
+    answer_all_late(&f, tasks);
+    assert_answer(busy, 200, "hi");
+    assert_ended(busy);
+    close(idle);
+    close(busy);
+    fixture_stop(&f);
+}
+
+static void unanswered_requests_do_not_outlive_the_server(void **state)
+{
+    struct fixture f;
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start(&f);
+    fd = dial(&f);
+    say(fd, GET("/late"));
+    await(&f.late_count, 1);
+    http_server_stop(&f.server, 10);
+    assert_ended(fd);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void a_taken_port_is_an_error(void **state)
+{
+    struct fixture f;
+    struct fixture second;
+    const struct http_handler handler = {admit, handle, refused, NULL, NULL, &second};
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start(&f);
+    fixture_init(&second);
+    second.options.port = http_server_port(f.server);
+    assert_int_equal(http_server_start(&second.options, &handler, &second.server), ERR_IO);
+    second.options.port = 0;
+    second.options.host = "localhost"; /* not numeric */
+    assert_int_equal(http_server_start(&second.options, &handler, &second.server), ERR_IO);
+    second.options.host = "127.0.0.1";
+    second.options.loops = 0;
+    assert_int_equal(http_server_start(&second.options, &handler, &second.server), ERR_CONFIG);
+    second.options.loops = HTTP_LOOPS_MAX + 1;
+    assert_int_equal(http_server_start(&second.options, &handler, &second.server), ERR_CONFIG);
+    fixture_stop(&f);
+}
+
+/* Many connections */
+
+static size_t resident_size(void)
+{
+    unsigned long total = 0;
+    unsigned long resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu %lu", &total, &resident), 2);
+    (void)fclose(file);
+    return resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static bool raise_limit(rlim_t needed)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max < needed)
+        return false;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+/* A process of its own, since its descriptors count as well: opens `count` connections, says so,
+ * and holds them until its end of the pipe is closed. */
+static void hold_connections(int control, unsigned count)
+{
+    uint16_t port;
+    char done = 1;
+
+    if (!raise_limit(count + 100) || read(control, &port, sizeof port) != sizeof port)
+        _exit(1);
+    for (unsigned i = 0; i < count; i++)
+        if (dial_port(port) < 0)
+            _exit(1);
+    (void)!write(control, &done, 1);
+    (void)!read(control, &done, 1);
+    _exit(0);
+}
+
+static void ten_thousand_idle_connections(void **state)
+{
+    enum { COUNT = 10000, EACH_MAX_SIZE = 2048 };
+    struct fixture f;
+    int ends[2];
+    uint16_t port;
+    char done;
+    size_t before;
+    pid_t child;
+    int fd;
+
+    (void)state;
+    if (!raise_limit(COUNT + 1000)) {
+        print_message("SKIPPED: the limit of open files is too low\n");
+        skip();
+    }
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(ends[0]);
+        hold_connections(ends[1], COUNT);
+    }
+    close(ends[1]);
+    fixture_init(&f);
+    f.options.connections_max = COUNT + 10;
+    fixture_start(&f);
+    fd = dial(&f);
+    say(fd, GET("/target"));
+    assert_answer(fd, 200, "/target");
+    before = resident_size();
+    port = http_server_port(f.server);
+    assert_int_equal(write(ends[0], &port, sizeof port), sizeof port);
+    assert_int_equal(read(ends[0], &done, 1), 1);
+    await_open(&f, COUNT + 1);
+    print_message("%d idle connections: %zu bytes each\n", COUNT,
+                  (resident_size() - before) / COUNT);
+#ifndef __SANITIZE_ADDRESS__
+#ifndef __SANITIZE_THREAD__
+    assert_true(resident_size() - before < (size_t)COUNT * EACH_MAX_SIZE);
+#endif
+#endif
+    for (int i = 0; i < 100; i++) {
+        say(fd, POST("/echo", "5", "hello"));
+        assert_answer(fd, 200, "hello");
+    }
+    close(fd);
+    close(ends[0]);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    await_open(&f, 0);
+    fixture_stop(&f);
+}
+
+static void without_descriptors_connections_are_shed(void **state)
+{
+    struct fixture f;
+    struct rlimit limit;
+    struct rlimit low;
+    struct http_figures figures = {0};
+    int fd;
+    int waiting[4];
+    int probe;
+
+    (void)state;
+    fixture_init(&f);
+    f.options.loops = 1;
+    fixture_start(&f);
+    fd = dial(&f);
+    say(fd, GET("/target"));
+    assert_answer(fd, 200, "/target");
+    for (size_t i = 0; i < COUNT_OF(waiting); i++) /* made while there are descriptors */
+        waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    probe = dup(fd);
+    assert_true(probe >= 0);
+    close(probe);
+    low = (struct rlimit){(rlim_t)probe, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    for (size_t i = 0; i < COUNT_OF(waiting); i++) {
+        struct sockaddr_in to = {.sin_family = AF_INET,
+                                 .sin_port = htons(http_server_port(f.server))};
+
+        (void)inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+        assert_int_equal(connect(waiting[i], (struct sockaddr *)&to, sizeof to), 0);
+        assert_ended(waiting[i]);
+    }
+    say(fd, GET("/target")); /* who is connected is served */
+    assert_answer(fd, 200, "/target");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    http_server_figures(f.server, &figures);
+    assert_true(figures.refused_connections >= 1);
+    for (size_t i = 0; i < COUNT_OF(waiting); i++)
+        close(waiting[i]);
+    waiting[0] = dial(&f); /* and later all are */
+    say(waiting[0], GET("/target"));
+    assert_answer(waiting[0], 200, "/target");
+    close(waiting[0]);
+    close(fd);
+    fixture_stop(&f);
+}
+
+/* TLS */
+
+static void fixture_start_tls(struct fixture *f)
+{
+    certificate_server(&f->tls, &f->pem);
+    fixture_start(f);
+}
+
+static ssize_t from_tls(void *source, void *out, size_t size)
+{
+    return SSL_read(source, out, (int)size);
+}
+
+/* NULL when the handshake fails. */
+static SSL *tls_dial(const struct fixture *f, SSL_CTX *context)
+{
+    SSL *ssl = SSL_new(context);
+
+    assert_non_null(ssl);
+    assert_int_equal(SSL_set_fd(ssl, dial(f)), 1);
+    if (SSL_connect(ssl) == 1)
+        return ssl;
+    close(SSL_get_fd(ssl));
+    SSL_free(ssl);
+    return NULL;
+}
+
+static void tls_hang_up(SSL *ssl)
+{
+    int fd = SSL_get_fd(ssl);
+
+    (void)SSL_shutdown(ssl);
+    SSL_free(ssl);
+    close(fd);
+}
+
+static void tls_say(SSL *ssl, const void *bytes, size_t size)
+{
+    assert_int_equal(SSL_write(ssl, bytes, (int)size), (int)size);
+}
+
+static void tls_assert_filled(SSL *ssl, const char *path, size_t size)
+{
+    struct answer a;
+    char request[128];
+
+    (void)snprintf(request, sizeof request, "GET %s?size=%zu HTTP/1.1\r\nHost: h\r\n\r\n", path,
+                   size);
+    tls_say(ssl, request, strlen(request));
+    hear_from(from_tls, ssl, false, &a);
+    assert_int_equal(a.status, 200);
+    assert_filled(&a, size);
+    buffer_clear(&a.body);
+}
+
+static void tls_serves_like_plain(void **state)
+{
+    static const size_t sizes[] = {0, 1, 5000, 16000, 16384, 16385, 40000, 3000000};
+    static const char pipelined[] = GET("/target") POST("/echo", "2", "hi") GET("/target");
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    struct fixture f;
+    struct answer a;
+    struct http_figures figures;
+    SSL *ssl;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_start_tls(&f);
+    ssl = tls_dial(&f, context);
+    assert_non_null(ssl);
+    assert_string_equal(SSL_get_version(ssl), "TLSv1.3");
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        tls_assert_filled(ssl, "/secret", sizes[i]);
+        tls_assert_filled(ssl, "/large", sizes[i]);
+    }
+    tls_say(ssl, pipelined, sizeof pipelined - 1);
+    for (int i = 0; i < 3; i++) {
+        hear_from(from_tls, ssl, false, &a);
+        assert_true(span_equal_string(buffer_span(&a.body), i == 1 ? "hi" : "/target"));
+        buffer_clear(&a.body);
+    }
+    for (size_t i = 0; i < sizeof pipelined - 1; i++) /* a record for each byte */
+        tls_say(ssl, pipelined + i, 1);
+    for (int i = 0; i < 3; i++) {
+        hear_from(from_tls, ssl, false, &a);
+        assert_int_equal(a.status, 200);
+        buffer_clear(&a.body);
+    }
+    tls_hang_up(ssl);
+    await_open(&f, 0);
+    http_server_figures(f.server, &figures);
+    assert_int_equal(figures.tls_handshakes, 1);
+    assert_int_equal(figures.tls_failures, 0);
+    SSL_CTX_free(context);
+    fixture_stop(&f);
+}
+
+static void tls_takes_large_bodies_and_late_answers(void **state)
+{
+    enum { SIZE = 1 << 20 };
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    uint8_t *body = malloc(SIZE);
+    struct http_task tasks[LATE_MAX];
+    struct fixture f;
+    struct answer a;
+    SSL *ssl;
+
+    (void)state;
+    assert_non_null(body);
+    fill(body, SIZE);
+    fixture_init(&f);
+    f.options.loops = 1;
+    fixture_start_tls(&f);
+    ssl = tls_dial(&f, context);
+    assert_non_null(ssl);
+    tls_say(ssl, "POST /late HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n", 57);
+    tls_say(ssl, body, SIZE);
+    await(&f.late_count, 1);
+    tls_say(ssl, GET("/target"), strlen(GET("/target")));
+    answer_all_late(&f, tasks);
+    hear_from(from_tls, ssl, false, &a);
+    assert_filled(&a, SIZE);
+    buffer_clear(&a.body);
+    hear_from(from_tls, ssl, false, &a);
+    assert_true(span_equal_string(buffer_span(&a.body), "/target"));
+    buffer_clear(&a.body);
+    tls_hang_up(ssl);
+    free(body);
+    SSL_CTX_free(context);
+    fixture_stop(&f);
+}
+
+static void tls_refuses_older_versions_and_plain_text(void **state)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    struct fixture f;
+    struct http_figures figures;
+    char bytes[64];
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    f.options.handshake_timeout_ms = 100;
+    fixture_start_tls(&f);
+    assert_int_equal(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION), 1);
+    assert_null(tls_dial(&f, context));
+    fd = dial(&f);
+    say(fd, GET("/target"));
+    while (recv(fd, bytes, sizeof bytes, 0) > 0) /* an alert, but no answer */
+        assert_null(memmem(bytes, sizeof bytes, "HTTP", 4));
+    close(fd);
+    http_server_figures(f.server, &figures);
+    assert_int_equal(figures.tls_failures, 2);
+    assert_int_equal(figures.requests, 0);
+    fd = dial(&f);
+    say(fd, "\x16\x03\x01"); /* a handshake that never goes on */
+    assert_ended(fd);
+    close(fd);
+    http_server_figures(f.server, &figures);
+    assert_int_equal(figures.timeouts, 1);
+    SSL_CTX_free(context);
+    fixture_stop(&f);
+}
+
+static void tls_idle_connections_are_small(void **state)
+{
+    enum { COUNT = 1000, EACH_MAX_SIZE = 40 * 1024 };
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    static SSL *streams[COUNT];
+    struct fixture f;
+    size_t before;
+    int ends[2];
+    char done;
+    uint16_t port;
+    pid_t child;
+
+    (void)state;
+    if (!raise_limit(COUNT + 200))
+        skip();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    fixture_init(&f);
+    f.options.connections_max = COUNT;
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) { /* the clients' memory is not to be measured */
+        close(ends[0]);
+        if (read(ends[1], &port, sizeof port) != sizeof port)
+            _exit(1);
+        for (size_t i = 0; i < COUNT; i++) {
+            streams[i] = SSL_new(context);
+            if (SSL_set_fd(streams[i], dial_port(port)) != 1 || SSL_connect(streams[i]) != 1 ||
+                SSL_write(streams[i], GET("/target"), (int)strlen(GET("/target"))) <= 0 ||
+                SSL_read(streams[i], &done, 1) != 1)
+                _exit(1);
+        }
+        (void)!write(ends[1], &done, 1);
+        (void)!read(ends[1], &done, 1);
+        _exit(0);
+    }
+    close(ends[1]);
+    fixture_start_tls(&f);
+    before = resident_size();
+    port = http_server_port(f.server);
+    assert_int_equal(write(ends[0], &port, sizeof port), sizeof port);
+    assert_int_equal(read(ends[0], &done, 1), 1);
+    await_open(&f, COUNT);
+    print_message("%d idle TLS connections: %zu bytes each\n", COUNT,
+                  (resident_size() - before) / COUNT);
+#ifndef __SANITIZE_ADDRESS__
+#ifndef __SANITIZE_THREAD__
+    assert_true(resident_size() - before < (size_t)COUNT * EACH_MAX_SIZE);
+#endif
+#endif
+    close(ends[0]);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    await_open(&f, 0);
+    SSL_CTX_free(context);
+    fixture_stop(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_connection_serves_many_requests),
+        cmocka_unit_test(pipelined_requests_are_answered_in_order),
+        cmocka_unit_test(bytes_may_come_one_at_a_time),
+        cmocka_unit_test(half_closed_connection_gets_its_answer),
+        cmocka_unit_test(the_connection_ends_when_asked),
+        cmocka_unit_test(head_is_answered_without_a_body),
+        cmocka_unit_test(continue_is_sent_only_after_admission),
+        cmocka_unit_test(refused_by_the_handler_before_the_body),
+        cmocka_unit_test(refused_by_the_gate),
+        cmocka_unit_test(a_refusal_reaches_a_peer_that_is_still_sending),
+        cmocka_unit_test(large_bodies_pass_in_both_directions),
+        cmocka_unit_test(slow_readers_get_all_of_a_large_reply),
+        cmocka_unit_test(secrets_arrive_whole),
+        cmocka_unit_test(answers_may_come_late_from_another_thread),
+        cmocka_unit_test(a_peer_that_left_is_no_harm_to_a_late_answer),
+        cmocka_unit_test(many_threads_may_post),
+        cmocka_unit_test(deadlines_are_total),
+        cmocka_unit_test(each_phase_has_its_deadline),
+        cmocka_unit_test(a_peer_that_does_not_read_is_left),
+        cmocka_unit_test(caps_hold),
+        cmocka_unit_test(drained_server_answers_what_it_began),
+        cmocka_unit_test(unanswered_requests_do_not_outlive_the_server),
+        cmocka_unit_test(a_taken_port_is_an_error),
+        cmocka_unit_test(ten_thousand_idle_connections),
+        cmocka_unit_test(without_descriptors_connections_are_shed),
+        cmocka_unit_test(tls_serves_like_plain),
+        cmocka_unit_test(tls_takes_large_bodies_and_late_answers),
+        cmocka_unit_test(tls_refuses_older_versions_and_plain_text),
+        cmocka_unit_test(tls_idle_connections_are_small),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
