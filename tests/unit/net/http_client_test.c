@@ -1,0 +1,136 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "certificate.h"
+#include "net/http_client.h"
+#include "net/http_server.h"
+
+static struct http_exchange *kept;
+
+static void handle(void *context, struct http_exchange *x)
+{
+    const struct http_request *r = http_exchange_request(x);
+    struct http_reply reply = {.status = 200,
+                               .content_type = "text/plain",
+                               .body = r->body,
+                               .extra_headers = "X-Request-Id: id-1\r\nRetry-After: 7\r\n"};
+
+    (void)context;
+    if (span_equal_string(r->path, "/never")) {
+        kept = x;
+        return;
+    }
+    if (span_equal_string(r->path, "/redirect")) {
+        reply.status = 302;
+        reply.extra_headers = "Location: /never\r\n";
+    }
+    http_exchange_reply(x, &reply);
+}
+
+static void start(struct http_server **server, struct tls_server *tls, char url[64])
+{
+    const struct http_server_options options = {.host = "127.0.0.1",
+                                                .loops = 1,
+                                                .body_max = 1 << 20,
+                                                .connections_max = 16,
+                                                .head_timeout_ms = 5000,
+                                                .request_timeout_ms = 5000,
+                                                .idle_timeout_ms = 5000,
+                                                .handshake_timeout_ms = 5000,
+                                                .tls = tls};
+    const struct http_handler handler = {.handle = handle};
+
+    assert_int_equal(http_server_start(&options, &handler, server), ERR_NONE);
+    (void)snprintf(url, 64, "%s://127.0.0.1:%u", tls ? "https" : "http",
+                   (unsigned)http_server_port(*server));
+}
+
+static enum err send_to(const struct http_client_options *o, const char *path, size_t size,
+                        struct http_client_reply *reply)
+{
+    static uint8_t body[100000];
+    struct http_client *c = NULL;
+    char why[256];
+    struct http_client_request r = {
+        .method = "POST", .path = path, .body = {body, size}
+    };
+    enum err e;
+
+    memset(body, 'x', sizeof body);
+    assert_int_equal(http_client_new(o, &c), ERR_NONE);
+    e = http_client_send(c, &r, reply, why);
+    assert_int_equal(e == ERR_NONE, why[0] == '\0');
+    http_client_free(&c);
+    return e;
+}
+
+static void replies_limits_and_redirects(void **state)
+{
+    struct http_server *server = NULL;
+    char url[64];
+    struct http_client_options o = {.base_url = url, .timeout_ms = 4000, .body_max = 50000};
+    struct http_client_reply reply;
+
+    (void)state;
+    start(&server, NULL, url);
+    assert_int_equal(send_to(&o, "/", 50000, &reply), ERR_NONE);
+    assert_int_equal(reply.status, 200);
+    assert_int_equal(secret_size(reply.body), 50000);
+    assert_int_equal(secret_data(reply.body)[49999], 'x');
+    assert_string_equal(reply.request_id, "id-1");
+    assert_int_equal(reply.retry_after_s, 7);
+    secret_free(&reply.body);
+    assert_int_equal(send_to(&o, "/redirect", 1, &reply), ERR_NONE);
+    assert_int_equal(reply.status, 302);
+    secret_free(&reply.body);
+    assert_int_equal(send_to(&o, "/", 50001, &reply), ERR_TOO_LARGE);
+    assert_int_equal(send_to(&o, "no-slash", 1, &reply), ERR_MALFORMED);
+    assert_int_equal(send_to(&o, "/a b", 1, &reply), ERR_MALFORMED);
+    o.timeout_ms = 100;
+    assert_int_equal(send_to(&o, "/never", 1, &reply), ERR_TIMEOUT);
+    assert_non_null(kept);
+    http_server_stop(&server, 0);
+    assert_int_equal(send_to(&o, "/", 1, &reply), ERR_IO);
+}
+
+static void only_the_pinned_key_is_trusted(void **state)
+{
+    struct http_server *server = NULL;
+    struct tls_server *tls = NULL;
+    struct buffer pem = {0};
+    uint8_t pin[SHA256_SIZE];
+    char url[64];
+    struct http_client_options o = {.base_url = url, .timeout_ms = 4000};
+    struct http_client_reply reply;
+
+    (void)state;
+    certificate_server(&tls, &pem);
+    start(&server, tls, url);
+    tls_server_spki_sha256(tls, pin);
+    assert_int_equal(send_to(&o, "/", 1, &reply), ERR_IO); /* no CA knows it */
+    o.spki_sha256 = pin;
+    assert_int_equal(send_to(&o, "/", 3, &reply), ERR_NONE);
+    assert_int_equal(secret_size(reply.body), 3);
+    secret_free(&reply.body);
+    pin[0] ^= 1;
+    assert_int_equal(send_to(&o, "/", 1, &reply), ERR_IO);
+    http_server_stop(&server, 0);
+    tls_server_free(&tls);
+    buffer_clear(&pem);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replies_limits_and_redirects),
+        cmocka_unit_test(only_the_pinned_key_is_trusted),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
