@@ -134,14 +134,20 @@ MUST_CHECK enum err attest_collateral_from_bundle(const struct attest_trust *tru
                                                   struct attest_collateral **out,
                                                   enum attest_reason *reason);
 
-/* A set of collaterals, found by FMSPC; borrowed, immutable. */
+/*
+ * A set of collaterals; borrowed, immutable. Chosen by TEE, FMSPC, PCK CA and root; among several
+ * the one with the highest tcbEvaluationDataNumber of those valid at the time. None is
+ * collateral_missing; but a set of one is always judged, so that the refusal names what differs.
+ */
 struct attest_collateral_set {
     size_t count;
     const struct attest_collateral *const *items;
 };
 
-/* Remembers verified PCK chains by the SHA-256 of their PEM; bounded. Not thread-safe: one per
- * thread. NULL: no cache. */
+/* Remembers verified PCK chains by the SHA-256 of their PEM, the least recently used goes first.
+ * Pins, times and revocation are judged anew at every use. Not thread-safe: one per thread. NULL:
+ * no cache. ERR_TOO_LARGE unless `capacity` is 1..ATTEST_CACHE_MAX, ERR_MEMORY */
+#define ATTEST_CACHE_MAX 4096
 struct attest_cache;
 MUST_CHECK enum err attest_cache_new(size_t capacity, struct attest_cache **out);
 void attest_cache_free(struct attest_cache **c);
@@ -175,7 +181,8 @@ struct attest_result {
     enum tcb_status status;
     size_t advisory_count;
     char advisories[ATTEST_ADVISORIES_MAX][24]; /* "INTEL-SA-00615" */
-    struct timestamp tcb_date, earliest_expiry;
+    struct timestamp tcb_date;                  /* the earliest of the levels that apply */
+    struct timestamp earliest_expiry;           /* of collateral and certificates */
     uint32_t tcb_evaluation_number;
     uint8_t fmspc[6];
     uint8_t pce_id[2];
@@ -192,7 +199,8 @@ MUST_CHECK enum err attest_verify(const struct attest_trust *trust,
                                   struct attest_cache *cache, struct span evidence,
                                   struct timestamp now, struct attest_result *result);
 
-/* SHA-256 over a fixed encoding of the verified claims: what the log and sessions name. */
+/* SHA-256 over a fixed encoding of the verified claims, all but the expiry: what the log and
+ * sessions name. */
 void attest_claims_digest(const struct attest_result *result, uint8_t out[SHA256_SIZE]);
 
 /*

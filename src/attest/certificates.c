@@ -40,10 +40,15 @@ static enum err roles_check(const struct certificates *c, const struct certifica
 static enum err links_check(const struct certificates *c, const struct certificates_rule *rule,
                             struct refusal *r)
 {
+    static const char *const faults[CERTIFICATES_MAX] = {
+        "the first is not signed by the second",
+        "the second is not signed by the third",
+    };
+
     for (size_t i = 0; i + 1 < c->count; i++)
         if (x509_cert_issued_by(c->certs[i], c->certs[i + 1]) != ERR_NONE)
-            return refuse_number(r, rule->invalid, rule->step,
-                                 "each certificate signed by the next; at fault: number", 0, i + 1);
+            return refuse(r, rule->invalid, rule->step, "each certificate signed by the next",
+                          faults[i]);
     return ERR_NONE;
 }
 

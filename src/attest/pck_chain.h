@@ -8,8 +8,6 @@
 #include "attest/certificates.h"
 #include "attest/pck.h"
 
-#define ATTEST_CACHE_MAX 4096 /* chains */
-
 struct pck_chain {
     struct certificates certificates;
     struct p256_public *key; /* of the leaf: it signs QE reports */
