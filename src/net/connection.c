@@ -230,8 +230,6 @@ static void reply_done(struct connection *c)
         linger(c);
     else
         connection_close(c);
-    if (c->state != STATE_CLOSED && !c->in_callback)
-        resume(c);
 }
 
 /* Writing */
@@ -356,6 +354,19 @@ static void send_reply(struct connection *c, const struct http_reply *r, bool he
         reply_done(c);
 }
 
+/* Like an event of the connection's: it may end here, and is freed only when all is done with it.
+ */
+static void send_late_reply(struct connection *c, const struct http_reply *r, bool head_only)
+{
+    c->in_callback = true;
+    send_reply(c, r, head_only);
+    if (c->state == STATE_IDLE || c->state == STATE_LINGER)
+        resume(c);
+    c->in_callback = false;
+    if (c->state == STATE_CLOSED)
+        connection_free(c);
+}
+
 void http_exchange_reply(struct http_exchange *x, const struct http_reply *reply)
 {
     struct connection *c = x->connection;
@@ -364,7 +375,10 @@ void http_exchange_reply(struct http_exchange *x, const struct http_reply *reply
     assert(x->is_live && pthread_equal(x->loop->self, pthread_self()));
     if (c) {
         c->exchange = NULL;
-        send_reply(c, reply, x->head_only);
+        if (c->in_callback)
+            send_reply(c, reply, x->head_only);
+        else
+            send_late_reply(c, reply, x->head_only);
     } else {
         secret_free(&secret);
     }
