@@ -11,7 +11,7 @@
 #include "crypto/curve25519.h"
 #include "net/http_client.h"
 
-#define CLIENT_REPLY_MAX (32u * 1024 * 1024) /* above any plaintext in base64 with its receipt */
+#define CLIENT_REPLY_MAX SECRET_MAX_SIZE /* above any plaintext in base64 with its receipt */
 #define CLIENT_TOKEN_MAX 512
 #define CLIENT_SESSION_MAX 2048
 
