@@ -64,9 +64,19 @@ static void put_text(struct writer *w, const struct checkpoint *c, struct span o
 enum err checkpoint_sign(const struct checkpoint *c, const char *origin,
                          const uint8_t seed[ED25519_SEED_SIZE], char *out, size_t out_size)
 {
+    uint8_t public_key[ED25519_PUBLIC_SIZE];
+
+    ed25519_public(seed, public_key);
+    return checkpoint_sign_with(c, origin, seed, public_key, out, out_size);
+}
+
+enum err checkpoint_sign_with(const struct checkpoint *c, const char *origin,
+                              const uint8_t seed[ED25519_SEED_SIZE],
+                              const uint8_t public_key[ED25519_PUBLIC_SIZE], char *out,
+                              size_t out_size)
+{
     struct span name = span_string(origin);
     struct writer w = writer_over(out, out_size);
-    uint8_t public_key[ED25519_PUBLIC_SIZE];
     uint8_t signature[OUR_SIGNATURE_SIZE];
 
     if (!origin_is_valid(name))
@@ -74,9 +84,8 @@ enum err checkpoint_sign(const struct checkpoint *c, const char *origin,
     put_text(&w, c, name);
     if (w.failed)
         return ERR_TOO_LARGE;
-    ed25519_public(seed, public_key);
     key_id(name, public_key, signature);
-    ed25519_sign(seed, span_of(w.data, w.size), signature + KEY_ID_SIZE);
+    ed25519_sign_with(seed, public_key, span_of(w.data, w.size), signature + KEY_ID_SIZE);
     writer_u8(&w, '\n');
     writer_put(&w, SPAN_LITERAL(SIGNATURE_MARK));
     writer_put(&w, name);

@@ -26,6 +26,12 @@ MUST_CHECK enum err checkpoint_sign(const struct checkpoint *c, const char *orig
                                     const uint8_t seed[ED25519_SEED_SIZE], char *out,
                                     size_t out_size);
 
+/* The same for one who keeps the seed's public key (see ed25519_sign_with()). */
+MUST_CHECK enum err checkpoint_sign_with(const struct checkpoint *c, const char *origin,
+                                         const uint8_t seed[ED25519_SEED_SIZE],
+                                         const uint8_t public_key[ED25519_PUBLIC_SIZE], char *out,
+                                         size_t out_size);
+
 /*
  * ERR_MALFORMED  not a checkpoint, or of another origin
  * ERR_CRYPTO     no good signature by `public_key`

@@ -1,6 +1,7 @@
 #include "crypto/curve25519.h"
 
 #include <sodium.h>
+#include <string.h>
 
 void x25519_public(const uint8_t private_key[X25519_SIZE], uint8_t out[X25519_SIZE])
 {
@@ -31,15 +32,25 @@ void ed25519_public(const uint8_t seed[ED25519_SEED_SIZE], uint8_t out[ED25519_P
     bytes_wipe(secret_key, sizeof secret_key);
 }
 
+void ed25519_sign_with(const uint8_t seed[ED25519_SEED_SIZE],
+                       const uint8_t public_key[ED25519_PUBLIC_SIZE], struct span message,
+                       uint8_t out[ED25519_SIGNATURE_SIZE])
+{
+    uint8_t secret_key[crypto_sign_ed25519_SECRETKEYBYTES]; /* seed || public key */
+
+    memcpy(secret_key, seed, ED25519_SEED_SIZE);
+    memcpy(secret_key + ED25519_SEED_SIZE, public_key, ED25519_PUBLIC_SIZE);
+    (void)crypto_sign_ed25519_detached(out, NULL, message.data, message.size, secret_key);
+    bytes_wipe(secret_key, sizeof secret_key);
+}
+
 void ed25519_sign(const uint8_t seed[ED25519_SEED_SIZE], struct span message,
                   uint8_t out[ED25519_SIGNATURE_SIZE])
 {
-    uint8_t secret_key[crypto_sign_ed25519_SECRETKEYBYTES];
     uint8_t public_key[ED25519_PUBLIC_SIZE];
 
-    (void)crypto_sign_ed25519_seed_keypair(public_key, secret_key, seed);
-    (void)crypto_sign_ed25519_detached(out, NULL, message.data, message.size, secret_key);
-    bytes_wipe(secret_key, sizeof secret_key);
+    ed25519_public(seed, public_key);
+    ed25519_sign_with(seed, public_key, message, out);
 }
 
 enum err ed25519_verify(const uint8_t public_key[ED25519_PUBLIC_SIZE], struct span message,

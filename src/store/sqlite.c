@@ -191,7 +191,8 @@ static enum err checkpoint_make(const struct store *s, const struct merkle_front
 {
     out->size = f->size;
     merkle_root(f, &out->root);
-    return checkpoint_sign(out, s->origin, s->log_seed, note, CHECKPOINT_TEXT_MAX);
+    return checkpoint_sign_with(out, s->origin, s->log_seed, s->public_key, note,
+                                CHECKPOINT_TEXT_MAX);
 }
 
 /* The tables, our origin and the checkpoint of the empty log, all or nothing. */
