@@ -1,0 +1,165 @@
+"""Killed at any moment, or out of disk, the keystore loses nothing it acknowledged and gives away nothing
+it did not record."""
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import time
+import unittest
+
+import workload
+from harness import Keystore
+
+KILLS, KEEP_EVERY, WORKERS = 200, 20, 16
+RUN_MAX_S = 0.12  # from the beginning of the load to the kill
+# The supervisor waits longer after each crash, so it is killed as well now and then and starts anew.
+KILLS_PER_SUPERVISOR = 4
+SPACE = 4 * 1024 * 1024
+
+
+class Kill(unittest.TestCase):
+    def setUp(self):
+        self.keystore = Keystore(workers=WORKERS, supervise=True)
+        self.addCleanup(self.keystore.close)
+        self.keystore.init().start()
+        self.crew = workload.Crew(self.keystore, WORKERS)
+        self.acks = os.path.join(self.keystore.dir, "acks")
+        self.kept = []
+
+    def keep_checkpoint(self):
+        path = os.path.join(self.keystore.dir, f"kept-{len(self.kept)}")
+        with open(path, "wb") as f:
+            f.write(self.keystore.get("/v1/log/checkpoint").body)
+        self.kept.append(path)
+
+    def kill_all(self):
+        """As a machine does that loses power. The child is first, else it would be told to stop."""
+        child = self.keystore.pid()
+        self.keystore.process.send_signal(signal.SIGSTOP)
+        os.kill(child, signal.SIGKILL)
+        self.keystore.kill()
+        self.keystore.start()
+
+    def kill_child(self):
+        """It must come back by itself, as another process."""
+        child = self.keystore.pid()
+        os.kill(child, signal.SIGKILL)
+        self.keystore.wait_ready()
+        self.assertNotEqual(self.keystore.pid(), child)
+
+    def test_nothing_acknowledged_is_lost(self):
+        seed = int.from_bytes(os.urandom(4), "big")
+        chance = random.Random(seed)
+        print(f"crash_test: random seed {seed}", flush=True)
+        self.keep_checkpoint()
+        for i in range(1, KILLS + 1):
+            load = self.crew.start(1_000_000, WORKERS, self.acks, until_failure=True)
+            time.sleep(chance.uniform(0, RUN_MAX_S))
+            if i % KILLS_PER_SUPERVISOR == 0:
+                self.kill_all()
+            else:
+                self.kill_child()
+            counted = json.loads(load.communicate(timeout=60)[0])
+            self.assertEqual(counted["wrong"], 0)
+            if i % KEEP_EVERY == 0:
+                self.keep_checkpoint()
+        self.check_log()
+        self.assertEqual(self.keystore.stop(), 0)
+
+    def check_log(self):
+        lines, note = workload.export_log(self.keystore)
+        acknowledged = workload.read_acks(self.acks)
+        self.assertGreater(len(acknowledged), KILLS)
+        logged = [json.loads(line) for line in lines]
+        opened = [e["request_id"] for e in logged if e["op"] == "open"]
+        self.assertEqual(len(opened), len(set(opened)), "a request is in the log twice")
+        self.assertEqual(set(acknowledged) - set(opened), set(), "acknowledged, and not in the log")
+        self.assertEqual(sum(e["op"] == "start" for e in logged), KILLS + 1)
+        done = workload.verify_log(self.keystore, lines, note, self.kept)
+        self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+        # that the kept checkpoints are looked at: with an entry of old times changed they object
+        done = workload.verify_log(self.keystore, [lines[0][:-1] + b" }", *lines[1:]], note, self.kept)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        print(f"crash_test: {len(acknowledged)} acknowledged, {len(lines)} entries, "
+              f"{len(self.kept)} kept checkpoints", flush=True)
+
+
+class FullDisk(unittest.TestCase):
+    def setUp(self):
+        self.keystore = Keystore()
+        self.addCleanup(self.keystore.close)
+
+    def check_refused_and_recovers(self, fill, free):
+        keystore = self.keystore
+        keystore.init().start()
+        crew = workload.Crew(keystore, 1)
+        acks = os.path.join(keystore.dir, "acks")
+        self.assertEqual(crew.run(200, 4, acks)[1], 0)
+        fill()
+        with open(crew.cases, encoding="ascii") as f:
+            token, session, body, expected = f.read().rstrip("\n").split("\t")
+        refused = set()
+        for _ in range(300):
+            reply = keystore.request("POST", "/decrypt", body, token=token, headers={
+                "X-TEE-Session": session, "Content-Type": "application/json"})
+            if reply.status == 200:  # there was room for this one
+                self.assertEqual(refused, set(), "accepted again without space")
+                continue
+            self.assertEqual((reply.status, reply.code), (503, "log_unavailable"), reply.body)
+            self.assertIn("Retry-After", reply.headers)
+            self.assertNotIn(expected.split('"')[3].encode(), reply.body)
+            refused.add(reply.request_id)
+            if len(refused) == 20:
+                break
+        self.assertEqual(len(refused), 20, "the disk was never full")
+        failures = workload.metric(keystore, "vouchsafe_log_failures_total")
+        self.assertGreaterEqual(failures, 20)
+        self.assertEqual(keystore.get("/healthz").status, 200)
+        self.assertEqual(len(keystore.pubkey("a/b:c.near")), 64)  # what needs no log goes on
+        free()
+        self.assertEqual(crew.run(200, 4, acks)[1], 0, "it does not recover")
+        self.check_log(refused, acks)
+        self.assertEqual(keystore.stop(), 0)
+        keystore.start()  # and what is on the disk is good
+        self.check_log(refused, acks)
+
+    def check_log(self, refused, acks):
+        lines, note = workload.export_log(self.keystore)
+        opened = {e["request_id"] for e in map(json.loads, lines) if e["op"] == "open"}
+        self.assertEqual(set(workload.read_acks(acks)) - opened, set())
+        self.assertEqual(refused & opened, set(), "refused for want of space, and yet in the log")
+        done = workload.verify_log(self.keystore, lines, note)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_file_system(self):
+        state = os.path.join(self.keystore.dir, "state")
+        os.mkdir(state, 0o700)
+        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SPACE},mode=700", "tmpfs", state],
+                               capture_output=True)
+        if mount.returncode != 0:
+            self.skipTest("cannot mount a tmpfs here")
+        self.addCleanup(subprocess.run, ["umount", "-l", state], check=True)
+        ballast = os.path.join(state, "ballast")
+
+        def fill():
+            with open(ballast, "wb", buffering=0) as f:
+                try:
+                    while True:
+                        f.write(bytes(4096))
+                except OSError:
+                    pass
+
+        self.check_refused_and_recovers(fill, lambda: os.remove(ballast))
+
+    def test_file_size_limit(self):
+        def limit(size):
+            _, hard = resource.prlimit(self.keystore.pid(), resource.RLIMIT_FSIZE)
+            resource.prlimit(self.keystore.pid(), resource.RLIMIT_FSIZE, (size, hard))
+
+        self.check_refused_and_recovers(lambda: limit(4096), lambda: limit(resource.RLIM_INFINITY))
+
+
+if __name__ == "__main__":
+    unittest.main()
