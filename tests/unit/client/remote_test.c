@@ -306,7 +306,7 @@ static void a_lying_keystore_is_not(void **state)
         {NO_COLLATERAL,  VS_ERR_UNTRUSTED  },
         {NOT_JSON,       VS_ERR_REPLY      },
         {EMPTY_OBJECT,   VS_ERR_REPLY      },
-        {HUGE,           VS_ERR_REPLY      },
+        {HUGE,           VS_ERR_UNREACHABLE},
         {LESS_THAN_SAID, VS_ERR_UNREACHABLE},
         {REFUSES,        VS_ERR_REFUSED    },
     };
@@ -436,7 +436,7 @@ static void a_reply_that_is_not_for_us_is_refused(void **state)
         {NO_RECEIPT,               VS_ERR_REPLY      },
         {NOT_JSON,                 VS_ERR_REPLY      },
         {EMPTY_OBJECT,             VS_ERR_REPLY      },
-        {HUGE,                     VS_ERR_REPLY      },
+        {HUGE,                     VS_ERR_UNREACHABLE},
         {LESS_THAN_SAID,           VS_ERR_UNREACHABLE},
         {REFUSES,                  VS_ERR_REFUSED    },
     };
