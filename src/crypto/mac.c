@@ -1,20 +1,49 @@
 #include "crypto/mac.h"
 
-#include <sodium.h>
+/*
+ * The low-level SHA-256 of OpenSSL is deprecated but not gone: it is the one that uses the
+ * processor's SHA instructions (6 times libsodium's) and keeps its whole state where we can wipe
+ * it. EVP_MAC would leave the padded keys in OpenSSL's heap.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 #include <string.h>
+
+enum { BLOCK_SIZE = 64 };
+
+/* Begins a hash with the key, padded by zeros to a block and XORed with `pad`: RFC 2104. */
+static void begin(SHA256_CTX *state, const uint8_t key[BLOCK_SIZE], uint8_t pad)
+{
+    uint8_t block[BLOCK_SIZE];
+
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] = key[i] ^ pad;
+    (void)SHA256_Init(state);
+    (void)SHA256_Update(state, block, sizeof block);
+    bytes_wipe(block, sizeof block);
+}
 
 void hmac_sha256(struct span key, const struct span *parts, size_t count,
                  uint8_t out[HMAC_SHA256_SIZE])
 {
-    crypto_auth_hmacsha256_state state;
+    uint8_t padded[BLOCK_SIZE] = {0};
+    uint8_t inner[SHA256_DIGEST_LENGTH];
+    SHA256_CTX state;
 
-    /* libsodium declares the key never NULL, even when it is empty */
-    (void)crypto_auth_hmacsha256_init(&state, key.size > 0 ? key.data : (const uint8_t *)"",
-                                      key.size);
+    if (key.size > sizeof padded)
+        (void)SHA256(key.data, key.size, padded);
+    else if (key.size > 0)
+        memcpy(padded, key.data, key.size);
+    begin(&state, padded, 0x36);
     for (size_t i = 0; i < count; i++)
-        (void)crypto_auth_hmacsha256_update(&state, parts[i].data, parts[i].size);
-    (void)crypto_auth_hmacsha256_final(&state, out);
+        (void)SHA256_Update(&state, parts[i].data, parts[i].size);
+    (void)SHA256_Final(inner, &state);
+    begin(&state, padded, 0x5c);
+    (void)SHA256_Update(&state, inner, sizeof inner);
+    (void)SHA256_Final(out, &state);
     bytes_wipe(&state, sizeof state);
+    bytes_wipe(padded, sizeof padded);
+    bytes_wipe(inner, sizeof inner);
 }
 
 /* RFC 5869 section 2.2. An empty salt is a key of zeros, which HMAC pads it to by itself. */
