@@ -1,0 +1,491 @@
+"""docs/openapi.yaml is what the server does: its routes, and the form of every reply, refusals too."""
+import base64
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+import unittest
+import urllib.parse
+
+import jsonschema
+import yaml
+
+import harness
+from harness import MRENCLAVE, MRSIGNER, ROOT, Keystore, Platform, Worker, ecies_seal
+
+SECRET = b'{"FOO":"bar"}'
+SEED = "github.com/alice/project:alice.near"
+JSON = {"Content-Type": "application/json"}
+
+with open(os.path.join(ROOT, "docs/openapi.yaml"), encoding="utf-8") as source:
+    DOCUMENT = yaml.safe_load(source)
+
+# Codes that a test outside the process cannot bring about within seconds, and what covers them.
+NOT_PROVOKED = {
+    "nonce_expired": "takes 60 s: tests/unit/auth/nonce_test.c",
+    "session_expired": "takes 60 s: tests/unit/auth/session_test.c",
+    "session_issuer_mismatch": "tests/unit/auth/session_test.c",
+    "session_not_yet_valid": "needs another clock: tests/unit/auth/session_test.c",
+    "out_of_memory": "needs a process without memory",
+    "io": "needs a disk that fails while reading",
+    "overloaded": "needs more than 1000 requests in one queue",
+    "timeout": "needs a disk that hangs",
+    "internal": "a fault of ours",
+}
+# Evidence that only another vendor's keys could make; tests/unit/attest has it.
+NOT_PROVOKED.update(dict.fromkeys((
+    "unsupported_algorithm", "pck_chain_too_long", "pck_extension_missing", "pck_ca_revoked",
+    "tcb_signing_revoked", "tcb_signing_chain_invalid", "crl_invalid", "crl_missing",
+    "crl_issuer_mismatch", "crl_time", "certificate_time", "collateral_missing", "collateral_not_yet_valid",
+    "tcb_info_malformed", "tcb_info_unsupported", "tcb_info_signature_invalid", "tcb_info_mismatch",
+    "tcb_status_unrecognized", "tcb_not_supported", "qe_identity_malformed",
+    "qe_identity_signature_invalid", "qe_identity_mismatch", "qe_isvsvn_not_supported", "qe_debug",
+    "attestation_key_invalid", "qe_report_data_mismatch", "qe_report_signature_invalid",
+    "pck_chain_missing", "unknown_qe_vendor", "unsupported_cert_data_type", "pck_chain_invalid",
+    "collateral_expired"), "tests/unit/attest"))
+
+
+def resolve(node):
+    while "$ref" in node:
+        target = DOCUMENT
+        for part in node["$ref"].split("/")[1:]:
+            target = target[part]
+        node = target
+    return node
+
+
+def validate(value, schema):
+    whole = {"allOf": [schema], "components": DOCUMENT["components"]}
+    jsonschema.Draft202012Validator(whole).validate(value)
+
+
+def codes_of(schema, found):
+    """All stable codes that a schema of refusals allows."""
+    schema = resolve(schema)
+    for part in schema.get("anyOf", []) + schema.get("allOf", []) + schema.get("oneOf", []):
+        codes_of(part, found)
+    code = schema.get("properties", {}).get("code")
+    if code:
+        values_of(code, found)
+    return found
+
+
+def values_of(schema, found):
+    schema = resolve(schema)
+    found.update(schema.get("enum", []))
+    if "const" in schema:
+        found.add(schema["const"])
+    for part in schema.get("anyOf", []):
+        values_of(part, found)
+
+
+def responses():
+    """(path, method, status, response) of every operation, with references followed."""
+    for path, item in DOCUMENT["paths"].items():
+        for method, operation in item.items():
+            for status, response in operation["responses"].items():
+                yield path, method.upper(), status, resolve(response)
+
+
+class Document(unittest.TestCase):
+    def test_routes_are_those_of_the_server(self):
+        with open(os.path.join(ROOT, "src/server/routes.c"), encoding="utf-8") as f:
+            rows = re.findall(r'\{"(\w+)",\s+"(/[^"]*)",\s+([A-Z_0-9]+),\s+ON_\w+,\s+(true|false),', f.read())
+        self.assertGreater(len(rows), 10)
+        documented = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
+        self.assertEqual(documented, {(method, path) for method, path, _, _ in rows})
+        for method, path, roles, takes_json in rows:
+            operation = DOCUMENT["paths"][path][method.lower()]
+            with self.subTest(f"{method} {path}"):
+                self.assertEqual(any("bearer" in s for s in operation.get("security", [])), roles != "0")
+                self.assertEqual("requestBody" in operation, takes_json == "true")
+                self.assertEqual("401" in operation["responses"], roles != "0")
+
+    def test_evidence_codes_are_those_of_the_verifier_and_the_policies(self):
+        with open(os.path.join(ROOT, "src/attest/attest.h"), encoding="utf-8") as f:
+            codes = set(re.findall(r'^    X\([A-Z_]+, "(\w+)"\)', f.read(), re.M)) - {"ok"}
+        with open(os.path.join(ROOT, "src/policy/appraisal.c"), encoding="utf-8") as f:
+            codes |= set(re.findall(r'(?:deny|deny_numbers)\(denial, "(\w+)"', f.read()))
+        codes |= {"no_policy", "report_data_mismatch", "tee_type_mismatch"}
+        self.assertEqual(set(DOCUMENT["components"]["schemas"]["EvidenceCode"]["enum"]), codes)
+
+    def test_gate_codes_are_those_of_the_parser(self):
+        codes = set()
+        for name in ("http_parse.c", "connection.c"):
+            with open(os.path.join(ROOT, "src/net", name), encoding="utf-8") as f:
+                codes |= set(re.findall(r'[45]\d\d,\s+"([a-z_]+)"', f.read()))
+        self.assertEqual(set(DOCUMENT["components"]["schemas"]["GateError"]["properties"]["code"]["enum"]), codes)
+
+    def test_every_reference_leads_somewhere(self):
+        for reference in re.findall(r"'(#/[^']+)'", open(os.path.join(ROOT, "docs/openapi.yaml"),
+                                                         encoding="utf-8").read()):
+            resolve({"$ref": reference})
+
+    def test_examples_follow_their_schemas(self):
+        checked = 0
+        for path, item in DOCUMENT["paths"].items():
+            for method, operation in item.items():
+                media = [resolve(r).get("content", {}) for r in operation["responses"].values()]
+                media.append(operation.get("requestBody", {}).get("content", {}))
+                for content in media:
+                    for entry in content.values():
+                        for name, example in entry.get("examples", {}).items():
+                            with self.subTest(f"{method} {path} {name}"):
+                                validate(example["value"], entry["schema"])
+                            checked += 1
+        self.assertGreater(checked, 10)
+
+
+class Collected:
+    """Replies of the real daemon, with the operation that gave each."""
+
+    def __init__(self):
+        self.replies = []
+
+    def add(self, method, target, reply):
+        self.replies.append((method, target.split("?")[0], reply))
+        return reply
+
+    def request(self, keystore, method, target, **options):
+        return self.add(method, target, keystore.request(method, target, **options))
+
+
+def raw(keystore, data, wait_s=10):
+    """Sends bytes as they are; the reply as (status, headers, body)."""
+    with socket.create_connection(("127.0.0.1", keystore.port), timeout=wait_s) as s:
+        s.sendall(data)
+        received = b""
+        while True:
+            piece = s.recv(65536)
+            if not piece:
+                break
+            received += piece
+    head, _, body = received.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines[1:])
+    return harness.Reply(int(lines[0].split(" ")[1]), headers, body)
+
+
+def public_routes(c, k):
+    for path in ("/health", "/pubkey", "/v1/log/checkpoint", "/v1/log/key", "/healthz", "/readyz", "/metrics",
+                 "/openapi.json", "/v1/pubkey"):
+        c.request(k, "GET", path)
+        c.request(k, "GET", path, body=b"x")
+    seed = urllib.parse.quote(SEED, safe="")
+    for query in (f"?seed={seed}", "?repo=https://github.com/alice/project.git&owner=alice.near&branch=main"):
+        c.request(k, "GET", "/pubkey" + query)
+        c.request(k, "GET", "/v1/pubkey" + query + "&nonce=" + "ab" * 32)
+    for query in ("?seed=", "?seed=a&seed=b", "?repo=x", "?repo=a:b&owner=alice.near"):
+        c.request(k, "GET", "/pubkey" + query)
+        c.request(k, "GET", "/v1/pubkey" + query)
+    for nonce in ("a", "xy", "ab" * 65):
+        c.request(k, "GET", "/v1/pubkey?nonce=" + nonce)
+    c.request(k, "GET", "/v1/attestation?nonce=" + "ab" * 16)
+    c.request(k, "GET", "/v1/attestation?nonce=" + "ab" * 15)
+    c.request(k, "GET", "/v1/attestation")
+    for body in ({"seed": SEED, "secrets_json": '{"FOO":"bar"}'}, {"seed": SEED}, {"seed": "", "secrets_json": "{}"},
+                 {"seed": SEED, "secrets_json": "[]"}, {"seed": SEED, "secrets_json": '{"NEAR_SENDER_ID":"x"}'},
+                 {"seed": SEED, "secrets_json": '{"PROTECTED_A":"x"}'}):
+        c.request(k, "POST", "/pubkey", body=body)
+    c.request(k, "POST", "/pubkey", body=b"{", headers=JSON)
+    c.request(k, "POST", "/pubkey", body=b"{}")
+    for _ in range(160):
+        reply = k.get("/v1/attestation?nonce=" + "ab" * 16)
+        if reply.status == 429:
+            c.add("GET", "/v1/attestation", reply)
+            break
+
+
+def log_routes(c, k, request_id):
+    for path in ("/v1/log/entries", "/v1/log/receipt", "/v1/explain", "/v1/status"):
+        c.request(k, "GET", path)
+        c.request(k, "GET", path, token="nonsense")
+        c.request(k, "GET", path, token="operator", body=b"x")
+    for path in ("/v1/log/entries", "/v1/explain", "/v1/status"):
+        c.request(k, "GET", path, token="worker")
+    c.request(k, "GET", "/v1/status", token="operator")
+    for query in ("?start=0", "?start=0&count=1", "?start=999999", "?start=01", "?count=1", "?start=-1"):
+        c.request(k, "GET", "/v1/log/entries" + query, token="auditor")
+    for path in ("/v1/log/receipt", "/v1/explain"):
+        for query in (f"?request_id={request_id}", "?request_id=x", "",
+                      "?request_id=01935555-0000-7000-8000-000000000000"):
+            c.request(k, "GET", path + query, token="operator")
+    c.request(k, "GET", f"/v1/log/receipt?request_id={request_id}", token="worker1")
+    time.sleep(3)  # the limit on costly requests has room again
+    for query in ("?index=0&size=1", "?index=1&size=3", "?index=5&size=3", "?index=0", "?index=0&size=99999999"):
+        c.request(k, "GET", "/v1/log/inclusion" + query)
+    for query in ("?from=1&to=3", "?from=0&to=1", "?from=1", "?from=1&to=99999999"):
+        c.request(k, "GET", "/v1/log/consistency" + query)
+
+
+def gate(c, k):
+    head = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+    post = b"POST /decrypt HTTP/1.1\r\nHost: x\r\n"
+    for data in (b"GET\r\n\r\n", b"GET /healthz HTTP/2.0\r\n\r\n", b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n\r\n",
+                 head + b"A : b\r\n\r\n", head + b"A: " + b"b" * 20000 + b"\r\n\r\n", head + b"A: b\r\n" * 70 + b"\r\n",
+                 head + b"Host: y\r\n\r\n", b"GET /healthz HTTP/1.1\r\n\r\n",
+                 head + b"Transfer-Encoding: chunked\r\n\r\n", head + b"Expect: more\r\n\r\n"):
+        c.add("GET", "/healthz", raw(k, data))
+    c.add("POST", "/decrypt", raw(k, post + b"Content-Length: 9999999999\r\n\r\n"))
+    c.add("POST", "/decrypt", raw(k, post + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\n"))
+
+
+def attest_routes(c, k):
+    worker = Worker(k)
+    c.request(k, "POST", "/v1/attest/challenge", token="worker")
+    c.request(k, "POST", "/v1/attest/challenge")
+    c.request(k, "POST", "/v1/attest/challenge", token="auditor")
+    nonce = worker.challenge()
+    quote = worker.evidence(nonce)
+    c.add("POST", "/v1/attest", worker.attest_with(nonce, quote, tee_type="sgx"))
+    c.add("POST", "/v1/attest", worker.attest_with(nonce, quote))
+    c.add("POST", "/v1/attest", worker.attest_with(worker.challenge(), quote))
+    for blob in (b"", b"\x00" * 500, quote + b"x", quote + b"\0" * 70000, b"\x04" + quote[1:],
+                 quote[:2] + b"\x09" + quote[3:], quote[:60] + b"\xff" + quote[61:], quote[:4] + b"\x81" + quote[5:]):
+        c.add("POST", "/v1/attest", worker.attest_with(worker.challenge(), blob))
+    c.add("POST", "/v1/attest", Worker(k, debug=True).attest())
+    c.add("POST", "/v1/attest", Worker(k, mrenclave="33" * 32).attest())
+    c.add("POST", "/v1/attest", worker.attest())
+    for body in (b"{", b"{}", b'{"nonce":"","tee_type":"sgx","quote":"","public_key":""}'):
+        c.request(k, "POST", "/v1/attest", body=body, token="worker", headers=JSON)
+    c.request(k, "POST", "/v1/attest", body=b"{}", token="worker")
+    c.request(k, "POST", "/v1/attest", body={})
+    c.request(k, "POST", "/v1/attest", body={}, token="auditor")
+    for _ in range(1030):
+        reply = k.post("/v1/attest/challenge", token="worker1")
+        if reply.status == 429:
+            c.add("POST", "/v1/attest/challenge", reply)
+            break
+    return worker
+
+
+def decrypt_route(c, k, worker):
+    envelope = ecies_seal(k.pubkey(SEED), SECRET)
+
+    def decrypt(blob=envelope, **members):
+        return c.add("POST", "/decrypt", worker.decrypt(blob, **members))
+
+    good = decrypt(seed=SEED)
+    decrypt(seed=SEED, seal=True)
+    decrypt(seed=SEED, receipt=True)
+    decrypt(seed=SEED, seal=True, receipt=True)
+    decrypt(seed="github.com/alice/other:alice.near")
+    decrypt(seed="github.com/bob/x:bob.near")
+    decrypt(b"\x07" * 40, seed=SEED)
+    decrypt(b"\x01" + bytes(10), seed=SEED)
+    decrypt(seed="")
+    decrypt(seed=SEED, repo="x")
+    c.request(k, "POST", "/decrypt", body=b"{", token="worker", headers=JSON)
+    c.request(k, "POST", "/decrypt", body={}, token="worker")
+    c.request(k, "POST", "/decrypt", body={"encrypted_secrets": "*"}, token="worker")
+    c.request(k, "POST", "/decrypt", body=b"{}", token="worker")
+    c.request(k, "POST", "/decrypt", body={}, token="nonsense")
+    c.request(k, "POST", "/decrypt", body={}, token="auditor")
+    c.add("POST", "/decrypt", worker.decrypt(envelope, seed=SEED, token="worker1"))
+    other = Worker(k)
+    c.add("POST", "/decrypt", other.decrypt(envelope, seed=SEED))
+    for timestamp in (int(time.time()) - 400, int(time.time()) + 100):
+        c.add("POST", "/decrypt", other.decrypt(envelope, seed=SEED, attestation=other.inline(timestamp)))
+    c.add("POST", "/decrypt", other.decrypt(envelope, seed=SEED, attestation=other.inline()))
+    c.add("POST", "/decrypt", other.decrypt(envelope, seed=SEED, task_id="1", attestation=other.inline()))
+    c.add("POST", "/decrypt", other.decrypt(envelope, seed=SEED, seal=True, attestation=other.inline(with_key=False)))
+    zero = Worker(k)
+    zero.key = type("Zero", (), {"public_key": lambda _: type("P", (), {
+        "public_bytes": lambda *_: bytes(32)})()})()
+    c.add("POST", "/decrypt", zero.decrypt(envelope, seed=SEED, seal=True, attestation=zero.inline()))
+    sealing = Worker(k, mrenclave="44" * 32)
+    c.add("POST", "/v1/attest", sealing.attest())
+    c.add("POST", "/decrypt", sealing.decrypt(envelope, seed=SEED))
+    worker.session = worker.session[:-1]
+    decrypt(seed=SEED)
+    return good.request_id
+
+
+POLICY = {"name": "worker", "tee": "simulated", "mrenclave": [MRENCLAVE], "seeds": ["github.com/alice/*"]}
+SEALED = {"name": "sealed", "tee": "simulated", "mrenclave": ["44" * 32], "require_sealed": True}
+SIGNER = {"name": "signer", "tee": "simulated", "mrsigner": MRSIGNER, "isvprodid": 0, "min_isvsvn": 0}
+APPRAISALS = [  # policies, options of the collateral
+    ([], ()),
+    ([{"name": "sgx", "tee": "sgx", "mrenclave": [MRENCLAVE]}], ()),
+    ([{"name": "other", "tee": "simulated", "mrenclave": [MRENCLAVE], "tokens": ["auditor"]}], ()),
+    ([{**SIGNER, "mrsigner": "55" * 32}], ()),
+    ([{**SIGNER, "isvprodid": 65535}], ()),
+    ([{**SIGNER, "min_isvsvn": 65535}], ()),
+    ([{**POLICY, "min_tcb_evaluation_number": 4000000000}], ()),
+    ([POLICY], ("--status", "OutOfDate")),
+    ([{**POLICY, "tcb_status": ["OutOfDate"]}], ("--status", "OutOfDate", "--advisory", "INTEL-SA-00615")),
+    ([POLICY], ("--revoke-pck",)),
+    ([POLICY], ("--issued-before", "7200", "--lifetime", "3600")),
+]
+
+
+def appraisals(c, platform):
+    for policies, collateral in APPRAISALS:
+        with Keystore(policies=policies, platform=platform, collateral_options=collateral) as k:
+            c.add("POST", "/v1/attest", Worker(k).attest())
+
+
+def elsewhere(c, k):
+    platform = Platform(os.path.join(k.dir, "elsewhere"))
+    c.add("POST", "/v1/attest", Worker(k, platform=platform).attest())
+
+
+def limits(c, platform):
+    settings = {"server.body_max": 16777216, "server.head_timeout_ms": 200, "server.request_timeout_ms": 1000,
+                "rate.per_token_per_second": 1, "rate.per_token_burst": 4}
+    with Keystore(platform=platform, settings=settings, policies=[POLICY]) as k:
+        worker = Worker(k)
+        worker.attest()
+        c.add("POST", "/decrypt", worker.decrypt(b"\x01" * (10 * 1024 * 1024 + 1), seed=SEED))
+        for method, path, token in (("POST", "/decrypt", "worker"), ("POST", "/v1/attest", "worker"),
+                                    ("POST", "/v1/attest/challenge", "worker"),
+                                    ("GET", "/v1/status", "operator"), ("GET", "/v1/explain", "operator"),
+                                    ("GET", "/v1/log/entries", "auditor"), ("GET", "/v1/log/receipt", "auditor")):
+            for _ in range(6):
+                reply = k.request(method, path, body={} if method == "POST" else None, token=token)
+            c.add(method, path, reply)
+        c.add("GET", "/healthz", raw(k, b"GET /healthz HTTP/1.1\r\nHos"))
+        c.add("POST", "/pubkey", raw(k, b"POST /pubkey HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                                        b"Content-Length: 5\r\n\r\n{"))
+
+
+def full_disk(c, platform):
+    """Files may not grow beyond a size: as when the disk is full."""
+    with Keystore(platform=platform, policies=[POLICY], wrapper=("prlimit", "--fsize=400000:400000")) as k:
+        worker = Worker(k)
+        worker.attest()
+        envelope = ecies_seal(k.pubkey(SEED), SECRET)
+        for _ in range(400):
+            reply = worker.decrypt(envelope, seed=SEED)
+            if reply.status != 200:
+                break
+        c.add("POST", "/decrypt", reply)
+
+
+def changed_policy(c, platform):
+    k = Keystore(platform=platform, policies=[POLICY])
+    try:
+        k.init().start()
+        worker = Worker(k)
+        worker.attest()
+        k.stop()
+        with open(k.config, encoding="utf-8") as f:
+            config = json.load(f)
+        config["attestation"]["policies"].append(SEALED)
+        with open(k.config, "w", encoding="utf-8") as f:
+            json.dump(config, f)
+        k.start()
+        c.add("POST", "/decrypt", worker.decrypt(ecies_seal(k.pubkey(SEED), SECRET), seed=SEED))
+    finally:
+        k.close()
+
+
+def without_evidence(c, platform):
+    """A keystore that only seals, to a TPM."""
+    port = harness.free_port()
+    k = Keystore(platform=platform, policies=[POLICY], settings={
+        "tee.provider": "tpm2", "tee.tpm2_tcti": f"swtpm:host=127.0.0.1,port={port}"})
+    tpm = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={k.dir}", "--server",
+                            f"type=tcp,port={port},disconnect", "--ctrl", f"type=tcp,port={port + 1}",
+                            "--flags", "not-need-init,startup-clear"])
+    try:
+        time.sleep(0.5)
+        k.init().start()
+        c.request(k, "GET", "/health")
+        c.request(k, "GET", "/v1/status", token="operator")
+        c.request(k, "GET", "/v1/attestation?nonce=" + "ab" * 16)
+    finally:
+        k.close()
+        tpm.terminate()
+        tpm.wait()
+
+
+class Replies(unittest.TestCase):
+    """What the daemon really says, held against the document."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.collected = c = Collected()
+        cls.keystore = k = Keystore(workers=2, policies=[POLICY, SEALED])
+        cls.addClassCleanup(k.close)
+        k.init().start()
+        worker = attest_routes(c, k)
+        request_id = decrypt_route(c, k, worker)
+        public_routes(c, k)
+        log_routes(c, k, request_id)
+        gate(c, k)
+        elsewhere(c, k)
+        appraisals(c, k.platform)
+        limits(c, k.platform)
+        full_disk(c, k.platform)
+        changed_policy(c, k.platform)
+        cls.has_swtpm = shutil.which("swtpm") is not None
+        if cls.has_swtpm:
+            without_evidence(c, k.platform)
+
+    def test_the_document_served_is_the_document(self):
+        self.assertEqual(self.keystore.get("/openapi.json").json(), DOCUMENT)
+
+    def test_every_reply_follows_its_schema(self):
+        for method, path, reply in self.collected.replies:
+            declared = DOCUMENT["paths"][path][method.lower()]["responses"]
+            with self.subTest(f"{method} {path} {reply.status} {reply.body[:120]}"):
+                response = resolve(declared.get(str(reply.status)) or declared["default"])
+                kind = reply.headers["Content-Type"].split(";")[0]
+                schema = response["content"][kind]["schema"]
+                validate(reply.json() if kind == "application/json" else reply.body.decode(), schema)
+                if reply.status == 429:
+                    self.assertRegex(reply.headers["Retry-After"], "^[1-9][0-9]*$")
+                if kind == "application/json" and "error" in reply.json() and "request_id" in reply.json():
+                    self.assertEqual(reply.json()["request_id"], reply.headers["X-Request-Id"])
+
+    def test_entries_of_the_log_follow_their_schema(self):
+        lines = self.keystore.get("/v1/log/entries?start=0", token="auditor").body.splitlines()
+        self.assertGreater(len(lines), 20)
+        for line in lines:
+            validate(json.loads(line), {"$ref": "#/components/schemas/LogEntry"})
+
+    def test_every_operation_succeeded_once(self):
+        done = {(path, method) for method, path, reply in self.collected.replies if reply.status == 200}
+        self.assertEqual(done, {(path, method) for path, method, _, _ in responses()})
+
+    def test_every_code_was_given(self):
+        seen = set()
+        for _, _, reply in self.collected.replies:
+            if reply.status >= 400:
+                seen.add(reply.json()["code"])
+        documented = set()
+        for _, _, _, response in responses():
+            for media in response.get("content", {}).values():
+                codes_of(media["schema"], documented)
+        expected = documented - set(NOT_PROVOKED)
+        if not self.has_swtpm:
+            expected.discard("no_evidence")
+        self.assertEqual(expected - seen, set(), "documented, not provoked")
+        self.assertEqual(seen - documented, set(), "given, not documented")
+        self.assertEqual(set(NOT_PROVOKED) - documented, set(), "not documented")
+
+    def test_unknown_paths_and_methods(self):
+        reply = self.keystore.get("/nowhere")
+        self.assertEqual(reply.status, 404)
+        validate(reply.json(), DOCUMENT["components"]["responses"]["NoSuchPath"]["content"]["application/json"]["schema"])
+        for path, item in DOCUMENT["paths"].items():
+            reply = self.keystore.request("DELETE", path)
+            self.assertEqual(reply.status, 405, path)
+            allowed = {m.upper() for m in item} | ({"HEAD"} if "get" in item else set())
+            self.assertEqual(set(reply.headers["Allow"].split(", ")), allowed)
+            validate(reply.json(),
+                     DOCUMENT["components"]["responses"]["MethodNotAllowed"]["content"]["application/json"]["schema"])
+
+    def test_head_is_get_without_the_body(self):
+        for path in ("/health", "/v1/log/key", "/readyz"):
+            reply = self.keystore.request("HEAD", path)
+            self.assertEqual((reply.status, reply.body), (200, b""))
+            self.assertEqual(reply.headers["Content-Length"], str(len(self.keystore.get(path).body)))
+
+
+if __name__ == "__main__":
+    unittest.main()
