@@ -7,7 +7,8 @@
 
 #define ARGUMENTS_MAX 16
 
-/* vouchsafed lies beside this program, or in the sbin beside this program's bin. */
+/* vouchsafed lies beside this program, or in the sbin beside its bin; the last is the build tree.
+ */
 static void exec_beside(char *const *argv)
 {
     static const char *const places[] = {"vouchsafed", "../sbin/vouchsafed",

@@ -26,7 +26,8 @@ const struct cli_command command_init = {
     .arguments = "",
     .summary = "make a new keystore: root, sealed state, log",
     .help = "Makes a root, seals it by this machine's TEE, and starts the log, by running\n"
-            "`vouchsafed init`. Nothing that exists is overwritten.\n\n"
+            "`vouchsafed init`. Nothing that exists is overwritten. The exit code is that of\n"
+            "vouchsafed: 0 done, else not.\n\n"
             "Example:\n"
             "  vouchsafe init --config /etc/vouchsafe/vouchsafe.yaml\n",
     .run = run_init,
@@ -52,7 +53,7 @@ const struct cli_command command_config_check = {
     .arguments = "",
     .summary = "check a keystore's settings and say what is wrong",
     .help = "Reads the settings as the keystore would, by running `vouchsafed --check-config`:\n"
-            "file, .env and environment.\n\n"
+            "file, .env and environment. The exit code is that of vouchsafed: 0 good, else not.\n\n"
             "Example:\n"
             "  vouchsafe config check --config /etc/vouchsafe/vouchsafe.yaml\n",
     .run = run_config_check,

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""libvouchsafe as its users meet it: symbols, header, static and shared linking."""
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("VOUCHSAFE_BUILD", os.path.join(ROOT, "build"))
+SHARED = os.path.join(BUILD, "src/client/libvouchsafe.so")
+STATIC = os.path.join(BUILD, "src/client/libvouchsafe.a")
+HEADER = os.path.join(ROOT, "include/vouchsafe/vouchsafe.h")
+
+
+def run(*arguments):
+    return subprocess.run(arguments, check=True, capture_output=True, timeout=120).stdout.decode()
+
+
+def symbols(*arguments):
+    return {line.split()[-1].split("@")[0] for line in run("nm", *arguments).splitlines()
+            if len(line.split()) == 3 and line.split()[1] in "TDBRVWi"}
+
+
+class LibraryTest(unittest.TestCase):
+    def declared(self):
+        with open(HEADER, encoding="utf-8") as file:
+            text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
+        names = set(re.findall(r"\b(vs_[a-z0-9_]+)\(", text))
+        self.assertGreater(len(names), 50)
+        return names
+
+    def test_both_forms_show_exactly_what_the_header_declares(self):
+        self.assertEqual(symbols("-D", "--defined-only", SHARED), self.declared())
+        self.assertEqual(symbols("-g", "--defined-only", STATIC), self.declared())
+
+    def test_the_header_is_c_and_cpp(self):
+        run("cc", "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", "-x", "c",
+            HEADER)
+        if shutil.which("c++"):
+            run("c++", "-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only",
+                "-x", "c++", HEADER)
+
+    def test_a_program_links_with_the_archive_alone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program = os.path.join(folder, "verify_receipt")
+            run("cc", "-I" + os.path.join(ROOT, "include"), "-o", program,
+                os.path.join(ROOT, "examples/verify_receipt.c"), STATIC, "-lcurl", "-lcrypto",
+                "-lsodium", "-lpthread")
+            done = subprocess.run([program, "/nonexistent", "key"], capture_output=True, timeout=60,
+                                  check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(b"no such thing", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
