@@ -29,30 +29,54 @@ static uint8_t lower(uint8_t c)
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
 }
 
-bool http_name_equal(struct span name, const char *text)
+/* The sizes first: nearly all names differ there already. */
+static bool name_is(struct span name, struct span wanted)
 {
+    if (name.size != wanted.size)
+        return false;
     for (size_t i = 0; i < name.size; i++)
-        if (text[i] == '\0' || lower(name.data[i]) != lower((uint8_t)text[i]))
+        if (lower(name.data[i]) != lower(wanted.data[i]))
             return false;
-    return text[name.size] == '\0';
+    return true;
 }
 
-/* tchar of RFC 9110 section 5.6.2 */
-static bool is_token_byte(uint8_t c)
+bool http_name_equal(struct span name, const char *text)
 {
-    static const char marks[] = "!#$%&'*+-.^_`|~";
-    uint8_t l = lower(c);
+    return name_is(name, span_string(text));
+}
 
-    return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && memchr(marks, c, sizeof marks - 1) != NULL);
+#define BIT(c) (UINT64_C(1) << ((c)&63))
+#define RANGE(first, last) ((BIT(last) << 1) - BIT(first))
+
+/* A set of ASCII characters: bit c % 64 of word c / 64. */
+struct ascii_set {
+    uint64_t words[2];
+};
+
+/* tchar of RFC 9110 section 5.6.2 */
+static const struct ascii_set token_bytes = {
+    {RANGE('0', '9') | BIT('!') | BIT('#') | BIT('$') | BIT('%') | BIT('&') | BIT('\'') | BIT('*') |
+         BIT('+') | BIT('-') | BIT('.'),
+     RANGE('a', 'z') | RANGE('A', 'Z') | BIT('^') | BIT('_') | BIT('`') | BIT('|') | BIT('~')}
+};
+
+/* what names, addresses, ports and escapes are written with, RFC 3986 section 3.2 */
+static const struct ascii_set host_bytes = {
+    {RANGE('0', '9') | BIT('-') | BIT('.') | BIT(':') | BIT('%'),
+     RANGE('a', 'z') | RANGE('A', 'Z') | BIT('_') | BIT('~') | BIT('[') | BIT(']')}
+};
+
+static bool all_in(struct span s, const struct ascii_set *set)
+{
+    for (size_t i = 0; i < s.size; i++)
+        if (s.data[i] >= 0x80 || !(set->words[s.data[i] / 64] & BIT(s.data[i])))
+            return false;
+    return true;
 }
 
 static bool is_token(struct span s)
 {
-    for (size_t i = 0; i < s.size; i++)
-        if (!is_token_byte(s.data[i]))
-            return false;
-    return s.size > 0;
+    return s.size > 0 && all_in(s, &token_bytes);
 }
 
 /* The part of `*rest` before `mark`, which is dropped too; false when there is no `mark`. */
@@ -80,10 +104,15 @@ static bool is_target(struct span s)
     return true;
 }
 
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
 static bool is_http_version(struct span s)
 {
-    return s.size == 8 && memcmp(s.data, "HTTP/", 5) == 0 && s.data[5] >= '0' && s.data[5] <= '9' &&
-           s.data[6] == '.' && s.data[7] >= '0' && s.data[7] <= '9';
+    return s.size == 8 && span_equal_string(span_of(s.data, 5), "HTTP/") && is_digit(s.data[5]) &&
+           s.data[6] == '.' && is_digit(s.data[7]);
 }
 
 /* `line` without its CRLF */
@@ -129,14 +158,49 @@ static const struct http_refusal *byte_refusal(struct span bytes, size_t i, size
     return NULL;
 }
 
+/* Whether one of the 8 bytes is a control byte: below 0x20, or 0x7f. */
+static bool has_control(uint64_t bytes)
+{
+    const uint64_t ones = UINT64_MAX / 0xff; /* 0x01 in each byte */
+    const uint64_t dels = bytes ^ (ones * 0x7f);
+
+    /* a byte lower than n <= 0x80 borrows into its top bit, and only such a byte begins a borrow */
+    return (((bytes - ones * 0x20) & ~bytes) | ((dels - ones) & ~dels)) & (ones * 0x80);
+}
+
+/*
+ * Where byte_refusal() is needed next, at or after `from`: the bytes before are neither control
+ * bytes nor beyond a limit. Nearly all of a head is such bytes, so they are looked at by eights.
+ */
+static size_t skip_plain(struct span bytes, size_t from, size_t line_size)
+{
+    size_t limit = line_size ? HTTP_HEAD_MAX_SIZE : HTTP_LINE_MAX_SIZE;
+    size_t end = bytes.size < limit ? bytes.size : limit;
+    uint64_t eight;
+
+    if (from > 0 && bytes.data[from - 1] == '\r')
+        return from;
+    for (; from + sizeof eight <= end; from += sizeof eight) {
+        memcpy(&eight, bytes.data + from, sizeof eight);
+        if (has_control(eight))
+            break;
+    }
+    while (from < end && bytes.data[from] >= 0x20 && bytes.data[from] != 0x7f)
+        from++;
+    return from;
+}
+
 /* Looks at the bytes not looked at before; stops behind the empty line that ends the head. */
 static enum http_parsed scan_head(struct span bytes, struct http_scan *scan,
                                   struct http_request *request, bool *is_1_0,
                                   const struct http_refusal **refusal)
 {
-    while (scan->size < bytes.size) {
-        size_t i = scan->size;
+    for (;;) {
+        size_t i = skip_plain(bytes, scan->size, scan->line_size);
 
+        scan->size = i;
+        if (i == bytes.size)
+            return HTTP_INCOMPLETE;
         *refusal = byte_refusal(bytes, i, scan->line_size);
         if (*refusal)
             return HTTP_REFUSED;
@@ -153,7 +217,6 @@ static enum http_parsed scan_head(struct span bytes, struct http_scan *scan,
             return HTTP_COMPLETE;
         }
     }
-    return HTTP_INCOMPLETE;
 }
 
 static struct span trimmed(struct span s)
@@ -185,20 +248,6 @@ static const struct http_refusal *headers_parse(struct span lines, struct http_r
     return NULL;
 }
 
-static bool is_host(struct span s)
-{
-    static const char marks[] = "-._~:[]%";
-
-    for (size_t i = 0; i < s.size; i++) {
-        uint8_t l = lower(s.data[i]);
-
-        if (!(l >= 'a' && l <= 'z') && !(l >= '0' && l <= '9') &&
-            !memchr(marks, l, sizeof marks - 1))
-            return false;
-    }
-    return true;
-}
-
 /* One spelling: digits without sign, space or leading zero. */
 static const struct http_refusal *content_length_parse(struct span s, size_t body_max, size_t *out)
 {
@@ -207,7 +256,7 @@ static const struct http_refusal *content_length_parse(struct span s, size_t bod
     if (s.size == 0 || (s.size > 1 && s.data[0] == '0'))
         return &bad_framing;
     for (size_t i = 0; i < s.size; i++)
-        if (s.data[i] < '0' || s.data[i] > '9')
+        if (!is_digit(s.data[i]))
             return &bad_framing;
     for (size_t i = 0; i < s.size; i++) {
         size = size * 10 + (size_t)(s.data[i] - '0');
@@ -250,7 +299,7 @@ static const struct http_refusal *host_check(struct span value, struct seen *see
         return refusal;
     if (value.size == 0)
         return &missing_host;
-    return is_host(value) ? NULL : &bad_header;
+    return all_in(value, &host_bytes) ? NULL : &bad_header;
 }
 
 static const struct http_refusal *header_check(const struct http_header *h, size_t body_max,
@@ -258,22 +307,22 @@ static const struct http_refusal *header_check(const struct http_header *h, size
 {
     const struct http_refusal *refusal = NULL;
 
-    if (http_name_equal(h->name, "host"))
+    if (name_is(h->name, SPAN_LITERAL("host")))
         return host_check(h->value, seen);
-    if (http_name_equal(h->name, "authorization"))
+    if (name_is(h->name, SPAN_LITERAL("authorization")))
         return once(&seen->authorization, &duplicate_header);
-    if (http_name_equal(h->name, "content-type"))
+    if (name_is(h->name, SPAN_LITERAL("content-type")))
         return once(&seen->content_type, &duplicate_header);
-    if (http_name_equal(h->name, "transfer-encoding"))
+    if (name_is(h->name, SPAN_LITERAL("transfer-encoding")))
         return &bad_framing;
-    if (http_name_equal(h->name, "content-length")) {
+    if (name_is(h->name, SPAN_LITERAL("content-length"))) {
         refusal = once(&seen->content_length, &bad_framing);
         return refusal ? refusal : content_length_parse(h->value, body_max, &f->body_size);
     }
-    if (http_name_equal(h->name, "connection"))
+    if (name_is(h->name, SPAN_LITERAL("connection")))
         f->close = f->close || list_has(h->value, "close");
-    if (http_name_equal(h->name, "expect")) {
-        f->expect_continue = http_name_equal(h->value, "100-continue");
+    if (name_is(h->name, SPAN_LITERAL("expect"))) {
+        f->expect_continue = name_is(h->value, SPAN_LITERAL("100-continue"));
         return f->expect_continue ? NULL : &bad_expectation;
     }
     return NULL;

@@ -112,7 +112,7 @@ static struct peer **find(struct peers *p, const struct peer_key *key)
     h = (half[0] ^ p->hash_key) * 0x9e3779b97f4a7c15u;
     h = (h ^ (h >> 32) ^ half[1]) * 0x9e3779b97f4a7c15u;
     at = &p->buckets[(h >> 32) & p->bucket_mask];
-    while (*at && memcmp((*at)->key.bytes, key->bytes, sizeof key->bytes) != 0)
+    while (*at && memcmp((*at)->key.bytes, key->bytes, sizeof half) != 0) /* public */
         at = &(*at)->next;
     return at;
 }

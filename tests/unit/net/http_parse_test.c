@@ -392,6 +392,31 @@ static void query_parameters(void **state)
     }
 }
 
+/* The scan looks at several bytes at once: no place within them makes a difference. */
+static void every_byte_at_every_place_of_a_value(void **state)
+{
+    enum { PLACES = 40 };
+    static const char head[] = "GET / HTTP/1.1\r\nHost: h\r\nX: ";
+
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        bool allowed = byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+
+        for (size_t place = 0; place < PLACES; place++) {
+            uint8_t text[sizeof head - 1 + PLACES + 4];
+            struct result r;
+
+            memcpy(text, head, sizeof head - 1);
+            memset(text + sizeof head - 1, 'x', PLACES);
+            memcpy(text + sizeof text - 4, "\r\n\r\n", 4);
+            text[sizeof head - 1 + place] = (uint8_t)byte;
+            parse(SPAN_OF(text), &r);
+            if (r.parsed != (allowed ? HTTP_COMPLETE : HTTP_REFUSED))
+                fail_msg("byte %02x at %zu", byte, place);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +428,7 @@ int main(void)
         cmocka_unit_test(control_bytes_are_refused_everywhere),
         cmocka_unit_test(headers_are_found_in_any_case),
         cmocka_unit_test(query_parameters),
+        cmocka_unit_test(every_byte_at_every_place_of_a_value),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
