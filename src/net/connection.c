@@ -391,9 +391,7 @@ static void refuse(struct connection *c, const struct http_refusal *why)
     const struct http_handler *h = &c->loop->server->handler;
     char body[REFUSAL_MAX_SIZE];
     struct writer w = writer_over(body, sizeof body);
-    struct http_reply reply = {
-        .status = why->status, .content_type = "application/json", .close = true};
-
+    struct http_reply reply = {.content_type = "application/json"};
     enum err e;
 
     writer_put(&w, SPAN_LITERAL("{\"error\":\""));
@@ -405,7 +403,9 @@ static void refuse(struct connection *c, const struct http_refusal *why)
     assert(e == ERR_NONE);
     loop_count(c->loop, FIGURE_REFUSED_REQUESTS, 1);
     if (h->refused)
-        h->refused(h->context, c->peer, why->code);
+        h->refused(h->context, c->loop->index, c->peer, why, &reply);
+    reply.status = why->status;
+    reply.close = true;
     c->unread = true;
     send_reply(c, &reply, false);
 }

@@ -13,12 +13,6 @@
 
 enum http_parsed { HTTP_INCOMPLETE, HTTP_COMPLETE, HTTP_REFUSED };
 
-/* Why a request is refused. `code` is stable; `text` is a sentence for a person. */
-struct http_refusal {
-    unsigned status;
-    const char *code, *text;
-};
-
 /* How far the bytes of one request have been looked at; {0} at its beginning. */
 struct http_scan {
     size_t size;      /* bytes known to hold no end of the head, and nothing forbidden */

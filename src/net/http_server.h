@@ -62,6 +62,12 @@ struct http_reply {
  * left. */
 void http_exchange_reply(struct http_exchange *x, const struct http_reply *reply);
 
+/* Why net/ itself refuses a request. `code` is stable; `text` is a sentence for a person. */
+struct http_refusal {
+    unsigned status;
+    const char *code, *text;
+};
+
 struct http_handler {
     /*
      * Called when the head is complete, before the body is read: `body` is empty, `body_size` what
@@ -72,9 +78,14 @@ struct http_handler {
                       struct http_reply *reply);
     /* The whole request. Must lead to one http_exchange_reply(). Spans live until then. */
     void (*handle)(void *context, struct http_exchange *x);
-    /* A request that the gate refused: for the metrics and the summary. `code` is stable, e.g.
-     * "bad_framing". */
-    void (*refused)(void *context, const char *peer, const char *code);
+    /*
+     * A request that net/ refused, because of its framing or a deadline: for the metrics and the
+     * summary. `*reply` is net/'s own, {"error","code"}; media type, body and extra headers may be
+     * replaced, so that all errors look alike. They must stay until the loop calls again. May be
+     * NULL.
+     */
+    void (*refused)(void *context, unsigned loop, const char *peer, const struct http_refusal *why,
+                    struct http_reply *reply);
     /* On each loop's thread when it begins (before any request) and ends. May be NULL. */
     void (*loop_begin)(void *context, unsigned loop);
     void (*loop_end)(void *context, unsigned loop);

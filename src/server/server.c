@@ -286,33 +286,41 @@ static const char *allowed_methods(const struct http_request *r)
     return get && post ? "GET, HEAD, POST" : get ? "GET, HEAD" : "POST";
 }
 
-/* Refuses at the door: no log entry, only a count. */
+/* A refusal that gets no log entry, only a count. What it says stays until the loop's next one. */
+static void write_refusal(struct server *s, unsigned loop, enum refusal kind,
+                          const struct http_refusal *why, int64_t wait_ms, struct http_reply *reply)
+{
+    struct loop_state *l = &s->loops[loop];
+    char request_id[REQUEST_ID_SIZE + 1] = {0};
+    struct writer w = writer_over(l->reply, sizeof l->reply);
+
+    count_refusal(s, kind);
+    atomic_fetch_add_explicit(&s->replies[why->status / 100 % 6], 1, memory_order_relaxed);
+    request_id_write(clock_now(), request_id);
+    write_error(&w, why->code, why->text, NULL, request_id);
+    headers_write(l->headers, sizeof l->headers, request_id,
+                  wait_ms > 0 ? (unsigned)((wait_ms + 999) / 1000) : 0);
+    *reply = (struct http_reply){.status = why->status,
+                                 .content_type = "application/json",
+                                 .body = span_of(l->reply, w.size),
+                                 .extra_headers = l->headers};
+}
+
+/* Refuses at the door. */
 static unsigned turn_away(struct server *s, const struct http_request *r, enum refusal kind,
                           unsigned status, const char *code, const char *text, int64_t wait_ms,
                           struct http_reply *reply)
 {
-    struct loop_state *loop = &s->loops[r->loop];
-    char request_id[REQUEST_ID_SIZE + 1] = {0};
-    struct writer w = writer_over(loop->reply, sizeof loop->reply);
+    char *headers = s->loops[r->loop].headers;
+    size_t capacity = sizeof s->loops[r->loop].headers;
     size_t used;
 
-    count_refusal(s, kind);
-    atomic_fetch_add_explicit(&s->replies[status / 100 % 6], 1, memory_order_relaxed);
-    request_id_write(clock_now(), request_id);
-    write_error(&w, code, text, NULL, request_id);
-    headers_write(loop->headers, sizeof loop->headers, request_id,
-                  wait_ms > 0 ? (unsigned)((wait_ms + 999) / 1000) : 0);
-    used = strlen(loop->headers);
+    write_refusal(s, r->loop, kind, &(struct http_refusal){status, code, text}, wait_ms, reply);
+    used = strlen(headers);
     if (status == 405)
-        (void)snprintf(loop->headers + used, sizeof loop->headers - used, "Allow: %s\r\n",
-                       allowed_methods(r));
+        (void)snprintf(headers + used, capacity - used, "Allow: %s\r\n", allowed_methods(r));
     if (status == 401)
-        (void)snprintf(loop->headers + used, sizeof loop->headers - used,
-                       "WWW-Authenticate: Bearer\r\n");
-    *reply = (struct http_reply){.status = status,
-                                 .content_type = "application/json",
-                                 .body = span_of(loop->reply, w.size),
-                                 .extra_headers = loop->headers};
+        (void)snprintf(headers + used, capacity - used, "WWW-Authenticate: Bearer\r\n");
     return status;
 }
 
@@ -389,11 +397,13 @@ static unsigned admit(void *context, const struct http_request *r, size_t body_s
     return 0;
 }
 
-static void refused(void *context, const char *peer, const char *code)
+/* What net/ refuses: bad framing, and deadlines that passed. */
+static void refused(void *context, unsigned loop, const char *peer, const struct http_refusal *why,
+                    struct http_reply *reply)
 {
-    count_refusal(context, REFUSED_FRAMING);
+    write_refusal(context, loop, REFUSED_FRAMING, why, 0, reply);
     log_write(LOG_DEBUG, "net", "request_refused", LOG_STRING("peer", peer),
-              LOG_STRING("code", code));
+              LOG_STRING("code", why->code));
 }
 
 /* ---- dispatch ---- */
@@ -406,9 +416,15 @@ static void run_on_pool(struct pool_job *job, struct service_thread *thread)
 }
 
 /* No memory for it, or the server is stopping. */
-static void turn_back(struct http_exchange *x)
+static void turn_back(struct server *s, struct http_exchange *x)
 {
-    http_exchange_reply(x, &(struct http_reply){.status = 503, .close = true});
+    static const struct http_refusal why = {503, "overloaded",
+                                            "The server cannot take it; try again"};
+    struct http_reply reply;
+
+    write_refusal(s, http_exchange_request(x)->loop, REFUSED_OTHER, &why, 1000, &reply);
+    reply.close = true;
+    http_exchange_reply(x, &reply);
 }
 
 static void handle(void *context, struct http_exchange *x)
@@ -420,7 +436,7 @@ static void handle(void *context, struct http_exchange *x)
     bool path_known;
 
     if (!c) {
-        turn_back(x);
+        turn_back(s, x);
         return;
     }
     atomic_fetch_add_explicit(&s->pending, 1, memory_order_relaxed);

@@ -40,6 +40,7 @@ struct fixture {
     atomic_uint tasks_run;
     atomic_uint loops_begun, loops_ended;
     char refused_code[32];
+    const char *refusal_body; /* what refused() replaces net/'s own with, or NULL */
 };
 
 static unsigned admit(void *context, const struct http_request *r, size_t body_size,
@@ -126,12 +127,18 @@ static void handle(void *context, struct http_exchange *x)
     http_exchange_reply(x, &reply);
 }
 
-static void refused(void *context, const char *peer, const char *code)
+static void refused(void *context, unsigned loop, const char *peer, const struct http_refusal *why,
+                    struct http_reply *reply)
 {
     struct fixture *f = context;
 
+    assert_true(loop < f->options.loops);
     assert_string_equal(peer, "127.0.0.1");
-    (void)snprintf(f->refused_code, sizeof f->refused_code, "%s", code);
+    (void)snprintf(f->refused_code, sizeof f->refused_code, "%s", why->code);
+    if (f->refusal_body)
+        reply->body = span_string(f->refusal_body);
+    if (f->refusal_body)
+        reply->extra_headers = "X-Request-Id: id-9\r\n";
     atomic_fetch_add(&f->refused_count, 1);
 }
 
@@ -558,6 +565,35 @@ static void refused_by_the_gate(void **state)
     http_server_figures(f.server, &figures);
     assert_int_equal(figures.requests, 0);
     assert_int_equal(figures.refused_requests, COUNT_OF(cases));
+    fixture_stop(&f);
+}
+
+/* So that errors look alike, whoever made them. Status and the end of the connection are net/'s. */
+static void the_handler_may_word_refusals(void **state)
+{
+    static const char *const requests[] = {"GET / HTTP/2.0\r\n", "GET / HTTP/1.1\r\nHost:"};
+    static const unsigned statuses[] = {400, 408};
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    f.refusal_body = "{\"request_id\":\"id-9\"}";
+    f.options.head_timeout_ms = 50;
+    fixture_start(&f);
+    for (size_t i = 0; i < COUNT_OF(requests); i++) {
+        struct answer a;
+        int fd = dial(&f);
+
+        say(fd, requests[i]);
+        hear(fd, &a);
+        assert_int_equal(a.status, statuses[i]);
+        assert_non_null(strstr(a.head, "\r\nX-Request-Id: id-9\r\n"));
+        assert_non_null(strstr(a.head, "\r\nConnection: close\r\n"));
+        assert_true(span_equal_string(buffer_span(&a.body), f.refusal_body));
+        assert_ended(fd);
+        buffer_clear(&a.body);
+        close(fd);
+    }
     fixture_stop(&f);
 }
 
@@ -1349,6 +1385,7 @@ int main(void)
         cmocka_unit_test(continue_is_sent_only_after_admission),
         cmocka_unit_test(refused_by_the_handler_before_the_body),
         cmocka_unit_test(refused_by_the_gate),
+        cmocka_unit_test(the_handler_may_word_refusals),
         cmocka_unit_test(a_refusal_reaches_a_peer_that_is_still_sending),
         cmocka_unit_test(large_bodies_pass_in_both_directions),
         cmocka_unit_test(slow_readers_get_all_of_a_large_reply),
