@@ -16,7 +16,7 @@
 
 #include "base/secret.h"
 
-enum { CHAIN_MAX_COUNT = 8, FILE_MAX_SIZE = 64 * 1024 };
+enum { CHAIN_MAX_COUNT = 8, FILE_MAX_SIZE = 64 * 1024, RSA_MIN_BITS = 2048, RSA_MAX_BITS = 8192 };
 
 struct tls_server {
     SSL_CTX *context;
@@ -264,6 +264,21 @@ static EVP_PKEY *key_parse(struct span pem)
     return key;
 }
 
+/* What TLS 1.3 clients all know; and RSA neither breakable nor so large that it starves the loop.
+ */
+static bool key_is_usable(const EVP_PKEY *key)
+{
+    char group[32];
+    size_t size;
+    int bits = EVP_PKEY_get_bits(key);
+
+    if (EVP_PKEY_is_a(key, "RSA"))
+        return bits >= RSA_MIN_BITS && bits <= RSA_MAX_BITS;
+    return EVP_PKEY_is_a(key, "EC") &&
+           EVP_PKEY_get_group_name(key, group, sizeof group, &size) == 1 &&
+           (strcmp(group, SN_X9_62_prime256v1) == 0 || strcmp(group, SN_secp384r1) == 0);
+}
+
 enum err tls_server_from_files(const char *chain_file, const char *key_file, char why[160],
                                struct tls_server **out)
 {
@@ -278,6 +293,8 @@ enum err tls_server_from_files(const char *chain_file, const char *key_file, cha
         wrong = "cannot be read, or is not a file of at most 64 KiB";
     } else if ((key = key_parse(secret_span(key_pem))) == NULL) {
         wrong = "is not an unencrypted private key in PEM";
+    } else if (!key_is_usable(key)) {
+        wrong = "is not a P-256, P-384 or RSA key (2048 to 8192 bits)";
     } else if (about = chain_file, file_read(chain_file, &chain) != ERR_NONE) {
         wrong = "cannot be read, or is not a file of at most 64 KiB";
     } else {

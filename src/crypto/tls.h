@@ -12,10 +12,14 @@
 struct tls_server; /* certificate and settings; shared by all threads */
 struct tls_stream; /* one connection */
 
-/* From a P-256 key and its chain in PEM (leaf first); or from files. ERR_CONFIG with a reason in
- * `why` */
+/* From a P-256 key and its chain in PEM (leaf first). ERR_CONFIG, ERR_MEMORY */
 MUST_CHECK enum err tls_server_new(const struct p256_private *key, struct span chain_pem,
                                    struct tls_server **out);
+/*
+ * The same from files of at most 64 KiB. The key is P-256, P-384 or RSA of 2048 to 8192 bits, and
+ * not encrypted: nobody is asked for a password.
+ * ERR_CONFIG with the file and what is wrong with it in `why`; ERR_MEMORY
+ */
 MUST_CHECK enum err tls_server_from_files(const char *chain_file, const char *key_file,
                                           char why[160], struct tls_server **out);
 /* SHA-256 of the leaf's SubjectPublicKeyInfo: what our evidence binds. */

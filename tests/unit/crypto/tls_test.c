@@ -1,0 +1,304 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "crypto/random.h"
+#include "crypto/tls.h"
+
+enum { PATH_SIZE = 64, WAIT_MS = 20000 };
+
+/* A directory with a chain and a key; the keys and certificates are OpenSSL's, not ours. */
+struct fixture {
+    char directory[PATH_SIZE];
+    char chain[PATH_SIZE + 16];
+    char key[PATH_SIZE + 16];
+    char why[160];
+    struct tls_server *server;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+
+    assert_non_null(f);
+    assert_int_equal(crypto_start(), ERR_NONE);
+    (void)snprintf(f->directory, sizeof f->directory, "/tmp/vouchsafe-tls-test-XXXXXX");
+    assert_non_null(mkdtemp(f->directory));
+    (void)snprintf(f->chain, sizeof f->chain, "%s/chain.pem", f->directory);
+    (void)snprintf(f->key, sizeof f->key, "%s/key.pem", f->directory);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    tls_server_free(&f->server);
+    (void)unlink(f->chain);
+    (void)unlink(f->key);
+    (void)rmdir(f->directory);
+    free(f);
+    return 0;
+}
+
+static EVP_PKEY *key_new(const char *kind, const char *group, size_t bits)
+{
+    EVP_PKEY *key = strcmp(kind, "RSA") == 0  ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", bits)
+                    : strcmp(kind, "EC") == 0 ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", group)
+                                              : EVP_PKEY_Q_keygen(NULL, NULL, kind);
+
+    assert_non_null(key);
+    return key;
+}
+
+static X509 *certificate_new(EVP_PKEY *key)
+{
+    X509 *c = X509_new();
+    X509_NAME *name = X509_NAME_new();
+    bool no_digest = EVP_PKEY_is_a(key, "ED25519");
+
+    assert_int_equal(
+        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)"h", -1, -1, 0), 1);
+    assert_int_equal(X509_set_version(c, X509_VERSION_3), 1);
+    assert_int_equal(X509_set_subject_name(c, name), 1);
+    assert_int_equal(X509_set_issuer_name(c, name), 1);
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(c), -3600));
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(c), 3600));
+    assert_int_equal(X509_set_pubkey(c, key), 1);
+    assert_true(X509_sign(c, key, no_digest ? NULL : EVP_sha256()) > 0);
+    X509_NAME_free(name);
+    return c;
+}
+
+static void write_key(const struct fixture *f, EVP_PKEY *key, const char *password)
+{
+    FILE *file = fopen(f->key, "w");
+
+    assert_non_null(file);
+    assert_int_equal(PEM_write_PKCS8PrivateKey(file, key, password ? EVP_aes_256_cbc() : NULL,
+                                               password, password ? (int)strlen(password) : 0, NULL,
+                                               NULL),
+                     1);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* `count` times the same certificate. */
+static void write_chain(const struct fixture *f, EVP_PKEY *key, unsigned count)
+{
+    FILE *file = fopen(f->chain, "w");
+    X509 *c = certificate_new(key);
+
+    assert_non_null(file);
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(PEM_write_X509(file, c), 1);
+    assert_int_equal(fclose(file), 0);
+    X509_free(c);
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static enum err load(struct fixture *f)
+{
+    f->why[0] = '\0';
+    return tls_server_from_files(f->chain, f->key, f->why, &f->server);
+}
+
+static void assert_refused(struct fixture *f, const char *file, const char *reason)
+{
+    assert_int_equal(load(f), ERR_CONFIG);
+    assert_null(f->server);
+    if (!strstr(f->why, file) || !strstr(f->why, reason))
+        fail_msg("\"%s\" says neither %s nor \"%s\"", f->why, file, reason);
+}
+
+static void assert_spki(const struct fixture *f, const EVP_PKEY *key)
+{
+    uint8_t expected[SHA256_SIZE];
+    uint8_t found[SHA256_SIZE];
+    uint8_t *der = NULL;
+    int size = i2d_PUBKEY(key, &der);
+
+    assert_true(size > 0);
+    sha256(span_of(der, (size_t)size), expected);
+    tls_server_spki_sha256(f->server, found);
+    assert_memory_equal(found, expected, sizeof found);
+    OPENSSL_free(der);
+}
+
+static void keys_of_known_strength_are_taken(void **state)
+{
+    static const struct {
+        const char *kind, *group;
+        size_t bits;
+        bool good;
+    } cases[] = {
+        {"EC",      "P-256",     0,    true },
+        {"EC",      "P-384",     0,    true },
+        {"RSA",     NULL,        2048, true },
+        {"RSA",     NULL,        1024, false},
+        {"RSA",     NULL,        2047, false},
+        {"EC",      "P-521",     0,    false},
+        {"EC",      "P-224",     0,    false},
+        {"EC",      "secp256k1", 0,    false},
+        {"ED25519", NULL,        0,    false},
+        {"ED448",   NULL,        0,    false},
+        {"X25519",  NULL,        0,    false},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        EVP_PKEY *key = key_new(cases[i].kind, cases[i].group, cases[i].bits);
+
+        write_key(f, key, NULL);
+        if (cases[i].good) {
+            write_chain(f, key, 1);
+            assert_int_equal(load(f), ERR_NONE);
+            assert_spki(f, key);
+            tls_server_free(&f->server);
+        } else {
+            assert_refused(f, f->key, "is not a P-256, P-384 or RSA key");
+        }
+        EVP_PKEY_free(key);
+    }
+}
+
+static void files_that_do_not_belong_together(void **state)
+{
+    struct fixture *f = *state;
+    EVP_PKEY *key = key_new("EC", "P-256", 0);
+    EVP_PKEY *other = key_new("EC", "P-256", 0);
+    EVP_PKEY *rsa = key_new("RSA", NULL, 2048);
+
+    write_key(f, key, NULL);
+    write_chain(f, other, 1);
+    assert_refused(f, f->chain, "not the one of the first certificate");
+    write_chain(f, rsa, 1);
+    assert_refused(f, f->chain, "not the one of the first certificate");
+    write_chain(f, key, 8);
+    assert_int_equal(load(f), ERR_NONE);
+    tls_server_free(&f->server);
+    write_chain(f, key, 9);
+    assert_refused(f, f->chain, "one too many");
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(other);
+    EVP_PKEY_free(rsa);
+}
+
+static void files_that_cannot_be_used(void **state)
+{
+    static const char *const texts[] = {"", "no PEM", "-----BEGIN PRIVATE KEY-----\n",
+                                        "-----BEGIN PRIVATE KEY-----\nAAAA\n"
+                                        "-----END PRIVATE KEY-----\n"};
+    struct fixture *f = *state;
+    EVP_PKEY *key = key_new("EC", "P-256", 0);
+    static char large[64 * 1024 + 1];
+
+    assert_refused(f, f->key, "cannot be read");
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        write_text(f->key, texts[i]);
+        assert_refused(f, f->key, "is not an unencrypted private key");
+    }
+    write_key(f, key, NULL);
+    assert_refused(f, f->chain, "cannot be read");
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        write_text(f->chain, texts[i]);
+        assert_refused(f, f->chain, "no certificate in PEM");
+    }
+    write_chain(f, key, 1);
+    assert_int_equal(truncate(f->chain, 200), 0);
+    assert_refused(f, f->chain, "cert");
+    memset(large, '\n', sizeof large - 1);
+    write_text(f->chain, large);
+    assert_refused(f, f->chain, "at most 64 KiB");
+    assert_int_equal(unlink(f->chain), 0);
+    assert_int_equal(mkfifo(f->chain, 0600), 0); /* nobody writes: it must not wait */
+    assert_refused(f, f->chain, "cannot be read");
+    assert_int_equal(unlink(f->chain), 0);
+    assert_int_equal(mkdir(f->chain, 0700), 0);
+    assert_refused(f, f->chain, "cannot be read");
+    assert_int_equal(rmdir(f->chain), 0);
+    EVP_PKEY_free(key);
+}
+
+/* On a terminal of its own, since OpenSSL asks for passwords on the controlling one. */
+static _Noreturn void load_on_terminal(struct fixture *f, const char *terminal)
+{
+    int fd;
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)alarm(WAIT_MS / 1000);
+    if (setsid() < 0 || (fd = open(terminal, O_RDWR)) < 0 || ioctl(fd, TIOCSCTTY, 0) != 0)
+        _exit(2);
+    _exit(load(f) == ERR_CONFIG && strstr(f->why, "unencrypted") ? 0 : 1);
+}
+
+static void encrypted_keys_are_refused_without_asking(void **state)
+{
+    struct fixture *f = *state;
+    EVP_PKEY *key = key_new("EC", "P-256", 0);
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    struct pollfd asked = {terminal, POLLIN, 0};
+    char name[64];
+    int status;
+    pid_t child;
+
+    if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0 ||
+        ptsname_r(terminal, name, sizeof name) != 0) {
+        print_message("SKIPPED: no terminals here\n");
+        EVP_PKEY_free(key);
+        skip();
+    }
+    write_key(f, key, "password");
+    write_chain(f, key, 1);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        load_on_terminal(f, name);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(poll(&asked, 1, 0) == 1 && (asked.revents & POLLIN), 0);
+    close(terminal);
+    EVP_PKEY_free(key);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(keys_of_known_strength_are_taken),
+        TEST(files_that_do_not_belong_together),
+        TEST(files_that_cannot_be_used),
+        TEST(encrypted_keys_are_refused_without_asking),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
