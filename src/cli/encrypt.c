@@ -30,7 +30,7 @@ static int fetch_key(const struct cli *cli, const struct encrypt_options *o,
                      const struct vs_key_name *name, struct vs_public_key *key)
 {
     struct vs_client *c = NULL;
-    struct vs_keystore keystore;
+    struct vs_keystore keystore = {0};
     bool verified = false;
     int code = open_client(cli, &c);
 
@@ -160,7 +160,7 @@ static int run(struct cli *cli, int argc, char **argv)
         TRUST_OPTIONS(o.trust, "require-attestation"),
     };
     struct vs_key_name name;
-    struct vs_public_key key;
+    struct vs_public_key key = {0};
     struct vs_secret *plain = NULL;
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 

@@ -30,8 +30,8 @@ static int run(struct cli *cli, int argc, char **argv)
     const struct cli_option options[] = {NAME_OPTIONS(name), TRUST_OPTIONS(trust, "attested")};
     struct vs_client *c = NULL;
     struct vs_key_name key_name;
-    struct vs_keystore keystore;
-    struct vs_public_key key;
+    struct vs_keystore keystore = {0};
+    struct vs_public_key key = {0};
     bool verified = false;
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 

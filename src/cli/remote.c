@@ -86,7 +86,7 @@ int verify_keystore(const struct cli *cli, struct vs_client *c, const struct cli
 
 int check_name(const struct cli *cli, const struct cli_name *n, struct vs_key_name *out)
 {
-    char seed[VS_SEED_MAX + 1];
+    char seed[VS_SEED_MAX + 1] = "";
     enum vs_error e;
 
     *out = (struct vs_key_name){n->seed, n->repo, n->owner, n->branch};

@@ -33,7 +33,8 @@ enum vs_error blob_copy(struct span bytes, struct vs_blob *out)
     if (bytes.size > 0)
         memcpy(data, bytes.data, bytes.size);
     data[bytes.size] = 0;
-    *out = (struct vs_blob){data, bytes.size};
+    out->data = data;
+    out->size = bytes.size;
     return VS_OK;
 }
 

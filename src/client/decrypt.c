@@ -196,7 +196,7 @@ static enum vs_error open_reply(struct vs_client *c, const struct vs_decrypt_req
 enum vs_error vs_decrypt(struct vs_client *c, const struct vs_decrypt_request *r,
                          struct vs_secret **plain, struct vs_blob *receipt)
 {
-    char seed[VS_SEED_MAX + 1];
+    char seed[VS_SEED_MAX + 1] = "";
     struct inline_evidence evidence = {0};
     struct buffer request = {0};
     struct secret *body = NULL;

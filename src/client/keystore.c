@@ -238,7 +238,7 @@ enum vs_error vs_pubkey(struct vs_client *c, const struct vs_keystore *keystore,
                         const struct vs_key_name *name, struct vs_public_key *out)
 {
     uint8_t nonce[VS_NONCE_SIZE];
-    char seed[VS_SEED_MAX + 1];
+    char seed[VS_SEED_MAX + 1] = "";
     struct reply_pubkey p = {0};
     enum vs_error e;
 

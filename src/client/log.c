@@ -173,7 +173,7 @@ static enum vs_error checkpoint_read(struct vs_bytes note, const char *vkey, str
 enum vs_error vs_checkpoint_verify(struct vs_bytes note, const char *vkey, uint64_t *size,
                                    uint8_t root[VS_HASH_SIZE])
 {
-    struct checkpoint point;
+    struct checkpoint point = {0};
     enum vs_error e;
 
     if (vkey == NULL || size == NULL || root == NULL || note.data == NULL)
@@ -205,7 +205,8 @@ static enum vs_error fetch_proof(struct vs_client *c, uint64_t from, uint64_t to
 enum vs_error vs_log_consistency(struct vs_client *c, const char *vkey, struct vs_bytes older,
                                  struct vs_bytes newer)
 {
-    struct checkpoint from, to;
+    struct checkpoint from = {0};
+    struct checkpoint to = {0};
     struct merkle_proof proof = {0};
     enum vs_error e;
 

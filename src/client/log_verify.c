@@ -77,7 +77,7 @@ void vs_log_verifier_free(struct vs_log_verifier **v)
 
 enum vs_error vs_log_verifier_keep(struct vs_log_verifier *v, struct vs_bytes note)
 {
-    struct checkpoint point;
+    struct checkpoint point = {0};
     enum vs_error e;
 
     if (v == NULL || note.data == NULL || v->reading)
