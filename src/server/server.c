@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -517,6 +518,13 @@ void server_tick(struct server *s, struct timestamp now)
 
 /* ---- life ---- */
 
+static void loop_begin(void *context, unsigned loop)
+{
+    (void)context;
+    (void)loop;
+    (void)pthread_setname_np(pthread_self(), "loop"); /* for those who look at threads */
+}
+
 static void loop_end(void *context, unsigned loop)
 {
     (void)context;
@@ -552,7 +560,7 @@ enum err server_start(const struct server_options *options, struct service *svc,
                       struct server **out)
 {
     struct server *s = calloc(1, sizeof *s);
-    struct http_handler handler = {admit, handle, refused, NULL, loop_end, s};
+    struct http_handler handler = {admit, handle, refused, loop_begin, loop_end, s};
     enum err e;
 
     if (!s)

@@ -42,6 +42,7 @@ static void *work(void *argument)
     struct worker *worker = argument;
     struct pool_job *job;
 
+    (void)pthread_setname_np(pthread_self(), "pool");
     while ((job = take(worker->pool)) != NULL)
         job->run(job, &worker->state);
     secret_cache_clear();

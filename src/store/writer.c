@@ -155,6 +155,7 @@ static void *writer_main(void *argument)
     struct writer_request *batch = NULL;
     size_t count;
 
+    (void)pthread_setname_np(pthread_self(), "writer");
     while ((count = batch_take(w, &batch)) > 0)
         batch_commit(w, batch, count);
     return NULL;
