@@ -81,24 +81,29 @@ void peer_key_of(const struct sockaddr_storage *address, struct peer_key *out)
     }
 }
 
-void peer_text(const struct sockaddr_storage *address, char out[PEER_TEXT_SIZE])
+static const char *text_of(const struct sockaddr_storage *address, char out[INET6_ADDRSTRLEN])
 {
-    char host[INET6_ADDRSTRLEN] = "";
-    const char *text = NULL;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
 
     if (address->ss_family == AF_INET) {
-        struct sockaddr_in v4;
-
         memcpy(&v4, address, sizeof v4);
-        text = inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
-    } else if (address->ss_family == AF_INET6) {
-        struct sockaddr_in6 v6;
-
-        memcpy(&v6, address, sizeof v6);
-        text = inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
+        return inet_ntop(AF_INET, &v4.sin_addr, out, INET6_ADDRSTRLEN);
     }
+    if (address->ss_family != AF_INET6)
+        return NULL;
+    memcpy(&v6, address, sizeof v6);
+    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) /* one spelling, whichever socket accepted it */
+        return inet_ntop(AF_INET, v6.sin6_addr.s6_addr + 12, out, INET6_ADDRSTRLEN);
+    return inet_ntop(AF_INET6, &v6.sin6_addr, out, INET6_ADDRSTRLEN);
+}
+
+void peer_text(const struct sockaddr_storage *address, char out[PEER_TEXT_SIZE])
+{
+    char text[INET6_ADDRSTRLEN];
+
     memset(out, 0, PEER_TEXT_SIZE);
-    if (text)
+    if (text_of(address, text))
         memcpy(out, text, strlen(text));
 }
 

@@ -22,6 +22,7 @@ MUST_CHECK enum err peers_new(unsigned count_max, unsigned per_address, struct p
 void peers_free(struct peers **p);
 
 void peer_key_of(const struct sockaddr_storage *address, struct peer_key *out);
+/* Numeric, terminated; IPv4 mapped into IPv6 as IPv4; "" for other families. */
 void peer_text(const struct sockaddr_storage *address, char out[PEER_TEXT_SIZE]);
 
 /* False when a limit is reached. Thread-safe, as peers_leave() is. */

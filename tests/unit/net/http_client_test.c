@@ -7,11 +7,17 @@
 
 #include <cmocka.h>
 
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "certificate.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 
-static struct http_exchange *kept;
+enum { TEST_MAX_S = 240 }; /* a test that hangs is ended by SIGALRM */
+
+static _Atomic(struct http_exchange *) kept;
 
 static void handle(void *context, struct http_exchange *x)
 {
@@ -23,7 +29,7 @@ static void handle(void *context, struct http_exchange *x)
 
     (void)context;
     if (span_equal_string(r->path, "/never")) {
-        kept = x;
+        atomic_store(&kept, x);
         return;
     }
     if (span_equal_string(r->path, "/redirect")) {
@@ -94,7 +100,7 @@ static void replies_limits_and_redirects(void **state)
     assert_int_equal(send_to(&o, "/a b", 1, &reply), ERR_MALFORMED);
     o.timeout_ms = 100;
     assert_int_equal(send_to(&o, "/never", 1, &reply), ERR_TIMEOUT);
-    assert_non_null(kept);
+    assert_non_null(atomic_load(&kept));
     http_server_stop(&server, 0);
     assert_int_equal(send_to(&o, "/", 1, &reply), ERR_IO);
 }
@@ -125,12 +131,73 @@ static void only_the_pinned_key_is_trusted(void **state)
     buffer_clear(&pem);
 }
 
+/* A file with `pem` in it; the caller unlinks it. */
+static void file_with(const struct buffer *pem, char path[40])
+{
+    int fd;
+
+    (void)snprintf(path, 40, "/tmp/vouchsafe-ca-test-XXXXXX");
+    fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, pem->data, pem->size), pem->size);
+    close(fd);
+}
+
+static void only_the_named_authority_is_trusted(void **state)
+{
+    static const struct {
+        const char *host; /* in the certificate; the server is 127.0.0.1 */
+        int64_t until_s;
+        bool by_other;
+        enum err expected;
+    } cases[] = {
+        {"127.0.0.1",   4000000000, false, ERR_NONE},
+        {"127.0.0.1",   4000000000, true,  ERR_IO  }, /* of another authority */
+        {"127.0.0.2",   4000000000, false, ERR_IO  }, /* for another server */
+        {"example.org", 4000000000, false, ERR_IO  },
+        {"127.0.0.1",   1700000001, false, ERR_IO  }, /* expired */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct http_server *server = NULL;
+        struct tls_server *tls = NULL;
+        struct buffer ca = {0};
+        struct buffer other_ca = {0};
+        char path[40];
+        char url[64];
+        struct http_client_options o = {.base_url = url, .ca_file = path, .timeout_ms = 4000};
+        struct http_client_reply reply;
+
+        certificate_server_of(cases[i].host, timestamp_of_seconds(cases[i].until_s), &tls, &ca);
+        certificate_authority(&other_ca);
+        file_with(cases[i].by_other ? &other_ca : &ca, path);
+        start(&server, tls, url);
+        assert_int_equal(send_to(&o, "/", 3, &reply), cases[i].expected);
+        if (cases[i].expected == ERR_NONE) {
+            assert_int_equal(secret_size(reply.body), 3);
+            secret_free(&reply.body);
+        }
+        o.ca_file = NULL; /* the system's know none of these */
+        assert_int_equal(send_to(&o, "/", 3, &reply), ERR_IO);
+        o.ca_file = "/nonexistent/ca.pem";
+        assert_int_equal(send_to(&o, "/", 3, &reply), ERR_IO);
+        assert_int_equal(unlink(path), 0);
+        http_server_stop(&server, 0);
+        tls_server_free(&tls);
+        buffer_clear(&ca);
+        buffer_clear(&other_ca);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replies_limits_and_redirects),
         cmocka_unit_test(only_the_pinned_key_is_trusted),
+        cmocka_unit_test(only_the_named_authority_is_trusted),
     };
 
+    (void)alarm(TEST_MAX_S);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
