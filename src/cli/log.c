@@ -6,6 +6,60 @@
 
 #include "cli.h"
 
+static void print_vkey(const struct cli *cli, const char *vkey, bool verified)
+{
+    struct cli_json j = {0};
+
+    if (!cli->json) {
+        printf("%s\n", vkey);
+        if (!verified)
+            fprintf(stderr, "not verified: whoever answered is believed (see --attested)\n");
+        return;
+    }
+    json_open(&j, NULL, '{');
+    json_text(&j, "vkey", vkey);
+    json_flag(&j, "verified", verified);
+    json_close(&j, '}');
+    json_end();
+}
+
+static int run_key(struct cli *cli, int argc, char **argv)
+{
+    struct cli_trust trust = {0};
+    const struct cli_option options[] = {TRUST_OPTIONS(trust, "attested")};
+    struct vs_client *c = NULL;
+    struct vs_keystore keystore = {0};
+    char vkey[VS_VKEY_SIZE] = "";
+    bool verified = false;
+    enum vs_error e = VS_OK;
+    int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
+
+    if (code == PARSED)
+        code = open_client(cli, &c);
+    if (code == PARSED)
+        code = verify_keystore(cli, c, &trust, &keystore, &verified);
+    if (code == PARSED && !verified && (e = vs_log_vkey(c, vkey)) != VS_OK)
+        code = fail_client(cli, c, e);
+    if (code == PARSED) {
+        print_vkey(cli, verified ? keystore.log_vkey : vkey, verified);
+        code = EXIT_DONE;
+    }
+    vs_client_free(&c);
+    return code;
+}
+
+const struct cli_command command_log_key = {
+    .name = "log key",
+    .arguments = "",
+    .summary = "fetch the key that signs the log's checkpoints",
+    .help =
+        "Prints the log's key, to keep and to check receipts and logs with. With --attested the\n"
+        "keystore must prove by its TEE's evidence that the key is its own.\n\n"
+        "Examples:\n"
+        "  vouchsafe log key --attested --mrenclave 5f3e... --trust-root sim/root_ca.pem\n",
+    .run = run_key,
+};
+
 static int verify_note(const struct cli *cli, const struct vs_blob *note, const char *vkey,
                        uint64_t *size)
 {

@@ -19,6 +19,7 @@ static const struct cli_command *const commands[] = {
     &command_sim_quote,
     &command_sim_collateral,
     &command_sim_measure,
+    &command_log_key,
     &command_log_checkpoint,
     &command_log_export,
     &command_log_verify,
