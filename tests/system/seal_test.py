@@ -1,0 +1,220 @@
+"""The root is sealed: another machine, another state of it, or a damaged blob gives a clear error and no start."""
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+import harness
+from harness import Keystore
+
+
+class Swtpm:
+    """A software TPM 2.0 on loopback; its state outlives a restart."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="vouchsafe-swtpm-")
+        self.process = None
+        self.start()
+
+    def start(self):
+        while True:  # the control port is the next one
+            self.port = harness.free_port()
+            with socket.socket() as s:
+                try:
+                    s.bind(("127.0.0.1", self.port + 1))
+                    break
+                except OSError:
+                    continue
+        self.process = subprocess.Popen(
+            ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.dir}", "--server",
+             f"type=tcp,port={self.port},bindaddr=127.0.0.1", "--ctrl",
+             f"type=tcp,port={self.port + 1},bindaddr=127.0.0.1", "--flags",
+             "not-need-init,startup-clear"], stdin=subprocess.DEVNULL)
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", self.port + 1), 1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise AssertionError("swtpm does not answer")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def extend(self, pcr):
+        """TPM2_PCR_Extend with an empty password (TPM 2.0 part 3, section 22.2)."""
+        body = (struct.pack(">I", pcr) + struct.pack(">IIHBH", 9, 0x40000009, 0, 0, 0) +
+                struct.pack(">IH", 1, 0x000B) + b"\x5a" * 32)
+        request = struct.pack(">HII", 0x8002, 10 + len(body), 0x00000182) + body
+        with socket.create_connection(("127.0.0.1", self.port), 5) as s:
+            s.sendall(request)
+            _, _, code = struct.unpack(">HII", s.recv(4096)[:10])
+        assert code == 0, hex(code)
+
+    @property
+    def tcti(self):
+        return f"swtpm:host=127.0.0.1,port={self.port}"
+
+    def close(self):
+        self.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Sealing(unittest.TestCase):
+    def keystore(self, **settings):
+        keystore = Keystore(settings=settings)
+        self.addCleanup(keystore.close)
+        return keystore
+
+    def refuses_to_start(self, keystore, *words):
+        done = subprocess.run(keystore.daemon(), capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        text = done.stderr.decode(errors="replace")
+        for word in words:
+            self.assertIn(word, text)
+        return text
+
+    def blob(self, keystore):
+        return os.path.join(keystore.dir, "state", "root.sealed")
+
+    def damage(self, path, offset):
+        with open(path, "r+b") as f:
+            f.seek(offset, os.SEEK_SET if offset >= 0 else os.SEEK_END)
+            byte = f.read(1)
+            f.seek(-1, os.SEEK_CUR)
+            f.write(bytes([byte[0] ^ 1]))
+
+    def test_simulated(self):
+        keystore = self.keystore().init()
+        key = None
+        for _ in range(2):
+            keystore.start()
+            key, before = keystore.pubkey(), key
+            self.assertIn(before, (None, key))
+            keystore.stop()
+        again = subprocess.run(keystore.daemon("init"), capture_output=True, timeout=60)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn(b"already initialised", again.stderr)
+        self.damage(self.blob(keystore), -1)
+        self.refuses_to_start(keystore, "root.sealed", "damaged")
+        os.remove(self.blob(keystore))
+        self.refuses_to_start(keystore, "vouchsafe init")
+
+    def test_a_simulated_root_has_to_be_asked_for(self):
+        keystore = self.keystore(**{"tee.allow_simulated": False})
+        done = subprocess.run(keystore.daemon("init"), capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"allow_simulated", done.stderr)
+
+    def test_the_root_of_another_simulated_platform(self):
+        one, two = self.keystore().init(), self.keystore().init()
+        shutil.copy(self.blob(one), self.blob(two))
+        self.refuses_to_start(two, "another")
+
+    @unittest.skipUnless(shutil.which("swtpm"), "swtpm is not installed")
+    def test_tpm(self):
+        tpm = Swtpm()
+        self.addCleanup(tpm.close)
+        settings = {"tee.provider": "tpm2", "tee.tpm2_tcti": tpm.tcti, "tee.tpm2_pcrs": "0,7"}
+        keystore = self.keystore(**settings)
+        keystore.init().start()
+        self.assertEqual(keystore.get("/health").json()["tee_mode"], "Tpm2")
+        reply = keystore.get("/v1/attestation?nonce=" + "00" * 16)
+        self.assertEqual((reply.status, reply.code), (404, "no_evidence"))
+        key = keystore.pubkey()
+        keystore.stop()
+        with self.subTest("another TPM"):
+            other = Swtpm()
+            self.addCleanup(other.close)
+            moved = self.keystore(**{**settings, "tee.tpm2_tcti": other.tcti})
+            shutil.copytree(os.path.join(keystore.dir, "state"), os.path.join(moved.dir, "state"))
+            self.refuses_to_start(moved, "another")
+        with self.subTest("the same state again"):
+            tpm.extend(16)  # not one of ours
+            keystore.start()
+            self.assertEqual(keystore.pubkey(), key)
+            keystore.stop()
+        with self.subTest("another state"):
+            tpm.extend(7)
+            self.refuses_to_start(keystore, "PCR 7")
+        with self.subTest("no TPM"):
+            tpm.stop()
+            self.refuses_to_start(keystore, "TPM")
+        with self.subTest("damaged"):
+            tpm.start()
+            keystore.stop()
+            size = os.path.getsize(self.blob(keystore))
+            for offset in (0, 10, size // 2, size - 1):
+                self.damage(self.blob(keystore), offset)
+                self.refuses_to_start(keystore, "vouchsafed:")
+                self.damage(self.blob(keystore), offset)
+
+    def test_a_master_secret_is_imported_with_a_warning_and_must_match_later(self):
+        keystore = self.keystore()
+        master = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+        with open(os.path.join(keystore.dir, ".env"), "w", encoding="ascii") as f:
+            f.write(f"KEYSTORE_MASTER_SECRET={master}\n")
+        done = subprocess.run(keystore.daemon("init"), capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(b"KEYSTORE_MASTER_SECRET", done.stderr)
+        self.assertNotIn(master.encode(), done.stderr + done.stdout)
+        keystore.start()
+        # the worked example of OutLayer's interface, with the default prefix
+        self.assertEqual(keystore.pubkey("github.com/alice/project:alice.near"),
+                         "c74fd1289bf254bc29072a707c1a64841e4e4afc3aef8183fb9fcf28cb31166d")
+        keystore.stop()
+        with open(os.path.join(keystore.dir, ".env"), "w", encoding="ascii") as f:
+            f.write("KEYSTORE_MASTER_SECRET=" + "ff" * 32 + "\n")
+        self.refuses_to_start(keystore, "KEYSTORE_MASTER_SECRET")
+        os.remove(os.path.join(keystore.dir, ".env"))
+        keystore.start()
+
+    def test_the_empty_prefix_opens_what_was_made_for_outlayer(self):
+        keystore = self.keystore(**{"keys.prefix": ""})
+        with open(os.path.join(keystore.dir, ".env"), "w", encoding="ascii") as f:
+            f.write("KEYSTORE_MASTER_SECRET=" + bytes(range(32)).hex() + "\n")
+        keystore.init().start()
+        self.assertEqual(keystore.pubkey("github.com/alice/project:alice.near"),
+                         "fb3234db8f36e87a8ec08c1b77799b55788f8855931c76eec948f33b76f9ff19")
+        worker = harness.Worker(keystore)
+        worker.attest()
+        # the ECIES worked example: made by OutLayer's rules, byte for byte
+        blob = bytes.fromhex(
+            "01358072d6365880d1aeea329adf9121383851ed21a28e3b75e965d0d2cd166254000102030405060708090a0b9bf74f"
+            "d7295780a63ce62326a0852b6bad3ac6e33c12642576daffedc5bc51a194ba65c2f0837e605b82df282e4898cf235630"
+            "4a60da61")
+        reply = worker.decrypt(blob, seed="github.com/alice/project:alice.near", seal=True)
+        self.assertEqual(worker.open_sealed(reply), b'{"OPENAI_KEY":"sk-test123","FOO":"bar"}')
+
+    def test_a_changed_log_is_not_opened(self):
+        import sqlite3
+        keystore = self.keystore().init().start()
+        worker = harness.Worker(keystore)
+        worker.attest()
+        keystore.stop()
+        path = os.path.join(keystore.dir, "state", "log.db")
+        for statement in ("UPDATE log_entry SET entry = CAST(replace(CAST(entry AS TEXT), 'allow', "
+                          "'denyx') AS BLOB) WHERE idx = 1",
+                          "DELETE FROM log_entry WHERE idx = 2"):
+            with self.subTest(statement):
+                shutil.copy(path, path + ".kept")
+                database = sqlite3.connect(path)
+                database.execute(statement)
+                database.commit()
+                database.close()
+                self.refuses_to_start(keystore, "not what this keystore wrote")
+                shutil.copy(path + ".kept", path)
+        keystore.start()
+
+
+if __name__ == "__main__":
+    unittest.main()
