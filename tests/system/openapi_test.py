@@ -383,9 +383,21 @@ def changed_policy(c, platform):
         k.close()
 
 
+def free_pair():
+    """The first of two neighbouring ports: swtpm's client finds its control channel so."""
+    while True:
+        port = harness.free_port()
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port + 1))
+                return port
+            except OSError:
+                continue
+
+
 def without_evidence(c, platform):
     """A keystore that only seals, to a TPM."""
-    port = harness.free_port()
+    port = free_pair()
     k = Keystore(platform=platform, policies=[POLICY], settings={
         "tee.provider": "tpm2", "tee.tpm2_tcti": f"swtpm:host=127.0.0.1,port={port}"})
     tpm = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={k.dir}", "--server",
@@ -439,8 +451,9 @@ class Replies(unittest.TestCase):
                 validate(reply.json() if kind == "application/json" else reply.body.decode(), schema)
                 if reply.status == 429:
                     self.assertRegex(reply.headers["Retry-After"], "^[1-9][0-9]*$")
-                if kind == "application/json" and "error" in reply.json() and "request_id" in reply.json():
+                if reply.status >= 400:
                     self.assertEqual(reply.json()["request_id"], reply.headers["X-Request-Id"])
+                self.assertEqual(reply.headers["Cache-Control"], "no-store")
 
     def test_entries_of_the_log_follow_their_schema(self):
         lines = self.keystore.get("/v1/log/entries?start=0", token="auditor").body.splitlines()
@@ -485,6 +498,57 @@ class Replies(unittest.TestCase):
             reply = self.keystore.request("HEAD", path)
             self.assertEqual((reply.status, reply.body), (200, b""))
             self.assertEqual(reply.headers["Content-Length"], str(len(self.keystore.get(path).body)))
+
+
+class Edges(unittest.TestCase):
+    """Where a value just beyond its limit must be refused as any other bad one is."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.keystore = Keystore()
+        cls.addClassCleanup(cls.keystore.close)
+        cls.keystore.init().start()
+
+    def refused(self, reply, status, code):
+        self.assertEqual((reply.status, reply.code), (status, code), reply.body)
+
+    @unittest.expectedFailure  # a known fault
+    def test_seeds_of_1024_bytes_are_the_longest(self):
+        for path in ("/pubkey", "/v1/pubkey"):
+            self.assertEqual(self.keystore.get(f"{path}?seed={'a' * 1024}").status, 200)
+            self.refused(self.keystore.get(f"{path}?seed={'a' * 1025}"), 400, "bad_key")
+            self.refused(self.keystore.get(f"{path}?seed={'a' * 1026}"), 400, "bad_key")
+
+    @unittest.expectedFailure  # a known fault
+    def test_numbers_that_do_not_fit_are_not_cut(self):
+        for size in (2**64 + 1, 10**19 + 1, 10**20, 10**30):
+            self.refused(self.keystore.get(f"/v1/log/inclusion?index=0&size={size}"), 400, "bad_query")
+
+    @unittest.expectedFailure  # a known fault
+    def test_request_ids_of_another_variant_are_bad_queries(self):
+        for path in ("/v1/explain", "/v1/log/receipt"):
+            self.refused(self.keystore.get(f"{path}?request_id=01935555-0000-7000-0000-000000000000",
+                                           token="operator"), 400, "bad_query")
+
+    @unittest.expectedFailure  # a known fault
+    def test_protected_names_are_refused_however_long(self):
+        for size in (1, 240, 246, 247, 300, 5000):
+            secrets = json.dumps({"PROTECTED_" + "A" * size: "x"})
+            self.refused(self.keystore.post("/pubkey", {"seed": SEED, "secrets_json": secrets}), 400, "protected_name")
+
+
+class FullDisk(unittest.TestCase):
+    @unittest.expectedFailure  # a known fault
+    def test_not_ready_while_the_log_cannot_be_written(self):
+        with Keystore(policies=[POLICY], wrapper=("prlimit", "--fsize=400000:400000")) as k:
+            worker = Worker(k)
+            worker.attest()
+            envelope = ecies_seal(k.pubkey(SEED), SECRET)
+            for _ in range(400):
+                if worker.decrypt(envelope, seed=SEED).status == 503:
+                    break
+            reply = k.get("/readyz")
+            self.assertEqual(reply.status, 503)
 
 
 if __name__ == "__main__":
