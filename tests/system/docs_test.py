@@ -156,6 +156,30 @@ class Names(unittest.TestCase):
         text = read(OPERATIONS)
         self.assertEqual(text, tool.with_settings(text, BUILD), "run tools/update-manual")
 
+    def test_every_setting_can_be_written_with_its_default(self):
+        rows = re.findall(r"^\| `([a-z0-9_]+)(?:\.([a-z0-9_]+))?`[^|]*\|[^|]*\| `?([^|`]*?)`? \|", self.manual, re.M)
+        config = {"tee": {"provider": "simulated", "allow_simulated": "true"}}
+        for section, key, default in rows:
+            if not default or (section, key) == ("tee", "allow_simulated"):
+                continue
+            value = "" if default == "empty" else default
+            if key:
+                config.setdefault(section, {})[key] = value
+            else:
+                config[section] = value
+        self.assertGreater(sum(len(v) for v in config.values()), 30)
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+            yaml.safe_dump(config, f, default_style='"')
+            f.flush()
+            done = subprocess.run([DAEMON, "--check-config", "--config", f.name], capture_output=True, text=True,
+                                  env={"PATH": os.environ["PATH"]}, cwd=tempfile.gettempdir())
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_scripts_exist(self):
+        for path in PAGES:
+            for script in re.findall(r"\b((?:script|tools)/[a-z-]+)\b", read(path)):
+                self.assertTrue(os.access(os.path.join(ROOT, script), os.X_OK), f"{name(path)}: {script}")
+
     def test_settings_exist(self):
         sections = {s.split(".")[0].replace("[]", "") for s in self.settings}
         for path in PAGES:
