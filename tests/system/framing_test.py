@@ -92,8 +92,12 @@ class Framing(unittest.TestCase):
         before = workload.metric(self.keystore, REFUSED)
         received = receive_all(self.send(data))
         self.assertEqual(statuses(received), [status], (data[:80], received[:300]))
+        head, _, body = received.partition(b"\r\n\r\n")
+        error = json.loads(body)
+        self.assertEqual(set(error), {"error", "code", "request_id"})
+        self.assertIn(f"\r\nX-Request-Id: {error['request_id']}\r\n".encode(), head)
         if code:
-            self.assertEqual(json.loads(received.partition(b"\r\n\r\n")[2])["code"], code)
+            self.assertEqual(error["code"], code)
         self.assertEqual(workload.metric(self.keystore, REFUSED), before + 1, data[:80])
 
     def test_lengths_that_can_be_read_in_two_ways(self):

@@ -15,7 +15,10 @@
 #include "net/http_client.h"
 #include "net/http_server.h"
 
-enum { TEST_MAX_S = 240 }; /* a test that hangs is ended by SIGALRM */
+enum {
+    PATIENCE_MS = 60000, /* for what must succeed, however busy the machine */
+    TEST_MAX_S = 240,    /* a test that hangs is ended by SIGALRM */
+};
 
 static _Atomic(struct http_exchange *) kept;
 
@@ -45,10 +48,10 @@ static void start(struct http_server **server, struct tls_server *tls, char url[
                                                 .loops = 1,
                                                 .body_max = 1 << 20,
                                                 .connections_max = 16,
-                                                .head_timeout_ms = 5000,
-                                                .request_timeout_ms = 5000,
-                                                .idle_timeout_ms = 5000,
-                                                .handshake_timeout_ms = 5000,
+                                                .head_timeout_ms = PATIENCE_MS,
+                                                .request_timeout_ms = PATIENCE_MS,
+                                                .idle_timeout_ms = PATIENCE_MS,
+                                                .handshake_timeout_ms = PATIENCE_MS,
                                                 .tls = tls};
     const struct http_handler handler = {.handle = handle};
 
@@ -80,7 +83,7 @@ static void replies_limits_and_redirects(void **state)
 {
     struct http_server *server = NULL;
     char url[64];
-    struct http_client_options o = {.base_url = url, .timeout_ms = 4000, .body_max = 50000};
+    struct http_client_options o = {.base_url = url, .timeout_ms = PATIENCE_MS, .body_max = 50000};
     struct http_client_reply reply;
 
     (void)state;
@@ -112,7 +115,7 @@ static void only_the_pinned_key_is_trusted(void **state)
     struct buffer pem = {0};
     uint8_t pin[SHA256_SIZE];
     char url[64];
-    struct http_client_options o = {.base_url = url, .timeout_ms = 4000};
+    struct http_client_options o = {.base_url = url, .timeout_ms = PATIENCE_MS};
     struct http_client_reply reply;
 
     (void)state;
@@ -166,7 +169,8 @@ static void only_the_named_authority_is_trusted(void **state)
         struct buffer other_ca = {0};
         char path[40];
         char url[64];
-        struct http_client_options o = {.base_url = url, .ca_file = path, .timeout_ms = 4000};
+        struct http_client_options o = {
+            .base_url = url, .ca_file = path, .timeout_ms = PATIENCE_MS};
         struct http_client_reply reply;
 
         certificate_server_of(cases[i].host, timestamp_of_seconds(cases[i].until_s), &tls, &ca);
