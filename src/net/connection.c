@@ -466,6 +466,7 @@ static void request_begin(struct connection *c, struct http_exchange *x)
     struct http_request *r = &x->request;
 
     memcpy(r->peer, c->peer, sizeof r->peer);
+    memcpy(r->peer_key, c->key.bytes, sizeof r->peer_key);
     r->tls = c->tls != NULL;
     r->loop = c->loop->index;
     r->body = (struct span){0};
@@ -571,15 +572,17 @@ static void use_bytes(struct connection *c, struct span bytes)
 
 static void take_received(struct connection *c, size_t size)
 {
-    struct span bytes = span_of(c->loop->scratch, size);
+    struct loop *l = c->loop;
+    struct span bytes = span_of(l->scratch, size);
 
-    loop_count(c->loop, FIGURE_BYTES_IN, size);
+    loop_count(l, FIGURE_BYTES_IN, size);
     if (c->in.size == 0)
         use_bytes(c, bytes);
     else if (buffer_append(&c->in, bytes) == ERR_NONE)
         use_bytes(c, buffer_span(&c->in));
     else
         connection_close(c);
+    bytes_wipe(l->scratch, size); /* the next request may be long in coming */
 }
 
 /* False when nothing came: no bytes yet, or the connection is closed now. */
@@ -635,8 +638,10 @@ static void drop_received(struct connection *c)
 
     if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
-    if (size > 0)
+    if (size > 0) {
+        bytes_wipe(c->loop->scratch, (size_t)size);
         c->lingered += (size_t)size;
+    }
     if (size <= 0 || c->lingered > LINGER_MAX_SIZE)
         connection_close(c);
 }
@@ -658,6 +663,7 @@ static void handshake(struct connection *c)
         return;
     }
     loop_count(c->loop, FIGURE_TLS_HANDSHAKES, 1);
+    (void)event_del(&c->writable); /* an earlier step may still wait for it: nothing does now */
     enter(c, STATE_IDLE);
     if (tls_stream_pending(c->tls))
         receive(c);

@@ -56,6 +56,8 @@ void exchange_give(struct http_exchange *x)
     }
     if (x->bytes.capacity > KEPT_MAX_SIZE)
         buffer_clear(&x->bytes);
+    else /* requests hold credentials, and POST /pubkey the user's secrets */
+        bytes_wipe(x->bytes.data, x->bytes.size);
     x->next = l->exchanges;
     l->exchanges = x;
     l->exchange_count++;

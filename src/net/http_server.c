@@ -205,15 +205,16 @@ enum err http_server_start(const struct http_server_options *options,
     e = server_new(options, handler, &s);
     if (e != ERR_NONE)
         return e;
+    *out = s; /* before any thread: the first request may come before the last thread has begun */
     for (unsigned i = 0; i < s->loop_count; i++) {
         e = loop_thread_start(&s->loops[i]);
         if (e != ERR_NONE) {
             join(s, i);
+            *out = NULL;
             server_free(s);
             return e;
         }
     }
-    *out = s;
     return ERR_NONE;
 }
 

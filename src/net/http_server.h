@@ -25,7 +25,8 @@ struct http_request {
     struct span body;
     size_t header_count;
     struct http_header headers[HTTP_HEADERS_MAX];
-    char peer[46]; /* numeric address, terminated */
+    char peer[46];        /* numeric address, terminated */
+    uint8_t peer_key[16]; /* equal for who counts as one peer: the IPv4 address, or the IPv6 /64 */
     bool tls;
     unsigned loop; /* index of the loop it is served by */
 };

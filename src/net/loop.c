@@ -177,6 +177,7 @@ static void *run(void *context)
     struct loop *l = context;
     const struct http_handler *h = &l->server->handler;
 
+    secret_hide_stack();
     l->self = pthread_self();
     if (h->loop_begin)
         h->loop_begin(h->context, l->index);

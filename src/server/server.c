@@ -331,9 +331,9 @@ static int64_t rates_before_token(struct server *s, const struct http_request *r
     int64_t wait = rate_take(s->total, SPAN_LITERAL("total"), now_us);
 
     if (wait == 0)
-        wait = rate_take(s->per_address, span_string(r->peer), now_us);
+        wait = rate_take(s->per_address, SPAN_OF(r->peer_key), now_us);
     if (wait == 0 && expensive)
-        wait = rate_take(s->expensive, span_string(r->peer), now_us);
+        wait = rate_take(s->expensive, SPAN_OF(r->peer_key), now_us);
     return wait;
 }
 

@@ -143,6 +143,8 @@ static void handle(void *context, struct http_exchange *x)
         reply.body = r->target;
     if (span_equal_string(r->path, "/peer"))
         reply.body = span_string(r->peer);
+    if (span_equal_string(r->path, "/peer-key"))
+        reply.body = SPAN_OF(r->peer_key);
     if (span_equal_string(r->path, "/empty"))
         reply = (struct http_reply){.status = 204};
     if (span_equal_string(r->path, "/redirect"))
@@ -1023,10 +1025,11 @@ static void peers_over_ipv6(void **state)
         const char *host;
         int (*dial)(uint16_t port);
         const char *peer;
+        uint8_t key[16];
     } cases[] = {
-        {"::1", dial_port_v6, "::1"      },
-        {"::",  dial_port_v6, "::1"      },
-        {"::",  dial_port,    "127.0.0.1"}, /* mapped */
+        {"::1", dial_port_v6, "::1",       {0}                                             }, /* the first half of it */
+        {"::",  dial_port_v6, "::1",       {0}                                             },
+        {"::",  dial_port,    "127.0.0.1", {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1}},
     };
 
     (void)state;
@@ -1036,6 +1039,7 @@ static void peers_over_ipv6(void **state)
     }
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct fixture f;
+        struct answer a;
         int first;
         int second;
 
@@ -1048,6 +1052,10 @@ static void peers_over_ipv6(void **state)
         assert_true(first >= 0);
         say(first, GET("/peer"));
         assert_answer(first, 200, cases[i].peer);
+        say(first, GET("/peer-key"));
+        hear(first, &a);
+        assert_true(span_equal(buffer_span(&a.body), SPAN_OF(cases[i].key)));
+        buffer_clear(&a.body);
         second = cases[i].dial(http_server_port(f.server));
         assert_true(second >= 0);
         assert_ended(second); /* one too many */
