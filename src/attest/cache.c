@@ -41,7 +41,7 @@ void attest_cache_free(struct attest_cache **c)
 static struct entry *entry_find(struct attest_cache *cache, const uint8_t name[SHA256_SIZE])
 {
     for (size_t i = 0; i < cache->count; i++)
-        if (memcmp(cache->entries[i].name, name, SHA256_SIZE) == 0)
+        if (memcmp(cache->entries[i].name, name, SHA256_SIZE) == 0) /* public */
             return &cache->entries[i];
     return NULL;
 }

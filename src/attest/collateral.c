@@ -47,7 +47,7 @@ static enum err root_adopt(struct attest_collateral *c, const struct certificate
 {
     if (is_first)
         memcpy(c->root_spki, chain->root_spki, SHA256_SIZE);
-    else if (memcmp(c->root_spki, chain->root_spki, SHA256_SIZE) != 0)
+    else if (!span_equal(SPAN_OF(c->root_spki), SPAN_OF(chain->root_spki)))
         return refuse_bytes(r, ATTEST_ROOT_NOT_PINNED, step, "SHA-256 of root key",
                             SPAN_OF(c->root_spki), SPAN_OF(chain->root_spki));
     narrow(&c->certificates_from, &c->certificates_until, chain->valid_from, chain->valid_until);
@@ -376,9 +376,9 @@ static bool is_for(const struct attest_collateral *c, enum tcb_info_tee tee,
                    const struct pck_chain *chain)
 {
     return c->tcb_info.tee == tee &&
-           memcmp(c->tcb_info.fmspc, chain->pck.fmspc, sizeof c->tcb_info.fmspc) == 0 &&
-           memcmp(c->root_spki, chain->certificates.root_spki, SHA256_SIZE) == 0 &&
-           memcmp(c->pck_ca_spki, chain->ca_spki, SHA256_SIZE) == 0;
+           span_equal(SPAN_OF(c->tcb_info.fmspc), SPAN_OF(chain->pck.fmspc)) &&
+           span_equal(SPAN_OF(c->root_spki), SPAN_OF(chain->certificates.root_spki)) &&
+           span_equal(SPAN_OF(c->pck_ca_spki), SPAN_OF(chain->ca_spki));
 }
 
 static bool is_valid_at(const struct attest_collateral *c, struct timestamp now)
@@ -458,12 +458,12 @@ enum err collateral_check_time(const struct attest_collateral *c, struct timesta
 enum err collateral_check_revocation(const struct attest_collateral *c,
                                      const struct pck_chain *chain, struct refusal *r)
 {
-    if (memcmp(c->root_spki, chain->certificates.root_spki, SHA256_SIZE) != 0)
+    if (!span_equal(SPAN_OF(c->root_spki), SPAN_OF(chain->certificates.root_spki)))
         return refuse_bytes(r, ATTEST_CRL_ISSUER_MISMATCH, "crl", "SHA-256 of root key",
                             SPAN_OF(chain->certificates.root_spki), SPAN_OF(c->root_spki));
     /* name and key: the list is this CA's, not one of a namesake */
     if (!x509_cert_same_subject(c->pck_ca, pck_chain_ca(chain)) ||
-        memcmp(c->pck_ca_spki, chain->ca_spki, SHA256_SIZE) != 0)
+        !span_equal(SPAN_OF(c->pck_ca_spki), SPAN_OF(chain->ca_spki)))
         return refuse(r, ATTEST_CRL_ISSUER_MISMATCH, "crl",
                       "the list of the CA that issued the PCK certificate",
                       "the list of another CA");

@@ -62,10 +62,10 @@ static enum err level_read(struct json_value value, enum tcb_info_tee tee, struc
 /* Intel's order of levels: SGX components, TDX components, PCE. */
 static int level_compare(const struct tcb_level *a, const struct tcb_level *b)
 {
-    int c = memcmp(a->sgx, b->sgx, sizeof a->sgx);
+    int c = memcmp(a->sgx, b->sgx, sizeof a->sgx); /* public */
 
     if (c == 0)
-        c = memcmp(a->tdx, b->tdx, sizeof a->tdx);
+        c = memcmp(a->tdx, b->tdx, sizeof a->tdx); /* public */
     return c != 0 ? c : (a->pce_svn > b->pce_svn) - (a->pce_svn < b->pce_svn);
 }
 

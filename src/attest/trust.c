@@ -27,7 +27,7 @@ const struct attest_root *attest_trust_find(const struct attest_trust *trust,
                                             const uint8_t spki_sha256[SHA256_SIZE])
 {
     for (size_t i = 0; i < trust->count; i++)
-        if (memcmp(trust->roots[i].spki_sha256, spki_sha256, SHA256_SIZE) == 0)
+        if (memcmp(trust->roots[i].spki_sha256, spki_sha256, SHA256_SIZE) == 0) /* public */
             return &trust->roots[i];
     return NULL;
 }

@@ -76,10 +76,10 @@ static enum err collateral_match(const struct verification *v, struct refusal *r
         return refuse(r, ATTEST_TCB_INFO_MISMATCH, "tcb_info", "id SGX", "id TDX");
     if (v->collateral->qe_identity.kind != QE_IDENTITY_SGX)
         return refuse(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_identity", "id QE", "id TD_QE");
-    if (memcmp(info->fmspc, pck->fmspc, sizeof info->fmspc) != 0)
+    if (!span_equal(SPAN_OF(info->fmspc), SPAN_OF(pck->fmspc)))
         return refuse_bytes(r, ATTEST_TCB_INFO_MISMATCH, "tcb_info", "fmspc", SPAN_OF(info->fmspc),
                             SPAN_OF(pck->fmspc));
-    if (memcmp(info->pce_id, pck->pce_id, sizeof info->pce_id) != 0)
+    if (!span_equal(SPAN_OF(info->pce_id), SPAN_OF(pck->pce_id)))
         return refuse_bytes(r, ATTEST_TCB_INFO_MISMATCH, "tcb_info", "pceId", SPAN_OF(info->pce_id),
                             SPAN_OF(pck->pce_id));
     return ERR_NONE;
