@@ -58,7 +58,7 @@ static void flip_part(const struct evidence_case *c, struct buffer *part, size_t
 static void flipped_bits_of_collateral_are_refused(void **state)
 {
     struct evidence_case c;
-    json_t *index;
+    json_t *index = NULL;
 
     (void)state;
     if (!load(&c, &index, EVIDENCE_GOOD))
@@ -84,7 +84,7 @@ static void cut_part(const struct evidence_case *c, struct buffer *part, size_t 
 static void every_part_is_needed_whole(void **state)
 {
     struct evidence_case c;
-    json_t *index;
+    json_t *index = NULL;
 
     (void)state;
     if (!load(&c, &index, EVIDENCE_GOOD))
@@ -122,7 +122,7 @@ static void a_bundle_gives_what_its_parts_give(void **state)
     struct attest_collateral_input input;
     uint8_t digests[2][SHA256_SIZE];
     enum attest_reason reason;
-    json_t *index;
+    json_t *index = NULL;
 
     (void)state;
     if (!load(&c, &index, EVIDENCE_GOOD))
@@ -182,7 +182,7 @@ static void bundles_with_more_or_less_than_they_should_have_are_refused(void **s
 static void only_pinned_roots_count(void **state)
 {
     struct evidence_case c;
-    json_t *index;
+    json_t *index = NULL;
 
     (void)state;
     if (!load(&c, &index, EVIDENCE_GOOD))
@@ -217,7 +217,7 @@ static void the_newest_collateral_that_is_valid_is_chosen(void **state)
 {
     struct evidence_case c;
     struct attest_result r;
-    json_t *index;
+    json_t *index = NULL;
 
     (void)state;
     if (!load(&c, &index, "sgx-v3-matter-labs-3bfe5a-outofdate-e17"))

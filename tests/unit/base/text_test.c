@@ -79,8 +79,8 @@ static void test_base64_refuses_other_spellings(void **state)
         "AA-A",
         "AA_A",
         "AA.A",
-        "AA\x80"
-        "A",
+        ("AA\x80"
+         "A"),
         "Zh==",
         "Zm9=",
         "AB==",

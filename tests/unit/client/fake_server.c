@@ -134,7 +134,7 @@ void fake_server_answer(struct fake_server *s, fake_handler handler)
 void fake_server_stop(struct fake_server *s)
 {
     if (s->handler != NULL) {
-        s->handler = NULL;
+        s->handler = (fake_handler)0; /* clang takes NULL for an object pointer here */
         (void)shutdown(s->listener, SHUT_RDWR);
         (void)pthread_join(s->thread, NULL);
     }

@@ -194,12 +194,12 @@ static void files_that_do_not_belong_together(void **state)
     struct fixture *f = *state;
     EVP_PKEY *key = key_new("EC", "P-256", 0);
     EVP_PKEY *other = key_new("EC", "P-256", 0);
-    EVP_PKEY *rsa = key_new("RSA", NULL, 2048);
+    EVP_PKEY *larger = key_new("EC", "P-384", 0);
 
     write_key(f, key, NULL);
     write_chain(f, other, 1);
     assert_refused(f, f->chain, "not the one of the first certificate");
-    write_chain(f, rsa, 1);
+    write_chain(f, larger, 1);
     assert_refused(f, f->chain, "not the one of the first certificate");
     write_chain(f, key, 8);
     assert_int_equal(load(f), ERR_NONE);
@@ -208,7 +208,7 @@ static void files_that_do_not_belong_together(void **state)
     assert_refused(f, f->chain, "one too many");
     EVP_PKEY_free(key);
     EVP_PKEY_free(other);
-    EVP_PKEY_free(rsa);
+    EVP_PKEY_free(larger);
 }
 
 static void files_that_cannot_be_used(void **state)
