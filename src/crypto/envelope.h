@@ -20,10 +20,11 @@
 
 #define ENVELOPE_ECIES 0x01
 #define ENVELOPE_HPKE 0x02
-#define ENVELOPE_ECIES_OVERHEAD 61            /* 1 + 32 + 12 + 16 */
-#define ENVELOPE_HPKE_OVERHEAD 49             /* 1 + 32 + 16 */
-#define ENVELOPE_MAX_SIZE (10u * 1024 * 1024) /* OutLayer's limit; the request limit binds first   \
-                                               */
+#define ENVELOPE_ECIES_OVERHEAD 61 /* 1 + 32 + 12 + 16 */
+#define ENVELOPE_HPKE_OVERHEAD 49  /* 1 + 32 + 16 */
+
+/* OutLayer's limit; the request limit binds first. */
+#define ENVELOPE_MAX_SIZE (10u * 1024 * 1024)
 
 struct envelope_context {
     struct span key_id;   /* at most 255 bytes, e.g. the normalised seed */

@@ -226,10 +226,10 @@ static void unknown_and_misshapen_yaml_is_refused(void **state)
         {"attestation: {collateral: [[a]]}\n",                                 "attestation.collateral[0]", "STRING",                           1},
         {"- a\n",                                                              "",                          "MAPPING",                          0},
         {"a\n",                                                                "",                          "MAPPING",                          0},
-        {"log: {level: &x info}\nstate: {dir: *x}\n",                            "state.dir",                 "alias",                            2},
-        {"state: \x01\n",                                                  "",                          "control character",                1},
+        {"log: {level: &x info}\nstate: {dir: *x}\n",                          "state.dir",                 "alias",                            2},
+        {"state: \x01\n",                                                      "",                          "control character",                1},
         {"\xff\xfe",                                                           "",                          "byte order mark",                  1},
-        {TEE "---\nstate: {dir: /tmp}\n",                                         "",                          "one document",                     0},
+        {TEE "---\nstate: {dir: /tmp}\n",                                      "",                          "one document",                     0},
         {"tee: {provider: none\n",                                             "tee.provider",              "libyaml",                          0},
     };
 
