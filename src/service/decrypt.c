@@ -1,5 +1,6 @@
 #include "service/decrypt.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -54,6 +55,7 @@ static enum err caller_claims(struct service *svc, struct service_thread *thread
 static enum err policy_allows(const struct decrypt_request *r, const struct claims *claims,
                               struct outcome *o)
 {
+    assert(claims->rule); /* whatever accepts claims has matched a rule */
     if (!appraisal_covers_seed(claims->rule, r->seed)) {
         outcome_detail(o, "policy", claims->rule->name, "a seed the rule covers", NULL);
         return outcome_refuse(o, ERR_DENIED, "seed_not_allowed",

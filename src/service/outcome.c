@@ -1,5 +1,6 @@
 #include "service/outcome.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@ enum err outcome_refuse(struct outcome *o, enum err e, const char *code, const c
 {
     va_list arguments;
 
+    assert(e != ERR_NONE);
     o->result = e;
     o->code = code;
     va_start(arguments, format);

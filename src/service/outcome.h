@@ -24,7 +24,8 @@ struct outcome {
     struct writer_request commit;
 };
 
-/* Refuses: sets result, code and message. Returns `e`, so that a step can end with it. */
+/* Refuses: sets result, code and message. Returns `e`, which is not
+ * ERR_NONE, so that a step can end with it. */
 enum err outcome_refuse(struct outcome *o, enum err e, const char *code, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
