@@ -1,6 +1,7 @@
 #include "base/secret.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -142,6 +143,20 @@ void secret_free(struct secret **s)
         return;
     }
     release(dead);
+}
+
+void secret_hide_stack(void)
+{
+    pthread_attr_t attributes;
+    void *stack;
+    size_t size;
+
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return;
+    /* of the main thread only a part is mapped so far: ENOMEM, and that part is hidden */
+    if (pthread_attr_getstack(&attributes, &stack, &size) == 0)
+        (void)madvise(stack, size, MADV_DONTDUMP);
+    (void)pthread_attr_destroy(&attributes);
 }
 
 void secret_cache_clear(void)

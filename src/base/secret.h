@@ -37,6 +37,12 @@ void secret_shrink(struct secret *s, size_t size);
 /* Wipes, frees and sets to NULL. Accepts NULL. */
 void secret_free(struct secret **s);
 
+/*
+ * Leaves the calling thread's stack out of core dumps, as secrets are: a key in use passes through
+ * it. Each thread that uses keys calls it first. Best effort: core dumps are off as it is.
+ */
+void secret_hide_stack(void);
+
 /* Releases what this thread keeps; for the end of a thread. */
 void secret_cache_clear(void);
 

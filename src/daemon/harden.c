@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/secret.h"
+
 enum err harden_first(void)
 {
     struct rlimit none = {0, 0};
@@ -19,6 +21,7 @@ enum err harden_first(void)
     if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return ERR_INTERNAL;
+    secret_hide_stack();
     return ERR_NONE;
 }
 

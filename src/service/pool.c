@@ -43,6 +43,7 @@ static void *work(void *argument)
     struct pool_job *job;
 
     (void)pthread_setname_np(pthread_self(), "pool");
+    secret_hide_stack();
     while ((job = take(worker->pool)) != NULL)
         job->run(job, &worker->state);
     secret_cache_clear();

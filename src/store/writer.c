@@ -7,6 +7,7 @@
 
 #include "audit/entry.h"
 #include "base/clock.h"
+#include "base/secret.h"
 
 enum {
     GATHER_FROM = 8,        /* a batch of this many says that there is load */
@@ -156,6 +157,7 @@ static void *writer_main(void *argument)
     size_t count;
 
     (void)pthread_setname_np(pthread_self(), "writer");
+    secret_hide_stack(); /* checkpoints are signed here */
     while ((count = batch_take(w, &batch)) > 0)
         batch_commit(w, batch, count);
     return NULL;

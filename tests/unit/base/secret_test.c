@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -87,6 +88,31 @@ static void test_is_locked_not_dumped_and_wiped_on_fork(void **state)
         }
         secret_free(&s);
     }
+}
+
+static void *stack_flags(void *found)
+{
+    char here = 0;
+
+    secret_hide_stack();
+    vm_flags(&here, found, 512);
+    return NULL;
+}
+
+static void test_the_stack_of_a_thread_can_be_left_out_of_dumps(void **state)
+{
+    char before[512];
+    char found[512];
+    pthread_t thread;
+
+    (void)state;
+    vm_flags(before, before, sizeof before);
+    assert_null(strstr(before, " dd"));
+    assert_int_equal(pthread_create(&thread, NULL, stack_flags, found), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_non_null(strstr(found, " dd"));
+    (void)stack_flags(found); /* the main thread's */
+    assert_non_null(strstr(found, " dd"));
 }
 
 static uintptr_t page_of(const void *address)
@@ -257,6 +283,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_is_locked_not_dumped_and_wiped_on_fork),
+        cmocka_unit_test(test_the_stack_of_a_thread_can_be_left_out_of_dumps),
         cmocka_unit_test(test_guard_pages_fault),
         cmocka_unit_test(test_a_forked_child_sees_nothing_and_can_go_on),
         cmocka_unit_test(test_new_ones_are_zero_even_when_reused),
