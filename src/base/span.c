@@ -160,17 +160,18 @@ enum err buffer_printf(struct buffer *b, const char *format, ...)
 
 void buffer_drop(struct buffer *b, size_t size)
 {
-    if (size >= b->size) {
-        b->size = 0;
+    if (size > b->size)
+        size = b->size;
+    if (size == 0)
         return;
-    }
     memmove(b->data, b->data + size, b->size - size);
     b->size -= size;
+    bytes_wipe(b->data + b->size, size);
 }
 
 void buffer_clear(struct buffer *b)
 {
-    bytes_wipe(b->data, b->capacity); /* buffer_drop() leaves bytes beyond the size */
+    bytes_wipe(b->data, b->capacity); /* callers may have written beyond the size */
     free(b->data);
     *b = (struct buffer){0};
 }

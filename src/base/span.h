@@ -54,7 +54,7 @@ MUST_CHECK enum err buffer_append(struct buffer *b, struct span bytes);
 MUST_CHECK enum err buffer_append_string(struct buffer *b, const char *text);
 MUST_CHECK enum err buffer_reserve(struct buffer *b, size_t extra);
 MUST_CHECK enum err buffer_printf(struct buffer *b, const char *format, ...) PRINTF_LIKE(2, 3);
-void buffer_drop(struct buffer *b, size_t size); /* forgets the first `size` bytes */
+void buffer_drop(struct buffer *b, size_t size); /* wipes the first `size`; the rest moves up */
 void buffer_clear(struct buffer *b);             /* wipes, frees, sets to {0} */
 struct span buffer_span(const struct buffer *b);
 

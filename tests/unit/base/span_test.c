@@ -101,6 +101,7 @@ static void test_buffers_grow_and_drop(void **state)
     assert_true(span_starts_with(buffer_span(&b), SPAN_LITERAL("000 001 ")));
     buffer_drop(&b, 3992);
     assert_true(span_equal_string(buffer_span(&b), "998 999 "));
+    assert_true(span_is_zero(span_of(b.data + b.size, 3992))); /* dropped is wiped */
     buffer_drop(&b, 9);
     assert_int_equal(b.size, 0);
     buffer_drop(&b, SIZE_MAX);
