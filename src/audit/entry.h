@@ -8,10 +8,10 @@
  *   op           "open", "attest", "init", "start", "refused-summary", ...
  *   decision     "allow" or "deny"
  *   code         stable code; "ok" when allowed
- *   rule         what decided, e.g. "policy:worker"
+ *   rule         what decided, the name of a policy, or "default-deny"
  *   key, key_version
  *   principal    e.g. "worker:3f2a..." (a name or a prefix of the token's hash)
- *   auth         "bearer", "session", "none"
+ *   auth         "bearer", "session", "evidence"
  *   tee          "sgx", "simulated", ...
  *   claims       SHA-256 of the verified evidence's claims, hex
  *   task         the caller's task id

@@ -14,7 +14,6 @@
 #include "keys/root.h"
 
 #define DERIVE_PREFIX_DEFAULT "keystore-ckd:"
-#define DERIVE_PREFIX_MAX 64
 #define SEED_MAX_SIZE 1024 /* of a seed and of each of its parts, bytes */
 
 /* Labels name purpose and version; a new meaning gets a new label. */

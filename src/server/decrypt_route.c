@@ -140,6 +140,11 @@ static enum err read_key(struct call *c, const struct members *m)
 
     if (ways > 1)
         return bad_request(c, "bad_key", "Name the key by one of seed, repo or accessor");
+    /* a branch beside an accessor, or an owner of nothing, would be ignored: another key than meant
+     */
+    if ((m->branch.type != JSON_NULL && m->repo.type == JSON_NULL) ||
+        (m->owner.type != JSON_NULL && m->repo.type == JSON_NULL && m->accessor.type == JSON_NULL))
+        return bad_request(c, "bad_key", "owner and branch go with repo, owner with accessor");
     if (ways == 0)
         return ERR_NONE;
     if (m->seed.type != JSON_NULL) {

@@ -32,14 +32,17 @@ void route_healthz(struct call *c, struct service_thread *thread)
     call_finish(c);
 }
 
-/* Ready: the log takes entries. Its last batch failing means that nothing can be released. */
+/* Ready: the log takes entries. While its commits fail nothing can be released. */
 void route_readyz(struct call *c, struct service_thread *thread)
 {
     struct writer_figures figures;
 
     (void)thread;
     store_writer_figures(c->server->writer, &figures);
-    if (figures.queue_length >= WRITER_QUEUE_MAX / 2) {
+    if (figures.failing) {
+        c->retry_after_s = 1;
+        call_refuse(c, 503, "log_unavailable", "The log cannot be written");
+    } else if (figures.queue_length >= WRITER_QUEUE_MAX / 2) {
         c->retry_after_s = 1;
         call_refuse(c, 503, "overloaded", "The log's queue is more than half full");
     } else {

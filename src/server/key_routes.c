@@ -8,6 +8,25 @@
 #include "server/call.h"
 #include "service/identity.h"
 
+/* Whether every parameter of the query is one of `names`: a misspelt one would name another key. */
+static bool query_has_only(struct span query, const char *const *names, size_t count)
+{
+    while (query.size > 0) {
+        const uint8_t *end = memchr(query.data, '&', query.size);
+        size_t size = end ? (size_t)(end - query.data) : query.size;
+        const uint8_t *equals = memchr(query.data, '=', size);
+        struct span name = span_of(query.data, equals ? (size_t)(equals - query.data) : size);
+        size_t i = 0;
+
+        while (i < count && !span_equal_string(name, names[i]))
+            i++;
+        if (i == count)
+            return false;
+        query = span_slice(query, size + 1, query.size);
+    }
+    return true;
+}
+
 /*
  * The seed the query names, in c->seed: `seed`, or `repo` with `owner` and perhaps `branch`.
  * ERR_NOT_FOUND when it names none.
@@ -16,16 +35,23 @@ static enum err seed_of_query(struct call *c, struct span *out)
 {
     struct span query = c->request->query;
     char repo[SEED_MAX_SIZE + 1], owner[SEED_MAX_SIZE + 1], branch[SEED_MAX_SIZE + 1];
+    static const char *const names[] = {"seed", "repo", "owner", "branch", "nonce"};
     struct accessor a = {.kind = ACCESSOR_REPO};
     size_t size = 0;
     enum err e = http_query(query, "seed", c->seed, sizeof c->seed, &size);
 
+    if (!query_has_only(query, names, COUNT_OF(names)))
+        return ERR_MALFORMED;
     if (e != ERR_NOT_FOUND) {
         *out = span_of(c->seed, size);
-        return e != ERR_NONE ? ERR_MALFORMED : seed_check(*out);
+        return e == ERR_NONE && seed_check(*out) == ERR_NONE ? ERR_NONE : ERR_MALFORMED;
     }
-    if ((e = http_query(query, "repo", repo, sizeof repo, &size)) != ERR_NONE)
-        return e == ERR_NOT_FOUND ? e : ERR_MALFORMED;
+    if ((e = http_query(query, "repo", repo, sizeof repo, &size)) == ERR_NOT_FOUND &&
+        http_query(query, "owner", owner, sizeof owner, &size) == ERR_NOT_FOUND &&
+        http_query(query, "branch", branch, sizeof branch, &size) == ERR_NOT_FOUND)
+        return ERR_NOT_FOUND;
+    if (e != ERR_NONE)
+        return ERR_MALFORMED;
     a.name = span_of(repo, size);
     if (http_query(query, "owner", owner, sizeof owner, &size) != ERR_NONE)
         return ERR_MALFORMED;
@@ -114,18 +140,22 @@ static enum err check_names(struct call *c, struct json_value secrets)
 {
     struct json_iterator i = {0};
     struct json_value name, value;
-    char text[256];
     size_t size = 0;
 
     while (json_next(secrets, &i, &name, &value)) {
-        if (json_string(name, text, sizeof text, &size) != ERR_NONE)
-            continue; /* longer than any reserved name */
-        if (secret_name_is_reserved(span_of(text, size))) {
+        c->quote.size = 0; /* no quote on this route: the buffer is free for names */
+        if (buffer_reserve(&c->quote, name.raw.size) != ERR_NONE ||
+            json_string(name, c->quote.data, c->quote.capacity, &size) != ERR_NONE) {
+            call_refuse(c, 503, "overloaded", "Out of memory; try again");
+            return ERR_MEMORY;
+        }
+        c->quote.size = size;
+        if (secret_name_is_reserved(buffer_span(&c->quote))) {
             call_refuse(c, 400, "reserved_name",
                         "Cannot use reserved system keywords as secret keys");
             return ERR_MALFORMED;
         }
-        if (secret_name_is_protected(span_of(text, size))) {
+        if (secret_name_is_protected(buffer_span(&c->quote))) {
             call_refuse(c, 400, "protected_name",
                         "Manual secrets cannot use 'PROTECTED_' prefix (reserved for "
                         "auto-generated secrets)");

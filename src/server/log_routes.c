@@ -8,7 +8,7 @@
 /* A query parameter as a number without sign or leading zeros. */
 static enum err query_number(const struct call *c, const char *name, uint64_t *out)
 {
-    char text[20];
+    char text[19];
     size_t size = 0;
     uint64_t value = 0;
     enum err e = http_query(c->request->query, name, text, sizeof text, &size);

@@ -490,30 +490,55 @@ static enum err summary_detail(struct server *s, struct writer *w, bool *any)
     return writer_finish(w, NULL);
 }
 
-void server_tick(struct server *s, struct timestamp now)
+/* An entry about the keystore itself; batch_done() frees it. Lost only with memory or a full queue.
+ */
+static void submit_event(struct server *s, struct span op, struct span detail, struct timestamp now)
 {
     char request_id[REQUEST_ID_SIZE];
+    struct outcome *o = calloc(1, sizeof *o);
+
+    if (!o)
+        return;
+    request_id_write(now, request_id);
+    if (journal_event(s->svc, op, detail, SPAN_OF(request_id), now, o) != ERR_NONE ||
+        store_writer_submit(s->writer, &o->commit) != ERR_NONE) {
+        outcome_clear(o);
+        free(o);
+    }
+}
+
+/*
+ * While commits fail /readyz says so and nobody may send requests any more, so somebody has to try:
+ * the entry that succeeds ends the outage and marks it in the log.
+ */
+static void try_log_again(struct server *s, struct timestamp now)
+{
+    char detail[64];
+    struct writer_figures figures;
+    int size;
+
+    store_writer_figures(s->writer, &figures);
+    if (!figures.failing || figures.queue_length > 0)
+        return;
+    size = snprintf(detail, sizeof detail, "{\"failures\":%llu}",
+                    (unsigned long long)figures.failures);
+    submit_event(s, SPAN_LITERAL("log-recovered"), span_of(detail, (size_t)size), now);
+}
+
+void server_tick(struct server *s, struct timestamp now)
+{
     uint8_t text[256];
     struct writer w = writer_over(text, sizeof text);
-    struct outcome *o;
     bool any;
+
+    try_log_again(s, now);
 
     if (now.ms - s->last_summary.ms < (int64_t)s->options.summary_interval_s * 1000 &&
         now.ms >= s->last_summary.ms)
         return;
     s->last_summary = now;
-    if (summary_detail(s, &w, &any) != ERR_NONE || !any)
-        return;
-    o = calloc(1, sizeof *o);
-    if (!o)
-        return;
-    request_id_write(now, request_id);
-    if (journal_event(s->svc, SPAN_LITERAL("refused-summary"), span_of(text, w.size),
-                      SPAN_OF(request_id), now, o) != ERR_NONE ||
-        store_writer_submit(s->writer, &o->commit) != ERR_NONE) {
-        outcome_clear(o);
-        free(o);
-    }
+    if (summary_detail(s, &w, &any) == ERR_NONE && any)
+        submit_event(s, SPAN_LITERAL("refused-summary"), span_of(text, w.size), now);
 }
 
 /* ---- life ---- */

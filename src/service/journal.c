@@ -39,7 +39,7 @@ bool request_id_check(struct span text)
         if (is_dash ? c != '-' : !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
             return false;
     }
-    return text.data[14] == '7';
+    return text.data[14] == '7' && memchr("89ab", text.data[19], sizeof "89ab" - 1) != NULL;
 }
 
 static enum err append_entry(void *context, uint64_t index, struct span entry)

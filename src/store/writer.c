@@ -132,6 +132,7 @@ static void figures_add(struct store_writer *w, size_t count, int64_t took_us, e
     w->figures.failures += e == ERR_NONE ? 0 : count;
     w->figures.commit_us += took_us > 0 ? (uint64_t)took_us : 0;
     w->figures.last_batch_size = count;
+    w->figures.failing = e != ERR_NONE;
     (void)pthread_mutex_unlock(&w->mutex);
 }
 

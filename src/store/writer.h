@@ -38,6 +38,7 @@ struct writer_figures {
     uint64_t commit_us;    /* total time inside commits */
     uint64_t queue_length; /* now */
     uint64_t last_batch_size;
+    bool failing; /* the last commit failed: nothing can be released */
 };
 void store_writer_figures(struct store_writer *w, struct writer_figures *out);
 
