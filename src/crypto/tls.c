@@ -290,6 +290,7 @@ enum err tls_server_from_files(const char *chain_file, const char *key_file, cha
     const char *about = key_file;
     enum err e = ERR_CONFIG;
 
+    /* NOLINTNEXTLINE(bugprone-branch-clone): the same words are about two files */
     if (file_read(key_file, &key_pem) != ERR_NONE) {
         wrong = "cannot be read, or is not a file of at most 64 KiB";
     } else if ((key = key_parse(secret_span(key_pem))) == NULL) {

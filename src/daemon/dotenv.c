@@ -50,7 +50,9 @@ static char escape_meaning(char c)
     static const char meanings[] = "\n\r\t\\\"$";
     const char *found = c ? strchr(escapes, c) : NULL;
 
-    return found ? meanings[found - escapes] : '\0';
+    if (!found)
+        return '\0';
+    return meanings[found - escapes];
 }
 
 /* "with escapes", decoded in place: it only gets shorter */

@@ -1,4 +1,5 @@
 /* The lists of mappings: tokens and attestation policies. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +102,7 @@ static enum err view_each(const struct view *v, const char *key, void *context,
 static const struct token_entry *token_with(const struct settings *s, const char *name,
                                             const uint8_t hash[SHA256_SIZE])
 {
+    assert(s->tokens || s->token_count == 0);
     for (size_t i = 0; i < s->token_count; i++)
         if ((name && strcmp(s->tokens[i].name, name) == 0) ||
             (hash && bytes_equal_ct(s->tokens[i].hash, hash, SHA256_SIZE)))

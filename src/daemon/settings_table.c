@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+/* NOLINTNEXTLINE(bugprone-sizeof-expression): the size of the member, be it a pointer */
 #define AT(member) offsetof(struct settings, member), sizeof(((struct settings *)NULL)->member)
 #define NOWHERE 0, 0
 

@@ -1,5 +1,6 @@
 #include "daemon/state.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,6 +91,7 @@ static enum err save_root(const struct settings *s, struct tee *tee, const struc
     struct buffer sealed = {0};
     enum err e;
 
+    assert(tee); /* require_sealing() */
     path_of(s, STATE_ROOT_FILE, path);
     if ((e = root_write(root, &plain)) != ERR_NONE ||
         (e = tee->ops->seal(tee, secret_span(plain), &sealed)) != ERR_NONE) {

@@ -111,8 +111,11 @@ enum err repo_normalise(struct span repo, char *out, size_t out_size)
         return ERR_MALFORMED;
     if (repo.size >= out_size)
         return ERR_TOO_LARGE;
-    for (size_t i = 0; i < repo.size; i++)
-        out[i] = is_scp_form && repo.data[i] == ':' ? '/' : (char)repo.data[i];
+    for (size_t i = 0; i < repo.size; i++) {
+        out[i] = (char)repo.data[i];
+        if (is_scp_form && out[i] == ':')
+            out[i] = '/';
+    }
     out[repo.size] = '\0';
     return ERR_NONE;
 }
