@@ -42,7 +42,7 @@ void exchange_give(struct http_exchange *x)
 {
     struct loop *l = x->loop;
 
-    assert(x->is_live);
+    assert(x->is_live && !x->previous == (l->live == x));
     x->is_live = false;
     if (x->previous)
         x->previous->next = x->next;
