@@ -207,7 +207,10 @@ enum err state_store_open(const struct settings *s, const struct secret *seed, b
                        "it is not opened. Restore the log, and find out who changed it",
                        path);
     case ERR_CONFLICT:
-        return explain(problem, e, create ? "%s exists already" : "%s is in use by another process",
+        return explain(problem, e,
+                       create ? "%s exists, but no root: if an earlier init was interrupted, "
+                                "remove it and repeat; else restore the root that belongs to it"
+                              : "%s is in use by another process",
                        path);
     case ERR_NOT_FOUND:
         return explain(problem, e, "%s does not exist: run `vouchsafe init` first", path);

@@ -1,16 +1,19 @@
 """Killed at any moment, or out of disk, the keystore loses nothing it acknowledged and gives away nothing
 it did not record."""
+import contextlib
 import json
 import os
 import random
 import resource
+import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 import unittest
 
 import workload
-from harness import Keystore
+from harness import Keystore, Worker
 
 KILLS, KEEP_EVERY, WORKERS = 200, 20, 16
 RUN_MAX_S = 0.12  # from the beginning of the load to the kill
@@ -84,6 +87,113 @@ class Kill(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stderr)
         print(f"crash_test: {len(acknowledged)} acknowledged, {len(lines)} entries, "
               f"{len(self.kept)} kept checkpoints", flush=True)
+
+
+class Supervisor(unittest.TestCase):
+    def setUp(self):
+        self.keystore = Keystore(supervise=True)
+        self.addCleanup(self.keystore.close)
+        self.keystore.init().start()
+
+    def wait_gone(self, pid):
+        deadline = time.monotonic() + 20
+        while os.path.exists(f"/proc/{pid}"):
+            with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+                if f.read().rpartition(")")[2].split()[0] == "Z":
+                    return
+            self.assertLess(time.monotonic(), deadline, "it serves on without a supervisor")
+            time.sleep(0.02)
+
+    def test_its_death_ends_the_child(self):
+        child = self.keystore.pid()
+        self.keystore.kill()
+        self.wait_gone(child)
+        self.keystore.start()
+        self.assertEqual(self.keystore.stop(), 0)
+
+    def test_a_refusal_to_start_is_not_repeated(self):
+        self.assertEqual(self.keystore.stop(), 0)
+        os.rename(os.path.join(self.keystore.dir, "state/root.sealed"),
+                  os.path.join(self.keystore.dir, "state/elsewhere"))
+        done = subprocess.run([*self.keystore.daemon(), "--supervise"], capture_output=True, timeout=30)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(done.stderr.count(b"vouchsafed: "), 1, done.stderr)
+
+
+class InterruptedInit(unittest.TestCase):
+    ROUNDS, LONGEST_S = 30, 0.08
+
+    def test_it_can_be_finished_by_what_it_says(self):
+        seed = int.from_bytes(os.urandom(4), "big")
+        chance = random.Random(seed)
+        print(f"crash_test: random seed {seed}", flush=True)
+        keystore = Keystore()
+        self.addCleanup(keystore.close)
+        state = os.path.join(keystore.dir, "state")
+        for _ in range(self.ROUNDS):
+            shutil.rmtree(state, ignore_errors=True)
+            first = subprocess.Popen(keystore.daemon("init"), stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.DEVNULL)
+            time.sleep(chance.uniform(0, self.LONGEST_S))
+            first.kill()
+            first.wait()
+            again = subprocess.run(keystore.daemon("init"), capture_output=True, text=True, timeout=60)
+            if again.returncode != 0 and "root.sealed exists" not in again.stderr:
+                self.assertIn("log.db exists, but no root", again.stderr)
+                self.assertIn("remove it and repeat", again.stderr)
+                os.remove(os.path.join(state, "log.db"))
+                keystore.init()
+            keystore.start()
+            lines, note = workload.export_log(keystore)
+            self.assertEqual([json.loads(line)["op"] for line in lines], ["init", "start"])
+            self.assertEqual(workload.verify_log(keystore, lines, note).returncode, 0)
+            keystore.kill()
+
+
+class Tampered(unittest.TestCase):
+    """The disk is not trusted: a log that somebody changed is not opened."""
+
+    def setUp(self):
+        self.keystore = Keystore()
+        self.addCleanup(self.keystore.close)
+        self.keystore.init().start()
+        worker = Worker(self.keystore)
+        for _ in range(300):  # enough for inner nodes of the tree to be stored
+            worker.attest_with(os.urandom(32), b"nothing")
+        self.assertEqual(self.keystore.stop(), 0)
+        self.path = os.path.join(self.keystore.dir, "state/log.db")
+
+    def test_every_change_is_refused(self):
+        with open(self.path, "rb") as f:
+            good = f.read()
+        for statement in ("UPDATE log_entry SET entry = CAST(replace(entry, 'deny', 'allow') AS BLOB) WHERE idx = 20",
+                          "DELETE FROM log_entry WHERE idx = 20",
+                          "DELETE FROM log_entry WHERE idx = (SELECT max(idx) FROM log_entry)",
+                          "DELETE FROM log_entry",
+                          "UPDATE log_entry SET idx = CASE idx WHEN 20 THEN -1 ELSE idx END",
+                          "INSERT INTO log_entry (idx, entry) SELECT max(idx) + 1, entry FROM log_entry",
+                          "UPDATE log_entry SET entry = (SELECT entry FROM log_entry WHERE idx = 21)"
+                          " WHERE idx = 20",
+                          "UPDATE log_node SET hash = zeroblob(32)",
+                          "UPDATE log_checkpoint SET size = size - 1",
+                          "UPDATE log_checkpoint SET root = zeroblob(32)",
+                          "UPDATE log_checkpoint SET note = replace(note, 'test', 'best')",
+                          "DELETE FROM log_checkpoint",
+                          "DELETE FROM log_node"):
+            with self.subTest(statement):
+                with open(self.path, "wb") as f:
+                    f.write(good)
+                with contextlib.closing(sqlite3.connect(self.path)) as database:
+                    self.assertGreater(database.execute(statement).rowcount, 0)
+                    database.commit()
+                with open(self.path, "rb") as f:
+                    self.assertNotEqual(f.read(), good)
+                done = subprocess.run(self.keystore.daemon(), capture_output=True, timeout=30)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn(b"is not what this keystore wrote", done.stderr)
+        with open(self.path, "wb") as f:
+            f.write(good)
+        self.keystore.start()  # it was the change, and nothing else
 
 
 class FullDisk(unittest.TestCase):
