@@ -294,7 +294,7 @@ static enum err hex_text_read(struct json_value value, size_t max, struct buffer
 static enum err bundle_read(struct json_value document, struct bundle *b, struct refusal *r)
 {
     enum { MEMBERS = 9 };
-    struct json_value values[MEMBERS];
+    struct json_value values[MEMBERS] = {{0}};
     struct json_value ignored = {0};
     const struct {
         const char *name;

@@ -101,8 +101,12 @@ enum err exchange_adopt(struct http_exchange *x, struct span from, size_t size,
 
 void exchange_free_all(struct loop *l)
 {
-    while (l->live)
-        exchange_give(l->live);
+    struct http_exchange *next;
+
+    for (struct http_exchange *x = l->live; x; x = next) {
+        next = x->next;
+        exchange_give(x);
+    }
     while (l->exchanges) {
         struct http_exchange *x = l->exchanges;
 
