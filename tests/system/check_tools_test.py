@@ -146,7 +146,8 @@ class Check(Tree):
     """script/check over a small tree of its own."""
 
     def check(self, name, text):
-        for path in ["script/check", "tools/check-layers", "tools/check-banned", ".clang-format",
+        for path in ["script/check", "tools/check-layers", "tools/check-banned",
+                     "tools/check-tidy", ".clang-format",
                      ".clang-tidy"]:
             target = os.path.join(self.root, path)
             os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -180,6 +181,18 @@ class Check(Tree):
                 status, last = self.check("src/base/a.c", text)
                 self.assertEqual(status, 1)
                 self.assertIn(step, last.split())
+
+    def test_a_file_that_passed_is_looked_at_again_when_a_header_changes(self):
+        text = ('#include "base/b.h"\n\nint f(int a);\nint f(int a)\n{\n'
+                "    const int *p = WHERE;\n\n    return *p;\n}\n")
+        self.plant("src/base/b.h", "#define WHERE &a\n")
+        self.assertEqual(self.check("src/base/a.c", text), (0, "check: ok"))
+        self.assertEqual(os.listdir(os.path.join(self.root, "build", "check-tidy")),
+                         ["src.base.a.c"])
+        self.plant("src/base/b.h", "#define WHERE (int *)0\n")
+        status, last = self.check("src/base/a.c", text)
+        self.assertEqual(status, 1)
+        self.assertIn("clang-tidy", last.split())
 
 
 if __name__ == "__main__":
