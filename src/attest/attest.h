@@ -187,6 +187,12 @@ struct attest_result {
     uint8_t fmspc[6];
     uint8_t pce_id[2];
     uint8_t ppid[16];
+    /*
+     * Which piece of evidence this is: SHA-256(signed bytes of the quote || r of its signature).
+     * Nobody without the attestation key can give the same evidence another id: s (which may become
+     * n - s), the chain's white space and padding do not count, and r cannot be changed.
+     */
+    uint8_t evidence_id[SHA256_SIZE];
 };
 
 /*

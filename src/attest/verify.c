@@ -145,6 +145,14 @@ static enum err status_merge(const struct verification *v, struct attest_result 
     return advisories_add(qe->advisories, result, r);
 }
 
+static void evidence_identify(const struct quote *quote, uint8_t out[SHA256_SIZE])
+{
+    const struct span parts[] = {quote->signed_bytes,
+                                 span_slice(quote->signature, 0, P256_SIGNATURE_SIZE / 2)};
+
+    sha256_parts(parts, COUNT_OF(parts), out);
+}
+
 static enum err claims_fill(const struct verification *v, struct attest_result *result,
                             struct refusal *r)
 {
@@ -163,6 +171,7 @@ static enum err claims_fill(const struct verification *v, struct attest_result *
     memcpy(result->fmspc, pck->fmspc, sizeof result->fmspc);
     memcpy(result->pce_id, pck->pce_id, sizeof result->pce_id);
     memcpy(result->ppid, pck->ppid, sizeof result->ppid);
+    evidence_identify(&v->quote, result->evidence_id);
     return ERR_NONE;
 }
 

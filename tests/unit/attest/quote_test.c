@@ -50,12 +50,18 @@ static void fixture_close(struct fixture *f)
     json_decref(f->index);
 }
 
-static enum attest_reason verify(struct fixture *f, struct span quote)
+static enum err verify_into(struct fixture *f, struct span quote, struct attest_result *r)
 {
     const struct attest_collateral *items[] = {f->collateral};
     const struct attest_collateral_set set = {1, items};
+
+    return attest_verify(&f->good.trust, &set, f->cache, quote, f->good.now, r);
+}
+
+static enum attest_reason verify(struct fixture *f, struct span quote)
+{
     struct attest_result r;
-    enum err e = attest_verify(&f->good.trust, &set, f->cache, quote, f->good.now, &r);
+    enum err e = verify_into(f, quote, &r);
 
     assert_true((e == ERR_NONE) == (r.reason == ATTEST_OK));
     if (r.reason != ATTEST_OK) { /* a refusal claims nothing */
@@ -63,6 +69,7 @@ static enum attest_reason verify(struct fixture *f, struct span quote)
         assert_true(r.step[0] != '\0');
         assert_null(r.tee);
         assert_true(span_is_zero(SPAN_OF(r.report_data)));
+        assert_true(span_is_zero(SPAN_OF(r.evidence_id)));
     }
     return r.reason;
 }
@@ -160,6 +167,92 @@ static void zero_padding_is_trimmed_and_nothing_else(void **state)
 }
 
 /* A verdict does not depend on what was verified before, nor on the order. */
+/* s := n - s gives another valid signature of the same bytes. The order n of P-256: SEC 2 2.4.2. */
+static void turn_signature_over(uint8_t s[32])
+{
+    static const uint8_t order[32] = {0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00,
+                                      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                      0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84,
+                                      0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
+    int borrow = 0;
+
+    for (size_t i = sizeof order; i-- > 0;) {
+        int difference = order[i] - s[i] - borrow;
+
+        borrow = difference < 0;
+        s[i] = (uint8_t)(difference + 256 * borrow);
+    }
+}
+
+static void same_id(struct fixture *f, struct span quote, const uint8_t id[SHA256_SIZE])
+{
+    struct attest_result r;
+
+    assert_int_equal(verify_into(f, quote, &r), ERR_NONE);
+    assert_memory_equal(r.evidence_id, id, SHA256_SIZE);
+}
+
+static void evidence_keeps_its_id_whatever_others_make_of_it(void **state)
+{
+    const size_t signature = SIGNED_SIZE + 4;
+    const size_t chain = signature + 64 + 64 + 384 + 64 + 2 + 32 + 2 + 4;
+    struct fixture f;
+    struct attest_result r;
+    struct buffer padded = {0};
+    struct buffer *quote = &f.good.quote;
+    uint8_t *newline;
+
+    (void)state;
+    if (!fixture_open(&f))
+        skip();
+    assert_int_equal(verify_into(&f, buffer_span(quote), &r), ERR_NONE);
+    assert_false(span_is_zero(SPAN_OF(r.evidence_id)));
+
+    turn_signature_over(quote->data + signature + 32);
+    same_id(&f, buffer_span(quote), r.evidence_id);
+    turn_signature_over(quote->data + signature + 32);
+    turn_signature_over(quote->data + SIGNED_SIZE + 4 + 64 + 64 + 384 + 32); /* the QE's */
+    same_id(&f, buffer_span(quote), r.evidence_id);
+
+    newline = memchr(quote->data + chain, '\n', quote->size - chain);
+    assert_non_null(newline);
+    newline = memchr(newline + 1, '\n', 100); /* the end of a line of base64 */
+    assert_non_null(newline);
+    *newline = ' ';
+    same_id(&f, buffer_span(quote), r.evidence_id);
+
+    assert_int_equal(buffer_append(&padded, buffer_span(quote)), ERR_NONE);
+    assert_int_equal(buffer_append(&padded, SPAN_LITERAL("\0\0\0")), ERR_NONE);
+    same_id(&f, buffer_span(&padded), r.evidence_id);
+    buffer_clear(&padded);
+    fixture_close(&f);
+}
+
+/* Other pieces of evidence have other ids; every_flipped_bit_is_refused() has the rest. */
+static void ids_of_different_evidence_differ(void **state)
+{
+    static const char *const ids[] = {EVIDENCE_GOOD, "sgx-v3-matter-labs-3bfe5a-outofdate-e17"};
+    const struct evidence_roots roots = {EVIDENCE_FOLDER, NULL};
+    uint8_t seen[COUNT_OF(ids)][SHA256_SIZE];
+    json_t *index;
+
+    (void)state;
+    if (!vectors_have(EVIDENCE_INDEX, "quote_test"))
+        skip();
+    index = vectors_json(EVIDENCE_INDEX);
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        struct evidence_case c;
+        struct attest_result r;
+
+        evidence_load(evidence_find(index, ids[i]), &roots, &c);
+        assert_int_equal(evidence_judge(&c, NULL, &r), ATTEST_OK);
+        memcpy(seen[i], r.evidence_id, SHA256_SIZE);
+        evidence_clear(&c);
+    }
+    assert_memory_not_equal(seen[0], seen[1], SHA256_SIZE);
+    json_decref(index);
+}
+
 static void the_cache_forgets_the_least_recent_and_changes_no_verdict(void **state)
 {
     static const char *const ids[] = {EVIDENCE_GOOD, "sgx-v3-matter-labs-3bfe5a-outofdate-e17",
@@ -243,6 +336,8 @@ int main(void)
         cmocka_unit_test(flipped_bits_of_the_chain_are_refused),
         cmocka_unit_test(zero_padding_is_trimmed_and_nothing_else),
         cmocka_unit_test(the_cache_forgets_the_least_recent_and_changes_no_verdict),
+        cmocka_unit_test(evidence_keeps_its_id_whatever_others_make_of_it),
+        cmocka_unit_test(ids_of_different_evidence_differ),
         cmocka_unit_test(refusals_explain_themselves),
     };
 
