@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -55,6 +56,7 @@ struct connection {
     struct buffer in;                   /* received and not used yet */
     struct http_scan scan;              /* of the head that `in` begins with */
     size_t needed;                      /* STATE_BODY: size of the whole request */
+    size_t reserved;                    /* bytes counted in the server's `receiving` */
     size_t lingered;                    /* STATE_LINGER: bytes dropped */
     int64_t first_byte_us;              /* of the present request */
     int64_t deadline_us;                /* of the present state */
@@ -115,10 +117,31 @@ static void arm(struct connection *c)
  * The timer is moved only when it would fire too late. One that fires too early arms itself again,
  * so on a busy connection it costs nothing.
  */
+/*
+ * Room for a body that has to be waited for, out of what all connections share: many small ones
+ * cannot add up to more memory than there is. Given back when the request is over.
+ */
+static bool reserve(struct connection *c, size_t size)
+{
+    struct http_server *s = c->loop->server;
+    size_t before = atomic_fetch_add_explicit(&s->receiving, size, memory_order_relaxed);
+
+    c->reserved = size;
+    return s->options.receiving_max == 0 || before + size <= s->options.receiving_max;
+}
+
+static void give_room_back(struct connection *c)
+{
+    atomic_fetch_sub_explicit(&c->loop->server->receiving, c->reserved, memory_order_relaxed);
+    c->reserved = 0;
+}
+
 static void enter(struct connection *c, enum state state)
 {
     assert(next_states[c->state] & 1u << state);
     c->state = state;
+    if (c->reserved > 0 && (state == STATE_IDLE || state == STATE_LINGER || state == STATE_CLOSED))
+        give_room_back(c);
     c->deadline_us = state_deadline(c);
     if (state != STATE_CLOSED && c->deadline_us < c->armed_us)
         arm(c);
@@ -441,15 +464,22 @@ static bool admit(struct connection *c, const struct http_exchange *x, const str
     return false;
 }
 
-/* The body is still to come. */
-static void wait_for_body(struct connection *c, const struct http_framing *f, size_t available)
+/* The body is still to come. False when there is no room for it: the request was refused. */
+static bool wait_for_body(struct connection *c, const struct http_framing *f, size_t available)
 {
+    static const struct http_refusal no_room = {503, "overloaded",
+                                                "too many bodies are being received"};
     struct output o = {.parts = {SPAN_LITERAL("HTTP/1.1 100 Continue\r\n\r\n")}};
 
     c->needed = f->head_size + f->body_size;
+    if (!reserve(c, c->needed)) {
+        refuse(c, &no_room);
+        return false;
+    }
     enter(c, STATE_BODY);
     if (f->expect_continue && available == f->head_size)
         (void)send_output(c, &o);
+    return true;
 }
 
 static void serve(struct connection *c, struct http_exchange *x)
@@ -502,10 +532,8 @@ static size_t step(struct connection *c, struct span bytes, struct http_exchange
     c->unread = false;
     if (!in_body && !admit(c, x, &f, bytes.size))
         return size < bytes.size ? size : bytes.size;
-    if (bytes.size < size) {
-        wait_for_body(c, &f, bytes.size);
-        return 0;
-    }
+    if (bytes.size < size)
+        return wait_for_body(c, &f, bytes.size) ? 0 : bytes.size;
     x->request.body = span_of(bytes.data + f.head_size, f.body_size);
     if (exchange_adopt(x, bytes, size, bytes.data == c->in.data ? &c->in : NULL) != ERR_NONE) {
         refuse_for_memory(c);

@@ -100,6 +100,7 @@ struct http_server_options {
     uint16_t port;            /* 0: any; see http_server_port() */
     unsigned loops;           /* 1..HTTP_LOOPS_MAX */
     size_t body_max;          /* bytes; more is 413 */
+    size_t receiving_max;     /* bytes of all bodies being received; more is 503; 0: no cap */
     unsigned connections_max; /* in all */
     /* beyond either: accepted and closed at once. 0: no limit per address; IPv6 counts by /64 */
     unsigned connections_per_address;

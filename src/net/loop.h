@@ -64,6 +64,7 @@ struct http_server {
     struct http_server_options options;
     struct http_handler handler;
     struct peers *peers;
+    _Atomic size_t receiving; /* bytes of the bodies that connections are promised room for */
     uint16_t port;
     bool drained;
     /* signalled while draining, whenever a loop has closed its last connection */

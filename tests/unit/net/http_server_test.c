@@ -684,6 +684,41 @@ static void a_refusal_reaches_a_peer_that_is_still_sending(void **state)
     fixture_stop(&f);
 }
 
+/* Announces a body of a million bytes; 100 when there is room for it. */
+static unsigned announce(const struct fixture *f, int *fd)
+{
+    struct answer a;
+
+    *fd = dial(f);
+    say(*fd, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n"
+             "Expect: 100-continue\r\n\r\n");
+    hear(*fd, &a);
+    buffer_clear(&a.body);
+    return a.status;
+}
+
+static void bodies_share_the_room_there_is(void **state)
+{
+    struct fixture f;
+    int first, second;
+    unsigned status = 0;
+
+    (void)state;
+    fixture_init(&f);
+    f.options.receiving_max = 1500000;
+    fixture_start(&f);
+    assert_int_equal(announce(&f, &first), 100);
+    assert_int_equal(announce(&f, &second), 503);
+    close(second);
+    close(first); /* gives its room back, as soon as the server sees it */
+    for (int tries = 0; tries < 2000 && status != 100; tries++) {
+        status = announce(&f, &second);
+        close(second);
+    }
+    assert_int_equal(status, 100);
+    fixture_stop(&f);
+}
+
 static void large_bodies_pass_in_both_directions(void **state)
 {
     enum { SIZE = 1 << 20 };
@@ -1526,6 +1561,7 @@ int main(void)
         cmocka_unit_test(refused_by_the_gate),
         cmocka_unit_test(the_handler_may_word_refusals),
         cmocka_unit_test(a_refusal_reaches_a_peer_that_is_still_sending),
+        cmocka_unit_test(bodies_share_the_room_there_is),
         cmocka_unit_test(large_bodies_pass_in_both_directions),
         cmocka_unit_test(slow_readers_get_all_of_a_large_reply),
         cmocka_unit_test(secrets_arrive_whole),
