@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -177,6 +178,7 @@ void log_write_fields(enum log_level level, const char *module, const char *even
     char line[LINE_MAX_SIZE];
     char time[TIMESTAMP_TEXT_SIZE];
     struct writer w = writer_over(line, sizeof line - 2);
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
 
     if (!log_enabled(level, module))
         return;
@@ -194,7 +196,10 @@ void log_write_fields(enum log_level level, const char *module, const char *even
     if (log_state.json)
         line[w.size++] = '}';
     line[w.size++] = '\n';
-    /* one write: lines of different threads do not mix; a full pipe is not worth a failure */
+    /* one write: lines of different threads do not mix. Who reads them may have stopped: a line is
+     * lost then, rather than a loop that serves requests */
+    if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT))
+        return;
     if (write(STDERR_FILENO, line, w.size) < 0)
         return;
 }

@@ -337,13 +337,10 @@ static enum err time_search(const struct engine_reader *r, uint64_t size, int64_
     return ERR_NONE;
 }
 
-/*
- * Entries are out of order by a minute at most, and a request is recorded within a minute of its
- * id: two minutes on each side.
- */
-static enum err window_find(struct store *s, struct timestamp time, uint64_t *first, uint64_t *end)
+/* The entries whose time is within `margin_ms` of `time`, and what stands between them. */
+static enum err window_find(struct store *s, struct timestamp time, int64_t margin_ms,
+                            uint64_t *first, uint64_t *end)
 {
-    static const int64_t margin_ms = 120000;
     uint64_t size = committed_size(s);
     struct engine_reader *r = NULL;
     enum err e;
@@ -362,11 +359,12 @@ struct filter {
     struct span request_id;
     store_each_entry *each;
     void *context;
+    bool found;
 };
 
 static enum err filter_entry(void *context, uint64_t index, struct span entry)
 {
-    const struct filter *f = context;
+    struct filter *f = context;
     struct audit_entry_view view;
 
     /* most entries are passed over without being parsed */
@@ -374,22 +372,27 @@ static enum err filter_entry(void *context, uint64_t index, struct span entry)
         !memmem(entry.data, entry.size, f->request_id.data, f->request_id.size) ||
         audit_entry_view(entry, &view) != ERR_NONE || !span_equal(view.request_id, f->request_id))
         return ERR_NONE;
+    f->found = true;
     return f->each(f->context, index, entry);
 }
 
 enum err store_find_request(struct store *s, struct span request_id, store_each_entry *each,
                             void *context)
 {
-    struct filter filter = {request_id, each, context};
+    /* An entry bears its id's time, and stands in the log where its commit came: nearly always
+     * within a second, and after a request's deadline never. The wide window is for the rest. */
+    static const int64_t margins_ms[] = {2000, 60000};
+    struct filter filter = {request_id, each, context, false};
     struct timestamp time;
-    uint64_t first = 0;
-    uint64_t end = 0;
-    enum err e;
+    enum err e = uuid7_time(request_id, &time);
 
-    e = uuid7_time(request_id, &time);
-    if (e == ERR_NONE)
-        e = window_find(s, time, &first, &end);
-    if (e == ERR_NONE && first < end)
-        e = store_entries(s, first, end - first, filter_entry, &filter);
+    for (size_t i = 0; i < COUNT_OF(margins_ms) && e == ERR_NONE && !filter.found; i++) {
+        uint64_t first = 0;
+        uint64_t end = 0;
+
+        e = window_find(s, time, margins_ms[i], &first, &end);
+        if (e == ERR_NONE && first < end)
+            e = store_entries(s, first, end - first, filter_entry, &filter);
+    }
     return e;
 }

@@ -112,11 +112,16 @@ static enum err explain_pcrs(struct tpm2_device *device, const struct tpm2_blob 
 }
 
 static enum err unseal_with(struct tpm2_device *device, const struct tpm2_blob *blob,
-                            struct secret **plain, struct tee_failure *failure)
+                            uint32_t pcr_mask, struct secret **plain, struct tee_failure *failure)
 {
     uint8_t key[TPM2_WRAPPING_KEY_SIZE] = {0};
     enum err e;
 
+    /* the blob comes from a disk that is not trusted: it does not choose what it is bound to */
+    if (blob->pcrs.mask != pcr_mask) {
+        tee_failure_set(failure, "the root was sealed to other PCRs than tee.tpm2_pcrs names");
+        return ERR_DENIED;
+    }
     if (!span_equal(blob->srk_name, tpm2_device_srk_name(device))) {
         tee_failure_set(failure,
                         "the root was sealed by another TPM, or this one was cleared since "
@@ -144,7 +149,7 @@ static enum err unseal(struct tee *tee, struct span sealed, struct secret **plai
         return ERR_MALFORMED;
     }
     if ((e = tpm2_device_open(tpm2_of(tee)->tcti, &device, &tee->failure)) == ERR_NONE)
-        e = unseal_with(device, &blob, plain, &tee->failure);
+        e = unseal_with(device, &blob, tpm2_of(tee)->pcr_mask, plain, &tee->failure);
     tpm2_device_close(&device);
     return e;
 }
