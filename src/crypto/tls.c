@@ -219,26 +219,27 @@ enum err tls_server_new(const struct p256_private *key, struct span chain_pem,
     return server_from(p256_private_evp(key), chain_pem, &wrong, out);
 }
 
-/* Into guarded memory, without stdio: its buffers are not wiped. */
-static enum err file_read(const char *path, struct secret **out)
+/* Without stdio: its buffers are not wiped. ERR_DENIED for a key that everybody can read. */
+static enum err file_read(const char *path, bool is_key, struct secret **out)
 {
     struct secret *s = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     size_t size = 0;
     ssize_t got = -1;
-    struct stat status;
+    struct stat status = {0};
+    bool exposed;
 
     if (fd < 0)
         return ERR_IO;
-    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-        secret_new(FILE_MAX_SIZE, &s) == ERR_NONE) {
+    exposed = fstat(fd, &status) == 0 && is_key && (status.st_mode & S_IRWXO) != 0;
+    if (!exposed && S_ISREG(status.st_mode) && secret_new(FILE_MAX_SIZE, &s) == ERR_NONE) {
         while ((got = read(fd, secret_data(s) + size, FILE_MAX_SIZE - size)) > 0)
             size += (size_t)got;
     }
     (void)close(fd);
     if (got != 0 || size == FILE_MAX_SIZE) {
         secret_free(&s);
-        return ERR_IO;
+        return exposed ? ERR_DENIED : ERR_IO;
     }
     secret_shrink(s, size);
     *out = s;
@@ -288,20 +289,24 @@ enum err tls_server_from_files(const char *chain_file, const char *key_file, cha
     EVP_PKEY *key = NULL;
     const char *wrong = NULL;
     const char *about = key_file;
-    enum err e = ERR_CONFIG;
+    enum err e = file_read(key_file, true, &key_pem);
 
     /* NOLINTNEXTLINE(bugprone-branch-clone): the same words are about two files */
-    if (file_read(key_file, &key_pem) != ERR_NONE) {
+    if (e == ERR_DENIED) {
+        wrong = "can be read by everybody; chmod it 0600";
+    } else if (e != ERR_NONE) {
         wrong = "cannot be read, or is not a file of at most 64 KiB";
     } else if ((key = key_parse(secret_span(key_pem))) == NULL) {
         wrong = "is not an unencrypted private key in PEM";
     } else if (!key_is_usable(key)) {
         wrong = "is not a P-256, P-384 or RSA key (2048 to 8192 bits)";
-    } else if (about = chain_file, file_read(chain_file, &chain) != ERR_NONE) {
+    } else if (about = chain_file, file_read(chain_file, false, &chain) != ERR_NONE) {
         wrong = "cannot be read, or is not a file of at most 64 KiB";
-    } else {
-        e = server_from(key, secret_span(chain), &wrong, out);
+    } else if ((e = server_from(key, secret_span(chain), &wrong, out)) == ERR_NONE) {
+        wrong = NULL;
     }
+    if (wrong && e != ERR_MEMORY)
+        e = ERR_CONFIG;
     if (e != ERR_NONE)
         (void)snprintf(why, 160, "%.80s: %s", about, wrong);
     EVP_PKEY_free(key);

@@ -221,6 +221,10 @@ static void files_that_cannot_be_used(void **state)
     static char large[64 * 1024 + 1];
 
     assert_refused(f, f->key, "cannot be read");
+    write_text(f->key, "whatever");
+    assert_int_equal(chmod(f->key, 0604), 0);
+    assert_refused(f, f->key, "can be read by everybody");
+    assert_int_equal(chmod(f->key, 0600), 0);
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         write_text(f->key, texts[i]);
         assert_refused(f, f->key, "is not an unencrypted private key");
@@ -300,5 +304,6 @@ int main(void)
         TEST(encrypted_keys_are_refused_without_asking),
     };
 
+    (void)umask(0077); /* key files must not be readable by all */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
