@@ -139,6 +139,27 @@ int64_t rate_take(struct rate_table *t, struct span key, int64_t now_us)
     return 0;
 }
 
+int64_t rate_wait(struct rate_table *t, struct span key, int64_t now_us)
+{
+    int64_t now = now_us * 1000;
+    const struct bucket *b;
+    struct set *s;
+    uint64_t tag;
+    int64_t arrival;
+
+    if (t->interval == 0)
+        return 0;
+    s = set_of(t, key, &tag);
+    b = set_find(s, tag);
+    if (!b)
+        return 0;
+    arrival = atomic_load_explicit(&b->arrival, memory_order_relaxed);
+    if (arrival < now)
+        arrival = now;
+    arrival += t->interval;
+    return arrival - now > t->allowance ? (arrival - now - t->allowance + 999999) / 1000000 : 0;
+}
+
 void rate_table_free(struct rate_table **t)
 {
     if (*t)

@@ -82,12 +82,13 @@ struct settings {
     } session;
     struct {
         char *origin;
+        char *vkey; /* "" or what the log's key must be */
         uint32_t summary_interval_s;
         enum log_format format;
         char *level; /* rules for log_configure(), checked */
     } log;
     struct {
-        struct rate_limit per_token, per_address, total;
+        struct rate_limit per_token, per_address, total, denials;
     } rate;
     size_t token_count; /* names and hashes are unique; 0 is allowed, with a warning */
     struct token_entry *tokens;

@@ -137,17 +137,19 @@ const struct setting settings_table[] = {
 {"attestation.policies[]", "min_tcb_evaluation_number", SETTING_NUMBER, true, NULL, NULL, NOWHERE, "0", 0, UINT32_MAX, NULL, NULL,
  "Least tcbEvaluationDataNumber of the collateral."},
 {"attestation.policies[]", "seeds", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 1, POLICY_LIST_MAX, NULL, NULL,
- "Seeds whose keys may be used: exact, or the beginning followed by *. Absent: all."},
+ "Seeds whose keys may be used: exact, or a beginning that ends in / or :, followed by *. Absent: all."},
 {"attestation.policies[]", "tokens", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 1, POLICY_LIST_MAX, NULL, NULL,
  "Names of the tokens the policy is for. Absent: all."},
-{"attestation.policies[]", "require_sealed", SETTING_BOOL, true, NULL, NULL, NOWHERE, "false", 0, 0, NULL, NULL,
- "Give secrets only sealed to the attested key."},
+{"attestation.policies[]", "allow_plain", SETTING_BOOL, true, NULL, NULL, NOWHERE, "false", 0, 0, NULL, NULL,
+ "Also release secrets in the clear inside TLS: whoever ends TLS can read them, and whoever holds token and session can ask. For OutLayer's first clients."},
 
 {"session", "lifetime_s", SETTING_NUMBER, true, "VOUCHSAFE_SESSION_LIFETIME_S", NULL, AT(session.lifetime_s), "900", 60, 3600, NULL, "s",
  "How long a worker may go on after attesting once."},
 
 {"log", "origin", SETTING_TEXT, false, "VOUCHSAFE_LOG_ORIGIN", NULL, AT(log.origin), "vouchsafe.local/log", 1, 128, NULL, NULL,
  "Name of the audit log in its checkpoints, and issuer of sessions: a name of your own, without spaces and +. All replicas share it."},
+{"log", "vkey", SETTING_TEXT, true, "VOUCHSAFE_LOG_VKEY", NULL, AT(log.vkey), "", 0, 255, NULL, NULL,
+ "The log's key as `vouchsafe init` printed it. Set it outside the state directory: a start with an exchanged root is then refused."},
 {"log", "summary_interval_s", SETTING_NUMBER, false, "VOUCHSAFE_LOG_SUMMARY_INTERVAL_S", NULL, AT(log.summary_interval_s), "60", 1, 3600, NULL, "s",
  "How often refusals of unknown callers are summed up in one audit entry."},
 {"log", "format", SETTING_CHOICE, false, "VOUCHSAFE_LOG_FORMAT", NULL, AT(log.format), "text", 0, 0, log_formats, NULL,
@@ -167,6 +169,10 @@ const struct setting settings_table[] = {
  "Sustained requests per second in all; 0 for no limit."},
 {"rate", "total_burst", SETTING_NUMBER, false, "VOUCHSAFE_RATE_TOTAL_BURST", NULL, AT(rate.total.burst), "40000", 1, 1000000, NULL, "requests",
  "Requests in all at once."},
+{"rate", "denials_per_second", SETTING_NUMBER, false, "VOUCHSAFE_RATE_DENIALS_PER_SECOND", NULL, AT(rate.denials.per_second), "25", 0, 1000000, NULL, "requests",
+ "Denied requests of one token per second, sustained; each is a log entry. Beyond it the token is refused for a while. 0: no limit."},
+{"rate", "denials_burst", SETTING_NUMBER, false, "VOUCHSAFE_RATE_DENIALS_BURST", NULL, AT(rate.denials.burst), "500", 1, 1000000, NULL, "requests",
+ "Denied requests of one token at once."},
 };
 /* clang-format on */
 

@@ -21,7 +21,7 @@ struct route {
     const char *path;
     unsigned roles; /* 0: public; else any of these */
     enum place place;
-    bool takes_json; /* a body, which must be application/json */
+    size_t body_max; /* bytes of a body, which must be application/json; 0: there is none */
     bool expensive;  /* unauthenticated and costly: under the stricter limit */
     void (*run)(struct call *c, struct service_thread *thread);
 };
@@ -52,6 +52,7 @@ struct call {
     struct buffer body;
     struct secret *secret_body;
     unsigned retry_after_s;
+    _Atomic uint32_t *place_taken; /* on the pool; given back when the call ends */
 };
 
 struct loop_state {
@@ -59,6 +60,8 @@ struct loop_state {
     char reply[4096]; /* bodies of refusals at the door */
     char headers[256];
 };
+
+#define PLACES_PER_TOKEN 32
 
 enum refusal { REFUSED_FRAMING, REFUSED_TOKEN, REFUSED_RATE, REFUSED_OTHER, REFUSALS };
 
@@ -68,10 +71,11 @@ struct server {
     struct http_server *http;
     struct store_writer *writer;
     struct pool *pool;
-    struct rate_table *per_token, *per_address, *total, *expensive;
-    struct loop_state *loops;           /* options.http.loops of them */
-    _Atomic uint64_t refused[REFUSALS]; /* since the start */
-    uint64_t summarised[REFUSALS];      /* at the last summary */
+    struct rate_table *per_token, *denials, *per_address, *total, *expensive;
+    _Atomic uint32_t places[TOKENS_MAX + 1]; /* in use on the pool, by token; the last: strangers */
+    struct loop_state *loops;                /* options.http.loops of them */
+    _Atomic uint64_t refused[REFUSALS];      /* since the start */
+    uint64_t summarised[REFUSALS];           /* at the last summary */
     struct timestamp last_summary;
     _Atomic uint64_t replies[6]; /* by hundreds of the status */
     _Atomic uint64_t pending;    /* calls between handle and reply */
@@ -87,6 +91,20 @@ void call_answer(struct call *c, enum err e);
 
 /* The outcome is to be committed and then revealed. */
 void call_record(struct call *c);
+
+/* Runs on the pool, or refuses with 429 or 503. A call that ran has to come to call_finish(). */
+void call_to_pool(struct call *c, void (*run)(struct pool_job *, struct service_thread *));
+
+/* The only place where a reply leaves; `argument` is the call. On its loop's thread. */
+void call_reveal(void *argument);
+
+/* For the writer: hands each loop its part of a committed batch with one wake. */
+void batch_done(void *context, struct writer_request *batch, size_t count);
+
+/* {"error","code","request_id"[,"detail"]} and the headers that every reply has. */
+void error_write(struct writer *w, const char *code, const char *text, const char *detail,
+                 const char *request_id);
+void headers_write(char *out, size_t size, const char *request_id, unsigned retry_after_s);
 
 /* Routes call this when their work is done, on whatever thread they run. */
 void call_finish(struct call *c);

@@ -207,6 +207,7 @@ static enum err parse(struct call *c)
     if ((e = read_members(c, &m)) != ERR_NONE || (e = read_envelope(c, m.encrypted)) != ERR_NONE ||
         (e = read_task_id(c, m.task_id)) != ERR_NONE || (e = read_key(c, &m)) != ERR_NONE)
         return e;
+    c->decrypt.body = c->request->body;
     c->decrypt.seal = m.seal.type == JSON_TRUE;
     c->outcome.wants_receipt = m.receipt.type == JSON_TRUE;
     if (http_header(c->request, "x-tee-session", &c->decrypt.session) &&
@@ -245,10 +246,5 @@ void route_decrypt(struct call *c, struct service_thread *thread)
         decide(c, thread);
         return;
     }
-    c->job.run = decide_on_pool; /* verifying a quote takes longer than a loop may */
-    if (pool_submit(c->server->pool, &c->job) != ERR_NONE) {
-        c->retry_after_s = 1;
-        call_refuse(c, 503, "overloaded", "Too much evidence is waiting; try again");
-        call_finish(c);
-    }
+    call_to_pool(c, decide_on_pool); /* verifying a quote takes longer than a loop may */
 }

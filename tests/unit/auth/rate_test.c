@@ -65,6 +65,26 @@ static void a_refusal_costs_nothing(void **state)
     rate_table_free(&t);
 }
 
+static void asking_is_answered_like_taking_and_costs_nothing(void **state)
+{
+    struct rate_table *t = table_of(10, 3, 8);
+    int64_t now = 5000000;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        for (int n = 0; n < 10; n++)
+            assert_int_equal(rate_wait(t, KEY, now), 0);
+        assert_int_equal(rate_take(t, KEY, now), 0);
+    }
+    assert_true(rate_wait(t, KEY, now) > 0);
+    assert_int_equal(rate_wait(t, KEY, now), rate_take(t, KEY, now));
+    assert_int_equal(rate_wait(t, SPAN_LITERAL("another"), now), 0);
+    now += rate_wait(t, KEY, now) * 1000;
+    assert_int_equal(rate_wait(t, KEY, now), 0);
+    assert_int_equal(rate_take(t, KEY, now), 0);
+    rate_table_free(&t);
+}
+
 static void keys_do_not_share(void **state)
 {
     struct rate_table *t = table_of(1, 1, 64);
@@ -201,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_burst_and_no_more),
         cmocka_unit_test(a_refusal_costs_nothing),
+        cmocka_unit_test(asking_is_answered_like_taking_and_costs_nothing),
         cmocka_unit_test(keys_do_not_share),
         cmocka_unit_test(zero_is_no_limit),
         cmocka_unit_test(a_clock_that_goes_back_gives_nothing),

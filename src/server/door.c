@@ -1,0 +1,243 @@
+/* The door: what is decided about a request when its head is complete, before its body is read. */
+#include "server/door.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "service/journal.h"
+
+enum {
+    ADDRESSES_MAX = 65536,
+    EXPENSIVE_PER_SECOND = 50, /* of one address: own evidence, proofs */
+    EXPENSIVE_BURST = 100,
+};
+
+static void count_refusal(struct server *s, enum refusal kind)
+{
+    atomic_fetch_add_explicit(&s->refused[kind], 1, memory_order_relaxed);
+}
+
+const struct route *door_route(const struct http_request *r, bool *path_known)
+{
+    bool is_head = span_equal_string(r->method, "HEAD");
+
+    *path_known = false;
+    for (size_t i = 0; i < route_count; i++) {
+        if (!span_equal_string(r->path, routes[i].path))
+            continue;
+        *path_known = true;
+        if (span_equal_string(r->method, routes[i].method) ||
+            (is_head && strcmp(routes[i].method, "GET") == 0))
+            return &routes[i];
+    }
+    return NULL;
+}
+
+static const char *allowed_methods(const struct http_request *r)
+{
+    bool get = false;
+    bool post = false;
+
+    for (size_t i = 0; i < route_count; i++) {
+        if (span_equal_string(r->path, routes[i].path)) {
+            get |= strcmp(routes[i].method, "GET") == 0;
+            post |= strcmp(routes[i].method, "POST") == 0;
+        }
+    }
+    return get && post ? "GET, HEAD, POST" : get ? "GET, HEAD" : "POST";
+}
+
+/* A refusal that gets no log entry, only a count. What it says stays until the loop's next one. */
+void door_refusal(struct server *s, unsigned loop, enum refusal kind,
+                  const struct http_refusal *why, int64_t wait_ms, struct http_reply *reply)
+{
+    struct loop_state *l = &s->loops[loop];
+    char request_id[REQUEST_ID_SIZE + 1] = {0};
+    struct writer w = writer_over(l->reply, sizeof l->reply);
+
+    count_refusal(s, kind);
+    atomic_fetch_add_explicit(&s->replies[why->status / 100 % 6], 1, memory_order_relaxed);
+    request_id_write(clock_now(), request_id);
+    error_write(&w, why->code, why->text, NULL, request_id);
+    headers_write(l->headers, sizeof l->headers, request_id,
+                  wait_ms > 0 ? (unsigned)((wait_ms + 999) / 1000) : 0);
+    *reply = (struct http_reply){.status = why->status,
+                                 .content_type = "application/json",
+                                 .body = span_of(l->reply, w.size),
+                                 .extra_headers = l->headers};
+}
+
+/* Refuses at the door. */
+static unsigned turn_away(struct server *s, const struct http_request *r, enum refusal kind,
+                          unsigned status, const char *code, const char *text, int64_t wait_ms,
+                          struct http_reply *reply)
+{
+    char *headers = s->loops[r->loop].headers;
+    size_t capacity = sizeof s->loops[r->loop].headers;
+    size_t used;
+
+    door_refusal(s, r->loop, kind, &(struct http_refusal){status, code, text}, wait_ms, reply);
+    used = strlen(headers);
+    if (status == 405)
+        (void)snprintf(headers + used, capacity - used, "Allow: %s\r\n", allowed_methods(r));
+    if (status == 401)
+        (void)snprintf(headers + used, capacity - used, "WWW-Authenticate: Bearer\r\n");
+    return status;
+}
+
+/*
+ * An address that has used up its own allowance takes nothing from the one that all share; and
+ * those with a valid token share one, the rest of the world another, so that strangers cannot shut
+ * out workers.
+ */
+static int64_t rates_of_stranger(struct server *s, const struct http_request *r, bool expensive,
+                                 int64_t now_us)
+{
+    int64_t wait = rate_take(s->per_address, SPAN_OF(r->peer_key), now_us);
+
+    if (wait == 0 && expensive)
+        wait = rate_take(s->expensive, SPAN_OF(r->peer_key), now_us);
+    return wait != 0 ? wait : rate_take(s->total, SPAN_LITERAL("strangers"), now_us);
+}
+
+static int64_t rates_of_token(struct server *s, const struct token_entry *token, int64_t now_us)
+{
+    struct span name = SPAN_OF(token->hash);
+    int64_t wait = rate_take(s->per_token, name, now_us);
+
+    if (wait == 0)
+        wait = rate_take(s->total, SPAN_LITERAL("tokens"), now_us);
+    return wait;
+}
+
+static bool is_json(const struct http_request *r)
+{
+    struct span type;
+    struct span wanted = SPAN_LITERAL("application/json");
+
+    if (!http_header(r, "content-type", &type) || type.size < wanted.size)
+        return false;
+    for (size_t i = 0; i < wanted.size; i++)
+        if ((type.data[i] | 0x20) != wanted.data[i] && type.data[i] != wanted.data[i])
+            return false;
+    return type.size == wanted.size || type.data[wanted.size] == ';' ||
+           type.data[wanted.size] == ' ';
+}
+
+enum err door_authenticate(const struct server *s, const struct http_request *r,
+                           const struct token_entry **token, const char **why)
+{
+    struct span value = {0};
+    bool present = http_header(r, "authorization", &value);
+
+    return token_check(s->svc->tokens, value, !present, token, why);
+}
+
+/* For routes that need a token. 0, or the status it was turned away with. */
+static unsigned admit_token(struct server *s, const struct http_request *r,
+                            const struct route *route, int64_t now_us, struct http_reply *reply)
+{
+    const struct token_entry *token = NULL;
+    const char *why = "";
+    int64_t wait;
+
+    if (door_authenticate(s, r, &token, &why) != ERR_NONE) {
+        wait = rates_of_stranger(s, r, false, now_us);
+        if (wait > 0)
+            return turn_away(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait,
+                             reply);
+        return turn_away(s, r, REFUSED_TOKEN, 401, "unauthenticated", why, 0, reply);
+    }
+    if (!(route->roles & (unsigned)token->role))
+        return turn_away(s, r, REFUSED_TOKEN, 403, "role_not_allowed",
+                         "This token's role does not allow this request", 0, reply);
+    wait = rates_of_token(s, token, now_us);
+    if (wait > 0)
+        return turn_away(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait, reply);
+    /* every denial is a log entry: who only collects those does not fill the disk */
+    wait = rate_wait(s->denials, SPAN_OF(token->hash), now_us);
+    if (wait > 0)
+        return turn_away(s, r, REFUSED_RATE, 429, "too_many_denials",
+                         "Too many of this token's requests were denied", wait, reply);
+    return 0;
+}
+
+static unsigned admit_stranger(struct server *s, const struct http_request *r, bool expensive,
+                               int64_t now_us, struct http_reply *reply)
+{
+    int64_t wait = rates_of_stranger(s, r, expensive, now_us);
+
+    if (wait > 0)
+        return turn_away(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait, reply);
+    return 0;
+}
+
+static unsigned admit_body(struct server *s, const struct http_request *r,
+                           const struct route *route, size_t body_size, struct http_reply *reply)
+{
+    if (route->body_max > 0 && !is_json(r))
+        return turn_away(s, r, REFUSED_OTHER, 415, "content_type",
+                         "Expected request with `Content-Type: application/json`", 0, reply);
+    if (route->body_max == 0 && body_size > 0 && strcmp(route->method, "GET") == 0)
+        return turn_away(s, r, REFUSED_OTHER, 400, "unexpected_body", "A GET has no body", 0,
+                         reply);
+    if (body_size > (route->body_max > 0 ? route->body_max : EMPTY_BODY_MAX))
+        return turn_away(s, r, REFUSED_OTHER, 413, "body_too_large",
+                         "The body is larger than this request's can be", 0, reply);
+    return 0;
+}
+
+unsigned door_admit(void *context, const struct http_request *r, size_t body_size,
+                    struct http_reply *reply)
+{
+    struct server *s = context;
+    bool path_known;
+    const struct route *route = door_route(r, &path_known);
+    int64_t now_us = clock_monotonic_us();
+    unsigned status;
+
+    if (!route || route->roles == 0)
+        status = admit_stranger(s, r, route && route->expensive, now_us, reply);
+    else
+        status = admit_token(s, r, route, now_us, reply);
+    if (status != 0)
+        return status;
+    if (!path_known)
+        return turn_away(s, r, REFUSED_OTHER, 404, "no_such_path", "No such path", 0, reply);
+    if (!route)
+        return turn_away(s, r, REFUSED_OTHER, 405, "method_not_allowed", "Method not allowed", 0,
+                         reply);
+    return admit_body(s, r, route, body_size, reply);
+}
+
+/* What net/ refuses: bad framing, and deadlines that passed. */
+void door_refused(void *context, unsigned loop, const char *peer, const struct http_refusal *why,
+                  struct http_reply *reply)
+{
+    door_refusal(context, loop, REFUSED_FRAMING, why, 0, reply);
+    log_write(LOG_DEBUG, "net", "request_refused", LOG_STRING("peer", peer),
+              LOG_STRING("code", why->code));
+}
+
+enum err door_rates_new(struct server *s)
+{
+    struct rate_limit expensive = {EXPENSIVE_PER_SECOND, EXPENSIVE_BURST};
+    enum err e;
+
+    if ((e = rate_table_new(s->options.per_token, 4 * TOKENS_MAX, &s->per_token)) != ERR_NONE ||
+        (e = rate_table_new(s->options.denials, 4 * TOKENS_MAX, &s->denials)) != ERR_NONE ||
+        (e = rate_table_new(s->options.per_address, ADDRESSES_MAX, &s->per_address)) != ERR_NONE ||
+        (e = rate_table_new(expensive, ADDRESSES_MAX, &s->expensive)) != ERR_NONE)
+        return e;
+    return rate_table_new(s->options.total, 4, &s->total);
+}
+
+void door_rates_free(struct server *s)
+{
+    rate_table_free(&s->per_token);
+    rate_table_free(&s->denials);
+    rate_table_free(&s->per_address);
+    rate_table_free(&s->expensive);
+    rate_table_free(&s->total);
+}

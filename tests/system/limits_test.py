@@ -1,0 +1,156 @@
+"""No caller can take from others more than its share: rates, places on the pool, memory, the log."""
+import concurrent.futures
+import os
+import socket
+import time
+import unittest
+
+import harness
+from harness import Keystore, Worker, ecies_seal
+
+SEED = "github.com/alice/project:alice.near"
+
+
+def resident_mib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS")) / 1024
+
+
+class Limits(unittest.TestCase):
+    def keystore(self, **options):
+        keystore = Keystore(**options)
+        self.addCleanup(keystore.close)
+        return keystore.init().start()
+
+    def flood(self, keystore, source, count, path="/nowhere"):
+        """`count` requests from another loopback address; the statuses."""
+        statuses = []
+        for _ in range(count):
+            with socket.create_connection(("127.0.0.1", keystore.port), 5, (source, 0)) as s:
+                s.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+                statuses.append(int(s.recv(4096).split()[1]))
+        return statuses
+
+    def test_one_address_takes_its_own_allowance_only(self):
+        k = self.keystore(settings={"rate.per_address_per_second": 1, "rate.per_address_burst": 20,
+                                    "rate.total_per_second": 1, "rate.total_burst": 60})
+        used = self.flood(k, "127.0.0.9", 100)
+        self.assertLess(used.count(404), 30)
+        self.assertGreater(used.count(429), 60)
+        self.assertEqual(set(self.flood(k, "127.0.0.8", 10)), {404})
+
+    def test_strangers_do_not_shut_out_tokens(self):
+        k = self.keystore(settings={"rate.total_per_second": 1, "rate.total_burst": 40})
+        k.identity()  # what the worker checks is public, and so for strangers too
+        for source in ("127.0.0.5", "127.0.0.6"):
+            self.flood(k, source, 60)
+        self.assertIn(429, self.flood(k, "127.0.0.7", 3))
+        self.assertEqual(Worker(k).attest().status, 200)
+
+    def test_rates_of_a_token_say_when_to_come_back(self):
+        k = self.keystore(workers=2, settings={"rate.per_token_per_second": 1, "rate.per_token_burst": 5})
+        replies = [k.post("/v1/attest/challenge", token="worker") for _ in range(10)]
+        self.assertEqual({r.status for r in replies}, {200, 429})
+        refused = next(r for r in replies if r.status == 429)
+        self.assertEqual(refused.code, "rate_limited")
+        self.assertGreaterEqual(int(refused.headers["Retry-After"]), 1)
+        self.assertEqual(k.post("/v1/attest/challenge", token="worker1").status, 200)
+
+    def test_who_is_only_denied_is_slowed_down_before_the_log_grows(self):
+        k = self.keystore(workers=2, settings={"rate.denials_per_second": 1, "rate.denials_burst": 20})
+
+        def size():
+            return int(k.get("/v1/log/checkpoint").body.split(b"\n")[1])
+
+        before = size()
+        bad = {"encrypted_secrets": "AQ==", "seed": SEED}
+        codes = [k.post("/decrypt", bad, token="worker").code for _ in range(100)]
+        self.assertIn("attestation_required", codes)
+        self.assertIn("too_many_denials", codes)
+        self.assertLess(size() - before, 40)
+        other = Worker(k, token="worker1")
+        self.assertEqual(other.attest().status, 200)
+        self.assertEqual(other.decrypt(ecies_seal(k.pubkey(SEED), b"x"), seed=SEED).status, 200)
+
+    def test_costly_requests_have_places_by_token(self):
+        k = self.keystore(workers=2)
+        worker = Worker(k)
+        nonce = worker.challenge()
+        quote = worker.evidence(nonce)
+
+        def attempt(_):
+            return worker.attest_with(os.urandom(32), quote).status  # the nonce is refused on the pool
+
+        with concurrent.futures.ThreadPoolExecutor(100) as pool:
+            busy = [pool.submit(attempt, i) for i in range(600)]
+            other = Worker(k, token="worker1")
+            began = time.monotonic()
+            self.assertEqual(other.attest().status, 200)
+            waited = time.monotonic() - began
+            statuses = {f.result() for f in busy}
+        self.assertLessEqual(statuses, {401, 429})
+        self.assertLess(waited, 20)  # a bound against starvation, not a measurement
+
+    def test_bodies_of_strangers_are_small(self):
+        k = self.keystore()
+        for path, size, status in (("/pubkey", 200_000, 413), ("/pubkey", 100_000, 400)):
+            reply = k.request("POST", path, b"x" * size, headers={"Content-Type": "application/json"})
+            self.assertEqual(reply.status, status, reply.body)
+        self.assertEqual(k.request("POST", "/v1/attest", b"x" * 200_000, token="worker",
+                                   headers={"Content-Type": "application/json"}).status, 413)
+        self.assertEqual(k.request("POST", "/v1/attest/challenge", b"x" * 5000, token="worker").status, 413)
+
+    def test_bodies_in_flight_are_bounded_in_all(self):
+        k = self.keystore()
+        before = resident_mib(k.pid())
+        body = b"x" * 2_000_000
+        head = (f"POST /decrypt HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {k.tokens['worker']}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body) + 1}\r\n\r\n").encode()
+        held = []
+        refused = 0
+        for _ in range(200):  # 400 MB, where 256 MiB are shared
+            s = socket.create_connection(("127.0.0.1", k.port), 10)
+            self.addCleanup(s.close)
+            try:
+                s.sendall(head + body)
+            except (ConnectionResetError, BrokenPipeError):
+                refused += 1
+                continue
+            held.append(s)
+        for s in held:
+            s.setblocking(False)
+            try:
+                refused += s.recv(100).startswith(b"HTTP/1.1 503")
+            except (BlockingIOError, ConnectionResetError):
+                pass
+        self.assertGreater(refused, 0)
+        self.assertLess(resident_mib(k.pid()) - before, 600)
+        self.assertEqual(k.get("/healthz").status, 200)
+
+    def test_state_that_others_can_change_is_not_opened(self):
+        k = self.keystore()
+        k.stop()
+        os.chmod(os.path.join(k.dir, "state"), 0o777)
+        with self.assertRaisesRegex(AssertionError, "chmod"):
+            k.start()
+
+    def test_an_exchanged_root_is_found_by_the_pinned_log_key(self):
+        import shutil
+        one = Keystore()
+        self.addCleanup(one.close)
+        one.init().start()
+        vkey = one.get("/v1/log/key").json()["vkey"]
+        one.stop()
+        two = Keystore(settings={"log.vkey": vkey})
+        self.addCleanup(two.close)
+        shutil.copytree(os.path.join(one.dir, "state"), os.path.join(two.dir, "state"))
+        two.start()
+        two.stop()
+        shutil.rmtree(os.path.join(two.dir, "state"))
+        two.init()  # a root of its own, on the machine that the configuration was not written for
+        with self.assertRaisesRegex(AssertionError, "log.vkey"):
+            two.start()
+
+
+if __name__ == "__main__":
+    unittest.main()
