@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,7 +23,7 @@
 #include "service/journal.h"
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
-enum { TLS_DAYS = 397, POOL_THREADS = 2 };
+enum { TLS_DAYS = 397, POOL_THREADS = 2, RECEIVING_MAX = 256 * 1024 * 1024 };
 
 #define LABEL_TLS_KEY "tls p256 v1"
 
@@ -146,6 +146,7 @@ static enum err fail(enum err e, const char *text)
 static enum err load_settings(const struct arguments *a, struct settings *s)
 {
     struct settings_problem problem = {0};
+    struct stat dotenv;
     enum err e = settings_load(a->config, a->dotenv, environ, s, &problem);
 
     if (e != ERR_NONE) {
@@ -154,6 +155,11 @@ static enum err load_settings(const struct arguments *a, struct settings *s)
     }
     if ((e = log_configure(s->log.format == LOG_FORMAT_JSON, s->log.level)) != ERR_NONE)
         return fail(e, "log.level is not a list of level or module=level");
+    if (s->root.master_secret && stat(a->dotenv, &dotenv) == 0 &&
+        (dotenv.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        log_write(LOG_WARN, "settings", "warning",
+                  LOG_STRING("text", "others may read the file that holds KEYSTORE_MASTER_SECRET: "
+                                     "chmod it 0600, and remove the secret after init"));
     for (size_t i = 0; i < s->warning_count; i++)
         log_write(LOG_WARN, "settings", "warning", LOG_STRING("text", s->warnings[i]));
     return ERR_NONE;
@@ -266,6 +272,18 @@ static const char *tee_mode_name(const struct settings *s)
     return "None";
 }
 
+/* Sessions end with the rules they were judged by: those of the policy, and whom it trusts. */
+static void bind_trust(struct daemon *d)
+{
+    const struct span parts[] = {
+        SPAN_OF(d->policy.version),
+        span_of(d->trust.roots, d->trust.count * sizeof d->trust.roots[0])};
+    uint8_t digest[SHA256_SIZE];
+
+    sha256_parts(parts, COUNT_OF(parts), digest);
+    memcpy(d->policy.version, digest, sizeof d->policy.version);
+}
+
 static enum err open_service(struct daemon *d, struct root *root, struct tee *tee,
                              struct timestamp now)
 {
@@ -287,6 +305,7 @@ static enum err open_service(struct daemon *d, struct root *root, struct tee *te
     d->policy = (struct appraisal_policy){.count = s->attestation.policy_count,
                                           .rules = s->attestation.policies};
     appraisal_policy_version(&d->policy);
+    bind_trust(d);
     e = service_new(&options, root, tee, &d->tokens, &d->policy, &d->trust, &set, now, &d->service);
     if (e != ERR_NONE)
         return fail(e, err_text(e));
@@ -337,6 +356,7 @@ static enum err open_server(struct daemon *d)
                    .port = s->server.port,
                    .loops = loop_count(s),
                    .body_max = s->server.body_max,
+                   .receiving_max = RECEIVING_MAX,
                    .connections_max = s->server.connections_max,
                    .connections_per_address = s->server.connections_per_address,
                    .head_timeout_ms = s->server.head_timeout_ms,
@@ -348,6 +368,7 @@ static enum err open_server(struct daemon *d)
         .per_token = s->rate.per_token,
         .per_address = s->rate.per_address,
         .total = s->rate.total,
+        .denials = s->rate.denials,
         .pool_threads = POOL_THREADS,
         .summary_interval_s = s->log.summary_interval_s,
         .version = VOUCHSAFE_VERSION,
@@ -465,12 +486,13 @@ static enum err run(struct daemon *d)
 static enum err init(struct daemon *d)
 {
     struct state_problem problem = {{0}};
-    enum err e = state_init(&d->settings, clock_now(), &problem);
+    char vkey[CHECKPOINT_VKEY_SIZE] = "";
+    enum err e = state_init(&d->settings, clock_now(), vkey, &problem);
 
     if (e != ERR_NONE)
         return fail(e, *problem.text ? problem.text : err_text(e));
-    (void)printf("Initialised in %s: root sealed by %s, log started.\n", d->settings.state.dir,
-                 tee_mode_name(&d->settings));
+    (void)printf("Initialised in %s: root sealed by %s, log started.\nLog key: %s\n",
+                 d->settings.state.dir, tee_mode_name(&d->settings), vkey);
     return ERR_NONE;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -148,6 +149,51 @@ static enum err check_master(const struct settings *s, const struct root *root,
         s->state.dir);
 }
 
+/* Others must not be able to exchange the root or the log. */
+static enum err check_directory(const struct settings *s, struct state_problem *problem)
+{
+    struct stat status;
+
+    if (stat(s->state.dir, &status) != 0)
+        return explain(problem, ERR_NOT_FOUND, "%s does not exist: run `vouchsafe init` first",
+                       s->state.dir);
+    if (status.st_uid != geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return explain(problem, ERR_DENIED,
+                       "%s is another user's, or others can write to it: chown it to the daemon's "
+                       "user and chmod it 0700",
+                       s->state.dir);
+    return ERR_NONE;
+}
+
+static enum err vkey_of(const struct settings *s, const struct root *root,
+                        char vkey[CHECKPOINT_VKEY_SIZE])
+{
+    struct secret *seed = NULL;
+    uint8_t public_key[ED25519_PUBLIC_SIZE];
+    enum err e = service_log_seed(root, &seed);
+
+    if (e != ERR_NONE)
+        return e;
+    ed25519_public(secret_data(seed), public_key);
+    secret_free(&seed);
+    return checkpoint_vkey_write(s->log.origin, public_key, vkey, CHECKPOINT_VKEY_SIZE);
+}
+
+/* The log's key is derived from the root: a pin for it, kept elsewhere, finds an exchanged root. */
+static enum err check_pin(const struct settings *s, const struct root *root,
+                          struct state_problem *problem)
+{
+    char vkey[CHECKPOINT_VKEY_SIZE] = "";
+
+    if (*s->log.vkey == '\0' ||
+        (vkey_of(s, root, vkey) == ERR_NONE && strcmp(vkey, s->log.vkey) == 0))
+        return ERR_NONE;
+    return explain(problem, ERR_TAMPERED,
+                   "the root in %s is not the one log.vkey was written down for: it was exchanged, "
+                   "or log.origin changed; its log key is %s",
+                   s->state.dir, vkey);
+}
+
 enum err state_root_open(const struct settings *s, struct tee *tee, struct root **out,
                          struct state_problem *problem)
 {
@@ -156,7 +202,7 @@ enum err state_root_open(const struct settings *s, struct tee *tee, struct root 
     struct secret *plain = NULL;
     enum err e = require_sealing(tee, problem);
 
-    if (e != ERR_NONE)
+    if (e != ERR_NONE || (e = check_directory(s, problem)) != ERR_NONE)
         return e;
     path_of(s, STATE_ROOT_FILE, path);
     e = file_read(path, TEE_SEALED_MAX, &sealed);
@@ -176,7 +222,8 @@ enum err state_root_open(const struct settings *s, struct tee *tee, struct root 
         e = explain(problem, e, "%s does not hold a root: %s", path, err_text(e));
         goto out;
     }
-    if ((e = check_master(s, *out, problem)) != ERR_NONE)
+    if ((e = check_master(s, *out, problem)) != ERR_NONE ||
+        (e = check_pin(s, *out, problem)) != ERR_NONE)
         root_free(out);
 out:
     secret_free(&plain);
@@ -272,7 +319,8 @@ static enum err prepare_provider(const struct settings *s, struct timestamp now,
     return ERR_NONE;
 }
 
-enum err state_init(struct settings *s, struct timestamp now, struct state_problem *problem)
+enum err state_init(struct settings *s, struct timestamp now, char vkey[CHECKPOINT_VKEY_SIZE],
+                    struct state_problem *problem)
 {
     char path[PATH_SIZE];
     struct tee *tee = NULL;
@@ -296,7 +344,8 @@ enum err state_init(struct settings *s, struct timestamp now, struct state_probl
     }
     /* the log first: a crash in between leaves no root, and init can be repeated after removing it
      */
-    if ((e = make_log(s, root, now, problem)) == ERR_NONE)
+    if ((e = make_log(s, root, now, problem)) == ERR_NONE &&
+        (e = vkey_of(s, root, vkey)) == ERR_NONE)
         e = save_root(s, tee, root, problem);
 out:
     root_free(&root);

@@ -22,10 +22,11 @@ MUST_CHECK enum err state_tee_open(const struct settings *s, struct tee **out,
 /*
  * `vouchsafe init`: makes the directory, the simulated platform if that is the provider, a root (or
  * imports the master secret), seals it, and starts the log with an "init" entry.
+ * `vkey` gets the log's key, to be kept elsewhere (setting log.vkey).
  * ERR_CONFLICT when there is a root already: it is never overwritten.
  */
 MUST_CHECK enum err state_init(struct settings *s, struct timestamp now,
-                               struct state_problem *problem);
+                               char vkey[CHECKPOINT_VKEY_SIZE], struct state_problem *problem);
 
 /* Opens the sealed root. */
 MUST_CHECK enum err state_root_open(const struct settings *s, struct tee *tee, struct root **out,
