@@ -9,7 +9,7 @@
  *   decision     "allow" or "deny"
  *   code         stable code; "ok" when allowed
  *   rule         what decided, the name of a policy, or "default-deny"
- *   key, key_version
+ *   key, key_version   the seed; absent for the global key
  *   principal    e.g. "worker:3f2a..." (a name or a prefix of the token's hash)
  *   auth         "bearer", "session", "evidence"
  *   tee          "sgx", "simulated", ...
@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/writer.h"
 
+#define AUDIT_PRINCIPAL_KEYSTORE "keystore" /* of entries about the keystore; no token's name */
 #define AUDIT_ENTRY_MAX 8192
 #define AUDIT_TEXT_MAX 1024 /* bytes of any one text; longer ones are cut and end with "..." */
 

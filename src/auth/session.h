@@ -18,13 +18,14 @@
 
 #define SESSION_TOKEN_MAX 2048
 #define SESSION_NAME_MAX 64
+#define SESSION_ID_SIZE 16
 
 struct session {
     char issuer[129];
     char subject[TOKEN_NAME_MAX + 1];
     uint8_t token_hash[SHA256_SIZE];  /* of the bearer token it is bound to */
     struct timestamp issued, expires; /* whole seconds */
-    uint8_t id[16];
+    uint8_t id[SESSION_ID_SIZE];
     uint8_t nonce[32];
     uint8_t key[X25519_SIZE]; /* attested */
     char tee[16];

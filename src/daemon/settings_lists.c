@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/entry.h"
 #include "base/text.h"
 #include "daemon/settings_values.h"
 
@@ -135,6 +136,8 @@ static enum err token_read(struct settings *s, const struct view *v)
     unsigned role = ROLE_NONE;
     enum err e = view_plain_name(v, token.name, sizeof token.name);
 
+    if (e == ERR_NONE && strcmp(token.name, AUDIT_PRINCIPAL_KEYSTORE) == 0)
+        return view_blame(v, "name", "reserved; the log names the keystore itself so");
     if (e == ERR_NONE)
         e = view_choice(v, "role", &role);
     if (e != ERR_NONE)
@@ -293,13 +296,13 @@ static enum err policy_read_signer(const struct view *v, struct appraisal_rule *
 
 static enum err policy_read_numbers(const struct view *v, struct appraisal_rule *rule)
 {
-    const char *sealed = view_text(v, "require_sealed");
+    const char *plain = view_text(v, "allow_plain");
     uint64_t number = 0;
     enum err e = view_number(v, "min_tcb_evaluation_number", &number);
 
     rule->min_tcb_evaluation_number = (uint32_t)number;
-    if (e == ERR_NONE && sealed && !settings_bool(sealed, &rule->require_sealed))
-        e = view_refuse(v, "require_sealed", sealed);
+    if (e == ERR_NONE && plain && !settings_bool(plain, &rule->allow_plain))
+        e = view_refuse(v, "allow_plain", plain);
     return e;
 }
 

@@ -21,6 +21,7 @@
 #define LABEL_IDENTITY_KEY "identity ed25519 v1" /* signs statements of this keystore */
 #define LABEL_LOG_KEY "log ed25519 v1"           /* signs checkpoints */
 #define LABEL_SESSION_KEY "session p256 v1"      /* signs session tokens (48 bytes, p256_derive) */
+#define LABEL_REPLY_KEYS "session replies v1"    /* from it the reply key of each session */
 
 /* Writes 32 bytes of private key; the caller wipes them. `seed` as built by keys/seed.h, or opaque.
  */

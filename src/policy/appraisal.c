@@ -54,6 +54,9 @@ static const char *scope_fault(const struct appraisal_rule *rule)
 
         if (star && star[1] != '\0')
             return "'*' may only end a seed pattern";
+        /* "app:alice.near*" would cover alice.near2 */
+        if (star && star > rule->seeds[i] && star[-1] != '/' && star[-1] != ':')
+            return "'*' in a seed pattern must follow '/' or ':', or stand alone";
     }
     for (size_t i = 0; i < rule->token_count; i++)
         if (rule->tokens[i][0] == '\0')
@@ -115,7 +118,7 @@ static void rule_digest(const struct appraisal_rule *rule, uint8_t out[SHA256_SI
     writer_u32be(&w, rule->min_tcb_evaluation_number);
     put_texts(&w, rule->seeds[0], rule->seed_count, sizeof rule->seeds[0]);
     put_texts(&w, rule->tokens[0], rule->token_count, sizeof rule->tokens[0]);
-    writer_u8(&w, rule->require_sealed ? 1 : 0);
+    writer_u8(&w, rule->allow_plain ? 1 : 0);
     e = writer_finish(&w, &encoded);
     assert(e == ERR_NONE); /* the limits of the lists keep it below RULE_ENCODED_MAX */
     sha256(encoded, out);

@@ -26,13 +26,15 @@ struct appraisal_rule {
     size_t advisory_count; /* when a status other than UpToDate is accepted: allowed advisories */
     char advisories[ATTEST_ADVISORIES_MAX][24];
     uint32_t min_tcb_evaluation_number;
-    /* what the caller may open: seeds equal to, or beginning with (pattern ends in '*'). None: all.
+    /*
+     * What the caller may open: seeds equal to a pattern, or beginning with what stands before its
+     * '*', which must be the last character and follow '/' or ':', or be all there is. None: all.
      */
     size_t seed_count;
     char seeds[POLICY_LIST_MAX][POLICY_SEED_PATTERN_MAX + 1];
     size_t token_count; /* names of tokens it is for. None: all. */
     char tokens[POLICY_LIST_MAX][TOKEN_NAME_MAX + 1];
-    bool require_sealed; /* replies only sealed to the attested key */
+    bool allow_plain; /* replies also in the clear, for who asks so */
 };
 
 struct appraisal_policy {

@@ -3,24 +3,18 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/text.h"
-#include "codec/json.h"
 #include "crypto/envelope.h"
+#include "service/reply.h"
 
-#define REPLY_DOMAIN "vouchsafe-reply-v1"
+static enum err refuse_inline(struct outcome *o, enum err e, const char *code, const char *text)
+{
+    return outcome_refuse(o, e, code, "Attestation verification failed: %s", text);
+}
 
-/* Inline evidence is fresh by its timestamp, which the report data binds with the key and the task.
- */
-static enum err inline_claims(const struct service *svc, struct service_thread *thread,
-                              const struct caller *caller, const struct decrypt_request *r,
-                              struct timestamp now, struct claims *claims, struct outcome *o)
+static enum err timestamp_check(const struct service *svc, const struct decrypt_request *r,
+                                struct timestamp now, struct outcome *o)
 {
     int64_t age = timestamp_seconds(now) - r->timestamp;
-    uint8_t time_bytes[8];
-    struct writer w = writer_over(time_bytes, sizeof time_bytes);
-    struct span key = r->has_worker_key ? SPAN_OF(r->worker_key) : (struct span){0};
-    uint8_t expected[REPORT_DATA_SIZE];
-    struct attest_result result;
 
     if (age > svc->options.evidence_max_age_s)
         return outcome_refuse(o, ERR_UNAUTHENTICATED, "evidence_stale",
@@ -32,11 +26,47 @@ static enum err inline_claims(const struct service *svc, struct service_thread *
                               "Attestation verification failed: the timestamp is more than %lld "
                               "seconds ahead",
                               (long long)svc->options.clock_skew_s);
+    return ERR_NONE;
+}
+
+/* Only what was accepted is remembered, so that strangers cannot fill the table. */
+static enum err use_once(const struct service *svc, const uint8_t evidence_id[SHA256_SIZE],
+                         struct timestamp now, struct outcome *o)
+{
+    enum err e = seen_add(svc->evidence_seen, evidence_id, now);
+
+    if (e == ERR_REPLAYED)
+        return refuse_inline(o, ERR_UNAUTHENTICATED, "evidence_replayed",
+                             "this evidence was used before; each request needs its own");
+    if (e != ERR_NONE)
+        return outcome_refuse(o, e, err_code(e), "%s", err_text(e));
+    return ERR_NONE;
+}
+
+/* Inline evidence is fresh by its timestamp, which the report data binds with the key and the task.
+ */
+static enum err inline_claims(const struct service *svc, struct service_thread *thread,
+                              const struct caller *caller, const struct decrypt_request *r,
+                              struct timestamp now, struct claims *claims, struct outcome *o)
+{
+    uint8_t time_bytes[8];
+    struct writer w = writer_over(time_bytes, sizeof time_bytes);
+    struct span key = r->has_worker_key ? SPAN_OF(r->worker_key) : (struct span){0};
+    uint8_t expected[REPORT_DATA_SIZE];
+    struct attest_result result;
+    enum err e;
+
+    if (!r->has_worker_key && r->task_id.size == 0)
+        return refuse_inline(o, ERR_UNAUTHENTICATED, "evidence_unbound",
+                             "the evidence binds neither a worker_pubkey nor a task_id");
+    if ((e = timestamp_check(svc, r, now, o)) != ERR_NONE)
+        return e;
     writer_u64be(&w, (uint64_t)r->timestamp);
     report_data_bind(REPORT_DOMAIN_DECRYPT, SPAN_OF(time_bytes), key, r->task_id, expected);
     claims->has_key = r->has_worker_key;
     memcpy(claims->key, r->worker_key, sizeof claims->key);
-    return evidence_accept(svc, thread, caller, &r->evidence, expected, now, &result, claims, o);
+    e = evidence_accept(svc, thread, caller, &r->evidence, expected, now, &result, claims, o);
+    return e != ERR_NONE ? e : use_once(svc, result.evidence_id, now, o);
 }
 
 static enum err caller_claims(struct service *svc, struct service_thread *thread,
@@ -61,13 +91,14 @@ static enum err policy_allows(const struct decrypt_request *r, const struct clai
         return outcome_refuse(o, ERR_DENIED, "seed_not_allowed",
                               "Access denied: the policy does not cover this key");
     }
-    if (claims->rule->require_sealed && !r->seal)
-        return outcome_refuse(o, ERR_DENIED, "seal_required",
-                              "Access denied: the policy releases secrets only sealed; send "
-                              "\"seal\": true");
     if (r->seal && !claims->has_key)
         return outcome_refuse(o, ERR_MALFORMED, "no_attested_key",
                               "A sealed reply needs a worker_pubkey that the evidence binds");
+    if (!claims->has_key && !claims->rule->allow_plain)
+        return outcome_refuse(
+            o, ERR_DENIED, "seal_required",
+            "Access denied: the policy releases secrets only sealed; attest "
+            "through /v1/attest, or send a worker_pubkey that the evidence binds");
     return ERR_NONE;
 }
 
@@ -125,64 +156,20 @@ static enum err open_envelope(const struct service *svc, struct service_thread *
     }
 }
 
-static enum err reply_plain(const struct secret *plain, struct outcome *o)
+/* Sealed, unless the policy allows otherwise and the request does not ask for it: who ends TLS
+ * could take a wish to have it sealed out of a request. */
+static enum err reply_write(const struct service *svc, const struct caller *caller,
+                            const struct decrypt_request *r, const struct claims *claims,
+                            const struct secret *plain, struct outcome *o)
 {
-    enum err e = secret_new(64 + base64_size(secret_size(plain)), &o->reply);
-    struct writer w;
-    struct json_writer j;
-    struct span written;
-
-    if (e != ERR_NONE)
-        return e;
-    w = writer_over(secret_data(o->reply), secret_size(o->reply));
-    j = json_writer_over(&w);
-    json_open_object(&j, NULL);
-    json_put_base64(&j, "plaintext_secrets", secret_span(plain));
-    json_close_object(&j);
-    if ((e = writer_finish(&w, &written)) == ERR_NONE)
-        secret_shrink(o->reply, written.size);
-    return e;
-}
-
-static enum err reply_sealed(const struct caller *caller, const struct claims *claims,
-                             const struct secret *plain, struct outcome *o)
-{
-    uint8_t info[sizeof REPLY_DOMAIN + REQUEST_ID_SIZE]; /* the domain's NUL is the separator */
-    uint8_t enc[X25519_SIZE];
-    struct buffer sealed = {0};
-    size_t size = secret_size(plain) + 16;
-    struct writer w;
-    struct json_writer j;
     enum err e;
 
-    memcpy(info, REPLY_DOMAIN, sizeof REPLY_DOMAIN);
-    memcpy(info + sizeof REPLY_DOMAIN, caller->request_id.data, REQUEST_ID_SIZE);
-    if ((e = buffer_reserve(&sealed, size)) != ERR_NONE ||
-        (e = hpke_seal(claims->key, SPAN_OF(info), (struct span){0}, secret_span(plain), NULL, enc,
-                       sealed.data)) != ERR_NONE ||
-        (e = secret_new(192 + base64_size(size), &o->reply)) != ERR_NONE)
-        goto out;
-    sealed.size = size;
-    w = writer_over(secret_data(o->reply), secret_size(o->reply));
-    j = json_writer_over(&w);
-    json_open_object(&j, NULL);
-    json_open_object(&j, "sealed_secrets");
-    json_put_base64(&j, "enc", SPAN_OF(enc));
-    json_put_base64(&j, "ciphertext", buffer_span(&sealed));
-    json_close_object(&j);
-    json_close_object(&j);
-    if ((e = writer_finish(&w, NULL)) == ERR_NONE)
-        secret_shrink(o->reply, w.size);
-out:
-    buffer_clear(&sealed);
-    return e;
-}
-
-static enum err reply_write(const struct caller *caller, const struct decrypt_request *r,
-                            const struct claims *claims, const struct secret *plain,
-                            struct outcome *o)
-{
-    enum err e = r->seal ? reply_sealed(caller, claims, plain, o) : reply_plain(plain, o);
+    if (!r->seal && claims->rule->allow_plain)
+        e = reply_plain(plain, o);
+    else if (claims->has_session)
+        e = reply_sealed_in_session(svc, caller, claims, r->body, plain, o);
+    else
+        e = reply_sealed_to_key(caller, claims, plain, o);
 
     if (e == ERR_CRYPTO)
         return outcome_refuse(o, ERR_MALFORMED, "bad_attested_key",
@@ -201,7 +188,7 @@ static enum err record(const struct service *svc, const struct caller *caller,
         .request_id = caller->request_id,
         .op = SPAN_LITERAL("open"),
         .rule = claims->rule ? span_string(claims->rule->name) : SPAN_LITERAL("default-deny"),
-        .key = r->seed.size > 0 ? r->seed : SPAN_LITERAL("global"),
+        .key = r->seed, /* the global key has no name, which no seed can look like */
         .key_version = version,
         .principal = span_string(caller->token->name),
         .auth = span_string(claims->auth ? claims->auth : "bearer"),
@@ -227,7 +214,7 @@ enum err service_decrypt(struct service *svc, struct service_thread *thread,
     if ((e = caller_claims(svc, thread, caller, r, now, &claims, o)) == ERR_NONE &&
         (e = policy_allows(r, &claims, o)) == ERR_NONE &&
         (e = open_envelope(svc, thread, r, &plain, &version, o)) == ERR_NONE)
-        e = reply_write(caller, r, &claims, plain, o);
+        e = reply_write(svc, caller, r, &claims, plain, o);
     /* refused or not: `o` says why, and that is recorded */
     secret_free(&plain);
     o->result = e;

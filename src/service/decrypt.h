@@ -17,6 +17,7 @@ struct decrypt_request {
     bool has_worker_key;
     uint8_t worker_key[X25519_SIZE];
     bool seal;
+    struct span body; /* the request's, exactly as sent: what a sealed reply answers */
 };
 
 /*

@@ -124,6 +124,7 @@ enum err session_claims(struct service *svc, struct service_thread *thread,
     memcpy(claims->tee, s->tee, sizeof claims->tee);
     memcpy(claims->digest, s->claims, sizeof claims->digest);
     memcpy(claims->key, s->key, sizeof claims->key);
-    claims->has_digest = claims->has_key = true;
+    memcpy(claims->session_id, s->id, sizeof claims->session_id);
+    claims->has_digest = claims->has_key = claims->has_session = true;
     return ERR_NONE;
 }

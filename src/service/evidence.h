@@ -13,6 +13,8 @@ struct claims {
     bool has_digest;          /* also set when the evidence verified and the policy refused */
     uint8_t key[X25519_SIZE]; /* attested */
     bool has_key;
+    bool has_session;
+    uint8_t session_id[SESSION_ID_SIZE];
 };
 
 /* Evidence as received. */

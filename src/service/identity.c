@@ -61,13 +61,18 @@ static enum err collateral_copy(struct service *svc, struct timestamp now, struc
 static void own_report_data(const struct service *svc, struct span nonce,
                             uint8_t out[REPORT_DATA_SIZE])
 {
-    uint8_t context[ED25519_PUBLIC_SIZE + P256_POINT_SIZE + SHA256_SIZE] = {0};
+    static const uint8_t without_tls[SHA256_SIZE];
+    uint8_t context[ED25519_PUBLIC_SIZE + P256_POINT_SIZE + 2 * SHA256_SIZE];
+    struct writer w = writer_over(context, sizeof context);
+    uint8_t origin[SHA256_SIZE];
 
-    memcpy(context, svc->log_key, ED25519_PUBLIC_SIZE);
-    memcpy(context + ED25519_PUBLIC_SIZE, svc->session_point, P256_POINT_SIZE);
-    if (svc->options.tls_spki_sha256)
-        memcpy(context + ED25519_PUBLIC_SIZE + P256_POINT_SIZE, svc->options.tls_spki_sha256,
-               SHA256_SIZE);
+    sha256(span_string(svc->options.origin), origin);
+    writer_put(&w, SPAN_OF(svc->log_key));
+    writer_put(&w, SPAN_OF(svc->session_point));
+    writer_put(&w,
+               span_of(svc->options.tls_spki_sha256 ? svc->options.tls_spki_sha256 : without_tls,
+                       SHA256_SIZE));
+    writer_put(&w, SPAN_OF(origin));
     report_data_bind(REPORT_DOMAIN_KEYSTORE, nonce, SPAN_OF(svc->identity_key), SPAN_OF(context),
                      out);
 }

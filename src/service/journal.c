@@ -200,7 +200,7 @@ enum err journal_event(const struct service *svc, struct span op, struct span de
         .time = now,
         .request_id = request_id,
         .op = op,
-        .principal = SPAN_LITERAL("keystore"),
+        .principal = SPAN_LITERAL(AUDIT_PRINCIPAL_KEYSTORE),
         .simulated = svc->simulated,
     };
     enum err e = span_to_string(detail, o->detail, sizeof o->detail);

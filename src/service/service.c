@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/mac.h"
 #include "service/identity.h"
 
 enum { SESSIONS_PER_THREAD = 4096, CHAINS_PER_THREAD = 64, PUBLIC_KEYS_PER_THREAD = 1024 };
@@ -38,13 +39,20 @@ void service_thread_clear(struct service_thread *t)
     t->public_keys = NULL;
 }
 
+static enum err derive_secret(const struct root_epoch *epoch, const char *label, size_t size,
+                              struct secret **out)
+{
+    enum err e = secret_new(size, out);
+
+    if (e == ERR_NONE)
+        derive_labelled(epoch, label, secret_data(*out), size);
+    return e;
+}
+
 enum err service_log_seed(const struct root *root, struct secret **out)
 {
-    enum err e = secret_new(ED25519_SEED_SIZE, out);
-
-    if (e == ERR_NONE) /* of the first epoch: the log's key does not change with the root */
-        derive_labelled(&root->epochs[0], LABEL_LOG_KEY, secret_data(*out), ED25519_SEED_SIZE);
-    return e;
+    /* of the first epoch: the log's key does not change with the root */
+    return derive_secret(&root->epochs[0], LABEL_LOG_KEY, ED25519_SEED_SIZE, out);
 }
 
 void service_private_key(const struct service *svc, const struct root_epoch *epoch,
@@ -89,8 +97,8 @@ void service_public_key(const struct service *svc, struct service_thread *thread
     memcpy(out, thread->public_keys->slots[slot].key, X25519_SIZE);
 }
 
-/* The service's own keys: identity, log, sessions. All from the first epoch, so that they outlive
- * rotation. */
+/* The service's own keys: identity, log, sessions and their replies. All from the first epoch, so
+ * that they outlive rotation. */
 static enum err derive_own_keys(struct service *svc)
 {
     const struct root_epoch *first = &svc->root->epochs[0];
@@ -102,14 +110,24 @@ static enum err derive_own_keys(struct service *svc)
     derive_labelled(first, LABEL_SESSION_KEY, bytes, P256_DERIVE_SIZE);
     e = p256_derive(bytes, &svc->session_key);
     bytes_wipe(bytes, sizeof bytes);
-    if (e != ERR_NONE || (e = secret_new(ED25519_SEED_SIZE, &svc->identity_seed)) != ERR_NONE)
+    if (e != ERR_NONE ||
+        (e = derive_secret(first, LABEL_IDENTITY_KEY, ED25519_SEED_SIZE, &svc->identity_seed)) !=
+            ERR_NONE ||
+        (e = derive_secret(first, LABEL_REPLY_KEYS, HMAC_SHA256_SIZE, &svc->reply_keys)) !=
+            ERR_NONE)
         return e;
-    derive_labelled(first, LABEL_IDENTITY_KEY, secret_data(svc->identity_seed), ED25519_SEED_SIZE);
     ed25519_public(secret_data(svc->identity_seed), svc->identity_key);
     p256_private_point(svc->session_key, svc->session_point);
     service_public_key(svc, NULL, root_current(svc->root), (struct span){0}, svc->global_key);
     stack_wipe();
     return p256_public_from_point(svc->session_point, &svc->session_public);
+}
+
+/* From the earliest moment a piece of inline evidence may be used to the last; ages are counted in
+ * whole seconds, hence the one more. */
+static int64_t evidence_window_ms(const struct service_options *o)
+{
+    return (o->evidence_max_age_s + o->clock_skew_s + 1) * 1000;
 }
 
 enum err service_new(const struct service_options *options, struct root *root, struct tee *tee,
@@ -136,6 +154,7 @@ enum err service_new(const struct service_options *options, struct root *root, s
     svc->started = now;
     svc->simulated = tee && tee->ops->simulated;
     if ((e = derive_own_keys(svc)) != ERR_NONE || (e = nonce_table_new(&svc->nonces)) != ERR_NONE ||
+        (e = seen_table_new(evidence_window_ms(options), &svc->evidence_seen)) != ERR_NONE ||
         (e = own_collateral_new(&svc->own_collateral)) != ERR_NONE) {
         service_free(&svc);
         return e;
@@ -153,9 +172,11 @@ void service_free(struct service **svc)
         return;
     own_collateral_free(&s->own_collateral);
     nonce_table_free(&s->nonces);
+    seen_table_free(&s->evidence_seen);
     p256_private_free(&s->session_key);
     p256_public_free(&s->session_public);
     secret_free(&s->identity_seed);
+    secret_free(&s->reply_keys);
     root_free(&s->root);
     tee_close(&s->tee);
     free(s);

@@ -10,6 +10,7 @@
 
 #include "attest/attest.h"
 #include "auth/nonce.h"
+#include "auth/seen.h"
 #include "auth/session.h"
 #include "keys/derive.h"
 #include "policy/appraisal.h"
@@ -42,10 +43,12 @@ struct service {
     struct tee *tee;     /* owned; NULL when TEE_MODE is none */
     struct store *store; /* borrowed */
     struct nonce_table *nonces;
+    struct seen_table *evidence_seen; /* inline evidence that was accepted */
     struct p256_private *session_key;
     struct p256_public *session_public;
     uint8_t session_point[P256_POINT_SIZE];
     struct secret *identity_seed; /* Ed25519 */
+    struct secret *reply_keys;    /* LABEL_REPLY_KEYS; see service/reply.h */
     uint8_t identity_key[ED25519_PUBLIC_SIZE];
     uint8_t log_key[ED25519_PUBLIC_SIZE];
     uint8_t global_key[X25519_SIZE]; /* public */

@@ -5,6 +5,7 @@
 
 #include "codec/json.h"
 #include "crypto/random.h"
+#include "service/reply.h"
 
 enum { REPLY_MAX = 8192 };
 
@@ -51,7 +52,8 @@ static void session_fill(const struct service *svc, const struct caller *caller,
 }
 
 static enum err reply_write(const struct session *s, const char *token,
-                            const struct attest_result *result, struct outcome *o)
+                            const struct session_grant *grant, const struct attest_result *result,
+                            struct outcome *o)
 {
     enum err e = secret_new(REPLY_MAX, &o->reply);
     struct writer w;
@@ -72,6 +74,11 @@ static enum err reply_write(const struct session *s, const char *token,
         json_put_string(&j, NULL, span_string(result->advisories[i]));
     json_close_array(&j);
     json_put_hex(&j, "claims", SPAN_OF(s->claims));
+    json_open_object(&j, "reply_key");
+    json_put_base64(&j, "enc", SPAN_OF(grant->enc));
+    json_put_base64(&j, "ciphertext", SPAN_OF(grant->ciphertext));
+    json_close_object(&j);
+    json_put_base64(&j, "signature", SPAN_OF(grant->signature));
     json_close_object(&j);
     if ((e = writer_finish(&w, NULL)) == ERR_NONE)
         secret_shrink(o->reply, w.size);
@@ -83,12 +90,17 @@ static enum err issue(const struct service *svc, const struct caller *caller,
                       const struct attest_result *result, struct timestamp now, struct outcome *o)
 {
     char token[SESSION_TOKEN_MAX + 1];
+    struct session_grant grant;
     struct session s;
     enum err e;
 
     session_fill(svc, caller, r, claims, now, &s);
-    if ((e = session_write(&s, svc->session_key, token, sizeof token)) != ERR_NONE ||
-        (e = reply_write(&s, token, result, o)) != ERR_NONE)
+    if ((e = session_write(&s, svc->session_key, token, sizeof token)) != ERR_NONE)
+        return outcome_refuse(o, e, err_code(e), "%s", err_text(e));
+    if ((e = session_grant_make(svc, &s, span_string(token), &grant)) == ERR_CRYPTO)
+        return outcome_refuse(o, ERR_MALFORMED, "bad_attested_key",
+                              "The attested key is not a usable X25519 public key");
+    if (e != ERR_NONE || (e = reply_write(&s, token, &grant, result, o)) != ERR_NONE)
         return outcome_refuse(o, e, err_code(e), "%s", err_text(e));
     return ERR_NONE;
 }

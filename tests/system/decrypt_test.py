@@ -1,13 +1,16 @@
 """Secrets are released to an attested worker, refused to others, and each step stands in the log."""
 import base64
+import hashlib
 import json
 import os
 import subprocess
 import time
 import unittest
 
+from cryptography.exceptions import InvalidSignature, InvalidTag
+
 import harness
-from harness import Keystore, Platform, Worker, ecies_seal, raw_public, report_data
+from harness import PLAIN, Keystore, Platform, Reply, Worker, ecies_seal, raw_public, report_data
 
 SECRET = b'{"OPENAI_KEY":"sk-test123","FOO":"bar"}'
 SEED = "github.com/alice/project:alice.near"
@@ -26,16 +29,7 @@ class Release(unittest.TestCase):
         envelope = ecies_seal(self.keystore.pubkey(SEED), SECRET)
         reply = worker.decrypt(envelope, seed=SEED)
         self.assertEqual(reply.status, 200, reply.body)
-        self.assertEqual(base64.b64decode(reply.json()["plaintext_secrets"]), SECRET)
-
-    def test_the_seed_documents_request_works_unchanged(self):
-        worker = Worker(self.keystore)
-        envelope = ecies_seal(self.keystore.pubkey(), SECRET)
-        body = {"encrypted_secrets": base64.b64encode(envelope).decode(),
-                "attestation": worker.inline(task_id="42"), "task_id": "42"}
-        reply = self.keystore.post("/decrypt", body, token="worker")
-        self.assertEqual(reply.status, 200, reply.body)
-        self.assertEqual(base64.b64decode(reply.json()["plaintext_secrets"]), SECRET)
+        self.assertEqual(worker.open_sealed(reply), SECRET)
 
     def test_repo_form_and_accessor_form_name_the_same_key(self):
         worker = Worker(self.keystore)
@@ -50,16 +44,119 @@ class Release(unittest.TestCase):
             reply = worker.decrypt(envelope, **members)
             self.assertEqual(reply.status, 200, (members, reply.body))
 
-    def test_sealed_reply_opens_only_with_the_attested_key(self):
+    def test_the_wish_for_a_sealed_reply_cannot_be_taken_out(self):
         worker = Worker(self.keystore)
         worker.attest()
-        reply = worker.decrypt(ecies_seal(self.keystore.pubkey(SEED), SECRET), seed=SEED, seal=True)
-        self.assertEqual(reply.status, 200, reply.body)
-        self.assertNotIn("plaintext_secrets", reply.json())
+        envelope = ecies_seal(self.keystore.pubkey(SEED), SECRET)
+        for members in ({"seal": True}, {"seal": False}, {"seal": None}, {}):
+            reply = worker.decrypt(envelope, seed=SEED, **members)
+            self.assertEqual(reply.status, 200, reply.body)
+            self.assertEqual(set(reply.json()["sealed_secrets"]), {"nonce", "ciphertext"})
+            self.assertNotIn(base64.b64encode(SECRET), reply.body)
+            self.assertEqual(worker.open_sealed(reply), SECRET)
+        for members in ({"seal": True}, {}):
+            reply = worker.decrypt(envelope, session=False, seed=SEED, attestation=worker.inline(), **members)
+            self.assertEqual(set(reply.json()["sealed_secrets"]), {"enc", "ciphertext"})
+            self.assertEqual(worker.open_sealed(reply), SECRET)
+
+    def test_a_sealed_reply_is_for_one_session_request_id_and_body(self):
+        worker, other = Worker(self.keystore), Worker(self.keystore)
+        worker.attest()
+        other.attest()
+        envelope = ecies_seal(self.keystore.pubkey(SEED), SECRET)
+        reply, again = (worker.decrypt(envelope, seed=SEED) for _ in range(2))
+        self.assertNotEqual(reply.body, again.body)
         self.assertEqual(worker.open_sealed(reply), SECRET)
-        other = Worker(self.keystore)
-        with self.assertRaises(Exception):
+        with self.assertRaises(InvalidTag):
             other.open_sealed(reply)
+        for request_id, request in ((again.request_id, reply.request), (reply.request_id, reply.request + b" "),
+                                    (reply.request_id, reply.request.replace(b"alice", b"mallo")),
+                                    (reply.request_id, b"")):
+            moved = Reply(200, {"X-Request-Id": request_id}, reply.body, request)
+            with self.assertRaises(InvalidTag):
+                worker.open_sealed(moved)
+        inline = worker.decrypt(envelope, session=False, seed=SEED, attestation=worker.inline())
+        with self.assertRaises(InvalidTag):
+            other.open_sealed(inline)
+        with self.assertRaises(InvalidTag):
+            worker.open_sealed(Reply(200, {"X-Request-Id": reply.request_id}, inline.body, inline.request))
+
+    def test_every_flipped_bit_of_a_sealed_reply_is_noticed(self):
+        worker = Worker(self.keystore)
+        worker.attest()
+        reply = worker.decrypt(ecies_seal(self.keystore.pubkey(SEED), b"x"), seed=SEED)
+        sealed = {name: base64.b64decode(text) for name, text in reply.json()["sealed_secrets"].items()}
+        for name, whole in sealed.items():
+            for bit in range(8 * len(whole)):
+                changed = bytearray(whole)
+                changed[bit // 8] ^= 1 << bit % 8
+                parts = {**sealed, name: bytes(changed)}
+                body = json.dumps({"sealed_secrets": {n: base64.b64encode(p).decode() for n, p in parts.items()}})
+                with self.assertRaises(InvalidTag):
+                    worker.open_sealed(Reply(200, reply.headers, body, reply.request))
+
+    def test_whoever_ends_tls_can_forge_neither_session_nor_reply(self):
+        """A gateway knows the token, the worker's public key, every session and every reply so far."""
+        worker, gateway = Worker(self.keystore), Worker(self.keystore)
+        nonce = worker.challenge()
+        granted = worker.attest_with(nonce, worker.evidence(nonce)).json()
+        own_nonce = gateway.challenge()
+        own = gateway.attest_with(own_nonce, gateway.evidence(own_nonce)).json()
+        forged_key = base64.b64encode(os.urandom(48)).decode()
+        for forged in (own, {**granted, "session": own["session"]}, {**granted, "reply_key": own["reply_key"]},
+                       {**granted, "signature": own["signature"]},
+                       {**granted, "signature": base64.b64encode(bytes(64)).decode()},
+                       {**granted, "session": granted["session"][:-1]},
+                       {**granted, "reply_key": {**granted["reply_key"], "ciphertext": forged_key}}):
+            with self.assertRaises(InvalidSignature):
+                worker.accept_session(nonce, forged)
+        with self.assertRaises(InvalidSignature):
+            worker.accept_session(own_nonce, granted)  # an old one, replayed to another challenge
+        self.assertIsNone(worker.session)
+        worker.accept_session(nonce, granted)
+        gateway.accept_session(own_nonce, own)
+        # its own secret, sealed to the worker's public key, or with the key of a session of its own
+        envelope = ecies_seal(self.keystore.pubkey(SEED), SECRET)
+        reply = worker.decrypt(envelope, seed=SEED)
+        number = os.urandom(24)
+        aad = b"vouchsafe-reply-v2\0" + reply.request_id.encode() + hashlib.sha256(reply.request).digest()
+        body = json.dumps({"sealed_secrets": {
+            "nonce": base64.b64encode(number).decode(),
+            "ciphertext": base64.b64encode(
+                harness.xchacha_seal(gateway.reply_key, number, b"mine", aad)).decode()}})
+        with self.assertRaises(InvalidTag):
+            worker.open_sealed(Reply(200, reply.headers, body, reply.request))
+
+    def test_each_session_has_a_reply_key_of_its_own_that_every_replica_computes(self):
+        keys = []
+        for _ in range(3):
+            worker = Worker(self.keystore)
+            worker.attest()
+            keys.append(worker.reply_key)
+        self.assertEqual(len(set(keys)), 3)
+        envelope = ecies_seal(self.keystore.pubkey(SEED), SECRET)
+        self.assertEqual(self.keystore.stop(), 0)
+        self.keystore.start()  # as a replica: nothing of the session is remembered
+        self.assertEqual(worker.open_sealed(worker.decrypt(envelope, seed=SEED)), SECRET)
+
+    def test_own_evidence_binds_the_keys_and_the_name_of_the_log(self):
+        nonce = os.urandom(32)
+        said = self.keystore.get("/v1/attestation?nonce=" + nonce.hex()).json()
+        context = (bytes.fromhex(said["log_key"]) + bytes.fromhex(said["session_key"]) + bytes(32) +
+                   hashlib.sha256(said["log_origin"].encode()).digest())
+        self.assertEqual((said["tls_spki_sha256"], len(context)), (None, 160))
+        bound = report_data("vouchsafe-keystore-v1", nonce, bytes.fromhex(said["identity_key"]), context)
+        self.assertEqual(base64.b64decode(said["quote"])[48 + 320:48 + 384], bound)
+
+    def test_the_global_key_has_no_name_in_the_log(self):
+        worker = Worker(self.keystore)
+        worker.attest()
+        for seed in (None, "global"):
+            reply = worker.decrypt(ecies_seal(self.keystore.pubkey(seed), SECRET),
+                                   **({"seed": seed} if seed else {}))
+            self.assertEqual(reply.status, 200, reply.body)
+            trace = self.keystore.get(f"/v1/explain?request_id={reply.request_id}", token="operator")
+            self.assertEqual(trace.json()["entries"][0]["entry"].get("key"), seed)
 
     def test_empty_and_large_secrets(self):
         worker = Worker(self.keystore)
@@ -67,7 +164,7 @@ class Release(unittest.TestCase):
         for plain in (b"", b"x", os.urandom(100_000), os.urandom(1_000_000)):
             reply = worker.decrypt(ecies_seal(self.keystore.pubkey(SEED), plain), seed=SEED)
             self.assertEqual(reply.status, 200, reply.body[:300])
-            self.assertEqual(base64.b64decode(reply.json()["plaintext_secrets"]), plain)
+            self.assertEqual(worker.open_sealed(reply), plain)
 
     def test_receipt_verifies_and_names_the_request(self):
         worker = Worker(self.keystore)
@@ -129,14 +226,57 @@ class Release(unittest.TestCase):
                 self.assertEqual(harness.command(*verify, check=False).returncode, 1)
 
 
+class InTheClear(unittest.TestCase):
+    """What a policy with allow_plain gives to clients of OutLayer's protocol."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.keystore = Keystore(policies=[PLAIN])
+        cls.addClassCleanup(cls.keystore.close)
+        cls.keystore.init().start()
+        cls.envelope = ecies_seal(cls.keystore.pubkey(), SECRET)
+
+    def test_outlayers_request_works_unchanged(self):
+        worker = Worker(self.keystore)
+        for with_key in (True, False):
+            body = {"encrypted_secrets": base64.b64encode(self.envelope).decode(),
+                    "attestation": worker.inline(task_id="42", with_key=with_key), "task_id": "42"}
+            reply = self.keystore.post("/decrypt", body, token="worker")
+            self.assertEqual(reply.status, 200, reply.body)
+            self.assertEqual(base64.b64decode(reply.json()["plaintext_secrets"]), SECRET)
+
+    def test_a_reply_is_sealed_for_who_asks(self):
+        worker = Worker(self.keystore)
+        worker.attest()
+        self.assertEqual(base64.b64decode(worker.decrypt(self.envelope).json()["plaintext_secrets"]), SECRET)
+        for reply in (worker.decrypt(self.envelope, seal=True),
+                      worker.decrypt(self.envelope, seal=True, session=False, attestation=worker.inline())):
+            self.assertNotIn("plaintext_secrets", reply.json())
+            self.assertEqual(worker.open_sealed(reply), SECRET)
+
+    def test_without_a_key_nothing_can_be_sealed(self):
+        worker = Worker(self.keystore)
+        reply = worker.decrypt(self.envelope, seal=True, task_id="1",
+                               attestation=worker.inline(task_id="1", with_key=False))
+        self.assertEqual((reply.status, reply.code), (400, "no_attested_key"))
+
+    def test_evidence_is_good_once_here_too(self):
+        worker = Worker(self.keystore)
+        evidence = worker.inline(task_id="1", with_key=False)
+        reply = worker.decrypt(self.envelope, task_id="1", attestation=evidence)
+        self.assertEqual(reply.status, 200, reply.body)
+        reply = worker.decrypt(self.envelope, task_id="1", attestation=evidence)
+        self.assertEqual((reply.status, reply.code), (401, "evidence_replayed"))
+
+
 class Refusals(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.keystore = Keystore(workers=2, policies=[
             {"name": "alice-only", "tee": "simulated", "mrenclave": [harness.MRENCLAVE],
              "tcb_status": ["UpToDate"], "seeds": ["github.com/alice/*"]},
-            {"name": "sealed", "tee": "simulated", "mrenclave": ["44" * 32],
-             "tcb_status": ["UpToDate"], "require_sealed": True}])
+            {"name": "anything", "tee": "simulated", "mrenclave": ["44" * 32],
+             "tcb_status": ["UpToDate"]}])
         cls.addClassCleanup(cls.keystore.close)
         cls.keystore.init().start()
         cls.envelope = ecies_seal(cls.keystore.pubkey(SEED), SECRET)
@@ -246,14 +386,60 @@ class Refusals(unittest.TestCase):
         self.refused(worker.decrypt(self.envelope, seed="github.com/alice/other:alice.near"), 400,
                      "envelope_not_authentic")
 
-    def test_sealing_can_be_required(self):
-        worker = self.worker(mrenclave="44" * 32)
-        self.refused(worker.decrypt(self.envelope, seed=SEED), 403, "seal_required")
-        reply = worker.decrypt(self.envelope, seed=SEED, seal=True)
-        self.assertEqual(worker.open_sealed(reply), SECRET)
-        inline = worker.inline(with_key=False)
-        self.refused(Worker(self.keystore).decrypt(self.envelope, seed=SEED, seal=True,
-                                                   attestation=inline), 400, "no_attested_key")
+    def test_without_a_key_of_the_worker_nothing_is_released(self):
+        worker = Worker(self.keystore)
+        for task in ("1", "2"):
+            inline = worker.inline(task_id=task, with_key=False)
+            self.refused(worker.decrypt(self.envelope, seed=SEED, task_id=task, attestation=inline), 403,
+                         "seal_required")
+        inline = worker.inline(task_id="3", with_key=False)
+        self.refused(worker.decrypt(self.envelope, seed=SEED, task_id="3", seal=True, attestation=inline), 400,
+                     "no_attested_key")
+
+    def test_evidence_binds_a_key_or_a_task(self):
+        worker = Worker(self.keystore)
+        for members in ({}, {"task_id": ""}, {"seal": True}):
+            inline = worker.inline(with_key=False)
+            self.refused(worker.decrypt(self.envelope, seed=SEED, attestation=inline, **members), 401,
+                         "evidence_unbound")
+
+    def test_inline_evidence_is_accepted_once(self):
+        worker = Worker(self.keystore)
+        inline = worker.inline()
+        self.assertEqual(worker.decrypt(self.envelope, seed=SEED, attestation=inline).status, 200)
+        quote = bytearray(base64.b64decode(inline["quote"]))
+        order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551  # of P-256
+        s = slice(436 + 32, 436 + 64)
+        turned = quote.copy()
+        turned[s] = (order - int.from_bytes(quote[s], "big")).to_bytes(32, "big")
+        spaced = quote.copy()
+        newline = quote.index(b"\n", quote.index(b"\n", quote.index(b"-----BEGIN")) + 1)
+        spaced[newline:newline + 1] = b" "
+        for same in (quote, turned, spaced, quote + bytes(3), turned + bytes(1)):
+            for members in ({}, {"seal": True}, {"receipt": True}):
+                again = {**inline, "quote": base64.b64encode(same).decode()}
+                self.refused(worker.decrypt(self.envelope, seed=SEED, attestation=again, **members), 401,
+                             "evidence_replayed")
+        # new evidence is another one, in the same second and for the same key too
+        for timestamp in [int(time.time())] * 3:
+            reply = worker.decrypt(self.envelope, seed=SEED, attestation=worker.inline(timestamp))
+            self.assertEqual(reply.status, 200, reply.body)
+
+    def test_what_was_refused_is_not_used_up(self):
+        worker = Worker(self.keystore)
+        inline = worker.inline(task_id="right")
+        self.refused(worker.decrypt(self.envelope, seed=SEED, task_id="wrong", attestation=inline), 401,
+                     "report_data_mismatch")
+        self.assertEqual(worker.decrypt(self.envelope, seed=SEED, task_id="right", attestation=inline).status, 200)
+
+    def test_a_key_of_low_order_gets_no_session(self):
+        for point in (bytes(32), b"\1" + bytes(31)):
+            worker = Worker(self.keystore)
+            nonce = worker.challenge()
+            quote = worker.platform.quote(report_data("vouchsafe-session-v1", nonce, point))
+            self.refused(self.keystore.post("/v1/attest", {
+                "nonce": nonce.hex(), "tee_type": "simulated", "quote": base64.b64encode(quote).decode(),
+                "public_key": point.hex()}, token="worker"), 400, "bad_attested_key")
 
     def test_legacy_envelopes_are_named(self):
         worker = self.worker()

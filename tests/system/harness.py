@@ -18,6 +18,7 @@ import tempfile
 import time
 
 from cryptography.hazmat.primitives import hashes, hmac, serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -97,9 +98,37 @@ def hpke_open(private, enc, info, sealed):
     return ChaCha20Poly1305(key).decrypt(nonce, sealed, b"")
 
 
+def hchacha20(key, block):
+    """draft-irtf-cfrg-xchacha-03 section 2.2: the ChaCha20 rounds alone."""
+    state = list(struct.unpack("<16I", b"expand 32-byte k" + key + block))
+
+    def quarter(a, b, c, d):
+        for x, y, z, turn in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+            state[x] = (state[x] + state[y]) & 0xffffffff
+            mixed = state[z] ^ state[x]
+            state[z] = (mixed << turn | mixed >> (32 - turn)) & 0xffffffff
+
+    for _ in range(10):
+        for i in range(4):
+            quarter(i, 4 + i, 8 + i, 12 + i)
+        for i in range(4):
+            quarter(i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4)
+    return struct.pack("<8I", *state[:4], *state[12:])
+
+
+def xchacha_open(key, nonce, sealed, aad):
+    """XChaCha20-Poly1305, same draft, section 2.3."""
+    return ChaCha20Poly1305(hchacha20(key, nonce[:16])).decrypt(bytes(4) + nonce[16:], sealed, aad)
+
+
+def xchacha_seal(key, nonce, plain, aad):
+    return ChaCha20Poly1305(hchacha20(key, nonce[:16])).encrypt(bytes(4) + nonce[16:], plain, aad)
+
+
 class Reply:
-    def __init__(self, status, headers, body):
+    def __init__(self, status, headers, body, request=None):
         self.status, self.headers, self.body = status, headers, body
+        self.request = request  # the bytes of the body that was sent
         self.request_id = headers.get("X-Request-Id", "")
 
     def json(self):
@@ -137,6 +166,10 @@ class Platform:
                 return f.read()
 
 
+DEFAULT = {"name": "worker", "tee": "simulated", "mrenclave": [MRENCLAVE], "tcb_status": ["UpToDate"]}
+PLAIN = {**DEFAULT, "allow_plain": True}  # releases secrets in the clear, too
+
+
 class Keystore:
     """A daemon with its state, tokens and policies in a temporary directory."""
 
@@ -145,7 +178,8 @@ class Keystore:
         self.dir = tempfile.mkdtemp(prefix="vouchsafe-test-")
         self.tls, self.supervise, self.wrapper = tls, supervise, list(wrapper)
         self.port = free_port()
-        self.process = None
+        self.process = self._identity = None
+        self.policies = policies if policies is not None else [DEFAULT]
         self.platform = platform or Platform(os.path.join(self.dir, "worker-platform"))
         self.collateral = self.platform.collateral(os.path.join(self.dir, "collateral.json"),
                                                    *collateral_options)
@@ -168,13 +202,11 @@ class Keystore:
             "attestation": {
                 "trust_simulated_roots": [self.platform.root],
                 "collateral": [self.collateral],
-                "policies": policies if policies is not None else [
-                    {"name": "worker", "tee": "simulated", "mrenclave": [MRENCLAVE],
-                     "tcb_status": ["UpToDate"]}],
+                "policies": self.policies,
             },
             "log": {"origin": "test.example/log", "level": "info"},
             "rate": {"per_token_per_second": 0, "per_address_per_second": 0,
-                     "total_per_second": 0},
+                     "total_per_second": 0, "denials_per_second": 0},
         }
         for key, value in (settings or {}).items():
             section, name = key.split(".")
@@ -284,7 +316,8 @@ class Keystore:
         try:
             connection.request(method, path, body=body, headers=headers)
             reply = connection.getresponse()
-            return Reply(reply.status, reply.headers, reply.read())
+            sent = body.encode() if isinstance(body, str) else body
+            return Reply(reply.status, reply.headers, reply.read(), sent)
         finally:
             if own:
                 connection.close()
@@ -294,6 +327,14 @@ class Keystore:
 
     def post(self, path, body=None, **options):
         return self.request("POST", path, body=body, **options)
+
+    def identity(self):
+        """The key that signs what this keystore says; here it is believed without checking the evidence."""
+        if not self._identity:
+            reply = self.get("/v1/attestation?nonce=" + os.urandom(32).hex())
+            assert reply.status == 200, reply.body
+            self._identity = bytes.fromhex(reply.json()["identity_key"])
+        return self._identity
 
     def pubkey(self, seed=None):
         from urllib.parse import quote
@@ -316,7 +357,7 @@ class Worker:
         self.platform = platform or keystore.platform
         self.enclave = enclave
         self.key = X25519PrivateKey.generate()
-        self.session = None
+        self.session = self.reply_key = None
 
     def challenge(self):
         reply = self.keystore.post("/v1/attest/challenge", token=self.token)
@@ -336,8 +377,19 @@ class Worker:
         nonce = self.challenge()
         reply = self.attest_with(nonce, self.evidence(nonce))
         if reply.status == 200:
-            self.session = reply.json()["session"]
+            self.accept_session(nonce, reply.json())
         return reply
+
+    def accept_session(self, nonce, granted):
+        """Takes a session that the keystore of `identity()` signed for this nonce; raises otherwise."""
+        token = hashlib.sha256(granted["session"].encode()).digest()
+        enc, ciphertext = (base64.b64decode(granted["reply_key"][name]) for name in ("enc", "ciphertext"))
+        Ed25519PublicKey.from_public_bytes(self.keystore.identity()).verify(
+            base64.b64decode(granted["signature"]),
+            b"vouchsafe-session-v1\0" + nonce + token + enc + ciphertext)
+        self.reply_key = hpke_open(self.key, enc, b"vouchsafe-session-key-v1\0" + token, ciphertext)
+        assert len(self.reply_key) == 32
+        self.session = granted["session"]
 
     def inline(self, timestamp=None, task_id="", with_key=True, tee_type="simulated"):
         timestamp = int(time.time()) if timestamp is None else timestamp
@@ -356,7 +408,19 @@ class Worker:
         return self.keystore.post("/decrypt", body, token=token or self.token, headers=headers)
 
     def open_sealed(self, reply):
+        """Opens either sealed form; raises when it is not for this worker, request id and body."""
         sealed = reply.json()["sealed_secrets"]
-        info = b"vouchsafe-reply-v1\0" + reply.request_id.encode()
-        return hpke_open(self.key, base64.b64decode(sealed["enc"]), info,
-                         base64.b64decode(sealed["ciphertext"]))
+        ciphertext = base64.b64decode(sealed["ciphertext"])
+        if "enc" in sealed:
+            return hpke_open(self.key, base64.b64decode(sealed["enc"]),
+                             b"vouchsafe-reply-v1\0" + reply.request_id.encode(), ciphertext)
+        aad = (b"vouchsafe-reply-v2\0" + reply.request_id.encode() +
+               hashlib.sha256(reply.request).digest())
+        return xchacha_open(self.reply_key, base64.b64decode(sealed["nonce"]), ciphertext, aad)
+
+    def secrets(self, reply):
+        """Whichever form they come in."""
+        body = reply.json()
+        if "plaintext_secrets" in body:
+            return base64.b64decode(body["plaintext_secrets"])
+        return self.open_sealed(reply)

@@ -378,6 +378,7 @@ static void wrong_tokens_are_refused(void **state)
         {"- {name: a, sha256: " HASH_A "}",                                 NULL,                                              "tokens[0].role"  },
         {"- {name: \"\", sha256: " HASH_A ", role: worker}",                NULL,                                              "tokens[0].name"  },
         {"- {name: \"a b\", sha256: " HASH_A ", role: worker}",             NULL,                                              "tokens[0].name"  },
+        {"- {name: keystore, sha256: " HASH_A ", role: worker}",            NULL,                                              "tokens[0].name"  },
         {"- {name: a, sha256: " UPPER ", role: worker}",                    NULL,                                              "tokens[0].sha256"},
         {"- {name: a, sha256: 00, role: worker}",                           NULL,                                              "tokens[0].sha256"},
         {"- {name: a, sha256: " HASH_A "0, role: worker}",                  NULL,                                              "tokens[0].sha256"},
@@ -422,7 +423,7 @@ static void a_policy_is_read(void **state)
                  "  - name: executors\n    tee: sgx\n    mrenclave: [" HASH_A ", " HASH_B "]\n"
                  "    tcb_status: [UpToDate, SWHardeningNeeded]\n    advisories: [INTEL-SA-00615]\n"
                  "    min_tcb_evaluation_number: 17\n    seeds: [\"github.com/*\"]\n"
-                 "    tokens: [w]\n    require_sealed: true\n"
+                 "    tokens: [w]\n    allow_plain: true\n"
                  "  - {name: signer, tee: simulated, mrsigner: " HASH_B
                  ", isvprodid: 3, min_isvsvn: 65535}\n",
              "", NULL),
@@ -440,13 +441,13 @@ static void a_policy_is_read(void **state)
     assert_int_equal(rule->min_tcb_evaluation_number, 17);
     assert_string_equal(rule->seeds[0], "github.com/*");
     assert_string_equal(rule->tokens[0], "w");
-    assert_true(rule->require_sealed);
+    assert_true(rule->allow_plain);
     rule = &settings.attestation.policies[1];
     assert_true(rule->by_signer);
     assert_int_equal(rule->isv_prod_id, 3);
     assert_int_equal(rule->min_isv_svn, 65535);
     assert_int_equal(rule->accepted_statuses, 1u << TCB_UP_TO_DATE);
-    assert_false(rule->require_sealed);
+    assert_false(rule->allow_plain);
     settings_clear(&settings);
 }
 
@@ -485,7 +486,10 @@ static void wrong_policies_are_refused(void **state)
         NAMED ", seeds: [\"**\"]",
         NAMED ", tokens: []",
         NAMED ", tokens: [nobody]",
-        NAMED ", require_sealed: yes",
+        NAMED ", allow_plain: yes",
+        NAMED ", require_sealed: true",
+        NAMED ", seeds: [\"github.com/a*\"]",
+        NAMED ", seeds: [\"app:alice.near*\"]",
         NAMED ", allow_debug: true",
         NAMED "}\n  - {" NAMED,
     };

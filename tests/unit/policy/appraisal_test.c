@@ -326,6 +326,45 @@ static void seeds_are_covered_exactly_or_by_prefix(void **state)
     assert_true(appraisal_covers_seed(&all, SPAN_LITERAL("anything")));
 }
 
+/* "app:alice.near*" would also cover alice.near2. */
+static void a_pattern_ends_between_two_parts(void **state)
+{
+    static const struct {
+        const char *pattern;
+        bool allowed;
+    } cases[] = {
+        {"*",                true },
+        {"github.com/a/*",   true },
+        {"app:alice.near:*", true },
+        {":*",               true },
+        {"/*",               true },
+        {"app:alice.near",   true },
+        {"app:alice.near*",  false},
+        {"github.com/a*",    false},
+        {"a*",               false},
+        {" *",               false},
+        {"**",               false},
+        {"/**",              false},
+        {"*/",               false},
+        {"*:a",              false},
+        {"a/*/b",            false},
+        {"a/*/*",            false},
+        {"a-*",              false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct appraisal_rule rule = rule_by_enclave();
+        const char *why = NULL;
+
+        rule.seed_count = 1;
+        (void)snprintf(rule.seeds[0], sizeof rule.seeds[0], "%s", cases[i].pattern);
+        assert_int_equal(appraisal_rule_check(&rule, &why),
+                         cases[i].allowed ? ERR_NONE : ERR_CONFIG);
+        assert_int_equal(why == NULL, cases[i].allowed);
+    }
+}
+
 /* Any change of any rule is another version: it revokes sessions. */
 static void every_change_changes_the_version(void **state)
 {
@@ -353,7 +392,7 @@ static void every_change_changes_the_version(void **state)
     changed[8].min_tcb_evaluation_number = 18;
     changed[9].seed_count = 1;
     changed[10].token_count = 0;
-    changed[11].require_sealed = true;
+    changed[11].allow_plain = true;
     for (size_t i = 0; i < COUNT_OF(changed); i++) {
         struct appraisal_rule rules[2] = {changed[i], base[1]};
         struct appraisal_policy other = {.count = 2, .rules = rules};
@@ -379,6 +418,7 @@ int main(void)
         cmocka_unit_test(the_first_rule_that_accepts_decides_and_the_nearest_explains),
         cmocka_unit_test(rules_that_cannot_be_right_are_refused),
         cmocka_unit_test(seeds_are_covered_exactly_or_by_prefix),
+        cmocka_unit_test(a_pattern_ends_between_two_parts),
         cmocka_unit_test(every_change_changes_the_version),
     };
 
