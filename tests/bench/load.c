@@ -5,9 +5,11 @@
  *   load --port P --cases FILE [--host A] [--connections N] [--requests N] [--tls] [--acks FILE]
  * [--until-failure]
  *
- * FILE has one case a line, tab-separated: bearer token, session (or "-"), JSON body, text the
- * reply must contain. Connection i works on case i modulo their number. --acks appends the request
- * id of each good reply, one write each, so that they survive whatever happens next.
+ * FILE has one case a line, tab-separated: bearer token, session (or "-"), JSON body, what is
+ * expected, reply key of the session in hex (or "-"). With a key the reply must be sealed and open
+ * to exactly what is expected; without one it must contain it. Connection i works on case i modulo
+ * their number. --acks appends the request id of each good reply, one write each, so that they
+ * survive whatever happens next.
  * --until-failure: a connection that breaks ends the run quietly (the server was killed on
  * purpose). Prints one JSON object.
  */
@@ -16,8 +18,10 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <netinet/tcp.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,11 +34,17 @@
 #include <unistd.h>
 
 enum { REPLY_MAX = 65536, LINE_MAX_SIZE = 65536, CASES_MAX = 4096, EVENTS = 256 };
+enum { REQUEST_ID_SIZE = 36 };
+
+#define REPLY_DOMAIN "vouchsafe-reply-v2" /* with its NUL */
 
 struct test_case {
     char *request;
     size_t request_size;
     char *expected;
+    bool sealed;
+    unsigned char key[crypto_aead_xchacha20poly1305_ietf_KEYBYTES];
+    unsigned char body_hash[SHA256_DIGEST_LENGTH];
 };
 
 struct connection {
@@ -80,10 +90,21 @@ static char *field(char **line)
     char *end = strpbrk(start, "\t\n");
 
     if (!end)
-        die("case file: four fields a line");
+        die("case file: five fields a line");
     *end = '\0';
     *line = end + 1;
     return start;
+}
+
+static void read_key(struct test_case *c, const char *hex)
+{
+    size_t size = 0;
+
+    c->sealed = strcmp(hex, "-") != 0;
+    if (c->sealed &&
+        (sodium_hex2bin(c->key, sizeof c->key, hex, strlen(hex), NULL, &size, NULL) != 0 ||
+         size != sizeof c->key))
+        die("case file: a reply key is 64 hex digits");
 }
 
 static void add_case(struct run *r, char *line)
@@ -96,6 +117,8 @@ static void add_case(struct run *r, char *line)
     int size;
 
     c->expected = strdup(field(&line));
+    read_key(c, field(&line));
+    (void)SHA256((const unsigned char *)body, strlen(body), c->body_hash);
     size = asprintf(&c->request,
                     "POST /decrypt HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n%s%s%s"
                     "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
@@ -196,22 +219,68 @@ static size_t reply_size(const struct connection *c)
     return (size_t)(end + 4 - c->reply) + strtoul(length + 15, NULL, 10);
 }
 
-static void acknowledge(const struct run *r, const struct connection *c)
+static const char *request_id(const struct connection *c)
 {
     const char *id = strcasestr(c->reply, "x-request-id: ");
-    char line[38];
+
+    return id ? id + 14 : NULL;
+}
+
+/* The bytes of a string member in base64; 0 when there is none. */
+static size_t read_member(const struct connection *c, const char *name, unsigned char *out,
+                          size_t capacity)
+{
+    const char *start = strstr(c->reply, name);
+    const char *end = start ? strchr(start + strlen(name), '"') : NULL;
+    size_t size = 0;
+
+    if (!end ||
+        sodium_base642bin(out, capacity, start + strlen(name), (size_t)(end - start) - strlen(name),
+                          NULL, &size, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+        return 0;
+    return size;
+}
+
+/* As a worker opens it; see docs/protocol.md. */
+static bool opens_to_expected(const struct connection *c)
+{
+    static unsigned char sealed[REPLY_MAX], plain[REPLY_MAX];
+    unsigned char aad[sizeof REPLY_DOMAIN + REQUEST_ID_SIZE + SHA256_DIGEST_LENGTH];
+    unsigned char nonce[crypto_aead_xchacha20poly1305_ietf_NPUBBYTES];
+    const char *id = request_id(c);
+    size_t size = read_member(c, "\"ciphertext\":\"", sealed, sizeof sealed);
+    unsigned long long plain_size = 0;
+
+    if (!id || size == 0 ||
+        read_member(c, "\"sealed_secrets\":{\"nonce\":\"", nonce, sizeof nonce) != sizeof nonce)
+        return false;
+    memcpy(aad, REPLY_DOMAIN, sizeof REPLY_DOMAIN);
+    memcpy(aad + sizeof REPLY_DOMAIN, id, REQUEST_ID_SIZE);
+    memcpy(aad + sizeof REPLY_DOMAIN + REQUEST_ID_SIZE, c->work->body_hash, SHA256_DIGEST_LENGTH);
+    return crypto_aead_xchacha20poly1305_ietf_decrypt(plain, &plain_size, NULL, sealed, size, aad,
+                                                      sizeof aad, nonce, c->work->key) == 0 &&
+           plain_size == strlen(c->work->expected) &&
+           memcmp(plain, c->work->expected, plain_size) == 0;
+}
+
+static void acknowledge(const struct run *r, const struct connection *c)
+{
+    const char *id = request_id(c);
+    char line[REQUEST_ID_SIZE + 1];
 
     if (r->acks < 0 || !id)
         return;
-    memcpy(line, id + 14, 36);
-    line[36] = '\n';
-    if (write(r->acks, line, 37) != 37)
+    memcpy(line, id, REQUEST_ID_SIZE);
+    line[REQUEST_ID_SIZE] = '\n';
+    if (write(r->acks, line, sizeof line) != sizeof line)
         die("acks");
 }
 
 static void check(struct run *r, struct connection *c)
 {
-    bool good = strncmp(c->reply, "HTTP/1.1 200 ", 13) == 0 && strstr(c->reply, c->work->expected);
+    bool good =
+        strncmp(c->reply, "HTTP/1.1 200 ", 13) == 0 &&
+        (c->work->sealed ? opens_to_expected(c) : strstr(c->reply, c->work->expected) != NULL);
 
     r->latencies_us[r->finished++] = (uint32_t)(now_us() - c->began_us);
     if (good) {
@@ -364,6 +433,8 @@ int main(int argc, char **argv)
         }
     }
     if (!cases || r.port == 0 || r.connections < 1 || r.requests < 1)
+        return 2;
+    if (sodium_init() < 0)
         return 2;
     (void)signal(SIGPIPE, SIG_IGN);
     load_cases(&r, cases);

@@ -69,7 +69,7 @@ class Mix:
     def inline(self, _):
         worker = Worker(self.keystore)
         envelope = ecies_seal(self.keystore.pubkey(SEED), b"inline")
-        reply = worker.decrypt(envelope, seed=SEED, attestation=worker.inline(), seal=True, receipt=True)
+        reply = worker.decrypt(envelope, seed=SEED, attestation=worker.inline(), receipt=True)
         if reply.status != 200 or worker.open_sealed(reply) != b"inline":
             raise AssertionError(reply.body)
         self.get(None, "/v1/log/receipt?request_id=" + reply.request_id, token="worker")

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from harness import Keystore, Worker, command, ecies_seal, raw_public
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
+from harness import PLAIN, Keystore, Worker, command, ecies_seal, raw_public
 
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 SEED = "github.com/alice/project:alice.near"
@@ -154,7 +154,7 @@ class Secrets(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.root = os.urandom(32)
-        cls.keystore = Keystore(tls=cls.tls, workers=4, settings={"log.level": "debug"})
+        cls.keystore = Keystore(tls=cls.tls, workers=4, policies=[PLAIN], settings={"log.level": "debug"})
         cls.addClassCleanup(cls.keystore.close)
         os.environ["KEYSTORE_MASTER_SECRET"] = cls.root.hex()
         try:
@@ -174,6 +174,7 @@ class Secrets(unittest.TestCase):
         known = {"root": root, "global key": derive(root, b"global x25519 v1"),
                  "identity key": derive(root, b"identity ed25519 v1"),
                  "log key": derive(root, b"log ed25519 v1"), "derived key": derived,
+                 "reply keys": derive(root, b"session replies v1"),
                  "derived key, clamped": clamped(derived)}
         known["log key, expanded"] = hashlib.sha512(known["log key"]).digest()
         known["identity key, expanded"] = hashlib.sha512(known["identity key"]).digest()
@@ -216,10 +217,21 @@ class Secrets(unittest.TestCase):
                        "--raw", stdin=plain)
         return done.stdout
 
+    def reply_key_of(self, worker):
+        """As docs/protocol.md derives it."""
+        payload = worker.session.split(".")[1]
+        session = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["jti"]
+        return HKDFExpand(hashes.SHA256(), 32, bytes.fromhex(session) + raw_public(worker.key)).derive(
+            self.secrets["reply keys"])
+
     def use(self):
         """Every way to a secret, and refusals beside them."""
         worker = Worker(self.keystore)
-        self.assertEqual(worker.attest().status, 200)
+        granted = worker.attest()
+        self.assertEqual(granted.status, 200)
+        self.others.append(granted)
+        self.assertEqual(worker.reply_key, self.reply_key_of(worker))
+        self.plains[f"reply key {len(self.plains)}"] = worker.reply_key
         for seal_envelope in (lambda p: ecies_seal(self.keystore.pubkey(SEED), p), self.hpke_seal):
             for size in (48, 3000, 60_000, 300_000):
                 plain = self.new_plain(size)
@@ -229,6 +241,11 @@ class Secrets(unittest.TestCase):
             reply = worker.decrypt(seal_envelope(plain), seed=SEED, seal=True, receipt=True)
             self.assertEqual(worker.open_sealed(reply), plain)
             self.others.append(reply)  # sealed: nobody on the way reads it
+            plain = self.new_plain(100_000)
+            reply = worker.decrypt(seal_envelope(plain), seed=SEED, session=False, seal=True,
+                                   attestation=worker.inline())
+            self.assertEqual(worker.open_sealed(reply), plain)
+            self.others.append(reply)
             plain = self.new_plain()
             reply = worker.decrypt(seal_envelope(plain), seed=SEED, session=False,
                                    attestation=worker.inline())
@@ -297,7 +314,7 @@ class Secrets(unittest.TestCase):
         self.memory_is_clean(self.hidden(), "idle")
 
     def test_memory_under_load(self):
-        crew = workload.Crew(self.keystore, 4)
+        crew = workload.Crew(self.keystore, 4, plain=True)
         for i, plain in enumerate(crew.secrets):
             self.plains[f"load {i}"] = plain[-40:]
             seed = f"github.com/team{i}/project:owner{i}.near"

@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 import workload
-from harness import Keystore, Worker, ecies_seal
+from harness import PLAIN, Keystore, Worker, ecies_seal
 
 SEED = "github.com/alice/project:alice.near"
 START_S = 120
@@ -21,7 +21,7 @@ FAULT_STATUS = 77
 @unittest.skipUnless(shutil.which("valgrind"), "valgrind is not installed")
 class Valgrind(unittest.TestCase):
     def check(self, **options):
-        keystore = Keystore(workers=2, **options)
+        keystore = Keystore(workers=2, policies=[PLAIN], **options)
         self.addCleanup(keystore.close)
         keystore.init()
         shim = os.path.join(keystore.dir, "without_seccomp.so")
@@ -46,8 +46,11 @@ class Valgrind(unittest.TestCase):
             for seal in (False, True):
                 reply = worker.decrypt(envelope, seed=SEED, seal=seal, receipt=True)
                 self.assertEqual(reply.status, 200, reply.body)
-        inline = worker.decrypt(envelope, session=False, seed=SEED, attestation=worker.inline())
+        evidence = worker.inline()
+        inline = worker.decrypt(envelope, session=False, seed=SEED, seal=True, attestation=evidence)
         self.assertEqual(inline.status, 200, inline.body)
+        again = worker.decrypt(envelope, session=False, seed=SEED, attestation=evidence)
+        self.assertEqual((again.status, again.code), (401, "evidence_replayed"))
         self.assertEqual(worker.decrypt(envelope, seed=SEED, token="worker1").status, 403)
         self.assertEqual(worker.decrypt(envelope[:-1], seed=SEED).status, 400)
         self.assertEqual(worker.decrypt(b"\x07" * 60, seed=SEED).status, 400)
@@ -71,7 +74,7 @@ class Valgrind(unittest.TestCase):
                 s.shutdown(socket.SHUT_WR)
                 while s.recv(65536):
                     pass
-        crew = workload.Crew(keystore, 2)
+        crew = workload.Crew(keystore, 2, plain=True)
         counted, status, said = crew.run(300, 8)
         self.assertEqual((counted["wrong"], status), (0, 0), said)
         # the end comes while connections are open and a request is half sent

@@ -11,9 +11,9 @@ LOG_PAGE = 1000
 
 
 class Crew:
-    """`keystore` needs as many worker tokens as the crew has members."""
+    """`keystore` needs as many worker tokens as the crew has members. `plain`: the policy allows it."""
 
-    def __init__(self, keystore, count):
+    def __init__(self, keystore, count, plain=False):
         self.keystore = keystore
         self.cases = os.path.join(keystore.dir, "cases.tsv")
         self.secrets, lines = [], []
@@ -27,9 +27,9 @@ class Crew:
             envelope = ecies_seal(keystore.pubkey(seed), secret)
             body = json.dumps({"encrypted_secrets": base64.b64encode(envelope).decode(),
                                "seed": seed}, separators=(",", ":"))
-            plain = base64.b64encode(secret).decode()
-            lines.append("\t".join((keystore.tokens[worker.token], worker.session, body,
-                                    f'{{"plaintext_secrets":"{plain}"}}')) + "\n")
+            expected = f'{{"plaintext_secrets":"{base64.b64encode(secret).decode()}"}}' if plain else secret.decode()
+            lines.append("\t".join((keystore.tokens[worker.token], worker.session, body, expected,
+                                    "-" if plain else worker.reply_key.hex())) + "\n")
         with open(self.cases, "w", encoding="ascii") as f:
             f.writelines(lines)
 
