@@ -157,7 +157,8 @@ def stage_fuzz(options):
     targets = sorted(glob.glob(os.path.join(ROOT, "build-fuzz/tests/fuzz/*_fuzz")))
     seconds = int(os.environ.get("VOUCHSAFE_FUZZ_SECONDS", "5" if "--quick" in options else "60"))
     passed = failed = 0
-    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+    # one more than there are cores: 60 seconds of each, in a time that continuous integration has
+    with concurrent.futures.ThreadPoolExecutor(JOBS + 1) as pool:
         for name, code, log in pool.map(lambda t: fuzz_one(t, seconds), targets):
             print(f"  fuzz {name}: {'ok' if code == 0 else 'FOUND SOMETHING'}", flush=True)
             if code != 0:
