@@ -18,6 +18,11 @@
  *   end with a zero byte. Buffers for results are the caller's, of the stated size.
  * - Private keys and plaintexts are held in guarded memory: locked, left out of core dumps, wiped.
  * - Functions that talk to the keystore block for at most the client's timeout per request.
+ *
+ * Who answered? Whoever stands between may answer in the keystore's place. Verify it once with
+ * vs_keystore_verify(), name the result to vs_pubkey() and vs_attest(), and what they return is
+ * proven to be the keystore's; so is each plaintext that vs_decrypt() opens with such a session.
+ * Without that, whoever answers is believed.
  */
 #ifndef VOUCHSAFE_VOUCHSAFE_H
 #define VOUCHSAFE_VOUCHSAFE_H
@@ -67,7 +72,7 @@ enum vs_error {
     VS_ERR_REPLY = 12,     /* the reply does not follow the protocol */
     VS_ERR_UNTRUSTED = 13, /* evidence or a signature does not verify */
     VS_ERR_POLICY = 14,    /* evidence is genuine, and the appraisal does not accept it */
-    VS_ERR_DOWNGRADE = 15, /* a sealed reply was asked for and a plain one came */
+    VS_ERR_DOWNGRADE = 15, /* a plain reply, or one that anybody could have sealed, came instead */
     VS_ERR_CRYPTO = 16,    /* does not decrypt: another key, another name, or changed */
     VS_ERR_TAMPERED = 17,  /* the log or receipt is not what its checkpoint says */
     VS_ERR_RESERVED = 18,  /* a secret has a reserved name */
@@ -147,7 +152,9 @@ typedef enum vs_error (*vs_token_function)(void *context, char *out, size_t capa
 
 /* Zero-initialise, then set what is needed. */
 struct vs_client_options {
-    const char *url;            /* "http://127.0.0.1:8081", "https://host:port"; no path */
+    /* "http://127.0.0.1:8081", "https://host:port"; no path. Without TLS the token is readable
+     * on the way: http is for the loopback and for networks that protect it otherwise */
+    const char *url;
     const char *ca_file;        /* PEM; NULL: the system's */
     const uint8_t *spki_sha256; /* pin of the server's TLS key; replaces CA verification; or NULL */
     const char *token_file;     /* one line; read at each use, so that it may be rotated; or NULL */
@@ -360,11 +367,15 @@ VS_MUST_CHECK enum vs_error vs_challenge(struct vs_client *c, uint8_t nonce[VS_N
 struct vs_session;
 
 /*
- * Challenge, quote, attest.
- * VS_ERR_REFUSED (evidence refused: see vs_last_reply), VS_ERR_REPLY, VS_ERR_UNREACHABLE,
- * VS_ERR_TIMEOUT, and what the source returns
+ * Challenge, quote, attest. With `keystore` the session must be signed by its identity key, for
+ * this challenge; then nobody in between can have made it, nor a reply to it. With NULL whoever
+ * answered is believed.
+ * VS_ERR_REFUSED (evidence refused: see vs_last_reply), VS_ERR_UNTRUSTED (the signature),
+ * VS_ERR_CRYPTO (the session's reply key does not open with `key`), VS_ERR_REPLY,
+ * VS_ERR_UNREACHABLE, VS_ERR_TIMEOUT, and what the source returns
  */
-VS_MUST_CHECK enum vs_error vs_attest(struct vs_client *c, const struct vs_worker_key *key,
+VS_MUST_CHECK enum vs_error vs_attest(struct vs_client *c, const struct vs_keystore *keystore,
+                                      const struct vs_worker_key *key,
                                       const struct vs_quote_source *source,
                                       struct vs_session **out);
 
@@ -374,11 +385,14 @@ struct vs_session_info { /* strings are borrowed from the session */
     const char *tee, *policy, *status;
     const char *advisories; /* JSON array */
     uint8_t claims[VS_HASH_SIZE];
-    uint8_t key[VS_KEY_SIZE]; /* the worker key it is bound to */
+    uint8_t key[VS_KEY_SIZE];          /* the worker key it is bound to */
+    bool verified;                     /* a verified keystore signed it ... */
+    uint8_t identity_key[VS_KEY_SIZE]; /* ... with this key; else zero */
 };
 void vs_session_info(const struct vs_session *s, struct vs_session_info *out);
 
-/* A file of mode 0600, replaced as a whole. VS_ERR_IO */
+/* A file of mode 0600, replaced as a whole. It holds the key of the session's replies, too.
+ * VS_ERR_IO */
 VS_MUST_CHECK enum vs_error vs_session_save(const struct vs_session *s, const char *path);
 /* VS_ERR_NOT_FOUND, VS_ERR_IO, VS_ERR_MALFORMED (also when others may read it); VS_ERR_EXPIRED */
 VS_MUST_CHECK enum vs_error vs_session_load(const char *path, struct vs_session **out);
@@ -390,19 +404,33 @@ void vs_session_free(struct vs_session **s);
 struct vs_decrypt_request {
     const struct vs_key_name *name;
     struct vs_bytes envelope;
-    const struct vs_worker_key *key;  /* its public half is attested; the reply is sealed to it */
-    const struct vs_session *session; /* from vs_attest() with the same key */
+    const struct vs_worker_key *key;               /* its public half is what evidence binds */
+    const struct vs_session *session;              /* from vs_attest() with the same key */
     const struct vs_quote_source *inline_evidence; /* evidence in the request itself */
     const char *task_id;                           /* goes into the log; or NULL */
-    bool accept_plain; /* do not ask for a sealed reply, and take a plain one */
-    bool receipt;      /* ask for the log's receipt */
+    bool accept_plain;    /* do not ask for a sealed reply, and take a plain one */
+    bool receipt;         /* ask for the log's receipt */
+    const char *log_vkey; /* the receipt must verify with this key; NULL: only what it says is
+                           * checked, and vs_receipt_verify() does the rest */
 };
 
 /*
- * Has an envelope opened. `receipt` (may be NULL) gets the receipt's JSON when one was asked for;
- * it is not verified here: vs_receipt_verify(). VS_ERR_REFUSED, VS_ERR_DOWNGRADE, VS_ERR_REPLY,
- * VS_ERR_CRYPTO (the sealed reply does not open), VS_ERR_EXPIRED (the session, by our clock; attest
- * again), VS_ERR_UNREACHABLE, VS_ERR_TIMEOUT
+ * Has an envelope opened.
+ *
+ * With a session the reply must be sealed with the session's reply key for this very request, body
+ * and id; so it was made by the keystore that the session is of. With inline evidence the reply is
+ * sealed to the worker key, which proves that no one else can read it, but not who made it:
+ * anybody can seal to a public key. Believe it only over TLS pinned to a verified keystore
+ * (vs_keystore.tls_bound). The same goes for what `accept_plain` lets in.
+ *
+ * `receipt` (may be NULL) gets the receipt's JSON when one was asked for. The plaintext is handed
+ * out only if that receipt is of an allowed "open", of this request, for the key and the task that
+ * were asked for.
+ *
+ * VS_ERR_REFUSED, VS_ERR_DOWNGRADE, VS_ERR_REPLY, VS_ERR_CRYPTO (the sealed reply does not open),
+ * VS_ERR_MALFORMED (the name, or `log_vkey`), VS_ERR_TAMPERED (the receipt is of something else, or
+ * its proof fails), VS_ERR_UNTRUSTED (not signed by `log_vkey`), VS_ERR_EXPIRED (the session, by
+ * our clock; attest again), VS_ERR_UNREACHABLE, VS_ERR_TIMEOUT
  */
 VS_MUST_CHECK enum vs_error vs_decrypt(struct vs_client *c, const struct vs_decrypt_request *r,
                                        struct vs_secret **plain, struct vs_blob *receipt);
@@ -439,6 +467,8 @@ struct vs_receipt_info {
     uint64_t index;
     char request_id[VS_REQUEST_ID_SIZE];
     char op[64], decision[8], code[64];
+    char key[VS_SEED_MAX + 1];  /* the seed; "" for the global key and where there is none */
+    char task[VS_SEED_MAX + 1]; /* "" when there is none */
     int64_t time;
     char entry[8193]; /* the line itself, terminated */
 };
@@ -468,7 +498,7 @@ VS_MUST_CHECK enum vs_error vs_log_verifier_add(struct vs_log_verifier *v, struc
 
 enum vs_log_fault {
     VS_LOG_OK = 0,
-    VS_LOG_MALFORMED = 1,   /* a line is no entry */
+    VS_LOG_MALFORMED = 1,   /* a line is no entry, or longer than one can be */
     VS_LOG_CHANGED = 2,     /* entries were edited, removed, inserted or put in another order */
     VS_LOG_MISSING = 3,     /* the export ends before the checkpoint's size */
     VS_LOG_UNCOVERED = 4,   /* the export goes on beyond the checkpoint */

@@ -14,7 +14,7 @@ static void print_session(const struct cli *cli, const struct vs_session_info *s
                "advisories  %s\nclaims      ",
                s->token, until, s->tee, s->policy, s->status, s->advisories);
         hex_print(stdout, s->claims, sizeof s->claims);
-        printf("\n");
+        printf("\nkeystore    %s\n", s->verified ? "verified" : "not verified");
         return;
     }
     json_open(&j, NULL, '{');
@@ -26,14 +26,17 @@ static void print_session(const struct cli *cli, const struct vs_session_info *s
     json_raw(&j, "advisories", s->advisories);
     json_hex(&j, "claims", s->claims, sizeof s->claims);
     json_hex(&j, "public_key", s->key, sizeof s->key);
+    json_flag(&j, "verified", s->verified);
     json_close(&j, '}');
     json_end();
 }
 
 static int attest(const struct cli *cli, const char *key_file, const char *session_file,
-                  const struct cli_quote *quote)
+                  const struct cli_trust *trust, const struct cli_quote *quote)
 {
     struct vs_client *c = NULL;
+    struct vs_keystore keystore = {0};
+    bool verified = false;
     struct vs_worker_key *key = NULL;
     struct vs_session *session = NULL;
     struct vs_session_info info;
@@ -41,9 +44,11 @@ static int attest(const struct cli *cli, const char *key_file, const char *sessi
     int code;
 
     if ((code = open_client(cli, &c)) != PARSED ||
+        (code = verify_keystore(cli, c, trust, "the session", &keystore, &verified)) != PARSED ||
         (code = open_worker_key(cli, key_file, &key)) != PARSED)
         goto out;
-    if ((e = vs_attest(c, key, &quote->source, &session)) != VS_OK) {
+    e = vs_attest(c, verified ? &keystore : NULL, key, &quote->source, &session);
+    if (e != VS_OK) {
         code = fail_client(cli, c, e);
         goto out;
     }
@@ -64,20 +69,25 @@ out:
 static int run_attest(struct cli *cli, int argc, char **argv)
 {
     struct cli_enclave enclave = {0};
+    struct cli_trust trust = {.flag = "require-attestation", .prefix = "keystore-"};
     const char *key_file = NULL;
     const char *session_file = NULL;
     const struct cli_option options[] = {
         QUOTE_OPTIONS(enclave),
         {"key-file",     OPTION_TEXT, &key_file,     "FILE", "the worker's key; made when not there", 0},
         {"session-file", OPTION_TEXT, &session_file, "FILE", "keep the session there",                0},
+        TRUST_OPTIONS(trust, "require-attestation", "verify the keystore's own evidence first",
+                      "keystore-"),
     };
     struct cli_quote quote = {0};
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
     if (code == PARSED)
+        code = check_trust(cli, &trust);
+    if (code == PARSED)
         code = open_quote(cli, &enclave, &quote);
     if (code == PARSED)
-        code = attest(cli, key_file, session_file, &quote);
+        code = attest(cli, key_file, session_file, &trust, &quote);
     close_quote(&quote);
     return code;
 }
@@ -87,9 +97,12 @@ const struct cli_command command_attest = {
     .arguments = "",
     .summary = "prove this machine to the keystore and get a session",
     .help = "Fetches a challenge, makes evidence over it and over a worker key, and prints the\n"
-            "session and the policy that accepted it. Needs a worker's token.\n\n"
+            "session and the policy that accepted it. With --require-attestation the keystore\n"
+            "proves itself first, and the session must be signed by it. Needs a worker's token.\n\n"
             "Examples:\n"
             "  vouchsafe attest --token-file worker.token --sim ./sim\n"
+            "  vouchsafe attest --sim ./sim --require-attestation --keystore-mrenclave 5f3e... \\\n"
+            "      --trust-root state/sim/root_ca.pem\n"
             "  vouchsafe attest --quote-command ./quote.sh --key-file worker.key \\\n"
             "      --session-file worker.session\n",
     .run = run_attest,
@@ -253,12 +266,15 @@ static int verify(const struct cli *cli, const struct verify_options *o,
 
 static int run_verify(struct cli *cli, int argc, char **argv)
 {
-    struct verify_options o = {0};
+    struct verify_options o = {
+        .trust = {.flag = "appraise", .prefix = ""}
+    };
     const struct cli_option options[] = {
         {"collateral",  OPTION_TEXT, &o.collateral,  "FILE", "bundle in JSON (required)",               0},
         {"at",          OPTION_TEXT, &o.at,          "TIME", "judge by this time: RFC 3339 or seconds", 0},
         {"report-data", OPTION_TEXT, &o.report_data, "HEX",  "64 bytes that must be bound",             0},
-        TRUST_OPTIONS(o.trust, "appraise"),
+        TRUST_OPTIONS(o.trust, "appraise", "insist on --mrenclave or --mrsigner: fail without them",
+                      ""),
     };
     struct vs_blob quote = {0};
     struct vs_blob bundle = {0};

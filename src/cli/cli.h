@@ -24,7 +24,7 @@ enum {
 };
 
 #define CLI_LIST_MAX 64
-#define CLI_OPTIONS_MAX 40
+#define CLI_OPTIONS_MAX 48
 #define CLI_FILE_MAX (16u * 1024 * 1024 - 1)
 
 struct cli_list {
@@ -69,6 +69,7 @@ struct cli {
     const char *url, *token_file, *ca, *pin;
     struct cli_number timeout_s;
     bool json;
+    bool insecure_http;
     int count; /* arguments that are not options */
     char **arguments;
 };
@@ -119,44 +120,47 @@ int fail(const struct cli *cli, enum vs_error e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* remote.c */
-struct cli_trust { /* which keystore is believed */
+struct cli_trust {      /* which keystore is believed */
+    const char *flag;   /* the option that asks for its evidence, without "--" */
+    const char *prefix; /* of the options that name it; "" but where those mean the worker */
     bool required;
     const char *trust_root;
     struct cli_list mr_enclaves, statuses, advisories;
     struct cli_hash mr_signer;
     struct cli_number isv_prod_id, min_isv_svn;
 };
-#define TRUST_OPTIONS(t, flag)                                                                     \
-    {flag, OPTION_FLAG, &(t).required, NULL, "verify the keystore's own evidence first", 0},       \
-        {"trust-root",                                                                             \
-         OPTION_TEXT,                                                                              \
-         &(t).trust_root,                                                                          \
-         "PEM",                                                                                    \
-         "also trust this simulated root (vendors' roots are built in)",                           \
-         0},                                                                                       \
-        {"mrenclave",                                                                              \
-         OPTION_LIST,                                                                              \
-         &(t).mr_enclaves,                                                                         \
-         "HEX",                                                                                    \
-         "accept this measurement; may be given several times",                                    \
-         0},                                                                                       \
-        {"mrsigner",                                                                               \
-         OPTION_HASH,                                                                              \
-         &(t).mr_signer,                                                                           \
-         "HEX",                                                                                    \
-         "accept this signer, with --isvprodid and --min-isvsvn",                                  \
-         0},                                                                                       \
-        {"isvprodid", OPTION_NUMBER, &(t).isv_prod_id, "N", "product of that signer", 65535},      \
-        {"min-isvsvn", OPTION_NUMBER, &(t).min_isv_svn, "N", "least version of it", 65535},        \
-        {"accept-status",                                                                          \
-         OPTION_LIST,                                                                              \
-         &(t).statuses,                                                                            \
-         "NAME",                                                                                   \
-         "accept this TCB status (default UpToDate); may be given several times",                  \
-         0},                                                                                       \
-    {                                                                                              \
-        "accept-advisory", OPTION_LIST, &(t).advisories, "ID",                                     \
-            "tolerate this advisory when the status is not UpToDate", 0                            \
+/* `help` of the flag; `prefix` as in the struct. */
+#define TRUST_OPTIONS(t, flag, help, prefix)                                                         \
+    {flag, OPTION_FLAG, &(t).required, NULL, help, 0},                                               \
+        {"trust-root",                                                                               \
+         OPTION_TEXT,                                                                                \
+         &(t).trust_root,                                                                            \
+         "PEM",                                                                                      \
+         "also trust this simulated root (vendors' roots are built in)",                             \
+         0},                                                                                         \
+        {prefix "mrenclave",                                                                         \
+         OPTION_LIST,                                                                                \
+         &(t).mr_enclaves,                                                                           \
+         "HEX",                                                                                      \
+         "accept this measurement; may be given several times",                                      \
+         0},                                                                                         \
+        {prefix "mrsigner",                                                                          \
+         OPTION_HASH,                                                                                \
+         &(t).mr_signer,                                                                             \
+         "HEX",                                                                                      \
+         "accept this signer, with --" prefix "isvprodid and --" prefix "min-isvsvn",                \
+         0},                                                                                         \
+        {prefix "isvprodid", OPTION_NUMBER, &(t).isv_prod_id, "N", "product of that signer", 65535}, \
+        {prefix "min-isvsvn", OPTION_NUMBER, &(t).min_isv_svn, "N", "least version of it", 65535},   \
+        {"accept-status",                                                                            \
+         OPTION_LIST,                                                                                \
+         &(t).statuses,                                                                              \
+         "NAME",                                                                                     \
+         "accept this TCB status (default UpToDate); may be given several times",                    \
+         0},                                                                                         \
+    {                                                                                                \
+        "accept-advisory", OPTION_LIST, &(t).advisories, "ID",                                       \
+            "tolerate this advisory when the status is not UpToDate", 0                              \
     }
 
 /* PARSED, or an exit code. The caller releases `*c`. */
@@ -167,9 +171,12 @@ struct cli_appraisal {
     uint8_t measurements[CLI_LIST_MAX * 32];
 };
 int make_appraisal(const struct cli *cli, const struct cli_trust *t, struct cli_appraisal *out);
-/* Verifies the keystore when that is required; `*verified` says whether it was. */
+/* That the options go together. */
+int check_trust(const struct cli *cli, const struct cli_trust *t);
+/* Verifies the keystore when that is required; `*verified` says whether it was. When it was not,
+ * standard error says that `what` ("the public key") is believed from whoever answers. */
 int verify_keystore(const struct cli *cli, struct vs_client *c, const struct cli_trust *t,
-                    struct vs_keystore *out, bool *verified);
+                    const char *what, struct vs_keystore *out, bool *verified);
 
 struct cli_name { /* which key */
     const char *seed, *repo, *owner, *branch;

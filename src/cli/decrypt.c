@@ -6,6 +6,7 @@
 struct decrypt_options {
     struct cli_name name;
     struct cli_enclave enclave;
+    struct cli_trust trust;
     const char *in, *out, *key_file, *session_file, *task, *receipt, *vkey;
     bool use_inline, plain;
 };
@@ -33,21 +34,37 @@ static int read_envelope(const struct cli *cli, const char *path, struct vs_blob
     return PARSED;
 }
 
+/* With a keystore that was verified now, a kept session must have been signed by it. */
+static bool session_is_of(const struct vs_session *s, const struct vs_keystore *keystore)
+{
+    struct vs_session_info info;
+
+    vs_session_info(s, &info);
+    if (keystore == NULL)
+        return true;
+    return info.verified &&
+           memcmp(info.identity_key, keystore->identity_key, VS_KEY_SIZE) == 0; /* public */
+}
+
 /* A session that is still good, or a new one, which is then kept. */
 static int get_session(const struct cli *cli, struct vs_client *c, const struct decrypt_options *o,
-                       const struct vs_worker_key *key, const struct vs_quote_source *source,
-                       struct vs_session **out)
+                       const struct vs_keystore *keystore, const struct vs_worker_key *key,
+                       const struct vs_quote_source *source, struct vs_session **out)
 {
     enum vs_error e = VS_ERR_NOT_FOUND;
 
     if (o->session_file != NULL)
         e = vs_session_load(o->session_file, out);
+    if (e == VS_OK && !session_is_of(*out, keystore)) {
+        vs_session_free(out);
+        e = VS_ERR_NOT_FOUND;
+    }
     if (e == VS_ERR_MALFORMED || e == VS_ERR_IO)
         return fail(cli, e, "%s is not a session file, or others may read it (chmod 600)",
                     o->session_file);
     if (e == VS_OK)
         return PARSED;
-    e = vs_attest(c, key, source, out);
+    e = vs_attest(c, keystore, key, source, out);
     if (e != VS_OK)
         return fail_client(cli, c, e);
     if (o->session_file != NULL && (e = vs_session_save(*out, o->session_file)) != VS_OK)
@@ -67,7 +84,8 @@ static bool session_is_stale(const struct vs_client *c, const struct decrypt_opt
 }
 
 static int attest_and_decrypt(const struct cli *cli, struct vs_client *c,
-                              const struct decrypt_options *o, struct vs_decrypt_request *request,
+                              const struct decrypt_options *o, const struct vs_keystore *keystore,
+                              struct vs_decrypt_request *request,
                               const struct vs_quote_source *source, struct vs_secret **plain,
                               struct vs_blob *receipt)
 {
@@ -77,7 +95,7 @@ static int attest_and_decrypt(const struct cli *cli, struct vs_client *c,
 
     for (int attempt = 0; attempt < 2; attempt++) {
         if (!o->use_inline)
-            code = get_session(cli, c, o, request->key, source, &session);
+            code = get_session(cli, c, o, keystore, request->key, source, &session);
         if (code != PARSED)
             break;
         request->session = session;
@@ -94,32 +112,12 @@ static int attest_and_decrypt(const struct cli *cli, struct vs_client *c,
     return e == VS_OK ? PARSED : fail_client(cli, c, e);
 }
 
-static int keep_receipt(const struct cli *cli, struct vs_client *c, const struct decrypt_options *o,
+static int keep_receipt(const struct cli *cli, const struct decrypt_options *o,
                         const struct vs_blob *receipt)
 {
-    static struct vs_receipt_info info;
-    char vkey[VS_VKEY_SIZE] = "";
-    char request_id[64];
-    struct vs_reply reply;
-    struct vs_why why = {0};
-    enum vs_error e;
-    int code;
-
     if (o->receipt == NULL)
         return PARSED;
-    vs_last_reply(c, &reply); /* of the decryption; the next call forgets it */
-    (void)snprintf(request_id, sizeof request_id, "%s", reply.request_id);
-    const struct vs_bytes bytes = {receipt->data, receipt->size};
-    if ((code = write_output(cli, o->receipt, bytes, 0644)) != PARSED)
-        return code;
-    if (o->vkey == NULL) {
-        fprintf(stderr, "vouchsafe: the receipt is checked with the key that this keystore states; "
-                        "give --vkey to be sure\n");
-        if ((e = vs_log_vkey(c, vkey)) != VS_OK)
-            return fail_client(cli, c, e);
-    }
-    e = vs_receipt_verify(bytes, o->vkey == NULL ? vkey : o->vkey, request_id, &info, &why);
-    return e == VS_OK ? PARSED : fail(cli, e, "the receipt is not good: %s", why.text);
+    return write_output(cli, o->receipt, (struct vs_bytes){receipt->data, receipt->size}, 0644);
 }
 
 static int write_plain(const struct cli *cli, const struct decrypt_options *o,
@@ -150,7 +148,46 @@ static int check_options(const struct cli *cli, const struct decrypt_options *o)
         return cli_usage_error(cli, "--json prints the plaintext; it does not go with --out");
     if (o->vkey != NULL && o->receipt == NULL)
         return cli_usage_error(cli, "--vkey goes with --receipt");
-    return PARSED;
+    return check_trust(cli, &o->trust);
+}
+
+/*
+ * Replies of a session prove who made them; others only come from the keystore if the connection
+ * does, and that is proven when the evidence names its TLS key.
+ */
+static int prepare_trust(const struct cli *cli, struct vs_client *c,
+                         const struct decrypt_options *o, struct vs_keystore *keystore,
+                         bool *verified)
+{
+    int code = verify_keystore(cli, c, &o->trust, "the plaintext", keystore, verified);
+
+    if (code == PARSED && *verified && (o->use_inline || o->plain) && !keystore->tls_bound)
+        code = fail(cli, VS_ERR_UNTRUSTED,
+                    "%s proves nothing about who answers, unless TLS ends in the attested keystore",
+                    o->use_inline ? "--inline" : "--plain");
+    return code;
+}
+
+/* The key that the receipt must verify with: given, attested, or as whoever answers states it. */
+static int get_log_vkey(const struct cli *cli, struct vs_client *c, const struct decrypt_options *o,
+                        const struct vs_keystore *keystore, char out[VS_VKEY_SIZE])
+{
+    const char *known = o->vkey != NULL ? o->vkey : keystore != NULL ? keystore->log_vkey : NULL;
+    enum vs_error e;
+
+    out[0] = '\0';
+    if (o->receipt == NULL)
+        return PARSED;
+    if (known != NULL && strlen(known) >= VS_VKEY_SIZE)
+        return cli_usage_error(cli, "--vkey is of the form origin+key id+base64");
+    if (known != NULL) {
+        (void)snprintf(out, VS_VKEY_SIZE, "%s", known);
+        return PARSED;
+    }
+    fprintf(stderr, "vouchsafe: warning: the receipt is checked with the key that this keystore "
+                    "states; give --vkey to be sure\n");
+    e = vs_log_vkey(c, out);
+    return e == VS_OK ? PARSED : fail_client(cli, c, e);
 }
 
 static int decrypt(const struct cli *cli, const struct decrypt_options *o,
@@ -161,9 +198,14 @@ static int decrypt(const struct cli *cli, const struct decrypt_options *o,
     struct vs_worker_key *key = NULL;
     struct vs_secret *plain = NULL;
     struct vs_blob receipt = {0};
+    struct vs_keystore attested = {0};
+    char vkey[VS_VKEY_SIZE];
+    bool verified = false;
     int code;
 
     if ((code = open_client(cli, &c)) != PARSED ||
+        (code = prepare_trust(cli, c, o, &attested, &verified)) != PARSED ||
+        (code = get_log_vkey(cli, c, o, verified ? &attested : NULL, vkey)) != PARSED ||
         (code = open_worker_key(cli, o->key_file, &key)) != PARSED)
         goto out;
     struct vs_decrypt_request request = {
@@ -174,11 +216,13 @@ static int decrypt(const struct cli *cli, const struct decrypt_options *o,
         .task_id = o->task,
         .accept_plain = o->plain,
         .receipt = o->receipt != NULL,
+        .log_vkey = o->receipt != NULL ? vkey : NULL,
     };
-    if ((code = attest_and_decrypt(cli, c, o, &request, &quote->source, &plain, &receipt)) !=
-            PARSED ||
-        (code = write_plain(cli, o, c, plain)) != PARSED ||
-        (code = keep_receipt(cli, c, o, &receipt)) != PARSED)
+    /* the receipt was verified when there is a plaintext, and lies on disk before it is shown */
+    if ((code = attest_and_decrypt(cli, c, o, verified ? &attested : NULL, &request, &quote->source,
+                                   &plain, &receipt)) != PARSED ||
+        (code = keep_receipt(cli, o, &receipt)) != PARSED ||
+        (code = write_plain(cli, o, c, plain)) != PARSED)
         goto out;
     code = EXIT_DONE;
 out:
@@ -191,7 +235,9 @@ out:
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-    struct decrypt_options o = {0};
+    struct decrypt_options o = {
+        .trust = {.flag = "require-attestation", .prefix = "keystore-"}
+    };
     const struct cli_option options[] = {
         NAME_OPTIONS(o.name),
         {"in",           OPTION_TEXT, &o.in,           "FILE", "the envelope, bytes or base64 (default: input)", 0},
@@ -201,9 +247,13 @@ static int run(struct cli *cli, int argc, char **argv)
         {"session-file", OPTION_TEXT, &o.session_file, "FILE", "keep the session for next time",                 0},
         {"inline",       OPTION_FLAG, &o.use_inline,   NULL,   "evidence in the request, no session",            0},
         {"task",         OPTION_TEXT, &o.task,         "ID",   "goes into the log",                              0},
-        {"plain",        OPTION_FLAG, &o.plain,        NULL,   "take a reply that is not sealed",                0},
-        {"receipt",      OPTION_TEXT, &o.receipt,      "FILE", "store and check the log's receipt",              0},
+        {"plain",        OPTION_FLAG, &o.plain,        NULL,
+                  "take a reply that is not sealed, where the policy allows one",                                         0},
+        {"receipt",      OPTION_TEXT, &o.receipt,      "FILE",
+                  "check and store the log's receipt, before anything is printed",                                        0},
         {"vkey",         OPTION_TEXT, &o.vkey,         "KEY",  "the log's key for that check",                   0},
+        TRUST_OPTIONS(o.trust, "require-attestation", "verify the keystore's own evidence first",
+                      "keystore-"),
     };
     struct vs_key_name name;
     struct vs_blob envelope = {0};
@@ -228,11 +278,15 @@ const struct cli_command command_decrypt = {
     .summary = "as a worker: attest, have an envelope opened, print it",
     .help =
         "Attests with this machine's evidence, has the keystore open an envelope, and prints the\n"
-        "plaintext. The reply is sealed to the attested key; a plain one is refused unless\n"
-        "--plain is given. Needs a worker's token.\n\n"
+        "plaintext. The reply is sealed by the keystore for this session and this request; any\n"
+        "other is refused, but a plain one with --plain. With --require-attestation the\n"
+        "keystore proves itself first; without it whoever answers is believed. With --inline\n"
+        "the reply is sealed to the worker's key, which anybody can do: it proves who answered\n"
+        "only over TLS that ends in an attested keystore. Needs a worker's token.\n\n"
         "Examples:\n"
         "  vouchsafe decrypt --token-file worker.token --sim ./sim \\\n"
-        "      --seed github.com/alice/project:alice.near --in secrets.b64\n"
+        "      --seed github.com/alice/project:alice.near --in secrets.b64 \\\n"
+        "      --require-attestation --keystore-mrenclave 5f3e... --trust-root root_ca.pem\n"
         "  vouchsafe decrypt --seed SEED --quote-command ./quote.sh --key-file worker.key \\\n"
         "      --session-file worker.session --receipt r.json --vkey KEY < secrets.b64\n",
     .run = run,

@@ -35,7 +35,7 @@ static int fetch_key(const struct cli *cli, const struct encrypt_options *o,
     int code = open_client(cli, &c);
 
     if (code == PARSED)
-        code = verify_keystore(cli, c, &o->trust, &keystore, &verified);
+        code = verify_keystore(cli, c, &o->trust, "the public key", &keystore, &verified);
     if (code == PARSED) {
         enum vs_error e = vs_pubkey(c, verified ? &keystore : NULL, name, key);
 
@@ -147,7 +147,9 @@ static int check_options(const struct cli *cli, const struct encrypt_options *o)
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-    struct encrypt_options o = {.format = "hpke"};
+    struct encrypt_options o = {
+        .format = "hpke", .trust = {.flag = "require-attestation", .prefix = ""}
+    };
     const struct cli_option options[] = {
         NAME_OPTIONS(o.name),
         {"in",          OPTION_TEXT,   &o.in,          "FILE", "the secrets (default: standard input)",        0         },
@@ -157,7 +159,8 @@ static int run(struct cli *cli, int argc, char **argv)
         {"raw",         OPTION_FLAG,   &o.raw,         NULL,   "do not check JSON objects for reserved names", 0         },
         {"pubkey",      OPTION_HASH,   &o.pubkey,      "HEX",  "encrypt offline to this key",                  0         },
         {"key-version", OPTION_NUMBER, &o.key_version, "N",    "of that key (default 1)",                      UINT32_MAX},
-        TRUST_OPTIONS(o.trust, "require-attestation"),
+        TRUST_OPTIONS(o.trust, "require-attestation", "verify the keystore's own evidence first",
+                      ""),
     };
     struct vs_key_name name;
     struct vs_public_key key = {0};

@@ -12,8 +12,6 @@ static void print_vkey(const struct cli *cli, const char *vkey, bool verified)
 
     if (!cli->json) {
         printf("%s\n", vkey);
-        if (!verified)
-            fprintf(stderr, "not verified: whoever answered is believed (see --attested)\n");
         return;
     }
     json_open(&j, NULL, '{');
@@ -25,8 +23,9 @@ static void print_vkey(const struct cli *cli, const char *vkey, bool verified)
 
 static int run_key(struct cli *cli, int argc, char **argv)
 {
-    struct cli_trust trust = {0};
-    const struct cli_option options[] = {TRUST_OPTIONS(trust, "attested")};
+    struct cli_trust trust = {.flag = "attested", .prefix = ""};
+    const struct cli_option options[] = {
+        TRUST_OPTIONS(trust, "attested", "verify the keystore's own evidence first", "")};
     struct vs_client *c = NULL;
     struct vs_keystore keystore = {0};
     char vkey[VS_VKEY_SIZE] = "";
@@ -37,7 +36,7 @@ static int run_key(struct cli *cli, int argc, char **argv)
     if (code == PARSED)
         code = open_client(cli, &c);
     if (code == PARSED)
-        code = verify_keystore(cli, c, &trust, &keystore, &verified);
+        code = verify_keystore(cli, c, &trust, "the log's key", &keystore, &verified);
     if (code == PARSED && !verified && (e = vs_log_vkey(c, vkey)) != VS_OK)
         code = fail_client(cli, c, e);
     if (code == PARSED) {

@@ -20,14 +20,16 @@ static const char exit_codes[] = "Exit codes:\n"
 static size_t global_options(struct cli *cli, struct cli_option *out)
 {
     const struct cli_option options[] = {
-        {"url",        OPTION_TEXT,   &cli->url,        "URL",
-         "of the keystore (default $VOUCHSAFE_URL, else http://127.0.0.1:8081)",                                  0   },
-        {"token-file", OPTION_TEXT,   &cli->token_file, "FILE",
-         "holds the bearer token (default $VOUCHSAFE_TOKEN_FILE)",                                                0   },
-        {"ca",         OPTION_TEXT,   &cli->ca,         "PEM",  "trust this CA for TLS",                          0   },
-        {"pin",        OPTION_TEXT,   &cli->pin,        "HEX",  "accept only this TLS key (SHA-256 of its SPKI)", 0   },
-        {"timeout",    OPTION_NUMBER, &cli->timeout_s,  "S",    "per request, seconds (default 30)",              3600},
-        {"json",       OPTION_FLAG,   &cli->json,       NULL,   "print JSON for programs",                        0   },
+        {"url",           OPTION_TEXT,   &cli->url,           "URL",
+         "of the keystore (default $VOUCHSAFE_URL, else http://127.0.0.1:8081)",                                        0   },
+        {"token-file",    OPTION_TEXT,   &cli->token_file,    "FILE",
+         "holds the bearer token (default $VOUCHSAFE_TOKEN_FILE)",                                                      0   },
+        {"ca",            OPTION_TEXT,   &cli->ca,            "PEM",  "trust this CA for TLS",                          0   },
+        {"pin",           OPTION_TEXT,   &cli->pin,           "HEX",  "accept only this TLS key (SHA-256 of its SPKI)", 0   },
+        {"timeout",       OPTION_NUMBER, &cli->timeout_s,     "S",    "per request, seconds (default 30)",              3600},
+        {"json",          OPTION_FLAG,   &cli->json,          NULL,   "print JSON for programs",                        0   },
+        {"insecure-http", OPTION_FLAG,   &cli->insecure_http, NULL,
+         "allow http:// to another machine: tokens and keys are then readable on the way",                              0   },
     };
     memcpy(out, options, sizeof options);
     return COUNT_OF(options);

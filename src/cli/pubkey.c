@@ -9,9 +9,8 @@ static void print_key(const struct cli *cli, const struct vs_public_key *key)
     if (!cli->json) {
         hex_print(stdout, key->key, sizeof key->key);
         printf("\n");
-        fprintf(stderr, "key version %" PRIu32 "; %s\n", key->version,
-                key->verified ? "signed by an attested keystore"
-                              : "not verified: whoever answered is believed (see --attested)");
+        fprintf(stderr, "key version %" PRIu32 "%s\n", key->version,
+                key->verified ? "; signed by an attested keystore" : "");
         return;
     }
     json_open(&j, NULL, '{');
@@ -26,8 +25,10 @@ static void print_key(const struct cli *cli, const struct vs_public_key *key)
 static int run(struct cli *cli, int argc, char **argv)
 {
     struct cli_name name = {0};
-    struct cli_trust trust = {0};
-    const struct cli_option options[] = {NAME_OPTIONS(name), TRUST_OPTIONS(trust, "attested")};
+    struct cli_trust trust = {.flag = "attested", .prefix = ""};
+    const struct cli_option options[] = {
+        NAME_OPTIONS(name),
+        TRUST_OPTIONS(trust, "attested", "verify the keystore's own evidence first", "")};
     struct vs_client *c = NULL;
     struct vs_key_name key_name;
     struct vs_keystore keystore = {0};
@@ -37,7 +38,7 @@ static int run(struct cli *cli, int argc, char **argv)
 
     if (code != PARSED || (code = check_name(cli, &name, &key_name)) != PARSED ||
         (code = open_client(cli, &c)) != PARSED ||
-        (code = verify_keystore(cli, c, &trust, &keystore, &verified)) != PARSED)
+        (code = verify_keystore(cli, c, &trust, "the public key", &keystore, &verified)) != PARSED)
         goto out;
     enum vs_error e = vs_pubkey(c, verified ? &keystore : NULL, &key_name, &key);
     if (e != VS_OK) {

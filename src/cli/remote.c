@@ -1,6 +1,37 @@
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "cli.h"
+
+/* Of a URL like http://host:port, what stands behind "http://". */
+static bool is_loopback(const char *authority)
+{
+    static const char v6[] = "[::1]";
+    char host[64] = "";
+    struct in_addr address;
+    size_t size = strcspn(authority, ":/");
+
+    if (strncmp(authority, v6, sizeof v6 - 1) == 0)
+        return strchr(":/", authority[sizeof v6 - 1]) != NULL; /* or the terminator */
+    if (size >= sizeof host)
+        return false;
+    memcpy(host, authority, size);
+    if (strcmp(host, "localhost") == 0)
+        return true;
+    return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
+}
+
+/* Tokens go out, and keys come back: in the clear only where nobody else is on the way. */
+static int check_transport(const struct cli *cli)
+{
+    if (cli->insecure_http || strncmp(cli->url, "http://", 7) != 0 || is_loopback(cli->url + 7))
+        return PARSED;
+    return cli_usage_error(cli,
+                           "%s is not encrypted and not on this machine: tokens and keys would be "
+                           "readable on the way. Use https, or --insecure-http if that network is "
+                           "protected otherwise",
+                           cli->url);
+}
 
 int open_client(const struct cli *cli, struct vs_client **c)
 {
@@ -19,6 +50,9 @@ int open_client(const struct cli *cli, struct vs_client **c)
             return cli_usage_error(cli, "--pin needs an https URL");
         options.spki_sha256 = pin;
     }
+    const int code = check_transport(cli);
+    if (code != PARSED)
+        return code;
     enum vs_error e = vs_client_open(&options, c);
     if (e == VS_ERR_ARGUMENT)
         return cli_usage_error(cli, "'%s' is not a URL like https://host:port", cli->url);
@@ -32,11 +66,13 @@ int make_appraisal(const struct cli *cli, const struct cli_trust *t, struct cli_
     *out = (struct cli_appraisal){0};
     for (size_t i = 0; i < t->mr_enclaves.count; i++)
         if (!hex_parse(t->mr_enclaves.items[i], out->measurements + 32 * i, 32))
-            return cli_usage_error(cli, "--mrenclave takes 64 hex digits");
+            return cli_usage_error(cli, "--%smrenclave takes 64 hex digits", t->prefix);
     a->mr_enclave = (struct vs_bytes){out->measurements, 32 * t->mr_enclaves.count};
     if (t->mr_signer.set && (!t->isv_prod_id.set || !t->min_isv_svn.set))
-        return cli_usage_error(cli, "--mrsigner alone accepts anything that signer ever made; add "
-                                    "--isvprodid and --min-isvsvn");
+        return cli_usage_error(cli,
+                               "--%smrsigner alone accepts anything that signer ever made; add "
+                               "--%sisvprodid and --%smin-isvsvn",
+                               t->prefix, t->prefix, t->prefix);
     a->mr_signer = t->mr_signer.set ? t->mr_signer.bytes : NULL;
     a->isv_prod_id = (uint16_t)t->isv_prod_id.value;
     a->min_isv_svn = (uint16_t)t->min_isv_svn.value;
@@ -53,25 +89,41 @@ int make_appraisal(const struct cli *cli, const struct cli_trust *t, struct cli_
     return PARSED;
 }
 
+int check_trust(const struct cli *cli, const struct cli_trust *t)
+{
+    const bool named = t->mr_enclaves.count > 0 || t->mr_signer.set;
+
+    if (!t->required && (named || t->trust_root != NULL))
+        return cli_usage_error(cli,
+                               "measurements and roots are only looked at when the keystore's "
+                               "evidence is asked for: add --%s",
+                               t->flag);
+    if (t->required && !named)
+        return cli_usage_error(cli,
+                               "say which keystore is accepted: --%smrenclave, or --%smrsigner "
+                               "with --%sisvprodid and --%smin-isvsvn",
+                               t->prefix, t->prefix, t->prefix, t->prefix);
+    return PARSED;
+}
+
 int verify_keystore(const struct cli *cli, struct vs_client *c, const struct cli_trust *t,
-                    struct vs_keystore *out, bool *verified)
+                    const char *what, struct vs_keystore *out, bool *verified)
 {
     struct cli_appraisal appraisal;
     struct vs_blob root = {0};
     enum vs_error e;
-    int code;
+    int code = check_trust(cli, t);
 
     *verified = false;
+    if (code != PARSED)
+        return code;
     if (!t->required) {
-        if (t->trust_root != NULL || t->mr_enclaves.count > 0 || t->mr_signer.set)
-            return cli_usage_error(cli, "measurements and roots are only looked at when the "
-                                        "keystore's evidence is asked for: add --attested or "
-                                        "--require-attestation");
+        fprintf(stderr,
+                "vouchsafe: warning: the keystore is not verified: %s may be from anybody who "
+                "answers at %s (see --%s)\n",
+                what, cli->url, t->flag);
         return PARSED;
     }
-    if (t->mr_enclaves.count == 0 && !t->mr_signer.set)
-        return cli_usage_error(cli, "say which keystore is accepted: --mrenclave, or --mrsigner "
-                                    "with --isvprodid and --min-isvsvn");
     if ((code = make_appraisal(cli, t, &appraisal)) != PARSED ||
         (t->trust_root != NULL && (code = read_file(cli, t->trust_root, 65536, &root)) != PARSED))
         return code;

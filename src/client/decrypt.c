@@ -4,19 +4,39 @@
 #include <string.h>
 
 #include "attest/attest.h"
+#include "audit/checkpoint.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "client/receipt.h"
 #include "client/reply.h"
 #include "codec/json.h"
+#include "crypto/aead.h"
 #include "crypto/envelope.h"
 
-#define REPLY_DOMAIN "vouchsafe-reply-v1"
+#define TO_KEY_DOMAIN "vouchsafe-reply-v1"
+#define BY_SESSION_DOMAIN "vouchsafe-reply-v2"
+
+/* What was asked, as far as the reply must be an answer to it. */
+struct question {
+    const struct vs_decrypt_request *request;
+    const char *seed;
+    struct span body; /* exactly as sent */
+};
 
 struct inline_evidence {
     uint8_t *quote;
     size_t size;
     int64_t timestamp;
 };
+
+/* Before anything is asked: a key that is none would refuse every receipt. */
+static bool vkey_is_good(const char *vkey)
+{
+    char origin[VS_ORIGIN_SIZE];
+    uint8_t key[ED25519_PUBLIC_SIZE];
+
+    return checkpoint_vkey_parse(span_string(vkey), origin, sizeof origin, key) == ERR_NONE;
+}
 
 static enum vs_error check_request(const struct vs_decrypt_request *r)
 {
@@ -27,6 +47,10 @@ static enum vs_error check_request(const struct vs_decrypt_request *r)
     if (r->inline_evidence != NULL &&
         (r->inline_evidence->quote == NULL || r->inline_evidence->tee_type == NULL))
         return VS_ERR_ARGUMENT;
+    if (r->log_vkey != NULL && !r->receipt)
+        return VS_ERR_ARGUMENT;
+    if (r->log_vkey != NULL && !vkey_is_good(r->log_vkey))
+        return VS_ERR_MALFORMED;
     if (r->task_id != NULL && strlen(r->task_id) > VS_TASK_ID_MAX)
         return VS_ERR_TOO_LARGE;
     return r->envelope.size > VS_ENVELOPE_MAX ? VS_ERR_TOO_LARGE : VS_OK;
@@ -127,47 +151,121 @@ static enum vs_error open_plain(struct vs_client *c, const struct reply_decrypt 
     return VS_OK;
 }
 
-static enum vs_error hpke_open_reply(struct vs_client *c, const struct vs_worker_key *key,
-                                     const uint8_t enc[X25519_SIZE], struct span ciphertext,
-                                     struct secret **out)
+static enum vs_error check_request_id(struct vs_client *c)
 {
-    uint8_t info[sizeof REPLY_DOMAIN + REPLY_REQUEST_ID_SIZE]; /* its terminator is the 0x00 */
-    enum err e;
-
     if (strlen(c->last.request_id) != REPLY_REQUEST_ID_SIZE)
         return client_fail(c, VS_ERR_REPLY, "the reply carries no proper X-Request-Id");
-    memcpy(info, REPLY_DOMAIN, sizeof REPLY_DOMAIN);
-    memcpy(info + sizeof REPLY_DOMAIN, c->last.request_id, REPLY_REQUEST_ID_SIZE);
-    e = hpke_open(secret_data(key->private_key), key->public_key, enc, SPAN_OF(info),
-                  (struct span){0}, ciphertext, out);
+    return VS_OK;
+}
+
+/* info = domain 0x00 request id */
+static enum vs_error open_to_key(struct vs_client *c, const struct question *q,
+                                 const struct reply_decrypt *reply, struct span ciphertext,
+                                 struct secret **out)
+{
+    const struct vs_worker_key *key = q->request->key;
+    uint8_t info[sizeof TO_KEY_DOMAIN + REPLY_REQUEST_ID_SIZE]; /* its terminator is the 0x00 */
+
+    memcpy(info, TO_KEY_DOMAIN, sizeof TO_KEY_DOMAIN);
+    memcpy(info + sizeof TO_KEY_DOMAIN, c->last.request_id, REPLY_REQUEST_ID_SIZE);
+    enum err e = hpke_open(secret_data(key->private_key), key->public_key, reply->enc,
+                           SPAN_OF(info), (struct span){0}, ciphertext, out);
     if (e == ERR_NONE || e == ERR_MEMORY)
         return error_of(e);
     return client_fail(c, VS_ERR_CRYPTO,
                        "the sealed reply does not open with this worker key for this request");
 }
 
-static enum vs_error open_sealed(struct vs_client *c, const struct vs_worker_key *key,
+/* AAD = domain 0x00 request id SHA-256(request body): an answer to this very request. */
+static enum vs_error open_by_session(struct vs_client *c, const struct question *q,
+                                     const struct reply_decrypt *reply, struct span ciphertext,
+                                     struct secret **out)
+{
+    uint8_t aad[sizeof BY_SESSION_DOMAIN + REPLY_REQUEST_ID_SIZE + SHA256_SIZE];
+    struct secret *plain = NULL;
+    enum err e = ERR_CRYPTO;
+
+    memcpy(aad, BY_SESSION_DOMAIN, sizeof BY_SESSION_DOMAIN);
+    memcpy(aad + sizeof BY_SESSION_DOMAIN, c->last.request_id, REPLY_REQUEST_ID_SIZE);
+    sha256(q->body, aad + sizeof BY_SESSION_DOMAIN + REPLY_REQUEST_ID_SIZE);
+    if (ciphertext.size >= AEAD_TAG_SIZE)
+        e = secret_new(ciphertext.size - AEAD_TAG_SIZE, &plain);
+    if (e == ERR_NONE)
+        e = aead_open(AEAD_XCHACHA20_POLY1305, secret_data(q->request->session->reply_key),
+                      reply->nonce, SPAN_OF(aad), ciphertext, secret_data(plain));
+    if (e == ERR_NONE) {
+        *out = plain;
+        return VS_OK;
+    }
+    secret_free(&plain);
+    if (e == ERR_MEMORY)
+        return VS_ERR_MEMORY;
+    return client_fail(c, VS_ERR_CRYPTO,
+                       "the sealed reply was not made by this session's keystore for this request");
+}
+
+static enum vs_error open_sealed(struct vs_client *c, const struct question *q,
                                  const struct reply_decrypt *reply, struct secret **out)
 {
     struct buffer ciphertext = {0};
     size_t size = 0;
-    enum vs_error e;
-    enum err read = buffer_reserve(&ciphertext, reply->ciphertext.size / 4 * 3 + 1);
+    enum vs_error e = check_request_id(c);
+    enum err read;
 
+    if (e != VS_OK)
+        return e;
+    read = buffer_reserve(&ciphertext, reply->ciphertext.size / 4 * 3 + 1);
     if (read == ERR_NONE)
         read = base64_read(reply->ciphertext, ciphertext.data, ciphertext.capacity, &size);
+    const struct span bytes = span_of(ciphertext.data, size);
     if (read == ERR_MEMORY)
         e = VS_ERR_MEMORY;
     else if (read != ERR_NONE)
         e = client_fail(c, VS_ERR_REPLY, "the reply's ciphertext is not base64");
+    else if (reply->form == REPLY_SEALED_BY_SESSION)
+        e = open_by_session(c, q, reply, bytes, out);
     else
-        e = hpke_open_reply(c, key, reply->enc, span_of(ciphertext.data, size), out);
+        e = open_to_key(c, q, reply, bytes, out);
     buffer_clear(&ciphertext);
     return e;
 }
 
-static enum vs_error open_reply(struct vs_client *c, const struct vs_decrypt_request *r,
-                                struct span body, struct secret **plain, struct vs_blob *receipt)
+/* A session's replies bear the session's seal, others that of the worker key; plain if allowed. */
+static enum vs_error check_form(struct vs_client *c, const struct vs_decrypt_request *r,
+                                const struct reply_decrypt *reply)
+{
+    if (reply->form == REPLY_PLAIN && !r->accept_plain)
+        return client_fail(c, VS_ERR_DOWNGRADE,
+                           "the reply is not sealed although that was asked for; it is not used");
+    if (reply->form == REPLY_SEALED_TO_KEY && r->session != NULL)
+        return client_fail(c, VS_ERR_DOWNGRADE,
+                           "the reply is sealed to the worker key alone, which anybody can do, and "
+                           "not by the session's keystore; it is not used");
+    if (reply->form == REPLY_SEALED_BY_SESSION && r->session == NULL)
+        return client_fail(c, VS_ERR_REPLY, "the reply is sealed for a session, and there is none");
+    return VS_OK;
+}
+
+static enum vs_error check_receipt(struct vs_client *c, const struct question *q,
+                                   struct span receipt)
+{
+    const struct receipt_subject subject = {c->last.request_id, q->seed, q->request->task_id};
+    struct vs_why why = {0};
+    enum vs_error e;
+
+    if (!q->request->receipt)
+        return VS_OK;
+    if (receipt.size == 0)
+        return client_fail(c, VS_ERR_REPLY, "the reply has no receipt although one was asked for");
+    e = receipt_check(receipt, q->request->log_vkey, &subject, &why);
+    return e == VS_OK
+               ? VS_OK
+               : client_fail(c, e == VS_ERR_MALFORMED ? VS_ERR_REPLY : e,
+                             "the receipt is not good, and the reply is not used: %s", why.text);
+}
+
+static enum vs_error open_reply(struct vs_client *c, const struct question *q, struct span body,
+                                struct secret **plain, struct vs_blob *receipt)
 {
     struct reply_decrypt reply = {0};
     struct secret *opened = NULL;
@@ -175,16 +273,14 @@ static enum vs_error open_reply(struct vs_client *c, const struct vs_decrypt_req
 
     if (reply_decrypt_parse(body, &reply) != ERR_NONE)
         return client_fail(c, VS_ERR_REPLY, "the reply does not have the form of docs/protocol.md");
-    if (!reply.sealed && !r->accept_plain)
-        return client_fail(c, VS_ERR_DOWNGRADE,
-                           "the reply is not sealed although that was asked for; it is not used");
-    e = reply.sealed ? open_sealed(c, r->key, &reply, &opened) : open_plain(c, &reply, &opened);
-    if (e == VS_OK && r->receipt && receipt != NULL) {
-        e = reply.receipt.size == 0
-                ? client_fail(c, VS_ERR_REPLY,
-                              "the reply has no receipt although one was asked for")
-                : blob_copy(reply.receipt, receipt);
-    }
+    if ((e = check_form(c, q->request, &reply)) != VS_OK)
+        return e;
+    e = reply.form == REPLY_PLAIN ? open_plain(c, &reply, &opened)
+                                  : open_sealed(c, q, &reply, &opened);
+    if (e == VS_OK)
+        e = check_receipt(c, q, reply.receipt);
+    if (e == VS_OK && q->request->receipt && receipt != NULL)
+        e = blob_copy(reply.receipt, receipt);
     if (e != VS_OK) {
         secret_free(&opened);
         return e;
@@ -218,8 +314,9 @@ enum vs_error vs_decrypt(struct vs_client *c, const struct vs_decrypt_request *r
         .authorised = true,
         .session = r->session == NULL ? (struct span){0} : session_token(r->session),
     };
+    const struct question question = {r, seed, call.body};
     if ((e = client_send(c, &call, &body)) == VS_OK &&
-        (e = open_reply(c, r, secret_span(body), &opened, receipt)) == VS_OK)
+        (e = open_reply(c, &question, secret_span(body), &opened, receipt)) == VS_OK)
         *plain = secret_to_public(opened);
 out:
     secret_free(&body);

@@ -21,16 +21,24 @@ static enum vs_error reply_fault(struct vs_client *c, enum err e, const char *wh
     return client_fail(c, VS_ERR_REPLY, "%s does not have the form of docs/protocol.md", what);
 }
 
-/* log key || session key || TLS key: what the identity's evidence binds besides the identity. */
+/*
+ * log key || session key || TLS key || SHA-256(log origin): what the identity's evidence binds
+ * besides the identity. Without the origin one in between could rename the log, and another log's
+ * checkpoints would pass for this one's.
+ */
 static void keystore_report_data(const struct reply_attestation *a, struct span nonce,
                                  uint8_t out[VS_REPORT_DATA_SIZE])
 {
-    uint8_t context[sizeof a->log_key + sizeof a->session_key + sizeof a->tls_spki_sha256];
+    uint8_t context[sizeof a->log_key + sizeof a->session_key + sizeof a->tls_spki_sha256 +
+                    SHA256_SIZE];
+    uint8_t origin[SHA256_SIZE];
     struct writer w = writer_over(context, sizeof context);
 
+    sha256(span_string(a->log_origin), origin);
     writer_put(&w, SPAN_OF(a->log_key));
     writer_put(&w, SPAN_OF(a->session_key));
     writer_put(&w, SPAN_OF(a->tls_spki_sha256));
+    writer_put(&w, SPAN_OF(origin));
     report_data_bind(REPORT_DOMAIN_KEYSTORE, nonce, SPAN_OF(a->identity_key), SPAN_OF(context),
                      out);
 }

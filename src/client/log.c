@@ -1,19 +1,16 @@
-/* The log as the keystore serves it, and receipts. */
+/* The log as the keystore serves it. */
 #include "client/client.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "audit/checkpoint.h"
-#include "audit/entry.h"
-#include "audit/receipt.h"
 #include "client/reply.h"
 
 #define ENTRIES_PER_REQUEST 1000
 
 _Static_assert(VS_VKEY_SIZE >= CHECKPOINT_VKEY_SIZE && VS_ORIGIN_SIZE > CHECKPOINT_ORIGIN_MAX,
                "vkeys");
-_Static_assert(sizeof((struct vs_receipt_info){0}.entry) > AUDIT_ENTRY_MAX, "entries");
 
 static enum vs_error get(struct vs_client *c, const char *path, bool authorised,
                          struct secret **body)
@@ -233,69 +230,4 @@ enum vs_error vs_log_consistency(struct vs_client *c, const char *vkey, struct v
     return client_fail(c, VS_ERR_TAMPERED,
                        "the first %llu entries are not what they were at the older checkpoint",
                        (unsigned long long)from.size);
-}
-
-static enum vs_error copy_name(struct span from, char *out, size_t out_size)
-{
-    if (span_to_string(from, out, out_size) != ERR_NONE)
-        return VS_ERR_MALFORMED;
-    text_make_printable(out);
-    return VS_OK;
-}
-
-static enum vs_error receipt_fill(struct span line, struct vs_receipt_info *out)
-{
-    struct audit_entry_view view;
-    enum vs_error e;
-
-    if (audit_entry_view(line, &view) != ERR_NONE)
-        return VS_ERR_MALFORMED;
-    if ((e = copy_name(view.request_id, out->request_id, sizeof out->request_id)) != VS_OK ||
-        (e = copy_name(view.op, out->op, sizeof out->op)) != VS_OK ||
-        (e = copy_name(view.decision, out->decision, sizeof out->decision)) != VS_OK ||
-        (e = copy_name(view.code, out->code, sizeof out->code)) != VS_OK ||
-        (e = copy_name(line, out->entry, sizeof out->entry)) != VS_OK)
-        return e;
-    out->time = timestamp_seconds(view.time);
-    return VS_OK;
-}
-
-static enum vs_error receipt_fault(enum err e, struct vs_why *why)
-{
-    if (e == ERR_CRYPTO)
-        return why_fail(why, VS_ERR_UNTRUSTED,
-                        "the receipt's checkpoint is not signed by this log's key");
-    if (e == ERR_TAMPERED)
-        return why_fail(why, VS_ERR_TAMPERED,
-                        "the proof does not lead from the entry to the signed checkpoint");
-    if (e == ERR_MEMORY)
-        return VS_ERR_MEMORY;
-    return why_fail(why, VS_ERR_MALFORMED, "not a receipt of this log: wrong form or origin");
-}
-
-enum vs_error vs_receipt_verify(struct vs_bytes receipt, const char *vkey, const char *request_id,
-                                struct vs_receipt_info *out, struct vs_why *why)
-{
-    char origin[VS_ORIGIN_SIZE];
-    uint8_t key[ED25519_PUBLIC_SIZE];
-    uint8_t line[AUDIT_ENTRY_MAX];
-    struct vs_receipt_info info = {0};
-    size_t size = 0;
-    enum err e;
-
-    if (vkey == NULL || out == NULL || receipt.data == NULL)
-        return VS_ERR_ARGUMENT;
-    if (checkpoint_vkey_parse(span_string(vkey), origin, sizeof origin, key) != ERR_NONE)
-        return why_fail(why, VS_ERR_MALFORMED,
-                        "the log key is not of the form origin+key id+base64");
-    e = receipt_verify(span_of_bytes(receipt), origin, key, line, sizeof line, &size, &info.index);
-    if (e != ERR_NONE)
-        return receipt_fault(e, why);
-    if (receipt_fill(span_of(line, size), &info) != VS_OK)
-        return why_fail(why, VS_ERR_MALFORMED, "the logged line is no entry");
-    if (request_id != NULL && strcmp(request_id, info.request_id) != 0)
-        return why_fail(why, VS_ERR_TAMPERED, "the receipt is of request %s, not of %s",
-                        info.request_id, request_id);
-    *out = info;
-    return VS_OK;
 }

@@ -154,12 +154,17 @@ static void end_line(struct vs_log_verifier *v)
         note_oddities(v, line, v->tree.size);
     merkle_leaf(line, &leaf);
     merkle_append(&v->tree, &leaf);
+    /* only its beginning was hashed, and that may be what was logged */
+    if (v->line_too_long && !v->differs) {
+        v->differs = true;
+        v->differs_at = v->tree.size;
+    }
     compare_points(v);
     v->line_size = 0;
     v->line_too_long = false;
 }
 
-/* A line beyond the limit cannot be one of ours; its beginning stands for it. */
+/* A line beyond the limit cannot be one of ours: its rest is dropped, and end_line() refuses it. */
 static void add_to_line(struct vs_log_verifier *v, struct span part)
 {
     const size_t room = sizeof v->line - v->line_size;

@@ -155,7 +155,7 @@ static bool is_jws(struct span token)
     return dots == 2 && token.size <= 2048;
 }
 
-enum err reply_session_parse(struct span body, struct reply_session *out)
+static enum err session_read(struct span body, struct reply_session *out)
 {
     struct reply_session s = {0};
     struct json_value token, expires, tee, policy, status, advisories, claims;
@@ -183,6 +183,64 @@ enum err reply_session_parse(struct span body, struct reply_session *out)
     s.advisories = advisories.raw;
     *out = s;
     return ERR_NONE;
+}
+
+static enum err reply_key_read(struct json_value sealed, struct reply_attested *out)
+{
+    struct json_value enc, ciphertext;
+    const struct json_field fields[] = {
+        {"enc",        JSON_STRING, true, &enc       },
+        {"ciphertext", JSON_STRING, true, &ciphertext},
+    };
+    enum err e = json_object_read(sealed, fields, COUNT_OF(fields), true, NULL);
+
+    if (e == ERR_NONE)
+        e = base64_member(enc, out->enc, sizeof out->enc);
+    return e == ERR_NONE ? base64_member(ciphertext, out->ciphertext, sizeof out->ciphertext) : e;
+}
+
+enum err reply_attested_parse(struct span body, struct reply_attested *out)
+{
+    struct reply_attested a = {0};
+    struct json_value reply_key, signature;
+    const struct json_field fields[] = {
+        {"reply_key", JSON_OBJECT, true, &reply_key},
+        {"signature", JSON_STRING, true, &signature},
+    };
+    enum err e;
+
+    if ((e = session_read(body, &a.session)) != ERR_NONE ||
+        (e = document_read(body, fields, COUNT_OF(fields))) != ERR_NONE ||
+        (e = reply_key_read(reply_key, &a)) != ERR_NONE ||
+        (e = base64_member(signature, a.signature, sizeof a.signature)) != ERR_NONE)
+        return e;
+    *out = a;
+    return ERR_NONE;
+}
+
+enum err session_file_parse(struct span file, struct session_file *out)
+{
+    struct json_value version, key, reply_key, identity;
+    const struct json_field fields[] = {
+        {"v",            JSON_NUMBER, true,  &version  },
+        {"key",          JSON_STRING, true,  &key      },
+        {"reply_key",    JSON_STRING, true,  &reply_key},
+        {"identity_key", JSON_STRING, false, &identity },
+    };
+    uint32_t v = 0;
+    enum err e;
+
+    *out = (struct session_file){0};
+    if ((e = session_read(file, &out->session)) != ERR_NONE ||
+        (e = document_read(file, fields, COUNT_OF(fields))) != ERR_NONE ||
+        (e = u32_member(version, &v)) != ERR_NONE ||
+        (e = hex_member(key, out->key, sizeof out->key)) != ERR_NONE ||
+        (e = hex_member(reply_key, out->reply_key, sizeof out->reply_key)) != ERR_NONE)
+        return e;
+    out->verified = identity.type == JSON_STRING;
+    if (out->verified)
+        e = hex_member(identity, out->identity_key, sizeof out->identity_key);
+    return e == ERR_NONE && v != SESSION_FILE_VERSION ? ERR_MALFORMED : e;
 }
 
 enum err reply_attestation_parse(struct span body, struct reply_attestation *out)
@@ -254,15 +312,21 @@ enum err reply_pubkey_parse(struct span body, struct reply_pubkey *out)
 
 static enum err sealed_parse(struct json_value sealed, struct reply_decrypt *out)
 {
-    struct json_value enc, ciphertext;
+    struct json_value enc, nonce, ciphertext;
     const struct json_field fields[] = {
-        {"enc",        JSON_STRING, true, &enc       },
-        {"ciphertext", JSON_STRING, true, &ciphertext},
+        {"enc",        JSON_STRING, false, &enc       },
+        {"nonce",      JSON_STRING, false, &nonce     },
+        {"ciphertext", JSON_STRING, true,  &ciphertext},
     };
     enum err e = json_object_read(sealed, fields, COUNT_OF(fields), true, NULL);
 
-    if (e == ERR_NONE)
-        e = base64_member(enc, out->enc, sizeof out->enc);
+    if (e != ERR_NONE)
+        return e;
+    if ((enc.type == JSON_STRING) == (nonce.type == JSON_STRING))
+        return ERR_MALFORMED;
+    out->form = enc.type == JSON_STRING ? REPLY_SEALED_TO_KEY : REPLY_SEALED_BY_SESSION;
+    e = out->form == REPLY_SEALED_TO_KEY ? base64_member(enc, out->enc, sizeof out->enc)
+                                         : base64_member(nonce, out->nonce, sizeof out->nonce);
     return e == ERR_NONE ? json_string_plain(ciphertext, &out->ciphertext) : e;
 }
 
@@ -279,10 +343,9 @@ enum err reply_decrypt_parse(struct span body, struct reply_decrypt *out)
 
     if (e != ERR_NONE)
         return e;
-    d.sealed = sealed.type == JSON_OBJECT;
-    if (d.sealed == (plain.type == JSON_STRING))
+    if ((sealed.type == JSON_OBJECT) == (plain.type == JSON_STRING))
         return ERR_MALFORMED;
-    e = d.sealed ? sealed_parse(sealed, &d) : json_string_plain(plain, &d.plain);
+    e = sealed.type == JSON_OBJECT ? sealed_parse(sealed, &d) : json_string_plain(plain, &d.plain);
     if (receipt.type == JSON_OBJECT)
         d.receipt = receipt.raw;
     if (e == ERR_NONE)

@@ -9,12 +9,14 @@
 
 #include "audit/merkle.h"
 #include "base/span.h"
+#include "crypto/aead.h"
 #include "crypto/curve25519.h"
 #include "crypto/p256.h"
 
 #define REPLY_SEED_MAX 1024
 #define REPLY_NONCE_MAX 64
 #define REPLY_REQUEST_ID_SIZE 36
+#define REPLY_KEY_SIZE AEAD_KEY_SIZE /* of a session's sealed replies */
 
 /* Replaces control characters (C0, DEL, and C1 in UTF-8) by '?': for texts that reach a terminal.
  */
@@ -43,7 +45,25 @@ struct reply_session {
     struct span advisories; /* JSON array */
     uint8_t claims[32];
 };
-MUST_CHECK enum err reply_session_parse(struct span body, struct reply_session *out);
+struct reply_attested {
+    struct reply_session session;
+    uint8_t enc[X25519_SIZE]; /* the reply key, sealed by HPKE to the attested key */
+    uint8_t ciphertext[REPLY_KEY_SIZE + 16];
+    uint8_t signature[ED25519_SIGNATURE_SIZE];
+};
+MUST_CHECK enum err reply_attested_parse(struct span body, struct reply_attested *out);
+
+#define SESSION_FILE_VERSION 2
+
+/* A session as a file keeps it: what the keystore said, and what was made of it. */
+struct session_file {
+    struct reply_session session;
+    uint8_t key[X25519_SIZE];                  /* the worker key's public half */
+    uint8_t reply_key[REPLY_KEY_SIZE];         /* the caller wipes it, on failure too */
+    bool verified;                             /* the keystore was, when the session was made ... */
+    uint8_t identity_key[ED25519_PUBLIC_SIZE]; /* ... and this is whose session it is */
+};
+MUST_CHECK enum err session_file_parse(struct span file, struct session_file *out);
 
 struct reply_attestation {
     char tee_type[16];
@@ -71,14 +91,20 @@ struct reply_pubkey {
 };
 MUST_CHECK enum err reply_pubkey_parse(struct span body, struct reply_pubkey *out);
 
+enum reply_form {
+    REPLY_PLAIN,
+    REPLY_SEALED_TO_KEY,    /* HPKE to the worker key: anybody can do that */
+    REPLY_SEALED_BY_SESSION /* with the session's reply key: only the keystore can */
+};
 struct reply_decrypt {
-    bool sealed;
-    struct span plain; /* base64, when not sealed */
+    enum reply_form form;
+    struct span plain; /* base64, when plain */
     uint8_t enc[X25519_SIZE];
+    uint8_t nonce[AEAD_XNONCE_SIZE];
     struct span ciphertext; /* base64, when sealed */
     struct span receipt;    /* JSON object, or empty */
 };
-/* ERR_MALFORMED also when both forms are there, or neither. */
+/* ERR_MALFORMED also when more than one form is there, or none. */
 MUST_CHECK enum err reply_decrypt_parse(struct span body, struct reply_decrypt *out);
 
 struct reply_log_key {

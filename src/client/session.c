@@ -8,8 +8,11 @@
 #include "base/text.h"
 #include "client/reply.h"
 #include "codec/json.h"
+#include "crypto/envelope.h"
 
 #define SESSION_FILE_MAX 16384
+#define REPLY_KEY_DOMAIN "vouchsafe-session-key-v1"
+#define SIGNATURE_DOMAIN "vouchsafe-session-v1"
 
 struct span session_token(const struct vs_session *s)
 {
@@ -17,14 +20,15 @@ struct span session_token(const struct vs_session *s)
 }
 
 static enum vs_error session_from(const struct reply_session *r, const uint8_t key[X25519_SIZE],
-                                  struct vs_session **out)
+                                  struct span reply_key, struct vs_session **out)
 {
     struct vs_session *s = calloc(1, sizeof *s);
 
     if (s == NULL)
         return VS_ERR_MEMORY;
     s->advisories = strndup((const char *)r->advisories.data, r->advisories.size);
-    if (s->advisories == NULL || secret_new(r->token.size + 1, &s->token) != ERR_NONE) {
+    if (s->advisories == NULL || secret_new(r->token.size + 1, &s->token) != ERR_NONE ||
+        secret_copy(reply_key, &s->reply_key) != ERR_NONE) {
         vs_session_free(&s);
         return VS_ERR_MEMORY;
     }
@@ -44,6 +48,7 @@ void vs_session_free(struct vs_session **s)
     if (s == NULL || *s == NULL)
         return;
     secret_free(&(*s)->token);
+    secret_free(&(*s)->reply_key);
     free((*s)->advisories);
     free(*s);
     *s = NULL;
@@ -58,9 +63,11 @@ void vs_session_info(const struct vs_session *s, struct vs_session_info *out)
         .policy = s->policy,
         .status = s->status,
         .advisories = s->advisories,
+        .verified = s->verified,
     };
     memcpy(out->claims, s->claims, sizeof out->claims);
     memcpy(out->key, s->key, sizeof out->key);
+    memcpy(out->identity_key, s->identity_key, sizeof out->identity_key);
 }
 
 static enum vs_error challenge(struct vs_client *c, struct reply_challenge *out)
@@ -169,11 +176,73 @@ static enum vs_error post_evidence(struct vs_client *c, const struct vs_worker_k
     return e;
 }
 
-enum vs_error vs_attest(struct vs_client *c, const struct vs_worker_key *key,
-                        const struct vs_quote_source *source, struct vs_session **out)
+/* domain 0x00 nonce[32] SHA-256(session JWT)[32] enc[32] ciphertext[48] */
+static enum vs_error check_signature(struct vs_client *c, const struct vs_keystore *keystore,
+                                     const uint8_t nonce[VS_NONCE_SIZE],
+                                     const struct reply_attested *r)
+{
+    uint8_t statement[sizeof SIGNATURE_DOMAIN + VS_NONCE_SIZE + SHA256_SIZE + sizeof r->enc +
+                      sizeof r->ciphertext];
+    uint8_t token[SHA256_SIZE];
+    struct writer w = writer_over(statement, sizeof statement);
+
+    sha256(r->session.token, token);
+    writer_put(&w, SPAN_OF(SIGNATURE_DOMAIN)); /* its terminator is the 0x00 */
+    writer_put(&w, span_of(nonce, VS_NONCE_SIZE));
+    writer_put(&w, SPAN_OF(token));
+    writer_put(&w, SPAN_OF(r->enc));
+    writer_put(&w, SPAN_OF(r->ciphertext));
+    if (ed25519_verify(keystore->identity_key, SPAN_OF(statement), r->signature) != ERR_NONE)
+        return client_fail(c, VS_ERR_UNTRUSTED,
+                           "the session is not signed by the attested identity key: somebody "
+                           "stands between this client and the keystore");
+    return VS_OK;
+}
+
+/* info = domain 0x00 SHA-256(session JWT), so that the key is of this session and no other. */
+static enum vs_error open_reply_key(struct vs_client *c, const struct vs_worker_key *key,
+                                    const struct reply_attested *r, struct secret **out)
+{
+    uint8_t info[sizeof REPLY_KEY_DOMAIN + SHA256_SIZE];
+
+    memcpy(info, REPLY_KEY_DOMAIN, sizeof REPLY_KEY_DOMAIN);
+    sha256(r->session.token, info + sizeof REPLY_KEY_DOMAIN);
+    enum err e = hpke_open(secret_data(key->private_key), key->public_key, r->enc, SPAN_OF(info),
+                           (struct span){0}, SPAN_OF(r->ciphertext), out);
+    if (e == ERR_NONE || e == ERR_MEMORY)
+        return error_of(e);
+    return client_fail(c, VS_ERR_CRYPTO,
+                       "the session's reply key does not open with this worker key");
+}
+
+static enum vs_error session_accept(struct vs_client *c, const struct vs_keystore *keystore,
+                                    const struct vs_worker_key *key,
+                                    const uint8_t nonce[VS_NONCE_SIZE],
+                                    const struct reply_attested *r, struct vs_session **out)
+{
+    struct secret *reply_key = NULL;
+    struct vs_session *s = NULL;
+    enum vs_error e;
+
+    if ((keystore != NULL && (e = check_signature(c, keystore, nonce, r)) != VS_OK) ||
+        (e = open_reply_key(c, key, r, &reply_key)) != VS_OK ||
+        (e = session_from(&r->session, key->public_key, secret_span(reply_key), &s)) != VS_OK)
+        goto out;
+    s->verified = keystore != NULL;
+    if (s->verified)
+        memcpy(s->identity_key, keystore->identity_key, sizeof s->identity_key);
+    *out = s;
+out:
+    secret_free(&reply_key);
+    return e;
+}
+
+enum vs_error vs_attest(struct vs_client *c, const struct vs_keystore *keystore,
+                        const struct vs_worker_key *key, const struct vs_quote_source *source,
+                        struct vs_session **out)
 {
     struct reply_challenge issued = {0};
-    struct reply_session r = {0};
+    struct reply_attested r = {0};
     struct secret *body = NULL;
     enum vs_error e;
 
@@ -184,23 +253,23 @@ enum vs_error vs_attest(struct vs_client *c, const struct vs_worker_key *key,
     if ((e = challenge(c, &issued)) != VS_OK ||
         (e = post_evidence(c, key, source, issued.nonce, &body)) != VS_OK)
         goto out;
-    if (reply_session_parse(secret_span(body), &r) != ERR_NONE)
+    if (reply_attested_parse(secret_span(body), &r) != ERR_NONE)
         e = client_fail(c, VS_ERR_REPLY, "the session does not have the form of docs/protocol.md");
     else
-        e = session_from(&r, key->public_key, out);
+        e = session_accept(c, keystore, key, issued.nonce, &r, out);
 out:
     secret_free(&body);
     return e;
 }
 
-/* The file is the reply of /v1/attest and the worker key's public half. */
+/* The reply of /v1/attest with its reply key opened, and the worker key's public half. */
 static enum err session_write_file(const struct vs_session *s, struct writer *w)
 {
     struct json_writer j = json_writer_over(w);
     struct span written;
 
     json_open_object(&j, NULL);
-    json_put_int(&j, "v", 1);
+    json_put_int(&j, "v", SESSION_FILE_VERSION);
     json_put_string(&j, "session", session_token(s));
     json_put_int(&j, "expires_at", s->expires_at);
     json_put_string(&j, "tee", span_string(s->tee));
@@ -209,6 +278,9 @@ static enum err session_write_file(const struct vs_session *s, struct writer *w)
     json_put_raw(&j, "advisories", span_string(s->advisories));
     json_put_hex(&j, "claims", SPAN_OF(s->claims));
     json_put_hex(&j, "key", SPAN_OF(s->key));
+    json_put_hex(&j, "reply_key", secret_span(s->reply_key));
+    if (s->verified)
+        json_put_hex(&j, "identity_key", SPAN_OF(s->identity_key));
     json_close_object(&j);
     writer_u8(w, '\n');
     return writer_finish(w, &written);
@@ -231,23 +303,10 @@ enum vs_error vs_session_save(const struct vs_session *s, const char *path)
     return e;
 }
 
-static enum err session_key_read(struct span file, uint8_t out[X25519_SIZE])
-{
-    struct json_value document, key;
-    struct span text = {0};
-    enum err e = json_parse(file, &document, NULL);
-
-    if (e == ERR_NONE)
-        e = json_member(document, "key", &key);
-    if (e == ERR_NONE)
-        e = json_string_plain(key, &text);
-    return e == ERR_NONE ? hex_read(text, out, X25519_SIZE) : ERR_MALFORMED;
-}
-
 enum vs_error vs_session_load(const char *path, struct vs_session **out)
 {
-    struct reply_session r = {0};
-    uint8_t key[X25519_SIZE];
+    struct session_file f = {0};
+    struct vs_session *s = NULL;
     struct secret *file = NULL;
     enum vs_error e;
 
@@ -256,13 +315,18 @@ enum vs_error vs_session_load(const char *path, struct vs_session **out)
     e = file_read_secret(path, SESSION_FILE_MAX, true, &file);
     if (e != VS_OK)
         return e == VS_ERR_TOO_LARGE ? VS_ERR_MALFORMED : e;
-    if (reply_session_parse(secret_span(file), &r) != ERR_NONE ||
-        session_key_read(secret_span(file), key) != ERR_NONE)
+    if (session_file_parse(secret_span(file), &f) != ERR_NONE)
         e = VS_ERR_MALFORMED;
-    else if (r.expires_at <= timestamp_seconds(clock_now()))
+    else if (f.session.expires_at <= timestamp_seconds(clock_now()))
         e = VS_ERR_EXPIRED;
     else
-        e = session_from(&r, key, out);
+        e = session_from(&f.session, f.key, SPAN_OF(f.reply_key), &s);
+    if (e == VS_OK) {
+        s->verified = f.verified;
+        memcpy(s->identity_key, f.identity_key, sizeof s->identity_key);
+        *out = s;
+    }
+    bytes_wipe(&f, sizeof f);
     secret_free(&file);
     return e;
 }

@@ -14,6 +14,9 @@ struct vs_session {
     char *advisories; /* JSON array */
     uint8_t claims[SHA256_SIZE];
     uint8_t key[X25519_SIZE];
+    struct secret *reply_key; /* REPLY_KEY_SIZE bytes: what replies are sealed with */
+    bool verified;
+    uint8_t identity_key[ED25519_PUBLIC_SIZE];
 };
 
 /* The JWT without its terminator. */

@@ -60,6 +60,16 @@ class CliTest(unittest.TestCase):
 
 
 class Usage(CliTest):
+    def test_help_tells_whose_evidence_is_meant(self):
+        text = self.expect(0, "attest", "verify", "--help").stdout.decode()
+        self.assertNotIn("keystore's own evidence", text)
+        self.assertRegex(text, r"--appraise +insist on --mrenclave or --mrsigner")
+        for command in ("attest", "decrypt"):
+            text = self.expect(0, command, "--help").stdout.decode()
+            self.assertRegex(text, r"--require-attestation +verify the keystore's own evidence")
+            self.assertRegex(text, r"--mrenclave HEX +measurement to pretend")
+            self.assertRegex(text, r"--keystore-mrenclave HEX +accept this measurement")
+
     def test_each_command_explains_itself(self):
         for command in COMMANDS:
             done = self.expect(0, *command.split(), "--help")
@@ -93,7 +103,10 @@ class Usage(CliTest):
                 ["log", "verify", "x"], ["log", "verify-receipt", "x"], ["explain"],
                 ["token", "new", "--role", "king"], ["token", "new", "--name", "a b"],
                 ["status", "--url", "ftp://x", "--token-file", "/dev/null"],
-                ["status", "--pin", "0" * 64], ["status", "--pin", "zz"]):
+                ["status", "--pin", "0" * 64], ["status", "--pin", "zz"],
+                ["attest", "--sim", "a", "--keystore-mrenclave", "0" * 64],
+                ["decrypt", "--sim", "a", "--trust-root", "root.pem"],
+                ["attest", "verify", "quote", "--collateral", "bundle", "--appraise"]):
             done = self.expect(2, *arguments)
             self.assertIn(b"--help", done.stderr + done.stdout, arguments)
 
@@ -112,6 +125,53 @@ class Usage(CliTest):
         done = self.expect(3, "pubkey", "--url", url, "--json")
         self.assertEqual(json.loads(done.stdout)["code"], "unreachable")
         self.expect(4, "status", "--url", url, "--token-file", self.path("none"))
+
+
+class Transport(CliTest):
+    """Tokens and keys travel there: in the clear only on this machine, or when it is written out."""
+
+    COMMANDS = (["pubkey"], ["encrypt", "--seed", SEED], ["log", "key"], ["log", "checkpoint"],
+                ["status"], ["explain", "01932f6e-7b8a-7cc0-9d3e-0123456789ab"])
+
+    def test_http_to_another_machine_is_refused(self):
+        for url in ("http://192.0.2.1:1", "http://keystore.example", "http://127.0.0.1.example:80",
+                    "http://localhost.example", "http://0.0.0.0:1", "http://[::2]:1",
+                    "http://[::1].example", "http://128.0.0.1", "http://127.1:1",
+                    "http://" + "1" * 200):
+            for arguments in self.COMMANDS:
+                done = self.expect(2, *arguments, "--url", url)
+                self.assertIn(b"--insecure-http", done.stderr)
+        done = self.expect(2, "pubkey", environment={"VOUCHSAFE_URL": "http://192.0.2.1"})
+        self.assertIn(b"--insecure-http", done.stderr)
+
+    def test_this_machine_and_tls_are_allowed(self):
+        for url in ("http://127.0.0.1:1", "http://127.9.9.9:1", "http://localhost:1",
+                    "http://[::1]:1/", "https://localhost:1"):
+            self.expect(3, "pubkey", "--url", url)
+
+    def test_it_can_be_allowed(self):
+        done = self.expect(3, "pubkey", "--url", "http://0.0.0.0:1", "--insecure-http")
+        self.assertNotIn(b"--insecure-http", done.stderr)
+        self.expect(3, "--insecure-http", "--url", "http://0.0.0.0:1", "pubkey")
+
+
+class Unverified(CliTest):
+    def test_whoever_is_believed_without_evidence_is_warned_of(self):
+        url = ["--url", "http://127.0.0.1:1"]
+        self.make_sim()
+        worker = ["--sim", self.path("sim"), "--token-file", self.path("token")]
+        with open(self.path("token"), "w", encoding="ascii") as file:
+            file.write("abc\n")
+        envelope = self.expect(0, "encrypt", "--seed", SEED, "--pubkey", PUBKEY, data=b"x")
+        self.assertNotIn(b"not verified", envelope.stderr)  # the key is the caller's own word
+        for arguments in (["pubkey"], ["pubkey", "--json"], ["encrypt", "--seed", SEED],
+                          ["log", "key"], ["attest", *worker], ["decrypt", "--seed", SEED, *worker],
+                          ["decrypt", "--seed", SEED, "--inline", *worker]):
+            done = self.expect(3, *arguments, *url, data=envelope.stdout)
+            self.assertIn(b"warning: the keystore is not verified", done.stderr, arguments)
+        for arguments in (["pubkey", "--attested", "--mrenclave", "0" * 64],
+                          ["attest", "--require-attestation", "--keystore-mrenclave", "0" * 64, *worker]):
+            self.assertNotIn(b"warning", self.expect(3, *arguments, *url).stderr)
 
 
 class Token(CliTest):

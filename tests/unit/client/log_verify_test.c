@@ -270,6 +270,40 @@ static void a_line_without_end_is_no_entry(void **state)
     vs_log_verifier_free(&v);
 }
 
+/* Its first AUDIT_ENTRY_MAX bytes are what was logged; what hangs on them was not. */
+static void what_hangs_on_the_longest_entry_is_found(void **state)
+{
+    static const char *const tails[] = {"", "x", "}", " "};
+    const struct audit_entry entry = {.time = {1700000000000}, .op = SPAN_LITERAL("open")};
+    struct checkpoint point = {.size = 1};
+    struct vs_log_verifier *v = NULL;
+    struct vs_log_report r;
+    char line[AUDIT_ENTRY_MAX + 1];
+    char note[CHECKPOINT_TEXT_MAX];
+    struct writer w = writer_over(line, sizeof line);
+
+    (void)state;
+    assert_int_equal(audit_entry_write(&entry, &w), ERR_NONE);
+    memset(line + w.size - 1, ' ', AUDIT_ENTRY_MAX - w.size); /* of the longest length there is */
+    line[AUDIT_ENTRY_MAX - 1] = '}';
+    line[AUDIT_ENTRY_MAX] = '\0';
+    merkle_leaf(span_string(line), &point.root);
+    assert_int_equal(checkpoint_sign(&point, ORIGIN, seed, note, sizeof note), ERR_NONE);
+    for (size_t i = 0; i < COUNT_OF(tails); i++) {
+        const bool whole = tails[i][0] == '\0';
+
+        assert_int_equal(vs_log_verifier_new(text(note), vkey, &v), VS_OK);
+        assert_int_equal(vs_log_verifier_add(v, text(line)), VS_OK);
+        assert_int_equal(vs_log_verifier_add(v, text(tails[i])), VS_OK);
+        assert_int_equal(vs_log_verifier_add(v, text("\n")), VS_OK);
+        assert_int_equal(vs_log_verifier_finish(v, &r, NULL), whole ? VS_OK : VS_ERR_TAMPERED);
+        assert_int_equal(r.fault, whole ? VS_LOG_OK : VS_LOG_MALFORMED);
+        assert_int_equal(r.first, 0);
+        assert_int_equal(r.intact, whole);
+        vs_log_verifier_free(&v);
+    }
+}
+
 static void checkpoints_of_others_are_refused(void **state)
 {
     static const uint8_t other_seed[ED25519_SEED_SIZE] = {6};
@@ -314,6 +348,8 @@ static void a_receipt_says_what_was_logged(void **state)
     assert_string_equal(info.decision, "allow");
     assert_string_equal(info.entry, lines[0]);
     assert_int_equal(info.time, 1700000000);
+    assert_string_equal(info.key, "");
+    assert_string_equal(info.task, "");
     assert_int_equal(
         vs_receipt_verify(bytes, vkey, "01932f6e-7b8a-7cc0-9d3e-000000000000", &info, NULL), VS_OK);
 }
@@ -355,6 +391,7 @@ int main(void)
         cmocka_unit_test(entries_beyond_the_checkpoint_are_not_vouched_for),
         cmocka_unit_test(a_fork_is_found),
         cmocka_unit_test(a_line_without_end_is_no_entry),
+        cmocka_unit_test(what_hangs_on_the_longest_entry_is_found),
         cmocka_unit_test(checkpoints_of_others_are_refused),
         cmocka_unit_test(a_receipt_says_what_was_logged),
         cmocka_unit_test(a_wrong_receipt_is_refused),

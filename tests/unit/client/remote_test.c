@@ -9,14 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include <vouchsafe/vouchsafe.h>
 
 #include "attest/attest.h"
+#include "audit/entry.h"
+#include "audit/receipt.h"
 #include "base/text.h"
 #include "base/writer.h"
 #include "codec/json.h"
+#include "crypto/aead.h"
 #include "crypto/curve25519.h"
 #include "crypto/envelope.h"
 #include "fake_server.h"
@@ -24,6 +28,8 @@
 #define SEED "github.com/alice/project:alice.near"
 #define OTHER_ID "01932f6e-7b8a-7cc0-9d3e-ffffffffffff"
 #define JWT "aaaa.bbbb.cccc"
+#define LOG_ORIGIN "keystore.example/log"
+#define TASK "task \"7\""
 
 /* What the keystore does wrong. */
 static enum lie {
@@ -32,17 +38,43 @@ static enum lie {
     REPLAYED,      /* evidence made for another nonce, ours echoed */
     IDENTITY,      /* names another identity key than the evidence binds */
     LOG_KEY,       /* the same with the log's key */
+    ORIGIN,        /* the same with the log's name */
     MEASUREMENT,   /* other code */
     NO_COLLATERAL, /* an empty bundle */
     SIGNER,        /* the public key is signed by somebody else */
     UNSIGNED,
     OTHER_SEED,
-    OTHER_KEY, /* the signature is of another key */
-    PLAIN,     /* a plain reply though a sealed one was asked for */
-    BOTH,      /* plain and sealed */
+    OTHER_KEY,          /* the signature is of another key */
+    SESSION_SIGNER,     /* the session is signed by somebody else */
+    SESSION_NONCE,      /* signed for another challenge */
+    SESSION_TOKEN,      /* signed for another JWT */
+    REPLY_KEY,          /* one in between seals a reply key of his own to the worker */
+    REPLY_KEY_TO_OTHER, /* signed, and sealed to another worker */
+    REPLY_KEY_OF_OTHER, /* signed, and sealed for another session */
+    REPLY_KEY_SHORT,    /* of 31 bytes */
+    REPLY_KEY_MISSING,  /* an old keystore */
+    SIGNATURE_MISSING,  /* the same */
+    PLAIN,              /* a plain reply though a sealed one was asked for */
+    BOTH,               /* plain and sealed */
+    SEALED_BY_ANYBODY,  /* HPKE to the worker's public key, for a session */
+    SEALED_WITH_OTHER,  /* with another reply key */
+    SEALED_BOTH,        /* enc and nonce */
+    SEALED_FOR_NO_BODY, /* for another body */
+    SEALED_SHORT,       /* no room for a tag */
+    SEALED_FOR_SESSION, /* though there is none */
     SEALED_TO_OTHER,
     SEALED_FOR_OTHER_REQUEST,
     BAD_REQUEST_ID,
+    RECEIPT_OP,
+    RECEIPT_DENIED,
+    RECEIPT_REQUEST,
+    RECEIPT_KEY,
+    RECEIPT_NO_KEY,
+    RECEIPT_TASK,
+    RECEIPT_NO_TASK,
+    RECEIPT_SIGNER,
+    RECEIPT_PROOF,
+    RECEIPT_NOTHING,
     NOT_JSON,
     EMPTY_OBJECT,
     HUGE, /* announces 100 GB and ends */
@@ -61,7 +93,10 @@ static const struct vs_sim_enclave enclave = {.mr_enclave = {1}, .isv_svn = 2};
 static const struct vs_sim_enclave other_enclave = {.mr_enclave = {2}, .isv_svn = 2};
 static const uint8_t identity_seed[32] = {1};
 static const uint8_t other_seed[32] = {2};
+static const uint8_t reply_key[32] = {3};
+static const uint8_t other_reply_key[32] = {4};
 static const char plain_text[] = "{\"A\":\"b\"}";
+static char seed_asked[64] = SEED; /* "": the global key */
 
 static void put_fault(struct fake_reply *reply)
 {
@@ -94,10 +129,11 @@ static void nonce_of(const char *request, uint8_t out[32], char text[65])
 static void sim_quote_over(const uint8_t nonce[32], const uint8_t identity[32],
                            struct vs_blob *quote)
 {
-    uint8_t context[32 + 64 + 32] = {0};
+    uint8_t context[32 + 64 + 32 + 32] = {0};
     uint8_t report_data[64];
 
     ed25519_public(identity_seed, context); /* the log key; session and TLS keys are zero here */
+    sha256(span_string(LOG_ORIGIN), context + 32 + 64 + 32);
     report_data_bind(REPORT_DOMAIN_KEYSTORE, span_of(nonce, 32), span_of(identity, 32),
                      SPAN_OF(context), report_data);
     assert_int_equal(
@@ -128,7 +164,8 @@ static void put_attestation(const char *request, struct fake_reply *reply)
     json_put_string(&j, "nonce", span_string(text));
     json_put_hex(&j, "identity_key", span_of(lie == IDENTITY ? other : identity, 32));
     json_put_hex(&j, "log_key", span_of(lie == LOG_KEY ? other : identity, 32));
-    json_put_string(&j, "log_origin", SPAN_LITERAL("keystore.example/log"));
+    json_put_string(&j, "log_origin",
+                    span_string(lie == ORIGIN ? "keystore.example/2log" : LOG_ORIGIN));
     json_put_hex(&j, "session_key", SPAN_OF(zeros));
     json_put_null(&j, "tls_spki_sha256");
     json_put_bool(&j, "simulated", true);
@@ -186,12 +223,74 @@ static void keystore(const char *request, struct fake_reply *reply)
     put_fault(reply);
 }
 
-static void put_sealed(struct json_writer *j)
+static void seal_reply_key(uint8_t enc[32], uint8_t ciphertext[48])
+{
+    uint8_t info[25 + 32], to[32];
+
+    memcpy(info, "vouchsafe-session-key-v1", 25);
+    sha256(span_string(lie == REPLY_KEY_OF_OTHER ? "aaaa.bbbb.dddd" : JWT), info + 25);
+    vs_worker_key_public(worker, to);
+    if (lie == REPLY_KEY_TO_OTHER)
+        x25519_public(other_seed, to);
+    assert_int_equal(
+        hpke_seal(to, SPAN_OF(info), (struct span){0}, SPAN_OF(reply_key), NULL, enc, ciphertext),
+        ERR_NONE);
+}
+
+static void sign_session(const uint8_t enc[32], const uint8_t ciphertext[48], uint8_t out[64])
+{
+    uint8_t statement[21 + 32 + 32 + 32 + 48] = "vouchsafe-session-v1";
+
+    statement[21] = lie == SESSION_NONCE; /* the challenge is all zero */
+    sha256(span_string(lie == SESSION_TOKEN ? "aaaa.bbbb.dddd" : JWT), statement + 53);
+    memcpy(statement + 85, enc, 32);
+    memcpy(statement + 117, ciphertext, 48);
+    ed25519_sign(lie == SESSION_SIGNER ? other_seed : identity_seed, SPAN_OF(statement), out);
+}
+
+static void put_session(struct fake_reply *reply)
+{
+    uint8_t enc[32], ciphertext[48], signature[64], claims[32] = {0};
+    struct writer w = writer_over(reply->body, sizeof reply->body);
+    struct json_writer j = json_writer_over(&w);
+
+    seal_reply_key(enc, ciphertext);
+    sign_session(enc, ciphertext, signature);
+    if (lie == REPLY_KEY)
+        seal_reply_key(enc, ciphertext); /* anew, as anybody can */
+    json_open_object(&j, NULL);
+    json_put_string(&j, "session", SPAN_LITERAL(JWT));
+    json_put_int(&j, "expires_at", (int64_t)time(NULL) + 600);
+    json_put_string(&j, "tee", SPAN_LITERAL("simulated"));
+    json_put_string(&j, "policy", SPAN_LITERAL("worker"));
+    json_put_string(&j, "status", SPAN_LITERAL("UpToDate"));
+    json_open_array(&j, "advisories");
+    json_close_array(&j);
+    json_put_hex(&j, "claims", SPAN_OF(claims));
+    if (lie != REPLY_KEY_MISSING) {
+        json_open_object(&j, "reply_key");
+        json_put_base64(&j, "enc", SPAN_OF(enc));
+        json_put_base64(&j, "ciphertext", span_of(ciphertext, lie == REPLY_KEY_SHORT ? 47 : 48));
+        json_close_object(&j);
+    }
+    if (lie != SIGNATURE_MISSING)
+        json_put_base64(&j, "signature", SPAN_OF(signature));
+    json_close_object(&j);
+    writer_u8(&w, 0);
+    assert_false(w.failed);
+}
+
+static const char *id_sealed_for(void)
+{
+    return lie == SEALED_FOR_OTHER_REQUEST ? OTHER_ID : FAKE_REQUEST_ID;
+}
+
+static void put_sealed_to_key(struct json_writer *j)
 {
     uint8_t info[19 + 36], to[32], enc[32], ciphertext[sizeof plain_text - 1 + 16];
 
     memcpy(info, "vouchsafe-reply-v1", 19);
-    memcpy(info + 19, lie == SEALED_FOR_OTHER_REQUEST ? OTHER_ID : FAKE_REQUEST_ID, 36);
+    memcpy(info + 19, id_sealed_for(), 36);
     vs_worker_key_public(worker, to);
     if (lie == SEALED_TO_OTHER)
         x25519_public(other_seed, to);
@@ -204,20 +303,79 @@ static void put_sealed(struct json_writer *j)
     json_close_object(j);
 }
 
-static void put_decrypted(struct fake_reply *reply)
+static void put_sealed_by_session(const char *request, struct json_writer *j)
+{
+    static const uint8_t nonce[AEAD_XNONCE_SIZE] = {5};
+    uint8_t aad[19 + 36 + 32], ciphertext[sizeof plain_text - 1 + 16];
+    const char *body = strstr(request, "\r\n\r\n") + 4;
+
+    memcpy(aad, "vouchsafe-reply-v2", 19);
+    memcpy(aad + 19, id_sealed_for(), 36);
+    sha256(span_string(lie == SEALED_FOR_NO_BODY ? body + 1 : body), aad + 55);
+    aead_seal(AEAD_XCHACHA20_POLY1305, lie == SEALED_WITH_OTHER ? other_reply_key : reply_key,
+              nonce, SPAN_OF(aad), span_string(plain_text), ciphertext);
+    json_open_object(j, "sealed_secrets");
+    json_put_base64(j, "nonce", SPAN_OF(nonce));
+    if (lie == SEALED_BOTH)
+        json_put_base64(j, "enc", SPAN_OF(reply_key));
+    json_put_base64(j, "ciphertext",
+                    span_of(ciphertext, lie == SEALED_SHORT ? 15 : sizeof ciphertext));
+    json_close_object(j);
+}
+
+static void put_receipt(struct json_writer *j)
+{
+    const struct merkle_proof empty = {0};
+    struct checkpoint point = {.size = 1};
+    struct audit_entry entry = {
+        .time = {1700000000000},
+        .request_id = span_string(lie == RECEIPT_REQUEST ? OTHER_ID : FAKE_REQUEST_ID),
+        .op = span_string(lie == RECEIPT_OP ? "attest" : "open"),
+        .code = SPAN_LITERAL("ok"),
+        .key = span_string(lie == RECEIPT_KEY      ? SEED "2"
+                           : lie == RECEIPT_NO_KEY ? ""
+                                                   : seed_asked),
+        .task = span_string(lie == RECEIPT_TASK      ? "task 8"
+                            : lie == RECEIPT_NO_TASK ? ""
+                                                     : TASK),
+        .allowed = lie != RECEIPT_DENIED,
+    };
+    char line[AUDIT_ENTRY_MAX], note[CHECKPOINT_TEXT_MAX], receipt[RECEIPT_MAX];
+    struct writer w = writer_over(line, sizeof line);
+    struct writer r = writer_over(receipt, sizeof receipt);
+
+    assert_int_equal(audit_entry_write(&entry, &w), ERR_NONE);
+    merkle_leaf(span_of(line, w.size), &point.root); /* the only entry: the leaf is the root */
+    if (lie == RECEIPT_PROOF)
+        point.root.bytes[0] ^= 1;
+    assert_int_equal(checkpoint_sign(&point, LOG_ORIGIN,
+                                     lie == RECEIPT_SIGNER ? other_seed : identity_seed, note,
+                                     sizeof note),
+                     ERR_NONE);
+    assert_int_equal(receipt_write(0, span_of(line, w.size), &empty, span_string(note), &r),
+                     ERR_NONE);
+    json_put_raw(j, "receipt",
+                 lie == RECEIPT_NOTHING ? SPAN_LITERAL("{\"index\":0}") : span_of(receipt, r.size));
+}
+
+static void put_decrypted(const char *request, struct fake_reply *reply)
 {
     struct writer w = writer_over(reply->body, sizeof reply->body);
     struct json_writer j = json_writer_over(&w);
+    const bool session = strstr(request, "X-TEE-Session") != NULL;
 
     json_open_object(&j, NULL);
     if (lie == PLAIN || lie == BOTH)
         json_put_base64(&j, "plaintext_secrets", span_string(plain_text));
-    if (lie != PLAIN)
-        put_sealed(&j);
+    if (lie != PLAIN && (session ? lie != SEALED_BY_ANYBODY : lie == SEALED_FOR_SESSION))
+        put_sealed_by_session(request, &j);
+    else if (lie != PLAIN)
+        put_sealed_to_key(&j);
     if (lie != NO_RECEIPT)
-        json_put_raw(&j, "receipt", SPAN_LITERAL("{\"index\":0}"));
+        put_receipt(&j);
     json_close_object(&j);
     writer_u8(&w, 0);
+    assert_false(w.failed);
     if (lie == BAD_REQUEST_ID)
         reply->request_id = "short";
 }
@@ -229,13 +387,9 @@ static void decrypter(const char *request, struct fake_reply *reply)
         (void)snprintf(reply->body, sizeof reply->body, "{\"nonce\":\"%064d\",\"expires_in\":60}",
                        0);
     else if (strncmp(request, "POST /v1/attest ", 16) == 0)
-        (void)snprintf(reply->body, sizeof reply->body,
-                       "{\"session\":\"" JWT "\",\"expires_at\":%lld,\"tee\":\"simulated\","
-                       "\"policy\":\"worker\",\"status\":\"UpToDate\",\"advisories\":[],"
-                       "\"claims\":\"%064d\"}",
-                       (long long)time(NULL) + 600, 0);
+        put_session(reply);
     else
-        put_decrypted(reply);
+        put_decrypted(request, reply);
     put_fault(reply);
 }
 
@@ -302,6 +456,7 @@ static void a_lying_keystore_is_not(void **state)
         {REPLAYED,       VS_ERR_UNTRUSTED  },
         {IDENTITY,       VS_ERR_UNTRUSTED  },
         {LOG_KEY,        VS_ERR_UNTRUSTED  },
+        {ORIGIN,         VS_ERR_UNTRUSTED  },
         {MEASUREMENT,    VS_ERR_POLICY     },
         {NO_COLLATERAL,  VS_ERR_UNTRUSTED  },
         {NOT_JSON,       VS_ERR_REPLY      },
@@ -361,11 +516,65 @@ static void a_public_key_needs_the_attested_signature(void **state)
     }
 }
 
-static enum vs_error decrypt(bool accept_plain, bool inline_evidence, bool receipt,
-                             struct vs_client *c)
+static enum vs_error attest(struct vs_client *c, bool verified, struct vs_session **out)
+{
+    struct vs_sim_source source = {sim, enclave};
+    const struct vs_quote_source quote = vs_sim_quote_source(&source);
+    struct vs_keystore k = {0};
+
+    ed25519_public(identity_seed, k.identity_key);
+    fake_server_answer(server, decrypter);
+    return vs_attest(c, verified ? &k : NULL, worker, &quote, out);
+}
+
+static void a_session_needs_the_attested_signature(void **state)
+{
+    static const struct {
+        enum lie lie;
+        enum vs_error verified, unverified;
+    } cases[] = {
+        {HONEST,             VS_OK,            VS_OK         },
+        {SESSION_SIGNER,     VS_ERR_UNTRUSTED, VS_OK         },
+        {SESSION_NONCE,      VS_ERR_UNTRUSTED, VS_OK         },
+        {SESSION_TOKEN,      VS_ERR_UNTRUSTED, VS_OK         },
+        {REPLY_KEY,          VS_ERR_UNTRUSTED, VS_OK         },
+        {REPLY_KEY_TO_OTHER, VS_ERR_CRYPTO,    VS_ERR_CRYPTO },
+        {REPLY_KEY_OF_OTHER, VS_ERR_CRYPTO,    VS_ERR_CRYPTO },
+        {REPLY_KEY_SHORT,    VS_ERR_REPLY,     VS_ERR_REPLY  },
+        {REPLY_KEY_MISSING,  VS_ERR_REPLY,     VS_ERR_REPLY  },
+        {SIGNATURE_MISSING,  VS_ERR_REPLY,     VS_ERR_REPLY  },
+        {NOT_JSON,           VS_ERR_REPLY,     VS_ERR_REPLY  },
+        {REFUSES,            VS_ERR_REFUSED,   VS_ERR_REFUSED},
+    };
+    struct vs_client *c = connect_with(token);
+    struct vs_session_info info;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        for (int verified = 0; verified < 2; verified++) {
+            const enum vs_error expected = verified ? cases[i].verified : cases[i].unverified;
+            struct vs_session *session = NULL;
+
+            lie = cases[i].lie;
+            assert_int_equal(attest(c, verified, &session), expected);
+            assert_int_equal(session != NULL, expected == VS_OK);
+            if (session == NULL)
+                continue;
+            vs_session_info(session, &info);
+            assert_int_equal(info.verified, verified);
+            vs_session_free(&session);
+        }
+    }
+    vs_client_free(&c);
+}
+
+enum how { BY_SESSION, BY_SESSION_OR_PLAIN, INLINE, INLINE_OR_PLAIN };
+
+static enum vs_error decrypt(enum how how, bool receipt, const char *vkey, struct vs_client *c)
 {
     static const uint8_t envelope[] = {2, 1, 2, 3};
-    const struct vs_key_name name = {.seed = SEED};
+    const struct vs_key_name name = {.seed = seed_asked};
+    const bool inline_evidence = how == INLINE || how == INLINE_OR_PLAIN;
     struct vs_sim_source source = {sim, enclave};
     const struct vs_quote_source quote = vs_sim_quote_source(&source);
     struct vs_session *session = NULL;
@@ -374,10 +583,10 @@ static enum vs_error decrypt(bool accept_plain, bool inline_evidence, bool recei
     const enum lie kept = lie;
     enum vs_error e;
 
-    fake_server_answer(server, decrypter);
     lie = HONEST;
+    fake_server_answer(server, decrypter);
     if (!inline_evidence)
-        assert_int_equal(vs_attest(c, worker, &quote, &session), VS_OK);
+        assert_int_equal(attest(c, true, &session), VS_OK);
     lie = kept;
     const struct vs_decrypt_request request = {
         .name = &name,
@@ -385,9 +594,10 @@ static enum vs_error decrypt(bool accept_plain, bool inline_evidence, bool recei
         .key = worker,
         .session = session,
         .inline_evidence = inline_evidence ? &quote : NULL,
-        .task_id = "task \"7\"",
-        .accept_plain = accept_plain,
+        .task_id = TASK,
+        .accept_plain = how == BY_SESSION_OR_PLAIN || how == INLINE_OR_PLAIN,
         .receipt = receipt,
+        .log_vkey = vkey,
     };
     e = vs_decrypt(c, &request, &plain, &proof);
     if (e == VS_OK)
@@ -395,6 +605,7 @@ static enum vs_error decrypt(bool accept_plain, bool inline_evidence, bool recei
                                span_string(plain_text)));
     else
         assert_null(plain);
+    assert_int_equal(proof.data != NULL, e == VS_OK && receipt);
     vs_blob_clear(&proof);
     vs_secret_free(&plain);
     vs_session_free(&session);
@@ -407,18 +618,20 @@ static void a_sealed_reply_opens(void **state)
 
     (void)state;
     lie = HONEST;
-    assert_int_equal(decrypt(false, false, true, c), VS_OK);
+    assert_int_equal(decrypt(BY_SESSION, true, NULL, c), VS_OK);
     assert_non_null(strstr(last_request, "Authorization: Bearer secret-token\r\n"));
     assert_non_null(strstr(last_request, "X-TEE-Session: " JWT "\r\n"));
     assert_non_null(strstr(last_request, "\"seal\":true"));
     assert_non_null(strstr(last_request, "\"seed\":\"" SEED "\""));
     assert_non_null(strstr(last_request, "\"task_id\":\"task \\\"7\\\"\""));
-    assert_int_equal(decrypt(false, true, false, c), VS_OK);
+    assert_int_equal(decrypt(BY_SESSION_OR_PLAIN, false, NULL, c), VS_OK);
+    assert_null(strstr(last_request, "\"seal\""));
+    assert_int_equal(decrypt(INLINE, false, NULL, c), VS_OK);
     assert_null(strstr(last_request, "X-TEE-Session"));
     assert_non_null(strstr(last_request, "\"worker_pubkey\":"));
     lie = PLAIN;
-    assert_int_equal(decrypt(true, false, false, c), VS_OK);
-    assert_null(strstr(last_request, "\"seal\""));
+    assert_int_equal(decrypt(BY_SESSION_OR_PLAIN, false, NULL, c), VS_OK);
+    assert_int_equal(decrypt(INLINE_OR_PLAIN, false, NULL, c), VS_OK);
     vs_client_free(&c);
 }
 
@@ -426,27 +639,84 @@ static void a_reply_that_is_not_for_us_is_refused(void **state)
 {
     static const struct {
         enum lie lie;
+        enum how how;
         enum vs_error expected;
     } cases[] = {
-        {PLAIN,                    VS_ERR_DOWNGRADE  },
-        {BOTH,                     VS_ERR_REPLY      },
-        {SEALED_TO_OTHER,          VS_ERR_CRYPTO     },
-        {SEALED_FOR_OTHER_REQUEST, VS_ERR_CRYPTO     },
-        {BAD_REQUEST_ID,           VS_ERR_REPLY      },
-        {NO_RECEIPT,               VS_ERR_REPLY      },
-        {NOT_JSON,                 VS_ERR_REPLY      },
-        {EMPTY_OBJECT,             VS_ERR_REPLY      },
-        {HUGE,                     VS_ERR_UNREACHABLE},
-        {LESS_THAN_SAID,           VS_ERR_UNREACHABLE},
-        {REFUSES,                  VS_ERR_REFUSED    },
+        {PLAIN,                    BY_SESSION,          VS_ERR_DOWNGRADE  },
+        {PLAIN,                    INLINE,              VS_ERR_DOWNGRADE  },
+        {BOTH,                     BY_SESSION_OR_PLAIN, VS_ERR_REPLY      },
+        {SEALED_BY_ANYBODY,        BY_SESSION,          VS_ERR_DOWNGRADE  },
+        {SEALED_BY_ANYBODY,        BY_SESSION_OR_PLAIN, VS_ERR_DOWNGRADE  },
+        {SEALED_WITH_OTHER,        BY_SESSION,          VS_ERR_CRYPTO     },
+        {SEALED_WITH_OTHER,        BY_SESSION_OR_PLAIN, VS_ERR_CRYPTO     },
+        {SEALED_FOR_NO_BODY,       BY_SESSION,          VS_ERR_CRYPTO     },
+        {SEALED_FOR_OTHER_REQUEST, BY_SESSION,          VS_ERR_CRYPTO     },
+        {SEALED_FOR_OTHER_REQUEST, INLINE,              VS_ERR_CRYPTO     },
+        {SEALED_SHORT,             BY_SESSION,          VS_ERR_CRYPTO     },
+        {SEALED_BOTH,              BY_SESSION,          VS_ERR_REPLY      },
+        {SEALED_TO_OTHER,          INLINE,              VS_ERR_CRYPTO     },
+        {SEALED_FOR_SESSION,       INLINE,              VS_ERR_REPLY      },
+        {BAD_REQUEST_ID,           BY_SESSION,          VS_ERR_REPLY      },
+        {BAD_REQUEST_ID,           INLINE,              VS_ERR_REPLY      },
+        {NO_RECEIPT,               BY_SESSION,          VS_ERR_REPLY      },
+        {NOT_JSON,                 BY_SESSION,          VS_ERR_REPLY      },
+        {EMPTY_OBJECT,             BY_SESSION,          VS_ERR_REPLY      },
+        {HUGE,                     BY_SESSION,          VS_ERR_UNREACHABLE},
+        {LESS_THAN_SAID,           BY_SESSION,          VS_ERR_UNREACHABLE},
+        {REFUSES,                  BY_SESSION,          VS_ERR_REFUSED    },
     };
     struct vs_client *c = connect_with(token);
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         lie = cases[i].lie;
-        assert_int_equal(decrypt(false, false, true, c), cases[i].expected);
+        assert_int_equal(decrypt(cases[i].how, true, NULL, c), cases[i].expected);
+        assert_true(vs_client_why(c)[0] != '\0');
     }
+    vs_client_free(&c);
+}
+
+static void a_receipt_of_something_else_releases_nothing(void **state)
+{
+    static const struct {
+        enum lie lie;
+        enum vs_error checked, proven; /* without and with the log's key */
+    } cases[] = {
+        {HONEST,          VS_OK,           VS_OK           },
+        {RECEIPT_OP,      VS_ERR_TAMPERED, VS_ERR_TAMPERED },
+        {RECEIPT_DENIED,  VS_ERR_TAMPERED, VS_ERR_TAMPERED },
+        {RECEIPT_REQUEST, VS_ERR_TAMPERED, VS_ERR_TAMPERED },
+        {RECEIPT_KEY,     VS_ERR_TAMPERED, VS_ERR_TAMPERED },
+        {RECEIPT_NO_KEY,  VS_ERR_TAMPERED, VS_ERR_TAMPERED },
+        {RECEIPT_TASK,    VS_ERR_TAMPERED, VS_ERR_TAMPERED },
+        {RECEIPT_NO_TASK, VS_ERR_TAMPERED, VS_ERR_TAMPERED },
+        {RECEIPT_SIGNER,  VS_OK,           VS_ERR_UNTRUSTED},
+        {RECEIPT_PROOF,   VS_OK,           VS_ERR_TAMPERED },
+        {RECEIPT_NOTHING, VS_ERR_REPLY,    VS_ERR_REPLY    },
+    };
+    struct vs_client *c = connect_with(token);
+    uint8_t log_key[ED25519_PUBLIC_SIZE];
+    char vkey[VS_VKEY_SIZE];
+
+    (void)state;
+    ed25519_public(identity_seed, log_key);
+    assert_int_equal(checkpoint_vkey_write(LOG_ORIGIN, log_key, vkey, sizeof vkey), ERR_NONE);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        lie = cases[i].lie;
+        assert_int_equal(decrypt(BY_SESSION, true, NULL, c), cases[i].checked);
+        assert_int_equal(decrypt(BY_SESSION, true, vkey, c), cases[i].proven);
+        assert_int_equal(decrypt(INLINE, true, vkey, c), cases[i].proven);
+    }
+    lie = HONEST;
+    seed_asked[0] = '\0'; /* the global key: its entries name none, and those of others do not do */
+    assert_int_equal(decrypt(BY_SESSION, true, vkey, c), VS_OK);
+    lie = RECEIPT_KEY;
+    assert_int_equal(decrypt(BY_SESSION, true, vkey, c), VS_ERR_TAMPERED);
+    (void)snprintf(seed_asked, sizeof seed_asked, "%s", SEED);
+    last_request[0] = '\0';
+    assert_int_equal(decrypt(INLINE, true, "no key", c), VS_ERR_MALFORMED);
+    assert_int_equal(decrypt(INLINE, false, vkey, c), VS_ERR_ARGUMENT);
+    assert_string_equal(last_request, ""); /* refused before anything was asked */
     vs_client_free(&c);
 }
 
@@ -457,7 +727,7 @@ static void a_refusal_is_handed_on_without_escape_sequences(void **state)
 
     (void)state;
     lie = REFUSES;
-    assert_int_equal(decrypt(false, false, false, c), VS_ERR_REFUSED);
+    assert_int_equal(decrypt(BY_SESSION, false, NULL, c), VS_ERR_REFUSED);
     vs_last_reply(c, &reply);
     assert_int_equal(reply.status, 401);
     assert_string_equal(reply.code, "measurement_mismatch");
@@ -505,35 +775,99 @@ static void urls_that_are_more_than_a_server_are_refused(void **state)
     assert_null(c);
 }
 
+/* A loaded session opens replies: the reply key was kept, too. */
+static enum vs_error decrypt_with(const struct vs_session *session, struct vs_client *c)
+{
+    const struct vs_key_name name = {.seed = SEED};
+    const struct vs_decrypt_request request = {
+        .name = &name, .envelope = {"\x02xxx", 4},
+             .key = worker, .session = session
+    };
+    struct vs_secret *plain = NULL;
+    enum vs_error e = vs_decrypt(c, &request, &plain, NULL);
+
+    vs_secret_free(&plain);
+    return e;
+}
+
 static void a_session_file_is_private_and_bound_to_its_key(void **state)
 {
     struct vs_client *c = connect_with(token);
-    struct vs_sim_source source = {sim, enclave};
-    const struct vs_quote_source quote = vs_sim_quote_source(&source);
     struct vs_session *session = NULL;
     struct vs_session *loaded = NULL;
     struct vs_session_info info;
-    uint8_t public_key[VS_KEY_SIZE];
+    struct stat status;
+    uint8_t public_key[VS_KEY_SIZE], identity[VS_KEY_SIZE];
     char path[96];
 
     (void)state;
     lie = HONEST;
-    fake_server_answer(server, decrypter);
-    assert_int_equal(vs_attest(c, worker, &quote, &session), VS_OK);
+    ed25519_public(identity_seed, identity);
     (void)snprintf(path, sizeof path, "%s/session", dir);
-    assert_int_equal(vs_session_save(session, path), VS_OK);
-    assert_int_equal(vs_session_load(path, &loaded), VS_OK);
-    vs_session_info(loaded, &info);
-    vs_worker_key_public(worker, public_key);
-    assert_string_equal(info.token, JWT);
-    assert_string_equal(info.policy, "worker");
-    assert_memory_equal(info.key, public_key, sizeof public_key);
-    vs_session_free(&loaded);
-    assert_int_equal(chmod(path, 0644), 0);
-    assert_int_equal(vs_session_load(path, &loaded), VS_ERR_MALFORMED);
-    assert_int_equal(vs_file_write(path, (struct vs_bytes){"{}", 2}, 0600, true), VS_OK);
-    assert_int_equal(vs_session_load(path, &loaded), VS_ERR_MALFORMED);
+    for (int verified = 0; verified < 2; verified++) {
+        assert_int_equal(attest(c, verified, &session), VS_OK);
+        assert_int_equal(vs_session_save(session, path), VS_OK);
+        assert_int_equal(vs_session_load(path, &loaded), VS_OK);
+        vs_session_info(loaded, &info);
+        vs_worker_key_public(worker, public_key);
+        assert_string_equal(info.token, JWT);
+        assert_string_equal(info.policy, "worker");
+        assert_memory_equal(info.key, public_key, sizeof public_key);
+        assert_int_equal(info.verified, verified);
+        assert_int_equal(span_equal(SPAN_OF(info.identity_key), SPAN_OF(identity)), verified);
+        assert_int_equal(decrypt_with(loaded, c), VS_OK);
+        vs_session_free(&loaded);
+        vs_session_free(&session);
+    }
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0600);
+    for (mode_t bit = 0001; bit <= 0040; bit <<= 1) {
+        assert_int_equal(chmod(path, 0600 | bit), 0);
+        assert_int_equal(vs_session_load(path, &loaded), VS_ERR_MALFORMED);
+    }
     assert_null(loaded);
+    vs_client_free(&c);
+}
+
+static void a_session_file_that_is_not_whole_is_refused(void **state)
+{
+    static const struct {
+        const char *member, *instead;
+    } cases[] = {
+        {"\"v\":2",             "\"v\":1"             },
+        {"\"reply_key\":\"",    "\"reply_kex\":\""    },
+        {"\"reply_key\":\"",    "\"reply_key\":\"x"   },
+        {"\"reply_key\":\"",    "\"reply_key\":\"00"  },
+        {"\"identity_key\":\"", "\"identity_key\":\"0"},
+        {"\"key\":\"",          "\"kex\":\""          },
+        {"\"session\":\"",      "\"session\":\" "     },
+        {"}\n",                 ""                    },
+    };
+    struct vs_client *c = connect_with(token);
+    struct vs_session *session = NULL;
+    struct vs_session *loaded = NULL;
+    struct vs_blob file = {0};
+    char path[96];
+
+    (void)state;
+    lie = HONEST;
+    (void)snprintf(path, sizeof path, "%s/session", dir);
+    assert_int_equal(attest(c, true, &session), VS_OK);
+    assert_int_equal(vs_session_save(session, path), VS_OK);
+    assert_int_equal(vs_file_read(path, 16384, &file), VS_OK);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *found = strstr((const char *)file.data, cases[i].member);
+        char text[16384];
+
+        assert_non_null(found);
+        (void)snprintf(text, sizeof text, "%.*s%s%s", (int)(found - (const char *)file.data),
+                       file.data, cases[i].instead, found + strlen(cases[i].member));
+        assert_int_equal(vs_file_write(path, (struct vs_bytes){text, strlen(text)}, 0600, true),
+                         VS_OK);
+        assert_int_equal(vs_session_load(path, &loaded), VS_ERR_MALFORMED);
+        assert_null(loaded);
+    }
+    vs_blob_clear(&file);
     vs_session_free(&session);
     vs_client_free(&c);
 }
@@ -600,12 +934,15 @@ int main(void)
         cmocka_unit_test(an_honest_keystore_is_believed),
         cmocka_unit_test(a_lying_keystore_is_not),
         cmocka_unit_test(a_public_key_needs_the_attested_signature),
+        cmocka_unit_test(a_session_needs_the_attested_signature),
         cmocka_unit_test(a_sealed_reply_opens),
         cmocka_unit_test(a_reply_that_is_not_for_us_is_refused),
+        cmocka_unit_test(a_receipt_of_something_else_releases_nothing),
         cmocka_unit_test(a_refusal_is_handed_on_without_escape_sequences),
         cmocka_unit_test(a_token_that_would_break_the_header_is_not_sent),
         cmocka_unit_test(urls_that_are_more_than_a_server_are_refused),
         cmocka_unit_test(a_session_file_is_private_and_bound_to_its_key),
+        cmocka_unit_test(a_session_file_that_is_not_whole_is_refused),
         cmocka_unit_test(a_worker_key_is_saved_once_and_privately),
     };
     return cmocka_run_group_tests(tests, start, stop);
