@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/receipt.h"
 #include "client/reply.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -34,17 +35,29 @@ static void error_reply(struct span body)
     assert_printable(r.detail, sizeof r.detail);
 }
 
+static void assert_session(const struct reply_session *s, struct span whole)
+{
+    assert_inside(s->token, whole);
+    assert_inside(s->advisories, whole);
+    assert_printable(s->policy, sizeof s->policy);
+    for (size_t i = 0; i < s->token.size; i++)
+        assert(s->token.data[i] > 0x20 && s->token.data[i] < 0x7f);
+}
+
 static void session_reply(struct span body)
 {
-    struct reply_session r;
+    struct reply_attested r;
 
-    if (reply_session_parse(body, &r) != ERR_NONE)
-        return;
-    assert_inside(r.token, body);
-    assert_inside(r.advisories, body);
-    assert_printable(r.policy, sizeof r.policy);
-    for (size_t i = 0; i < r.token.size; i++)
-        assert(r.token.data[i] > 0x20 && r.token.data[i] < 0x7f);
+    if (reply_attested_parse(body, &r) == ERR_NONE)
+        assert_session(&r.session, body);
+}
+
+static void session_kept(struct span body)
+{
+    struct session_file f;
+
+    if (session_file_parse(body, &f) == ERR_NONE)
+        assert_session(&f.session, body);
 }
 
 static void attestation_reply(struct span body)
@@ -76,7 +89,22 @@ static void decrypt_reply(struct span body)
     assert_inside(r.plain, body);
     assert_inside(r.ciphertext, body);
     assert_inside(r.receipt, body);
-    assert(!r.sealed || r.plain.data == NULL);
+    assert((r.form == REPLY_PLAIN) == (r.plain.data != NULL));
+    assert((r.form == REPLY_PLAIN) == (r.ciphertext.data == NULL));
+}
+
+/* The receipt that came with a reply, against what was asked for. */
+static void receipt_reply(struct span body)
+{
+    static const struct receipt_subject subject = {"01932f6e-7b8a-7cc0-9d3e-0123456789ab",
+                                                   "github.com/alice/project:alice.near", "42"};
+    static const char vkey[] =
+        "keystore.example/log+be5f7f6a+AYqI49e8pPnUgdOk6NjWdKPVD5E7d3aPyo2X0M5XkXiu";
+    struct vs_why why = {0};
+
+    if (receipt_check(body, NULL, &subject, &why) != VS_OK)
+        assert_printable(why.text, sizeof why.text);
+    assert(receipt_check(body, vkey, &subject, &why) != VS_OK);
 }
 
 static void small_replies(struct span body)
@@ -95,7 +123,8 @@ static void small_replies(struct span body)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const kinds[])(struct span) = {error_reply,  session_reply, attestation_reply,
-                                                 pubkey_reply, decrypt_reply, small_replies};
+                                                 pubkey_reply, decrypt_reply, small_replies,
+                                                 session_kept, receipt_reply};
 
     if (size == 0)
         return 0;
