@@ -93,15 +93,15 @@ def responses():
 class Document(unittest.TestCase):
     def test_routes_are_those_of_the_server(self):
         with open(os.path.join(ROOT, "src/server/routes.c"), encoding="utf-8") as f:
-            rows = re.findall(r'\{"(\w+)",\s+"(/[^"]*)",\s+([A-Z_0-9]+),\s+ON_\w+,\s+(true|false),', f.read())
+            rows = re.findall(r'\{"(\w+)",\s+"(/[^"]*)",\s+([A-Z_0-9]+),\s+ON_\w+,\s+(\w+),\s+(?:true|false),', f.read())
         self.assertGreater(len(rows), 10)
         documented = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
         self.assertEqual(documented, {(method, path) for method, path, _, _ in rows})
-        for method, path, roles, takes_json in rows:
+        for method, path, roles, body_max in rows:
             operation = DOCUMENT["paths"][path][method.lower()]
             with self.subTest(f"{method} {path}"):
                 self.assertEqual(any("bearer" in s for s in operation.get("security", [])), roles != "0")
-                self.assertEqual("requestBody" in operation, takes_json == "true")
+                self.assertEqual("requestBody" in operation, body_max != "0")
                 self.assertEqual("401" in operation["responses"], roles != "0")
 
     def test_evidence_codes_are_those_of_the_verifier_and_the_policies(self):
@@ -289,23 +289,30 @@ def decrypt_route(c, k, worker):
     c.add("POST", "/decrypt", other.decrypt(envelope, seed=SEED))
     for timestamp in (int(time.time()) - 400, int(time.time()) + 100):
         c.add("POST", "/decrypt", other.decrypt(envelope, seed=SEED, attestation=other.inline(timestamp)))
-    c.add("POST", "/decrypt", other.decrypt(envelope, seed=SEED, attestation=other.inline()))
+    evidence = other.inline()
+    for _ in range(2):  # the second time it is a replay
+        c.add("POST", "/decrypt", other.decrypt(envelope, seed=SEED, attestation=evidence))
+    c.add("POST", "/decrypt", other.decrypt(envelope, seed=SEED, attestation=other.inline(with_key=False)))
+    keyless = other.inline(task_id="1", with_key=False)
+    c.add("POST", "/decrypt", other.decrypt(envelope, seed=SEED, task_id="1", attestation=keyless))
     c.add("POST", "/decrypt", other.decrypt(envelope, seed=SEED, task_id="1", attestation=other.inline()))
-    c.add("POST", "/decrypt", other.decrypt(envelope, seed=SEED, seal=True, attestation=other.inline(with_key=False)))
+    c.add("POST", "/decrypt", other.decrypt(envelope, seed=SEED, seal=True, task_id="1",
+                                              attestation=other.inline(task_id="1", with_key=False)))
     zero = Worker(k)
     zero.key = type("Zero", (), {"public_key": lambda _: type("P", (), {
         "public_bytes": lambda *_: bytes(32)})()})()
     c.add("POST", "/decrypt", zero.decrypt(envelope, seed=SEED, seal=True, attestation=zero.inline()))
-    sealing = Worker(k, mrenclave="44" * 32)
-    c.add("POST", "/v1/attest", sealing.attest())
-    c.add("POST", "/decrypt", sealing.decrypt(envelope, seed=SEED))
+    clear = Worker(k, mrenclave="44" * 32)
+    c.add("POST", "/v1/attest", clear.attest())
+    c.add("POST", "/decrypt", clear.decrypt(envelope, seed=SEED))
+    c.add("POST", "/decrypt", clear.decrypt(envelope, seed=SEED, seal=True, receipt=True))
     worker.session = worker.session[:-1]
     decrypt(seed=SEED)
     return good.request_id
 
 
 POLICY = {"name": "worker", "tee": "simulated", "mrenclave": [MRENCLAVE], "seeds": ["github.com/alice/*"]}
-SEALED = {"name": "sealed", "tee": "simulated", "mrenclave": ["44" * 32], "require_sealed": True}
+CLEAR = {"name": "clear", "tee": "simulated", "mrenclave": ["44" * 32], "allow_plain": True}
 SIGNER = {"name": "signer", "tee": "simulated", "mrsigner": MRSIGNER, "isvprodid": 0, "min_isvsvn": 0}
 APPRAISALS = [  # policies, options of the collateral
     ([], ()),
@@ -374,7 +381,7 @@ def changed_policy(c, platform):
         k.stop()
         with open(k.config, encoding="utf-8") as f:
             config = json.load(f)
-        config["attestation"]["policies"].append(SEALED)
+        config["attestation"]["policies"].append(CLEAR)
         with open(k.config, "w", encoding="utf-8") as f:
             json.dump(config, f)
         k.start()
@@ -421,7 +428,7 @@ class Replies(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.collected = c = Collected()
-        cls.keystore = k = Keystore(workers=2, policies=[POLICY, SEALED])
+        cls.keystore = k = Keystore(workers=2, policies=[POLICY, CLEAR])
         cls.addClassCleanup(k.close)
         k.init().start()
         worker = attest_routes(c, k)
