@@ -2,33 +2,57 @@
 """The vouchsafe command and the example programs against the real daemon, from end to end."""
 import base64
 import hashlib
+import http.client
+import http.server
 import json
 import os
 import ssl
 import subprocess
+import threading
 import unittest
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from harness import BUILD, MRENCLAVE, Keystore, command
+import harness
+from harness import BUILD, DEFAULT, MRENCLAVE, PLAIN, Keystore, command
 
 SEED = "github.com/alice/project:alice.near"
 SECRETS = b'{"OPENAI_KEY":"sk-test123"}'
+LIES = b'{"OPENAI_KEY":"sk-evil666"}'
 
 
-class ClientTest(unittest.TestCase):
+def hpke_seal(public, info, plain):
+    """RFC 9180 base mode, as harness.hpke_open() reads it: anybody can do this."""
+    ephemeral = X25519PrivateKey.generate()
+    enc = harness.raw_public(ephemeral)
+    kem, suite = b"KEM\x00\x20", b"HPKE\x00\x20\x00\x01\x00\x03"
+    extract, expand = harness._labeled_extract, harness._labeled_expand
+    prk = extract(kem, b"", b"eae_prk", ephemeral.exchange(X25519PublicKey.from_public_bytes(public)))
+    secret = expand(kem, prk, b"shared_secret", enc + public, 32)
+    context = b"\0" + extract(suite, b"", b"psk_id_hash", b"") + extract(suite, b"", b"info_hash", info)
+    prk = extract(suite, secret, b"secret", b"")
+    sealed = ChaCha20Poly1305(expand(suite, prk, b"key", context, 32)).encrypt(
+        expand(suite, prk, b"base_nonce", context, 12), plain, b"")
+    return base64.b64encode(enc).decode(), base64.b64encode(sealed).decode()
+
+
+class WithKeystore(unittest.TestCase):
+    POLICY = DEFAULT
+
     @classmethod
     def setUpClass(cls):
-        cls.keystore = Keystore()
+        cls.keystore = Keystore(policies=[cls.POLICY])
         cls.addClassCleanup(cls.keystore.close)
         cls.keystore.init().start()
 
     def path(self, name):
         return os.path.join(self.keystore.dir, name)
 
-    def run_cli(self, *arguments, data=b"", role=None, code=0):
-        options = ["--url", self.keystore.url]
+    def run_cli(self, *arguments, data=b"", role=None, code=0, url=None):
+        options = ["--url", url or self.keystore.url]
         if role:
             options += ["--token-file", self.keystore.token_file(role)]
         done = command(*options, *arguments, check=False, stdin=data)
@@ -38,9 +62,9 @@ class ClientTest(unittest.TestCase):
     def encrypt(self, *more):
         return self.run_cli("encrypt", "--seed", SEED, *more, data=SECRETS).stdout
 
-    def decrypt(self, envelope, *more, role="worker", mrenclave=MRENCLAVE, code=0):
+    def decrypt(self, envelope, *more, role="worker", mrenclave=MRENCLAVE, **how):
         return self.run_cli("decrypt", "--seed", SEED, "--sim", self.keystore.platform.path,
-                            "--mrenclave", mrenclave, *more, data=envelope, role=role, code=code)
+                            "--mrenclave", mrenclave, *more, data=envelope, role=role, **how)
 
     def keystore_trust(self):
         """What names this keystore: its platform's root, and the measurement it presents."""
@@ -51,12 +75,52 @@ class ClientTest(unittest.TestCase):
         self.assertIn("measurement_mismatch", error)
         return ["--trust-root", root, "--mrenclave", error.rsplit("presented ", 1)[1]]
 
+    def worker_trust(self):
+        """The same where --mrenclave is the worker's own."""
+        root_option, root, _, measurement = self.keystore_trust()
+        return ["--require-attestation", root_option, root, "--keystore-mrenclave", measurement]
+
+
+class ClientTest(WithKeystore):
     def test_secrets_go_round(self):
         for options in ([], ["--format", "ecies"], ["--require-attestation", *self.keystore_trust()]):
             envelope = self.encrypt(*options)
             self.assertEqual(self.decrypt(envelope).stdout, SECRETS)
             self.assertEqual(self.decrypt(envelope, "--inline", "--task", "7").stdout, SECRETS)
-            self.assertEqual(self.decrypt(envelope, "--plain").stdout, SECRETS)
+            self.assertEqual(self.decrypt(envelope, "--plain").stdout, SECRETS)  # sealed, nevertheless
+
+    def test_a_verified_keystore(self):
+        envelope, trust = self.encrypt(), self.worker_trust()
+        receipt = self.path("verified.receipt")
+        done = self.decrypt(envelope, *trust, "--task", "7 \u2603", "--receipt", receipt)
+        self.assertEqual((done.stdout, done.stderr), (SECRETS, b""))  # nothing to warn of
+        self.assertIn(b"not verified", self.decrypt(envelope).stderr)
+        trust[-1] = "ee" * 32
+        self.assertEqual(self.decrypt(envelope, *trust, code=1).stdout, b"")
+        said = self.run_cli("attest", "--json", "--sim", self.keystore.platform.path, "--mrenclave",
+                            MRENCLAVE, *self.worker_trust(), role="worker").stdout
+        self.assertTrue(json.loads(said)["verified"])
+
+    def test_what_proves_nothing_does_not_go_with_a_verified_keystore(self):
+        envelope, trust = self.encrypt(), self.worker_trust()
+        for option in ("--inline", "--plain"):
+            done = self.decrypt(envelope, *trust, option, code=1)
+            self.assertIn(b"proves nothing about who answers", done.stderr)
+            self.assertEqual(done.stdout, b"")
+
+    def test_a_session_of_an_unverified_keystore_is_not_taken_for_a_verified_one(self):
+        options = ["--key-file", self.path("w2.key"), "--session-file", self.path("session2")]
+        envelope, trust = self.encrypt(), self.worker_trust()
+        tokens = []
+        for more in ([], [], trust, trust, []):  # made, kept, made anew, kept, kept
+            self.assertEqual(self.decrypt(envelope, *options, *more).stdout, SECRETS)
+            with open(self.path("session2"), encoding="ascii") as file:
+                tokens.append(json.load(file)["session"])
+        self.assertEqual(tokens[0], tokens[1])
+        self.assertNotEqual(tokens[1], tokens[2])
+        self.assertEqual(tokens[2:], tokens[2:3] * 3)
+        os.chmod(self.path("session2"), 0o640)
+        self.decrypt(envelope, *options, code=4)
 
     def test_repository_and_seed_are_the_same_key(self):
         by_seed = self.run_cli("pubkey", "--seed", SEED).stdout
@@ -78,6 +142,12 @@ class ClientTest(unittest.TestCase):
         with open(self.path("session"), "w", encoding="ascii") as file:
             json.dump(session, file)
         self.decrypt(envelope, *options)
+        with open(self.path("session"), encoding="ascii") as file:
+            session = json.load(file)
+        session["reply_key"] = "00" * 32  # replies are sealed with another
+        with open(self.path("session"), "w", encoding="ascii") as file:
+            json.dump(session, file)
+        self.assertEqual(self.decrypt(envelope, *options, code=1).stdout, b"")
 
     def test_refusals_say_what_to_do(self):
         envelope = self.encrypt()
@@ -140,21 +210,213 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertEqual(self.decrypt(run.stdout).stdout, SECRETS)
         worker = os.path.join(BUILD, "examples", "example_worker")
-        refused = subprocess.run([worker, self.keystore.url, self.keystore.token_file("worker"),
-                                  self.keystore.platform.path, SEED, self.path("r")],
-                                 input=run.stdout, capture_output=True, timeout=60, check=False)
-        self.assertNotEqual(refused.returncode, 0)  # its measurement is not in the policy
-        self.assertIn(b"measurement_mismatch", refused.stderr)
+        arguments = [worker, self.keystore.url, self.keystore.token_file("worker"),
+                     self.keystore.platform.path, SEED, self.path("r")]
+        for named, why in ((trust[3], b"measurement_mismatch, request"),  # the worker's is not in the policy
+                           ("ee" * 32, b"the keystore is not accepted")):
+            refused = subprocess.run([*arguments, named, trust[1]], input=run.stdout,
+                                     capture_output=True, timeout=60, check=False)
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn(why, refused.stderr)
         measured = command("sim", "measure", worker).stdout.decode().strip()
         policies = [{"name": "worker", "tee": "simulated", "mrenclave": [measured],
                      "tcb_status": ["UpToDate"]}]
         with Keystore(policies=policies) as other:
             envelope = command("--url", other.url, "encrypt", "--seed", SEED, stdin=SECRETS).stdout
-            done = subprocess.run([worker, other.url, other.token_file("worker"),
-                                   other.platform.path, SEED, os.path.join(other.dir, "r")],
+            root = os.path.join(other.dir, "state", "sim", "root_ca.pem")
+            done = subprocess.run([worker, other.url, other.token_file("worker"), other.platform.path,
+                                   SEED, os.path.join(other.dir, "r"), trust[3], root],
                                   input=base64.b64decode(envelope), capture_output=True,
                                   timeout=60, check=False)
             self.assertEqual((done.returncode, done.stdout), (0, SECRETS), done.stderr)
+
+
+class Gateway:
+    """Stands between client and keystore, reads everything, and changes replies as it is told:
+    change(method, path, request, reply, headers) gives the new body of a reply."""
+
+    def __init__(self, keystore):
+        self.keystore, self.change = keystore, lambda method, path, request, reply, headers: reply
+        gateway = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def pass_on(self):
+                size = int(self.headers.get("Content-Length") or 0)
+                request = self.rfile.read(size)
+                upstream = http.client.HTTPConnection("127.0.0.1", gateway.keystore.port, timeout=30)
+                headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
+                upstream.request(self.command, self.path, request or None, headers)
+                answer = upstream.getresponse()
+                reply = answer.read()
+                replied = {"X-Request-Id": answer.headers.get("X-Request-Id", "")}
+                if answer.status == 200:
+                    reply = gateway.change(self.command, self.path, request, reply, replied)
+                self.send_response(answer.status)
+                for name, value in replied.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(reply)))
+                self.end_headers()
+                self.wfile.write(reply)
+                upstream.close()
+
+            do_GET = do_POST = pass_on
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def member(name, change):
+    """A change of one member of the replies to /decrypt."""
+    def apply(_method, path, _request, reply, _headers):
+        if path != "/decrypt":
+            return reply
+        said = json.loads(reply)
+        said[name] = change(said[name])
+        return json.dumps(said).encode()
+    return apply
+
+
+class GatewayTest(WithKeystore):
+    """Whoever ends TLS in between can refuse, and nothing else."""
+
+    POLICY = PLAIN  # even then, a client that asks for a seal gets one, or nothing
+
+    def setUp(self):
+        self.gateway = Gateway(self.keystore)
+        self.addCleanup(self.gateway.close)
+        self.envelope = self.encrypt()
+        self.trust = self.worker_trust()
+
+    def through(self, *more, code=0):
+        return self.decrypt(self.envelope, *more, url=self.gateway.url, code=code)
+
+    def refused(self, *more, why):
+        out = self.path("stolen")
+        done = self.through(*self.trust, *more, "--out", out, code=1)
+        self.assertIn(why, done.stderr)
+        self.assertEqual(done.stdout, b"")
+        self.assertFalse(os.path.exists(out))
+
+    def test_what_is_passed_on_unchanged_is_good(self):
+        done = self.through(*self.trust, "--receipt", self.path("receipt"))
+        self.assertEqual((done.stdout, done.stderr), (SECRETS, b""))
+
+    def test_the_seal_cannot_be_asked_away(self):
+        seen = []
+
+        def look(_method, path, _request, reply, _headers):
+            if path == "/decrypt":
+                seen.append(reply)
+            return reply
+        self.gateway.change = look
+        self.through(*self.trust)
+        self.assertEqual(len(seen), 1)
+        self.assertEqual(set(json.loads(seen[0])["sealed_secrets"]), {"nonce", "ciphertext"})
+
+        def plain(_method, path, _request, reply, _headers):
+            return (json.dumps({"plaintext_secrets": base64.b64encode(LIES).decode()}).encode()
+                    if path == "/decrypt" else reply)
+        self.gateway.change = plain
+        self.refused(why=b"not sealed")
+
+    def test_secrets_of_its_own_are_not_taken(self):
+        public = []
+
+        def change(_method, path, request, reply, headers):
+            if path == "/v1/attest":
+                public.append(bytes.fromhex(json.loads(request)["public_key"]))
+            if path != "/decrypt":
+                return reply
+            info = b"vouchsafe-reply-v1\0" + headers["X-Request-Id"].encode()
+            enc, ciphertext = hpke_seal(public[-1], info, LIES)
+            return json.dumps({"sealed_secrets": {"enc": enc, "ciphertext": ciphertext}}).encode()
+        self.gateway.change = change
+        self.refused(why=b"anybody can do")
+
+    def test_no_reply_is_taken_for_another(self):
+        kept = []
+
+        def older(_method, path, _request, reply, headers):
+            if path == "/decrypt":
+                kept.append((reply, headers["X-Request-Id"]))
+                if len(kept) > 1:  # the first one's reply, with its id
+                    reply, headers["X-Request-Id"] = kept[0]
+            return reply
+        session = ["--key-file", self.path("g.key"), "--session-file", self.path("g.session")]
+        self.gateway.change = older
+        self.through(*self.trust, *session, "--task", "1")
+        self.refused(*session, "--task", "2", why=b"not made by this session's keystore for this request")
+        self.gateway.change = lambda _m, path, _r, reply, headers: (
+            headers.update({"X-Request-Id": kept[0][1]}) if path == "/decrypt" else None) or reply
+        self.refused(*session, why=b"not made by this session's keystore for this request")
+
+    def test_inline_evidence_does_not_prove_who_answered(self):
+        """As the manual says; with a verified keystore it is refused (ClientTest)."""
+        def change(_method, path, request, reply, headers):
+            if path != "/decrypt":
+                return reply
+            public = bytes.fromhex(json.loads(request)["attestation"]["worker_pubkey"])
+            enc, ciphertext = hpke_seal(public, b"vouchsafe-reply-v1\0" + headers["X-Request-Id"].encode(), LIES)
+            return json.dumps({"sealed_secrets": {"enc": enc, "ciphertext": ciphertext}}).encode()
+        self.gateway.change = change
+        done = self.through("--inline")
+        self.assertEqual(done.stdout, LIES)
+        self.assertIn(b"not verified", done.stderr)
+
+    def test_a_session_of_its_own_is_not_taken(self):
+        def change(_method, path, _request, reply, _headers):
+            if path != "/v1/attest":
+                return reply
+            said = json.loads(reply)
+            said.update(changes)
+            return json.dumps(said).encode()
+        self.gateway.change = change
+        for changes in ({"signature": base64.b64encode(bytes(64)).decode()},
+                        {"reply_key": {"enc": base64.b64encode(b"\x09" + bytes(31)).decode(),
+                                       "ciphertext": base64.b64encode(bytes(48)).decode()}},
+                        {"session": "a.b.c"}):
+            self.refused(why=b"not signed by the attested identity key")
+
+    def test_the_log_cannot_be_renamed(self):
+        def change(_method, path, _request, reply, _headers):
+            if not path.startswith("/v1/attestation"):
+                return reply
+            said = json.loads(reply)
+            said["log_origin"] += ".example"
+            return json.dumps(said).encode()
+        self.gateway.change = change
+        self.refused(why=b"report_data_mismatch")
+
+    def test_a_receipt_of_something_else_shows_nothing(self):
+        receipts = []
+
+        def keep(receipt):
+            receipts.append(receipt)
+            return receipt
+        out = self.path("receipt")
+        self.gateway.change = member("receipt", keep)
+        self.through(*self.trust, "--receipt", out)
+        self.gateway.change = member("receipt", lambda _: receipts[0])
+        self.refused("--receipt", out, why=b"the receipt is of request")
+
+        def signed_by_nobody(receipt):
+            return {**receipt, "checkpoint": receipt["checkpoint"].rsplit(" ", 1)[0] + " " +
+                    base64.b64encode(bytes(68)).decode() + "\n"}
+        self.gateway.change = member("receipt", signed_by_nobody)
+        self.refused("--receipt", out, why=b"the receipt is not good")
+        self.gateway.change = member("receipt", lambda r: {**r, "entry": r["entry"].replace(
+            '"op":"open"', '"op":"attest"')})
+        self.refused("--receipt", out, why=b"the receipt is not good")
 
 
 class TlsTest(unittest.TestCase):
