@@ -68,14 +68,22 @@ def print_skips(path):
 
 def meson_tests(name, env=None):
     log = os.path.join(ROOT, name + ".log")
+    logs = os.path.join(ROOT, name, "meson-logs")
+    for path in glob.glob(os.path.join(logs, "testlog*")):  # of an earlier run
+        os.remove(path)
     code = run(["meson", "test", "-C", name, "--num-processes", str(JOBS), "--timeout-multiplier",
-                "4", "--no-rebuild"], log, env)
-    passed, failed, bad = junit_counts(os.path.join(ROOT, name, "meson-logs/testlog.junit.xml"))
-    print_skips(os.path.join(ROOT, name, "meson-logs/testlog.txt"))
+                "4", "--no-rebuild", "--wrapper", f"{sys.executable} {ROOT}/tests/tap.py"], log, env)
+    results = glob.glob(os.path.join(logs, "testlog*.junit.xml"))  # named for the wrapper, too
+    if not results:
+        show_tail(log)
+        return 0, 1
+    text = results[0][: -len(".junit.xml")] + ".txt"
+    passed, failed, bad = junit_counts(results[0])
+    print_skips(text)
     for line in bad:
         print("  FAILED " + line)
     if failed:
-        show_tail(os.path.join(ROOT, name, "meson-logs/testlog.txt"), 80)
+        show_tail(text, 80)
     if code != 0 and failed == 0:
         show_tail(log)
         failed = 1
