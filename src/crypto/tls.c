@@ -281,6 +281,12 @@ static bool key_is_usable(const EVP_PKEY *key)
            (strcmp(group, SN_X9_62_prime256v1) == 0 || strcmp(group, SN_secp384r1) == 0);
 }
 
+static const char *file_problem(enum err e)
+{
+    return e == ERR_DENIED ? "can be read by everybody; chmod it 0600"
+                           : "cannot be read, or is not a file of at most 64 KiB";
+}
+
 enum err tls_server_from_files(const char *chain_file, const char *key_file, char why[160],
                                struct tls_server **out)
 {
@@ -292,16 +298,14 @@ enum err tls_server_from_files(const char *chain_file, const char *key_file, cha
     enum err e = file_read(key_file, true, &key_pem);
 
     /* NOLINTNEXTLINE(bugprone-branch-clone): the same words are about two files */
-    if (e == ERR_DENIED) {
-        wrong = "can be read by everybody; chmod it 0600";
-    } else if (e != ERR_NONE) {
-        wrong = "cannot be read, or is not a file of at most 64 KiB";
+    if (e != ERR_NONE) {
+        wrong = file_problem(e);
     } else if ((key = key_parse(secret_span(key_pem))) == NULL) {
         wrong = "is not an unencrypted private key in PEM";
     } else if (!key_is_usable(key)) {
         wrong = "is not a P-256, P-384 or RSA key (2048 to 8192 bits)";
-    } else if (about = chain_file, file_read(chain_file, false, &chain) != ERR_NONE) {
-        wrong = "cannot be read, or is not a file of at most 64 KiB";
+    } else if (about = chain_file, (e = file_read(chain_file, false, &chain)) != ERR_NONE) {
+        wrong = file_problem(e);
     } else if ((e = server_from(key, secret_span(chain), &wrong, out)) == ERR_NONE) {
         wrong = NULL;
     }
