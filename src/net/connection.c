@@ -613,6 +613,7 @@ static void take_received(struct connection *c, size_t size)
     else
         connection_close(c);
     bytes_wipe(l->scratch, size); /* the next request may be long in coming */
+    registers_wipe();
 }
 
 /* False when nothing came: no bytes yet, or the connection is closed now. */

@@ -58,6 +58,7 @@ void exchange_give(struct http_exchange *x)
         buffer_clear(&x->bytes);
     else /* requests hold credentials, and POST /pubkey the user's secrets */
         bytes_wipe(x->bytes.data, x->bytes.size);
+    registers_wipe();
     x->next = l->exchanges;
     l->exchanges = x;
     l->exchange_count++;

@@ -44,8 +44,10 @@ static void *work(void *argument)
 
     (void)pthread_setname_np(pthread_self(), "pool");
     secret_hide_stack();
-    while ((job = take(worker->pool)) != NULL)
+    while ((job = take(worker->pool)) != NULL) {
         job->run(job, &worker->state);
+        registers_wipe(); /* the thread may wait for long */
+    }
     secret_cache_clear();
     return NULL;
 }
