@@ -134,6 +134,26 @@ class Limits(unittest.TestCase):
         with self.assertRaisesRegex(AssertionError, "chmod"):
             k.start()
 
+    def test_sessions_end_with_the_roots_they_were_judged_by(self):
+        import json
+        k = self.keystore()
+        worker = Worker(k)
+        self.assertEqual(worker.attest().status, 200)
+        envelope = ecies_seal(k.pubkey(SEED), b"x")
+        k.stop()
+        k.start()
+        self.assertEqual(worker.decrypt(envelope, seed=SEED).status, 200)  # a restart alone ends nothing
+        k.stop()
+        other = harness.Platform(os.path.join(k.dir, "other-platform"))
+        with open(k.config, encoding="utf-8") as f:
+            config = json.load(f)
+        config["attestation"]["trust_simulated_roots"].append(other.root)
+        with open(k.config, "w", encoding="utf-8") as f:
+            json.dump(config, f)
+        k.start()
+        reply = worker.decrypt(envelope, seed=SEED)
+        self.assertEqual((reply.status, reply.code), (403, "session_policy_changed"), reply.body)
+
     def test_an_exchanged_root_is_found_by_the_pinned_log_key(self):
         import shutil
         one = Keystore()
