@@ -1,7 +1,10 @@
 /*
  * Verifies evidence and says what it claims. Pure: no clock, no network, no files. Acceptance is a
- * separate step (policy/appraisal.h). Today: Intel SGX DCAP quotes version 3. Facts: Intel's
- * "SGX ECDSA QuoteLibReference DCAP API", the PCS v4 API and PCK certificate profile.
+ * separate step (policy/appraisal.h). Kinds: Intel SGX and TDX quotes (DCAP ECDSA, versions 3 to
+ * 5), AMD SEV-SNP reports, AWS Nitro documents, Arm CCA and PSA tokens, Azure's HCL reports.
+ * Facts: Intel's "SGX ECDSA QuoteLibReference DCAP API" and "TDX DCAP Quoting Library API", the PCS
+ * v4 API and PCK certificate profile; AMD 56860 (SEV-SNP ABI) and 57230 (VCEK); AWS's "Verifying
+ * the root of trust" of Nitro Enclaves; RFC 9783 (PSA) and Arm DEN0137 (CCA).
  */
 #ifndef ATTEST_ATTEST_H
 #define ATTEST_ATTEST_H
@@ -14,7 +17,8 @@
 #define ATTEST_CRL_MAX (1024u * 1024)
 #define ATTEST_CHAIN_MAX (64u * 1024) /* a PEM chain */
 #define ATTEST_ADVISORIES_MAX 64
-#define ATTEST_ROOTS_MAX 8
+#define ATTEST_ROOTS_MAX 16
+#define ATTEST_STEPS_MAX 24
 
 /* Stable codes of refusal: part of the protocol. ATTEST_OK first. */
 #define ATTEST_REASONS(X)                                                                          \
@@ -61,6 +65,17 @@
     X(QE_ISVSVN_NOT_SUPPORTED, "qe_isvsvn_not_supported")                                          \
     X(QE_DEBUG, "qe_debug")                                                                        \
     X(DEBUG, "debug")                                                                              \
+    X(TDX_MODULE_MISMATCH, "tdx_module_mismatch")                                                  \
+    X(VEK_CHAIN_INVALID, "vek_chain_invalid")                                                      \
+    X(VEK_TCB_MISMATCH, "vek_tcb_mismatch")                                                        \
+    X(VEK_HWID_MISMATCH, "vek_hwid_mismatch")                                                      \
+    X(VEK_TYPE_MISMATCH, "vek_type_mismatch")                                                      \
+    X(VEK_REVOKED, "vek_revoked")                                                                  \
+    X(PRODUCT_MISMATCH, "product_mismatch")                                                        \
+    X(CERTIFICATE_CHAIN_INVALID, "certificate_chain_invalid")                                      \
+    X(LEAF_IS_CA, "leaf_is_ca")                                                                    \
+    X(TIMESTAMP, "timestamp")                                                                      \
+    X(BINDING_MISMATCH, "binding_mismatch")                                                        \
     X(INTERNAL, "internal")
 
 enum attest_reason {
@@ -72,6 +87,21 @@ enum attest_reason {
 const char *attest_reason_code(enum attest_reason r);
 const char *attest_reason_text(enum attest_reason r); /* one sentence for a person */
 
+/* Kinds of evidence. */
+enum attest_tee {
+    ATTEST_TEE_NONE,
+    ATTEST_SGX,
+    ATTEST_TDX,
+    ATTEST_SNP,
+    ATTEST_NITRO,
+    ATTEST_CCA,
+    ATTEST_PSA,
+    ATTEST_AZURE_HCL,
+    ATTEST_TEE_COUNT
+};
+const char *attest_tee_name(enum attest_tee tee); /* "sgx", "tdx", "snp", "nitro", "arm-cca", ... */
+MUST_CHECK enum err attest_tee_parse(struct span name, enum attest_tee *out); /* ERR_NOT_FOUND */
+
 enum tcb_status {
     TCB_UP_TO_DATE,
     TCB_SW_HARDENING_NEEDED,
@@ -80,13 +110,26 @@ enum tcb_status {
     TCB_OUT_OF_DATE,
     TCB_OUT_OF_DATE_CONFIGURATION_NEEDED,
     TCB_REVOKED,
-    TCB_STATUS_COUNT
+    TCB_TD_RELAUNCH_ADVISED, /* the platform is mended, this TD was launched before */
+    TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED,
+    TCB_STATUS_COUNT,
+    TCB_NOT_JUDGED = TCB_STATUS_COUNT /* a kind of evidence for which its vendor names no status */
 };
 const char *tcb_status_name(enum tcb_status s); /* Intel's spelling, "UpToDate", ... */
 MUST_CHECK enum err tcb_status_parse(struct span name, enum tcb_status *out);
 
-/* Trust anchors by SHA-256 of SubjectPublicKeyInfo. */
+/* Trust anchors by SHA-256 of SubjectPublicKeyInfo. A root is one vendor's and vouches for no
+ * other's evidence. */
+enum attest_vendor {
+    ATTEST_INTEL,
+    ATTEST_AMD_MILAN,
+    ATTEST_AMD_GENOA,
+    ATTEST_AMD_TURIN,
+    ATTEST_AWS,
+    ATTEST_VENDOR_COUNT
+};
 struct attest_root {
+    enum attest_vendor vendor;
     uint8_t spki_sha256[SHA256_SIZE];
     bool simulated; /* results under it are marked */
 };
@@ -96,7 +139,11 @@ struct attest_trust {
 };
 /* The vendors' roots, compiled in. */
 void attest_trust_vendors(struct attest_trust *out);
-/* Adds a root certificate (PEM or DER) as simulated. ERR_MALFORMED, ERR_TOO_LARGE when full */
+/* Adds a root certificate (PEM or DER). A root that is there already stays as it is.
+ * ERR_MALFORMED (also: not a CA), ERR_TOO_LARGE when full */
+MUST_CHECK enum err attest_trust_add(struct attest_trust *trust, enum attest_vendor vendor,
+                                     struct span certificate, bool simulated);
+/* The root of a simulated TEE (tee/simulated.h), which speaks Intel's formats. */
 MUST_CHECK enum err attest_trust_add_simulated(struct attest_trust *trust, struct span certificate);
 
 /* Intel collateral as received; see docs/protocol.md for its JSON bundle form. */
@@ -135,16 +182,54 @@ MUST_CHECK enum err attest_collateral_from_bundle(const struct attest_trust *tru
                                                   enum attest_reason *reason);
 
 /*
- * A set of collaterals; borrowed, immutable. Chosen by TEE, FMSPC, PCK CA and root; among several
- * the one with the highest tcbEvaluationDataNumber of those valid at the time. None is
- * collateral_missing; but a set of one is always judged, so that the refusal names what differs.
+ * AMD's certificates for one product, from KDS: ARK and ASK (they vouch for VCEKs), ARK and ASVK
+ * (VLEKs), and the CRL. Verified once, immutable; times and pins are judged at every use.
+ */
+struct attest_amd_input {
+    struct span vcek_chain; /* PEM: ASK, ARK; empty: no VCEKs */
+    struct span vlek_chain; /* PEM: ASVK, ARK; empty: no VLEKs. One of both is needed */
+    struct span crl;        /* DER or PEM, by the ARK; empty: none */
+};
+struct attest_amd;
+MUST_CHECK enum err attest_amd_new(const struct attest_trust *trust,
+                                   const struct attest_amd_input *input, struct attest_amd **out,
+                                   enum attest_reason *reason);
+enum attest_vendor attest_amd_product(const struct attest_amd *amd);
+struct timestamp attest_amd_expiry(const struct attest_amd *amd); /* the CRL's counts */
+void attest_amd_free(struct attest_amd **amd);
+
+/* One chip's (VCEK) or one cloud's (VLEK) certificate, DER or PEM. Verified where it is used. */
+struct attest_vek;
+MUST_CHECK enum err attest_vek_new(struct span certificate, struct attest_vek **out,
+                                   enum attest_reason *reason);
+struct timestamp attest_vek_expiry(const struct attest_vek *vek);
+void attest_vek_free(struct attest_vek **vek);
+
+/* The key of one Arm device (CPAK or IAK), endorsed out of band: PEM SubjectPublicKeyInfo. */
+#define ATTEST_ARM_INSTANCE_MAX 64
+struct attest_arm_key;
+MUST_CHECK enum err attest_arm_key_new(struct span instance_id, struct span pem,
+                                       struct attest_arm_key **out, enum attest_reason *reason);
+void attest_arm_key_free(struct attest_arm_key **key);
+
+/*
+ * A set of collaterals; borrowed, immutable. Intel's is chosen by TEE, FMSPC, PCK CA and root;
+ * among several the one with the highest tcbEvaluationDataNumber of those valid at the time. None
+ * is collateral_missing; but a set of one is always judged, so that the refusal names what differs.
+ * AMD's by product and VEKs by chip and TCB; Arm keys by instance id.
  */
 struct attest_collateral_set {
     size_t count;
     const struct attest_collateral *const *items;
+    size_t amd_count;
+    const struct attest_amd *const *amd;
+    size_t vek_count;
+    const struct attest_vek *const *veks;
+    size_t arm_key_count;
+    const struct attest_arm_key *const *arm_keys;
 };
 
-/* Remembers verified PCK chains by the SHA-256 of their PEM, the least recently used goes first.
+/* Remembers verified chains by the SHA-256 of their bytes, the least recently used goes first.
  * Pins, times and revocation are judged anew at every use. Not thread-safe: one per thread. NULL:
  * no cache. ERR_TOO_LARGE unless `capacity` is 1..ATTEST_CACHE_MAX, ERR_MEMORY */
 #define ATTEST_CACHE_MAX 4096
@@ -165,35 +250,156 @@ struct sgx_report { /* the 384-byte report body; copies, not borrowed */
     uint8_t report_data[64];
 };
 
+struct td_report { /* the body of a TD quote, 584 bytes (1.0) or 648 (1.5); copies */
+    uint8_t tee_tcb_svn[16];
+    uint8_t mr_seam[48];
+    uint8_t mr_signer_seam[48];
+    uint8_t seam_attributes[8];
+    uint8_t td_attributes[8]; /* little-endian, as in the quote */
+    uint8_t xfam[8];
+    uint8_t mr_td[48];
+    uint8_t mr_config_id[48];
+    uint8_t mr_owner[48];
+    uint8_t mr_owner_config[48];
+    uint8_t rtmr[4][48];
+    uint8_t report_data[64];
+    bool is_15; /* the two below are there */
+    uint8_t tee_tcb_svn_2[16];
+    uint8_t mr_service_td[48];
+};
+
+/* SVNs of one TCB_VERSION, component by component; fmc is Turin's alone. */
+struct snp_tcb {
+    uint8_t boot_loader, tee, snp, microcode, fmc;
+};
+
+struct snp_report { /* AMD 56860 table 23; copies */
+    uint32_t version, guest_svn, vmpl, signature_algorithm, key_info;
+    uint64_t policy, platform_info, launch_mitigations, current_mitigations;
+    uint8_t family_id[16];
+    uint8_t image_id[16];
+    uint8_t report_data[64];
+    uint8_t measurement[48];
+    uint8_t host_data[32];
+    uint8_t id_key_digest[48];
+    uint8_t author_key_digest[48];
+    uint8_t report_id[32];
+    uint8_t report_id_ma[32];
+    uint8_t chip_id[64];
+    bool has_cpuid; /* version 3 and later */
+    uint8_t cpuid_family, cpuid_model, cpuid_stepping;
+    uint8_t current_version[3]; /* build, minor, major */
+    uint8_t committed_version[3];
+    uint8_t current_tcb_bytes[8], reported_tcb_bytes[8], committed_tcb_bytes[8];
+    uint8_t launch_tcb_bytes[8];
+    struct snp_tcb current_tcb, reported_tcb, committed_tcb, launch_tcb; /* by product */
+    /* of the key that signed it */
+    enum attest_vendor product;
+    bool by_vlek;
+    char csp_id[32]; /* VLEK: the cloud; else "" */
+    bool crl_checked;
+};
+
+#define ATTEST_NITRO_PCRS 32
+#define ATTEST_NITRO_FIELD_MAX 1024
+struct nitro_claims {
+    char module_id[128];
+    int64_t timestamp_ms;
+    uint32_t pcr_present; /* bit per PCR */
+    uint8_t pcr_size[ATTEST_NITRO_PCRS];
+    uint8_t pcr[ATTEST_NITRO_PCRS][64];
+    /* absent (null): data NULL. Borrowed from the evidence. */
+    struct span public_key, user_data, nonce;
+    size_t cabundle_count;
+};
+
+struct arm_claims { /* spans borrowed from the evidence; absent: data NULL */
+    struct span profile, nonce, implementation_id, instance_id, boot_seed;
+    uint32_t lifecycle;
+    /* CCA only */
+    struct span challenge, personalization, initial_measurement, extensible_measurements[4];
+    struct span realm_hash_algorithm, public_key;
+};
+
+struct azure_hcl_claims { /* borrowed */
+    uint32_t report_type; /* 2 SNP, 4 TDX */
+    uint32_t hash_type;
+    struct span hardware_report, runtime_data;
+};
+
+/* How Intel's platform was judged. */
+struct attest_intel {
+    uint8_t fmspc[6];
+    uint8_t pce_id[2];
+    uint8_t ppid[16];
+    bool has_platform_instance_id;
+    uint8_t platform_instance_id[16];
+    bool dynamic_platform, cached_keys, smt_enabled; /* from the PCK certificate; false if absent */
+    uint32_t tcb_evaluation_number;                  /* of the TCB info */
+    uint32_t qe_evaluation_number;
+    enum tcb_status platform_status, qe_status;
+    enum tcb_status module_status; /* TDX, TCB_NOT_JUDGED for SGX */
+    size_t platform_level;         /* index in tcbLevels */
+    bool has_newer_level;          /* of the platform; then its date: grace periods start there */
+    struct timestamp newer_level_date;
+};
+
 struct attest_result {
     enum attest_reason reason; /* ATTEST_OK when everything verified */
     char step[32];      /* on refusal: "header", "pck_chain", "crl", "tcb_signing", "tcb_info",
                            "qe_identity", "qe_report", "signature", "tcb_level", ... */
     char expected[160]; /* on refusal, where it makes sense; terminated, else "" */
     char presented[160];
-    /* below: written only when reason is ATTEST_OK */
-    const char *tee; /* "sgx", or "simulated" when the pinned root is a simulated one */
+    size_t step_count; /* what was passed, in order; static strings */
+    const char *steps[ATTEST_STEPS_MAX];
+    enum attest_tee kind; /* as told by its form, also on refusal */
+    /*
+     * The evidence's own signature verified up to a pinned root. Then what stands until `intel` is
+     * known, for diagnosis, also when it was refused for another reason (collateral, TCB, ...).
+     */
+    bool authentic;
+    const char *tee; /* name of `kind`, or "simulated" when the pinned root is a simulated one */
     bool simulated;
-    uint16_t version; /* of the quote */
+    uint16_t version; /* of the quote or report */
     bool debug;
-    struct sgx_report sgx;
+    union {
+        struct sgx_report sgx;
+        struct td_report td;
+        struct snp_report snp;
+        struct nitro_claims nitro;
+        struct arm_claims arm;
+        struct azure_hcl_claims azure;
+    };
+    /*
+     * The 64 bytes of the caller's own. Nitro: user_data when it has 64 bytes, else zero. Arm CCA:
+     * the challenge; PSA: the nonce, zero-padded.
+     */
     uint8_t report_data[64];
-    enum tcb_status status;
+    /*
+     * Which piece of evidence this is: SHA-256(signed bytes || r of its signature). Nobody without
+     * the signing key can give the same evidence another id: s (which may become n - s), the
+     * chain's white space and padding do not count, and r cannot be changed.
+     */
+    uint8_t evidence_id[SHA256_SIZE];
+
+    /* below: written only when reason is ATTEST_OK */
+    struct attest_intel intel; /* SGX, TDX */
+    enum tcb_status status;    /* TCB_NOT_JUDGED for other kinds */
     size_t advisory_count;
     char advisories[ATTEST_ADVISORIES_MAX][24]; /* "INTEL-SA-00615" */
     struct timestamp tcb_date;                  /* the earliest of the levels that apply */
     struct timestamp earliest_expiry;           /* of collateral and certificates */
-    uint32_t tcb_evaluation_number;
-    uint8_t fmspc[6];
-    uint8_t pce_id[2];
-    uint8_t ppid[16];
-    /*
-     * Which piece of evidence this is: SHA-256(signed bytes of the quote || r of its signature).
-     * Nobody without the attestation key can give the same evidence another id: s (which may become
-     * n - s), the chain's white space and padding do not count, and r cannot be changed.
-     */
-    uint8_t evidence_id[SHA256_SIZE];
 };
+
+/* Evidence and what came along with it; borrowed. */
+struct attest_evidence {
+    enum attest_tee kind; /* ATTEST_TEE_NONE: told by its form */
+    struct span bytes;
+    /* SNP: the host's certificate table, PEM, or one DER: believed as far as they verify. */
+    struct span certificates;
+};
+/* The kind of evidence by its form alone; ATTEST_TEE_NONE when it is none that is known. */
+enum attest_tee attest_evidence_kind(struct span bytes);
 
 /*
  * ERR_NONE       verified: the result's claims may be appraised
@@ -202,8 +408,9 @@ struct attest_result {
  */
 MUST_CHECK enum err attest_verify(const struct attest_trust *trust,
                                   const struct attest_collateral_set *collateral,
-                                  struct attest_cache *cache, struct span evidence,
-                                  struct timestamp now, struct attest_result *result);
+                                  struct attest_cache *cache,
+                                  const struct attest_evidence *evidence, struct timestamp now,
+                                  struct attest_result *result);
 
 /* SHA-256 over a fixed encoding of the verified claims, all but the expiry: what the log and
  * sessions name. */

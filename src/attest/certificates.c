@@ -46,7 +46,7 @@ static enum err links_check(const struct certificates *c, const struct certifica
     };
 
     for (size_t i = 0; i + 1 < c->count; i++)
-        if (x509_cert_issued_by(c->certs[i], c->certs[i + 1]) != ERR_NONE)
+        if (x509_cert_issued_by(c->certs[i], c->certs[i + 1], X509_ECDSA_P256_SHA256) != ERR_NONE)
             return refuse(r, rule->invalid, rule->step, "each certificate signed by the next",
                           faults[i]);
     return ERR_NONE;
@@ -58,12 +58,12 @@ static enum err root_check(const struct attest_trust *trust, struct certificates
     const struct x509_cert *root = c->certs[c->count - 1];
 
     x509_cert_spki_sha256(root, c->root_spki);
-    if (!attest_trust_find(trust, c->root_spki))
+    if (!attest_trust_find(trust, ATTEST_INTEL, c->root_spki))
         return refuse_bytes(r, ATTEST_ROOT_NOT_PINNED, rule->step, "SHA-256 of root key",
                             trust->count > 0 ? SPAN_OF(trust->roots[0].spki_sha256)
                                              : (struct span){0},
                             SPAN_OF(c->root_spki));
-    if (x509_cert_issued_by(root, root) != ERR_NONE)
+    if (x509_cert_issued_by(root, root, X509_ECDSA_P256_SHA256) != ERR_NONE)
         return refuse(r, rule->invalid, rule->step, "a root signed by itself", NULL);
     return ERR_NONE;
 }

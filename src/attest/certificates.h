@@ -1,6 +1,6 @@
 /*
- * Certificate chains of fixed length: leaf first, pinned root last, each issued by the next. There
- * is no search for a path. Internal to attest/.
+ * Intel's certificate chains, of fixed length: leaf first, pinned root last, each issued by the
+ * next. There is no search for a path. Internal to attest/.
  */
 #ifndef ATTEST_CERTIFICATES_H
 #define ATTEST_CERTIFICATES_H

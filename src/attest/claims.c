@@ -4,7 +4,7 @@
 #include "base/writer.h"
 
 #define CLAIMS_DOMAIN "vouchsafe-claims-v1"
-#define CLAIMS_MAX 4096
+#define CLAIMS_MAX 8192
 
 static void put_sized(struct writer *w, const char *text)
 {
@@ -14,7 +14,15 @@ static void put_sized(struct writer *w, const char *text)
     writer_put(w, s);
 }
 
-static void put_report(struct writer *w, const struct sgx_report *report)
+/* Absent and empty differ. */
+static void put_optional(struct writer *w, struct span s)
+{
+    writer_u8(w, s.data ? 1 : 0);
+    writer_u16be(w, (uint16_t)s.size);
+    writer_put(w, s);
+}
+
+static void put_sgx(struct writer *w, const struct sgx_report *report)
 {
     writer_put(w, SPAN_OF(report->cpu_svn));
     writer_u32be(w, report->misc_select);
@@ -27,6 +35,117 @@ static void put_report(struct writer *w, const struct sgx_report *report)
     writer_u16be(w, report->config_svn);
     writer_put(w, SPAN_OF(report->isv_ext_prod_id));
     writer_put(w, SPAN_OF(report->isv_family_id));
+}
+
+static void put_td(struct writer *w, const struct td_report *report)
+{
+    writer_put(w, SPAN_OF(report->tee_tcb_svn));
+    writer_put(w, SPAN_OF(report->mr_seam));
+    writer_put(w, SPAN_OF(report->mr_signer_seam));
+    writer_put(w, SPAN_OF(report->seam_attributes));
+    writer_put(w, SPAN_OF(report->td_attributes));
+    writer_put(w, SPAN_OF(report->xfam));
+    writer_put(w, SPAN_OF(report->mr_td));
+    writer_put(w, SPAN_OF(report->mr_config_id));
+    writer_put(w, SPAN_OF(report->mr_owner));
+    writer_put(w, SPAN_OF(report->mr_owner_config));
+    for (size_t i = 0; i < COUNT_OF(report->rtmr); i++)
+        writer_put(w, SPAN_OF(report->rtmr[i]));
+    writer_u8(w, report->is_15 ? 1 : 0);
+    writer_put(w, SPAN_OF(report->tee_tcb_svn_2));
+    writer_put(w, SPAN_OF(report->mr_service_td));
+}
+
+static void put_snp(struct writer *w, const struct snp_report *report)
+{
+    writer_u32be(w, report->guest_svn);
+    writer_u32be(w, report->vmpl);
+    writer_u32be(w, report->key_info);
+    writer_u64be(w, report->policy);
+    writer_u64be(w, report->platform_info);
+    writer_u64be(w, report->launch_mitigations);
+    writer_u64be(w, report->current_mitigations);
+    writer_put(w, SPAN_OF(report->family_id));
+    writer_put(w, SPAN_OF(report->image_id));
+    writer_put(w, SPAN_OF(report->measurement));
+    writer_put(w, SPAN_OF(report->host_data));
+    writer_put(w, SPAN_OF(report->id_key_digest));
+    writer_put(w, SPAN_OF(report->author_key_digest));
+    writer_put(w, SPAN_OF(report->report_id));
+    writer_put(w, SPAN_OF(report->report_id_ma));
+    writer_put(w, SPAN_OF(report->chip_id));
+    writer_put(w, SPAN_OF(report->current_tcb_bytes));
+    writer_put(w, SPAN_OF(report->reported_tcb_bytes));
+    writer_put(w, SPAN_OF(report->committed_tcb_bytes));
+    writer_put(w, SPAN_OF(report->launch_tcb_bytes));
+    writer_u8(w, (uint8_t)report->product);
+    writer_u8(w, report->by_vlek ? 1 : 0);
+    put_sized(w, report->csp_id);
+}
+
+static void put_nitro(struct writer *w, const struct nitro_claims *claims)
+{
+    put_sized(w, claims->module_id);
+    writer_u64be(w, (uint64_t)claims->timestamp_ms);
+    writer_u32be(w, claims->pcr_present);
+    for (size_t i = 0; i < ATTEST_NITRO_PCRS; i++) {
+        writer_u8(w, claims->pcr_size[i]);
+        writer_put(w, SPAN_OF(claims->pcr[i]));
+    }
+    put_optional(w, claims->public_key);
+    put_optional(w, claims->user_data);
+    put_optional(w, claims->nonce);
+}
+
+static void put_arm(struct writer *w, const struct arm_claims *claims)
+{
+    const struct span fields[] = {
+        claims->profile,
+        claims->nonce,
+        claims->implementation_id,
+        claims->instance_id,
+        claims->boot_seed,
+        claims->challenge,
+        claims->personalization,
+        claims->initial_measurement,
+        claims->extensible_measurements[0],
+        claims->extensible_measurements[1],
+        claims->extensible_measurements[2],
+        claims->extensible_measurements[3],
+        claims->realm_hash_algorithm,
+        claims->public_key,
+    };
+
+    writer_u32be(w, claims->lifecycle);
+    for (size_t i = 0; i < COUNT_OF(fields); i++)
+        put_optional(w, fields[i]);
+}
+
+/* What each kind says of the code. */
+static void put_report(struct writer *w, const struct attest_result *result)
+{
+    switch (result->kind) {
+    case ATTEST_SGX:
+        put_sgx(w, &result->sgx);
+        break;
+    case ATTEST_TDX:
+        put_td(w, &result->td);
+        break;
+    case ATTEST_SNP:
+        put_snp(w, &result->snp);
+        break;
+    case ATTEST_NITRO:
+        put_nitro(w, &result->nitro);
+        break;
+    case ATTEST_CCA:
+    case ATTEST_PSA:
+        put_arm(w, &result->arm);
+        break;
+    case ATTEST_AZURE_HCL: /* its claims are the report's inside */
+    case ATTEST_TEE_NONE:
+    case ATTEST_TEE_COUNT:
+        break;
+    }
 }
 
 /*
@@ -44,17 +163,17 @@ void attest_claims_digest(const struct attest_result *result, uint8_t out[SHA256
     writer_u8(&w, result->simulated ? 1 : 0);
     writer_u16be(&w, result->version);
     writer_u8(&w, result->debug ? 1 : 0);
-    put_report(&w, &result->sgx);
+    put_report(&w, result);
     writer_put(&w, SPAN_OF(result->report_data));
     put_sized(&w, tcb_status_name(result->status));
     writer_u16be(&w, (uint16_t)result->advisory_count);
     for (size_t i = 0; i < result->advisory_count; i++)
         put_sized(&w, result->advisories[i]);
     writer_u64be(&w, (uint64_t)result->tcb_date.ms);
-    writer_u32be(&w, result->tcb_evaluation_number);
-    writer_put(&w, SPAN_OF(result->fmspc));
-    writer_put(&w, SPAN_OF(result->pce_id));
-    writer_put(&w, SPAN_OF(result->ppid));
+    writer_u32be(&w, result->intel.tcb_evaluation_number);
+    writer_put(&w, SPAN_OF(result->intel.fmspc));
+    writer_put(&w, SPAN_OF(result->intel.pce_id));
+    writer_put(&w, SPAN_OF(result->intel.ppid));
     enum err e = writer_finish(&w, &encoded);
     assert(e == ERR_NONE); /* every field is bounded, and CLAIMS_MAX is above their sum */
     sha256(encoded, out);

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "attest/cache.h"
+
 static const struct certificates_rule rule = {
     .step = "pck_chain",
     .count = 3,
@@ -78,4 +80,34 @@ void pck_chain_free(struct pck_chain **chain)
     }
     free(*chain);
     *chain = NULL;
+}
+
+static void release(void *thing)
+{
+    struct pck_chain *chain = thing;
+
+    pck_chain_free(&chain);
+}
+
+enum err pck_chain_find(struct attest_cache *cache, const struct attest_trust *trust,
+                        struct span pem, const struct pck_chain **out, struct pck_chain **owned,
+                        struct refusal *r)
+{
+    static const struct cache_kind kind = {release};
+    uint8_t name[SHA256_SIZE];
+    struct pck_chain *chain = NULL;
+    enum err e;
+
+    if (cache)
+        sha256(pem, name);
+    if ((*out = cache_find(cache, &kind, name)) != NULL)
+        return ERR_NONE;
+    if ((e = pck_chain_new(trust, pem, &chain, r)) != ERR_NONE)
+        return e;
+    *out = chain;
+    if (cache)
+        cache_put(cache, &kind, name, chain);
+    else
+        *owned = chain;
+    return ERR_NONE;
 }

@@ -56,6 +56,17 @@ static const char *const texts[] = {
         "The quoting enclave is below every version that is supported.",
     [ATTEST_QE_DEBUG] = "The quoting enclave is a debug enclave.",
     [ATTEST_DEBUG] = "The enclave is a debug enclave.",
+    [ATTEST_TDX_MODULE_MISMATCH] = "The TDX module is not one that Intel names.",
+    [ATTEST_VEK_CHAIN_INVALID] = "The chain of the chip's key (VCEK, VLEK) does not verify.",
+    [ATTEST_VEK_TCB_MISMATCH] = "The chip's key is for another TCB than the report's.",
+    [ATTEST_VEK_HWID_MISMATCH] = "The chip's key is of another chip than the report's.",
+    [ATTEST_VEK_TYPE_MISMATCH] = "The report was signed by another type of key (VCEK, VLEK).",
+    [ATTEST_VEK_REVOKED] = "A certificate of AMD's chain is revoked.",
+    [ATTEST_PRODUCT_MISMATCH] = "The report and the chip's key are of different products.",
+    [ATTEST_CERTIFICATE_CHAIN_INVALID] = "The certificate chain does not verify.",
+    [ATTEST_LEAF_IS_CA] = "The certificate of the signing key is a CA.",
+    [ATTEST_TIMESTAMP] = "The document's time is not acceptable.",
+    [ATTEST_BINDING_MISMATCH] = "Two parts of the evidence that must name each other do not.",
     [ATTEST_INTERNAL] = "The verifier did not come to a result.",
 };
 

@@ -8,6 +8,8 @@ static const char *const names[] = {
     [TCB_OUT_OF_DATE] = "OutOfDate",
     [TCB_OUT_OF_DATE_CONFIGURATION_NEEDED] = "OutOfDateConfigurationNeeded",
     [TCB_REVOKED] = "Revoked",
+    [TCB_TD_RELAUNCH_ADVISED] = "TDRelaunchAdvised",
+    [TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED] = "TDRelaunchAdvisedConfigurationNeeded",
 };
 
 _Static_assert(COUNT_OF(names) == TCB_STATUS_COUNT, "a name for every status");
@@ -25,7 +27,7 @@ static const enum tcb_status with_part_out_of_date[] = {
 
 const char *tcb_status_name(enum tcb_status s)
 {
-    return (unsigned)s < TCB_STATUS_COUNT ? names[s] : "unknown";
+    return (unsigned)s < TCB_STATUS_COUNT ? names[s] : "NotJudged";
 }
 
 enum err tcb_status_parse(struct span name, enum tcb_status *out)

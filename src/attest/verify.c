@@ -1,237 +1,138 @@
+#include "attest/verify.h"
+
 #include <string.h>
 
-#include "attest/collateral.h"
-#include "attest/quote.h"
-#include "attest/sgx_report.h"
-#include "attest/tcb_status.h"
-#include "attest/trust.h"
-#include "crypto/p256.h"
+#include "base/reader.h"
+#include "base/text.h"
 
-/* What one verification is about, gathered on the way. */
-struct verification {
-    const struct attest_trust *trust;
-    struct timestamp now;
-    struct quote quote;
-    const struct pck_chain *chain;
-    const struct attest_root *root;
-    struct sgx_report qe_report;
-    const struct attest_collateral *collateral;
-    const struct tcb_level *platform_level;
-    const struct qe_level *qe_level;
+static bool is_quote(struct span bytes, uint32_t tee_type)
+{
+    struct reader r = reader_over(bytes);
+    const uint16_t version = reader_u16le(&r);
+    const uint16_t key_type = reader_u16le(&r);
+
+    /* the key type keeps SEV-SNP reports out, whose version has 4 bytes */
+    return version >= 3 && version <= 5 && key_type != 0 && reader_u32le(&r) == tee_type &&
+           !r.failed;
+}
+
+static bool is_sgx(struct span bytes)
+{
+    return is_quote(bytes, 0);
+}
+
+static bool is_tdx(struct span bytes)
+{
+    return is_quote(bytes, 0x81);
+}
+
+/* Every kind of evidence: how it is known by its form, and who verifies it. */
+static const struct kind {
+    const char *name;
+    bool (*is)(struct span bytes);
+    enum err (*verify)(const struct verify_input *in, struct attest_result *out, struct refusal *r);
+} kinds[ATTEST_TEE_COUNT] = {
+    [ATTEST_TEE_NONE] = {"none",      NULL,   NULL        },
+      [ATTEST_SGX] = {"sgx",       is_sgx, quote_verify},
+    [ATTEST_TDX] = {"tdx",       is_tdx, quote_verify},
+      [ATTEST_SNP] = {"snp",       NULL,   NULL        },
+    [ATTEST_NITRO] = {"nitro",     NULL,   NULL        },
+      [ATTEST_CCA] = {"arm-cca",   NULL,   NULL        },
+    [ATTEST_PSA] = {"arm-psa",   NULL,   NULL        },
+      [ATTEST_AZURE_HCL] = {"azure-hcl", NULL,   NULL        },
 };
 
-/* The chain may come from a cache: pin and time are judged anew every time. */
-static enum err chain_judge(struct verification *v, struct refusal *r)
+const char *attest_tee_name(enum attest_tee tee)
 {
-    const struct certificates *c = &v->chain->certificates;
-
-    v->root = attest_trust_find(v->trust, c->root_spki);
-    if (!v->root)
-        return refuse_bytes(r, ATTEST_ROOT_NOT_PINNED, "pck_chain", "SHA-256 of root key",
-                            (struct span){0}, SPAN_OF(c->root_spki));
-    return certificates_check_time(c->valid_from, c->valid_until, "pck_chain", v->now, r);
+    return (unsigned)tee < ATTEST_TEE_COUNT ? kinds[tee].name : kinds[ATTEST_TEE_NONE].name;
 }
 
-/* The PCK key vouches for the quoting enclave, and that for the attestation key. */
-static enum err qe_report_verify(struct verification *v, struct refusal *r)
+enum err attest_tee_parse(struct span name, enum attest_tee *out)
 {
-    const struct quote_certification *c = &v->quote.certification;
-    const struct span vouched[] = {v->quote.attestation_key, c->qe_auth_data};
-    uint8_t expected[64] = {0}; /* the hash, then 32 zero bytes */
-
-    if (p256_verify(v->chain->key, c->qe_report, c->qe_report_signature.data) != ERR_NONE)
-        return refuse(r, ATTEST_QE_REPORT_SIGNATURE_INVALID, "qe_report",
-                      "a QE report signed by the PCK key", NULL);
-    if (sgx_report_parse(c->qe_report, &v->qe_report) != ERR_NONE)
-        return refuse(r, ATTEST_MALFORMED, "qe_report", "an SGX report", NULL);
-    sha256_parts(vouched, COUNT_OF(vouched), expected);
-    if (!bytes_equal_ct(v->qe_report.report_data, expected, sizeof expected))
-        return refuse_bytes(r, ATTEST_QE_REPORT_DATA_MISMATCH, "qe_report", "report data",
-                            SPAN_OF(expected), SPAN_OF(v->qe_report.report_data));
-    return ERR_NONE;
-}
-
-static enum err quote_signature_verify(struct verification *v, struct refusal *r)
-{
-    struct p256_public *key = NULL;
-    enum err e = p256_public_from_point(v->quote.attestation_key.data, &key);
-
-    if (e != ERR_NONE)
-        return refuse_unless_memory(r, e, ATTEST_ATTESTATION_KEY_INVALID, "signature",
-                                    "a point on P-256", NULL);
-    if (p256_verify(key, v->quote.signed_bytes, v->quote.signature.data) != ERR_NONE)
-        e = refuse(r, ATTEST_SIGNATURE_INVALID, "signature",
-                   "a quote signed by its attestation key", NULL);
-    p256_public_free(&key);
-    return e;
-}
-
-/* TCB info and identity are for this TEE and this platform. */
-static enum err collateral_match(const struct verification *v, struct refusal *r)
-{
-    const struct tcb_info *info = &v->collateral->tcb_info;
-    const struct pck *pck = &v->chain->pck;
-
-    if (info->tee != TCB_INFO_SGX)
-        return refuse(r, ATTEST_TCB_INFO_MISMATCH, "tcb_info", "id SGX", "id TDX");
-    if (v->collateral->qe_identity.kind != QE_IDENTITY_SGX)
-        return refuse(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_identity", "id QE", "id TD_QE");
-    if (!span_equal(SPAN_OF(info->fmspc), SPAN_OF(pck->fmspc)))
-        return refuse_bytes(r, ATTEST_TCB_INFO_MISMATCH, "tcb_info", "fmspc", SPAN_OF(info->fmspc),
-                            SPAN_OF(pck->fmspc));
-    if (!span_equal(SPAN_OF(info->pce_id), SPAN_OF(pck->pce_id)))
-        return refuse_bytes(r, ATTEST_TCB_INFO_MISMATCH, "tcb_info", "pceId", SPAN_OF(info->pce_id),
-                            SPAN_OF(pck->pce_id));
-    return ERR_NONE;
-}
-
-static enum err tcb_level_find(struct verification *v, struct refusal *r)
-{
-    const struct tcb_info *info = &v->collateral->tcb_info;
-
-    v->platform_level = tcb_info_sgx_level(info, &v->chain->pck);
-    if (!v->platform_level)
-        return refuse_bytes(r, ATTEST_TCB_NOT_SUPPORTED, "tcb_level", "component SVNs at least",
-                            SPAN_OF(info->levels[info->level_count - 1].sgx),
-                            SPAN_OF(v->chain->pck.components));
-    return ERR_NONE;
-}
-
-static bool has_advisory(const struct attest_result *result, struct span name)
-{
-    for (size_t i = 0; i < result->advisory_count; i++)
-        if (span_equal_string(name, result->advisories[i]))
-            return true;
-    return false;
-}
-
-/* Union, in order, without duplicates. */
-static enum err advisories_add(struct json_value list, struct attest_result *result,
-                               struct refusal *r)
-{
-    struct json_iterator i = {0};
-    struct json_value entry;
-    struct span name;
-
-    while (json_next(list, &i, NULL, &entry)) {
-        if (json_string_plain(entry, &name) != ERR_NONE || has_advisory(result, name))
-            continue; /* parsing checked the form of all of them */
-        if (result->advisory_count == ATTEST_ADVISORIES_MAX ||
-            span_to_string(name, result->advisories[result->advisory_count], INTEL_ADVISORY_SIZE) !=
-                ERR_NONE)
-            return refuse(r, ATTEST_TCB_INFO_UNSUPPORTED, "tcb_level", "at most 64 advisories",
-                          "more");
-        result->advisory_count++;
+    for (unsigned i = ATTEST_TEE_NONE + 1; i < ATTEST_TEE_COUNT; i++) {
+        if (span_equal_string(name, kinds[i].name)) {
+            *out = (enum attest_tee)i;
+            return ERR_NONE;
+        }
     }
-    return ERR_NONE;
+    return ERR_NOT_FOUND;
 }
 
-static struct timestamp earlier(struct timestamp a, struct timestamp b)
+enum attest_tee attest_evidence_kind(struct span bytes)
+{
+    for (unsigned i = ATTEST_TEE_NONE + 1; i < ATTEST_TEE_COUNT; i++)
+        if (kinds[i].is && kinds[i].is(bytes))
+            return (enum attest_tee)i;
+    return ATTEST_TEE_NONE;
+}
+
+void step_passed(struct attest_result *out, const char *step)
+{
+    if (out->step_count < ATTEST_STEPS_MAX)
+        out->steps[out->step_count++] = step;
+}
+
+struct timestamp timestamp_earlier(struct timestamp a, struct timestamp b)
 {
     return a.ms < b.ms ? a : b;
 }
 
-static enum err status_merge(const struct verification *v, struct attest_result *result,
-                             struct refusal *r)
+void evidence_identify(struct span signed_bytes, struct span r, uint8_t out[SHA256_SIZE])
 {
-    const struct intel_judgement *platform = &v->platform_level->judgement;
-    const struct intel_judgement *qe = &v->qe_level->judgement;
-    enum err e;
-
-    result->status = tcb_status_fold(platform->status, qe->status);
-    result->tcb_date = earlier(platform->date, qe->date);
-    if ((e = advisories_add(platform->advisories, result, r)) != ERR_NONE)
-        return e;
-    return advisories_add(qe->advisories, result, r);
-}
-
-static void evidence_identify(const struct quote *quote, uint8_t out[SHA256_SIZE])
-{
-    const struct span parts[] = {quote->signed_bytes,
-                                 span_slice(quote->signature, 0, P256_SIGNATURE_SIZE / 2)};
+    const struct span parts[] = {signed_bytes, r};
 
     sha256_parts(parts, COUNT_OF(parts), out);
 }
 
-static enum err claims_fill(const struct verification *v, struct attest_result *result,
-                            struct refusal *r)
-{
-    const struct pck *pck = &v->chain->pck;
-
-    if (sgx_report_parse(v->quote.body, &result->sgx) != ERR_NONE)
-        return refuse(r, ATTEST_MALFORMED, "quote", "an SGX report", NULL);
-    result->simulated = v->root->simulated;
-    result->tee = v->root->simulated ? "simulated" : "sgx";
-    result->version = v->quote.header.version;
-    result->debug = sgx_report_is_debug(&result->sgx);
-    memcpy(result->report_data, result->sgx.report_data, sizeof result->report_data);
-    result->earliest_expiry =
-        earlier(v->collateral->valid_until, v->chain->certificates.valid_until);
-    result->tcb_evaluation_number = v->collateral->tcb_info.evaluation_number;
-    memcpy(result->fmspc, pck->fmspc, sizeof result->fmspc);
-    memcpy(result->pce_id, pck->pce_id, sizeof result->pce_id);
-    memcpy(result->ppid, pck->ppid, sizeof result->ppid);
-    evidence_identify(&v->quote, result->evidence_id);
-    return ERR_NONE;
-}
-
-/*
- * Everything that needs no collateral comes first: who has a forged quote learns that, and not that
- * we know nothing about its platform.
- */
-static enum err evidence_verify(struct verification *v, struct attest_cache *cache,
-                                struct span evidence, struct pck_chain **owned, struct refusal *r)
-{
-    enum err e;
-
-    if ((e = quote_parse(evidence, &v->quote, r)) != ERR_NONE ||
-        (e = pck_chain_find(cache, v->trust, v->quote.certification.data, &v->chain, owned, r)) !=
-            ERR_NONE ||
-        (e = chain_judge(v, r)) != ERR_NONE || (e = qe_report_verify(v, r)) != ERR_NONE)
-        return e;
-    return quote_signature_verify(v, r);
-}
-
-static enum err platform_verify(struct verification *v, const struct attest_collateral_set *set,
+static enum err evidence_verify(const struct verify_input *in, struct attest_result *out,
                                 struct refusal *r)
 {
-    enum err e;
+    const struct attest_evidence *evidence = in->evidence;
+    enum attest_tee kind = evidence->kind;
 
-    if ((e = collateral_choose(set, TCB_INFO_SGX, v->chain, v->now, &v->collateral, r)) !=
-            ERR_NONE ||
-        (e = collateral_check_time(v->collateral, v->now, r)) != ERR_NONE ||
-        (e = collateral_check_revocation(v->collateral, v->chain, r)) != ERR_NONE ||
-        (e = collateral_match(v, r)) != ERR_NONE ||
-        (e = qe_identity_match(&v->collateral->qe_identity, &v->qe_report, &v->qe_level, r)) !=
-            ERR_NONE)
-        return e;
-    return tcb_level_find(v, r);
+    if (evidence->bytes.size > ATTEST_EVIDENCE_MAX)
+        return refuse_number(r, ATTEST_TOO_LARGE, "format", "bytes at most", ATTEST_EVIDENCE_MAX,
+                             evidence->bytes.size);
+    if (kind == ATTEST_TEE_NONE)
+        kind = attest_evidence_kind(evidence->bytes);
+    if (kind == ATTEST_TEE_NONE) /* the quote's parser says best what a quote lacks */
+        kind = ATTEST_SGX;
+    if ((unsigned)kind >= ATTEST_TEE_COUNT || !kinds[kind].verify)
+        return refuse(r, ATTEST_UNSUPPORTED_VERSION, "format", "a supported kind of evidence",
+                      attest_tee_name(kind));
+    out->kind = kind;
+    return kinds[kind].verify(in, out, r);
+}
+
+/* What a refusal keeps: why, how far it came, and what the evidence says if it is authentic. */
+static void refusal_keep(struct attest_result *out, const struct refusal *r)
+{
+    out->reason = r->reason;
+    memcpy(out->step, r->step, sizeof out->step);
+    memcpy(out->expected, r->expected, sizeof out->expected);
+    memcpy(out->presented, r->presented, sizeof out->presented);
+    out->intel = (struct attest_intel){0};
+    out->status = TCB_NOT_JUDGED;
+    out->advisory_count = 0;
+    out->tcb_date = out->earliest_expiry = (struct timestamp){0};
 }
 
 enum err attest_verify(const struct attest_trust *trust,
                        const struct attest_collateral_set *collateral, struct attest_cache *cache,
-                       struct span evidence, struct timestamp now, struct attest_result *result)
+                       const struct attest_evidence *evidence, struct timestamp now,
+                       struct attest_result *result)
 {
-    struct verification v = {.trust = trust, .now = now};
+    const struct verify_input in = {trust, collateral, cache, evidence, now};
     struct refusal r = {.reason = ATTEST_INTERNAL, .step = "internal"};
-    struct attest_result claims = {.reason = ATTEST_INTERNAL};
-    struct pck_chain *owned = NULL;
-    enum err e;
+    struct attest_result claims = {.reason = ATTEST_INTERNAL, .status = TCB_NOT_JUDGED};
+    enum err e = evidence_verify(&in, &claims, &r);
 
-    if ((e = evidence_verify(&v, cache, evidence, &owned, &r)) != ERR_NONE ||
-        (e = platform_verify(&v, collateral, &r)) != ERR_NONE ||
-        (e = status_merge(&v, &claims, &r)) != ERR_NONE ||
-        (e = claims_fill(&v, &claims, &r)) != ERR_NONE)
-        goto out;
-    claims.reason = ATTEST_OK; /* here and nowhere else */
-out:
-    if (claims.reason != ATTEST_OK) {
-        claims = (struct attest_result){.reason = r.reason};
-        memcpy(claims.step, r.step, sizeof claims.step);
-        memcpy(claims.expected, r.expected, sizeof claims.expected);
-        memcpy(claims.presented, r.presented, sizeof claims.presented);
-    }
+    if (e == ERR_NONE && !claims.authentic) /* a bug of ours must not become an acceptance */
+        e = refuse(&r, ATTEST_INTERNAL, "internal", NULL, NULL);
+    if (e == ERR_NONE)
+        claims.reason = ATTEST_OK; /* here and nowhere else */
+    else
+        refusal_keep(&claims, &r);
     *result = claims;
-    pck_chain_free(&owned);
     return e;
 }

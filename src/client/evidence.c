@@ -172,8 +172,8 @@ static void claims_of_result(const struct attest_result *r, struct vs_claims *ou
     memcpy(out->advisories, r->advisories, sizeof out->advisories);
     out->tcb_date = timestamp_seconds(r->tcb_date);
     out->earliest_expiry = timestamp_seconds(r->earliest_expiry);
-    out->tcb_evaluation_number = r->tcb_evaluation_number;
-    memcpy(out->fmspc, r->fmspc, sizeof out->fmspc);
+    out->tcb_evaluation_number = r->intel.tcb_evaluation_number;
+    memcpy(out->fmspc, r->intel.fmspc, sizeof out->fmspc);
     attest_claims_digest(r, out->digest);
 }
 
@@ -210,8 +210,10 @@ static enum vs_error verify(const struct attest_trust *trust, const struct vs_ev
     if (e != ERR_NONE)
         return e == ERR_DENIED ? collateral_refused(reason, claims) : error_of(e);
     const struct attest_collateral *const items[] = {collateral};
-    const struct attest_collateral_set set = {COUNT_OF(items), items};
-    e = attest_verify(trust, &set, NULL, span_of_bytes(evidence->quote), now, result);
+    const struct attest_collateral_set set = {.count = COUNT_OF(items), .items = items};
+    e = attest_verify(trust, &set, NULL,
+                      &(struct attest_evidence){.bytes = span_of_bytes(evidence->quote)}, now,
+                      result);
     if (e == ERR_NONE || e == ERR_DENIED)
         claims_of_result(result, claims);
     attest_collateral_free(&collateral);

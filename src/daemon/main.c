@@ -297,8 +297,10 @@ static enum err open_service(struct daemon *d, struct root *root, struct tee *te
         .clock_skew_s = s->attestation.clock_skew_s,
         .tls_spki_sha256 = d->tls ? d->tls_spki : NULL,
     };
-    struct attest_collateral_set set = {d->collateral_count,
-                                        (const struct attest_collateral *const *)d->collateral};
+    struct attest_collateral_set set = {
+        .count = d->collateral_count,
+        .items = (const struct attest_collateral *const *)d->collateral,
+    };
     enum err e;
 
     d->tokens = (struct token_table){s->tokens, s->token_count};

@@ -287,9 +287,9 @@ static bool check_advisories(const struct appraisal_rule *rule, const struct que
 static bool check_evaluation(const struct appraisal_rule *rule, const struct question *q,
                              struct appraisal_denial *denial)
 {
-    return q->evidence->tcb_evaluation_number >= rule->min_tcb_evaluation_number ||
+    return q->evidence->intel.tcb_evaluation_number >= rule->min_tcb_evaluation_number ||
            deny_numbers(denial, "tcb_evaluation_too_old", "tcbEvaluationDataNumber at least",
-                        rule->min_tcb_evaluation_number, q->evidence->tcb_evaluation_number);
+                        rule->min_tcb_evaluation_number, q->evidence->intel.tcb_evaluation_number);
 }
 
 static bool check_token(const struct appraisal_rule *rule, const struct question *q,

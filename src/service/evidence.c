@@ -53,8 +53,8 @@ enum err evidence_accept(const struct service *svc, struct service_thread *threa
                          struct attest_result *result, struct claims *claims, struct outcome *o)
 {
     struct appraisal_denial denial;
-    enum err e =
-        attest_verify(&svc->trust, &svc->collateral, thread->chains, evidence->quote, now, result);
+    enum err e = attest_verify(&svc->trust, &svc->collateral, thread->chains,
+                               &(struct attest_evidence){.bytes = evidence->quote}, now, result);
 
     if (e == ERR_DENIED)
         return refuse_verification(o, result);

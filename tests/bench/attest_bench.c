@@ -46,10 +46,11 @@ static void verify_signature(const struct work *w)
 static void verify_quote(const struct work *w, struct attest_cache *cache)
 {
     const struct attest_collateral *items[] = {w->collateral};
-    const struct attest_collateral_set set = {1, items};
+    const struct attest_collateral_set set = {.count = 1, .items = items};
     struct attest_result r;
 
-    must(attest_verify(&w->evidence.trust, &set, cache, buffer_span(&w->evidence.quote),
+    must(attest_verify(&w->evidence.trust, &set, cache,
+                       &(struct attest_evidence){.bytes = buffer_span(&w->evidence.quote)},
                        w->evidence.now, &r) == ERR_NONE,
          "attest_verify");
 }

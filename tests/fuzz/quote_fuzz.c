@@ -30,8 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(r.reason != ATTEST_OK && r.step[0] != '\0');
     }
     attest_trust_vendors(&trust);
-    assert(attest_verify(&trust, &none, NULL, evidence, timestamp_of_seconds(1756530546),
-                         &result) != ERR_NONE);
+    assert(attest_verify(&trust, &none, NULL, &(struct attest_evidence){.bytes = evidence},
+                         timestamp_of_seconds(1756530546), &result) != ERR_NONE);
     assert(result.reason != ATTEST_OK);
     return 0;
 }

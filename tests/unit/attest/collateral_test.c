@@ -105,10 +105,12 @@ static void every_part_is_needed_whole(void **state)
 static void claims_under(const struct evidence_case *c, const struct attest_collateral *collateral,
                          uint8_t digest[SHA256_SIZE])
 {
-    const struct attest_collateral_set set = {1, &collateral};
+    const struct attest_collateral_set set = {.count = 1, .items = &collateral};
     struct attest_result r;
 
-    assert_int_equal(attest_verify(&c->trust, &set, NULL, buffer_span(&c->quote), c->now, &r),
+    assert_int_equal(attest_verify(&c->trust, &set, NULL,
+                                   &(struct attest_evidence){.bytes = buffer_span(&c->quote)},
+                                   c->now, &r),
                      ERR_NONE);
     attest_claims_digest(&r, digest);
 }
@@ -232,27 +234,33 @@ static void the_newest_collateral_that_is_valid_is_chosen(void **state)
     };
 
     for (size_t i = 0; i < 2; i++) {
-        const struct attest_collateral_set set = {3, orders[i]};
+        const struct attest_collateral_set set = {.count = 3, .items = orders[i]};
 
-        assert_int_equal(attest_verify(&c.trust, &set, NULL, buffer_span(&c.quote), c.now, &r),
+        assert_int_equal(attest_verify(&c.trust, &set, NULL,
+                                       &(struct attest_evidence){.bytes = buffer_span(&c.quote)},
+                                       c.now, &r),
                          ERR_NONE);
-        assert_int_equal(r.tcb_evaluation_number, 17);
+        assert_int_equal(r.intel.tcb_evaluation_number, 17);
         assert_int_equal(r.status, TCB_OUT_OF_DATE);
-        assert_int_equal(attest_verify(&c.trust, &set, NULL, buffer_span(&c.quote),
+        assert_int_equal(attest_verify(&c.trust, &set, NULL,
+                                       &(struct attest_evidence){.bytes = buffer_span(&c.quote)},
                                        timestamp_of_seconds(1685382861), &r),
                          ERR_NONE);
-        assert_int_equal(r.tcb_evaluation_number, 15);
+        assert_int_equal(r.intel.tcb_evaluation_number, 15);
         assert_int_equal(r.status, TCB_SW_HARDENING_NEEDED);
         /* between the two neither is valid */
-        assert_int_equal(attest_verify(&c.trust, &set, NULL, buffer_span(&c.quote),
+        assert_int_equal(attest_verify(&c.trust, &set, NULL,
+                                       &(struct attest_evidence){.bytes = buffer_span(&c.quote)},
                                        timestamp_of_seconds(1700000000), &r),
                          ERR_DENIED);
         assert_int_equal(r.reason, ATTEST_CERTIFICATE_TIME); /* of the newer set's signer */
     }
     const struct attest_collateral *others[] = {other, other};
-    const struct attest_collateral_set foreign = {2, others};
+    const struct attest_collateral_set foreign = {.count = 2, .items = others};
 
-    assert_int_equal(attest_verify(&c.trust, &foreign, NULL, buffer_span(&c.quote), c.now, &r),
+    assert_int_equal(attest_verify(&c.trust, &foreign, NULL,
+                                   &(struct attest_evidence){.bytes = buffer_span(&c.quote)}, c.now,
+                                   &r),
                      ERR_DENIED);
     assert_int_equal(r.reason, ATTEST_COLLATERAL_MISSING);
     attest_collateral_free(&new_set);

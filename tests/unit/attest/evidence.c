@@ -126,9 +126,10 @@ enum attest_reason evidence_judge(const struct evidence_case *c, struct attest_c
         attest_collateral_new(&c->trust, &input, &collateral, &reason) != ERR_NONE)
         return reason;
     const struct attest_collateral *items[] = {collateral};
-    struct attest_collateral_set set = {c->has_collateral ? 1 : 0, items};
+    struct attest_collateral_set set = {.count = c->has_collateral ? 1 : 0, .items = items};
 
-    e = attest_verify(&c->trust, &set, cache, buffer_span(&c->quote), c->now, result);
+    e = attest_verify(&c->trust, &set, cache,
+                      &(struct attest_evidence){.bytes = buffer_span(&c->quote)}, c->now, result);
     attest_collateral_free(&collateral);
     if ((e == ERR_NONE) != (result->reason == ATTEST_OK))
         die("the error and the reason disagree");

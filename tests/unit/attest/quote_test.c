@@ -53,9 +53,10 @@ static void fixture_close(struct fixture *f)
 static enum err verify_into(struct fixture *f, struct span quote, struct attest_result *r)
 {
     const struct attest_collateral *items[] = {f->collateral};
-    const struct attest_collateral_set set = {1, items};
+    const struct attest_collateral_set set = {.count = 1, .items = items};
 
-    return attest_verify(&f->good.trust, &set, f->cache, quote, f->good.now, r);
+    return attest_verify(&f->good.trust, &set, f->cache, &(struct attest_evidence){.bytes = quote},
+                         f->good.now, r);
 }
 
 static enum attest_reason verify(struct fixture *f, struct span quote)
@@ -283,16 +284,21 @@ static void the_cache_forgets_the_least_recent_and_changes_no_verdict(void **sta
     }
     /* a cached chain is not trusted by who does not pin its root, nor after its end */
     const struct attest_collateral *items[] = {f.collateral};
-    const struct attest_collateral_set set = {1, items};
+    const struct attest_collateral_set set = {.count = 1, .items = items};
     struct attest_result r;
     struct span quote = buffer_span(&f.good.quote);
 
-    assert_int_equal(attest_verify(&f.good.trust, &set, f.cache, quote, f.good.now, &r), ERR_NONE);
-    assert_int_equal(attest_verify(&nobody, &set, f.cache, quote, f.good.now, &r), ERR_DENIED);
+    assert_int_equal(attest_verify(&f.good.trust, &set, f.cache,
+                                   &(struct attest_evidence){.bytes = quote}, f.good.now, &r),
+                     ERR_NONE);
+    assert_int_equal(attest_verify(&nobody, &set, f.cache,
+                                   &(struct attest_evidence){.bytes = quote}, f.good.now, &r),
+                     ERR_DENIED);
     assert_int_equal(r.reason, ATTEST_ROOT_NOT_PINNED);
-    assert_int_equal(
-        attest_verify(&f.good.trust, &set, f.cache, quote, timestamp_of_seconds(4102444800), &r),
-        ERR_DENIED);
+    assert_int_equal(attest_verify(&f.good.trust, &set, f.cache,
+                                   &(struct attest_evidence){.bytes = quote},
+                                   timestamp_of_seconds(4102444800), &r),
+                     ERR_DENIED);
     assert_int_equal(r.reason, ATTEST_CERTIFICATE_TIME);
     assert_non_null(strstr(r.presented, "2100-01-01"));
     attest_cache_free(&cache);
@@ -308,17 +314,19 @@ static void refusals_explain_themselves(void **state)
     (void)state;
     if (!fixture_open(&f))
         skip();
-    assert_int_equal(
-        attest_verify(&f.good.trust, &none, NULL, buffer_span(&f.good.quote), f.good.now, &r),
-        ERR_DENIED);
+    assert_int_equal(attest_verify(&f.good.trust, &none, NULL,
+                                   &(struct attest_evidence){.bytes = buffer_span(&f.good.quote)},
+                                   f.good.now, &r),
+                     ERR_DENIED);
     assert_int_equal(r.reason, ATTEST_COLLATERAL_MISSING);
     assert_string_equal(r.step, "collateral");
     assert_string_equal(r.expected, "fmspc 00606a000000");
     f.good.quote.data[0] = 4;
     assert_int_equal(verify(&f, buffer_span(&f.good.quote)), ATTEST_UNSUPPORTED_VERSION);
-    assert_int_equal(
-        attest_verify(&f.good.trust, &none, NULL, buffer_span(&f.good.quote), f.good.now, &r),
-        ERR_DENIED);
+    assert_int_equal(attest_verify(&f.good.trust, &none, NULL,
+                                   &(struct attest_evidence){.bytes = buffer_span(&f.good.quote)},
+                                   f.good.now, &r),
+                     ERR_DENIED);
     assert_string_equal(r.expected, "version 3");
     assert_string_equal(r.presented, "version 4");
     for (unsigned i = 0; i < ATTEST_REASON_COUNT; i++) {

@@ -55,7 +55,7 @@ static void moving_a_byte_between_fields_changes_it(void **state)
 /* Any claim that differs gives another digest; the expiry is no claim. */
 static void the_digest_of_claims_covers_every_claim(void **state)
 {
-    struct attest_result base = {.tee = "sgx", .version = 3}, changed[12];
+    struct attest_result base = {.kind = ATTEST_SGX, .tee = "sgx", .version = 3}, changed[12];
     uint8_t digest[SHA256_SIZE], other[SHA256_SIZE];
 
     (void)state;
@@ -70,9 +70,9 @@ static void the_digest_of_claims_covers_every_claim(void **state)
     changed[5].status = TCB_REVOKED;
     changed[6].advisory_count = 1;
     changed[7].tcb_date.ms = 1;
-    changed[8].tcb_evaluation_number = 1;
-    changed[9].fmspc[0] = 1;
-    changed[10].ppid[0] = 1;
+    changed[8].intel.tcb_evaluation_number = 1;
+    changed[9].intel.fmspc[0] = 1;
+    changed[10].intel.ppid[0] = 1;
     changed[11].simulated = true;
     for (size_t i = 0; i < COUNT_OF(changed); i++) {
         attest_claims_digest(&changed[i], other);

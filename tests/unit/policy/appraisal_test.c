@@ -16,7 +16,7 @@ static struct attest_result good_evidence(void)
         .tee = "sgx",
         .version = 3,
         .status = TCB_UP_TO_DATE,
-        .tcb_evaluation_number = 17,
+        .intel.tcb_evaluation_number = 17,
         .sgx = {.isv_prod_id = 7, .isv_svn = 5},
     };
 
@@ -154,7 +154,7 @@ static void new_advisory(struct attest_result *e, struct appraisal_rule *r)
 static void old_evaluation(struct attest_result *e, struct appraisal_rule *r)
 {
     (void)r;
-    e->tcb_evaluation_number = 16;
+    e->intel.tcb_evaluation_number = 16;
 }
 static void nothing(struct attest_result *e, struct appraisal_rule *r)
 {

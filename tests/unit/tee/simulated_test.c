@@ -124,9 +124,10 @@ static struct judgement judge(const struct simulated_platform *p, struct span qu
         attest_collateral_from_bundle(&trust, buffer_span(&bundle), &collateral, &j.result.reason);
     if (j.e == ERR_NONE) {
         const struct attest_collateral *const items[] = {collateral};
-        const struct attest_collateral_set set = {1, items};
+        const struct attest_collateral_set set = {.count = 1, .items = items};
 
-        j.e = attest_verify(&trust, &set, NULL, quote, at, &j.result);
+        j.e = attest_verify(&trust, &set, NULL, &(struct attest_evidence){.bytes = quote}, at,
+                            &j.result);
     }
     attest_collateral_free(&collateral);
     buffer_clear(&bundle);
@@ -352,7 +353,7 @@ static void claims_are_those_of_the_enclave(void **state)
     assert_int_equal(j.result.sgx.isv_prod_id, enclave.isv_prod_id);
     assert_int_equal(j.result.sgx.isv_svn, enclave.isv_svn);
     assert_memory_equal(j.result.report_data, report_data, sizeof(report_data));
-    assert_int_equal(j.result.tcb_evaluation_number, 21);
+    assert_int_equal(j.result.intel.tcb_evaluation_number, 21);
     assert_int_equal(j.result.advisory_count, 0);
     assert_int_equal(timestamp_seconds(j.result.earliest_expiry), NOW_S + 30 * DAY_S);
     simulated_close(&platform);
@@ -443,7 +444,9 @@ static void no_default_trust_accepts_it(void **state)
         attest_collateral_from_bundle(&trust, buffer_span(&bundle), &collateral, &result.reason),
         ERR_NONE);
     assert_null(collateral);
-    assert_int_equal(attest_verify(&trust, &none, NULL, buffer_span(&quote), now(), &result),
+    assert_int_equal(attest_verify(&trust, &none, NULL,
+                                   &(struct attest_evidence){.bytes = buffer_span(&quote)}, now(),
+                                   &result),
                      ERR_DENIED);
     assert_string_equal(attest_reason_code(result.reason), "root_not_pinned");
     simulated_close(&platform);
@@ -491,17 +494,23 @@ static void changed_quotes_are_refused(void **state)
         attest_collateral_from_bundle(&trust, buffer_span(&bundle), &collateral, &result.reason),
         ERR_NONE);
     const struct attest_collateral *const items[] = {collateral};
-    const struct attest_collateral_set set = {1, items};
+    const struct attest_collateral_set set = {.count = 1, .items = items};
 
-    assert_int_equal(attest_verify(&trust, &set, NULL, buffer_span(&quote), now(), &result),
+    assert_int_equal(attest_verify(&trust, &set, NULL,
+                                   &(struct attest_evidence){.bytes = buffer_span(&quote)}, now(),
+                                   &result),
                      ERR_NONE);
     for (size_t size = 0; size < quote.size; size += 7)
         assert_int_equal(
-            attest_verify(&trust, &set, NULL, span_of(quote.data, size), now(), &result),
+            attest_verify(&trust, &set, NULL,
+                          &(struct attest_evidence){.bytes = span_of(quote.data, size)}, now(),
+                          &result),
             ERR_DENIED);
     for (size_t bit = 0; bit < (size_t)AUTHENTICATED_SIZE * 8; bit += 5) {
         quote.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        assert_int_equal(attest_verify(&trust, &set, NULL, buffer_span(&quote), now(), &result),
+        assert_int_equal(attest_verify(&trust, &set, NULL,
+                                       &(struct attest_evidence){.bytes = buffer_span(&quote)},
+                                       now(), &result),
                          ERR_DENIED);
         quote.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
@@ -539,9 +548,11 @@ static void the_provider_measures_this_program(void **state)
         attest_collateral_from_bundle(&trust, buffer_span(&bundle), &collateral, &result.reason),
         ERR_NONE);
     const struct attest_collateral *const items[] = {collateral};
-    const struct attest_collateral_set set = {1, items};
+    const struct attest_collateral_set set = {.count = 1, .items = items};
 
-    assert_int_equal(attest_verify(&trust, &set, NULL, buffer_span(&quote), now(), &result),
+    assert_int_equal(attest_verify(&trust, &set, NULL,
+                                   &(struct attest_evidence){.bytes = buffer_span(&quote)}, now(),
+                                   &result),
                      ERR_NONE);
     assert_memory_equal(result.sgx.mr_enclave, measured, sizeof(measured));
     assert_false(span_is_zero(SPAN_OF(result.sgx.mr_signer)));

@@ -1,0 +1,33 @@
+/*
+ * What verifying one piece of evidence needs, and the verifiers of each kind. Internal to attest/.
+ */
+#ifndef ATTEST_VERIFY_H
+#define ATTEST_VERIFY_H
+
+#include "attest/refusal.h"
+
+struct verify_input {
+    const struct attest_trust *trust;
+    const struct attest_collateral_set *collateral; /* may be NULL */
+    struct attest_cache *cache;                     /* may be NULL */
+    const struct attest_evidence *evidence;
+    struct timestamp now;
+};
+
+/*
+ * One per kind. Fills `out` as attest.h says, `authentic` and the report as soon as the evidence's
+ * own signature is verified, and notes each passed step with step_passed(); `reason` is not theirs
+ * to set. ERR_DENIED fills `r`; ERR_MEMORY
+ */
+MUST_CHECK enum err quote_verify(const struct verify_input *in, struct attest_result *out,
+                                 struct refusal *r); /* SGX and TDX */
+
+/* `step` is a static string. */
+void step_passed(struct attest_result *out, const char *step);
+
+struct timestamp timestamp_earlier(struct timestamp a, struct timestamp b);
+
+/* The evidence's id: see attest_result. */
+void evidence_identify(struct span signed_bytes, struct span r, uint8_t out[SHA256_SIZE]);
+
+#endif
