@@ -344,6 +344,18 @@ struct attest_intel {
     struct timestamp newer_level_date;
 };
 
+/* What collateral would judge this evidence: what to fetch when it is missing. Until the evidence
+ * is authentic it is the caller's word alone. */
+struct attest_wanted {
+    bool known;
+    enum attest_vendor vendor; /* ATTEST_INTEL, or AMD's product */
+    uint8_t fmspc[6];          /* Intel */
+    bool processor_ca;         /* Intel: the PCK CA is "processor", else "platform" */
+    bool by_vlek;              /* AMD */
+    uint8_t chip_id[64];       /* AMD, VCEK */
+    struct snp_tcb tcb;        /* AMD, VCEK: reported */
+};
+
 struct attest_result {
     enum attest_reason reason; /* ATTEST_OK when everything verified */
     char step[32];      /* on refusal: "header", "pck_chain", "crl", "tcb_signing", "tcb_info",
@@ -352,7 +364,8 @@ struct attest_result {
     char presented[160];
     size_t step_count; /* what was passed, in order; static strings */
     const char *steps[ATTEST_STEPS_MAX];
-    enum attest_tee kind; /* as told by its form, also on refusal */
+    enum attest_tee kind;        /* as told by its form, also on refusal */
+    struct attest_wanted wanted; /* SGX, TDX, SNP; also on refusal */
     /*
      * The evidence's own signature verified up to a pinned root. Then what stands until `intel` is
      * known, for diagnosis, also when it was refused for another reason (collateral, TCB, ...).
