@@ -67,7 +67,7 @@ static enum err crl_read(struct span bytes, const struct x509_cert *issuer, stru
     if (!x509_crl_issuer_is(*out, issuer))
         return refuse(r, ATTEST_CRL_ISSUER_MISMATCH, "crl", "the list of its CA",
                       "a list of another issuer");
-    if (x509_crl_signed_by(*out, issuer) != ERR_NONE)
+    if (x509_crl_signed_by(*out, issuer, X509_ECDSA_P256_SHA256) != ERR_NONE)
         return refuse(r, ATTEST_CRL_INVALID, "crl", "a list signed by its CA", NULL);
     return ERR_NONE;
 }

@@ -9,17 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/ecdsa.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
 
-#define POINT_UNCOMPRESSED 0x04 /* SEC 1 section 2.3.3 */
 #define SEC1_SIZE (1 + P256_POINT_SIZE)
 #define DER_SIGNATURE_MAX 72 /* SEQUENCE of two INTEGERs of at most 33 bytes */
 
-/*
- * `prepared` has the key and the operation set and is never used itself: each call works on a copy,
- * which is cheaper than preparing, and lets threads share the handle.
- */
+/* `prepared` is as in struct ecdsa_public: copied by each call, never used itself. */
 struct p256_private {
     EVP_PKEY *key;
     EVP_PKEY_CTX *prepared;
@@ -27,8 +24,7 @@ struct p256_private {
 };
 
 struct p256_public {
-    EVP_PKEY *key;
-    EVP_PKEY_CTX *prepared;
+    struct ecdsa_public ecdsa;
 };
 
 /* Constant after `once`; read by all threads. */
@@ -49,7 +45,7 @@ static enum err ready(void)
     return e;
 }
 
-/* `scalar` NULL makes a public key. The caller owns the result; NULL on failure. */
+/* The caller owns the result; NULL on failure. */
 static EVP_PKEY *key_from(const BIGNUM *scalar, const uint8_t sec1[SEC1_SIZE])
 {
     EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
@@ -59,14 +55,12 @@ static EVP_PKEY *key_from(const BIGNUM *scalar, const uint8_t sec1[SEC1_SIZE])
 
     if (!maker || !builder ||
         OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) != 1 ||
-        OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, sec1, SEC1_SIZE) != 1)
-        goto out;
-    if (scalar && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_PRIV_KEY, scalar) != 1)
+        OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, sec1, SEC1_SIZE) != 1 ||
+        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_PRIV_KEY, scalar) != 1)
         goto out;
     params = OSSL_PARAM_BLD_to_param(builder); /* a secure BIGNUM goes to the secure heap */
     if (!params || EVP_PKEY_fromdata_init(maker) != 1 ||
-        EVP_PKEY_fromdata(maker, &key, scalar ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, params) !=
-            1)
+        EVP_PKEY_fromdata(maker, &key, EVP_PKEY_KEYPAIR, params) != 1)
         key = NULL;
 out:
     OSSL_PARAM_free(params);
@@ -208,34 +202,6 @@ static enum err raw_from_der(const uint8_t *der, size_t size, uint8_t out[P256_S
     return e;
 }
 
-/* An INTEGER of DER (X.690 section 8.3): no leading zeros but one before a set top bit. */
-static size_t der_integer(const uint8_t scalar[P256_SCALAR_SIZE], uint8_t *out)
-{
-    size_t skip = 0;
-    size_t pad;
-    size_t size;
-
-    while (skip < P256_SCALAR_SIZE - 1 && scalar[skip] == 0)
-        skip++;
-    pad = scalar[skip] >> 7;
-    size = P256_SCALAR_SIZE - skip;
-    out[0] = 0x02;
-    out[1] = (uint8_t)(size + pad);
-    out[2] = 0;
-    memcpy(out + 2 + pad, scalar + skip, size);
-    return 2 + pad + size;
-}
-
-static size_t der_from_raw(const uint8_t raw[P256_SIGNATURE_SIZE], uint8_t der[DER_SIGNATURE_MAX])
-{
-    size_t size = der_integer(raw, der + 2);
-
-    size += der_integer(raw + P256_SCALAR_SIZE, der + 2 + size);
-    der[0] = 0x30;
-    der[1] = (uint8_t)size;
-    return 2 + size;
-}
-
 enum err p256_sign(const struct p256_private *key, struct span message,
                    uint8_t out[P256_SIGNATURE_SIZE])
 {
@@ -268,53 +234,39 @@ void p256_private_free(struct p256_private **key)
 
 enum err p256_public_from_point(const uint8_t point[P256_POINT_SIZE], struct p256_public **out)
 {
-    uint8_t sec1[SEC1_SIZE] = {POINT_UNCOMPRESSED};
     struct p256_public *made = calloc(1, sizeof *made);
+    enum err e;
 
     if (!made)
         return ERR_MEMORY;
-    memcpy(sec1 + 1, point, P256_POINT_SIZE);
-    made->key = key_from(NULL, sec1);
-    if (made->key)
-        made->prepared = EVP_PKEY_CTX_new_from_pkey(NULL, made->key, NULL);
-    /* The cofactor is 1, so a point on the curve has the right order: the quick check is the whole
-     * one (SP 800-56A revision 3, section 5.6.2.3.4). */
-    if (!made->prepared || EVP_PKEY_public_check_quick(made->prepared) != 1 ||
-        EVP_PKEY_verify_init(made->prepared) != 1) {
-        p256_public_free(&made);
-        return ERR_CRYPTO;
-    }
-    *out = made;
-    return ERR_NONE;
+    e = ecdsa_public_init(&made->ecdsa, ECDSA_P256, point);
+    if (e == ERR_NONE)
+        *out = made;
+    else
+        free(made);
+    return e;
+}
+
+enum err p256_public_from_spki(struct span spki, struct p256_public **out)
+{
+    uint8_t point[P256_POINT_SIZE];
+    enum err e = ecdsa_spki_read(ECDSA_P256, spki, point);
+
+    return e == ERR_NONE ? p256_public_from_point(point, out) : e;
 }
 
 enum err p256_verify(const struct p256_public *key, struct span message,
                      const uint8_t signature[P256_SIGNATURE_SIZE])
 {
-    EVP_PKEY_CTX *work = EVP_PKEY_CTX_dup(key->prepared);
-    uint8_t digest[SHA256_SIZE];
-    uint8_t der[DER_SIGNATURE_MAX];
-    size_t size = der_from_raw(signature, der);
-    enum err e = ERR_MEMORY;
-
-    if (!work)
-        return e;
-    sha256(message, digest);
-    e = EVP_PKEY_verify(work, der, size, digest, sizeof digest) == 1 ? ERR_NONE : ERR_CRYPTO;
-    EVP_PKEY_CTX_free(work);
-    return e;
+    return ecdsa_verify(&key->ecdsa, message, signature);
 }
 
 void p256_public_free(struct p256_public **key)
 {
-    struct p256_public *dead = *key;
-
+    if (*key)
+        ecdsa_public_clear(&(*key)->ecdsa);
+    free(*key);
     *key = NULL;
-    if (!dead)
-        return;
-    EVP_PKEY_CTX_free(dead->prepared);
-    EVP_PKEY_free(dead->key);
-    free(dead);
 }
 
 struct evp_pkey_st *p256_private_evp(const struct p256_private *key)

@@ -39,6 +39,12 @@ void p256_private_free(struct p256_private **key);
 /* ERR_CRYPTO when the point is not on the curve. */
 MUST_CHECK enum err p256_public_from_point(const uint8_t point[P256_POINT_SIZE],
                                            struct p256_public **out);
+/*
+ * A SubjectPublicKeyInfo in DER or PEM ("PUBLIC KEY"), alone: id-ecPublicKey, the curve by name,
+ * the point uncompressed (RFC 5480). ERR_MALFORMED for anything else, other kinds of key included;
+ * ERR_CRYPTO when the point is not on the curve; ERR_MEMORY
+ */
+MUST_CHECK enum err p256_public_from_spki(struct span spki, struct p256_public **out);
 /* ERR_CRYPTO when it does not verify, r or s out of range included. */
 MUST_CHECK enum err p256_verify(const struct p256_public *key, struct span message,
                                 const uint8_t signature[P256_SIGNATURE_SIZE]);

@@ -8,16 +8,31 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "codec/der.h"
+#include "crypto/ecdsa.h"
 #include "crypto/pem.h"
+#include "crypto/rsa_pss.h"
+
+/* What is signed, how, and the signature (RFC 5280 sections 4.1.1 and 5.1.1); borrowed. */
+struct signed_parts {
+    struct span signed_bytes; /* tbsCertificate or tbsCertList with its head */
+    struct span algorithm;    /* signatureAlgorithm with its head */
+    struct span signature;    /* without the count of unused bits, which is 0 */
+};
 
 struct x509_cert {
     X509 *x509;
+    struct signed_parts parts;
+    struct span spki; /* subjectPublicKeyInfo */
+    uint8_t der[];
 };
 
 struct x509_crl {
     X509_CRL *crl;
     struct timestamp this_update;
     struct timestamp next_update;
+    struct signed_parts parts;
+    uint8_t der[];
 };
 
 /* OpenSSL keeps a queue of errors per thread; nobody reads it, and it must not grow. */
@@ -40,35 +55,79 @@ static bool time_read(const ASN1_TIME *time, struct timestamp *out)
     return ok;
 }
 
-/* ECDSA with SHA-256, and the same algorithm inside the signature as outside. */
-static bool is_ecdsa_sha256(const X509_ALGOR *algorithm)
+/* The next element with its head. */
+static struct span take_whole(struct reader *r, uint8_t tag)
 {
-    const ASN1_OBJECT *object = NULL;
+    const uint8_t *start = r->rest.data;
 
-    X509_ALGOR_get0(&object, NULL, NULL, algorithm);
-    return OBJ_obj2nid(object) == NID_ecdsa_with_SHA256;
+    (void)der_take(r, tag);
+    return r->failed ? (struct span){0} : span_of(start, (size_t)(r->rest.data - start));
+}
+
+static enum err parts_read(struct span der, struct signed_parts *out)
+{
+    struct reader file = reader_over(der);
+    struct reader r = reader_over(der_take(&file, DER_SEQUENCE));
+    struct signed_parts p = {0};
+    struct reader bits;
+    uint8_t unused;
+
+    p.signed_bytes = take_whole(&r, DER_SEQUENCE);
+    p.algorithm = take_whole(&r, DER_SEQUENCE);
+    bits = reader_over(der_take(&r, DER_BIT_STRING));
+    unused = reader_u8(&bits);
+    p.signature = bits.rest;
+    if (reader_finish(&file) != ERR_NONE || reader_finish(&r) != ERR_NONE || bits.failed ||
+        unused != 0)
+        return ERR_MALFORMED;
+    *out = p;
+    return ERR_NONE;
+}
+
+static enum err ecdsa_check(enum ecdsa_curve curve, struct span spki,
+                            const struct signed_parts *parts)
+{
+    const uint8_t *point = ecdsa_spki_point(curve, spki);
+    struct ecdsa_public key = {0};
+    enum err e = point ? ecdsa_public_init(&key, curve, point) : ERR_CRYPTO;
+
+    if (e != ERR_NONE)
+        return e;
+    e = ecdsa_verify_der(&key, parts->signed_bytes, parts->signature);
+    ecdsa_public_clear(&key);
+    return e;
+}
+
+static enum err rsa_check(struct span spki, const struct signed_parts *parts)
+{
+    const uint8_t *modulus = rsa4096_spki_modulus(spki);
+
+    return modulus ? rsa4096_pss_verify(modulus, parts->signed_bytes, parts->signature)
+                   : ERR_CRYPTO;
 }
 
 /*
- * The point of an id-ecPublicKey on the named curve P-256, uncompressed (RFC 5480), without its
- * 0x04; NULL for any other key.
+ * Both the AlgorithmIdentifier and the key have to be what `algorithm` says. The parsers made sure
+ * that the identifier inside the signature is the same as the one outside.
  */
-static const uint8_t *p256_point(const X509 *x509)
+static enum err signature_check(const struct signed_parts *parts, struct span spki,
+                                enum x509_signature algorithm)
 {
-    const unsigned char *bytes = NULL;
-    const void *parameter = NULL;
-    const ASN1_OBJECT *algorithm = NULL;
-    X509_ALGOR *identifier = NULL;
-    int size = 0, type = V_ASN1_UNDEF;
+    /* RFC 5758 section 3.2 */
+    const struct span sha256 = SPAN_LITERAL("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02");
+    const struct span sha384 = SPAN_LITERAL("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03");
 
-    if (X509_PUBKEY_get0_param(NULL, &bytes, &size, &identifier, X509_get_X509_PUBKEY(x509)) != 1)
-        return NULL;
-    X509_ALGOR_get0(&algorithm, &type, &parameter, identifier);
-    if (OBJ_obj2nid(algorithm) != NID_X9_62_id_ecPublicKey || type != V_ASN1_OBJECT ||
-        OBJ_obj2nid(parameter) != NID_X9_62_prime256v1 || size != 1 + P256_POINT_SIZE ||
-        bytes[0] != 0x04)
-        return NULL;
-    return bytes + 1;
+    switch (algorithm) {
+    case X509_ECDSA_P256_SHA256:
+        return span_equal(parts->algorithm, sha256) ? ecdsa_check(ECDSA_P256, spki, parts)
+                                                    : ERR_CRYPTO;
+    case X509_ECDSA_P384_SHA384:
+        return span_equal(parts->algorithm, sha384) ? ecdsa_check(ECDSA_P384, spki, parts)
+                                                    : ERR_CRYPTO;
+    case X509_RSA4096_PSS_SHA384:
+        return rsa4096_pss_is_algorithm(parts->algorithm) ? rsa_check(spki, parts) : ERR_CRYPTO;
+    }
+    return ERR_CRYPTO;
 }
 
 /* RFC 5280 section 4.2: a critical extension nobody acts on refuses the certificate. */
@@ -92,32 +151,6 @@ static bool extensions_well_formed(X509 *x509)
            critical_extensions_known(x509);
 }
 
-static bool is_der_of(struct span bytes, unsigned char *der, int size)
-{
-    return der && size > 0 && span_equal(bytes, span_of(der, (size_t)size));
-}
-
-/* OpenSSL also reads BER: what it would write must be what was received. */
-static bool cert_is_der(const X509 *x509, struct span bytes)
-{
-    unsigned char *der = NULL;
-    int size = i2d_X509(x509, &der);
-    bool same = is_der_of(bytes, der, size);
-
-    OPENSSL_free(der);
-    return same;
-}
-
-static bool crl_is_der(const X509_CRL *crl, struct span bytes)
-{
-    unsigned char *der = NULL;
-    int size = i2d_X509_CRL(crl, &der);
-    bool same = is_der_of(bytes, der, size);
-
-    OPENSSL_free(der);
-    return same;
-}
-
 static bool cert_times_readable(const X509 *x509)
 {
     struct timestamp t;
@@ -125,30 +158,61 @@ static bool cert_times_readable(const X509 *x509)
     return time_read(X509_get0_notBefore(x509), &t) && time_read(X509_get0_notAfter(x509), &t);
 }
 
+/*
+ * The tbsCertificate (RFC 5280 section 4.1) as far as OpenSSL does not give the bytes: the
+ * algorithm inside has to be the one outside, and the key is wanted as it stands.
+ */
+static enum err tbs_read(const struct signed_parts *parts, struct span *spki)
+{
+    enum { VERSION = 0xa0 };
+    struct reader outer = reader_over(parts->signed_bytes);
+    struct reader r = reader_over(der_take(&outer, DER_SEQUENCE));
+    struct span algorithm;
+
+    if (der_peek(&r) == VERSION)
+        (void)der_take(&r, VERSION);
+    (void)der_take(&r, DER_INTEGER); /* serialNumber */
+    algorithm = take_whole(&r, DER_SEQUENCE);
+    (void)der_take(&r, DER_SEQUENCE); /* issuer */
+    (void)der_take(&r, DER_SEQUENCE); /* validity */
+    (void)der_take(&r, DER_SEQUENCE); /* subject */
+    *spki = take_whole(&r, DER_SEQUENCE);
+    return !r.failed && span_equal(algorithm, parts->algorithm) ? ERR_NONE : ERR_MALFORMED;
+}
+
+static enum err cert_fill(struct x509_cert *c, size_t size)
+{
+    const unsigned char *next = c->der;
+    struct span der = span_of(c->der, size);
+
+    if (parts_read(der, &c->parts) != ERR_NONE || tbs_read(&c->parts, &c->spki) != ERR_NONE)
+        return ERR_MALFORMED;
+    c->x509 = d2i_X509(NULL, &next, (long)size);
+    if (!c->x509 || next != der.data + size || !extensions_well_formed(c->x509) ||
+        !cert_times_readable(c->x509))
+        return ERR_MALFORMED;
+    return ERR_NONE;
+}
+
 enum err x509_cert_parse(struct span der, struct x509_cert **out)
 {
-    const unsigned char *next = der.data;
     struct x509_cert *c;
-    X509 *x509;
+    enum err e;
 
     if (der.size > X509_MAX_SIZE)
         return ERR_TOO_LARGE;
     if (der.size == 0)
         return ERR_MALFORMED;
-    x509 = d2i_X509(NULL, &next, (long)der.size);
-    if (!x509 || next != der.data + der.size || !cert_is_der(x509, der) ||
-        !extensions_well_formed(x509) || !cert_times_readable(x509)) {
-        X509_free(x509);
-        return failed(ERR_MALFORMED);
-    }
-    c = calloc(1, sizeof *c);
-    if (!c) {
-        X509_free(x509);
+    c = calloc(1, sizeof *c + der.size);
+    if (!c)
         return ERR_MEMORY;
-    }
-    c->x509 = x509;
-    *out = c;
-    return ERR_NONE;
+    memcpy(c->der, der.data, der.size);
+    e = cert_fill(c, der.size);
+    if (e != ERR_NONE)
+        x509_cert_free(&c);
+    else
+        *out = c;
+    return failed(e);
 }
 
 static enum err chain_read(struct span pem, struct x509_cert **out, size_t capacity, size_t *count)
@@ -192,14 +256,12 @@ void x509_cert_free(struct x509_cert **c)
     *c = NULL;
 }
 
-enum err x509_cert_issued_by(const struct x509_cert *c, const struct x509_cert *issuer)
+enum err x509_cert_issued_by(const struct x509_cert *c, const struct x509_cert *issuer,
+                             enum x509_signature algorithm)
 {
-    /* X509_verify() itself refuses when the algorithms inside and outside the signature differ */
-    if (!is_ecdsa_sha256(X509_get0_tbs_sigalg(c->x509)) || !p256_point(issuer->x509) ||
-        X509_NAME_cmp(X509_get_issuer_name(c->x509), X509_get_subject_name(issuer->x509)) != 0 ||
-        X509_verify(c->x509, X509_get0_pubkey(issuer->x509)) != 1)
+    if (X509_NAME_cmp(X509_get_issuer_name(c->x509), X509_get_subject_name(issuer->x509)) != 0)
         return failed(ERR_CRYPTO);
-    return ERR_NONE;
+    return signature_check(&c->parts, issuer->spki, algorithm);
 }
 
 bool x509_cert_is_ca(const struct x509_cert *c)
@@ -208,6 +270,19 @@ bool x509_cert_is_ca(const struct x509_cert *c)
     uint32_t needed = EXFLAG_BCONS | EXFLAG_CA | EXFLAG_KUSAGE;
 
     return (flags & needed) == needed && (X509_get_key_usage(c->x509) & KU_KEY_CERT_SIGN) != 0;
+}
+
+bool x509_cert_has_digital_signature(const struct x509_cert *c)
+{
+    return (X509_get_extension_flags(c->x509) & EXFLAG_KUSAGE) != 0 &&
+           (X509_get_key_usage(c->x509) & KU_DIGITAL_SIGNATURE) != 0;
+}
+
+size_t x509_cert_path_length(const struct x509_cert *c)
+{
+    long length = X509_get_pathlen(c->x509);
+
+    return length < 0 ? SIZE_MAX : (size_t)length;
 }
 
 struct timestamp x509_cert_not_after(const struct x509_cert *c)
@@ -233,12 +308,7 @@ bool x509_cert_valid_at(const struct x509_cert *c, struct timestamp now)
 
 void x509_cert_spki_sha256(const struct x509_cert *c, uint8_t out[SHA256_SIZE])
 {
-    unsigned char *der = NULL;
-    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(c->x509), &der);
-
-    /* out of memory: the hash of nothing, which no pin and no other key has */
-    sha256(span_of(der, size > 0 ? (size_t)size : 0), out);
-    OPENSSL_free(der);
+    sha256(c->spki, out);
 }
 
 bool x509_cert_common_name_contains(const struct x509_cert *c, const char *text)
@@ -284,9 +354,16 @@ enum err x509_cert_extension(const struct x509_cert *c, const char *oid, struct 
 
 enum err x509_cert_p256(const struct x509_cert *c, struct p256_public **out)
 {
-    const uint8_t *point = p256_point(c->x509);
+    const uint8_t *point = ecdsa_spki_point(ECDSA_P256, c->spki);
 
     return point ? p256_public_from_point(point, out) : ERR_UNSUPPORTED;
+}
+
+enum err x509_cert_p384(const struct x509_cert *c, struct p384_public **out)
+{
+    const uint8_t *point = ecdsa_spki_point(ECDSA_P384, c->spki);
+
+    return point ? p384_public_from_point(point, out) : ERR_UNSUPPORTED;
 }
 
 /*
@@ -311,33 +388,51 @@ static bool crl_has_critical_extension(X509_CRL *crl)
     return false;
 }
 
+/* The algorithm inside the signature has to be the one outside (RFC 5280 section 5.1.1.2). */
+static bool crl_algorithm_agrees(const struct signed_parts *parts)
+{
+    struct reader outer = reader_over(parts->signed_bytes);
+    struct reader r = reader_over(der_take(&outer, DER_SEQUENCE));
+
+    if (der_peek(&r) == DER_INTEGER)
+        (void)der_take(&r, DER_INTEGER); /* version */
+    return span_equal(take_whole(&r, DER_SEQUENCE), parts->algorithm) && !r.failed;
+}
+
+static enum err crl_fill(struct x509_crl *c, size_t size)
+{
+    const unsigned char *next = c->der;
+    struct span der = span_of(c->der, size);
+
+    if (parts_read(der, &c->parts) != ERR_NONE || !crl_algorithm_agrees(&c->parts))
+        return ERR_MALFORMED;
+    c->crl = d2i_X509_CRL(NULL, &next, (long)size);
+    if (!c->crl || next != der.data + size || crl_has_critical_extension(c->crl) ||
+        !time_read(X509_CRL_get0_lastUpdate(c->crl), &c->this_update) ||
+        !time_read(X509_CRL_get0_nextUpdate(c->crl), &c->next_update))
+        return ERR_MALFORMED;
+    return ERR_NONE;
+}
+
 static enum err crl_parse_der(struct span der, struct x509_crl **out)
 {
-    const unsigned char *next = der.data;
-    struct timestamp this_update, next_update;
     struct x509_crl *c;
-    X509_CRL *crl;
+    enum err e;
 
     if (der.size > X509_CRL_MAX_SIZE)
         return ERR_TOO_LARGE;
     if (der.size == 0)
         return ERR_MALFORMED;
-    crl = d2i_X509_CRL(NULL, &next, (long)der.size);
-    if (!crl || next != der.data + der.size || !crl_is_der(crl, der) ||
-        crl_has_critical_extension(crl) ||
-        !time_read(X509_CRL_get0_lastUpdate(crl), &this_update) ||
-        !time_read(X509_CRL_get0_nextUpdate(crl), &next_update)) {
-        X509_CRL_free(crl);
-        return failed(ERR_MALFORMED);
-    }
-    c = calloc(1, sizeof *c);
-    if (!c) {
-        X509_CRL_free(crl);
+    c = calloc(1, sizeof *c + der.size);
+    if (!c)
         return ERR_MEMORY;
-    }
-    *c = (struct x509_crl){crl, this_update, next_update};
-    *out = c;
-    return ERR_NONE;
+    memcpy(c->der, der.data, der.size);
+    e = crl_fill(c, der.size);
+    if (e != ERR_NONE)
+        x509_crl_free(&c);
+    else
+        *out = c;
+    return failed(e);
 }
 
 enum err x509_crl_parse(struct span bytes, struct x509_crl **out)
@@ -368,15 +463,10 @@ void x509_crl_free(struct x509_crl **crl)
     *crl = NULL;
 }
 
-enum err x509_crl_signed_by(const struct x509_crl *crl, const struct x509_cert *issuer)
+enum err x509_crl_signed_by(const struct x509_crl *crl, const struct x509_cert *issuer,
+                            enum x509_signature algorithm)
 {
-    const X509_ALGOR *algorithm = NULL;
-
-    X509_CRL_get0_signature(crl->crl, NULL, &algorithm);
-    if (!is_ecdsa_sha256(algorithm) || !p256_point(issuer->x509) ||
-        X509_CRL_verify(crl->crl, X509_get0_pubkey(issuer->x509)) != 1)
-        return failed(ERR_CRYPTO);
-    return ERR_NONE;
+    return signature_check(&crl->parts, issuer->spki, algorithm);
 }
 
 bool x509_crl_issuer_is(const struct x509_crl *crl, const struct x509_cert *issuer)

@@ -9,9 +9,17 @@
 #include "base/span.h"
 #include "crypto/hash.h"
 #include "crypto/p256.h"
+#include "crypto/p384.h"
 
 #define X509_MAX_SIZE 8192               /* of one certificate in DER */
 #define X509_CRL_MAX_SIZE (1024u * 1024) /* of a CRL in DER */
+
+/* The one algorithm a link must have: the caller knows its vendor, and nothing is negotiated. */
+enum x509_signature {
+    X509_ECDSA_P256_SHA256,  /* Intel */
+    X509_ECDSA_P384_SHA384,  /* AWS Nitro */
+    X509_RSA4096_PSS_SHA384, /* AMD: MGF1 with SHA-384, 48 bytes of salt, exponent 65537 */
+};
 
 struct x509_cert;
 struct x509_crl;
@@ -28,10 +36,15 @@ MUST_CHECK enum err x509_chain_parse(struct span pem, struct x509_cert **out, si
                                      size_t *count);
 void x509_cert_free(struct x509_cert **c);
 
-/* Signature by `issuer`'s key (ECDSA P-256 with SHA-256 only), and issuer name equal to its
- * subject. ERR_CRYPTO */
-MUST_CHECK enum err x509_cert_issued_by(const struct x509_cert *c, const struct x509_cert *issuer);
+/* Signature by `issuer`'s key, of just this algorithm and of a key of just this kind, and issuer
+ * name equal to its subject. ERR_CRYPTO, ERR_MEMORY */
+MUST_CHECK enum err x509_cert_issued_by(const struct x509_cert *c, const struct x509_cert *issuer,
+                                        enum x509_signature algorithm);
 bool x509_cert_is_ca(const struct x509_cert *c); /* basicConstraints CA and keyUsage keyCertSign */
+bool x509_cert_has_digital_signature(const struct x509_cert *c); /* in keyUsage */
+/* pathLenConstraint: how many CA certificates may stand between this one and a leaf (RFC 5280
+ * section 4.2.1.9). SIZE_MAX when it does not say. */
+size_t x509_cert_path_length(const struct x509_cert *c);
 bool x509_cert_valid_at(const struct x509_cert *c, struct timestamp now);
 struct timestamp x509_cert_not_after(const struct x509_cert *c);
 struct timestamp x509_cert_not_before(const struct x509_cert *c);
@@ -42,14 +55,18 @@ bool x509_cert_same_subject(const struct x509_cert *a, const struct x509_cert *b
  * ERR_MALFORMED when twice */
 MUST_CHECK enum err x509_cert_extension(const struct x509_cert *c, const char *oid,
                                         struct span *out);
-/* Its key, if ECDSA P-256; the caller owns it. ERR_UNSUPPORTED */
+/* Its key, if of this kind: named curve, uncompressed. The caller owns it. ERR_UNSUPPORTED for
+ * another kind, ERR_CRYPTO for a point off the curve, ERR_MEMORY */
 MUST_CHECK enum err x509_cert_p256(const struct x509_cert *c, struct p256_public **out);
+MUST_CHECK enum err x509_cert_p384(const struct x509_cert *c, struct p384_public **out);
 
 /* DER or PEM. ERR_MALFORMED (also: no nextUpdate, any critical extension), ERR_TOO_LARGE,
  * ERR_MEMORY */
 MUST_CHECK enum err x509_crl_parse(struct span bytes, struct x509_crl **out);
 void x509_crl_free(struct x509_crl **crl);
-MUST_CHECK enum err x509_crl_signed_by(const struct x509_crl *crl, const struct x509_cert *issuer);
+/* As x509_cert_issued_by(), but for the name: x509_crl_issuer_is(). */
+MUST_CHECK enum err x509_crl_signed_by(const struct x509_crl *crl, const struct x509_cert *issuer,
+                                       enum x509_signature algorithm);
 bool x509_crl_issuer_is(const struct x509_crl *crl, const struct x509_cert *issuer); /* by name */
 bool x509_crl_valid_at(const struct x509_crl *crl, struct timestamp now);
 struct timestamp x509_crl_this_update(const struct x509_crl *crl);

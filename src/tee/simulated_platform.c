@@ -231,8 +231,8 @@ static bool chain_fits(const struct simulated_platform *p, struct x509_cert *con
            is_key_of(p->keys[SIMULATED_PCK], chain[0]) &&
            is_key_of(p->keys[SIMULATED_PLATFORM_CA], chain[1]) &&
            is_key_of(p->keys[SIMULATED_ROOT], chain[2]) &&
-           x509_cert_issued_by(chain[0], chain[1]) == ERR_NONE &&
-           x509_cert_issued_by(chain[1], chain[2]) == ERR_NONE;
+           x509_cert_issued_by(chain[0], chain[1], X509_ECDSA_P256_SHA256) == ERR_NONE &&
+           x509_cert_issued_by(chain[1], chain[2], X509_ECDSA_P256_SHA256) == ERR_NONE;
 }
 
 static enum err check_chain(struct simulated_platform *p, struct tee_failure *failure)

@@ -103,7 +103,7 @@ static void links_verify_in_their_order_and_no_other(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(chain); i++)
         for (size_t j = 0; j < COUNT_OF(chain); j++) {
-            bool issued = x509_cert_issued_by(chain[i], chain[j]) == ERR_NONE;
+            bool issued = x509_cert_issued_by(chain[i], chain[j], X509_ECDSA_P256_SHA256) == ERR_NONE;
 
             assert_int_equal(issued, i == j + 1 || (i == 0 && j == 0));
         }
@@ -248,8 +248,8 @@ static void a_crl_lists_what_was_revoked(void **state)
     (void)state;
     assert_int_equal(x509_make_crl(&with, &der), ERR_NONE);
     assert_int_equal(x509_crl_parse(buffer_span(&der), &crl), ERR_NONE);
-    assert_int_equal(x509_crl_signed_by(crl, ca), ERR_NONE);
-    assert_int_not_equal(x509_crl_signed_by(crl, root), ERR_NONE);
+    assert_int_equal(x509_crl_signed_by(crl, ca, X509_ECDSA_P256_SHA256), ERR_NONE);
+    assert_int_not_equal(x509_crl_signed_by(crl, root, X509_ECDSA_P256_SHA256), ERR_NONE);
     assert_true(x509_crl_issuer_is(crl, ca));
     assert_true(x509_crl_lists(crl, leaf));
     assert_true(x509_crl_valid_at(crl, timestamp_of_seconds(NOW_S)));
@@ -319,7 +319,7 @@ static void no_flipped_bit_is_accepted(void **state)
 
         der.data[i / 8] ^= (uint8_t)(1u << i % 8);
         if (x509_cert_parse(buffer_span(&der), &changed) == ERR_NONE)
-            assert_int_not_equal(x509_cert_issued_by(changed, ca), ERR_NONE);
+            assert_int_not_equal(x509_cert_issued_by(changed, ca, X509_ECDSA_P256_SHA256), ERR_NONE);
         x509_cert_free(&changed);
         der.data[i / 8] ^= (uint8_t)(1u << i % 8);
     }
@@ -363,7 +363,7 @@ static void pem_comes_back_as_the_same_chain(void **state)
     }
     assert_int_equal(x509_chain_parse(buffer_span(&pem), chain, 2, &count), ERR_NONE);
     assert_int_equal(count, 2);
-    assert_int_equal(x509_cert_issued_by(chain[0], chain[1]), ERR_NONE);
+    assert_int_equal(x509_cert_issued_by(chain[0], chain[1], X509_ECDSA_P256_SHA256), ERR_NONE);
     x509_cert_free(&chain[0]);
     x509_cert_free(&chain[1]);
     buffer_clear(&pem);

@@ -142,7 +142,7 @@ static void no_bit_may_be_another(void **state)
 
         f.leaf.data[bit / 8] ^= (uint8_t)(1u << (bit % 8));
         if (x509_cert_parse(buffer_span(&f.leaf), &c) == ERR_NONE)
-            assert_int_equal(x509_cert_issued_by(c, root), ERR_CRYPTO);
+            assert_int_equal(x509_cert_issued_by(c, root, X509_ECDSA_P256_SHA256), ERR_CRYPTO);
         x509_cert_free(&c);
         f.leaf.data[bit / 8] ^= (uint8_t)(1u << (bit % 8));
     }
@@ -151,7 +151,7 @@ static void no_bit_may_be_another(void **state)
 
         f.crl.data[bit / 8] ^= (uint8_t)(1u << (bit % 8));
         if (x509_crl_parse(buffer_span(&f.crl), &crl) == ERR_NONE)
-            assert_int_equal(x509_crl_signed_by(crl, root), ERR_CRYPTO);
+            assert_int_equal(x509_crl_signed_by(crl, root, X509_ECDSA_P256_SHA256), ERR_CRYPTO);
         x509_crl_free(&crl);
         f.crl.data[bit / 8] ^= (uint8_t)(1u << (bit % 8));
     }
@@ -170,12 +170,12 @@ static void links_need_name_and_key_of_the_issuer(void **state)
     struct x509_cert *namesake = parsed(&namesake_der);
     struct x509_cert *other = parsed(&other_der);
 
-    assert_int_equal(x509_cert_issued_by(leaf, root), ERR_NONE);
-    assert_int_equal(x509_cert_issued_by(root, root), ERR_NONE);
-    assert_int_equal(x509_cert_issued_by(leaf, namesake), ERR_CRYPTO);
-    assert_int_equal(x509_cert_issued_by(leaf, other), ERR_CRYPTO);
-    assert_int_equal(x509_cert_issued_by(leaf, leaf), ERR_CRYPTO);
-    assert_int_equal(x509_cert_issued_by(root, leaf), ERR_CRYPTO);
+    assert_int_equal(x509_cert_issued_by(leaf, root, X509_ECDSA_P256_SHA256), ERR_NONE);
+    assert_int_equal(x509_cert_issued_by(root, root, X509_ECDSA_P256_SHA256), ERR_NONE);
+    assert_int_equal(x509_cert_issued_by(leaf, namesake, X509_ECDSA_P256_SHA256), ERR_CRYPTO);
+    assert_int_equal(x509_cert_issued_by(leaf, other, X509_ECDSA_P256_SHA256), ERR_CRYPTO);
+    assert_int_equal(x509_cert_issued_by(leaf, leaf, X509_ECDSA_P256_SHA256), ERR_CRYPTO);
+    assert_int_equal(x509_cert_issued_by(root, leaf, X509_ECDSA_P256_SHA256), ERR_CRYPTO);
     assert_true(x509_cert_is_ca(root));
     assert_false(x509_cert_is_ca(leaf));
     assert_true(x509_cert_valid_at(leaf, timestamp_of_seconds(NOW_S + DAY_S)));
@@ -309,8 +309,8 @@ static void crls_list_and_lapse(void **state)
     (void)state;
     assert_int_equal(pem_write("X509 CRL", buffer_span(&f.crl), &pem), ERR_NONE);
     assert_int_equal(x509_crl_parse(buffer_span(&pem), &crl), ERR_NONE);
-    assert_int_equal(x509_crl_signed_by(crl, root), ERR_NONE);
-    assert_int_equal(x509_crl_signed_by(crl, leaf), ERR_CRYPTO);
+    assert_int_equal(x509_crl_signed_by(crl, root, X509_ECDSA_P256_SHA256), ERR_NONE);
+    assert_int_equal(x509_crl_signed_by(crl, leaf, X509_ECDSA_P256_SHA256), ERR_CRYPTO);
     assert_true(x509_crl_issuer_is(crl, root));
     assert_false(x509_crl_issuer_is(crl, leaf));
     assert_true(x509_crl_lists(crl, leaf));
@@ -385,7 +385,7 @@ static void other_algorithms_are_refused(void **state)
     size = i2d_X509(x509, &der);
     assert_true(size > 0);
     assert_int_equal(x509_cert_parse(span_of(der, (size_t)size), &c), ERR_NONE);
-    assert_int_equal(x509_cert_issued_by(c, c), ERR_CRYPTO);
+    assert_int_equal(x509_cert_issued_by(c, c, X509_ECDSA_P256_SHA256), ERR_CRYPTO);
     assert_int_equal(x509_cert_p256(c, &key), ERR_UNSUPPORTED);
     x509_cert_free(&c);
     OPENSSL_free(der);
@@ -398,7 +398,7 @@ static void other_algorithms_are_refused(void **state)
     size = i2d_X509(x509, &der);
     assert_true(size > 0);
     assert_int_equal(x509_cert_parse(span_of(der, (size_t)size), &c), ERR_NONE);
-    assert_int_equal(x509_cert_issued_by(c, c), ERR_CRYPTO);
+    assert_int_equal(x509_cert_issued_by(c, c, X509_ECDSA_P256_SHA256), ERR_CRYPTO);
     x509_cert_free(&c);
     OPENSSL_free(der);
     X509_free(x509);
