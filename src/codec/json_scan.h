@@ -1,4 +1,5 @@
-/* What the JSON reader and writer both need to know of text; internal to codec/json*.c. */
+/* What the JSON reader and writer, and for UTF-8 the CBOR reader, need to know of text; internal to
+ * codec/. */
 #ifndef CODEC_JSON_SCAN_H
 #define CODEC_JSON_SCAN_H
 
