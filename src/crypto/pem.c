@@ -58,7 +58,7 @@ enum err pem_read(struct span *rest, const char *label, struct buffer *out)
         return ERR_NOT_FOUND;
     if (!take_boundary(&s, "BEGIN", label))
         return ERR_MALFORMED;
-    end = memchr(s.data, '-', s.size);
+    end = s.size > 0 ? memchr(s.data, '-', s.size) : NULL;
     if (!end || end == s.data)
         return ERR_MALFORMED;
     size = (size_t)(end - s.data);
