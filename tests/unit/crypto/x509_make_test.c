@@ -103,7 +103,8 @@ static void links_verify_in_their_order_and_no_other(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(chain); i++)
         for (size_t j = 0; j < COUNT_OF(chain); j++) {
-            bool issued = x509_cert_issued_by(chain[i], chain[j], X509_ECDSA_P256_SHA256) == ERR_NONE;
+            bool issued =
+                x509_cert_issued_by(chain[i], chain[j], X509_ECDSA_P256_SHA256) == ERR_NONE;
 
             assert_int_equal(issued, i == j + 1 || (i == 0 && j == 0));
         }
@@ -319,7 +320,8 @@ static void no_flipped_bit_is_accepted(void **state)
 
         der.data[i / 8] ^= (uint8_t)(1u << i % 8);
         if (x509_cert_parse(buffer_span(&der), &changed) == ERR_NONE)
-            assert_int_not_equal(x509_cert_issued_by(changed, ca, X509_ECDSA_P256_SHA256), ERR_NONE);
+            assert_int_not_equal(x509_cert_issued_by(changed, ca, X509_ECDSA_P256_SHA256),
+                                 ERR_NONE);
         x509_cert_free(&changed);
         der.data[i / 8] ^= (uint8_t)(1u << i % 8);
     }
