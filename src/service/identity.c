@@ -77,14 +77,17 @@ static void own_report_data(const struct service *svc, struct span nonce,
                      out);
 }
 
-static void document_write(const struct service *svc, struct span nonce, struct span quote,
-                           struct span bundle, struct writer *w)
+static void document_write(const struct service *svc, struct span nonce,
+                           const struct tee_evidence *evidence, struct span bundle,
+                           struct writer *w)
 {
     struct json_writer j = json_writer_over(w);
 
     json_open_object(&j, NULL);
-    json_put_string(&j, "tee_type", span_string(svc->simulated ? "simulated" : "sgx"));
-    json_put_base64(&j, "quote", quote);
+    json_put_string(&j, "tee_type", span_string(svc->tee->ops->evidence));
+    json_put_base64(&j, "quote", buffer_span(&evidence->quote));
+    if (evidence->certificates.size > 0)
+        json_put_base64(&j, "certificates", buffer_span(&evidence->certificates));
     json_put_hex(&j, "nonce", nonce);
     json_put_hex(&j, "identity_key", SPAN_OF(svc->identity_key));
     json_put_hex(&j, "log_key", SPAN_OF(svc->log_key));
@@ -104,27 +107,28 @@ enum err service_own_evidence(struct service *svc, struct span nonce, struct tim
                               struct buffer *out)
 {
     uint8_t report_data[REPORT_DATA_SIZE];
-    struct buffer quote = {0};
+    struct tee_evidence evidence = {0};
     struct buffer bundle = {0};
     struct writer w;
     enum err e;
 
     if (nonce.size < IDENTITY_NONCE_MIN || nonce.size > IDENTITY_NONCE_MAX)
         return ERR_MALFORMED;
-    if (!svc->tee)
+    if (!svc->tee || !svc->tee->ops->evidence)
         return ERR_UNSUPPORTED;
     atomic_fetch_add_explicit(&svc->counters.evidence, 1, memory_order_relaxed);
     own_report_data(svc, nonce, report_data);
-    if ((e = svc->tee->ops->quote(svc->tee, report_data, now, &quote)) != ERR_NONE ||
+    if ((e = svc->tee->ops->quote(svc->tee, report_data, now, &evidence)) != ERR_NONE ||
         (e = collateral_copy(svc, now, &bundle)) != ERR_NONE ||
-        (e = buffer_reserve(out, 2 * quote.size + bundle.size + DOCUMENT_EXTRA)) != ERR_NONE)
+        (e = buffer_reserve(out, 2 * (evidence.quote.size + evidence.certificates.size) +
+                                     bundle.size + DOCUMENT_EXTRA)) != ERR_NONE)
         goto out;
     w = writer_over(out->data + out->size, out->capacity - out->size);
-    document_write(svc, nonce, buffer_span(&quote), buffer_span(&bundle), &w);
+    document_write(svc, nonce, &evidence, buffer_span(&bundle), &w);
     if ((e = writer_finish(&w, NULL)) == ERR_NONE)
         out->size += w.size;
 out:
-    buffer_clear(&quote);
+    tee_evidence_clear(&evidence);
     buffer_clear(&bundle);
     return e;
 }

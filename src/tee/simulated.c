@@ -2,6 +2,7 @@
 #include "tee/simulated.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,12 +29,12 @@ static struct simulated *simulated_of(struct tee *tee)
 }
 
 static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
-                      struct timestamp now, struct buffer *out)
+                      struct timestamp now, struct tee_evidence *out)
 {
     const struct simulated *s = simulated_of(tee);
 
     (void)now; /* a quote holds no time */
-    return simulated_quote(s->platform, &s->enclave, report_data, out);
+    return simulated_quote(s->platform, &s->enclave, report_data, &out->quote);
 }
 
 static enum err collateral(struct tee *tee, struct timestamp now, struct buffer *out)
@@ -108,7 +109,9 @@ static void close_simulated(struct tee *tee)
 
 static const struct tee_ops simulated_ops = {
     .name = "simulated",
+    .evidence = "simulated",
     .simulated = true,
+    .seals = true,
     .quote = quote,
     .collateral = collateral,
     .seal = seal,
@@ -159,6 +162,9 @@ enum err tee_simulated_open(const struct tee_settings *settings, struct tee **ou
         free(s);
         return e;
     }
+    (void)snprintf(s->tee.about, sizeof(s->tee.about),
+                   "evidence and sealing by keys in %s, which protects nothing",
+                   settings->simulated_dir);
     *out = &s->tee;
     return ERR_NONE;
 }

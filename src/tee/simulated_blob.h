@@ -8,11 +8,9 @@
 #define SIMULATED_KEY_ID_SIZE 16
 
 /*
- *   "VSSIMU"  version 1 (u8)  key id [16]  nonce [24]  size (u32le)  ciphertext and tag [size]
- *   SHA-256 of all that
- *
- * The hash tells damage from another platform's blob; what authenticates is the AEAD, whose
- * additional data is everything before the ciphertext.
+ * The common form (tee/sealed_blob.h) with "VSSIMU" and a key id [16]. The hash tells damage from
+ * another platform's blob; what authenticates is the AEAD, whose additional data is everything
+ * before the ciphertext.
  */
 struct simulated_blob {
     struct span header; /* everything before the ciphertext */

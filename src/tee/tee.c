@@ -12,6 +12,12 @@ void tee_failure_set(struct tee_failure *failure, const char *format, ...)
     va_end(arguments);
 }
 
+void tee_evidence_clear(struct tee_evidence *evidence)
+{
+    buffer_clear(&evidence->quote);
+    buffer_clear(&evidence->certificates);
+}
+
 void tee_close(struct tee **tee)
 {
     struct tee *dead = *tee;

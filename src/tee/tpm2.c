@@ -24,7 +24,7 @@ static struct tpm2 *tpm2_of(struct tee *tee)
 
 /* A TPM quote says what booted, not what code runs: nothing that attest/ could appraise. */
 static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
-                      struct timestamp now, struct buffer *out)
+                      struct timestamp now, struct tee_evidence *out)
 {
     (void)report_data;
     (void)now;
@@ -162,6 +162,7 @@ static void close_tpm2(struct tee *tee)
 static const struct tee_ops tpm2_ops = {
     .name = "tpm2",
     .simulated = false,
+    .seals = true,
     .quote = quote,
     .collateral = collateral,
     .seal = seal,
@@ -215,6 +216,7 @@ enum err tee_tpm2_open(const struct tee_settings *settings, struct tee **out,
     (void)setenv("TSS2_LOG", "all+NONE", 0);
     t->tee.ops = &tpm2_ops;
     if ((e = configure(t, settings, failure)) == ERR_NONE && (e = probe(t, failure)) == ERR_NONE) {
+        (void)snprintf(t->tee.about, sizeof(t->tee.about), "no evidence; sealing by the TPM");
         *out = &t->tee;
         return ERR_NONE;
     }

@@ -81,7 +81,7 @@ static const char *file_of(const struct place *p, const char *name)
     return path;
 }
 
-static enum err open_error(const struct place *p, char text[256])
+static enum err open_error(const struct place *p, char text[TEE_FAILURE_SIZE])
 {
     const struct tee_settings settings = {.simulated_dir = p->dir};
     struct tee_failure failure = {""};
@@ -185,7 +185,7 @@ static void a_second_platform_in_the_same_place_is_refused(void **state)
 static void a_half_made_platform_is_made_anew(void **state)
 {
     struct place p = platform_new();
-    char text[256];
+    char text[TEE_FAILURE_SIZE];
 
     (void)state;
     assert_int_equal(unlink(file_of(&p, "root_ca.pem")), 0); /* as after a crash */
@@ -201,7 +201,7 @@ static void places_without_a_platform_are_not_found(void **state)
     struct place p = place_new();
     struct tee_failure failure = {""};
     struct tee *tee = NULL;
-    char text[256];
+    char text[TEE_FAILURE_SIZE];
 
     (void)state;
     assert_int_equal(open_error(&p, text), ERR_NOT_FOUND);
@@ -218,7 +218,7 @@ static void keys_open_to_others_are_refused(void **state)
 {
     static const mode_t modes[] = {0640, 0604, 0620, 0610, 0601, 0644, 0666};
     struct place p = platform_new();
-    char text[256];
+    char text[TEE_FAILURE_SIZE];
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(key_names); i++)
@@ -238,7 +238,7 @@ static void damaged_key_files_are_refused(void **state)
     static const uint8_t zeros[33] = {0};
     static const size_t sizes[] = {0, 31, 33};
     struct place p = platform_new();
-    char text[256];
+    char text[TEE_FAILURE_SIZE];
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(key_names); i++) {
@@ -271,7 +271,7 @@ static void files_of_two_platforms_do_not_mix(void **state)
     static const char *const files[] = {"root_ca.key", "platform_ca.key", "pck.key",
                                         "pck_chain.pem", "root_ca.pem"};
     struct place one = platform_new(), other = platform_new();
-    char text[256];
+    char text[TEE_FAILURE_SIZE];
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(files); i++) {
@@ -528,7 +528,8 @@ static void the_provider_measures_this_program(void **state)
     struct place p = platform_new();
     struct simulated_platform *platform = platform_opened(&p);
     struct tee *tee = opened(&p);
-    struct buffer quote = {0}, program = {0}, bundle = {0};
+    struct tee_evidence evidence = {0};
+    struct buffer program = {0}, bundle = {0};
     uint8_t measured[SHA256_SIZE];
 
     (void)state;
@@ -536,7 +537,7 @@ static void the_provider_measures_this_program(void **state)
     sha256(buffer_span(&program), measured);
     assert_string_equal(tee->ops->name, "simulated");
     assert_true(tee->ops->simulated);
-    assert_int_equal(tee->ops->quote(tee, report_data, now(), &quote), ERR_NONE);
+    assert_int_equal(tee->ops->quote(tee, report_data, now(), &evidence), ERR_NONE);
     assert_int_equal(tee->ops->collateral(tee, now(), &bundle), ERR_NONE);
 
     struct attest_trust trust = {0};
@@ -551,8 +552,8 @@ static void the_provider_measures_this_program(void **state)
     const struct attest_collateral_set set = {.count = 1, .items = items};
 
     assert_int_equal(attest_verify(&trust, &set, NULL,
-                                   &(struct attest_evidence){.bytes = buffer_span(&quote)}, now(),
-                                   &result),
+                                   &(struct attest_evidence){.bytes = buffer_span(&evidence.quote)},
+                                   now(), &result),
                      ERR_NONE);
     assert_memory_equal(result.sgx.mr_enclave, measured, sizeof(measured));
     assert_false(span_is_zero(SPAN_OF(result.sgx.mr_signer)));
@@ -563,7 +564,7 @@ static void the_provider_measures_this_program(void **state)
     tee_close(&tee);
     assert_null(tee);
     simulated_close(&platform);
-    buffer_clear(&quote);
+    tee_evidence_clear(&evidence);
     buffer_clear(&program);
     buffer_clear(&bundle);
     place_remove(&p);

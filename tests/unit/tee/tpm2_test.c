@@ -555,6 +555,7 @@ static void it_gives_no_evidence(void **state)
 {
     static const uint8_t report_data[TEE_REPORT_DATA_SIZE] = {0};
     const struct timestamp now = timestamp_of_seconds(1800000000);
+    struct tee_evidence evidence = {0};
     struct buffer out = {0};
     struct swtpm t;
     struct tee *tee;
@@ -565,7 +566,8 @@ static void it_gives_no_evidence(void **state)
     tee = opened(t.tcti, "7");
     assert_string_equal(tee->ops->name, "tpm2");
     assert_false(tee->ops->simulated);
-    assert_int_equal(tee->ops->quote(tee, report_data, now, &out), ERR_UNSUPPORTED);
+    assert_int_equal(tee->ops->quote(tee, report_data, now, &evidence), ERR_UNSUPPORTED);
+    assert_null(tee->ops->evidence);
     assert_int_equal(tee->ops->collateral(tee, now, &out), ERR_NONE);
     assert_int_equal(out.size, 0);
     tee_close(&tee);

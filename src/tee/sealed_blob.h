@@ -1,0 +1,56 @@
+/* The form that sealed blobs of most providers share, and the keys that seal them. */
+#ifndef TEE_SEALED_BLOB_H
+#define TEE_SEALED_BLOB_H
+
+#include "crypto/aead.h"
+#include "tee/tee.h"
+
+#define SEALED_MAGIC_SIZE 6
+#define SEALED_KEY_ID_SIZE 16
+
+/* What tells one provider's blobs from another's. */
+struct sealed_form {
+    const char *magic; /* SEALED_MAGIC_SIZE characters */
+    size_t how_size;   /* at most SEALED_HOW_MAX */
+};
+#define SEALED_HOW_MAX 64
+
+/*
+ *   magic [6]  version 1 (u8)  how [how_size]  nonce [24]  size (u32le)
+ *   ciphertext and tag [size]   SHA-256 of all that
+ *
+ * `how` says which key the platform was asked for, in the provider's own terms. XChaCha20-Poly1305
+ * with everything before the ciphertext as additional data. The hash is not for security: it tells
+ * damage from a blob of another platform.
+ */
+struct sealed_blob {
+    struct span header; /* everything before the ciphertext */
+    struct span how;
+    struct span nonce;
+    struct span sealed;
+};
+
+/* Borrows from `bytes`. ERR_MALFORMED when it is none of this form, or damaged; ERR_TOO_LARGE */
+MUST_CHECK enum err sealed_blob_parse(const struct sealed_form *form, struct span bytes,
+                                      struct sealed_blob *out);
+
+/* Appends a blob of `plain`, at most TEE_SECRET_MAX bytes. ERR_TOO_LARGE, ERR_MEMORY */
+MUST_CHECK enum err sealed_blob_seal(const struct sealed_form *form,
+                                     const uint8_t key[AEAD_KEY_SIZE], struct span how,
+                                     struct span plain, struct buffer *out);
+
+/* The plaintext; ERR_CRYPTO when it was not sealed with this key. The caller owns it. */
+MUST_CHECK enum err sealed_blob_open(const struct sealed_blob *blob,
+                                     const uint8_t key[AEAD_KEY_SIZE], struct secret **plain);
+
+/* From what a platform gives; the identifier tells another platform's key without any secret. */
+struct sealing_keys {
+    uint8_t key[AEAD_KEY_SIZE];
+    uint8_t id[SEALED_KEY_ID_SIZE];
+};
+
+/* HKDF-SHA256 with `context`, at most 48 characters, and "key" or "id". The caller wipes `out`. */
+MUST_CHECK enum err sealing_keys_derive(struct span material, const char *context,
+                                        struct sealing_keys *out);
+
+#endif
