@@ -26,6 +26,14 @@ MUST_CHECK enum err tls_server_from_files(const char *chain_file, const char *ke
 void tls_server_spki_sha256(const struct tls_server *s, uint8_t out[SHA256_SIZE]);
 void tls_server_free(struct tls_server **s);
 
+/*
+ * Asks clients for a certificate; none is needed. A certificate is not judged here: RA-TLS ones are
+ * signed by nobody. That its key is the client's own is certain once the handshake is done. To be
+ * called before the first stream.
+ */
+#define TLS_CLIENT_CHAIN_MAX (16u * 1024) /* bytes; more fails the handshake */
+void tls_server_ask_certificate(struct tls_server *s);
+
 enum tls_want { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_FAILED };
 
 /* Takes no ownership of `fd`. ERR_MEMORY */
@@ -34,6 +42,9 @@ enum tls_want tls_stream_handshake(struct tls_stream *t);
 /* TLS_DONE: `*got` > 0 bytes. */
 enum tls_want tls_stream_read(struct tls_stream *t, void *out, size_t capacity, size_t *got);
 enum tls_want tls_stream_write(struct tls_stream *t, struct span bytes, size_t *put);
+/* The client's certificate in DER, appended to `out`. ERR_NOT_FOUND when it sent none; ERR_MEMORY
+ */
+MUST_CHECK enum err tls_stream_peer_certificate(const struct tls_stream *t, struct buffer *out);
 bool tls_stream_pending(const struct tls_stream *t); /* decrypted bytes wait inside */
 void tls_stream_close(struct tls_stream **t);        /* sends close_notify if it can; frees */
 

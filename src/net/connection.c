@@ -487,6 +487,9 @@ static void serve(struct connection *c, struct http_exchange *x)
     const struct http_handler *h = &c->loop->server->handler;
 
     loop_count(c->loop, FIGURE_REQUESTS, 1);
+    /* the exchange may outlive the connection. Out of memory: as if there was no certificate */
+    if (c->tls && tls_stream_peer_certificate(c->tls, &x->certificate) == ERR_NONE)
+        x->request.client_certificate = buffer_span(&x->certificate);
     x->connection = c;
     c->exchange = x;
     enter(c, STATE_SERVING);

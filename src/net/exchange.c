@@ -24,6 +24,7 @@ struct http_exchange *exchange_take(struct loop *l)
     x->is_live = true;
     x->head_only = false;
     x->bytes.size = 0;
+    x->request.client_certificate = (struct span){0};
     x->previous = NULL;
     x->next = l->live;
     if (l->live)
@@ -35,6 +36,7 @@ struct http_exchange *exchange_take(struct loop *l)
 static void exchange_free(struct http_exchange *x)
 {
     buffer_clear(&x->bytes);
+    buffer_clear(&x->certificate);
     free(x);
 }
 
@@ -44,6 +46,7 @@ void exchange_give(struct http_exchange *x)
 
     assert(x->is_live && !x->previous == (l->live == x));
     x->is_live = false;
+    buffer_clear(&x->certificate);
     if (x->previous)
         x->previous->next = x->next;
     else

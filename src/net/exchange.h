@@ -7,6 +7,7 @@
 struct http_exchange {
     struct http_request request;
     struct buffer bytes; /* the request's own; its spans borrow from here */
+    struct buffer certificate;
     struct loop *loop;
     struct connection *connection; /* NULL once that is gone */
     struct http_exchange *next, *previous;

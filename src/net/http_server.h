@@ -28,6 +28,8 @@ struct http_request {
     char peer[46];        /* numeric address, terminated */
     uint8_t peer_key[16]; /* equal for who counts as one peer: the IPv4 address, or the IPv6 /64 */
     bool tls;
+    /* DER, empty without one. Its key is the peer's; nothing else about it was judged. */
+    struct span client_certificate;
     unsigned loop; /* index of the loop it is served by */
 };
 
@@ -108,7 +110,8 @@ struct http_server_options {
     unsigned request_timeout_ms; /* total, from the first byte to the reply; and to send it */
     unsigned idle_timeout_ms;    /* between requests */
     unsigned handshake_timeout_ms;
-    struct tls_server *tls; /* NULL: plain */
+    struct tls_server
+        *tls; /* NULL: plain. Whether clients are asked for certificates: crypto/tls.h */
 };
 
 struct http_server;

@@ -149,6 +149,8 @@ static void handle(void *context, struct http_exchange *x)
         reply.body = span_string(r->peer);
     if (span_equal_string(r->path, "/peer-key"))
         reply.body = SPAN_OF(r->peer_key);
+    if (span_equal_string(r->path, "/certificate"))
+        reply.body = r->client_certificate;
     if (span_equal_string(r->path, "/empty"))
         reply = (struct http_reply){.status = 204};
     if (span_equal_string(r->path, "/redirect"))
@@ -1492,6 +1494,72 @@ static void tls_refuses_older_versions_and_plain_text(void **state)
     fixture_stop(&f);
 }
 
+/* A client with a certificate that nobody but itself has signed, like those of RA-TLS. */
+static X509 *client_credentials(SSL_CTX *context)
+{
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    X509 *c = X509_new();
+
+    assert_true(key && c && X509_set_version(c, X509_VERSION_3) == 1);
+    assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(c), 7), 1);
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(c), 0));
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(c), 60));
+    assert_int_equal(X509_set_pubkey(c, key), 1);
+    assert_true(X509_sign(c, key, EVP_sha256()) > 0);
+    assert_int_equal(SSL_CTX_use_certificate(context, c), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(context, key), 1);
+    EVP_PKEY_free(key);
+    return c;
+}
+
+static void tls_assert_certificate(const struct fixture *f, SSL_CTX *context, struct span expected)
+{
+    SSL *ssl = tls_dial(f, context);
+    struct answer a;
+
+    assert_non_null(ssl);
+    for (int i = 0; i < 2; i++) { /* every request of the connection has it */
+        tls_say(ssl, GET("/certificate"), strlen(GET("/certificate")));
+        hear_from(from_tls, ssl, false, &a);
+        assert_int_equal(a.status, 200);
+        assert_true(span_equal(buffer_span(&a.body), expected));
+        buffer_clear(&a.body);
+        tls_say(ssl, GET("/target"), strlen(GET("/target")));
+        hear_from(from_tls, ssl, false, &a);
+        buffer_clear(&a.body);
+    }
+    tls_hang_up(ssl);
+}
+
+static void tls_client_certificates_reach_the_handler_if_asked_for(void **state)
+{
+    SSL_CTX *with = SSL_CTX_new(TLS_client_method());
+    SSL_CTX *without = SSL_CTX_new(TLS_client_method());
+    X509 *certificate = client_credentials(with);
+    uint8_t *der = NULL;
+    const int size = i2d_X509(certificate, &der);
+
+    (void)state;
+    assert_true(size > 0);
+    for (int asks = 0; asks < 2; asks++) {
+        struct fixture f;
+
+        fixture_init(&f);
+        certificate_server(&f.tls, &f.pem);
+        if (asks)
+            tls_server_ask_certificate(f.tls);
+        fixture_start(&f);
+        tls_assert_certificate(&f, without, (struct span){0});
+        tls_assert_certificate(&f, with, asks ? span_of(der, (size_t)size) : (struct span){0});
+        tls_assert_certificate(&f, without, (struct span){0}); /* and none is left over */
+        fixture_stop(&f);
+    }
+    OPENSSL_free(der);
+    X509_free(certificate);
+    SSL_CTX_free(with);
+    SSL_CTX_free(without);
+}
+
 static void tls_idle_connections_are_small(void **state)
 {
     enum { COUNT = 1000, EACH_MAX_SIZE = 40 * 1024 };
@@ -1581,6 +1649,7 @@ int main(void)
         cmocka_unit_test(tls_serves_like_plain),
         cmocka_unit_test(tls_takes_large_bodies_and_late_answers),
         cmocka_unit_test(tls_refuses_older_versions_and_plain_text),
+        cmocka_unit_test(tls_client_certificates_reach_the_handler_if_asked_for),
         cmocka_unit_test(tls_idle_connections_are_small),
     };
 
