@@ -169,6 +169,19 @@ MUST_CHECK enum err attest_collateral_new(const struct attest_trust *trust,
                                           enum attest_reason *reason);
 /* The earliest end of validity of its parts. */
 struct timestamp attest_collateral_expiry(const struct attest_collateral *c);
+/* Which platforms it is for and how fresh it is: for those who keep collateral. */
+#define ATTEST_COLLATERAL_PARTS 4
+struct attest_collateral_facts {
+    bool tdx;
+    bool processor_ca; /* of the PCK certificates; else the platform CA */
+    uint8_t fmspc[6];
+    uint32_t tcb_evaluation_number, qe_evaluation_number;
+    /* issue dates: TCB info, QE identity, PCK CRL, root CRL */
+    struct timestamp issued[ATTEST_COLLATERAL_PARTS];
+    struct timestamp valid_from, valid_until; /* of everything */
+};
+void attest_collateral_facts(const struct attest_collateral *c,
+                             struct attest_collateral_facts *out);
 void attest_collateral_free(struct attest_collateral **c);
 
 /*
