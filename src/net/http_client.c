@@ -21,12 +21,14 @@ struct http_client {
     CURL *curl; /* keeps its connection between requests */
     char *base_url;
     size_t body_max;
+    const _Atomic bool *stop;
     char error[CURL_ERROR_SIZE];
 };
 
 /* What the callbacks of one transfer fill. */
 struct transfer {
     struct http_client_reply *reply;
+    const struct http_client_request *request;
     size_t body_size, body_max;
     enum err failure; /* why a callback ended the transfer */
 };
@@ -111,6 +113,23 @@ static bool is_printable(struct span text)
     return true;
 }
 
+/* False when memory or the limit is at an end. */
+static bool header_keep(struct transfer *t, struct span line)
+{
+    struct span value;
+
+    for (size_t i = 0; i < t->request->wanted_count; i++) {
+        struct http_client_header *h = &t->request->wanted[i];
+
+        if (!header_is(line, h->name, &value))
+            continue;
+        h->value.size = 0;
+        t->failure =
+            value.size > HTTP_CLIENT_HEADER_MAX ? ERR_TOO_LARGE : buffer_append(&h->value, value);
+    }
+    return t->failure == ERR_NONE;
+}
+
 static size_t on_header(char *data, size_t unit, size_t count, void *context)
 {
     struct transfer *t = context;
@@ -125,7 +144,27 @@ static size_t on_header(char *data, size_t unit, size_t count, void *context)
     } else if (header_is(line, "retry-after", &value)) {
         t->reply->retry_after_s = retry_after_parse(value);
     }
-    return line.size;
+    return header_keep(t, line) ? line.size : 0;
+}
+
+/* Called by curl now and then, at least once a second. */
+static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    const struct http_client *client = context;
+
+    (void)a;
+    (void)b;
+    (void)c;
+    (void)d;
+    return atomic_load_explicit(client->stop, memory_order_relaxed) ? 1 : 0;
+}
+
+static bool set_stop(struct http_client *c)
+{
+    return !c->stop ||
+           (curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
+            curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, c) == CURLE_OK &&
+            curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK);
 }
 
 static bool set_pin(CURL *c, const uint8_t spki_sha256[SHA256_SIZE])
@@ -188,10 +227,11 @@ enum err http_client_new(const struct http_client_options *options, struct http_
     c->body_max = options->body_max ? options->body_max : BODY_MAX_DEFAULT;
     if (c->body_max > SECRET_MAX_SIZE)
         c->body_max = SECRET_MAX_SIZE;
+    c->stop = options->stop;
     c->base_url = strdup(options->base_url);
     c->curl = curl_easy_init();
     if (!c->base_url || !c->curl || !set_limits(c, options) || !set_trust(c->curl, options) ||
-        !set_proxy(c->curl, options->base_url)) {
+        !set_proxy(c->curl, options->base_url) || !set_stop(c)) {
         http_client_free(&c);
         return ERR_MEMORY;
     }
@@ -275,6 +315,8 @@ static enum err error_of(CURLcode code, const struct transfer *t)
         return t->failure;
     if (code == CURLE_OPERATION_TIMEDOUT)
         return ERR_TIMEOUT;
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return ERR_UNAVAILABLE;
     return code == CURLE_OUT_OF_MEMORY ? ERR_MEMORY : ERR_IO;
 }
 
@@ -318,7 +360,7 @@ enum err http_client_send(struct http_client *c, const struct http_client_reques
                           struct http_client_reply *reply, char why[256])
 {
     struct http_client_reply made = {0};
-    struct transfer t = {.reply = &made, .body_max = c->body_max};
+    struct transfer t = {.reply = &made, .request = r, .body_max = c->body_max};
     struct curl_slist *headers = NULL;
     enum err e;
 

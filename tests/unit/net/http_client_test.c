@@ -35,6 +35,8 @@ static void handle(void *context, struct http_exchange *x)
         atomic_store(&kept, x);
         return;
     }
+    if (span_equal_string(r->path, "/chain"))
+        reply.extra_headers = "Issuer-Chain: a%20b\r\nissuer-chain:  c%0A \r\nX-Long: 12345\r\n";
     if (span_equal_string(r->path, "/redirect")) {
         reply.status = 302;
         reply.extra_headers = "Location: /never\r\n";
@@ -106,6 +108,50 @@ static void replies_limits_and_redirects(void **state)
     assert_non_null(atomic_load(&kept));
     http_server_stop(&server, 0);
     assert_int_equal(send_to(&o, "/", 1, &reply), ERR_IO);
+}
+
+static void headers_that_were_asked_for(void **state)
+{
+    struct http_server *server = NULL;
+    struct http_client *c = NULL;
+    char url[64];
+    char why[256];
+    struct http_client_options o = {.base_url = url, .timeout_ms = PATIENCE_MS};
+    struct http_client_header wanted[] = {
+        {"Issuer-Chain", {0}},
+        {"X-Absent",     {0}}
+    };
+    struct http_client_request r = {
+        .method = "GET", .path = "/chain", .wanted = wanted, .wanted_count = COUNT_OF(wanted)};
+    struct http_client_reply reply;
+
+    (void)state;
+    start(&server, NULL, url);
+    assert_int_equal(http_client_new(&o, &c), ERR_NONE);
+    assert_int_equal(http_client_send(c, &r, &reply, why), ERR_NONE);
+    assert_true(span_equal_string(buffer_span(&wanted[0].value), "c%0A"));
+    assert_int_equal(wanted[1].value.size, 0);
+    secret_free(&reply.body);
+    buffer_clear(&wanted[0].value);
+    http_client_free(&c);
+    http_server_stop(&server, 0);
+}
+
+static void a_client_that_is_told_to_stop_stops(void **state)
+{
+    struct http_server *server = NULL;
+    char url[64];
+    _Atomic bool stop = true;
+    struct http_client_options o = {.base_url = url, .timeout_ms = PATIENCE_MS, .stop = &stop};
+    struct http_client_reply reply;
+
+    (void)state;
+    start(&server, NULL, url);
+    assert_int_equal(send_to(&o, "/never", 1, &reply), ERR_UNAVAILABLE);
+    atomic_store(&stop, false);
+    assert_int_equal(send_to(&o, "/", 1, &reply), ERR_NONE);
+    secret_free(&reply.body);
+    http_server_stop(&server, 0);
 }
 
 static void only_the_pinned_key_is_trusted(void **state)
@@ -198,6 +244,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replies_limits_and_redirects),
+        cmocka_unit_test(headers_that_were_asked_for),
+        cmocka_unit_test(a_client_that_is_told_to_stop_stops),
         cmocka_unit_test(only_the_pinned_key_is_trusted),
         cmocka_unit_test(only_the_named_authority_is_trusted),
     };
