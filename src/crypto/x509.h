@@ -1,6 +1,7 @@
 /*
- * X.509 certificates and CRLs, over OpenSSL: only what verifying attestation chains needs. Chains
- * are built in fixed order by the caller, link by link; there is no path search, no system store.
+ * X.509 certificates and CRLs: only what verifying attestation chains needs. Chains are built in
+ * fixed order by the caller, link by link; there is no path search, no system store. Names are
+ * equal when their bytes are. Handles are read-only and may be used by several threads.
  */
 #ifndef CRYPTO_X509_H
 #define CRYPTO_X509_H
@@ -24,8 +25,11 @@ enum x509_signature {
 struct x509_cert;
 struct x509_crl;
 
-/* DER, exactly one certificate. ERR_MALFORMED (also: BER, a critical extension other than
- * basicConstraints and keyUsage), ERR_TOO_LARGE, ERR_MEMORY */
+/*
+ * DER, exactly one certificate of version 3 (RFC 5280 section 4.1). Keys of any kind: only the
+ * functions that use the key judge it. ERR_MALFORMED (also: BER, unique identifiers, a critical
+ * extension other than basicConstraints and keyUsage), ERR_TOO_LARGE, ERR_MEMORY
+ */
 MUST_CHECK enum err x509_cert_parse(struct span der, struct x509_cert **out);
 
 /*
@@ -35,6 +39,7 @@ MUST_CHECK enum err x509_cert_parse(struct span der, struct x509_cert **out);
 MUST_CHECK enum err x509_chain_parse(struct span pem, struct x509_cert **out, size_t capacity,
                                      size_t *count);
 void x509_cert_free(struct x509_cert **c);
+struct span x509_cert_der(const struct x509_cert *c); /* as it was read; borrowed */
 
 /* Signature by `issuer`'s key, of just this algorithm and of a key of just this kind, and issuer
  * name equal to its subject. ERR_CRYPTO, ERR_MEMORY */
@@ -48,6 +53,7 @@ size_t x509_cert_path_length(const struct x509_cert *c);
 bool x509_cert_valid_at(const struct x509_cert *c, struct timestamp now);
 struct timestamp x509_cert_not_after(const struct x509_cert *c);
 struct timestamp x509_cert_not_before(const struct x509_cert *c);
+void x509_cert_sha256(const struct x509_cert *c, uint8_t out[SHA256_SIZE]); /* of all its DER */
 void x509_cert_spki_sha256(const struct x509_cert *c, uint8_t out[SHA256_SIZE]);
 bool x509_cert_common_name_contains(const struct x509_cert *c, const char *text);
 bool x509_cert_same_subject(const struct x509_cert *a, const struct x509_cert *b);
@@ -60,8 +66,8 @@ MUST_CHECK enum err x509_cert_extension(const struct x509_cert *c, const char *o
 MUST_CHECK enum err x509_cert_p256(const struct x509_cert *c, struct p256_public **out);
 MUST_CHECK enum err x509_cert_p384(const struct x509_cert *c, struct p384_public **out);
 
-/* DER or PEM. ERR_MALFORMED (also: no nextUpdate, any critical extension), ERR_TOO_LARGE,
- * ERR_MEMORY */
+/* DER or PEM. ERR_MALFORMED (also: no nextUpdate, any critical extension),
+ * ERR_TOO_LARGE, ERR_MEMORY */
 MUST_CHECK enum err x509_crl_parse(struct span bytes, struct x509_crl **out);
 void x509_crl_free(struct x509_crl **crl);
 /* As x509_cert_issued_by(), but for the name: x509_crl_issuer_is(). */
