@@ -286,6 +286,7 @@ struct snp_tcb {
     uint8_t boot_loader, tee, snp, microcode, fmc;
 };
 
+#define ATTEST_CSP_ID_MAX 127
 struct snp_report { /* AMD 56860 table 23; copies */
     uint32_t version, guest_svn, vmpl, signature_algorithm, key_info;
     uint64_t policy, platform_info, launch_mitigations, current_mitigations;
@@ -309,7 +310,7 @@ struct snp_report { /* AMD 56860 table 23; copies */
     /* of the key that signed it */
     enum attest_vendor product;
     bool by_vlek;
-    char csp_id[32]; /* VLEK: the cloud; else "" */
+    char csp_id[ATTEST_CSP_ID_MAX + 1]; /* VLEK: the cloud, "CN=cc-us-east-2..."; else "" */
     bool crl_checked;
 };
 
