@@ -39,7 +39,6 @@ MUST_CHECK enum err x509_cert_parse(struct span der, struct x509_cert **out);
 MUST_CHECK enum err x509_chain_parse(struct span pem, struct x509_cert **out, size_t capacity,
                                      size_t *count);
 void x509_cert_free(struct x509_cert **c);
-struct span x509_cert_der(const struct x509_cert *c); /* as it was read; borrowed */
 
 /* Signature by `issuer`'s key, of just this algorithm and of a key of just this kind, and issuer
  * name equal to its subject. ERR_CRYPTO, ERR_MEMORY */
