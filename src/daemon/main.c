@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "crypto/random.h"
 #include "crypto/tls.h"
-#include "crypto/x509_make.h"
+#include "daemon/certificate.h"
 #include "daemon/harden.h"
 #include "daemon/settings.h"
 #include "daemon/state.h"
@@ -23,9 +23,8 @@
 #include "service/journal.h"
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
-enum { TLS_DAYS = 397, POOL_THREADS = 2, RECEIVING_MAX = 256 * 1024 * 1024 };
+enum { POOL_THREADS = 2, RECEIVING_MAX = 256 * 1024 * 1024 };
 
-#define LABEL_TLS_KEY "tls p256 v1"
 
 extern char **environ;
 
@@ -211,48 +210,25 @@ static enum err load_collateral(struct daemon *d)
     return e == ERR_NONE ? e : fail(e, "attestation.collateral cannot be used (see above)");
 }
 
-/* The key is derived, so that it stays the same over restarts and replicas and can be pinned. */
-static enum err self_signed(struct daemon *d, const struct root *root, struct timestamp now)
-{
-    uint8_t bytes[P256_DERIVE_SIZE];
-    struct p256_private *key = NULL;
-    struct buffer der = {0};
-    struct buffer pem = {0};
-    struct x509_template t = {
-        .common_name = d->settings.tls.name,
-        .serial = (uint64_t)now.ms,
-        .not_before = {now.ms - 3600 * 1000},
-        .not_after = {now.ms + (int64_t)TLS_DAYS * 86400 * 1000},
-        .is_tls_server = true,
-        .dns_name = d->settings.tls.name,
-    };
-    enum err e;
-
-    derive_labelled(&root->epochs[0], LABEL_TLS_KEY, bytes, sizeof bytes);
-    e = p256_derive(bytes, &key);
-    bytes_wipe(bytes, sizeof bytes);
-    t.key = key;
-    if (e == ERR_NONE && (e = x509_make(&t, &der)) == ERR_NONE &&
-        (e = pem_write("CERTIFICATE", buffer_span(&der), &pem)) == ERR_NONE)
-        e = tls_server_new(key, buffer_span(&pem), &d->tls);
-    p256_private_free(&key);
-    buffer_clear(&der);
-    buffer_clear(&pem);
-    return e;
-}
-
-static enum err open_tls(struct daemon *d, const struct root *root, struct timestamp now)
+static enum err open_tls(struct daemon *d, const struct root *root, struct tee *tee,
+                         struct timestamp now)
 {
     const struct settings *s = &d->settings;
     char why[160] = "";
     enum err e = ERR_NONE;
 
     if (s->tls.mode == TLS_MODE_SELF_SIGNED)
-        e = self_signed(d, root, now);
+        e = certificate_self_signed(s, root, tee, now, &d->tls);
     else if (s->tls.mode == TLS_MODE_FILES)
         e = tls_server_from_files(s->tls.certificate_file, s->tls.key_file, why, &d->tls);
+    if (e != ERR_NONE && s->tls.evidence != TLS_EVIDENCE_NONE)
+        return fail(e, tee && *tee->failure.text
+                           ? tee->failure.text
+                           : "no evidence could be put into the TLS certificate (tls.evidence)");
     if (e != ERR_NONE)
         return fail(e, *why ? why : "TLS could not be set up");
+    if (d->tls && s->tls.client_evidence)
+        tls_server_ask_certificate(d->tls);
     if (d->tls)
         tls_server_spki_sha256(d->tls, d->tls_spki);
     return ERR_NONE;
@@ -331,7 +307,7 @@ static enum err open_state(struct daemon *d, struct timestamp now)
         tee_close(&tee);
         return fail(e, *problem.text ? problem.text : err_text(e));
     }
-    if ((e = open_tls(d, root, now)) != ERR_NONE) {
+    if ((e = open_tls(d, root, tee, now)) != ERR_NONE) {
         root_free(&root);
         tee_close(&tee);
         return e;

@@ -356,6 +356,13 @@ static enum err check_tls(struct settings *s, struct settings_problem *problem)
         return blame(problem, "tls.mode",
                      "a certificate or key file is named, but would not be used; set this to "
                      "files, or remove the file settings");
+    if (s->tls.mode != TLS_MODE_SELF_SIGNED && s->tls.evidence != TLS_EVIDENCE_NONE)
+        return blame(problem, "tls.evidence",
+                     "only a certificate that the keystore makes itself can carry its evidence; "
+                     "set tls.mode to self-signed, or this to none");
+    if (s->tls.mode == TLS_MODE_OFF && s->tls.client_evidence)
+        return blame(problem, "tls.client_evidence",
+                     "clients show certificates in TLS only; set tls.mode, or this to false");
     if (!settings_plain_name(s->tls.name, 253))
         return blame(problem, "tls.name", "must be a DNS name or a numeric address; correct it");
     if (s->tls.mode == TLS_MODE_OFF && !is_loopback(s->server.host))

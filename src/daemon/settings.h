@@ -23,6 +23,7 @@
 #define SETTINGS_WARNINGS_MAX 32
 
 enum tls_mode { TLS_MODE_OFF, TLS_MODE_SELF_SIGNED, TLS_MODE_FILES };
+enum tls_evidence { TLS_EVIDENCE_NONE, TLS_EVIDENCE_GRAMINE, TLS_EVIDENCE_TCG };
 enum tee_provider {
     TEE_PROVIDER_UNSET,
     TEE_PROVIDER_NONE,
@@ -53,6 +54,8 @@ struct settings {
         char *certificate_file; /* TLS_MODE_FILES */
         char *key_file;
         char *name; /* TLS_MODE_SELF_SIGNED: DNS name or address in the certificate */
+        enum tls_evidence evidence; /* TLS_MODE_SELF_SIGNED: in the certificate */
+        bool client_evidence;       /* clients are asked for certificates with theirs */
     } tls;
     struct {
         enum tee_provider provider; /* never TEE_PROVIDER_UNSET after settings_load() */

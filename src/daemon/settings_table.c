@@ -15,6 +15,13 @@ static const struct setting_choice tls_modes[] = {
     {NULL,          0                   }
 };
 
+static const struct setting_choice tls_evidence[] = {
+    {"none",    TLS_EVIDENCE_NONE   },
+    {"gramine", TLS_EVIDENCE_GRAMINE},
+    {"tcg",     TLS_EVIDENCE_TCG    },
+    {NULL,      0                   }
+};
+
 static const struct setting_choice tee_providers[] = {
     {"simulated", TEE_PROVIDER_SIMULATED},
     {"tpm2",      TEE_PROVIDER_TPM2     },
@@ -89,6 +96,10 @@ const struct setting settings_table[] = {
  "PEM private key; for mode files."},
 {"tls", "name", SETTING_TEXT, false, "VOUCHSAFE_TLS_NAME", NULL, AT(tls.name), "localhost", 1, 253, NULL, NULL,
  "DNS name or address in the certificate; for mode self-signed."},
+{"tls", "evidence", SETTING_CHOICE, false, "VOUCHSAFE_TLS_EVIDENCE", NULL, AT(tls.evidence), "none", 0, 0, tls_evidence, NULL,
+ "Whether the certificate carries the keystore's evidence over its key (RA-TLS), and in whose form; for mode self-signed."},
+{"tls", "client_evidence", SETTING_BOOL, false, "VOUCHSAFE_TLS_CLIENT_EVIDENCE", NULL, AT(tls.client_evidence), "false", 0, 0, NULL, NULL,
+ "Ask clients for a certificate with their evidence (RA-TLS), which POST /v1/attest then takes instead of a quote."},
 
 {"tee", "provider", SETTING_CHOICE, true, "TEE_MODE", NULL, AT(tee.provider), NULL, 0, 0, tee_providers, NULL,
  "What this machine is. Must be named. simulated protects nothing and is for trials; none means no evidence and no sealing."},
