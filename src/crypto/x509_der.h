@@ -1,0 +1,51 @@
+/*
+ * The DER that certificates and CRLs share (RFC 5280 sections 4.1 and 5.1), read without OpenSSL,
+ * which decodes every key it meets at several times the price of a signature check. Internal to
+ * crypto/.
+ */
+#ifndef CRYPTO_X509_DER_H
+#define CRYPTO_X509_DER_H
+
+#include "codec/der.h"
+#include "crypto/x509.h"
+
+/* What is signed, how, and the signature; borrowed. */
+struct signed_parts {
+    struct span signed_bytes; /* tbsCertificate or tbsCertList with its head */
+    struct span algorithm;    /* signatureAlgorithm with its head */
+    struct span signature;    /* without the count of unused bits, which is 0 */
+};
+
+/* All spans are of `der`. */
+struct x509_cert {
+    struct signed_parts parts;
+    struct span serial;     /* INTEGER, with its head */
+    struct span issuer;     /* Name, with its head */
+    struct span subject;    /* Name, with its head */
+    struct span spki;       /* SubjectPublicKeyInfo, with its head */
+    struct span extensions; /* of the SEQUENCE; empty when there are none */
+    struct timestamp not_before, not_after;
+    bool has_constraints, is_ca; /* basicConstraints */
+    size_t path_length;          /* SIZE_MAX: not said */
+    bool has_usage;
+    uint8_t usage; /* the first eight bits of keyUsage, digitalSignature on top */
+    size_t size;
+    uint8_t der[];
+};
+
+/* ERR_MALFORMED */
+MUST_CHECK enum err signed_parts_read(struct span der, struct signed_parts *out);
+
+/* Both the AlgorithmIdentifier and the key have to be what `algorithm` says. ERR_CRYPTO, ERR_MEMORY
+ */
+MUST_CHECK enum err signed_parts_check(const struct signed_parts *parts, struct span spki,
+                                       enum x509_signature algorithm);
+
+/* The next element with its head; marks the reader failed when it has another tag. */
+struct span der_take_whole(struct reader *r, uint8_t tag);
+
+/* UTCTime or GeneralizedTime as RFC 5280 section 4.1.2.5 has them: with seconds, in UTC; from 1970.
+ */
+struct timestamp der_take_time(struct reader *r);
+
+#endif
