@@ -42,7 +42,7 @@ struct tee_ops {
     bool simulated;
     bool seals;
     /* Evidence over 64 bytes; `out` is zeroed. ERR_UNSUPPORTED when this provider only seals;
-     * ERR_UNAVAILABLE when the platform does not give any, ERR_TIMEOUT when it takes too long. */
+     * ERR_UNAVAILABLE when the platform gives none */
     enum err (*quote)(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
                       struct timestamp now, struct tee_evidence *out);
     /* Collateral for that evidence as a JSON bundle (attest/attest.h); empty when there is none. */
