@@ -39,18 +39,32 @@ void attest_cache_free(struct attest_cache **c)
     *c = NULL;
 }
 
-void *cache_find(struct attest_cache *cache, const struct cache_kind *kind,
-                 const uint8_t name[SHA256_SIZE])
+static struct entry *entry_find(struct attest_cache *cache, const struct cache_kind *kind,
+                                const uint8_t name[SHA256_SIZE])
 {
     for (size_t i = 0; cache && i < cache->count; i++) {
         struct entry *e = &cache->entries[i];
 
         if (e->kind == kind && memcmp(e->name, name, SHA256_SIZE) == 0) { /* public */
             e->used = ++cache->clock;
-            return e->thing;
+            return e;
         }
     }
     return NULL;
+}
+
+bool cache_has(struct attest_cache *cache, const struct cache_kind *kind,
+               const uint8_t name[SHA256_SIZE])
+{
+    return entry_find(cache, kind, name) != NULL;
+}
+
+void *cache_find(struct attest_cache *cache, const struct cache_kind *kind,
+                 const uint8_t name[SHA256_SIZE])
+{
+    const struct entry *e = entry_find(cache, kind, name);
+
+    return e ? e->thing : NULL;
 }
 
 /* A free place, or that of the entry that was not used for the longest. */

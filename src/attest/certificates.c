@@ -1,5 +1,6 @@
 #include "attest/certificates.h"
 
+#include "attest/cache.h"
 #include "attest/trust.h"
 
 #define ROOT_NAME "Intel SGX Root CA"
@@ -37,35 +38,94 @@ static enum err roles_check(const struct certificates *c, const struct certifica
     return ERR_NONE;
 }
 
-static enum err links_check(const struct certificates *c, const struct certificates_rule *rule,
-                            struct refusal *r)
+/* Certificates above the first of which each is signed by the next and the last by itself. */
+static void nothing_release(void *thing)
+{
+    (void)thing;
+}
+static const struct cache_kind authorities = {nothing_release};
+
+static void authorities_name(const struct certificates *c, uint8_t out[SHA256_SIZE])
+{
+    uint8_t hashes[CERTIFICATES_MAX][SHA256_SIZE];
+
+    for (size_t i = 1; i < c->count; i++)
+        x509_cert_sha256(c->certs[i], hashes[i - 1]);
+    sha256(span_of(hashes, (c->count - 1) * SHA256_SIZE), out);
+}
+
+/* The links from `first` up to `end`. */
+static enum err links_check(const struct certificates *c, size_t first, size_t end,
+                            const struct certificates_rule *rule, struct refusal *r)
 {
     static const char *const faults[CERTIFICATES_MAX] = {
         "the first is not signed by the second",
         "the second is not signed by the third",
     };
+    enum err e = ERR_NONE;
 
-    for (size_t i = 0; i + 1 < c->count; i++)
-        if (x509_cert_issued_by(c->certs[i], c->certs[i + 1], X509_ECDSA_P256_SHA256) != ERR_NONE)
-            return refuse(r, rule->invalid, rule->step, "each certificate signed by the next",
-                          faults[i]);
-    return ERR_NONE;
+    for (size_t i = first; e == ERR_NONE && i < end; i++) {
+        e = x509_cert_issued_by(c->certs[i], c->certs[i + 1], X509_ECDSA_P256_SHA256);
+        if (e != ERR_NONE)
+            e = refuse_unless_memory(r, e, rule->invalid, rule->step,
+                                     "each certificate signed by the next", faults[i]);
+    }
+    return e;
 }
 
-static enum err root_check(const struct attest_trust *trust, struct certificates *c,
-                           const struct certificates_rule *rule, struct refusal *r)
+static enum err pin_check(const struct attest_trust *trust, struct certificates *c,
+                          const struct certificates_rule *rule, struct refusal *r)
 {
-    const struct x509_cert *root = c->certs[c->count - 1];
-
-    x509_cert_spki_sha256(root, c->root_spki);
+    x509_cert_spki_sha256(c->certs[c->count - 1], c->root_spki);
     if (!attest_trust_find(trust, ATTEST_INTEL, c->root_spki))
         return refuse_bytes(r, ATTEST_ROOT_NOT_PINNED, rule->step, "SHA-256 of root key",
                             trust->count > 0 ? SPAN_OF(trust->roots[0].spki_sha256)
                                              : (struct span){0},
                             SPAN_OF(c->root_spki));
-    if (x509_cert_issued_by(root, root, X509_ECDSA_P256_SHA256) != ERR_NONE)
-        return refuse(r, rule->invalid, rule->step, "a root signed by itself", NULL);
     return ERR_NONE;
+}
+
+static enum err root_check(const struct certificates *c, const struct certificates_rule *rule,
+                           struct refusal *r)
+{
+    const struct x509_cert *root = c->certs[c->count - 1];
+    enum err e = x509_cert_issued_by(root, root, X509_ECDSA_P256_SHA256);
+
+    return e == ERR_NONE ? e
+                         : refuse_unless_memory(r, e, rule->invalid, rule->step,
+                                                "a root signed by itself", NULL);
+}
+
+static enum err unknown_signatures_check(const struct attest_trust *trust, struct certificates *c,
+                                         const struct certificates_rule *rule, struct refusal *r)
+{
+    enum err e;
+
+    if ((e = links_check(c, 0, c->count - 1, rule, r)) != ERR_NONE ||
+        (e = pin_check(trust, c, rule, r)) != ERR_NONE)
+        return e;
+    return root_check(c, rule, r);
+}
+
+/* Every signature but those known, to a pinned root. */
+static enum err signatures_check(const struct attest_trust *trust, struct attest_cache *cache,
+                                 struct certificates *c, const struct certificates_rule *rule,
+                                 struct refusal *r)
+{
+    uint8_t name[SHA256_SIZE];
+    enum err e;
+
+    if (!cache)
+        return unknown_signatures_check(trust, c, rule, r);
+    authorities_name(c, name);
+    if (cache_has(cache, &authorities, name)) {
+        e = links_check(c, 0, 1, rule, r);
+        return e == ERR_NONE ? pin_check(trust, c, rule, r) : e;
+    }
+    e = unknown_signatures_check(trust, c, rule, r);
+    if (e == ERR_NONE)
+        cache_put(cache, &authorities, name, NULL);
+    return e;
 }
 
 static void validity_read(struct certificates *c)
@@ -83,22 +143,22 @@ static void validity_read(struct certificates *c)
     }
 }
 
-static enum err chain_check(const struct attest_trust *trust, struct certificates *c,
-                            const struct certificates_rule *rule, struct refusal *r)
+static enum err chain_check(const struct attest_trust *trust, struct attest_cache *cache,
+                            struct certificates *c, const struct certificates_rule *rule,
+                            struct refusal *r)
 {
     enum err e;
 
     if ((e = count_check(c, rule, r)) != ERR_NONE || (e = roles_check(c, rule, r)) != ERR_NONE ||
-        (e = links_check(c, rule, r)) != ERR_NONE ||
-        (e = root_check(trust, c, rule, r)) != ERR_NONE)
+        (e = signatures_check(trust, cache, c, rule, r)) != ERR_NONE)
         return e;
     validity_read(c);
     return ERR_NONE;
 }
 
-enum err certificates_read(const struct attest_trust *trust, struct span pem,
-                           const struct certificates_rule *rule, struct certificates *out,
-                           struct refusal *r)
+enum err certificates_read_cached(const struct attest_trust *trust, struct attest_cache *cache,
+                                  struct span pem, const struct certificates_rule *rule,
+                                  struct certificates *out, struct refusal *r)
 {
     struct certificates c = {0};
     enum err e;
@@ -112,12 +172,19 @@ enum err certificates_read(const struct attest_trust *trust, struct span pem,
                       NULL);
     if (e != ERR_NONE)
         return refuse_unless_memory(r, e, rule->invalid, rule->step, "certificates in PEM", NULL);
-    e = chain_check(trust, &c, rule, r);
+    e = chain_check(trust, cache, &c, rule, r);
     if (e == ERR_NONE)
         *out = c;
     else
         certificates_clear(&c);
     return e;
+}
+
+enum err certificates_read(const struct attest_trust *trust, struct span pem,
+                           const struct certificates_rule *rule, struct certificates *out,
+                           struct refusal *r)
+{
+    return certificates_read_cached(trust, NULL, pem, rule, out, r);
 }
 
 void certificates_clear(struct certificates *c)

@@ -33,6 +33,16 @@ struct certificates_rule {
 MUST_CHECK enum err certificates_read(const struct attest_trust *trust, struct span pem,
                                       const struct certificates_rule *rule,
                                       struct certificates *out, struct refusal *r);
+
+/*
+ * The same with a memory (may be NULL) of certificates above the first that verified: under a known
+ * CA a new first certificate costs one signature check. Only signatures are remembered; pins and
+ * roles are judged every time.
+ */
+MUST_CHECK enum err certificates_read_cached(const struct attest_trust *trust,
+                                             struct attest_cache *cache, struct span pem,
+                                             const struct certificates_rule *rule,
+                                             struct certificates *out, struct refusal *r);
 void certificates_clear(struct certificates *c);
 
 /* ERR_DENIED with certificate_time */

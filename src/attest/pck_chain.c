@@ -54,15 +54,15 @@ static enum err chain_fill(struct pck_chain *c, struct refusal *r)
     return ERR_NONE;
 }
 
-enum err pck_chain_new(const struct attest_trust *trust, struct span pem, struct pck_chain **out,
-                       struct refusal *r)
+static enum err chain_new(const struct attest_trust *trust, struct attest_cache *cache,
+                          struct span pem, struct pck_chain **out, struct refusal *r)
 {
     struct pck_chain *c = calloc(1, sizeof *c);
     enum err e;
 
     if (!c)
         return ERR_MEMORY;
-    if ((e = certificates_read(trust, pem, &rule, &c->certificates, r)) != ERR_NONE ||
+    if ((e = certificates_read_cached(trust, cache, pem, &rule, &c->certificates, r)) != ERR_NONE ||
         (e = chain_fill(c, r)) != ERR_NONE)
         goto out;
     *out = c;
@@ -102,7 +102,7 @@ enum err pck_chain_find(struct attest_cache *cache, const struct attest_trust *t
         sha256(pem, name);
     if ((*out = cache_find(cache, &kind, name)) != NULL)
         return ERR_NONE;
-    if ((e = pck_chain_new(trust, pem, &chain, r)) != ERR_NONE)
+    if ((e = chain_new(trust, cache, pem, &chain, r)) != ERR_NONE)
         return e;
     *out = chain;
     if (cache)

@@ -15,17 +15,15 @@ struct pck_chain {
     struct pck pck;
 };
 
-/* Verifies a PEM chain, but for time and revocation. ERR_DENIED fills `r`; ERR_MEMORY */
-MUST_CHECK enum err pck_chain_new(const struct attest_trust *trust, struct span pem,
-                                  struct pck_chain **out, struct refusal *r);
 void pck_chain_free(struct pck_chain **chain);
 
 const struct x509_cert *pck_chain_leaf(const struct pck_chain *chain);
 const struct x509_cert *pck_chain_ca(const struct pck_chain *chain);
 
 /*
- * The same through a cache (may be NULL). Borrowed from the cache until the next call when there is
- * one; else `*owned` is what the caller frees.
+ * Verifies a PEM chain, but for time and revocation; through a cache (may be NULL), which knows
+ * chains and CAs. ERR_DENIED fills `r`; ERR_MEMORY. Borrowed from the cache until the next call
+ * when there is one; else `*owned` is what the caller frees.
  */
 MUST_CHECK enum err pck_chain_find(struct attest_cache *cache, const struct attest_trust *trust,
                                    struct span pem, const struct pck_chain **out,
