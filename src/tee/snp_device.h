@@ -38,8 +38,8 @@ MUST_CHECK enum err snp_device_probe(const struct tee_system *system, struct tee
 uint32_t snp_device_vmpl(const struct tee_system *system);
 
 /*
- * A report, with the host's certificates when it has any: SNP_GET_EXT_REPORT, again when the host
- * wants more room for them, and SNP_GET_REPORT when that does not work out.
+ * A report, with the host's certificate table as it is, padded: SNP_GET_EXT_REPORT, again when the
+ * host wants more room for it, and SNP_GET_REPORT without any when that does not work out.
  * ERR_UNAVAILABLE with `failure`, ERR_MEMORY
  */
 MUST_CHECK enum err snp_device_report(const struct tee_system *system,
