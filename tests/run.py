@@ -145,17 +145,50 @@ def stage_race(_):
     return (1, 0) if code == 0 else (0, 1)
 
 
+# Real input to begin with, where the vectors are at hand: beside the small files in tests/fuzz/corpus.
+FUZZ_SEEDS = {
+    "quote": ["sgx/*/quote.bin", "tdx/*/quote.bin"],
+    "snp_report": ["snp/*/report.bin"],
+    "snp_vek": ["snp/*/vek.der"],
+    "x509": ["snp/*/vek.der", "collateral/amd/*/*.der", "collateral/aws/*.der", "collateral/intel/*/*.der"],
+    "nitro": ["nitro/*/doc.cbor"],
+    "cbor": ["nitro/*/doc.cbor", "arm/*/token.cbor"],
+    "arm": ["arm/*/token.cbor"],
+    "azure_hcl": ["azure-hcl/*/*.bin"],
+    "tcb_info": ["collateral/intel/*/tcb_info.json"],
+    "qe_identity": ["collateral/intel/*/qe_identity.json"],
+    "collateral_bundle": ["collateral/intel/*/bundle.json"],
+}
+
+
+def fuzz_seeds(name):
+    """A directory with the vectors for this target, or None. They are copied: one flat directory."""
+    vectors = os.environ.get("VOUCHSAFE_VECTORS", os.path.join(ROOT, "../shared/vectors"))
+    out = os.path.join(ROOT, "build-fuzz", "seeds", name)
+    shutil.rmtree(out, ignore_errors=True)
+    paths = [path for pattern in FUZZ_SEEDS.get(name, [])
+             for path in glob.glob(os.path.join(vectors, "attestation", pattern))]
+    if not paths:
+        if name in FUZZ_SEEDS:
+            print(f"  SKIPPED: seeds of fuzz target {name}: no vectors", flush=True)
+        return None
+    os.makedirs(out)
+    for i, path in enumerate(paths):
+        shutil.copyfile(path, os.path.join(out, f"{i}"))
+    return out
+
+
 def fuzz_one(target, seconds):
     name = os.path.basename(target)[: -len("_fuzz")]
     log = os.path.join(ROOT, "build-fuzz", name + ".log")
     corpus = os.path.join(ROOT, "build-fuzz", "corpus", name)
     os.makedirs(corpus, exist_ok=True)
-    seeds = os.path.join(ROOT, "tests/fuzz/corpus", name)
+    seeds = [os.path.join(ROOT, "tests/fuzz/corpus", name), fuzz_seeds(name)]
     if os.path.exists(log):
         os.remove(log)
     code = run([target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=4096",
                 f"-artifact_prefix={ROOT}/build-fuzz/{name}-", corpus,
-                *([seeds] if os.path.isdir(seeds) else [])], log, timeout=seconds + 300)
+                *(s for s in seeds if s and os.path.isdir(s))], log, timeout=seconds + 300)
     return name, code, log
 
 
@@ -165,8 +198,8 @@ def stage_fuzz(options):
     targets = sorted(glob.glob(os.path.join(ROOT, "build-fuzz/tests/fuzz/*_fuzz")))
     seconds = int(os.environ.get("VOUCHSAFE_FUZZ_SECONDS", "5" if "--quick" in options else "60"))
     passed = failed = 0
-    # one more than there are cores: 60 seconds of each, in a time that continuous integration has
-    with concurrent.futures.ThreadPoolExecutor(JOBS + 1) as pool:
+    # more at once than there are cores: 60 seconds of each, in a time that continuous integration has
+    with concurrent.futures.ThreadPoolExecutor(2 * JOBS) as pool:
         for name, code, log in pool.map(lambda t: fuzz_one(t, seconds), targets):
             print(f"  fuzz {name}: {'ok' if code == 0 else 'FOUND SOMETHING'}", flush=True)
             if code != 0:
