@@ -1,0 +1,617 @@
+#include "collateral/refresh.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "collateral/directory.h"
+#include "crypto/random.h"
+
+enum {
+    TURN_MS = 1000,          /* between looks at the clock */
+    FORGET_MS = 3600 * 1000, /* what is wanted in vain, after nobody asked for it any more */
+    LOOK_AGAIN_MAX_MS = 86400000,
+    BACKOFF_DOUBLINGS = 16,
+};
+
+struct source_state {
+    struct collateral_source *source;
+    struct timestamp not_before; /* left alone until then */
+    unsigned failures;           /* in a row, of the source as a whole */
+    _Atomic int64_t left_alone_until_ms;
+    _Atomic uint64_t fetched, failed, refused;
+};
+
+struct directory_state {
+    const char *path;
+    bool is_cache;
+    uint8_t fingerprint[SHA256_SIZE];
+};
+
+/* A unit that is looked after. */
+struct target {
+    struct collateral_key key;
+    char name[COLLATERAL_NAME_SIZE];
+    bool prefetch;
+    bool wanted;
+    struct timestamp wanted_at;
+    struct timestamp next_look; /* after a success */
+    struct {
+        struct timestamp not_before;
+        unsigned failures; /* in a row: there is none, or what came was not believed */
+    } sources[COLLATERAL_SOURCES_MAX];
+};
+
+struct collateral_refresh {
+    struct collateral_refresh_options options;
+    struct collateral_store *store;
+    size_t source_count;
+    struct source_state sources[COLLATERAL_SOURCES_MAX];
+    size_t directory_count;
+    struct directory_state directories[COLLATERAL_DIRECTORIES_MAX + 1];
+    struct timestamp last_read;
+    uint64_t generation; /* of the store, when targets were last made */
+    size_t target_count;
+    struct target *targets;
+    size_t next_target; /* where the search goes on, so that none starves */
+    _Atomic bool stop, hurry;
+    bool started;
+    pthread_t thread;
+};
+
+/* ---- what changed ---- */
+
+static bool is_change(enum collateral_put put)
+{
+    return put == COLLATERAL_ADDED || put == COLLATERAL_REPLACED;
+}
+
+static void tell_change(struct collateral_refresh *r, const struct collateral_put_result *result)
+{
+    const struct collateral_unit *u = result->unit;
+    char expires[TIMESTAMP_TEXT_SIZE] = "never";
+
+    if (u->expires.ms != INT64_MAX)
+        timestamp_write(u->expires, expires);
+    log_write(LOG_INFO, "collateral", collateral_put_code(result->put), LOG_STRING("name", u->name),
+              LOG_STRING("source", u->source), LOG_NUMBER("evaluation", u->evaluation_number),
+              LOG_STRING("expires", expires));
+    if (r->options.changed)
+        r->options.changed(r->options.context, &(struct collateral_change){result->put, u});
+}
+
+/* ---- directories ---- */
+
+struct reading {
+    struct collateral_refresh *r;
+    const struct directory_state *directory;
+    struct timestamp now;
+};
+
+static bool is_held(struct collateral_store *store, struct span document)
+{
+    struct collateral_snapshot *held = collateral_store_hold(store);
+    uint8_t digest[SHA256_SIZE];
+    bool is = false;
+
+    sha256(document, digest);
+    for (size_t i = 0; i < held->count && !is; i++)
+        is = span_equal(SPAN_OF(held->units[i]->sha256), SPAN_OF(digest));
+    collateral_snapshot_release(&held);
+    return is;
+}
+
+static void log_file(const char *path, const char *code, const char *reason)
+{
+    log_write(LOG_WARN, "collateral", "file_passed_over", LOG_STRING("file", path),
+              LOG_STRING("code", code), LOG_STRING("reason", reason));
+}
+
+static enum err file_found(void *context, const char *path, struct timestamp modified, enum err e,
+                           struct span document)
+{
+    struct reading *reading = context;
+    struct collateral_refresh *r = reading->r;
+    struct collateral_put_result result = {0};
+
+    (void)modified;
+    if (e != ERR_NONE) {
+        log_file(path, err_code(e), err_text(e));
+        return e == ERR_MEMORY ? e : ERR_NONE;
+    }
+    if (is_held(r->store, document))
+        return ERR_NONE;
+    e = collateral_store_put(r->store, document,
+                             reading->directory->is_cache ? "cache" : "directory", NULL,
+                             reading->now, &result);
+    if (e != ERR_NONE)
+        return e;
+    if (is_change(result.put))
+        tell_change(r, &result);
+    else if (result.put == COLLATERAL_REFUSED)
+        log_file(path, attest_reason_code(result.reason), attest_reason_text(result.reason));
+    else if (!collateral_put_is_good(result.put))
+        log_file(path, collateral_put_code(result.put), "what is held stays");
+    collateral_unit_release(&result.unit);
+    return ERR_NONE;
+}
+
+static void directory_look(struct collateral_refresh *r, struct directory_state *d,
+                           struct timestamp now)
+{
+    struct reading reading = {r, d, now};
+    uint8_t fingerprint[SHA256_SIZE];
+    enum err e = collateral_directory_state(d->path, fingerprint);
+
+    if (e == ERR_NONE && span_equal(SPAN_OF(fingerprint), SPAN_OF(d->fingerprint)))
+        return;
+    if (e == ERR_NONE)
+        e = collateral_directory_read(d->path, file_found, &reading);
+    if (e == ERR_NONE)
+        memcpy(d->fingerprint, fingerprint, sizeof fingerprint);
+    else if (!(d->is_cache && e == ERR_NOT_FOUND))
+        log_file(d->path, err_code(e), err_text(e));
+}
+
+static void directories_look(struct collateral_refresh *r, struct timestamp now)
+{
+    int64_t age = now.ms - r->last_read.ms;
+
+    if (age >= 0 && age < r->options.reread_s * 1000)
+        return;
+    r->last_read = now;
+    for (size_t i = 0; i < r->directory_count; i++)
+        directory_look(r, &r->directories[i], now);
+}
+
+static void cache_write(struct collateral_refresh *r, const struct collateral_unit *u)
+{
+    enum err e;
+
+    if (!r->options.cache || !*r->options.cache)
+        return;
+    e = collateral_directory_write(r->options.cache, u->name, buffer_span(&u->document));
+    if (e != ERR_NONE)
+        log_write(LOG_WARN, "collateral", "not_cached", LOG_STRING("name", u->name),
+                  LOG_STRING("reason", err_text(e)));
+}
+
+/* ---- targets ---- */
+
+static struct target *target_find(struct collateral_refresh *r, const char *name)
+{
+    for (size_t i = 0; i < r->target_count; i++)
+        if (strcmp(r->targets[i].name, name) == 0)
+            return &r->targets[i];
+    return NULL;
+}
+
+static struct collateral_unit *unit_hold(struct collateral_refresh *r, const char *name)
+{
+    struct collateral_snapshot *held = collateral_store_hold(r->store);
+    struct collateral_unit *u = collateral_snapshot_find(held, span_string(name));
+
+    if (u)
+        (void)collateral_unit_hold(u);
+    collateral_snapshot_release(&held);
+    return u;
+}
+
+static bool source_could(const struct collateral_refresh *r, const struct collateral_key *key)
+{
+    for (size_t i = 0; i < r->source_count; i++)
+        if (collateral_source_has(r->sources[i].source, key))
+            return true;
+    return false;
+}
+
+/* The target of this key, made if need be; NULL when there is no room or no source for it. */
+static struct target *target_of(struct collateral_refresh *r, const struct collateral_key *key)
+{
+    char name[COLLATERAL_NAME_SIZE];
+    struct target *t;
+
+    collateral_key_name(key, name);
+    t = target_find(r, name);
+    if (t)
+        return t;
+    if (r->target_count == COLLATERAL_TARGETS_MAX || !source_could(r, key))
+        return NULL;
+    t = &r->targets[r->target_count++];
+    *t = (struct target){.key = *key};
+    memcpy(t->name, name, sizeof name);
+    return t;
+}
+
+static void targets_from_store(struct collateral_refresh *r)
+{
+    struct collateral_snapshot *held = collateral_store_hold(r->store);
+    struct collateral_key key;
+
+    if (held->generation != r->generation)
+        for (size_t i = 0; i < held->count; i++)
+            if (collateral_key_parse(span_string(held->units[i]->name), &key) == ERR_NONE)
+                (void)target_of(r, &key);
+    r->generation = held->generation;
+    collateral_snapshot_release(&held);
+}
+
+static void targets_from_queue(struct collateral_refresh *r, struct timestamp now)
+{
+    struct collateral_key key;
+
+    while (collateral_store_take(r->store, &key)) {
+        struct target *t = target_of(r, &key);
+
+        if (!t)
+            continue;
+        t->wanted = true;
+        t->wanted_at = now;
+    }
+}
+
+static void targets_forget(struct collateral_refresh *r, struct timestamp now)
+{
+    for (size_t i = 0; i < r->target_count;) {
+        struct target *t = &r->targets[i];
+        struct collateral_unit *u = unit_hold(r, t->name);
+        bool keep = u || t->prefetch || (t->wanted && now.ms - t->wanted_at.ms < FORGET_MS);
+
+        collateral_unit_release(&u);
+        if (keep)
+            i++;
+        else
+            *t = r->targets[--r->target_count];
+    }
+}
+
+/* When this unit is to be fetched anew. */
+static struct timestamp due_at(const struct collateral_refresh *r, const struct target *t,
+                               const struct collateral_unit *u)
+{
+    int64_t lifetime = u->expires.ms - u->issued.ms;
+    int64_t at = u->issued.ms + lifetime / 100 * (int64_t)r->options.refresh_percent;
+    int64_t oldest = u->fetched.ms + r->options.max_age_s * 1000;
+
+    /* a VCEK says the same for years */
+    if (r->options.max_age_s > 0 && u->kind != COLLATERAL_VEK && oldest < at)
+        at = oldest;
+    return (struct timestamp){at > t->next_look.ms ? at : t->next_look.ms};
+}
+
+static bool target_is_due(struct collateral_refresh *r, const struct target *t,
+                          struct timestamp now)
+{
+    struct collateral_unit *u = unit_hold(r, t->name);
+    bool due = u ? now.ms >= due_at(r, t, u).ms : t->wanted || t->prefetch;
+
+    collateral_unit_release(&u);
+    return due;
+}
+
+/* ---- fetching ---- */
+
+/* Doubled with each failure, plus or minus a quarter, so that replicas do not come in step. */
+static struct timestamp backoff(const struct collateral_refresh *r, unsigned failures,
+                                struct timestamp now)
+{
+    unsigned doublings = failures < BACKOFF_DOUBLINGS ? failures : BACKOFF_DOUBLINGS;
+    int64_t wait_ms = (r->options.backoff_s * 1000) << doublings;
+    uint8_t dice[2];
+
+    if (wait_ms > r->options.backoff_max_s * 1000)
+        wait_ms = r->options.backoff_max_s * 1000;
+    random_bytes(dice, sizeof dice);
+    wait_ms += wait_ms / 4 * ((dice[0] | dice[1] << 8) - 32768) / 32768;
+    return (struct timestamp){now.ms + wait_ms};
+}
+
+static void count(_Atomic uint64_t *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+static void log_failure(const struct source_state *s, const struct target *t, const char *code,
+                        const char *why, struct timestamp now, struct timestamp again)
+{
+    log_write(LOG_WARN, "collateral", "fetch_failed",
+              LOG_STRING("source", collateral_source_name(s->source)), LOG_STRING("name", t->name),
+              LOG_STRING("code", code), LOG_STRING("reason", why),
+              LOG_NUMBER("again_in_s", (again.ms - now.ms) / 1000));
+}
+
+/* The source as a whole does not answer as it should. */
+static void source_failed(struct collateral_refresh *r, struct source_state *s,
+                          const struct target *t, enum err e, const struct collateral_failure *f,
+                          struct timestamp now)
+{
+    struct timestamp asked = {now.ms + (int64_t)f->retry_after_s * 1000};
+
+    count(&s->failed);
+    s->not_before = backoff(r, s->failures++, now);
+    if (f->retry_after_s > 0 && asked.ms > s->not_before.ms)
+        s->not_before = asked;
+    atomic_store_explicit(&s->left_alone_until_ms, s->not_before.ms, memory_order_relaxed);
+    log_failure(s, t, err_code(e), f->why, now, s->not_before);
+}
+
+/* This source has not this unit, or not one that can be believed. */
+static void target_failed(struct collateral_refresh *r, size_t index, struct target *t,
+                          const char *code, const char *why, struct timestamp now)
+{
+    t->sources[index].not_before = backoff(r, t->sources[index].failures++, now);
+    log_failure(&r->sources[index], t, code, why, now, t->sources[index].not_before);
+}
+
+static void target_good(const struct collateral_refresh *r, size_t index, struct target *t,
+                        const struct collateral_unit *u, struct timestamp now)
+{
+    int64_t least = r->options.backoff_s * 1000;
+    int64_t wait = (u->expires.ms - now.ms) / 10;
+
+    t->sources[index].failures = 0;
+    t->wanted = false;
+    wait = wait < least ? least : wait > LOOK_AGAIN_MAX_MS ? LOOK_AGAIN_MAX_MS : wait;
+    t->next_look = (struct timestamp){now.ms + wait};
+}
+
+/* Gives what came to the store. True when it is news. */
+static bool document_take(struct collateral_refresh *r, size_t index, struct target *t,
+                          struct span document, struct timestamp now)
+{
+    struct source_state *s = &r->sources[index];
+    struct collateral_put_result result = {0};
+    enum err e = collateral_store_put(r->store, document, collateral_source_name(s->source),
+                                      t->name, now, &result);
+
+    if (e != ERR_NONE) {
+        target_failed(r, index, t, err_code(e), err_text(e), now);
+        return false;
+    }
+    if (collateral_put_is_good(result.put)) {
+        count(&s->fetched);
+        target_good(r, index, t, result.unit, now);
+    } else {
+        count(&s->refused);
+        target_failed(r, index, t, collateral_put_code(result.put),
+                      result.put == COLLATERAL_REFUSED ? attest_reason_text(result.reason)
+                                                       : "what is held stays",
+                      now);
+    }
+    if (is_change(result.put)) {
+        cache_write(r, result.unit);
+        tell_change(r, &result);
+    }
+    collateral_unit_release(&result.unit);
+    return is_change(result.put);
+}
+
+/* One source. True when it had news, or when the thread is to end: then nobody else is asked. */
+static bool fetch_from(struct collateral_refresh *r, size_t index, struct target *t)
+{
+    struct source_state *s = &r->sources[index];
+    struct collateral_failure failure;
+    struct buffer document = {0};
+    enum err e = collateral_source_fetch(s->source, &t->key, &document, &failure);
+    struct timestamp now = r->options.clock(); /* a fetch takes its time */
+    bool done = e == ERR_UNAVAILABLE;
+
+    if (e == ERR_NONE) {
+        s->failures = 0;
+        done = document_take(r, index, t, buffer_span(&document), now);
+    } else if (e == ERR_MALFORMED || e == ERR_TOO_LARGE || failure.absent) {
+        count(e == ERR_IO ? &s->failed : &s->refused);
+        target_failed(r, index, t, err_code(e), failure.why, now);
+    } else if (!done) {
+        source_failed(r, s, t, e, &failure, now);
+    }
+    buffer_clear(&document);
+    return done;
+}
+
+static bool may_ask(const struct collateral_refresh *r, size_t index, const struct target *t,
+                    struct timestamp now)
+{
+    return collateral_source_has(r->sources[index].source, &t->key) &&
+           r->sources[index].not_before.ms <= now.ms && t->sources[index].not_before.ms <= now.ms;
+}
+
+/* False when no source may be asked now. */
+static bool target_fetch(struct collateral_refresh *r, struct target *t, struct timestamp now)
+{
+    bool asked = false;
+    bool done = false;
+
+    for (size_t i = 0; i < r->source_count && !done && !atomic_load(&r->stop); i++) {
+        if (!may_ask(r, i, t, now))
+            continue;
+        asked = true;
+        done = fetch_from(r, i, t);
+    }
+    return asked;
+}
+
+static void hurry_if_told(struct collateral_refresh *r)
+{
+    if (!atomic_exchange(&r->hurry, false))
+        return;
+    r->last_read = (struct timestamp){INT64_MIN / 2};
+    for (size_t i = 0; i < r->source_count; i++) {
+        r->sources[i].not_before = (struct timestamp){0};
+        atomic_store_explicit(&r->sources[i].left_alone_until_ms, 0, memory_order_relaxed);
+    }
+    for (size_t i = 0; i < r->target_count; i++) {
+        memset(r->targets[i].sources, 0, sizeof r->targets[i].sources);
+        r->targets[i].next_look = (struct timestamp){0};
+    }
+}
+
+bool collateral_refresh_step(struct collateral_refresh *r, struct timestamp now)
+{
+    hurry_if_told(r);
+    directories_look(r, now);
+    targets_from_queue(r, now);
+    targets_from_store(r);
+    targets_forget(r, now);
+    for (size_t i = 0; i < r->target_count; i++) {
+        struct target *t = &r->targets[(r->next_target + i) % r->target_count];
+
+        if (target_is_due(r, t, now) && target_fetch(r, t, now)) {
+            r->next_target = (r->next_target + i + 1) % r->target_count;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void *run(void *context)
+{
+    struct collateral_refresh *r = context;
+
+    (void)pthread_setname_np(pthread_self(), "collateral");
+    while (!atomic_load(&r->stop))
+        if (!collateral_refresh_step(r, r->options.clock()))
+            collateral_store_wait(r->store, TURN_MS);
+    secret_cache_clear();
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static enum err sources_open(struct collateral_refresh *r, char why[256])
+{
+    for (size_t i = 0; i < r->options.source_count; i++) {
+        struct collateral_source_options o = r->options.sources[i];
+        enum err e;
+
+        o.stop = &r->stop;
+        e = collateral_source_new(&o, &r->sources[i].source);
+        if (e != ERR_NONE) {
+            (void)snprintf(why, 256, "the collateral source %s cannot be used: %s", o.name,
+                           e == ERR_CONFIG ? "no URL, or an empty token" : err_text(e));
+            return e;
+        }
+        r->source_count++;
+    }
+    return ERR_NONE;
+}
+
+static enum err prefetch_read(struct collateral_refresh *r, char why[256])
+{
+    for (size_t i = 0; i < r->options.prefetch_count; i++) {
+        struct collateral_key key;
+        struct target *t;
+
+        if (collateral_key_parse(span_string(r->options.prefetch[i]), &key) != ERR_NONE) {
+            (void)snprintf(why, 256, "%.120s is not the name of collateral that can be fetched",
+                           r->options.prefetch[i]);
+            return ERR_CONFIG;
+        }
+        t = target_of(r, &key);
+        if (!t) {
+            (void)snprintf(why, 256, "no source could have %.120s", r->options.prefetch[i]);
+            return ERR_CONFIG;
+        }
+        t->prefetch = true;
+    }
+    return ERR_NONE;
+}
+
+static void directories_open(struct collateral_refresh *r)
+{
+    if (r->options.cache && *r->options.cache)
+        r->directories[r->directory_count++] =
+            (struct directory_state){.path = r->options.cache, .is_cache = true};
+    for (size_t i = 0; i < r->options.directory_count; i++)
+        r->directories[r->directory_count++].path = r->options.directories[i];
+}
+
+enum err collateral_refresh_new(const struct collateral_refresh_options *options,
+                                struct collateral_store *store, struct timestamp now, char why[256],
+                                struct collateral_refresh **out)
+{
+    struct collateral_refresh *r;
+    enum err e;
+
+    (void)snprintf(why, 256, "out of memory");
+    if (options->source_count > COLLATERAL_SOURCES_MAX ||
+        options->directory_count > COLLATERAL_DIRECTORIES_MAX ||
+        options->prefetch_count > COLLATERAL_PREFETCH_MAX) {
+        (void)snprintf(why, 256, "too many sources, directories or names of collateral");
+        return ERR_CONFIG;
+    }
+    r = calloc(1, sizeof *r);
+    if (!r)
+        return ERR_MEMORY;
+    r->options = *options;
+    r->store = store;
+    r->last_read = (struct timestamp){INT64_MIN / 2};
+    r->targets = calloc(COLLATERAL_TARGETS_MAX, sizeof *r->targets);
+    if (!r->targets)
+        e = ERR_MEMORY;
+    else if ((e = sources_open(r, why)) == ERR_NONE)
+        e = prefetch_read(r, why);
+    if (e != ERR_NONE) {
+        collateral_refresh_free(&r);
+        return e;
+    }
+    directories_open(r);
+    directories_look(r, now);
+    if (r->source_count == 0)
+        collateral_store_no_sources(store);
+    why[0] = '\0';
+    *out = r;
+    return ERR_NONE;
+}
+
+enum err collateral_refresh_start(struct collateral_refresh *r)
+{
+    r->started = pthread_create(&r->thread, NULL, run, r) == 0;
+    return r->started ? ERR_NONE : ERR_MEMORY;
+}
+
+void collateral_refresh_hurry(struct collateral_refresh *r)
+{
+    atomic_store(&r->hurry, true);
+    collateral_store_wake(r->store);
+}
+
+void collateral_refresh_free(struct collateral_refresh **refresh)
+{
+    struct collateral_refresh *r = *refresh;
+
+    *refresh = NULL;
+    if (!r)
+        return;
+    atomic_store(&r->stop, true);
+    if (r->started) {
+        collateral_store_wake(r->store);
+        (void)pthread_join(r->thread, NULL);
+    }
+    for (size_t i = 0; i < r->source_count; i++)
+        collateral_source_free(&r->sources[i].source);
+    free(r->targets);
+    free(r);
+}
+
+size_t collateral_refresh_figures(struct collateral_refresh *r, struct timestamp now,
+                                  struct collateral_source_figures *out)
+{
+    for (size_t i = 0; i < r->source_count; i++) {
+        const struct source_state *s = &r->sources[i];
+
+        out[i] = (struct collateral_source_figures){
+            .name = collateral_source_name(s->source),
+            .fetched = atomic_load_explicit(&s->fetched, memory_order_relaxed),
+            .failed = atomic_load_explicit(&s->failed, memory_order_relaxed),
+            .refused = atomic_load_explicit(&s->refused, memory_order_relaxed),
+            .left_alone =
+                atomic_load_explicit(&s->left_alone_until_ms, memory_order_relaxed) > now.ms,
+        };
+    }
+    return r->source_count;
+}

@@ -1,0 +1,77 @@
+/*
+ * Keeps the store fresh: one thread that reads directories when they change, fetches what is wanted
+ * or about to be needed, verifies it, and tells of what changed. A unit is fetched anew
+ *
+ *   when `refresh_percent` of its validity has passed, or it is `max_age_s` old, or it is wanted
+ *
+ * from the first source that has it and is not being left alone. After a failure a source is left
+ * alone for that unit: `backoff_s`, doubled each time up to `backoff_max_s`, plus or minus a
+ * quarter; after 429 or 503 with Retry-After altogether, as long as it asked. What is held stays
+ * until it is replaced.
+ */
+#ifndef COLLATERAL_REFRESH_H
+#define COLLATERAL_REFRESH_H
+
+#include "collateral/source.h"
+#include "collateral/store.h"
+
+#define COLLATERAL_SOURCES_MAX 16
+#define COLLATERAL_DIRECTORIES_MAX 80
+#define COLLATERAL_TARGETS_MAX 2048 /* units looked after, held or wanted */
+#define COLLATERAL_PREFETCH_MAX 64
+
+/* What a change was, for the log. Borrowed. */
+struct collateral_change {
+    enum collateral_put put; /* COLLATERAL_ADDED or COLLATERAL_REPLACED */
+    const struct collateral_unit *unit;
+};
+
+struct collateral_refresh_options {
+    size_t source_count;
+    const struct collateral_source_options *sources; /* in order of preference */
+    size_t directory_count;
+    const char *const *directories; /* read at the start, and again when they change */
+    const char *cache;              /* directory for what was fetched; NULL or "": none */
+    size_t prefetch_count;
+    const char *const *prefetch; /* names of units to have before anybody wants them */
+    unsigned refresh_percent;    /* 1 to 99 */
+    int64_t max_age_s;           /* 0: no limit */
+    int64_t backoff_s, backoff_max_s;
+    int64_t reread_s; /* how often directories are looked at */
+    struct timestamp (*clock)(void); /* clock_now(), but for tests */
+    void *context;
+    void (*changed)(void *context,
+                    const struct collateral_change *change); /* on the thread that
+                              found it: that of new() or the refresher's. May be NULL */
+};
+
+struct collateral_refresh;
+
+/*
+ * Reads the cache and the directories; what does not verify is logged and passed over. Options and
+ * what they point to are borrowed. ERR_CONFIG with a sentence in `why`, ERR_MEMORY
+ */
+MUST_CHECK enum err collateral_refresh_new(const struct collateral_refresh_options *options,
+                                           struct collateral_store *store, struct timestamp now,
+                                           char why[256], struct collateral_refresh **out);
+/* Starts the thread. ERR_MEMORY */
+MUST_CHECK enum err collateral_refresh_start(struct collateral_refresh *r);
+/* Directories are read again at once, and what waits for backoff is tried again. Any thread. */
+void collateral_refresh_hurry(struct collateral_refresh *r);
+/* Ends the thread, if there is one, within about a second, and frees. */
+void collateral_refresh_free(struct collateral_refresh **r);
+
+/* One turn of the thread's work at `now`, for those who bring their own thread; false when there
+ * was nothing to fetch. */
+bool collateral_refresh_step(struct collateral_refresh *r, struct timestamp now);
+
+struct collateral_source_figures {
+    const char *name;
+    uint64_t fetched, failed, refused; /* units; refused: came, but were not believed */
+    bool left_alone;                   /* it asked for patience */
+};
+/* Returns the count, at most COLLATERAL_SOURCES_MAX. Any thread. */
+size_t collateral_refresh_figures(struct collateral_refresh *r, struct timestamp now,
+                                  struct collateral_source_figures *out);
+
+#endif

@@ -1,0 +1,445 @@
+#include "collateral/store.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define MINUTE_MS 60000
+
+struct wanted {
+    struct collateral_key key;
+    char name[COLLATERAL_NAME_SIZE];
+};
+
+struct collateral_store {
+    struct attest_trust trust;
+    pthread_mutex_t lock; /* of `current` */
+    struct collateral_snapshot *current;
+    _Atomic uint64_t generation; /* of `current`, for a look without the lock */
+    bool no_sources;
+    pthread_mutex_t queue_lock; /* of all below */
+    pthread_cond_t queue_changed;
+    bool woken;
+    size_t wanted_count;
+    struct wanted wanted[COLLATERAL_QUEUE_MAX];
+    struct timestamp minute; /* in which strangers are counted */
+    unsigned strangers;
+    uint64_t queued, dropped;
+};
+
+static const char *const put_codes[COLLATERAL_PUTS] = {
+    [COLLATERAL_ADDED] = "added",         [COLLATERAL_REPLACED] = "replaced",
+    [COLLATERAL_UNCHANGED] = "unchanged", [COLLATERAL_ROLLBACK] = "rollback",
+    [COLLATERAL_NOT_VALID] = "not_valid", [COLLATERAL_OTHER] = "not_what_was_asked",
+    [COLLATERAL_REFUSED] = "refused",     [COLLATERAL_FULL] = "full",
+};
+
+const char *collateral_put_code(enum collateral_put p)
+{
+    assert((unsigned)p < COLLATERAL_PUTS);
+    return put_codes[p];
+}
+
+bool collateral_put_is_good(enum collateral_put p)
+{
+    return p == COLLATERAL_ADDED || p == COLLATERAL_REPLACED || p == COLLATERAL_UNCHANGED;
+}
+
+/* ---- snapshots ---- */
+
+void collateral_snapshot_release(struct collateral_snapshot **snapshot)
+{
+    struct collateral_snapshot *s = *snapshot;
+
+    *snapshot = NULL;
+    if (!s || atomic_fetch_sub_explicit(&s->holders, 1, memory_order_acq_rel) > 1)
+        return;
+    for (size_t i = 0; i < s->count; i++)
+        collateral_unit_release(&s->units[i]);
+    free(s->units);
+    free((void *)s->set.items);
+    free((void *)s->set.amd);
+    free((void *)s->set.veks);
+    free((void *)s->set.arm_keys);
+    free(s);
+}
+
+/* Room for `count` units; the arrays of the set are filled by snapshot_fill(). */
+static struct collateral_snapshot *snapshot_new(size_t count)
+{
+    struct collateral_snapshot *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    atomic_init(&s->holders, 1);
+    s->units = calloc(count + 1, sizeof *s->units);
+    s->set.items = calloc(count + 1, sizeof *s->set.items);
+    s->set.amd = calloc(count + 1, sizeof *s->set.amd);
+    s->set.veks = calloc(count + 1, sizeof *s->set.veks);
+    s->set.arm_keys = calloc(count + 1, sizeof *s->set.arm_keys);
+    if (!s->units || !s->set.items || !s->set.amd || !s->set.veks || !s->set.arm_keys)
+        collateral_snapshot_release(&s);
+    return s;
+}
+
+/* By kind, in the order of names: what attest_verify() takes. */
+static void snapshot_fill(struct collateral_snapshot *s)
+{
+    const struct attest_collateral **items = (const struct attest_collateral **)s->set.items;
+    const struct attest_amd **amd = (const struct attest_amd **)s->set.amd;
+    const struct attest_vek **veks = (const struct attest_vek **)s->set.veks;
+    const struct attest_arm_key **arm_keys = (const struct attest_arm_key **)s->set.arm_keys;
+
+    for (size_t i = 0; i < s->count; i++) {
+        const struct collateral_unit *u = s->units[i];
+
+        if (u->intel)
+            items[s->set.count++] = u->intel;
+        if (u->amd)
+            amd[s->set.amd_count++] = u->amd;
+        if (u->vek)
+            veks[s->set.vek_count++] = u->vek;
+        if (u->arm_key)
+            arm_keys[s->set.arm_key_count++] = u->arm_key;
+    }
+}
+
+/* Index of the name, or of where it belongs. */
+static size_t position_of(const struct collateral_snapshot *s, struct span name, bool *found)
+{
+    size_t low = 0;
+    size_t high = s->count;
+
+    *found = false;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const char *there = s->units[middle]->name;
+        size_t size = strlen(there);
+        int order = memcmp(there, name.data, size < name.size ? size : name.size);
+
+        if (order == 0)
+            order = size < name.size ? -1 : size > name.size;
+        if (order == 0) {
+            *found = true;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct collateral_unit *collateral_snapshot_find(const struct collateral_snapshot *snapshot,
+                                                 struct span name)
+{
+    bool found;
+    size_t at = position_of(snapshot, name, &found);
+
+    return found ? snapshot->units[at] : NULL;
+}
+
+/* Which unit leaves when there is no room: COLLATERAL_UNITS_MAX when none may. */
+static size_t victim_of(const struct collateral_snapshot *s)
+{
+    size_t victim = COLLATERAL_UNITS_MAX;
+
+    for (size_t i = 0; i < s->count; i++)
+        if (s->units[i]->kind == COLLATERAL_VEK &&
+            (victim == COLLATERAL_UNITS_MAX ||
+             s->units[i]->fetched.ms < s->units[victim]->fetched.ms))
+            victim = i;
+    return victim;
+}
+
+/* The snapshot with `u` in it, in its place; `victim` (an index, or more than any) is left out. */
+static struct collateral_snapshot *snapshot_with(const struct collateral_snapshot *old,
+                                                 struct collateral_unit *u, size_t victim)
+{
+    bool found;
+    size_t at = position_of(old, span_string(u->name), &found);
+    struct collateral_snapshot *s = snapshot_new(old->count + 1);
+
+    if (!s)
+        return NULL;
+    for (size_t i = 0; i <= old->count; i++) {
+        if (i == at)
+            s->units[s->count++] = collateral_unit_hold(u);
+        if (i < old->count && i != victim && !(found && i == at))
+            s->units[s->count++] = collateral_unit_hold(old->units[i]);
+    }
+    s->generation = old->generation + 1;
+    snapshot_fill(s);
+    return s;
+}
+
+/* ---- the store ---- */
+
+enum err collateral_store_new(const struct attest_trust *trust, struct collateral_store **out)
+{
+    struct collateral_store *s = calloc(1, sizeof *s);
+    pthread_condattr_t attributes;
+
+    if (!s)
+        return ERR_MEMORY;
+    s->trust = *trust;
+    s->current = snapshot_new(0);
+    if (!s->current) {
+        free(s);
+        return ERR_MEMORY;
+    }
+    s->current->generation = 1;
+    atomic_init(&s->generation, 1);
+    (void)pthread_mutex_init(&s->lock, NULL);
+    (void)pthread_mutex_init(&s->queue_lock, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&s->queue_changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    *out = s;
+    return ERR_NONE;
+}
+
+void collateral_store_free(struct collateral_store **store)
+{
+    struct collateral_store *s = *store;
+
+    *store = NULL;
+    if (!s)
+        return;
+    collateral_snapshot_release(&s->current);
+    (void)pthread_cond_destroy(&s->queue_changed);
+    (void)pthread_mutex_destroy(&s->queue_lock);
+    (void)pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+struct collateral_snapshot *collateral_store_hold(struct collateral_store *s)
+{
+    struct collateral_snapshot *held;
+
+    (void)pthread_mutex_lock(&s->lock);
+    held = s->current;
+    (void)atomic_fetch_add_explicit(&held->holders, 1, memory_order_relaxed);
+    (void)pthread_mutex_unlock(&s->lock);
+    return held;
+}
+
+const struct collateral_snapshot *collateral_store_view(struct collateral_store *s,
+                                                        struct collateral_view *view)
+{
+    if (view->held &&
+        view->held->generation == atomic_load_explicit(&s->generation, memory_order_acquire))
+        return view->held;
+    collateral_view_clear(view);
+    view->held = collateral_store_hold(s);
+    return view->held;
+}
+
+void collateral_view_clear(struct collateral_view *view)
+{
+    collateral_snapshot_release(&view->held);
+}
+
+static bool in_its_time(const struct collateral_unit *u, struct timestamp now)
+{
+    return now.ms <= u->expires.ms && (!u->intel || u->facts.valid_from.ms <= now.ms);
+}
+
+static enum collateral_put judge(const struct collateral_unit *held,
+                                 const struct collateral_unit *candidate, struct timestamp now)
+{
+    if (!held)
+        return COLLATERAL_ADDED;
+    switch (collateral_unit_compare(held, candidate)) {
+    case COLLATERAL_SAME:
+        return COLLATERAL_UNCHANGED;
+    case COLLATERAL_OLDER:
+        return COLLATERAL_ROLLBACK;
+    case COLLATERAL_NEWER:
+        break;
+    }
+    return in_its_time(candidate, now) || !in_its_time(held, now) ? COLLATERAL_REPLACED
+                                                                  : COLLATERAL_NOT_VALID;
+}
+
+/* With the lock. */
+static enum err put_locked(struct collateral_store *s, struct collateral_unit *u,
+                           struct timestamp now, enum collateral_put *put)
+{
+    struct collateral_snapshot *old = s->current;
+    struct collateral_snapshot *made;
+    size_t victim = SIZE_MAX;
+
+    *put = judge(collateral_snapshot_find(old, span_string(u->name)), u, now);
+    if (*put == COLLATERAL_ADDED && old->count == COLLATERAL_UNITS_MAX) {
+        victim = victim_of(old);
+        if (victim == COLLATERAL_UNITS_MAX)
+            *put = COLLATERAL_FULL;
+    }
+    if (*put != COLLATERAL_ADDED && *put != COLLATERAL_REPLACED)
+        return ERR_NONE;
+    made = snapshot_with(old, u, victim);
+    if (!made)
+        return ERR_MEMORY;
+    s->current = made;
+    atomic_store_explicit(&s->generation, made->generation, memory_order_release);
+    collateral_snapshot_release(&old);
+    return ERR_NONE;
+}
+
+enum err collateral_store_put(struct collateral_store *s, struct span document, const char *source,
+                              const char *expected, struct timestamp now,
+                              struct collateral_put_result *result)
+{
+    struct collateral_put_result made = {.put = COLLATERAL_REFUSED, .reason = ATTEST_OK};
+    enum err e = collateral_unit_new(&s->trust, document, source, now, &made.unit, &made.reason);
+
+    if (e == ERR_DENIED) {
+        *result = made;
+        return ERR_NONE;
+    }
+    if (e != ERR_NONE)
+        return e;
+    if (expected && strcmp(expected, made.unit->name) != 0) {
+        made.put = COLLATERAL_OTHER;
+    } else {
+        (void)pthread_mutex_lock(&s->lock);
+        e = put_locked(s, made.unit, now, &made.put);
+        (void)pthread_mutex_unlock(&s->lock);
+    }
+    if (e != ERR_NONE) {
+        collateral_unit_release(&made.unit);
+        return e;
+    }
+    *result = made;
+    return ERR_NONE;
+}
+
+/* ---- the queue ---- */
+
+bool collateral_is_wanting(enum attest_reason reason)
+{
+    return reason == ATTEST_COLLATERAL_MISSING || reason == ATTEST_COLLATERAL_EXPIRED ||
+           reason == ATTEST_CRL_MISSING || reason == ATTEST_CRL_TIME;
+}
+
+void collateral_store_no_sources(struct collateral_store *s)
+{
+    s->no_sources = true;
+}
+
+static bool is_at_hand(struct collateral_store *s, const char *name, struct timestamp now)
+{
+    struct collateral_snapshot *held = collateral_store_hold(s);
+    const struct collateral_unit *u = collateral_snapshot_find(held, span_string(name));
+    bool is = u && in_its_time(u, now);
+
+    collateral_snapshot_release(&held);
+    return is;
+}
+
+/* With the queue's lock. */
+static bool stranger_passes(struct collateral_store *s, struct timestamp now)
+{
+    int64_t age = now.ms - s->minute.ms;
+
+    if (age < 0 || age >= MINUTE_MS) {
+        s->minute = now;
+        s->strangers = 0;
+    }
+    return s->strangers++ < COLLATERAL_STRANGERS_PER_MINUTE;
+}
+
+/* With the queue's lock. */
+static bool queue_add(struct collateral_store *s, const struct wanted *w, bool authentic,
+                      struct timestamp now)
+{
+    for (size_t i = 0; i < s->wanted_count; i++)
+        if (strcmp(s->wanted[i].name, w->name) == 0)
+            return true;
+    /* strangers leave half of the queue to others */
+    if (s->wanted_count == COLLATERAL_QUEUE_MAX ||
+        (!authentic && (s->wanted_count >= COLLATERAL_QUEUE_MAX / 2 || !stranger_passes(s, now)))) {
+        s->dropped++;
+        return false;
+    }
+    s->wanted[s->wanted_count++] = *w;
+    s->queued++;
+    (void)pthread_cond_signal(&s->queue_changed);
+    return true;
+}
+
+bool collateral_store_want(struct collateral_store *s, const struct attest_result *result,
+                           struct timestamp now)
+{
+    struct collateral_key keys[COLLATERAL_WANTED_MAX];
+    size_t count = s->no_sources ? 0 : collateral_keys_wanted(result, keys);
+    bool coming = false;
+
+    for (size_t i = 0; i < count; i++) {
+        struct wanted w = {.key = keys[i]};
+
+        collateral_key_name(&w.key, w.name);
+        if (is_at_hand(s, w.name, now))
+            continue;
+        (void)pthread_mutex_lock(&s->queue_lock);
+        coming = queue_add(s, &w, result->authentic, now) || coming;
+        (void)pthread_mutex_unlock(&s->queue_lock);
+    }
+    return coming;
+}
+
+bool collateral_store_take(struct collateral_store *s, struct collateral_key *out)
+{
+    bool any;
+
+    (void)pthread_mutex_lock(&s->queue_lock);
+    any = s->wanted_count > 0;
+    if (any) {
+        *out = s->wanted[0].key;
+        s->wanted_count--;
+        memmove(&s->wanted[0], &s->wanted[1], s->wanted_count * sizeof s->wanted[0]);
+    }
+    (void)pthread_mutex_unlock(&s->queue_lock);
+    return any;
+}
+
+void collateral_store_wait(struct collateral_store *s, unsigned timeout_ms)
+{
+    struct timespec until;
+    int status = 0;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(timeout_ms / 1000);
+    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    (void)pthread_mutex_lock(&s->queue_lock);
+    while (s->wanted_count == 0 && !s->woken && status == 0)
+        status = pthread_cond_timedwait(&s->queue_changed, &s->queue_lock, &until);
+    s->woken = false;
+    (void)pthread_mutex_unlock(&s->queue_lock);
+}
+
+void collateral_store_wake(struct collateral_store *s)
+{
+    (void)pthread_mutex_lock(&s->queue_lock);
+    s->woken = true;
+    (void)pthread_cond_signal(&s->queue_changed);
+    (void)pthread_mutex_unlock(&s->queue_lock);
+}
+
+void collateral_store_queue_figures(struct collateral_store *s,
+                                    struct collateral_queue_figures *out)
+{
+    (void)pthread_mutex_lock(&s->queue_lock);
+    *out = (struct collateral_queue_figures){
+        .queued = s->queued, .dropped = s->dropped, .waiting = s->wanted_count};
+    (void)pthread_mutex_unlock(&s->queue_lock);
+}

@@ -1,0 +1,114 @@
+/*
+ * What collateral is at hand. Readers see an immutable snapshot; writers put a new one in its
+ * place, so that a request is judged by one state from beginning to end and never waits. Also the
+ * queue of what refused evidence needed: nothing is fetched in the path of a request.
+ */
+#ifndef COLLATERAL_STORE_H
+#define COLLATERAL_STORE_H
+
+#include "collateral/unit.h"
+
+#define COLLATERAL_UNITS_MAX 1024 /* beyond it the VEK that was fetched first makes room */
+
+struct collateral_store;
+
+/* `trust` is copied. ERR_MEMORY */
+MUST_CHECK enum err collateral_store_new(const struct attest_trust *trust,
+                                         struct collateral_store **out);
+/* No view may be in use any more, but they may be cleared afterwards. */
+void collateral_store_free(struct collateral_store **s);
+
+struct collateral_snapshot {
+    _Atomic unsigned holders;
+    uint64_t generation; /* counts changes */
+    struct attest_collateral_set set;
+    size_t count;
+    struct collateral_unit **units; /* in order of their names */
+};
+
+/*
+ * What one thread holds: zero-initialise, collateral_view_clear() at the end. While nothing changes
+ * a look costs one atomic load. The snapshot is good until the next call with the same view. An
+ * idle thread keeps its last snapshot, and thereby the memory of what was replaced since.
+ */
+struct collateral_view {
+    struct collateral_snapshot *held;
+};
+const struct collateral_snapshot *collateral_store_view(struct collateral_store *s,
+                                                        struct collateral_view *view);
+void collateral_view_clear(struct collateral_view *view);
+
+/* For those without a view; collateral_snapshot_release() it. */
+struct collateral_snapshot *collateral_store_hold(struct collateral_store *s);
+void collateral_snapshot_release(struct collateral_snapshot **snapshot);
+
+/* The unit of that name, or NULL. */
+struct collateral_unit *collateral_snapshot_find(const struct collateral_snapshot *snapshot,
+                                                 struct span name);
+
+enum collateral_put {
+    COLLATERAL_ADDED,
+    COLLATERAL_REPLACED,
+    COLLATERAL_UNCHANGED,
+    COLLATERAL_ROLLBACK,  /* refused: what is held is newer */
+    COLLATERAL_NOT_VALID, /* refused: out of its time, and what is held is not */
+    COLLATERAL_OTHER,     /* refused: good, but not what was asked for */
+    COLLATERAL_REFUSED,   /* refused: did not verify; `reason` */
+    COLLATERAL_FULL,
+    COLLATERAL_PUTS
+};
+const char *collateral_put_code(enum collateral_put p); /* "added", "rollback", ... */
+/* Whether it is at hand now, be it from before. */
+bool collateral_put_is_good(enum collateral_put p);
+
+struct collateral_put_result {
+    enum collateral_put put;
+    enum attest_reason reason;    /* COLLATERAL_REFUSED */
+    struct collateral_unit *unit; /* the candidate, held; NULL when refused for its form */
+};
+
+/*
+ * Verifies a document and takes it over if it is news.
+ *
+ * expected  the name it must have, or NULL
+ * now       to tell what is out of its time; also the time of receipt
+ *
+ * ERR_MEMORY; else ERR_NONE and `*result`, whose unit the caller releases.
+ */
+MUST_CHECK enum err collateral_store_put(struct collateral_store *s, struct span document,
+                                         const char *source, const char *expected,
+                                         struct timestamp now,
+                                         struct collateral_put_result *result);
+
+/* ---- what is wanted ---- */
+
+#define COLLATERAL_QUEUE_MAX 64
+#define COLLATERAL_STRANGERS_PER_MINUTE 12 /* taken from evidence that is not known authentic */
+
+/*
+ * Queues what `result`, a refusal for want of collateral, needs: once, and not what is at hand and
+ * in its time. Anybody with a token can invent chips, so evidence that did not prove authentic has
+ * a small share. True when a fetch is on its way or may be.
+ */
+bool collateral_store_want(struct collateral_store *s, const struct attest_result *result,
+                           struct timestamp now);
+/* Whether this refusal is one for want of (current) collateral. */
+bool collateral_is_wanting(enum attest_reason reason);
+
+/* Nobody fetches: then want() answers false and queues nothing. Before threads start. */
+void collateral_store_no_sources(struct collateral_store *s);
+
+/* The next wanted one; false when there is none. */
+bool collateral_store_take(struct collateral_store *s, struct collateral_key *out);
+/* Waits until something is wanted, collateral_store_wake() is called, or the time has passed. */
+void collateral_store_wait(struct collateral_store *s, unsigned timeout_ms);
+void collateral_store_wake(struct collateral_store *s);
+
+struct collateral_queue_figures {
+    uint64_t queued, dropped; /* since the start */
+    size_t waiting;
+};
+void collateral_store_queue_figures(struct collateral_store *s,
+                                    struct collateral_queue_figures *out);
+
+#endif

@@ -1,0 +1,298 @@
+#include "collateral/unit.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "codec/json.h"
+#include "crypto/x509.h"
+
+/* A member's text without its escapes; absent leaves `out` empty. */
+static enum err text_read(struct json_value value, size_t max, struct buffer *out)
+{
+    size_t size = 0;
+    enum err e;
+
+    if (value.type == JSON_NULL)
+        return ERR_NONE;
+    if (value.raw.size > 6 * max + 2)
+        return ERR_TOO_LARGE;
+    if ((e = buffer_reserve(out, value.raw.size)) == ERR_NONE &&
+        (e = json_string(value, out->data, max < value.raw.size ? max : value.raw.size, &size)) ==
+            ERR_NONE)
+        out->size = size;
+    return e;
+}
+
+static enum err hex_read_member(struct json_value value, size_t max, struct buffer *out)
+{
+    struct span hex = {0};
+    enum err e;
+
+    if (value.type == JSON_NULL)
+        return ERR_NONE;
+    if ((e = json_string_plain(value, &hex)) != ERR_NONE)
+        return e;
+    if (hex.size / 2 > max)
+        return ERR_TOO_LARGE;
+    if ((e = buffer_reserve(out, hex.size / 2 + 1)) == ERR_NONE &&
+        (e = hex_read(hex, out->data, hex.size / 2)) == ERR_NONE)
+        out->size = hex.size / 2;
+    return e;
+}
+
+/* What the form alone refuses. */
+static enum err refuse_form(enum err e, enum attest_reason *reason)
+{
+    if (e == ERR_NONE || e == ERR_MEMORY || e == ERR_DENIED)
+        return e;
+    *reason = e == ERR_TOO_LARGE ? ATTEST_TOO_LARGE : ATTEST_MALFORMED;
+    return ERR_DENIED;
+}
+
+static enum err intel_read(const struct attest_trust *trust, struct json_value document,
+                           struct collateral_unit *u, enum attest_reason *reason)
+{
+    struct collateral_key key = {.kind = COLLATERAL_INTEL};
+    enum err e = attest_collateral_from_bundle(trust, document.raw, &u->intel, reason);
+
+    if (e != ERR_NONE)
+        return e;
+    attest_collateral_facts(u->intel, &u->facts);
+    key.tdx = u->facts.tdx;
+    key.processor_ca = u->facts.processor_ca;
+    memcpy(key.fmspc, u->facts.fmspc, sizeof key.fmspc);
+    collateral_key_name(&key, u->name);
+    u->issued = u->facts.issued[0];
+    u->expires = u->facts.valid_until;
+    u->evaluation_number = u->facts.tcb_evaluation_number;
+    return ERR_NONE;
+}
+
+static enum err amd_read(const struct attest_trust *trust, struct json_value object,
+                         struct collateral_unit *u, enum attest_reason *reason)
+{
+    struct json_value vcek_value, vlek_value, crl_value;
+    const struct json_field fields[] = {
+        {"vcek_chain", JSON_STRING, false, &vcek_value},
+        {"vlek_chain", JSON_STRING, false, &vlek_value},
+        {"crl",        JSON_STRING, false, &crl_value },
+    };
+    struct buffer vcek = {0};
+    struct buffer vlek = {0};
+    struct buffer crl = {0};
+    struct collateral_key key = {.kind = COLLATERAL_AMD};
+    enum err e;
+
+    if ((e = json_object_read(object, fields, COUNT_OF(fields), false, NULL)) == ERR_NONE &&
+        (e = text_read(vcek_value, ATTEST_CHAIN_MAX, &vcek)) == ERR_NONE &&
+        (e = text_read(vlek_value, ATTEST_CHAIN_MAX, &vlek)) == ERR_NONE &&
+        (e = hex_read_member(crl_value, ATTEST_CRL_MAX, &crl)) == ERR_NONE)
+        e = attest_amd_new(
+            trust,
+            &(struct attest_amd_input){buffer_span(&vcek), buffer_span(&vlek), buffer_span(&crl)},
+            &u->amd, reason);
+    if (e == ERR_NONE) {
+        key.product = attest_amd_product(u->amd);
+        collateral_key_name(&key, u->name);
+        u->expires = attest_amd_expiry(u->amd);
+        u->has_crl = crl.size > 0;
+    }
+    buffer_clear(&vcek);
+    buffer_clear(&vlek);
+    buffer_clear(&crl);
+    return e;
+}
+
+/* The name that the document gives, if it is one of a VCEK; else its digest's. */
+static enum err vek_name(struct json_value name, struct span certificate,
+                         char out[COLLATERAL_NAME_SIZE])
+{
+    uint8_t digest[SHA256_SIZE];
+    char hex[2 * SHA256_SIZE + 1];
+    struct collateral_key key;
+    struct span text = {0};
+
+    if (name.type == JSON_NULL) {
+        sha256(certificate, digest);
+        hex_write(SPAN_OF(digest), hex);
+        (void)snprintf(out, COLLATERAL_NAME_SIZE, "vek-%s", hex);
+        return ERR_NONE;
+    }
+    if (json_string_plain(name, &text) != ERR_NONE ||
+        collateral_key_parse(text, &key) != ERR_NONE || key.kind != COLLATERAL_VEK)
+        return ERR_MALFORMED;
+    return span_to_string(text, out, COLLATERAL_NAME_SIZE);
+}
+
+static enum err vek_read(const struct attest_trust *trust, struct json_value object,
+                         struct collateral_unit *u, enum attest_reason *reason)
+{
+    struct json_value certificate_value, name_value;
+    const struct json_field fields[] = {
+        {"certificate", JSON_STRING, true,  &certificate_value},
+        {"name",        JSON_STRING, false, &name_value       },
+    };
+    struct buffer certificate = {0};
+    enum err e;
+
+    (void)trust; /* judged with the product's certificates, where it is used */
+    if ((e = json_object_read(object, fields, COUNT_OF(fields), false, NULL)) == ERR_NONE &&
+        (e = hex_read_member(certificate_value, X509_MAX_SIZE, &certificate)) == ERR_NONE &&
+        (e = vek_name(name_value, buffer_span(&certificate), u->name)) == ERR_NONE &&
+        (e = attest_vek_new(buffer_span(&certificate), &u->vek, reason)) == ERR_NONE)
+        u->expires = attest_vek_expiry(u->vek);
+    buffer_clear(&certificate);
+    return e;
+}
+
+static enum err arm_read(const struct attest_trust *trust, struct json_value object,
+                         struct collateral_unit *u, enum attest_reason *reason)
+{
+    struct json_value id_value, key_value;
+    const struct json_field fields[] = {
+        {"instance_id", JSON_STRING, true, &id_value },
+        {"public_key",  JSON_STRING, true, &key_value},
+    };
+    char hex[2 * ATTEST_ARM_INSTANCE_MAX + 1];
+    struct buffer id = {0};
+    struct buffer pem = {0};
+    enum err e;
+
+    (void)trust; /* the operator endorses it by putting it there */
+    if ((e = json_object_read(object, fields, COUNT_OF(fields), false, NULL)) == ERR_NONE &&
+        (e = hex_read_member(id_value, ATTEST_ARM_INSTANCE_MAX, &id)) == ERR_NONE &&
+        (e = text_read(key_value, ATTEST_CHAIN_MAX, &pem)) == ERR_NONE &&
+        (e = attest_arm_key_new(buffer_span(&id), buffer_span(&pem), &u->arm_key, reason)) ==
+            ERR_NONE) {
+        hex_write(buffer_span(&id), hex);
+        (void)snprintf(u->name, sizeof u->name, "arm-%s", hex);
+        u->expires = (struct timestamp){INT64_MAX};
+    }
+    buffer_clear(&id);
+    buffer_clear(&pem);
+    return e;
+}
+
+static const struct form {
+    const char *member; /* that only documents of this kind have */
+    enum collateral_kind kind;
+    enum err (*read)(const struct attest_trust *trust, struct json_value value,
+                     struct collateral_unit *u, enum attest_reason *reason);
+} forms[COLLATERAL_KINDS] = {
+    {"tcb_info", COLLATERAL_INTEL,   intel_read},
+    {"amd",      COLLATERAL_AMD,     amd_read  },
+    {"vek",      COLLATERAL_VEK,     vek_read  },
+    {"arm_key",  COLLATERAL_ARM_KEY, arm_read  },
+};
+
+static enum err unit_read(const struct attest_trust *trust, struct span text,
+                          struct collateral_unit *u, enum attest_reason *reason)
+{
+    struct json_value document, value;
+    enum err e;
+
+    if (text.size > COLLATERAL_DOCUMENT_MAX)
+        return ERR_TOO_LARGE;
+    if ((e = json_parse(text, &document, NULL)) != ERR_NONE)
+        return e;
+    for (size_t i = 0; i < COLLATERAL_KINDS; i++) {
+        if (json_member(document, forms[i].member, &value) != ERR_NONE)
+            continue;
+        u->kind = forms[i].kind;
+        if (u->kind == COLLATERAL_INTEL)
+            return forms[i].read(trust, document, u, reason);
+        return json_count(document) != 1 ? ERR_MALFORMED : forms[i].read(trust, value, u, reason);
+    }
+    return ERR_MALFORMED;
+}
+
+enum err collateral_unit_new(const struct attest_trust *trust, struct span document,
+                             const char *source, struct timestamp fetched,
+                             struct collateral_unit **out, enum attest_reason *reason)
+{
+    struct collateral_unit *u = calloc(1, sizeof *u);
+    enum err e;
+
+    if (!u)
+        return ERR_MEMORY;
+    atomic_init(&u->holders, 1);
+    u->fetched = u->issued = fetched;
+    (void)snprintf(u->source, sizeof u->source, "%s", source);
+    *reason = ATTEST_OK;
+    if ((e = refuse_form(unit_read(trust, document, u, reason), reason)) == ERR_NONE &&
+        (e = buffer_append(&u->document, document)) == ERR_NONE) {
+        sha256(document, u->sha256);
+        *out = u;
+        u = NULL; /* the caller owns it now */
+    }
+    collateral_unit_release(&u);
+    return e;
+}
+
+struct collateral_unit *collateral_unit_hold(struct collateral_unit *u)
+{
+    (void)atomic_fetch_add_explicit(&u->holders, 1, memory_order_relaxed);
+    return u;
+}
+
+void collateral_unit_release(struct collateral_unit **unit)
+{
+    struct collateral_unit *u = *unit;
+
+    *unit = NULL;
+    if (!u || atomic_fetch_sub_explicit(&u->holders, 1, memory_order_acq_rel) > 1)
+        return;
+    if (u->intel)
+        attest_collateral_free(&u->intel);
+    if (u->amd)
+        attest_amd_free(&u->amd);
+    if (u->vek)
+        attest_vek_free(&u->vek);
+    if (u->arm_key)
+        attest_arm_key_free(&u->arm_key);
+    buffer_clear(&u->document);
+    free(u);
+}
+
+static enum collateral_order intel_compare(const struct attest_collateral_facts *held,
+                                           const struct attest_collateral_facts *candidate)
+{
+    enum collateral_order order = COLLATERAL_SAME;
+
+    if (candidate->tcb_evaluation_number < held->tcb_evaluation_number ||
+        candidate->qe_evaluation_number < held->qe_evaluation_number)
+        return COLLATERAL_OLDER;
+    if (candidate->tcb_evaluation_number > held->tcb_evaluation_number ||
+        candidate->qe_evaluation_number > held->qe_evaluation_number)
+        order = COLLATERAL_NEWER;
+    for (size_t i = 0; i < ATTEST_COLLATERAL_PARTS; i++) {
+        if (candidate->issued[i].ms < held->issued[i].ms)
+            return COLLATERAL_OLDER;
+        if (candidate->issued[i].ms > held->issued[i].ms)
+            order = COLLATERAL_NEWER;
+    }
+    /* the same parts with a renewed signing certificate */
+    if (order == COLLATERAL_SAME && candidate->valid_until.ms > held->valid_until.ms)
+        order = COLLATERAL_NEWER;
+    return order;
+}
+
+enum collateral_order collateral_unit_compare(const struct collateral_unit *held,
+                                              const struct collateral_unit *candidate)
+{
+    bool same = span_equal(SPAN_OF(held->sha256), SPAN_OF(candidate->sha256));
+
+    assert(strcmp(held->name, candidate->name) == 0);
+    if (same)
+        return COLLATERAL_SAME;
+    if (held->kind == COLLATERAL_INTEL)
+        return intel_compare(&held->facts, &candidate->facts);
+    if (held->kind == COLLATERAL_AMD &&
+        ((held->has_crl && !candidate->has_crl) ||
+         (held->has_crl == candidate->has_crl && candidate->expires.ms < held->expires.ms)))
+        return COLLATERAL_OLDER;
+    return COLLATERAL_NEWER;
+}
