@@ -1,5 +1,4 @@
 /* The provider: an SGX enclave under Gramine, through its pseudo files in /dev/attestation. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,8 +203,8 @@ enum err tee_sgx_open(const struct tee_settings *settings, struct tee **out,
     s->tee.ops = &sgx_ops;
     s->system = system;
     s->policy = &policies[settings->sgx_seal];
-    (void)snprintf(s->tee.about, sizeof s->tee.about, "quotes through " QUOTE "; sealing to %s",
-                   s->policy->name);
+    s->tee.evidence_by = QUOTE;
+    s->tee.sealed_by = s->policy->path;
     *out = &s->tee;
     return ERR_NONE;
 }

@@ -7,7 +7,6 @@
  *                            the key of an older TCB, older firmware never that of a newer one
  *   VMPL                     less privileged software of the same guest gets another
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,10 +35,12 @@ static const struct sealed_form form = {"VSSNPB", SELECTION_SIZE + SEALED_KEY_ID
 static const struct {
     const char *name;
     uint32_t select;
+    const char *about;
 } roots[] = {
-    [TEE_SNP_VCEK] = {"vcek", SNP_ROOT_VCEK},
-    [TEE_SNP_VLEK] = {"vlek", SNP_ROOT_VLEK},
-    [TEE_SNP_VMRK] = {"vmrk", SNP_ROOT_VMRK},
+    [TEE_SNP_VCEK] = {"vcek", SNP_ROOT_VCEK, "the key of this chip (VCEK) and this image"    },
+    [TEE_SNP_VLEK] = {"vlek", SNP_ROOT_VLEK, "the key of this provider (VLEK) and this image"},
+    [TEE_SNP_VMRK] = {"vmrk", SNP_ROOT_VMRK,
+                      "the key of the migration agent (VMRK) and this image"                 },
 };
 
 struct snp {
@@ -313,8 +314,8 @@ enum err tee_snp_open(const struct tee_settings *settings, struct tee **out,
     s->system = system;
     s->root = settings->snp_root;
     s->through_tsm = through_tsm;
-    (void)snprintf(s->tee.about, sizeof s->tee.about, "reports through %s; sealing under the %s",
-                   through_tsm ? TSM_ROOT : SNP_DEVICE, roots[s->root].name);
+    s->tee.evidence_by = through_tsm ? TSM_ROOT : SNP_DEVICE;
+    s->tee.sealed_by = roots[s->root].about;
     *out = &s->tee;
     return ERR_NONE;
 }

@@ -1,6 +1,5 @@
 /* The provider: a TDX guest. Evidence only. */
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/reader.h"
@@ -115,7 +114,7 @@ enum err tee_tdx_open(const struct tee_settings *settings, struct tee **out,
         return ERR_MEMORY;
     t->tee.ops = &tdx_ops;
     t->system = system;
-    (void)snprintf(t->tee.about, sizeof t->tee.about, "quotes through " TSM_ROOT "; no sealing");
+    t->tee.evidence_by = TSM_ROOT;
     *out = &t->tee;
     return ERR_NONE;
 }

@@ -33,7 +33,8 @@ void tee_evidence_clear(struct tee_evidence *evidence);
 struct tee {
     const struct tee_ops *ops;
     struct tee_failure failure;
-    char about[192]; /* for the start message: where quotes come from, what seals */
+    const char *evidence_by; /* for the start message: from where, and with what key; NULL: none */
+    const char *sealed_by;
 };
 
 struct tee_ops {

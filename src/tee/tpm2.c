@@ -216,7 +216,7 @@ enum err tee_tpm2_open(const struct tee_settings *settings, struct tee **out,
     (void)setenv("TSS2_LOG", "all+NONE", 0);
     t->tee.ops = &tpm2_ops;
     if ((e = configure(t, settings, failure)) == ERR_NONE && (e = probe(t, failure)) == ERR_NONE) {
-        (void)snprintf(t->tee.about, sizeof(t->tee.about), "no evidence; sealing by the TPM");
+        t->tee.sealed_by = "the TPM and the PCRs of tee.tpm2_pcrs";
         *out = &t->tee;
         return ERR_NONE;
     }

@@ -75,7 +75,7 @@ static void test_a_report_with_certificates(void **state)
     (void)state;
     assert_string_equal(tee->ops->evidence, "snp");
     assert_true(tee->ops->seals);
-    assert_non_null(strstr(tee->about, "/dev/sev-guest"));
+    assert_string_equal(tee->evidence_by, "/dev/sev-guest");
     assert_int_equal(tee->ops->quote(tee, report_data, now, &evidence), ERR_NONE);
     assert_int_equal(evidence.quote.size, SNP_REPORT_SIZE);
     assert_memory_equal(evidence.quote.data + 0x50, report_data, 64);
