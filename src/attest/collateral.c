@@ -440,24 +440,15 @@ static enum err crl_check_time(const struct x509_crl *crl, struct timestamp now,
     return refuse_time(r, ATTEST_CRL_TIME, "crl", "valid until", x509_crl_next_update(crl), now);
 }
 
-enum err collateral_check_time(const struct attest_collateral *c, struct timestamp now,
-                               struct refusal *r)
+enum err collateral_check_signing(const struct attest_collateral *c, struct timestamp now,
+                                  struct refusal *r)
 {
-    enum err e;
-
-    if ((e = certificates_check_time(c->certificates_from, c->certificates_until, "tcb_signing",
-                                     now, r)) != ERR_NONE ||
-        (e = document_check_time(c->tcb_info.issued, c->tcb_info.next_update, "tcb_info", now,
-                                 r)) != ERR_NONE ||
-        (e = document_check_time(c->qe_identity.issued, c->qe_identity.next_update, "qe_identity",
-                                 now, r)) != ERR_NONE ||
-        (e = crl_check_time(c->root_crl, now, r)) != ERR_NONE)
-        return e;
-    return crl_check_time(c->pck_crl, now, r);
+    return certificates_check_time(c->certificates_from, c->certificates_until, "tcb_signing", now,
+                                   r);
 }
 
-enum err collateral_check_revocation(const struct attest_collateral *c,
-                                     const struct pck_chain *chain, struct refusal *r)
+static enum err check_revocation(const struct attest_collateral *c, const struct pck_chain *chain,
+                                 struct refusal *r)
 {
     if (!span_equal(SPAN_OF(c->root_spki), SPAN_OF(chain->certificates.root_spki)))
         return refuse_bytes(r, ATTEST_CRL_ISSUER_MISMATCH, "crl", "SHA-256 of root key",
@@ -474,4 +465,44 @@ enum err collateral_check_revocation(const struct attest_collateral *c,
         return refuse(r, ATTEST_PCK_REVOKED, "crl", "a PCK certificate that is not revoked",
                       "a revoked certificate");
     return ERR_NONE;
+}
+
+enum err collateral_check_crls(const struct attest_collateral *c, const struct pck_chain *chain,
+                               struct timestamp now, struct refusal *r)
+{
+    enum err e;
+
+    if ((e = crl_check_time(c->root_crl, now, r)) != ERR_NONE ||
+        (e = crl_check_time(c->pck_crl, now, r)) != ERR_NONE)
+        return e;
+    return check_revocation(c, chain, r);
+}
+
+enum err collateral_check_tcb_info(const struct attest_collateral *c, enum tcb_info_tee tee,
+                                   const struct pck *pck, struct timestamp now, struct refusal *r)
+{
+    static const char *const ids[] = {[TCB_INFO_SGX] = "id SGX", [TCB_INFO_TDX] = "id TDX"};
+    const struct tcb_info *info = &c->tcb_info;
+
+    if (info->tee != tee)
+        return refuse(r, ATTEST_TCB_INFO_MISMATCH, "tcb_info", ids[tee], ids[info->tee]);
+    if (!span_equal(SPAN_OF(info->fmspc), SPAN_OF(pck->fmspc)))
+        return refuse_bytes(r, ATTEST_TCB_INFO_MISMATCH, "tcb_info", "fmspc", SPAN_OF(info->fmspc),
+                            SPAN_OF(pck->fmspc));
+    if (!span_equal(SPAN_OF(info->pce_id), SPAN_OF(pck->pce_id)))
+        return refuse_bytes(r, ATTEST_TCB_INFO_MISMATCH, "tcb_info", "pceId", SPAN_OF(info->pce_id),
+                            SPAN_OF(pck->pce_id));
+    return document_check_time(info->issued, info->next_update, "tcb_info", now, r);
+}
+
+enum err collateral_check_qe_identity(const struct attest_collateral *c, enum qe_identity_kind kind,
+                                      struct timestamp now, struct refusal *r)
+{
+    static const char *const ids[] = {[QE_IDENTITY_SGX] = "id QE", [QE_IDENTITY_TDX] = "id TD_QE"};
+    const struct qe_identity *identity = &c->qe_identity;
+
+    if (identity->kind != kind)
+        return refuse(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_identity", ids[kind],
+                      ids[identity->kind]);
+    return document_check_time(identity->issued, identity->next_update, "qe_identity", now, r);
 }

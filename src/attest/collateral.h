@@ -32,12 +32,18 @@ MUST_CHECK enum err collateral_choose(const struct attest_collateral_set *set,
                                       struct timestamp now, const struct attest_collateral **out,
                                       struct refusal *r);
 
-/* Whether all of it is valid at `now`. ERR_DENIED fills `r` */
-MUST_CHECK enum err collateral_check_time(const struct attest_collateral *c, struct timestamp now,
+/* Each of its parts: whether it is valid at `now`, and for this platform. ERR_DENIED fills `r` */
+MUST_CHECK enum err collateral_check_signing(const struct attest_collateral *c,
+                                             struct timestamp now, struct refusal *r);
+/* Also whether the CRLs list anything of the chain. */
+MUST_CHECK enum err collateral_check_crls(const struct attest_collateral *c,
+                                          const struct pck_chain *chain, struct timestamp now,
                                           struct refusal *r);
-
-/* Whether its CRLs are for this chain and list none of it. ERR_DENIED fills `r` */
-MUST_CHECK enum err collateral_check_revocation(const struct attest_collateral *c,
-                                                const struct pck_chain *chain, struct refusal *r);
+MUST_CHECK enum err collateral_check_tcb_info(const struct attest_collateral *c,
+                                              enum tcb_info_tee tee, const struct pck *pck,
+                                              struct timestamp now, struct refusal *r);
+MUST_CHECK enum err collateral_check_qe_identity(const struct attest_collateral *c,
+                                                 enum qe_identity_kind kind, struct timestamp now,
+                                                 struct refusal *r);
 
 #endif

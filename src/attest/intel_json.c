@@ -1,5 +1,7 @@
 #include "attest/intel_json.h"
 
+#include <stdlib.h>
+
 #include "base/text.h"
 
 enum err intel_time_read(struct json_value value, struct timestamp *out)
@@ -103,12 +105,71 @@ enum err intel_judgement_read(struct json_value level, const struct intel_reason
     if (json_object_read(level, fields, COUNT_OF(fields), true, &bad) != ERR_NONE ||
         intel_time_read(date, &out->date) != ERR_NONE)
         return refuse(r, reasons->malformed, reasons->step, "a well-formed level", bad);
+    /* those beyond Revoked are what a merge may give, never what a level has */
     if (json_string_plain(status, &name) != ERR_NONE ||
-        tcb_status_parse(name, &out->status) != ERR_NONE)
+        tcb_status_parse(name, &out->status) != ERR_NONE || out->status > TCB_REVOKED)
         return refuse(r, ATTEST_TCB_STATUS_UNRECOGNIZED, reasons->step, "a known tcbStatus", NULL);
     if (advisories.type != JSON_NULL && !are_advisories(advisories))
         return refuse(r, reasons->malformed, reasons->step, "a list of advisory names",
                       "advisoryIDs");
     out->advisories = advisories;
     return ERR_NONE;
+}
+
+static enum err level_read(struct json_value value, const struct intel_reasons *reasons,
+                           struct intel_level *out, struct refusal *r)
+{
+    struct json_value tcb, isv_svn;
+    uint64_t number;
+    enum err e;
+
+    if (json_member(value, "tcb", &tcb) != ERR_NONE ||
+        json_member(tcb, "isvsvn", &isv_svn) != ERR_NONE ||
+        intel_uint_read(isv_svn, UINT16_MAX, &number) != ERR_NONE)
+        return refuse(r, reasons->malformed, reasons->step, "a whole number up to 65535", "isvsvn");
+    out->isv_svn = (uint16_t)number;
+    if ((e = intel_judgement_read(value, reasons, &out->judgement, r)) != ERR_NONE)
+        return e;
+    /* the merge knows no others: ignoring one would be more lenient than Intel meant */
+    if (out->judgement.status != TCB_UP_TO_DATE && out->judgement.status != TCB_OUT_OF_DATE &&
+        out->judgement.status != TCB_REVOKED)
+        return refuse(r, ATTEST_TCB_STATUS_UNRECOGNIZED, reasons->step,
+                      "UpToDate, OutOfDate or Revoked", tcb_status_name(out->judgement.status));
+    return ERR_NONE;
+}
+
+enum err intel_levels_read(struct json_value list, const struct intel_reasons *reasons,
+                           struct intel_level **out, size_t *count, struct refusal *r)
+{
+    size_t expected = json_count(list);
+    struct json_iterator i = {0};
+    struct json_value value;
+    enum err e;
+
+    if (expected == 0 || expected > INTEL_LEVELS_MAX)
+        return refuse(r, reasons->malformed, reasons->step, "between 1 and 256 levels",
+                      "tcbLevels");
+    *out = calloc(expected, sizeof **out);
+    if (!*out)
+        return ERR_MEMORY;
+    for (*count = 0; json_next(list, &i, NULL, &value); (*count)++) {
+        struct intel_level *level = &(*out)[*count];
+
+        if ((e = level_read(value, reasons, level, r)) != ERR_NONE)
+            return e;
+        /* the first match decides, so the order is part of the meaning */
+        if (*count > 0 && level[-1].isv_svn < level->isv_svn)
+            return refuse(r, reasons->malformed, reasons->step,
+                          "levels sorted from newest to oldest", "tcbLevels");
+    }
+    return ERR_NONE;
+}
+
+const struct intel_level *intel_level_find(const struct intel_level *levels, size_t count,
+                                           uint16_t isv_svn)
+{
+    for (size_t i = 0; i < count; i++)
+        if (levels[i].isv_svn <= isv_svn)
+            return &levels[i];
+    return NULL;
 }

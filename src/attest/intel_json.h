@@ -45,6 +45,23 @@ MUST_CHECK enum err intel_judgement_read(struct json_value level,
                                          const struct intel_reasons *reasons,
                                          struct intel_judgement *out, struct refusal *r);
 
+/* A level of something that has one SVN: a quoting enclave, a TDX module. */
+struct intel_level {
+    uint16_t isv_svn;
+    struct intel_judgement judgement; /* UpToDate, OutOfDate or Revoked */
+};
+
+/*
+ * Reads "tcbLevels": 1 to INTEL_LEVELS_MAX of them, newest first. `*out` is the caller's to free,
+ * also on failure. ERR_DENIED fills `r`; ERR_MEMORY
+ */
+MUST_CHECK enum err intel_levels_read(struct json_value list, const struct intel_reasons *reasons,
+                                      struct intel_level **out, size_t *count, struct refusal *r);
+
+/* The first level that `isv_svn` reaches; NULL when it reaches none. */
+const struct intel_level *intel_level_find(const struct intel_level *levels, size_t count,
+                                           uint16_t isv_svn);
+
 /* Form only; ERR_MALFORMED */
 MUST_CHECK enum err intel_time_read(struct json_value value, struct timestamp *out);
 MUST_CHECK enum err intel_hex_read(struct json_value value, uint8_t *out, size_t size);

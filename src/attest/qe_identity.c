@@ -14,51 +14,6 @@ static enum err malformed(struct refusal *r, const char *expected, const char *p
     return refuse(r, ATTEST_QE_IDENTITY_MALFORMED, "qe_identity", expected, presented);
 }
 
-static enum err level_read(struct json_value value, struct qe_level *out, struct refusal *r)
-{
-    struct json_value tcb, isv_svn;
-    uint64_t number;
-    enum err e;
-
-    if (json_member(value, "tcb", &tcb) != ERR_NONE ||
-        json_member(tcb, "isvsvn", &isv_svn) != ERR_NONE ||
-        intel_uint_read(isv_svn, UINT16_MAX, &number) != ERR_NONE)
-        return malformed(r, "a whole number up to 65535", "isvsvn");
-    out->isv_svn = (uint16_t)number;
-    if ((e = intel_judgement_read(value, &qe_identity_reasons, &out->judgement, r)) != ERR_NONE)
-        return e;
-    /* the merge knows no others: ignoring one would be more lenient than Intel meant */
-    if (out->judgement.status != TCB_UP_TO_DATE && out->judgement.status != TCB_OUT_OF_DATE &&
-        out->judgement.status != TCB_REVOKED)
-        return refuse(r, ATTEST_TCB_STATUS_UNRECOGNIZED, "qe_identity",
-                      "UpToDate, OutOfDate or Revoked", tcb_status_name(out->judgement.status));
-    return ERR_NONE;
-}
-
-static enum err levels_read(struct json_value list, struct qe_identity *identity, struct refusal *r)
-{
-    size_t count = json_count(list);
-    struct json_iterator i = {0};
-    struct json_value value;
-    enum err e;
-
-    if (count == 0 || count > INTEL_LEVELS_MAX)
-        return malformed(r, "between 1 and 256 levels", "tcbLevels");
-    identity->levels = calloc(count, sizeof *identity->levels);
-    if (!identity->levels)
-        return ERR_MEMORY;
-    while (json_next(list, &i, NULL, &value)) {
-        struct qe_level *level = &identity->levels[identity->level_count];
-
-        if ((e = level_read(value, level, r)) != ERR_NONE)
-            return e;
-        if (identity->level_count > 0 && level[-1].isv_svn < level->isv_svn)
-            return malformed(r, "levels sorted from newest to oldest", "tcbLevels");
-        identity->level_count++;
-    }
-    return ERR_NONE;
-}
-
 static enum err kind_read(struct json_value id, enum qe_identity_kind *out, struct refusal *r)
 {
     if (json_string_equal(id, "QE"))
@@ -139,7 +94,8 @@ static enum err identity_read(struct json_value document, struct qe_identity *id
     identity->evaluation_number = (uint32_t)number;
     if ((e = measurements_read(document, identity, r)) != ERR_NONE)
         return e;
-    return levels_read(levels, identity, r);
+    return intel_levels_read(levels, &qe_identity_reasons, &identity->levels,
+                             &identity->level_count, r);
 }
 
 enum err qe_identity_parse(struct span json, struct qe_identity *out, struct refusal *r)
@@ -176,35 +132,32 @@ static enum err measurements_match(const struct qe_identity *identity,
                                    const struct sgx_report *report, struct refusal *r)
 {
     if ((report->misc_select & identity->misc_select_mask) != identity->misc_select)
-        return refuse_number(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_report", "MISCSELECT",
+        return refuse_number(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_identity", "MISCSELECT",
                              identity->misc_select, report->misc_select);
     if (!attributes_match(identity, report))
-        return refuse_bytes(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_report", "ATTRIBUTES",
+        return refuse_bytes(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_identity", "ATTRIBUTES",
                             SPAN_OF(identity->attributes), SPAN_OF(report->attributes));
     if (!span_equal(SPAN_OF(report->mr_signer), SPAN_OF(identity->mr_signer)))
-        return refuse_bytes(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_report", "MRSIGNER",
+        return refuse_bytes(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_identity", "MRSIGNER",
                             SPAN_OF(identity->mr_signer), SPAN_OF(report->mr_signer));
     if (report->isv_prod_id != identity->isv_prod_id)
-        return refuse_number(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_report", "ISVPRODID",
+        return refuse_number(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_identity", "ISVPRODID",
                              identity->isv_prod_id, report->isv_prod_id);
     return ERR_NONE;
 }
 
 enum err qe_identity_match(const struct qe_identity *identity, const struct sgx_report *report,
-                           const struct qe_level **level, struct refusal *r)
+                           const struct intel_level **level, struct refusal *r)
 {
     enum err e;
 
     if (sgx_report_is_debug(report))
-        return refuse(r, ATTEST_QE_DEBUG, "qe_report", "a production enclave", "a debug enclave");
+        return refuse(r, ATTEST_QE_DEBUG, "qe_identity", "a production enclave", "a debug enclave");
     if ((e = measurements_match(identity, report, r)) != ERR_NONE)
         return e;
-    for (size_t i = 0; i < identity->level_count; i++) {
-        if (identity->levels[i].isv_svn <= report->isv_svn) {
-            *level = &identity->levels[i];
-            return ERR_NONE;
-        }
-    }
-    return refuse_number(r, ATTEST_QE_ISVSVN_NOT_SUPPORTED, "qe_report", "ISVSVN at least",
+    *level = intel_level_find(identity->levels, identity->level_count, report->isv_svn);
+    if (*level)
+        return ERR_NONE;
+    return refuse_number(r, ATTEST_QE_ISVSVN_NOT_SUPPORTED, "qe_identity", "ISVSVN at least",
                          identity->levels[identity->level_count - 1].isv_svn, report->isv_svn);
 }

@@ -9,11 +9,6 @@
 
 enum qe_identity_kind { QE_IDENTITY_SGX, QE_IDENTITY_TDX }; /* "QE", "TD_QE" */
 
-struct qe_level {
-    uint16_t isv_svn;
-    struct intel_judgement judgement; /* UpToDate, OutOfDate or Revoked */
-};
-
 struct qe_identity {
     enum qe_identity_kind kind;
     struct timestamp issued, next_update;
@@ -23,7 +18,7 @@ struct qe_identity {
     uint8_t mr_signer[32];
     uint16_t isv_prod_id;
     size_t level_count;
-    struct qe_level *levels; /* owned; newest first; advisories borrow from the document */
+    struct intel_level *levels; /* owned; newest first; advisories borrow from the document */
 };
 
 extern const struct intel_reasons qe_identity_reasons;
@@ -41,6 +36,6 @@ void qe_identity_clear(struct qe_identity *identity);
  */
 MUST_CHECK enum err qe_identity_match(const struct qe_identity *identity,
                                       const struct sgx_report *report,
-                                      const struct qe_level **level, struct refusal *r);
+                                      const struct intel_level **level, struct refusal *r);
 
 #endif

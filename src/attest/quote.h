@@ -1,8 +1,9 @@
 /*
- * DCAP quotes: header, body and authentication data. Layout: Intel's "SGX ECDSA QuoteLibReference
- * DCAP API", appendix A. Form only; nothing here is verified. Internal to attest/.
+ * DCAP quotes of versions 3, 4 and 5: header, body and authentication data. Layout: Intel's "SGX
+ * ECDSA QuoteLibReference DCAP API" and "TDX DCAP Quoting Library API", appendix A. Form only;
+ * nothing here is verified. Internal to attest/.
  *
- * The body is opaque here: sgx_report.h reads an SGX report, and so will whatever reads a TD.
+ * The body is opaque here: sgx_report.h and td_report.h read it.
  */
 #ifndef ATTEST_QUOTE_H
 #define ATTEST_QUOTE_H
@@ -15,13 +16,14 @@
 
 enum { QUOTE_TEE_SGX = 0, QUOTE_TEE_TDX = 0x81 };
 enum { QUOTE_KEY_ECDSA_P256 = 2 };
-enum { QUOTE_CERTIFICATION_PCK_CHAIN = 5 };
+enum { QUOTE_CERTIFICATION_PCK_CHAIN = 5, QUOTE_CERTIFICATION_QE_REPORT = 6 };
+enum { QUOTE_BODY_SGX = 1, QUOTE_BODY_TD_10 = 2, QUOTE_BODY_TD_15 = 3 }; /* version 5 */
 
 struct quote_header {
     uint16_t version;
     uint16_t key_type;
     uint32_t tee_type;
-    uint16_t qe_svn, pce_svn; /* version 3 only */
+    uint16_t qe_svn, pce_svn; /* version 3; reserved later */
     struct span vendor;
     struct span user_data;
 };
@@ -38,8 +40,8 @@ struct quote_certification {
 /* Everything borrows from the evidence. */
 struct quote {
     struct quote_header header;
-    struct span body;
-    struct span signed_bytes; /* header and body: what `signature` covers */
+    struct span body;         /* an SGX report (384 bytes) or a TD's (584 or 648), by TEE type */
+    struct span signed_bytes; /* all before the length of the authentication data */
     struct span signature;
     struct span attestation_key;
     struct quote_certification certification;

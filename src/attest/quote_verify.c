@@ -4,6 +4,8 @@
 #include "attest/quote.h"
 #include "attest/sgx_report.h"
 #include "attest/tcb_status.h"
+#include "attest/td_report.h"
+#include "attest/tdx_tcb.h"
 #include "attest/trust.h"
 #include "attest/verify.h"
 #include "crypto/p256.h"
@@ -17,9 +19,16 @@ struct verification {
     const struct attest_root *root;
     struct sgx_report qe_report;
     const struct attest_collateral *collateral;
+    const struct intel_level *qe_level;
+    const struct intel_level *module_level; /* NULL: SGX, or a TDX module of version 0 */
     const struct tcb_level *platform_level;
-    const struct qe_level *qe_level;
+    const struct tcb_level *sgx_level; /* the first that the SGX parts alone reach */
 };
+
+static bool is_td(const struct verification *v)
+{
+    return v->quote.header.tee_type == QUOTE_TEE_TDX;
+}
 
 /* The chain may come from a cache: pin and time are judged anew every time. */
 static enum err chain_judge(struct verification *v, struct refusal *r)
@@ -67,35 +76,23 @@ static enum err quote_signature_verify(struct verification *v, struct refusal *r
     return e;
 }
 
-/* TCB info and identity are for this TEE and this platform. */
-static enum err collateral_match(const struct verification *v, struct refusal *r)
+static enum err level_judge(struct verification *v, const struct attest_result *claims,
+                            struct refusal *r)
 {
     const struct tcb_info *info = &v->collateral->tcb_info;
     const struct pck *pck = &v->chain->pck;
 
-    if (info->tee != TCB_INFO_SGX)
-        return refuse(r, ATTEST_TCB_INFO_MISMATCH, "tcb_info", "id SGX", "id TDX");
-    if (v->collateral->qe_identity.kind != QE_IDENTITY_SGX)
-        return refuse(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_identity", "id QE", "id TD_QE");
-    if (!span_equal(SPAN_OF(info->fmspc), SPAN_OF(pck->fmspc)))
-        return refuse_bytes(r, ATTEST_TCB_INFO_MISMATCH, "tcb_info", "fmspc", SPAN_OF(info->fmspc),
-                            SPAN_OF(pck->fmspc));
-    if (!span_equal(SPAN_OF(info->pce_id), SPAN_OF(pck->pce_id)))
-        return refuse_bytes(r, ATTEST_TCB_INFO_MISMATCH, "tcb_info", "pceId", SPAN_OF(info->pce_id),
-                            SPAN_OF(pck->pce_id));
-    return ERR_NONE;
-}
-
-static enum err tcb_level_find(struct verification *v, struct refusal *r)
-{
-    const struct tcb_info *info = &v->collateral->tcb_info;
-
-    v->platform_level = tcb_info_sgx_level(info, &v->chain->pck);
-    if (!v->platform_level)
-        return refuse_bytes(r, ATTEST_TCB_NOT_SUPPORTED, "tcb_level", "component SVNs at least",
-                            SPAN_OF(info->levels[info->level_count - 1].sgx),
-                            SPAN_OF(v->chain->pck.components));
-    return ERR_NONE;
+    v->sgx_level = tcb_info_sgx_level(info, pck);
+    v->platform_level =
+        is_td(v) ? tcb_info_tdx_level(info, pck, claims->td.tee_tcb_svn) : v->sgx_level;
+    if (v->platform_level)
+        return ERR_NONE;
+    if (v->sgx_level) /* so it is the TDX parts that are too old */
+        return refuse_bytes(r, ATTEST_TCB_NOT_SUPPORTED, "tcb_level", "TEE_TCB_SVN at least",
+                            SPAN_OF(info->levels[info->level_count - 1].tdx),
+                            SPAN_OF(claims->td.tee_tcb_svn));
+    return refuse_bytes(r, ATTEST_TCB_NOT_SUPPORTED, "tcb_level", "component SVNs at least",
+                        SPAN_OF(info->levels[info->level_count - 1].sgx), SPAN_OF(pck->components));
 }
 
 static bool has_advisory(const struct attest_result *result, struct span name)
@@ -127,37 +124,118 @@ static enum err advisories_add(struct json_value list, struct attest_result *res
     return ERR_NONE;
 }
 
+static enum err advisories_merge(const struct verification *v, struct attest_result *result,
+                                 struct refusal *r)
+{
+    enum err e;
+
+    if ((e = advisories_add(v->platform_level->judgement.advisories, result, r)) != ERR_NONE ||
+        (v->module_level &&
+         (e = advisories_add(v->module_level->judgement.advisories, result, r)) != ERR_NONE))
+        return e;
+    return advisories_add(v->qe_level->judgement.advisories, result, r);
+}
+
+/* The platform's level, then the module, then the relaunch, then the QE. */
 static enum err status_merge(const struct verification *v, struct attest_result *result,
                              struct refusal *r)
 {
     const struct intel_judgement *platform = &v->platform_level->judgement;
     const struct intel_judgement *qe = &v->qe_level->judgement;
+    struct tdx_statuses statuses = {v->sgx_level->judgement.status, platform->status,
+                                    TCB_NOT_JUDGED, qe->status};
     enum err e;
 
-    result->status = tcb_status_fold(platform->status, qe->status);
+    result->status = platform->status;
     result->tcb_date = timestamp_earlier(platform->date, qe->date);
-    if ((e = advisories_add(platform->advisories, result, r)) != ERR_NONE)
-        return e;
-    return advisories_add(qe->advisories, result, r);
+    if (v->module_level) {
+        statuses.module = v->module_level->judgement.status;
+        statuses.merged = tcb_status_fold(platform->status, statuses.module);
+        result->tcb_date = timestamp_earlier(result->tcb_date, v->module_level->judgement.date);
+        if ((e = tdx_relaunch(&v->collateral->tcb_info, &result->td, &statuses, &result->status,
+                              r)) != ERR_NONE)
+            return e;
+    }
+    result->status = tcb_status_fold(result->status, qe->status);
+    result->intel.platform_status = platform->status;
+    result->intel.module_status = statuses.module;
+    result->intel.qe_status = qe->status;
+    return advisories_merge(v, result, r);
+}
+
+static enum err report_read(const struct verification *v, struct attest_result *result)
+{
+    enum err e;
+
+    if (is_td(v)) {
+        if ((e = td_report_parse(v->quote.body, &result->td)) != ERR_NONE)
+            return e;
+        result->debug = td_report_is_debug(&result->td);
+        memcpy(result->report_data, result->td.report_data, sizeof result->report_data);
+    } else {
+        if ((e = sgx_report_parse(v->quote.body, &result->sgx)) != ERR_NONE)
+            return e;
+        result->debug = sgx_report_is_debug(&result->sgx);
+        memcpy(result->report_data, result->sgx.report_data, sizeof result->report_data);
+    }
+    return ERR_NONE;
 }
 
 /* Of evidence that is signed by a pinned root's platform, whatever the collateral says of it. */
 static enum err claims_fill(const struct verification *v, struct attest_result *result,
                             struct refusal *r)
 {
-    if (sgx_report_parse(v->quote.body, &result->sgx) != ERR_NONE)
-        return refuse(r, ATTEST_MALFORMED, "quote", "an SGX report", NULL);
+    if (report_read(v, result) != ERR_NONE)
+        return refuse(r, ATTEST_MALFORMED, "header", "a report body of its size", NULL);
     result->simulated = v->root->simulated;
-    result->kind = ATTEST_SGX;
-    result->tee = v->root->simulated ? "simulated" : "sgx";
+    result->tee = v->root->simulated ? "simulated" : attest_tee_name(result->kind);
     result->version = v->quote.header.version;
-    result->debug = sgx_report_is_debug(&result->sgx);
-    memcpy(result->report_data, result->sgx.report_data, sizeof result->report_data);
     evidence_identify(v->quote.signed_bytes,
                       span_slice(v->quote.signature, 0, P256_SIGNATURE_SIZE / 2),
                       result->evidence_id);
     result->authentic = true;
     return ERR_NONE;
+}
+
+/* One judged part: the level it is at, and the next newer one or NULL. */
+struct part {
+    const struct intel_judgement *level, *newer;
+};
+
+static struct part isv_part(const struct intel_level *newest, const struct intel_level *level)
+{
+    return (struct part){level ? &level->judgement : NULL,
+                         level && level > newest ? &level[-1].judgement : NULL};
+}
+
+/*
+ * Since when there has been something newer for what is out of date: the earliest date of the
+ * parts'. If one of them has nothing newer there is none.
+ */
+static void newer_level_fill(const struct verification *v, struct attest_result *result)
+{
+    const struct tcb_info *info = &v->collateral->tcb_info;
+    const struct tdx_module_identity *module =
+        v->module_level ? tcb_info_module(info, result->td.tee_tcb_svn[TD_SVN_MODULE_VERSION])
+                        : NULL;
+    const struct part parts[] = {
+        {&v->platform_level->judgement,
+         v->platform_level > info->levels ? &v->platform_level[-1].judgement : NULL},
+        isv_part(module ? module->levels : NULL, v->module_level),
+        isv_part(v->collateral->qe_identity.levels, v->qe_level),
+    };
+    struct timestamp earliest = {INT64_MAX};
+
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        if (!parts[i].level || !tcb_status_is_out_of_date(parts[i].level->status))
+            continue;
+        if (!parts[i].newer)
+            return;
+        earliest = timestamp_earlier(earliest, parts[i].newer->date);
+    }
+    result->intel.has_newer_level = earliest.ms != INT64_MAX;
+    if (result->intel.has_newer_level)
+        result->intel.newer_level_date = earliest;
 }
 
 static void platform_fill(const struct verification *v, struct attest_result *result)
@@ -167,47 +245,125 @@ static void platform_fill(const struct verification *v, struct attest_result *re
 
     result->earliest_expiry =
         timestamp_earlier(v->collateral->valid_until, v->chain->certificates.valid_until);
-    intel->tcb_evaluation_number = v->collateral->tcb_info.evaluation_number;
-    intel->qe_evaluation_number = v->collateral->qe_identity.evaluation_number;
     memcpy(intel->fmspc, pck->fmspc, sizeof intel->fmspc);
     memcpy(intel->pce_id, pck->pce_id, sizeof intel->pce_id);
     memcpy(intel->ppid, pck->ppid, sizeof intel->ppid);
-    intel->platform_status = v->platform_level->judgement.status;
-    intel->qe_status = v->qe_level->judgement.status;
-    intel->module_status = TCB_NOT_JUDGED;
+    intel->has_platform_instance_id = pck->has_platform_instance;
+    memcpy(intel->platform_instance_id, pck->platform_instance, sizeof intel->platform_instance_id);
+    intel->dynamic_platform = pck->dynamic_platform;
+    intel->cached_keys = pck->cached_keys;
+    intel->smt_enabled = pck->smt_enabled;
+    intel->tcb_evaluation_number = v->collateral->tcb_info.evaluation_number;
+    intel->qe_evaluation_number = v->collateral->qe_identity.evaluation_number;
+    intel->platform_level = (size_t)(v->platform_level - v->collateral->tcb_info.levels);
+    newer_level_fill(v, result);
+}
+
+/* What collateral to fetch: known as soon as the chain verified. */
+static void wanted_fill(const struct verification *v, struct attest_wanted *wanted)
+{
+    wanted->vendor = ATTEST_INTEL;
+    wanted->processor_ca =
+        x509_cert_common_name_contains(pck_chain_ca(v->chain), "Intel SGX PCK Processor CA");
+    memcpy(wanted->fmspc, v->chain->pck.fmspc, sizeof wanted->fmspc);
+    wanted->known = true;
+}
+
+static enum err quote_read(struct verification *v, struct span evidence, enum attest_tee kind,
+                           struct refusal *r)
+{
+    enum err e = quote_parse(evidence, &v->quote, r);
+
+    if (e == ERR_NONE && kind != (is_td(v) ? ATTEST_TDX : ATTEST_SGX))
+        e = refuse(r, ATTEST_TEE_TYPE_MISMATCH, "header", attest_tee_name(kind),
+                   attest_tee_name(is_td(v) ? ATTEST_TDX : ATTEST_SGX));
+    return e;
+}
+
+/* Some quoting software leaves DER, or nothing, where the PEM text belongs. */
+static bool has_certificate(struct span pem)
+{
+    static const char mark[] = "-----BEGIN CERTIFICATE-----";
+
+    return pem.size > 0 && memmem(pem.data, pem.size, mark, sizeof mark - 1) != NULL;
 }
 
 /*
  * Everything that needs no collateral comes first: who has a forged quote learns that, and not that
  * we know nothing about its platform.
  */
-static enum err evidence_verify(struct verification *v, struct attest_cache *cache,
-                                struct span evidence, struct pck_chain **owned, struct refusal *r)
-{
-    enum err e;
-
-    if ((e = quote_parse(evidence, &v->quote, r)) != ERR_NONE ||
-        (e = pck_chain_find(cache, v->trust, v->quote.certification.data, &v->chain, owned, r)) !=
-            ERR_NONE ||
-        (e = chain_judge(v, r)) != ERR_NONE || (e = qe_report_verify(v, r)) != ERR_NONE)
-        return e;
-    return quote_signature_verify(v, r);
-}
-
-static enum err platform_verify(struct verification *v, const struct attest_collateral_set *set,
+static enum err evidence_verify(struct verification *v, const struct verify_input *in,
+                                struct pck_chain **owned, struct attest_result *out,
                                 struct refusal *r)
 {
     enum err e;
 
-    if ((e = collateral_choose(set, TCB_INFO_SGX, v->chain, v->now, &v->collateral, r)) !=
-            ERR_NONE ||
-        (e = collateral_check_time(v->collateral, v->now, r)) != ERR_NONE ||
-        (e = collateral_check_revocation(v->collateral, v->chain, r)) != ERR_NONE ||
-        (e = collateral_match(v, r)) != ERR_NONE ||
+    if ((e = quote_read(v, in->evidence->bytes, out->kind, r)) != ERR_NONE)
+        return e;
+    step_passed(out, "header");
+    if (!has_certificate(v->quote.certification.data))
+        return refuse(r, ATTEST_PCK_CHAIN_MISSING, "pck_chain", "a certificate chain in PEM",
+                      "none");
+    if ((e = pck_chain_find(in->cache, v->trust, v->quote.certification.data, &v->chain, owned,
+                            r)) != ERR_NONE)
+        return e;
+    wanted_fill(v, &out->wanted);
+    if ((e = chain_judge(v, r)) != ERR_NONE)
+        return e;
+    step_passed(out, "pck_chain");
+    if ((e = qe_report_verify(v, r)) != ERR_NONE)
+        return e;
+    step_passed(out, "qe_report");
+    if ((e = quote_signature_verify(v, r)) != ERR_NONE || (e = claims_fill(v, out, r)) != ERR_NONE)
+        return e;
+    step_passed(out, "signature");
+    return ERR_NONE;
+}
+
+static enum err collateral_verify(struct verification *v, const struct verify_input *in,
+                                  struct attest_result *out, struct refusal *r)
+{
+    const enum tcb_info_tee tee = is_td(v) ? TCB_INFO_TDX : TCB_INFO_SGX;
+    const enum qe_identity_kind qe = is_td(v) ? QE_IDENTITY_TDX : QE_IDENTITY_SGX;
+    enum err e;
+
+    if ((e = collateral_choose(in->collateral, tee, v->chain, v->now, &v->collateral, r)) !=
+        ERR_NONE)
+        return e;
+    step_passed(out, "collateral");
+    if ((e = collateral_check_signing(v->collateral, v->now, r)) != ERR_NONE)
+        return e;
+    step_passed(out, "tcb_signing");
+    if ((e = collateral_check_crls(v->collateral, v->chain, v->now, r)) != ERR_NONE)
+        return e;
+    step_passed(out, "crl");
+    if ((e = collateral_check_tcb_info(v->collateral, tee, &v->chain->pck, v->now, r)) != ERR_NONE)
+        return e;
+    step_passed(out, "tcb_info");
+    if ((e = collateral_check_qe_identity(v->collateral, qe, v->now, r)) != ERR_NONE ||
         (e = qe_identity_match(&v->collateral->qe_identity, &v->qe_report, &v->qe_level, r)) !=
             ERR_NONE)
         return e;
-    return tcb_level_find(v, r);
+    step_passed(out, "qe_identity");
+    return ERR_NONE;
+}
+
+static enum err platform_verify(struct verification *v, struct attest_result *out,
+                                struct refusal *r)
+{
+    enum err e;
+
+    if (is_td(v)) {
+        if ((e = tdx_module_match(&v->collateral->tcb_info, &out->td, &v->module_level, r)) !=
+            ERR_NONE)
+            return e;
+        step_passed(out, "tdx_module");
+    }
+    if ((e = level_judge(v, out, r)) != ERR_NONE || (e = status_merge(v, out, r)) != ERR_NONE)
+        return e;
+    step_passed(out, "tcb_level");
+    platform_fill(v, out);
+    return ERR_NONE;
 }
 
 enum err quote_verify(const struct verify_input *in, struct attest_result *out, struct refusal *r)
@@ -216,11 +372,9 @@ enum err quote_verify(const struct verify_input *in, struct attest_result *out, 
     struct pck_chain *owned = NULL;
     enum err e;
 
-    if ((e = evidence_verify(&v, in->cache, in->evidence->bytes, &owned, r)) == ERR_NONE &&
-        (e = claims_fill(&v, out, r)) == ERR_NONE &&
-        (e = platform_verify(&v, in->collateral, r)) == ERR_NONE &&
-        (e = status_merge(&v, out, r)) == ERR_NONE)
-        platform_fill(&v, out);
+    if ((e = evidence_verify(&v, in, &owned, out, r)) == ERR_NONE &&
+        (e = collateral_verify(&v, in, out, r)) == ERR_NONE)
+        e = platform_verify(&v, out, r);
     pck_chain_free(&owned);
     return e;
 }

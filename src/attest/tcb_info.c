@@ -3,7 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attest/td_report.h"
+#include "base/text.h"
+
 #define TCB_INFO_VERSION 3
+#define TDX_MODULES_MAX 64
 
 const struct intel_reasons tcb_info_reasons = {"tcb_info", ATTEST_TCB_INFO_MALFORMED,
                                                ATTEST_TCB_INFO_SIGNATURE_INVALID};
@@ -57,6 +61,86 @@ static enum err level_read(struct json_value value, enum tcb_info_tee tee, struc
         return malformed(r, "16 components with an svn up to 255", "tdxtcbcomponents");
     *out = level;
     return intel_judgement_read(value, &tcb_info_reasons, &out->judgement, r);
+}
+
+static enum err module_read(struct json_value value, struct tdx_module *out, struct refusal *r)
+{
+    struct json_value mr_signer, attributes, attributes_mask;
+    const struct json_field fields[] = {
+        {"mrsigner",       JSON_STRING, true, &mr_signer      },
+        {"attributes",     JSON_STRING, true, &attributes     },
+        {"attributesMask", JSON_STRING, true, &attributes_mask},
+    };
+    const char *bad = "";
+
+    if (json_object_read(value, fields, COUNT_OF(fields), true, &bad) != ERR_NONE)
+        return malformed(r, "all members of a TDX module", bad);
+    if (intel_hex_read(mr_signer, out->mr_signer, sizeof out->mr_signer) != ERR_NONE ||
+        intel_hex_read(attributes, out->attributes, sizeof out->attributes) != ERR_NONE ||
+        intel_hex_read(attributes_mask, out->attributes_mask, sizeof out->attributes_mask) !=
+            ERR_NONE)
+        return malformed(r, "96, 16 and 16 hex digits", "a TDX module");
+    return ERR_NONE;
+}
+
+/* "TDX_03", in any case. */
+static enum err module_version_read(struct json_value id, uint8_t *out)
+{
+    static const char prefix[] = "TDX_";
+    struct span text;
+
+    if (json_string_plain(id, &text) != ERR_NONE || text.size < sizeof prefix - 1)
+        return ERR_MALFORMED;
+    for (size_t i = 0; i < sizeof prefix - 1; i++)
+        if (prefix[i] != (text.data[i] >= 'a' ? text.data[i] - 'a' + 'A' : text.data[i]))
+            return ERR_MALFORMED;
+    return hex_read(span_slice(text, sizeof prefix - 1, text.size), out, 1);
+}
+
+static enum err module_identity_read(struct json_value value, struct tdx_module_identity *out,
+                                     struct refusal *r)
+{
+    struct json_value id, levels;
+    const struct json_field fields[] = {
+        {"id",        JSON_STRING, true, &id    },
+        {"tcbLevels", JSON_ARRAY,  true, &levels},
+    };
+    const char *bad = "";
+    enum err e;
+
+    if (json_object_read(value, fields, COUNT_OF(fields), true, &bad) != ERR_NONE)
+        return malformed(r, "all members of a TDX module identity", bad);
+    if (module_version_read(id, &out->version) != ERR_NONE)
+        return malformed(r, "TDX_ and two hex digits", "id of a TDX module identity");
+    if ((e = module_read(value, &out->module, r)) != ERR_NONE)
+        return e;
+    return intel_levels_read(levels, &tcb_info_reasons, &out->levels, &out->level_count, r);
+}
+
+static enum err modules_read(struct json_value list, struct tcb_info *info, struct refusal *r)
+{
+    size_t count = json_count(list);
+    struct json_iterator i = {0};
+    struct json_value value;
+    enum err e;
+
+    if (count > TDX_MODULES_MAX)
+        return malformed(r, "at most 64 TDX modules", "tdxModuleIdentities");
+    if (count == 0)
+        return ERR_NONE;
+    info->modules = calloc(count, sizeof *info->modules);
+    if (!info->modules)
+        return ERR_MEMORY;
+    while (json_next(list, &i, NULL, &value)) {
+        /* counted before it is read, so that what it owns is freed when it cannot be */
+        struct tdx_module_identity *identity = &info->modules[info->module_count++];
+
+        if ((e = module_identity_read(value, identity, r)) != ERR_NONE)
+            return e;
+        if (tcb_info_module(info, identity->version) != identity)
+            return malformed(r, "one identity per TDX module", "tdxModuleIdentities");
+    }
+    return ERR_NONE;
 }
 
 /* Intel's order of levels: SGX components, TDX components, PCE. */
@@ -123,15 +207,18 @@ static enum err tee_read(struct json_value id, enum tcb_info_tee *out, struct re
 static enum err info_read(struct json_value document, struct tcb_info *info, struct refusal *r)
 {
     struct json_value id, issued, next_update, fmspc, pce_id, type, evaluation, levels;
+    struct json_value module, modules;
     const struct json_field fields[] = {
-        {"id",                      JSON_STRING, true, &id         },
-        {"issueDate",               JSON_STRING, true, &issued     },
-        {"nextUpdate",              JSON_STRING, true, &next_update},
-        {"fmspc",                   JSON_STRING, true, &fmspc      },
-        {"pceId",                   JSON_STRING, true, &pce_id     },
-        {"tcbType",                 JSON_NUMBER, true, &type       },
-        {"tcbEvaluationDataNumber", JSON_NUMBER, true, &evaluation },
-        {"tcbLevels",               JSON_ARRAY,  true, &levels     },
+        {"id",                      JSON_STRING, true,  &id         },
+        {"issueDate",               JSON_STRING, true,  &issued     },
+        {"nextUpdate",              JSON_STRING, true,  &next_update},
+        {"fmspc",                   JSON_STRING, true,  &fmspc      },
+        {"pceId",                   JSON_STRING, true,  &pce_id     },
+        {"tcbType",                 JSON_NUMBER, true,  &type       },
+        {"tcbEvaluationDataNumber", JSON_NUMBER, true,  &evaluation },
+        {"tcbLevels",               JSON_ARRAY,  true,  &levels     },
+        {"tdxModule",               JSON_OBJECT, false, &module     },
+        {"tdxModuleIdentities",     JSON_ARRAY,  false, &modules    },
     };
     const char *bad = "";
     uint64_t number = 0;
@@ -155,6 +242,9 @@ static enum err info_read(struct json_value document, struct tcb_info *info, str
     if (intel_uint_read(evaluation, UINT32_MAX, &number) != ERR_NONE)
         return malformed(r, "a whole number", "tcbEvaluationDataNumber");
     info->evaluation_number = (uint32_t)number;
+    if (info->tee == TCB_INFO_TDX && ((e = module_read(module, &info->module, r)) != ERR_NONE ||
+                                      (e = modules_read(modules, info, r)) != ERR_NONE))
+        return e;
     return levels_read(levels, info, r);
 }
 
@@ -176,6 +266,9 @@ enum err tcb_info_parse(struct span json, struct tcb_info *out, struct refusal *
 
 void tcb_info_clear(struct tcb_info *info)
 {
+    for (size_t i = 0; i < info->module_count; i++)
+        free(info->modules[i].levels);
+    free(info->modules);
     free(info->levels);
     *info = (struct tcb_info){0};
 }
@@ -188,10 +281,36 @@ static bool platform_reaches(const struct pck *pck, const struct tcb_level *leve
     return pck->pce_svn >= level->pce_svn;
 }
 
+static bool td_reaches(const uint8_t tee_tcb_svn[PCK_COMPONENT_COUNT],
+                       const struct tcb_level *level)
+{
+    for (size_t i = tee_tcb_svn[TD_SVN_MODULE_VERSION] > 0 ? 2 : 0; i < PCK_COMPONENT_COUNT; i++)
+        if (tee_tcb_svn[i] < level->tdx[i])
+            return false;
+    return true;
+}
+
 const struct tcb_level *tcb_info_sgx_level(const struct tcb_info *info, const struct pck *pck)
 {
     for (size_t i = 0; i < info->level_count; i++)
         if (platform_reaches(pck, &info->levels[i]))
             return &info->levels[i];
+    return NULL;
+}
+
+const struct tcb_level *tcb_info_tdx_level(const struct tcb_info *info, const struct pck *pck,
+                                           const uint8_t tee_tcb_svn[PCK_COMPONENT_COUNT])
+{
+    for (size_t i = 0; i < info->level_count; i++)
+        if (platform_reaches(pck, &info->levels[i]) && td_reaches(tee_tcb_svn, &info->levels[i]))
+            return &info->levels[i];
+    return NULL;
+}
+
+const struct tdx_module_identity *tcb_info_module(const struct tcb_info *info, uint8_t version)
+{
+    for (size_t i = 0; i < info->module_count; i++)
+        if (info->modules[i].version == version)
+            return &info->modules[i];
     return NULL;
 }

@@ -1,4 +1,7 @@
-/* TCB info, version 3 (PCS API v4): which platforms are at which TCB level. Internal to attest/. */
+/*
+ * TCB info, version 3 (PCS API v4): which platforms are at which TCB level, and which TDX modules
+ * are Intel's. Internal to attest/.
+ */
 #ifndef ATTEST_TCB_INFO_H
 #define ATTEST_TCB_INFO_H
 
@@ -14,6 +17,19 @@ struct tcb_level {
     struct intel_judgement judgement;
 };
 
+/* What a TDX module's SEAM measurements must be. */
+struct tdx_module {
+    uint8_t mr_signer[48];
+    uint8_t attributes[8], attributes_mask[8];
+};
+
+struct tdx_module_identity {
+    uint8_t version; /* major: "TDX_03" is 3 */
+    struct tdx_module module;
+    size_t level_count;
+    struct intel_level *levels; /* owned; newest first */
+};
+
 struct tcb_info {
     enum tcb_info_tee tee;
     struct timestamp issued, next_update;
@@ -22,6 +38,10 @@ struct tcb_info {
     uint32_t evaluation_number;
     size_t level_count;
     struct tcb_level *levels; /* owned; newest first; advisories borrow from the document */
+    /* TDX only */
+    struct tdx_module module; /* of major version 0 */
+    size_t module_count;
+    struct tdx_module_identity *modules; /* owned; of later versions, each once */
 };
 
 extern const struct intel_reasons tcb_info_reasons;
@@ -35,5 +55,15 @@ void tcb_info_clear(struct tcb_info *info);
 
 /* The first level that an SGX platform reaches; NULL when it reaches none. */
 const struct tcb_level *tcb_info_sgx_level(const struct tcb_info *info, const struct pck *pck);
+
+/*
+ * The first level that a TD's platform reaches; NULL when it reaches none. The first two bytes of
+ * TEE_TCB_SVN are of the TDX module: from major version 1 its identity judges them, not the level.
+ */
+const struct tcb_level *tcb_info_tdx_level(const struct tcb_info *info, const struct pck *pck,
+                                           const uint8_t tee_tcb_svn[PCK_COMPONENT_COUNT]);
+
+/* The identity of a major version of the TDX module; NULL when there is none. */
+const struct tdx_module_identity *tcb_info_module(const struct tcb_info *info, uint8_t version);
 
 #endif

@@ -23,7 +23,11 @@ static const enum tcb_status with_part_out_of_date[] = {
     [TCB_OUT_OF_DATE] = TCB_OUT_OF_DATE,
     [TCB_OUT_OF_DATE_CONFIGURATION_NEEDED] = TCB_OUT_OF_DATE_CONFIGURATION_NEEDED,
     [TCB_REVOKED] = TCB_REVOKED,
+    [TCB_TD_RELAUNCH_ADVISED] = TCB_OUT_OF_DATE,
+    [TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED] = TCB_OUT_OF_DATE_CONFIGURATION_NEEDED,
 };
+
+_Static_assert(COUNT_OF(with_part_out_of_date) == TCB_STATUS_COUNT, "a merge for every status");
 
 const char *tcb_status_name(enum tcb_status s)
 {
@@ -48,4 +52,9 @@ enum tcb_status tcb_status_fold(enum tcb_status platform, enum tcb_status part)
     if (part == TCB_OUT_OF_DATE && (unsigned)platform < TCB_STATUS_COUNT)
         return with_part_out_of_date[platform];
     return TCB_REVOKED; /* Revoked, and what identities never say */
+}
+
+bool tcb_status_is_out_of_date(enum tcb_status s)
+{
+    return s == TCB_OUT_OF_DATE || s == TCB_OUT_OF_DATE_CONFIGURATION_NEEDED;
 }

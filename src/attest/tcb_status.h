@@ -10,4 +10,7 @@
  */
 enum tcb_status tcb_status_fold(enum tcb_status platform, enum tcb_status part);
 
+/* OutOfDate, or OutOfDateConfigurationNeeded. */
+bool tcb_status_is_out_of_date(enum tcb_status s);
+
 #endif

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sgx_report report = {.attributes = {0x13}, .isv_svn = UINT16_MAX};
-    const struct qe_level *level = NULL;
+    const struct intel_level *level = NULL;
     struct refusal r = {0};
     struct qe_identity identity;
 
