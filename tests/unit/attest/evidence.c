@@ -123,8 +123,10 @@ enum attest_reason evidence_judge(const struct evidence_case *c, struct attest_c
 
     memset(result, 0, sizeof *result);
     if (c->has_collateral &&
-        attest_collateral_new(&c->trust, &input, &collateral, &reason) != ERR_NONE)
+        attest_collateral_new(&c->trust, &input, &collateral, &reason) != ERR_NONE) {
+        result->reason = reason;
         return reason;
+    }
     const struct attest_collateral *items[] = {collateral};
     struct attest_collateral_set set = {.count = c->has_collateral ? 1 : 0, .items = items};
 
