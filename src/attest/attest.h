@@ -327,11 +327,18 @@ struct nitro_claims {
     size_t cabundle_count;
 };
 
+#define ATTEST_ARM_COMPONENTS_MAX 16
+struct arm_component { /* software that was measured at boot; absent: data NULL */
+    struct span type, measurement, version, signer;
+};
+
 struct arm_claims { /* spans borrowed from the evidence; absent: data NULL */
     struct span profile, nonce, implementation_id, instance_id, boot_seed;
     uint32_t lifecycle;
+    size_t component_count;
+    struct arm_component components[ATTEST_ARM_COMPONENTS_MAX];
     /* CCA only */
-    struct span challenge, personalization, initial_measurement, extensible_measurements[4];
+    struct span config, challenge, personalization, initial_measurement, extensible_measurements[4];
     struct span realm_hash_algorithm, public_key;
 };
 

@@ -97,6 +97,14 @@ static void put_nitro(struct writer *w, const struct nitro_claims *claims)
     put_optional(w, claims->nonce);
 }
 
+static void put_component(struct writer *w, const struct arm_component *component)
+{
+    put_optional(w, component->type);
+    put_optional(w, component->measurement);
+    put_optional(w, component->version);
+    put_optional(w, component->signer);
+}
+
 static void put_arm(struct writer *w, const struct arm_claims *claims)
 {
     const struct span fields[] = {
@@ -105,6 +113,7 @@ static void put_arm(struct writer *w, const struct arm_claims *claims)
         claims->implementation_id,
         claims->instance_id,
         claims->boot_seed,
+        claims->config,
         claims->challenge,
         claims->personalization,
         claims->initial_measurement,
@@ -119,6 +128,9 @@ static void put_arm(struct writer *w, const struct arm_claims *claims)
     writer_u32be(w, claims->lifecycle);
     for (size_t i = 0; i < COUNT_OF(fields); i++)
         put_optional(w, fields[i]);
+    writer_u8(w, (uint8_t)claims->component_count);
+    for (size_t i = 0; i < claims->component_count; i++)
+        put_component(w, &claims->components[i]);
 }
 
 /* What each kind says of the code. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "attest/arm.h"
 #include "attest/nitro.h"
 #include "base/reader.h"
 #include "base/text.h"
@@ -33,14 +34,14 @@ static const struct kind {
     bool (*is)(struct span bytes);
     enum err (*verify)(const struct verify_input *in, struct attest_result *out, struct refusal *r);
 } kinds[ATTEST_TEE_COUNT] = {
-    [ATTEST_TEE_NONE] = {"none",      NULL,     NULL        },
-    [ATTEST_SGX] = {"sgx",       is_sgx,   quote_verify},
-    [ATTEST_TDX] = {"tdx",       is_tdx,   quote_verify},
-    [ATTEST_SNP] = {"snp",       NULL,     NULL        },
-    [ATTEST_NITRO] = {"nitro",     nitro_is, nitro_verify},
-    [ATTEST_CCA] = {"arm-cca",   NULL,     NULL        },
-    [ATTEST_PSA] = {"arm-psa",   NULL,     NULL        },
-    [ATTEST_AZURE_HCL] = {"azure-hcl", NULL,     NULL        },
+    [ATTEST_TEE_NONE] = {"none",      NULL,       NULL        },
+    [ATTEST_SGX] = {"sgx",       is_sgx,     quote_verify},
+    [ATTEST_TDX] = {"tdx",       is_tdx,     quote_verify},
+    [ATTEST_SNP] = {"snp",       NULL,       NULL        },
+    [ATTEST_NITRO] = {"nitro",     nitro_is,   nitro_verify},
+    [ATTEST_CCA] = {"arm-cca",   arm_is_cca, cca_verify  },
+    [ATTEST_PSA] = {"arm-psa",   arm_is_psa, psa_verify  },
+    [ATTEST_AZURE_HCL] = {"azure-hcl", NULL,       NULL        },
 };
 
 const char *attest_tee_name(enum attest_tee tee)

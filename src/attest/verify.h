@@ -23,6 +23,10 @@ MUST_CHECK enum err quote_verify(const struct verify_input *in, struct attest_re
                                  struct refusal *r); /* SGX and TDX */
 MUST_CHECK enum err nitro_verify(const struct verify_input *in, struct attest_result *out,
                                  struct refusal *r);
+MUST_CHECK enum err cca_verify(const struct verify_input *in, struct attest_result *out,
+                               struct refusal *r);
+MUST_CHECK enum err psa_verify(const struct verify_input *in, struct attest_result *out,
+                               struct refusal *r);
 
 /* `step` is a static string. */
 void step_passed(struct attest_result *out, const char *step);

@@ -1,0 +1,401 @@
+#include "attest/arm.h"
+
+static const char step[] = "format";
+
+enum { TAG_CCA = 399, CCA_PLATFORM = 44234, CCA_REALM = 44241 };
+
+/* Claims of EAT (RFC 9711) that PSA and CCA use. */
+enum { EAT_NONCE = 10, EAT_UEID = 256, EAT_BOOT_SEED = 268, EAT_PROFILE = 265 };
+
+/* Numbers of the claims of a PSA token, by its profile. */
+struct psa_profile {
+    const char *name;
+    int64_t profile, nonce, instance_id, implementation_id, lifecycle, components, client_id;
+    int64_t boot_seed, certification_reference, verification_service;
+};
+
+static const struct psa_profile psa_profiles[] = {
+    {"http://arm.com/psa/2.0.0",          EAT_PROFILE, EAT_NONCE, EAT_UEID, 2396,   2395,   2399,   2394,   2397,
+     2398,                                                                                                                  2400},
+    {"tag:psacertified.org,2023:psa#tfm", EAT_PROFILE, EAT_NONCE, EAT_UEID, 2396,   2395,   2399,   2394,
+     EAT_BOOT_SEED,                                                                                                 2398,   2400}, /* RFC 9783 */
+    {"PSA_IOT_PROFILE_1",                 -75000,      -75008,    -75009,   -75003, -75002, -75006, -75001, -75004, -75005,
+     -75010                                                                                                                     },
+};
+
+static const char *const cca_platform_profiles[] = {"http://arm.com/CCA-SSD/1.0.0",
+                                                    "tag:arm.com,2023:cca_platform#1.0.0"};
+
+/*
+ * Claims by a table. Strings have a size, everything else is taken as it stands.
+ */
+
+enum { CLAIMS_MAX = 12, ANY_HASH = 0 };
+
+struct claim {
+    const char *name;
+    int64_t label;
+    enum cbor_kind kind;
+    bool required;
+    size_t min, max;          /* bytes of a string; ANY_HASH: 32, 48 or 64 */
+    struct span *string;      /* what a string is written to */
+    struct cbor_value *value; /* and anything else */
+};
+
+static enum err bad_claim(struct refusal *r, const char *name)
+{
+    return refuse(r, ATTEST_MALFORMED, step, "the claims of its profile", name);
+}
+
+static bool is_hash_size(size_t size)
+{
+    return size == SHA256_SIZE || size == SHA384_SIZE || size == SHA512_SIZE;
+}
+
+static bool claim_store(const struct claim *c, struct cbor_value value)
+{
+    struct span contents;
+
+    if (c->value)
+        *c->value = value;
+    if (!c->string || value.kind == CBOR_NULL)
+        return true;
+    if (cbor_bytes(value, &contents) != ERR_NONE && cbor_text(value, &contents) != ERR_NONE)
+        return false;
+    if (c->max == ANY_HASH ? !is_hash_size(contents.size)
+                           : contents.size < c->min || contents.size > c->max)
+        return false;
+    *c->string = contents;
+    return true;
+}
+
+static enum err claims_read(struct cbor_value map, const struct claim *claims, size_t count,
+                            struct refusal *r)
+{
+    struct cbor_field fields[CLAIMS_MAX];
+    struct cbor_value values[CLAIMS_MAX];
+    const char *bad = "";
+
+    for (size_t i = 0; i < count; i++)
+        fields[i] = (struct cbor_field){claims[i].name, claims[i].label, claims[i].kind,
+                                        claims[i].required, &values[i]};
+    if (cbor_map_read(map, fields, count, true, &bad) != ERR_NONE)
+        return bad_claim(r, bad);
+    for (size_t i = 0; i < count; i++)
+        if (!claim_store(&claims[i], values[i]))
+            return bad_claim(r, claims[i].name);
+    return ERR_NONE;
+}
+
+static enum err payload_read(const struct cose_sign1 *envelope, struct cbor_value *out,
+                             struct refusal *r)
+{
+    struct span rest = envelope->payload;
+
+    if (cbor_take(&rest, out) != ERR_NONE)
+        return refuse_number(r, ATTEST_MALFORMED, step, "well-formed CBOR up to byte",
+                             envelope->payload.size, envelope->payload.size - rest.size);
+    if (rest.size > 0)
+        return refuse_number(r, ATTEST_TRAILING_DATA, step, "bytes behind the claims", 0,
+                             rest.size);
+    return ERR_NONE;
+}
+
+/*
+ * What both kinds of platform token say.
+ */
+
+static enum err component_read(struct cbor_value map, struct arm_component *out, struct refusal *r)
+{
+    const struct claim claims[] = {
+        {"component type",        1, CBOR_TEXT,  false, 0, ARM_TEXT_MAX, &out->type,        NULL},
+        {"component measurement", 2, CBOR_BYTES, true,  0, ANY_HASH,     &out->measurement, NULL},
+        {"component version",     4, CBOR_TEXT,  false, 0, ARM_TEXT_MAX, &out->version,     NULL},
+        {"component signer",      5, CBOR_BYTES, true,  0, ANY_HASH,     &out->signer,      NULL},
+    };
+
+    return claims_read(map, claims, COUNT_OF(claims), r);
+}
+
+static enum err components_read(struct cbor_value array, struct arm_platform *p, struct refusal *r)
+{
+    struct cbor_iterator i = {0};
+    struct cbor_value value;
+    enum err e = ERR_NONE;
+
+    while (e == ERR_NONE && cbor_next(array, &i, NULL, &value)) {
+        if (p->component_count == ATTEST_ARM_COMPONENTS_MAX)
+            return refuse_number(r, ATTEST_TOO_LARGE, step, "software components at most",
+                                 ATTEST_ARM_COMPONENTS_MAX, cbor_count(array));
+        e = component_read(value, &p->components[p->component_count++], r);
+    }
+    if (e == ERR_NONE && p->component_count == 0)
+        return bad_claim(r, "software components");
+    return e;
+}
+
+static enum err lifecycle_read(struct cbor_value value, struct arm_platform *p, struct refusal *r)
+{
+    uint64_t number;
+
+    if (cbor_uint64(value, &number) != ERR_NONE || number > UINT16_MAX)
+        return bad_claim(r, "lifecycle");
+    p->lifecycle = (uint32_t)number;
+    return ERR_NONE;
+}
+
+/* A UEID of the kind RAND: RFC 9711 section 4.2.1. */
+static enum err instance_id_check(const struct arm_platform *p, struct refusal *r)
+{
+    return p->instance_id.data[0] == 0x01 ? ERR_NONE : bad_claim(r, "instance id");
+}
+
+/*
+ * PSA.
+ */
+
+/* The profile whose claims these are: the first one may leave its name out. */
+static enum err psa_profile_find(struct cbor_value map, const struct psa_profile **out,
+                                 struct refusal *r)
+{
+    const struct psa_profile *first = &psa_profiles[COUNT_OF(psa_profiles) - 1];
+    struct cbor_value value;
+
+    if (cbor_label(map, EAT_PROFILE, &value) != ERR_NONE &&
+        cbor_label(map, first->profile, &value) != ERR_NONE) {
+        *out = first;
+        return ERR_NONE;
+    }
+    for (size_t i = 0; i < COUNT_OF(psa_profiles); i++) {
+        struct cbor_value name;
+
+        if (cbor_label(map, psa_profiles[i].profile, &name) != ERR_NONE ||
+            !cbor_text_equal(name, psa_profiles[i].name))
+            continue;
+        *out = &psa_profiles[i];
+        return ERR_NONE;
+    }
+    return refuse(r, ATTEST_UNSUPPORTED_VERSION, step, "a PSA profile that is known", NULL);
+}
+
+/* Whose request it answers: negative in the non-secure world. */
+static enum err client_id_read(struct cbor_value map, int64_t label, struct arm_platform *p,
+                               struct refusal *r)
+{
+    struct cbor_value value;
+    int64_t number;
+
+    if (cbor_label(map, label, &value) != ERR_NONE || cbor_int64(value, &number) != ERR_NONE ||
+        number < INT32_MIN || number > INT32_MAX)
+        return bad_claim(r, "client id");
+    p->client_id = (int32_t)number;
+    return ERR_NONE;
+}
+
+static enum err psa_claims_read(struct cbor_value map, struct arm_platform *p, struct refusal *r)
+{
+    const struct psa_profile *l;
+    struct cbor_value lifecycle;
+    struct cbor_value components;
+    enum err e = psa_profile_find(map, &l, r);
+
+    if (e != ERR_NONE)
+        return e;
+    const struct claim claims[] = {
+        {"profile",                 l->profile,                 CBOR_TEXT,     false, 1,                          ARM_TEXT_MAX, &p->profile,           NULL       },
+        {"nonce",                   l->nonce,                   CBOR_BYTES,    true,  0,                          ANY_HASH,     &p->nonce,             NULL       },
+        {"instance id",             l->instance_id,             CBOR_BYTES,    true,  ARM_INSTANCE_ID_SIZE,
+         ARM_INSTANCE_ID_SIZE,                                                                                                  &p->instance_id,       NULL       },
+        {"implementation id",       l->implementation_id,       CBOR_BYTES,    true,  ARM_IMPLEMENTATION_ID_SIZE,
+         ARM_IMPLEMENTATION_ID_SIZE,                                                                                            &p->implementation_id, NULL       },
+        {"lifecycle",               l->lifecycle,               CBOR_UNSIGNED, true,  0,                          0,            NULL,                  &lifecycle },
+        {"software components",     l->components,              CBOR_ARRAY,    true,  0,                          0,            NULL,                  &components},
+        {"boot seed",               l->boot_seed,               CBOR_BYTES,    false, 8,                          32,           &p->boot_seed,         NULL       },
+        {"certification reference", l->certification_reference, CBOR_TEXT,     false, 0,                          ARM_TEXT_MAX,
+         &p->certification_reference,                                                                                                                  NULL       },
+        {"verification service",    l->verification_service,    CBOR_TEXT,     false, 0,                          ARM_TEXT_MAX,
+         &p->verification_service,                                                                                                                     NULL       },
+    };
+
+    if ((e = claims_read(map, claims, COUNT_OF(claims), r)) != ERR_NONE ||
+        (e = client_id_read(map, l->client_id, p, r)) != ERR_NONE ||
+        (e = lifecycle_read(lifecycle, p, r)) != ERR_NONE ||
+        (e = components_read(components, p, r)) != ERR_NONE)
+        return e;
+    return instance_id_check(p, r);
+}
+
+static enum err size_check(struct span token, struct refusal *r)
+{
+    return token.size <= ARM_TOKEN_MAX ? ERR_NONE
+                                       : refuse_number(r, ATTEST_TOO_LARGE, step, "bytes at most",
+                                                       ARM_TOKEN_MAX, token.size);
+}
+
+enum err arm_psa_parse(struct span token, struct arm_platform *out, struct refusal *r)
+{
+    struct arm_platform p = {0};
+    struct cbor_value claims;
+    enum err e;
+
+    if ((e = size_check(token, r)) != ERR_NONE ||
+        (e = cose_sign1_parse(token, COSE_ANY, step, &p.envelope, r)) != ERR_NONE ||
+        (e = payload_read(&p.envelope, &claims, r)) != ERR_NONE ||
+        (e = psa_claims_read(claims, &p, r)) != ERR_NONE)
+        return e;
+    *out = p;
+    return ERR_NONE;
+}
+
+/*
+ * CCA.
+ */
+
+static enum err cca_profile_check(struct span profile, struct refusal *r)
+{
+    for (size_t i = 0; i < COUNT_OF(cca_platform_profiles); i++)
+        if (span_equal_string(profile, cca_platform_profiles[i]))
+            return ERR_NONE;
+    return refuse(r, ATTEST_UNSUPPORTED_VERSION, step, "a CCA platform profile that is known",
+                  NULL);
+}
+
+static enum err cca_platform_read(struct span token, struct arm_platform *p, struct refusal *r)
+{
+    struct cbor_value map;
+    struct cbor_value lifecycle;
+    struct cbor_value components;
+    const struct claim claims[] = {
+        {"platform profile",     EAT_PROFILE, CBOR_TEXT,     true,  1,                          ARM_TEXT_MAX,         &p->profile,              NULL       },
+        {"platform challenge",   EAT_NONCE,   CBOR_BYTES,    true,  0,                          ANY_HASH,             &p->nonce,                NULL       },
+        {"instance id",          EAT_UEID,    CBOR_BYTES,    true,  ARM_INSTANCE_ID_SIZE,       ARM_INSTANCE_ID_SIZE,
+         &p->instance_id,                                                                                                                       NULL       },
+        {"implementation id",    2396,        CBOR_BYTES,    true,  ARM_IMPLEMENTATION_ID_SIZE,
+         ARM_IMPLEMENTATION_ID_SIZE,                                                                                  &p->implementation_id,    NULL       },
+        {"lifecycle",            2395,        CBOR_UNSIGNED, true,  0,                          0,                    NULL,                     &lifecycle },
+        {"software components",  2399,        CBOR_ARRAY,    true,  0,                          0,                    NULL,                     &components},
+        {"verification service", 2400,        CBOR_TEXT,     false, 0,                          ARM_TEXT_MAX,         &p->verification_service,
+         NULL                                                                                                                                              },
+        {"configuration",        2401,        CBOR_BYTES,    true,  0,                          ARM_TEXT_MAX,         &p->config,               NULL       },
+        {"hash algorithm",       2402,        CBOR_TEXT,     true,  1,                          ARM_TEXT_MAX,         &p->hash_algorithm,       NULL       },
+    };
+    enum err e;
+
+    if ((e = cose_sign1_parse(token, COSE_ANY, step, &p->envelope, r)) != ERR_NONE ||
+        (e = payload_read(&p->envelope, &map, r)) != ERR_NONE ||
+        (e = claims_read(map, claims, COUNT_OF(claims), r)) != ERR_NONE ||
+        (e = cca_profile_check(p->profile, r)) != ERR_NONE ||
+        (e = lifecycle_read(lifecycle, p, r)) != ERR_NONE ||
+        (e = components_read(components, p, r)) != ERR_NONE)
+        return e;
+    return instance_id_check(p, r);
+}
+
+static enum err extensible_read(struct cbor_value array, struct arm_realm *realm, struct refusal *r)
+{
+    struct cbor_iterator i = {0};
+    struct cbor_value value;
+
+    if (cbor_count(array) != COUNT_OF(realm->extensible_measurements))
+        return bad_claim(r, "four extensible measurements");
+    for (size_t at = 0; cbor_next(array, &i, NULL, &value); at++) {
+        struct span *out = &realm->extensible_measurements[at];
+
+        if (cbor_bytes(value, out) != ERR_NONE || !is_hash_size(out->size))
+            return bad_claim(r, "extensible measurement");
+    }
+    return ERR_NONE;
+}
+
+static enum err cca_realm_read(struct span token, struct arm_realm *realm, struct refusal *r)
+{
+    struct cbor_value map;
+    struct cbor_value extensible;
+    const struct claim claims[] = {
+        {"realm profile",             EAT_PROFILE, CBOR_TEXT,  false, 1,                  ARM_TEXT_MAX,       &realm->profile,             NULL       },
+        {"challenge",                 EAT_NONCE,   CBOR_BYTES, true,  ARM_CHALLENGE_SIZE, ARM_CHALLENGE_SIZE,
+         &realm->challenge,                                                                                                                NULL       },
+        {"personalization value",     44235,       CBOR_BYTES, true,  ARM_CHALLENGE_SIZE, ARM_CHALLENGE_SIZE,
+         &realm->personalization,                                                                                                          NULL       },
+        {"realm hash algorithm",      44236,       CBOR_TEXT,  true,  1,                  ARM_TEXT_MAX,       &realm->hash_algorithm,
+         NULL                                                                                                                                         },
+        {"realm public key",          44237,       CBOR_BYTES, true,  1,                  256,                &realm->public_key,          NULL       },
+        {"initial measurement",       44238,       CBOR_BYTES, true,  0,                  ANY_HASH,           &realm->initial_measurement,
+         NULL                                                                                                                                         },
+        {"extensible measurements",   44239,       CBOR_ARRAY, true,  0,                  0,                  NULL,                        &extensible},
+        {"public key hash algorithm", 44240,       CBOR_TEXT,  true,  1,                  ARM_TEXT_MAX,
+         &realm->public_key_hash_algorithm,                                                                                                NULL       },
+    };
+    enum err e;
+
+    if ((e = cose_sign1_parse(token, COSE_ANY, step, &realm->envelope, r)) != ERR_NONE ||
+        (e = payload_read(&realm->envelope, &map, r)) != ERR_NONE ||
+        (e = claims_read(map, claims, COUNT_OF(claims), r)) != ERR_NONE)
+        return e;
+    if (realm->profile.data && !span_equal_string(realm->profile, ARM_REALM_PROFILE))
+        return refuse(r, ATTEST_UNSUPPORTED_VERSION, step, ARM_REALM_PROFILE, "another profile");
+    return extensible_read(extensible, realm, r);
+}
+
+/* The two tokens inside, as bytes. */
+static enum err collection_read(struct span token, struct span *platform, struct span *realm,
+                                struct refusal *r)
+{
+    struct span rest = token;
+    struct cbor_value document;
+    struct cbor_value map;
+    struct cbor_value parts[2];
+    const struct cbor_field fields[] = {
+        {"platform token", CCA_PLATFORM, CBOR_BYTES, true, &parts[0]},
+        {"realm token",    CCA_REALM,    CBOR_BYTES, true, &parts[1]},
+    };
+    const char *bad = "";
+    uint64_t tag;
+
+    if (cbor_take(&rest, &document) != ERR_NONE)
+        return refuse_number(r, ATTEST_MALFORMED, step, "well-formed CBOR up to byte", token.size,
+                             token.size - rest.size);
+    if (rest.size > 0)
+        return refuse_number(r, ATTEST_TRAILING_DATA, step, "bytes behind the token", 0, rest.size);
+    if (cbor_tagged(document, &tag, &map) != ERR_NONE || tag != TAG_CCA ||
+        cbor_map_read(map, fields, COUNT_OF(fields), false, &bad) != ERR_NONE ||
+        cbor_bytes(parts[0], platform) != ERR_NONE || cbor_bytes(parts[1], realm) != ERR_NONE)
+        return refuse(r, ATTEST_MALFORMED, step, "tag 399 on a platform and a realm token", bad);
+    return ERR_NONE;
+}
+
+enum err arm_cca_parse(struct span token, struct arm_platform *platform, struct arm_realm *realm,
+                       struct refusal *r)
+{
+    struct arm_platform p = {0};
+    struct arm_realm made = {0};
+    struct span platform_token;
+    struct span realm_token;
+    enum err e;
+
+    if ((e = size_check(token, r)) != ERR_NONE ||
+        (e = collection_read(token, &platform_token, &realm_token, r)) != ERR_NONE ||
+        (e = cca_platform_read(platform_token, &p, r)) != ERR_NONE ||
+        (e = cca_realm_read(realm_token, &made, r)) != ERR_NONE)
+        return e;
+    *platform = p;
+    *realm = made;
+    return ERR_NONE;
+}
+
+bool arm_is_cca(struct span evidence)
+{
+    return span_starts_with(evidence, SPAN_LITERAL("\xd9\x01\x8f")); /* tag 399 */
+}
+
+bool arm_is_psa(struct span evidence)
+{
+    struct cose_sign1 envelope;
+    struct refusal ignored;
+    enum cbor_kind key;
+
+    if (cose_sign1_parse(evidence, COSE_ANY, step, &envelope, &ignored) != ERR_NONE)
+        return false;
+    key = cose_first_key(&envelope);
+    return key == CBOR_UNSIGNED || key == CBOR_NEGATIVE;
+}
