@@ -25,15 +25,52 @@
 static const enum x509_signature algorithms[] = {X509_ECDSA_P256_SHA256, X509_ECDSA_P384_SHA384,
                                                  X509_RSA4096_PSS_SHA384};
 
+static int64_t seconds(const ASN1_TIME *time)
+{
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days = 0, rest = 0;
+
+    assert_int_equal(ASN1_TIME_diff(&days, &rest, epoch, time), 1);
+    ASN1_TIME_free(epoch);
+    return (int64_t)days * 86400 + rest;
+}
+
+/* Parses; and what we read is what OpenSSL reads. */
+static struct x509_cert *parsed(struct span der)
+{
+    const unsigned char *next = der.data;
+    X509 *x509 = d2i_X509(NULL, &next, (long)der.size);
+    struct x509_cert *c = NULL;
+    char name[128] = "";
+    uint32_t usage;
+    long path_length;
+
+    assert_int_equal(x509_cert_parse(der, &c), ERR_NONE);
+    assert_non_null(x509);
+    usage = X509_get_extension_flags(x509) & EXFLAG_KUSAGE ? X509_get_key_usage(x509) : 0;
+    path_length = X509_get_pathlen(x509);
+    assert_int_equal(timestamp_seconds(x509_cert_not_before(c)),
+                     seconds(X509_get0_notBefore(x509)));
+    assert_int_equal(timestamp_seconds(x509_cert_not_after(c)), seconds(X509_get0_notAfter(x509)));
+    assert_int_equal(x509_cert_is_ca(c), X509_check_ca(x509) == 1);
+    assert_int_equal(x509_cert_has_digital_signature(c), (usage & KU_DIGITAL_SIGNATURE) != 0);
+    assert_true(x509_cert_path_length(c) == (path_length < 0 ? SIZE_MAX : (size_t)path_length));
+    assert_true(X509_NAME_get_text_by_NID(X509_get_subject_name(x509), NID_commonName, name,
+                                          sizeof name) > 0);
+    assert_true(x509_cert_common_name_contains(c, name));
+    X509_free(x509);
+    return c;
+}
+
 static struct x509_cert *stored(const char *folder, const char *name, const char *file)
 {
     char path[256];
     struct buffer der = {0};
-    struct x509_cert *c = NULL;
+    struct x509_cert *c;
 
     (void)snprintf(path, sizeof path, FOLDER "%s%s%s", folder, name, file);
     vectors_read(path, &der);
-    assert_int_equal(x509_cert_parse(buffer_span(&der), &c), ERR_NONE);
+    c = parsed(buffer_span(&der));
     buffer_clear(&der);
     return c;
 }
@@ -479,8 +516,7 @@ static size_t nitro_certificates(struct span document, struct x509_cert **out)
         if (r.failed || !span_starts_with(der, SPAN_LITERAL("\x30\x82")))
             continue;
         assert_true(count < NITRO_CERTIFICATES_MAX);
-        assert_int_equal(x509_cert_parse(der, &out[count]), ERR_NONE);
-        count++;
+        out[count++] = parsed(der);
         at += der.size;
     }
     return count;
