@@ -234,18 +234,25 @@ static enum err open_tls(struct daemon *d, const struct root *root, struct tee *
     return ERR_NONE;
 }
 
-static const char *tee_mode_name(const struct settings *s)
+/* As OutLayer's keystore names what it runs in (spec: OutLayer 3.1). */
+static const char *tee_mode_name(const struct tee *tee)
 {
-    switch (s->tee.provider) {
-    case TEE_PROVIDER_SIMULATED:
-        return "Simulated";
-    case TEE_PROVIDER_TPM2:
-        return "Tpm2";
-    case TEE_PROVIDER_NONE:
-    case TEE_PROVIDER_UNSET:
-        break;
-    }
-    return "None";
+    static const struct {
+        const char *evidence;
+        const char *mode;
+    } modes[] = {
+        {"simulated", "Simulated"},
+        {"sgx",       "Sgx"      },
+        {"snp",       "Sev"      },
+        {"tdx",       "Tdx"      },
+    };
+
+    if (!tee)
+        return "None";
+    for (size_t i = 0; i < COUNT_OF(modes) && tee->ops->evidence; i++)
+        if (strcmp(tee->ops->evidence, modes[i].evidence) == 0)
+            return modes[i].mode;
+    return "Tpm2";
 }
 
 /* Sessions end with the rules they were judged by: those of the policy, and whom it trusts. */
@@ -267,7 +274,7 @@ static enum err open_service(struct daemon *d, struct root *root, struct tee *te
     struct service_options options = {
         .prefix = s->keys.prefix,
         .origin = s->log.origin,
-        .tee_mode = tee_mode_name(s),
+        .tee_mode = tee_mode_name(tee),
         .session_lifetime_s = s->session.lifetime_s,
         .evidence_max_age_s = s->attestation.max_age_s,
         .clock_skew_s = s->attestation.clock_skew_s,
@@ -469,8 +476,8 @@ static enum err init(struct daemon *d)
 
     if (e != ERR_NONE)
         return fail(e, *problem.text ? problem.text : err_text(e));
-    (void)printf("Initialised in %s: root sealed by %s, log started.\nLog key: %s\n",
-                 d->settings.state.dir, tee_mode_name(&d->settings), vkey);
+    (void)printf("Initialised in %s: root sealed, log started.\nLog key: %s\n",
+                 d->settings.state.dir, vkey);
     return ERR_NONE;
 }
 

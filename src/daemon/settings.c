@@ -115,21 +115,17 @@ static void mode_normalise(const char *text, char out[32])
 static enum err provider_set(struct loader *l, const struct setting *row,
                              const struct settings_source *source, const char *text)
 {
-    static const char *const later[] = {"sgx", "sev", "tdx", "outlayer_tee"};
     char mode[32];
 
     if (source->variable) {
         mode_normalise(text, mode);
-        text = mode;
+        text = strcmp(mode, "sev") == 0 ? "snp" : mode; /* OutLayer's name for it */
     }
-    for (size_t i = 0; i < COUNT_OF(later); i++) {
-        if (strcmp(text, later[i]) == 0) {
-            settings_problem_set(l->problem, source->file, source->line, "tee.provider",
-                                 "%s is known, but this version cannot be that itself yet (it "
-                                 "verifies such callers); name one of simulated, tpm2, none",
-                                 text);
-            return ERR_CONFIG;
-        }
+    if (strcmp(text, "outlayer_tee") == 0) {
+        settings_problem_set(l->problem, source->file, source->line, "tee.provider",
+                             "outlayer_tee says how callers register, not what this machine is; "
+                             "name it, or auto");
+        return ERR_CONFIG;
     }
     l->named_by_mode = source->variable != NULL;
     return settings_set(&l->settings, row, source, text, l->problem);
@@ -323,12 +319,16 @@ static enum err check_tee(const struct settings *s, struct settings_problem *pro
 
     if (s->tee.provider == TEE_PROVIDER_UNSET)
         return blame(problem, "tee.provider",
-                     "not set; it must be named: tpm2, none, or simulated for trials. Write "
-                     "`tee: {provider: tpm2}` in the YAML file, or set TEE_MODE");
+                     "not set; it must be named: auto, sgx, snp, tdx, tpm2, none, or simulated for "
+                     "trials. Write `tee: {provider: auto}` in the YAML file, or set TEE_MODE");
     if (s->tee.provider == TEE_PROVIDER_SIMULATED && !s->tee.allow_simulated)
         return blame(problem, "tee.allow_simulated",
                      "the simulated TEE protects nothing, so it must be allowed in so many words: "
                      "set this to true for a trial, or name another tee.provider");
+    if (s->tee.provider == TEE_PROVIDER_NONE && s->tee.sealing == TEE_SEALING_TPM2)
+        return blame(problem, "tee.sealing",
+                     "tpm2, but tee.provider is none, which seals nothing; to seal without "
+                     "evidence name the provider tpm2");
     for (;;) { /* comma list of 0..23, each once */
         size_t digits = strspn(at, "0123456789");
         unsigned long pcr = digits > 0 && digits <= 2 ? strtoul(at, NULL, 10) : 24;

@@ -27,9 +27,16 @@ enum tls_evidence { TLS_EVIDENCE_NONE, TLS_EVIDENCE_GRAMINE, TLS_EVIDENCE_TCG };
 enum tee_provider {
     TEE_PROVIDER_UNSET,
     TEE_PROVIDER_NONE,
-    TEE_PROVIDER_SIMULATED,
-    TEE_PROVIDER_TPM2
+    TEE_PROVIDER_AUTO,
+    TEE_PROVIDER_SGX,
+    TEE_PROVIDER_SNP,
+    TEE_PROVIDER_TDX,
+    TEE_PROVIDER_TPM2,
+    TEE_PROVIDER_SIMULATED
 };
+enum tee_sealing { TEE_SEALING_AUTO, TEE_SEALING_TPM2 };
+enum sgx_seal { SGX_SEAL_MRENCLAVE, SGX_SEAL_MRSIGNER };
+enum snp_root_key { SNP_ROOT_KEY_VCEK, SNP_ROOT_KEY_VLEK, SNP_ROOT_KEY_VMRK };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 /* Strings are never NULL ("" when not set), terminated and owned by the struct. */
@@ -60,7 +67,10 @@ struct settings {
     struct {
         enum tee_provider provider; /* never TEE_PROVIDER_UNSET after settings_load() */
         bool allow_simulated;       /* true whenever the provider is the simulated one */
-        char *simulated_dir;        /* filled in: <state.dir>/sim unless set */
+        enum tee_sealing sealing;
+        enum sgx_seal sgx_seal;
+        enum snp_root_key snp_root_key;
+        char *simulated_dir; /* filled in: <state.dir>/sim unless set */
         char *tpm2_tcti;
         char *tpm2_pcrs;
     } tee;

@@ -23,10 +23,33 @@ static const struct setting_choice tls_evidence[] = {
 };
 
 static const struct setting_choice tee_providers[] = {
-    {"simulated", TEE_PROVIDER_SIMULATED},
+    {"auto",      TEE_PROVIDER_AUTO     },
+    {"sgx",       TEE_PROVIDER_SGX      },
+    {"snp",       TEE_PROVIDER_SNP      },
+    {"tdx",       TEE_PROVIDER_TDX      },
     {"tpm2",      TEE_PROVIDER_TPM2     },
+    {"simulated", TEE_PROVIDER_SIMULATED},
     {"none",      TEE_PROVIDER_NONE     },
     {NULL,        0                     }
+};
+
+static const struct setting_choice tee_sealings[] = {
+    {"auto", TEE_SEALING_AUTO},
+    {"tpm2", TEE_SEALING_TPM2},
+    {NULL,   0               }
+};
+
+static const struct setting_choice sgx_seals[] = {
+    {"mrenclave", SGX_SEAL_MRENCLAVE},
+    {"mrsigner",  SGX_SEAL_MRSIGNER },
+    {NULL,        0                 }
+};
+
+static const struct setting_choice snp_root_keys[] = {
+    {"vcek", SNP_ROOT_KEY_VCEK},
+    {"vlek", SNP_ROOT_KEY_VLEK},
+    {"vmrk", SNP_ROOT_KEY_VMRK},
+    {NULL,   0                }
 };
 
 static const struct setting_choice log_formats[] = {
@@ -102,7 +125,13 @@ const struct setting settings_table[] = {
  "Ask clients for a certificate with their evidence (RA-TLS), which POST /v1/attest then takes instead of a quote."},
 
 {"tee", "provider", SETTING_CHOICE, true, "TEE_MODE", NULL, AT(tee.provider), NULL, 0, 0, tee_providers, NULL,
- "What this machine is. Must be named. simulated protects nothing and is for trials; none means no evidence and no sealing."},
+ "What this machine is. Must be named. auto: that of sgx, snp, tdx which it is, or no start. simulated protects nothing and is for trials; none means no evidence and no sealing."},
+{"tee", "sealing", SETTING_CHOICE, true, "VOUCHSAFE_TEE_SEALING", NULL, AT(tee.sealing), "auto", 0, 0, tee_sealings, NULL,
+ "What seals the root. auto: the provider's own key; tdx has none. tpm2: the TPM, while evidence stays the provider's; only with a TPM that the host cannot read."},
+{"tee", "sgx_seal", SETTING_CHOICE, true, "VOUCHSAFE_SGX_SEAL", NULL, AT(tee.sgx_seal), "mrenclave", 0, 0, sgx_seals, NULL,
+ "sgx: who may unseal on this machine. mrenclave: this very enclave. mrsigner: also other versions by the same signer, such as updates."},
+{"tee", "snp_root_key", SETTING_CHOICE, true, "VOUCHSAFE_SNP_ROOT_KEY", NULL, AT(tee.snp_root_key), "vcek", 0, 0, snp_root_keys, NULL,
+ "snp: whose key the sealing key is derived from. vcek: this chip's. vlek: this cloud provider's. vmrk: a migration agent's."},
 {"tee", "allow_simulated", SETTING_BOOL, true, "VOUCHSAFE_TEE_ALLOW_SIMULATED", NULL, AT(tee.allow_simulated), "false", 0, 0, NULL, NULL,
  "Must be true for the simulated provider. TEE_MODE=simulated says so by itself, unless this says false."},
 {"tee", "simulated_dir", SETTING_TEXT, false, "VOUCHSAFE_TEE_SIMULATED_DIR", NULL, AT(tee.simulated_dir), "", 0, 4000, NULL, NULL,

@@ -36,15 +36,39 @@ static void path_of(const struct settings *s, const char *name, char out[PATH_SI
 static enum err open_provider(const struct settings *s, struct tee **out,
                               struct tee_failure *failure)
 {
-    struct tee_settings settings = {
+    static const enum tee_kind kinds[] = {
+        [TEE_PROVIDER_AUTO] = TEE_AUTO, [TEE_PROVIDER_SGX] = TEE_SGX,
+        [TEE_PROVIDER_SNP] = TEE_SNP,   [TEE_PROVIDER_TDX] = TEE_TDX,
+        [TEE_PROVIDER_TPM2] = TEE_TPM2, [TEE_PROVIDER_SIMULATED] = TEE_SIMULATED,
+    };
+    static const enum tee_sgx_seal sgx_seals[] = {
+        [SGX_SEAL_MRENCLAVE] = TEE_SGX_MRENCLAVE,
+        [SGX_SEAL_MRSIGNER] = TEE_SGX_MRSIGNER,
+    };
+    static const enum tee_snp_root snp_roots[] = {
+        [SNP_ROOT_KEY_VCEK] = TEE_SNP_VCEK,
+        [SNP_ROOT_KEY_VLEK] = TEE_SNP_VLEK,
+        [SNP_ROOT_KEY_VMRK] = TEE_SNP_VMRK,
+    };
+    const struct tee_settings settings = {
+        .kind = kinds[s->tee.provider],
+        .seal_with_tpm2 = s->tee.sealing == TEE_SEALING_TPM2,
+        .sgx_seal = sgx_seals[s->tee.sgx_seal],
+        .snp_root = snp_roots[s->tee.snp_root_key],
         .simulated_dir = s->tee.simulated_dir,
         .tpm2_tcti = s->tee.tpm2_tcti,
         .tpm2_pcrs = s->tee.tpm2_pcrs,
     };
 
-    if (s->tee.provider == TEE_PROVIDER_SIMULATED)
-        return tee_simulated_open(&settings, out, failure);
-    return tee_tpm2_open(&settings, out, failure);
+    return tee_open(&settings, out, failure);
+}
+
+static void announce(const struct tee *tee)
+{
+    log_write(LOG_INFO, "daemon", "tee", LOG_STRING("provider", tee->ops->name),
+              LOG_STRING("evidence", tee->ops->evidence ? tee->ops->evidence : "none"),
+              LOG_STRING("evidence_by", tee->evidence_by ? tee->evidence_by : "nobody"),
+              LOG_STRING("sealed_by", tee->sealed_by ? tee->sealed_by : "nobody"));
 }
 
 enum err state_tee_open(const struct settings *s, struct tee **out, struct state_problem *problem)
@@ -57,8 +81,12 @@ enum err state_tee_open(const struct settings *s, struct tee **out, struct state
         return ERR_NONE;
     e = open_provider(s, out, &failure);
     if (e != ERR_NONE)
-        return explain(problem, e, "the TEE provider does not open: %s",
+        return explain(problem, e, "%s: %s",
+                       s->tee.provider == TEE_PROVIDER_AUTO
+                           ? "tee.provider is auto, and no TEE fits this machine"
+                           : "the TEE provider does not open",
                        *failure.text ? failure.text : err_text(e));
+    announce(*out);
     return ERR_NONE;
 }
 
@@ -69,7 +97,7 @@ static enum err require_sealing(const struct tee *tee, struct state_problem *pro
         return ERR_NONE;
     return explain(
         problem, ERR_CONFIG,
-        "tee.provider is none, so there is nothing to seal the root with; choose tpm2, or "
+        "tee.provider is none, so there is nothing to seal the root with; choose auto, tpm2, or "
         "simulated for development");
 }
 

@@ -273,13 +273,18 @@ static void security_settings_must_be_given(void **state)
         {"tee: {provider: simulated}\n",                         NULL,                       "tee.allow_simulated"},
         {"tee: {provider: simulated, allow_simulated: false}\n", NULL,                       "tee.allow_simulated"},
         {"tee: {allow_simulated: false}\n",                      "TEE_MODE=simulated",       "tee.allow_simulated"},
-        {"",                                                     "TEE_MODE=sgx",             "tee.provider"       },
-        {"",                                                     "TEE_MODE=SEV",             "tee.provider"       },
-        {"",                                                     "TEE_MODE=tdx",             "tee.provider"       },
+        {"",                                                     "TEE_MODE=sgx",             NULL                 },
+        {"",                                                     "TEE_MODE=SEV",             NULL                 },
+        {"",                                                     "TEE_MODE=tdx",             NULL                 },
         {"",                                                     "TEE_MODE=outlayer_tee",    "tee.provider"       },
         {"",                                                     "TEE_MODE=",                "tee.provider"       },
         {"",                                                     "TEE_MODE=nones",           "tee.provider"       },
-        {"tee: {provider: sgx}\n",                               NULL,                       "tee.provider"       },
+        {"tee: {provider: sgx}\n",                               NULL,                       NULL                 },
+        {"tee: {provider: sev}\n",                               NULL,                       "tee.provider"       },
+        {"tee: {provider: AUTO}\n",                              NULL,                       "tee.provider"       },
+        {"tee: {provider: auto}\n",                              NULL,                       NULL                 },
+        {"tee: {provider: snp}\n",                               NULL,                       NULL                 },
+        {"tee: {provider: tdx, sealing: tpm2}\n",                NULL,                       NULL                 },
         {"tee: {provider: Simulated, allow_simulated: true}\n",  NULL,                       "tee.provider"       },
         {"",                                                     "TEE_MODE=none",            NULL                 },
         {"",                                                     "TEE_MODE=simulated",       NULL                 },
@@ -298,6 +303,39 @@ static void security_settings_must_be_given(void **state)
             assert_string_equal(problem.setting, cases[i].setting);
         else
             settings_clear(&settings);
+    }
+}
+
+static void providers_by_their_names(void **state)
+{
+    static const struct {
+        const char *yaml, *variable;
+        enum tee_provider provider;
+        enum tee_sealing sealing;
+        enum sgx_seal sgx_seal;
+        enum snp_root_key snp_root_key;
+    } cases[] = {
+        {"",                                            "TEE_MODE=SEV",   TEE_PROVIDER_SNP,  0,                0,                  0                }, /* OutLayer's name */
+        {"",                                            "TEE_MODE=snp",   TEE_PROVIDER_SNP,  0,                0,                  0                },
+        {"",                                            "TEE_MODE='Sgx'", TEE_PROVIDER_SGX,  0,                0,                  0                },
+        {"",                                            "TEE_MODE=auto",  TEE_PROVIDER_AUTO, 0,                0,                  0                },
+        {"tee: {provider: sgx}\n",                      NULL,             TEE_PROVIDER_SGX,  TEE_SEALING_AUTO, SGX_SEAL_MRENCLAVE,
+         SNP_ROOT_KEY_VCEK                                                                                                                          },
+        {"tee: {provider: sgx, sgx_seal: mrsigner}\n",  NULL,             TEE_PROVIDER_SGX,  TEE_SEALING_AUTO,
+         SGX_SEAL_MRSIGNER,                                                                                                        SNP_ROOT_KEY_VCEK},
+        {"tee: {provider: tdx, sealing: tpm2}\n",       NULL,             TEE_PROVIDER_TDX,  TEE_SEALING_TPM2, 0,                  0                },
+        {"tee: {provider: auto, snp_root_key: vlek}\n", NULL,             TEE_PROVIDER_AUTO, 0,                0,
+         SNP_ROOT_KEY_VLEK                                                                                                                          },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(load_with(cases[i].yaml, "", cases[i].variable, NULL), ERR_NONE);
+        assert_int_equal(settings.tee.provider, cases[i].provider);
+        assert_int_equal(settings.tee.sealing, cases[i].sealing);
+        assert_int_equal(settings.tee.sgx_seal, cases[i].sgx_seal);
+        assert_int_equal(settings.tee.snp_root_key, cases[i].snp_root_key);
+        settings_clear(&settings);
     }
 }
 
@@ -332,6 +370,14 @@ static void settings_that_contradict_are_refused(void **state)
         {"tee: {provider: tpm2, tpm2_pcrs: \"0, 7\"}\n",               "tee.tpm2_pcrs"         },
         {"tee: {provider: tpm2, tpm2_pcrs: \"07\"}\n",                 "tee.tpm2_pcrs"         },
         {"tee: {provider: tpm2, tpm2_pcrs: \"0,23\"}\n",               NULL                    },
+        {"tee: {provider: none, sealing: tpm2}\n",                     "tee.sealing"           },
+        {"tee: {provider: tdx, sealing: sgx}\n",                       "tee.sealing"           },
+        {"tee: {provider: tdx, sealing: \"\"}\n",                      "tee.sealing"           },
+        {"tee: {provider: sgx, sgx_seal: MRENCLAVE}\n",                "tee.sgx_seal"          },
+        {"tee: {provider: sgx, sgx_seal: none}\n",                     "tee.sgx_seal"          },
+        {"tee: {provider: snp, snp_root_key: chip}\n",                 "tee.snp_root_key"      },
+        {"tee: {provider: sgx, sgx_seal: mrsigner}\n",                 NULL                    },
+        {"tee: {provider: snp, snp_root_key: vmrk}\n",                 NULL                    },
         {TEE "server: {host: \"::1\"}\n",                              NULL                    },
         {TEE "tls: {mode: files, certificate_file: a, key_file: b}\n", NULL                    },
         {TEE "keys: {prefix: \"\"}\n",                                 NULL                    },
@@ -700,6 +746,7 @@ int main(void)
         cmocka_unit_test(unknown_and_misshapen_yaml_is_refused),
         cmocka_unit_test(every_prefix_is_refused_or_understood),
         cmocka_unit_test(security_settings_must_be_given),
+        cmocka_unit_test(providers_by_their_names),
         cmocka_unit_test(settings_that_contradict_are_refused),
         cmocka_unit_test(tokens_come_from_file_and_variables),
         cmocka_unit_test(wrong_tokens_are_refused),
