@@ -1,6 +1,6 @@
 #include "attest/arm.h"
 
-static const char step[] = "format";
+static const char step[] = "token";
 
 enum { TAG_CCA = 399, CCA_PLATFORM = 44234, CCA_REALM = 44241 };
 
@@ -194,7 +194,7 @@ static enum err client_id_read(struct cbor_value map, int64_t label, struct arm_
 
 static enum err psa_claims_read(struct cbor_value map, struct arm_platform *p, struct refusal *r)
 {
-    const struct psa_profile *l;
+    const struct psa_profile *l = NULL;
     struct cbor_value lifecycle;
     struct cbor_value components;
     enum err e = psa_profile_find(map, &l, r);

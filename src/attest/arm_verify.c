@@ -82,7 +82,7 @@ enum err psa_verify(const struct verify_input *in, struct attest_result *out, st
 
     if ((e = arm_psa_parse(in->evidence->bytes, &p, r)) != ERR_NONE)
         return e;
-    step_passed(out, "format");
+    step_passed(out, "token");
     if ((e = platform_verify(in, &p, out->evidence_id, r)) != ERR_NONE)
         return e;
     step_passed(out, "signature");
@@ -167,7 +167,7 @@ enum err cca_verify(const struct verify_input *in, struct attest_result *out, st
 
     if ((e = arm_cca_parse(in->evidence->bytes, &p, &realm, r)) != ERR_NONE)
         return e;
-    step_passed(out, "format");
+    step_passed(out, "token");
     if ((e = platform_verify(in, &p, NULL, r)) != ERR_NONE)
         return e;
     step_passed(out, "platform_signature");

@@ -4,8 +4,11 @@
 
 #include "attest/trust.h"
 
-static const char format_step[] = "format";
+static const char envelope_step[] = "envelope";
 static const char document_step[] = "document";
+
+/* Initial bytes of CBOR arrays, and of tags that fit in them: RFC 8949 section 3. */
+enum { ARRAY_FIRST = 0x80, ARRAY_LAST = 0x9f, TAG_FIRST = 0xc0, TAG_LAST = 0xd7 };
 
 static bool pcr_size_known(size_t size)
 {
@@ -145,12 +148,12 @@ enum err nitro_parse(struct span evidence, struct nitro_document *out, struct re
     enum err e;
 
     if (evidence.size > NITRO_DOCUMENT_MAX)
-        return refuse_number(r, ATTEST_TOO_LARGE, format_step, "bytes at most", NITRO_DOCUMENT_MAX,
-                             evidence.size);
-    if ((e = cose_sign1_parse(evidence, COSE_ES384, format_step, &d.envelope, r)) != ERR_NONE)
+        return refuse_number(r, ATTEST_TOO_LARGE, envelope_step, "bytes at most",
+                             NITRO_DOCUMENT_MAX, evidence.size);
+    if ((e = cose_sign1_parse(evidence, COSE_ES384, envelope_step, &d.envelope, r)) != ERR_NONE)
         return e;
     if (cbor_count(d.envelope.unprotected) > 0)
-        return refuse(r, ATTEST_MALFORMED, format_step, "an empty unprotected header", NULL);
+        return refuse(r, ATTEST_MALFORMED, envelope_step, "an empty unprotected header", NULL);
     if ((e = claims_read(d.envelope.payload, &d, r)) == ERR_NONE)
         *out = d;
     return e;
@@ -168,12 +171,14 @@ bool nitro_is(struct span evidence)
 {
     struct cose_sign1 envelope;
     struct refusal ignored;
+    uint8_t first = evidence.size > 0 ? evidence.data[0] : 0;
+    enum cbor_kind key = CBOR_NULL;
 
-    if (!span_starts_with(evidence, SPAN_LITERAL("\x84")) &&
-        !span_starts_with(evidence, SPAN_LITERAL("\xd2\x84")))
+    if ((first < ARRAY_FIRST || first > ARRAY_LAST) && (first < TAG_FIRST || first > TAG_LAST))
         return false;
-    return cose_sign1_parse(evidence, COSE_ANY, format_step, &envelope, &ignored) != ERR_NONE ||
-           cose_first_key(&envelope) == CBOR_TEXT;
+    if (cose_sign1_parse(evidence, COSE_ANY, envelope_step, &envelope, &ignored) == ERR_NONE)
+        key = cose_first_key(&envelope);
+    return key != CBOR_UNSIGNED && key != CBOR_NEGATIVE;
 }
 
 /*
@@ -275,6 +280,6 @@ enum err nitro_verify(const struct verify_input *in, struct attest_result *out, 
 
     if ((e = nitro_parse(in->evidence->bytes, &document, r)) != ERR_NONE)
         return e;
-    step_passed(out, format_step);
+    step_passed(out, document_step);
     return leaf_judge(in, &document, out, r);
 }

@@ -36,8 +36,8 @@ MUST_CHECK enum err nitro_parse(struct span evidence, struct nitro_document *out
  * on the host reads. */
 bool nitro_is_debug(const struct nitro_document *document);
 
-/* Whether this is a document, or one that is damaged: COSE_Sign1 but with a map inside whose first
- * key is no text. */
+/* Whether this is a document, or one that is damaged: a CBOR array or tag, but no COSE_Sign1 around
+ * a map whose first key is an integer (Arm's). */
 bool nitro_is(struct span evidence);
 
 /*

@@ -54,6 +54,12 @@ static bool read_reference(const struct evidence_roots *roots, const json_t *ref
     return true;
 }
 
+/* Whose root the anchor stands for; `tee` as in the index. */
+static enum attest_vendor vendor_of(const char *tee)
+{
+    return strcmp(tee, "nitro") == 0 ? ATTEST_AWS : ATTEST_INTEL;
+}
+
 static void load_trust(const json_t *json, const struct evidence_roots *roots,
                        struct evidence_case *out)
 {
@@ -61,9 +67,32 @@ static void load_trust(const json_t *json, const struct evidence_roots *roots,
 
     attest_trust_vendors(&out->trust);
     if (read_reference(roots, json_object_get(json, "trust_anchor"), &anchor) &&
-        attest_trust_add_simulated(&out->trust, buffer_span(&anchor)) != ERR_NONE)
+        attest_trust_add(&out->trust, vendor_of(json_string_value(json_object_get(json, "tee"))),
+                         buffer_span(&anchor), true) != ERR_NONE)
         die("trust anchor");
     buffer_clear(&anchor);
+}
+
+/* The key of an Arm instance, endorsed by the index. */
+static void load_arm_key(const json_t *json, const struct evidence_roots *roots,
+                         struct evidence_case *out)
+{
+    const json_t *collateral = json_object_get(json, "collateral");
+    const json_t *platform = json_object_get(out->expected, "platform");
+    const json_t *claims = platform ? platform : json_object_get(out->expected, "claims");
+    struct buffer pem = {0};
+    struct buffer instance = {0};
+    enum attest_reason reason;
+
+    if (!read_reference(roots, json_object_get(collateral, "platform_key"), &pem) &&
+        !read_reference(roots, json_object_get(collateral, "iak"), &pem))
+        return;
+    vectors_hex(claims, "256", &instance);
+    if (attest_arm_key_new(buffer_span(&instance), buffer_span(&pem), &out->arm_key, &reason) !=
+        ERR_NONE)
+        die("Arm key");
+    buffer_clear(&pem);
+    buffer_clear(&instance);
 }
 
 void evidence_load(const json_t *json, const struct evidence_roots *roots,
@@ -88,6 +117,7 @@ void evidence_load(const json_t *json, const struct evidence_roots *roots,
                        &out->issuer_chain) &&
         read_reference(roots, json_object_get(collateral, "root_ca_crl"), &out->root_crl);
     load_trust(json, roots, out);
+    load_arm_key(json, roots, out);
 }
 
 void evidence_clear(struct evidence_case *c)
@@ -99,6 +129,7 @@ void evidence_clear(struct evidence_case *c)
     buffer_clear(&c->pck_crl);
     buffer_clear(&c->issuer_chain);
     buffer_clear(&c->root_crl);
+    attest_arm_key_free(&c->arm_key);
 }
 
 struct attest_collateral_input evidence_input(const struct evidence_case *c)
@@ -128,7 +159,11 @@ enum attest_reason evidence_judge(const struct evidence_case *c, struct attest_c
         return reason;
     }
     const struct attest_collateral *items[] = {collateral};
-    struct attest_collateral_set set = {.count = c->has_collateral ? 1 : 0, .items = items};
+    const struct attest_arm_key *arm_keys[] = {c->arm_key};
+    struct attest_collateral_set set = {.count = c->has_collateral ? 1 : 0,
+                                        .items = items,
+                                        .arm_key_count = c->arm_key ? 1 : 0,
+                                        .arm_keys = arm_keys};
 
     e = attest_verify(&c->trust, &set, cache,
                       &(struct attest_evidence){.bytes = buffer_span(&c->quote)}, c->now, result);

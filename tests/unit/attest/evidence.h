@@ -19,6 +19,7 @@ struct evidence_case {
     struct buffer quote;
     struct buffer tcb_info, qe_identity, signing_chain, pck_crl, issuer_chain, root_crl;
     bool has_collateral;
+    struct attest_arm_key *arm_key; /* NULL: none */
     struct attest_trust trust;
 };
 
