@@ -4,6 +4,7 @@
 
 #include "attest/arm.h"
 #include "attest/nitro.h"
+#include "attest/snp_report.h"
 #include "base/reader.h"
 #include "base/text.h"
 
@@ -28,6 +29,14 @@ static bool is_tdx(struct span bytes)
     return is_quote(bytes, 0x81);
 }
 
+static bool is_snp(struct span bytes)
+{
+    struct reader r = reader_over(bytes);
+    const uint32_t version = reader_u32le(&r);
+
+    return bytes.size == SNP_REPORT_SIZE && version >= 2 && version <= 5;
+}
+
 /* Every kind of evidence: how it is known by its form, and who verifies it. */
 static const struct kind {
     const char *name;
@@ -37,7 +46,7 @@ static const struct kind {
     [ATTEST_TEE_NONE] = {"none",      NULL,       NULL        },
     [ATTEST_SGX] = {"sgx",       is_sgx,     quote_verify},
     [ATTEST_TDX] = {"tdx",       is_tdx,     quote_verify},
-    [ATTEST_SNP] = {"snp",       NULL,       NULL        },
+    [ATTEST_SNP] = {"snp",       is_snp,     snp_verify  },
     [ATTEST_NITRO] = {"nitro",     nitro_is,   nitro_verify},
     [ATTEST_CCA] = {"arm-cca",   arm_is_cca, cca_verify  },
     [ATTEST_PSA] = {"arm-psa",   arm_is_psa, psa_verify  },

@@ -21,6 +21,8 @@ struct verify_input {
  */
 MUST_CHECK enum err quote_verify(const struct verify_input *in, struct attest_result *out,
                                  struct refusal *r); /* SGX and TDX */
+MUST_CHECK enum err snp_verify(const struct verify_input *in, struct attest_result *out,
+                               struct refusal *r);
 MUST_CHECK enum err nitro_verify(const struct verify_input *in, struct attest_result *out,
                                  struct refusal *r);
 MUST_CHECK enum err cca_verify(const struct verify_input *in, struct attest_result *out,
