@@ -12,8 +12,10 @@
 struct call;
 
 enum place {
-    ON_LOOP, /* short work: on the loop that received it */
-    ON_POOL, /* signatures of a quote, reading the log: on the pool */
+    ON_LOOP,   /* short work: on the loop that received it */
+    ON_POOL,   /* signatures of a quote, reading the log: on the pool */
+    ON_QUOTER, /* quotes of our own, which hardware makes slowly and one by one: a thread for them
+                */
 };
 
 struct route {
@@ -62,6 +64,7 @@ struct loop_state {
 };
 
 #define PLACES_PER_TOKEN 32
+#define PLACES_OF_QUOTES 16 /* a second or so of waiting, if a quote takes 50 ms */
 
 enum refusal { REFUSED_FRAMING, REFUSED_TOKEN, REFUSED_RATE, REFUSED_OTHER, REFUSALS };
 
@@ -71,8 +74,10 @@ struct server {
     struct http_server *http;
     struct store_writer *writer;
     struct pool *pool;
+    struct pool *quoter; /* of one thread */
     struct rate_table *per_token, *denials, *per_address, *total, *expensive;
     _Atomic uint32_t places[TOKENS_MAX + 1]; /* in use on the pool, by token; the last: strangers */
+    _Atomic uint32_t quote_places;           /* in use on the quoter */
     struct loop_state *loops;                /* options.http.loops of them */
     _Atomic uint64_t refused[REFUSALS];      /* since the start */
     uint64_t summarised[REFUSALS];           /* at the last summary */
@@ -92,7 +97,8 @@ void call_answer(struct call *c, enum err e);
 /* The outcome is to be committed and then revealed. */
 void call_record(struct call *c);
 
-/* Runs on the pool, or refuses with 429 or 503. A call that ran has to come to call_finish(). */
+/* Runs on the route's pool, or refuses with 429 or 503. A call that ran has to come to
+ * call_finish(). */
 void call_to_pool(struct call *c, void (*run)(struct pool_job *, struct service_thread *));
 
 /* The only place where a reply leaves; `argument` is the call. On its loop's thread. */

@@ -68,24 +68,37 @@ static void handle(void *context, struct http_exchange *x)
 
 /*
  * Work on the pool is short of threads, so each token has a few places there, and all strangers
- * together as many as one: nobody makes others wait for long.
+ * together as many as one: nobody makes others wait for long. Quotes wait among themselves.
  */
+static bool place_take(struct call *c)
+{
+    struct server *s = c->server;
+    bool quote = c->route->place == ON_QUOTER;
+    size_t token = c->token ? (size_t)(c->token - s->svc->tokens->entries) : TOKENS_MAX;
+    _Atomic uint32_t *place = quote ? &s->quote_places : &s->places[token];
+
+    if (atomic_fetch_add_explicit(place, 1, memory_order_relaxed) >=
+        (quote ? PLACES_OF_QUOTES : PLACES_PER_TOKEN)) {
+        atomic_fetch_sub_explicit(place, 1, memory_order_relaxed);
+        return false;
+    }
+    c->place_taken = place;
+    return true;
+}
+
 void call_to_pool(struct call *c, void (*run)(struct pool_job *, struct service_thread *))
 {
     struct server *s = c->server;
-    size_t place = c->token ? (size_t)(c->token - s->svc->tokens->entries) : TOKENS_MAX;
 
     c->job.run = run;
     c->retry_after_s = 1;
-    if (atomic_fetch_add_explicit(&s->places[place], 1, memory_order_relaxed) >= PLACES_PER_TOKEN) {
-        atomic_fetch_sub_explicit(&s->places[place], 1, memory_order_relaxed);
+    if (!place_take(c)) {
         call_refuse(c, 429, "too_many_in_flight",
                     "Too many costly requests of this kind are in flight; try again");
         call_finish(c);
         return;
     }
-    c->place_taken = &s->places[place];
-    if (pool_submit(s->pool, &c->job) == ERR_NONE)
+    if (pool_submit(c->route->place == ON_QUOTER ? s->quoter : s->pool, &c->job) == ERR_NONE)
         return;
     call_refuse(c, 503, "overloaded", "Too much work is waiting; try again");
     call_finish(c);
@@ -207,6 +220,7 @@ enum err server_start(const struct server_options *options, struct service *svc,
     s->last_summary = svc->started;
     if ((e = door_rates_new(s)) != ERR_NONE || (e = loops_new(s)) != ERR_NONE ||
         (e = pool_start(options->pool_threads, &s->pool)) != ERR_NONE ||
+        (e = pool_start(1, &s->quoter)) != ERR_NONE ||
         (e = store_writer_start(svc->store, batch_done, s, &s->writer)) != ERR_NONE ||
         (e = http_server_start(&options->http, &handler, &s->http)) != ERR_NONE) {
         server_stop(&s);
@@ -258,10 +272,12 @@ void server_stop(struct server **server)
         stop_calls(s);
     }
     pool_stop(s->pool);
+    pool_stop(s->quoter);
     store_writer_stop(&s->writer);
     if (s->http)
         http_server_stop(&s->http, 0);
     pool_free(&s->pool);
+    pool_free(&s->quoter);
     for (unsigned i = 0; s->loops && i < s->options.http.loops; i++)
         service_thread_clear(&s->loops[i].thread);
     free(s->loops);
