@@ -11,8 +11,6 @@ enum { TAG_VERSION = 0xa0, TAG_EXTENSIONS = 0xa3 };
 
 enum { SERIAL_MAX = 21 }; /* 20 octets and, in some genuine ones, a zero before them */
 
-enum { USAGE_DIGITAL_SIGNATURE = 0x80, USAGE_KEY_CERT_SIGN = 0x04 };
-
 /* Object identifiers of RFC 5280, contents alone. */
 #define OID_KEY_USAGE SPAN_LITERAL("\x55\x1d\x0f")
 #define OID_BASIC_CONSTRAINTS SPAN_LITERAL("\x55\x1d\x13")
@@ -217,12 +215,12 @@ enum err x509_cert_issued_by(const struct x509_cert *c, const struct x509_cert *
 
 bool x509_cert_is_ca(const struct x509_cert *c)
 {
-    return c->is_ca && c->has_usage && (c->usage & USAGE_KEY_CERT_SIGN) != 0;
+    return c->is_ca && c->has_usage && (c->usage & X509_USAGE_KEY_CERT_SIGN) != 0;
 }
 
 bool x509_cert_has_digital_signature(const struct x509_cert *c)
 {
-    return c->has_usage && (c->usage & USAGE_DIGITAL_SIGNATURE) != 0;
+    return c->has_usage && (c->usage & X509_USAGE_DIGITAL_SIGNATURE) != 0;
 }
 
 size_t x509_cert_path_length(const struct x509_cert *c)

@@ -69,7 +69,8 @@ MUST_CHECK enum err x509_cert_p384(const struct x509_cert *c, struct p384_public
  * ERR_TOO_LARGE, ERR_MEMORY */
 MUST_CHECK enum err x509_crl_parse(struct span bytes, struct x509_crl **out);
 void x509_crl_free(struct x509_crl **crl);
-/* As x509_cert_issued_by(), but for the name: x509_crl_issuer_is(). */
+/* As x509_cert_issued_by(), and the issuer's keyUsage has cRLSign; but for the name:
+ * x509_crl_issuer_is(). */
 MUST_CHECK enum err x509_crl_signed_by(const struct x509_crl *crl, const struct x509_cert *issuer,
                                        enum x509_signature algorithm);
 bool x509_crl_issuer_is(const struct x509_crl *crl, const struct x509_cert *issuer); /* by name */

@@ -120,6 +120,8 @@ void x509_crl_free(struct x509_crl **crl)
 enum err x509_crl_signed_by(const struct x509_crl *crl, const struct x509_cert *issuer,
                             enum x509_signature algorithm)
 {
+    if (!issuer->has_usage || (issuer->usage & X509_USAGE_CRL_SIGN) == 0)
+        return ERR_CRYPTO;
     return signed_parts_check(&crl->parts, issuer->spki, algorithm);
 }
 

@@ -33,6 +33,13 @@ struct x509_cert {
     uint8_t der[];
 };
 
+/* Bits of `usage`: RFC 5280 section 4.2.1.3. */
+enum {
+    X509_USAGE_DIGITAL_SIGNATURE = 0x80,
+    X509_USAGE_KEY_CERT_SIGN = 0x04,
+    X509_USAGE_CRL_SIGN = 0x02,
+};
+
 /* ERR_MALFORMED */
 MUST_CHECK enum err signed_parts_read(struct span der, struct signed_parts *out);
 

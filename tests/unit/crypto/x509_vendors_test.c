@@ -268,6 +268,18 @@ static X509_NAME *name_made(const char *text)
     return name;
 }
 
+/* The ARK signs CRLs, ASK and ASVK do not. */
+static void add_usage(X509 *x509, bool signs_crls)
+{
+    enum { CERT_SIGN = 5, CRL_SIGN = 6 };
+    ASN1_BIT_STRING *bits = ASN1_BIT_STRING_new();
+
+    assert_int_equal(ASN1_BIT_STRING_set_bit(bits, CERT_SIGN, 1), 1);
+    assert_int_equal(ASN1_BIT_STRING_set_bit(bits, CRL_SIGN, signs_crls), 1);
+    assert_int_equal(X509_add1_ext_i2d(x509, NID_key_usage, bits, 1, X509V3_ADD_REPLACE), 1);
+    ASN1_BIT_STRING_free(bits);
+}
+
 /* A certificate of `key` for itself. */
 static X509 *certificate_made(EVP_PKEY *key)
 {
@@ -281,6 +293,7 @@ static X509 *certificate_made(EVP_PKEY *key)
     assert_int_equal(X509_set_subject_name(x509, name), 1);
     assert_int_equal(X509_set_issuer_name(x509, name), 1);
     assert_int_equal(X509_set_pubkey(x509, key), 1);
+    add_usage(x509, true);
     X509_NAME_free(name);
     return x509;
 }
@@ -304,6 +317,17 @@ static struct x509_cert *signed_certificate(EVP_PKEY *subject, EVP_PKEY *by,
     X509 *x509 = certificate_made(subject);
     EVP_MD_CTX *c = signer(by, style);
 
+    assert_true(X509_sign_ctx(x509, c) > 0);
+    EVP_MD_CTX_free(c);
+    return reparsed(x509);
+}
+
+static struct x509_cert *without_crl_sign(EVP_PKEY *key, const struct style *style)
+{
+    X509 *x509 = certificate_made(key);
+    EVP_MD_CTX *c = signer(key, style);
+
+    add_usage(x509, false);
     assert_true(X509_sign_ctx(x509, c) > 0);
     EVP_MD_CTX_free(c);
     return reparsed(x509);
@@ -474,6 +498,7 @@ static void crls_are_signed_as_certificates_are(void **state)
     struct x509_crl *good = crl_made(rsa.key, &style);
     struct x509_crl *forged = crl_made(rsa.other, &style);
     struct x509_crl *odd = crl_made(rsa.key, &short_salt);
+    struct x509_cert *not_meant = without_crl_sign(rsa.key, &style);
 
     (void)state;
     assert_int_equal(x509_crl_signed_by(good, issuer, X509_RSA4096_PSS_SHA384), ERR_NONE);
@@ -481,8 +506,10 @@ static void crls_are_signed_as_certificates_are(void **state)
     assert_int_equal(x509_crl_signed_by(good, issuer, X509_ECDSA_P384_SHA384), ERR_CRYPTO);
     assert_int_equal(x509_crl_signed_by(forged, issuer, X509_RSA4096_PSS_SHA384), ERR_CRYPTO);
     assert_int_equal(x509_crl_signed_by(odd, issuer, X509_RSA4096_PSS_SHA384), ERR_CRYPTO);
+    assert_int_equal(x509_crl_signed_by(good, not_meant, X509_RSA4096_PSS_SHA384), ERR_CRYPTO);
     assert_true(x509_crl_issuer_is(good, issuer));
     assert_true(x509_crl_lists(good, issuer)); /* both have the serial number 1 */
+    x509_cert_free(&not_meant);
     x509_crl_free(&odd);
     x509_crl_free(&forged);
     x509_crl_free(&good);
