@@ -361,6 +361,7 @@ struct attest_intel {
     enum tcb_status platform_status, qe_status;
     enum tcb_status module_status; /* TDX, TCB_NOT_JUDGED for SGX */
     size_t platform_level;         /* index in tcbLevels */
+    struct timestamp platform_level_date;
     bool has_newer_level;          /* of the platform; then its date: grace periods start there */
     struct timestamp newer_level_date;
 };

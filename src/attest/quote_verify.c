@@ -256,6 +256,7 @@ static void platform_fill(const struct verification *v, struct attest_result *re
     intel->tcb_evaluation_number = v->collateral->tcb_info.evaluation_number;
     intel->qe_evaluation_number = v->collateral->qe_identity.evaluation_number;
     intel->platform_level = (size_t)(v->platform_level - v->collateral->tcb_info.levels);
+    intel->platform_level_date = v->platform_level->judgement.date;
     newer_level_fill(v, result);
 }
 
