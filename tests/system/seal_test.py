@@ -158,6 +158,47 @@ class Sealing(unittest.TestCase):
                 self.refuses_to_start(keystore, "vouchsafed:")
                 self.damage(self.blob(keystore), offset)
 
+    @unittest.skipUnless(shutil.which("swtpm"), "swtpm is not installed")
+    def test_evidence_of_the_provider_and_sealing_by_the_tpm(self):
+        tpm = Swtpm()
+        self.addCleanup(tpm.close)
+        settings = {"tee.sealing": "tpm2", "tee.tpm2_tcti": tpm.tcti, "tee.tpm2_pcrs": "7"}
+        keystore = self.keystore(**settings)
+        keystore.init().start()
+        with open(self.blob(keystore), "rb") as f:
+            self.assertEqual(f.read(6), b"VSTPM2")
+        self.assertEqual(keystore.get("/health").json()["tee_mode"], "Simulated")
+        evidence = keystore.get("/v1/attestation?nonce=" + "00" * 16).json()
+        self.assertEqual((evidence["tee_type"], evidence["simulated"]), ("simulated", True))
+        self.assertNotIn("certificates", evidence)
+        key = keystore.pubkey()
+        keystore.stop()
+        keystore.start()
+        self.assertEqual(keystore.pubkey(), key)
+        keystore.stop()
+        tpm.extend(7)
+        self.refuses_to_start(keystore, "PCR 7")
+
+    def test_hardware_that_is_not_there_is_not_replaced(self):
+        reasons = {"sgx": "Gramine", "snp": "/dev/sev-guest", "tdx": "/sys/kernel/config/tsm/report"}
+        there = [path for path in ("/dev/attestation", "/dev/sev-guest", "/sys/kernel/config/tsm/report")
+                 if os.path.exists(path)]
+        if there:
+            self.skipTest(f"this is a machine with {there}")
+        for provider in ("auto", *reasons):
+            with self.subTest(provider):
+                keystore = self.keystore(**{"tee.provider": provider})
+                done = subprocess.run(keystore.daemon("init"), capture_output=True, timeout=60)
+                self.assertEqual(done.returncode, 1)
+                text = done.stderr.decode()
+                for name, reason in reasons.items():
+                    if provider in ("auto", name):
+                        self.assertIn(reason, text)
+                if provider == "auto":
+                    for name in reasons:
+                        self.assertIn(f"{name}: ", text)
+                self.assertFalse(os.path.exists(self.blob(keystore)))
+
     def test_a_master_secret_is_imported_with_a_warning_and_must_match_later(self):
         keystore = self.keystore()
         master = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
