@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/x509_make.h"
 #include "support/vectors.h"
 
 static void die(const char *what)
@@ -54,10 +55,14 @@ static bool read_reference(const struct evidence_roots *roots, const json_t *ref
     return true;
 }
 
-/* Whose root the anchor stands for; `tee` as in the index. */
-static enum attest_vendor vendor_of(const char *tee)
+static enum attest_tee kind_of(const json_t *json)
 {
-    return strcmp(tee, "nitro") == 0 ? ATTEST_AWS : ATTEST_INTEL;
+    enum attest_tee kind = ATTEST_TEE_NONE;
+
+    if (attest_tee_parse(span_string(json_string_value(json_object_get(json, "tee"))), &kind) !=
+        ERR_NONE)
+        die("kind of evidence");
+    return kind;
 }
 
 static void load_trust(const json_t *json, const struct evidence_roots *roots,
@@ -65,10 +70,12 @@ static void load_trust(const json_t *json, const struct evidence_roots *roots,
 {
     struct buffer anchor = {0};
 
-    attest_trust_vendors(&out->trust);
-    if (read_reference(roots, json_object_get(json, "trust_anchor"), &anchor) &&
-        attest_trust_add(&out->trust, vendor_of(json_string_value(json_object_get(json, "tee"))),
-                         buffer_span(&anchor), true) != ERR_NONE)
+    const enum attest_vendor vendor = out->kind == ATTEST_NITRO ? ATTEST_AWS : ATTEST_INTEL;
+
+    attest_trust_vendors(&out->trust); /* AMD's among them: no case has another */
+    if (out->kind != ATTEST_SNP &&
+        read_reference(roots, json_object_get(json, "trust_anchor"), &anchor) &&
+        attest_trust_add(&out->trust, vendor, buffer_span(&anchor), true) != ERR_NONE)
         die("trust anchor");
     buffer_clear(&anchor);
 }
@@ -95,6 +102,31 @@ static void load_arm_key(const json_t *json, const struct evidence_roots *roots,
     buffer_clear(&instance);
 }
 
+static bool read_as_pem(const struct evidence_roots *roots, const json_t *reference,
+                        struct buffer *out)
+{
+    struct buffer der = {0};
+    const bool there = read_reference(roots, reference, &der);
+
+    if (there && pem_write("CERTIFICATE", buffer_span(&der), out) != ERR_NONE)
+        die("PEM");
+    buffer_clear(&der);
+    return there;
+}
+
+static void load_amd(const json_t *json, const struct evidence_roots *roots,
+                     struct evidence_case *out)
+{
+    const json_t *collateral = json_object_get(json, "collateral");
+
+    if (!read_reference(roots, json_object_get(collateral, "vek"), &out->vek))
+        return;
+    out->by_vlek = read_as_pem(roots, json_object_get(collateral, "asvk"), &out->amd_chain);
+    if (!out->by_vlek)
+        (void)read_as_pem(roots, json_object_get(collateral, "ask"), &out->amd_chain);
+    (void)read_as_pem(roots, json_object_get(collateral, "ark"), &out->amd_chain);
+}
+
 void evidence_load(const json_t *json, const struct evidence_roots *roots,
                    struct evidence_case *out)
 {
@@ -102,6 +134,7 @@ void evidence_load(const json_t *json, const struct evidence_roots *roots,
 
     *out = (struct evidence_case){
         .id = json_string_value(json_object_get(json, "id")),
+        .kind = kind_of(json),
         .expected = json_object_get(json, "expected"),
         .now = timestamp_of_seconds(json_integer_value(json_object_get(json, "verify_time"))),
     };
@@ -118,6 +151,7 @@ void evidence_load(const json_t *json, const struct evidence_roots *roots,
         read_reference(roots, json_object_get(collateral, "root_ca_crl"), &out->root_crl);
     load_trust(json, roots, out);
     load_arm_key(json, roots, out);
+    load_amd(json, roots, out);
 }
 
 void evidence_clear(struct evidence_case *c)
@@ -130,6 +164,8 @@ void evidence_clear(struct evidence_case *c)
     buffer_clear(&c->issuer_chain);
     buffer_clear(&c->root_crl);
     attest_arm_key_free(&c->arm_key);
+    buffer_clear(&c->vek);
+    buffer_clear(&c->amd_chain);
 }
 
 struct attest_collateral_input evidence_input(const struct evidence_case *c)
@@ -144,33 +180,75 @@ struct attest_collateral_input evidence_input(const struct evidence_case *c)
     };
 }
 
-enum attest_reason evidence_judge(const struct evidence_case *c, struct attest_cache *cache,
-                                  struct attest_result *result)
+/* What came along with one case, verified as far as it can be without the evidence. */
+struct held {
+    struct attest_collateral *intel;
+    struct attest_amd *amd;
+    struct attest_vek *vek;
+};
+
+static enum err held_open(const struct evidence_case *c, struct held *out,
+                          enum attest_reason *reason)
 {
-    struct attest_collateral_input input = evidence_input(c);
-    struct attest_collateral *collateral = NULL;
-    enum attest_reason reason = ATTEST_INTERNAL;
+    const struct attest_collateral_input intel = evidence_input(c);
+    const struct span chain = buffer_span(&c->amd_chain);
+    const struct attest_amd_input amd = {.vcek_chain = c->by_vlek ? (struct span){0} : chain,
+                                         .vlek_chain = c->by_vlek ? chain : (struct span){0}};
+    enum err e = ERR_NONE;
+
+    if (c->has_collateral)
+        e = attest_collateral_new(&c->trust, &intel, &out->intel, reason);
+    if (e == ERR_NONE && chain.size > 0 &&
+        (e = attest_amd_new(&c->trust, &amd, &out->amd, reason)) == ERR_NONE)
+        e = attest_vek_new(buffer_span(&c->vek), &out->vek, reason);
+    return e;
+}
+
+static void held_close(struct held *held)
+{
+    attest_collateral_free(&held->intel);
+    attest_amd_free(&held->amd);
+    attest_vek_free(&held->vek);
+}
+
+enum attest_reason evidence_judge_as(const struct evidence_case *c, enum attest_tee kind,
+                                     struct attest_cache *cache, struct attest_result *result)
+{
+    const struct attest_evidence evidence = {.kind = kind, .bytes = buffer_span(&c->quote)};
+    struct held held = {0};
     enum err e;
 
     memset(result, 0, sizeof *result);
-    if (c->has_collateral &&
-        attest_collateral_new(&c->trust, &input, &collateral, &reason) != ERR_NONE) {
-        result->reason = reason;
-        return reason;
-    }
-    const struct attest_collateral *items[] = {collateral};
-    const struct attest_arm_key *arm_keys[] = {c->arm_key};
-    struct attest_collateral_set set = {.count = c->has_collateral ? 1 : 0,
-                                        .items = items,
-                                        .arm_key_count = c->arm_key ? 1 : 0,
-                                        .arm_keys = arm_keys};
+    result->reason = ATTEST_INTERNAL;
+    e = held_open(c, &held, &result->reason);
+    if (e == ERR_NONE) {
+        const struct attest_collateral *items[] = {held.intel};
+        const struct attest_amd *amd[] = {held.amd};
+        const struct attest_vek *veks[] = {held.vek};
+        const struct attest_arm_key *arm_keys[] = {c->arm_key};
+        const struct attest_collateral_set set = {
+            .count = held.intel ? 1 : 0,
+            .items = items,
+            .amd_count = held.amd ? 1 : 0,
+            .amd = amd,
+            .vek_count = held.vek ? 1 : 0,
+            .veks = veks,
+            .arm_key_count = c->arm_key ? 1 : 0,
+            .arm_keys = arm_keys,
+        };
 
-    e = attest_verify(&c->trust, &set, cache,
-                      &(struct attest_evidence){.bytes = buffer_span(&c->quote)}, c->now, result);
-    attest_collateral_free(&collateral);
+        e = attest_verify(&c->trust, &set, cache, &evidence, c->now, result);
+    }
+    held_close(&held);
     if ((e == ERR_NONE) != (result->reason == ATTEST_OK))
         die("the error and the reason disagree");
     return result->reason;
+}
+
+enum attest_reason evidence_judge(const struct evidence_case *c, struct attest_cache *cache,
+                                  struct attest_result *result)
+{
+    return evidence_judge_as(c, ATTEST_TEE_NONE, cache, result);
 }
 
 const json_t *evidence_find(const json_t *index, const char *id)

@@ -14,12 +14,15 @@ struct evidence_roots {
 
 struct evidence_case {
     const char *id;
+    enum attest_tee kind;
     const json_t *expected;
     struct timestamp now;
     struct buffer quote;
     struct buffer tcb_info, qe_identity, signing_chain, pck_crl, issuer_chain, root_crl;
-    bool has_collateral;
+    bool has_collateral;            /* Intel's */
     struct attest_arm_key *arm_key; /* NULL: none */
+    struct buffer vek, amd_chain;   /* DER; PEM: ASK or ASVK, ARK */
+    bool by_vlek;
     struct attest_trust trust;
 };
 
@@ -29,9 +32,14 @@ void evidence_clear(struct evidence_case *c);
 
 struct attest_collateral_input evidence_input(const struct evidence_case *c);
 
-/* Collateral and quote together; the reason is that of whichever refused. */
+/*
+ * Collateral and evidence together; the reason is that of whichever refused. evidence_judge() lets
+ * the form tell the kind, evidence_judge_as() names it.
+ */
 enum attest_reason evidence_judge(const struct evidence_case *c, struct attest_cache *cache,
                                   struct attest_result *result);
+enum attest_reason evidence_judge_as(const struct evidence_case *c, enum attest_tee kind,
+                                     struct attest_cache *cache, struct attest_result *result);
 
 /* A stored case by its id; aborts when there is none. `index` is vectors_json() of the index. */
 const json_t *evidence_find(const json_t *index, const char *id);
