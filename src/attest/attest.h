@@ -362,7 +362,12 @@ struct attest_intel {
     enum tcb_status module_status; /* TDX, TCB_NOT_JUDGED for SGX */
     size_t platform_level;         /* index in tcbLevels */
     struct timestamp platform_level_date;
-    bool has_newer_level;          /* of the platform; then its date: grace periods start there */
+    /*
+     * Grace periods start here: since when there has been something newer for every part (platform,
+     * module, QE) that is out of date; the earliest of their dates. False when nothing is, or when
+     * one is out of date at its newest level.
+     */
+    bool has_newer_level;
     struct timestamp newer_level_date;
 };
 
