@@ -1,10 +1,13 @@
 #include "base/secret.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "base/gramine.h"
 
 /*
  * Layout of one mapping: guard page | header and bytes, whole pages | guard page. The header stands
@@ -48,6 +51,13 @@ static void release(struct secret *s)
     (void)munmap(map, map_size);
 }
 
+static bool hide(void *middle, size_t inner)
+{
+    if (madvise(middle, inner, MADV_DONTDUMP) == 0 && madvise(middle, inner, MADV_WIPEONFORK) == 0)
+        return true;
+    return errno == ENOSYS && gramine_is_here();
+}
+
 static enum err map_new(size_t inner, struct secret **out)
 {
     size_t page = page_size();
@@ -59,8 +69,7 @@ static enum err map_new(size_t inner, struct secret **out)
         return ERR_MEMORY;
     middle = map + page;
     if (mprotect(middle, inner, PROT_READ | PROT_WRITE) != 0 || mlock(middle, inner) != 0 ||
-        madvise(middle, inner, MADV_DONTDUMP) != 0 ||
-        madvise(middle, inner, MADV_WIPEONFORK) != 0) {
+        !hide(middle, inner)) {
         (void)munmap(map, map_size);
         return ERR_MEMORY;
     }
