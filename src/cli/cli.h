@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <vouchsafe/attest.h>
 #include <vouchsafe/vouchsafe.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -98,7 +99,9 @@ void json_text(struct cli_json *j, const char *name, const char *text);
 void json_hex(struct cli_json *j, const char *name, const void *bytes, size_t size);
 void json_base64(struct cli_json *j, const char *name, const uint8_t *bytes, size_t size);
 void json_number(struct cli_json *j, const char *name, int64_t value);
+void json_unsigned(struct cli_json *j, const char *name, uint64_t value);
 void json_flag(struct cli_json *j, const char *name, bool value);
+void json_null(struct cli_json *j, const char *name);
 void json_raw(struct cli_json *j, const char *name, const char *json);
 void json_end(void); /* the newline behind it */
 
@@ -230,6 +233,21 @@ struct cli_quote {
 int open_quote(const struct cli *cli, const struct cli_enclave *e, struct cli_quote *out);
 void close_quote(struct cli_quote *q);
 int make_enclave(const struct cli *cli, const struct cli_enclave *e, struct vs_sim_enclave *out);
+
+/* attest_print.c: what `attest verify` found. */
+struct cli_verdict {
+    const struct vs_result *result; /* NULL: the collateral was refused before */
+    const char *collateral_reason;  /* then: its code and why */
+    const char *collateral_why;
+    bool bound, bound_right; /* asked for report data; and they are bound */
+    const uint8_t *report_data;
+    bool appraised, accepted; /* asked to appraise; and it is accepted */
+    const struct vs_refusal *refusal;
+};
+/* Valid, and everything else that was asked for. */
+bool verdict_is_good(const struct cli_verdict *v);
+void print_verdict(const struct cli_verdict *v);
+void print_verdict_json(const struct cli_verdict *v);
 
 /* files.c: "-" or NULL is standard input or output. */
 int read_file(const struct cli *cli, const char *path, size_t max, struct vs_blob *out);

@@ -189,10 +189,22 @@ void json_number(struct cli_json *j, const char *name, int64_t value)
     printf("%" PRId64, value);
 }
 
+void json_unsigned(struct cli_json *j, const char *name, uint64_t value)
+{
+    begin(j, name);
+    printf("%" PRIu64, value);
+}
+
 void json_flag(struct cli_json *j, const char *name, bool value)
 {
     begin(j, name);
     printf("%s", value ? "true" : "false");
+}
+
+void json_null(struct cli_json *j, const char *name)
+{
+    begin(j, name);
+    printf("null");
 }
 
 void json_raw(struct cli_json *j, const char *name, const char *json)

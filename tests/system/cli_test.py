@@ -99,7 +99,10 @@ class Usage(CliTest):
                 ["encrypt", "--env", "A=B"], ["pubkey", "--attested", "--mrsigner", "0" * 64],
                 ["decrypt"], ["decrypt", "--sim", "a", "--quote-command", "b"],
                 ["decrypt", "--sim", "a", "--session-file", "s"], ["attest", "verify"],
-                ["attest", "verify", "quote"], ["sim", "quote", "--dir", "x"], ["log", "verify"],
+                ["attest", "verify", "quote", "--tee", "enclave"],
+                ["attest", "verify", "quote", "--at", "yesterday"],
+                ["attest", "verify", "quote", "--report-data", "00"], ["attest", "verify", "a", "b"],
+                ["sim", "quote", "--dir", "x"], ["log", "verify"],
                 ["log", "verify", "x"], ["log", "verify-receipt", "x"], ["explain"],
                 ["token", "new", "--role", "king"], ["token", "new", "--name", "a b"],
                 ["status", "--url", "ftp://x", "--token-file", "/dev/null"],
@@ -250,8 +253,9 @@ class Evidence(CliTest):
     def test_good_evidence(self):
         said = self.verify(0, *self.trusted(), "--mrenclave", "11" * 32, "--report-data",
                            "ab" * 64)
-        self.assertTrue(said["ok"] and said["simulated"])
-        self.assertEqual(said["mrenclave"], "11" * 32)
+        self.assertTrue(said["ok"] and said["simulated"] and said["bound"] and said["accepted"])
+        self.assertEqual(said["result"], "valid")
+        self.assertEqual(said["report"]["mrenclave"], "11" * 32)
 
     def test_refusals_name_the_step(self):
         self.assertEqual(self.verify(1)["code"], "root_not_pinned")

@@ -1,0 +1,317 @@
+/*
+ * libvouchsafe: verifying TEE evidence, offline. Any program can: no keystore, no network, no
+ * daemon.
+ *
+ *   evidence     Intel SGX and TDX quotes (DCAP), AMD SEV-SNP reports, AWS Nitro documents, Arm CCA
+ *                and PSA tokens, Azure's HCL reports
+ *   example      examples/verify_evidence.c
+ *   guide        docs/guides/verify-evidence.md
+ *
+ *     vs_start();
+ *     vs_verifier_new(0, &verifier);                            vendors' roots, compiled in
+ *     vs_verifier_add_directory(verifier, "collateral", &why);  what vendors published
+ *     e = vs_verifier_verify(verifier, &evidence, 0, &result);  VS_OK: valid
+ *
+ * Valid means genuine: the vendor's hardware signed it, nothing that was needed is expired or
+ * revoked, and the platform has a status. It does not mean acceptable: any program on any machine
+ * of that vendor has valid evidence, debug ones included. Compare the measurement, the status,
+ * vs_result_debug() and the report data with what you expect, or use vs_result_appraise().
+ *
+ * Conventions are those of vouchsafe.h. In particular
+ * - Threads: a verifier is for one thread while roots and collateral are added. From then on any
+ *   number of threads may verify with it at once. Results are immutable, and independent of the
+ *   verifier and of the evidence: both may be gone. What an accessor hands out lives as long as the
+ *   result. Strings are never NULL.
+ * - Costs: adding collateral checks its signatures (an Intel set: about five of ECDSA P-256) and
+ *   keeps a copy. Verifying allocates about twice the size of the evidence and 16 KiB, and takes
+ *   some five signature checks on P-256 for a quote, three on RSA-4096 or P-384 for a report, one
+ *   on P-384 for each certificate of a Nitro document: a millisecond or two. No locks, no files, no
+ *   clock but for a time of 0.
+ */
+#ifndef VOUCHSAFE_ATTEST_H
+#define VOUCHSAFE_ATTEST_H
+
+#include <vouchsafe/vouchsafe.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VS_EVIDENCE_MAX 65536u     /* bytes of one piece of evidence */
+#define VS_CERTIFICATES_MAX 65536u /* bytes that came along with it */
+#define VS_EVIDENCE_ID_SIZE 32
+
+/* -------------------------------------------------------------------------------------- kinds */
+
+/* Kinds of evidence; the numbers are stable. */
+enum vs_tee {
+    VS_TEE_UNKNOWN = 0, /* as an argument: tell by its form */
+    VS_TEE_SGX = 1,
+    VS_TEE_TDX = 2,
+    VS_TEE_SNP = 3,
+    VS_TEE_NITRO = 4,
+    VS_TEE_CCA = 5,
+    VS_TEE_PSA = 6,
+    VS_TEE_AZURE_HCL = 7
+};
+/* "sgx", "tdx", "snp", "nitro", "arm-cca", "arm-psa", "azure-hcl"; "none" for any other number. */
+const char *vs_tee_name(enum vs_tee tee);
+/* VS_ERR_NOT_FOUND */
+VS_MUST_CHECK enum vs_error vs_tee_parse(const char *name, enum vs_tee *out);
+
+/* Whose root a certificate is. A root vouches for no other vendor's evidence. */
+enum vs_vendor {
+    VS_VENDOR_INTEL = 1,
+    VS_VENDOR_AMD_MILAN = 2,
+    VS_VENDOR_AMD_GENOA = 3,
+    VS_VENDOR_AMD_TURIN = 4,
+    VS_VENDOR_AWS = 5,
+    VS_VENDOR_SIMULATED = 6 /* of a simulated platform (vs_sim): results under it are marked */
+};
+
+/* ----------------------------------------------------------------------------------- verifier */
+
+struct vs_verifier;
+
+#define VS_VERIFIER_NO_VENDOR_ROOTS 0x1u /* trust only what vs_verifier_add_root() is given */
+
+/* `flags`: 0, or bits of the above. Unknown bits are VS_ERR_ARGUMENT. */
+VS_MUST_CHECK enum vs_error vs_verifier_new(unsigned flags, struct vs_verifier **out);
+void vs_verifier_free(struct vs_verifier **v);
+
+/*
+ * Trusts one more root certificate, PEM or DER. One that is trusted already stays as it is. Not
+ * needed for the vendors' own roots.
+ * VS_ERR_MALFORMED no certificate of a CA; VS_ERR_TOO_LARGE too many roots
+ */
+VS_MUST_CHECK enum vs_error vs_verifier_add_root(struct vs_verifier *v, enum vs_vendor vendor,
+                                                 struct vs_bytes certificate);
+
+/*
+ * Collateral: what vendors publish about their platforms. Its signatures must verify up to a
+ * trusted root, so it may come from anybody; its times are judged by vs_verifier_verify(). Among
+ * several sets for one platform the newest that is valid at that time counts
+ * (tcbEvaluationDataNumber). Each function copies what it keeps, and adds all of it or nothing.
+ *
+ * VS_ERR_UNTRUSTED  refused; vs_verifier_reason() has the code ("tcb_info_signature_invalid")
+ * VS_ERR_TOO_LARGE  beyond VS_COLLATERAL_MAX of a sort
+ */
+#define VS_COLLATERAL_MAX 512
+
+/* One piece as a document in JSON: Intel's with dcap-qvl's member names, or the other forms that
+ * `vouchsafe collateral` writes (docs/protocol.md). */
+VS_MUST_CHECK enum vs_error vs_verifier_add_bundle(struct vs_verifier *v, struct vs_bytes json);
+
+/* Intel's as its provisioning service (PCS v4) answers. */
+struct vs_intel_collateral {
+    struct vs_bytes tcb_info;             /* JSON, the whole body */
+    struct vs_bytes qe_identity;          /* JSON, the whole body; for TDX: of the TD QE */
+    struct vs_bytes tcb_signing_chain;    /* PEM, leaf first */
+    struct vs_bytes qe_identity_chain;    /* PEM; empty: the same as tcb_signing_chain */
+    struct vs_bytes pck_crl;              /* DER or PEM */
+    struct vs_bytes pck_crl_issuer_chain; /* PEM */
+    struct vs_bytes root_crl;             /* DER or PEM */
+};
+VS_MUST_CHECK enum vs_error vs_verifier_add_intel(struct vs_verifier *v,
+                                                  const struct vs_intel_collateral *parts);
+
+/* AMD's, of one product. At least one chain: root last, PEM. */
+struct vs_amd_collateral {
+    struct vs_bytes vcek_chain; /* ASK, ARK */
+    struct vs_bytes vlek_chain; /* ASVK, ARK */
+    struct vs_bytes crl;        /* DER or PEM; empty: revocation is not checked */
+};
+VS_MUST_CHECK enum vs_error vs_verifier_add_amd(struct vs_verifier *v,
+                                                const struct vs_amd_collateral *parts);
+
+/* The certificate of a chip's key (VCEK) or a cloud's (VLEK), DER or PEM; for reports that come
+ * without it. */
+VS_MUST_CHECK enum vs_error vs_verifier_add_vek(struct vs_verifier *v, struct vs_bytes certificate);
+
+/*
+ * The public key of one Arm device (CPAK, IAK), PEM, for tokens of this instance. This is a trust
+ * anchor: get it from whoever made the device. vs_evidence_arm_instance() tells whose is needed.
+ */
+VS_MUST_CHECK enum vs_error
+vs_verifier_add_arm_key(struct vs_verifier *v, struct vs_bytes instance_id, struct vs_bytes pem);
+
+/*
+ * Everything that a directory holds, and the directories in it, four levels deep. What a file is,
+ * its name says; names that begin with a dot, and all others, are passed over.
+ *
+ *   NAME.json            a document as above; not looked at beside tcb_info.json
+ *   a directory with     tcb_info.json, qe_identity.json, tcb_signing_chain.pem,
+ *                        pck_crl.der|.pem, pck_crl_issuer_chain.pem, root_ca_crl.der|.pem and
+ *                        perhaps qe_identity_chain.pem: one platform's, as Intel's PCS serves them
+ *   a directory with     ark.pem|.der, and ask, asvk or both likewise, perhaps crl.der|.pem: one
+ *                        AMD product's
+ *   ...vek.der|.pem      a VCEK or VLEK
+ *   arm-INSTANCE.pem     the public key of an Arm device, INSTANCE in hex: a trust anchor, which
+ *                        is believed because it is there
+ *
+ * `path` may also be one file. A piece that is refused refuses the whole: what a caller named is
+ * meant to be used. `why` (may be NULL) names it; `*count` (may be NULL) is how many were added.
+ * VS_ERR_NOT_FOUND no such path, or nothing of the above in it; VS_ERR_IO; VS_ERR_TOO_LARGE
+ */
+VS_MUST_CHECK enum vs_error vs_verifier_add_directory(struct vs_verifier *v, const char *path,
+                                                      size_t *count, struct vs_why *why);
+
+/* The stable code of the last refusal by a function above; "" when there was none. */
+const char *vs_verifier_reason(const struct vs_verifier *v);
+
+/* ----------------------------------------------------------------------------------- evidence */
+
+/* Zero-initialise. Borrowed for the call. */
+struct vs_tee_evidence {
+    enum vs_tee kind; /* must be of this kind; VS_TEE_UNKNOWN: whatever it is */
+    struct vs_bytes bytes;
+    /* SNP: the host's certificate table, PEM, or one DER; believed as far as they verify */
+    struct vs_bytes certificates;
+};
+
+/*
+ * Evidence as people keep it: raw, or in hex or base64 (also of the URL alphabet), with white space
+ * anywhere. Text that is neither is handed on as it is: the verifier says what is wrong with it.
+ * VS_ERR_TOO_LARGE more than four times VS_EVIDENCE_MAX of text
+ */
+VS_MUST_CHECK enum vs_error vs_evidence_decode(struct vs_bytes text, struct vs_blob *out);
+
+/* Which device an Arm token says it is of, for vs_verifier_add_arm_key(); nothing is verified.
+ * VS_ERR_MALFORMED no such token */
+#define VS_ARM_INSTANCE_SIZE 33
+VS_MUST_CHECK enum vs_error vs_evidence_arm_instance(struct vs_bytes evidence,
+                                                     uint8_t out[VS_ARM_INSTANCE_SIZE]);
+
+struct vs_result;
+
+/*
+ * Verifies evidence. `at` are the Unix seconds by which everything is judged; 0: now.
+ *
+ * VS_OK             valid
+ * VS_ERR_UNTRUSTED  not valid: vs_result_reason() says why
+ * For both, `*result` is the caller's. For any other error it is not written.
+ */
+VS_MUST_CHECK enum vs_error vs_verifier_verify(const struct vs_verifier *v,
+                                               const struct vs_tee_evidence *evidence, int64_t at,
+                                               struct vs_result **result);
+void vs_result_free(struct vs_result **r);
+
+/* ------------------------------------------------------------------------------------- result */
+
+enum vs_verdict {
+    VS_REJECT = 0,
+    /* The evidence's own signatures verify up to a trusted root, but there is no collateral to
+     * judge the platform by: whether it was revoked or has known flaws is not known. Not valid. */
+    VS_SIGNATURE_ONLY = 1,
+    VS_VALID = 2
+};
+enum vs_verdict vs_result_verdict(const struct vs_result *r);
+const char *vs_verdict_name(enum vs_verdict v); /* "reject", "signature_only", "valid" */
+
+/* Why not: a stable code, "ok" when valid (docs/protocol.md has the list); a sentence about it; and
+ * where it makes sense what was expected and found, else "". */
+const char *vs_result_reason(const struct vs_result *r);
+const char *vs_result_sentence(const struct vs_result *r);
+const char *vs_result_step(const struct vs_result *r); /* that failed: "tcb_info"; "" when valid */
+const char *vs_result_expected(const struct vs_result *r);
+const char *vs_result_presented(const struct vs_result *r);
+
+/* The steps that were passed, in order; then, unless it is valid, the one that failed. NULL beyond
+ * the last. `text` is a phrase for people. */
+struct vs_step {
+    const char *name;
+    const char *text;
+    bool passed;
+};
+size_t vs_result_step_count(const struct vs_result *r);
+const struct vs_step *vs_result_step_at(const struct vs_result *r, size_t index);
+
+/* As told by the evidence's form alone, also when it is refused. */
+enum vs_tee vs_result_tee(const struct vs_result *r);
+/* The signature of the evidence verified up to a trusted root: from here on everything is the
+ * platform's word, else all of it is empty. */
+bool vs_result_authentic(const struct vs_result *r);
+bool vs_result_simulated(const struct vs_result *r); /* under a root of VS_VENDOR_SIMULATED */
+/* The TEE's host or owner can look inside: no secret may go there. */
+bool vs_result_debug(const struct vs_result *r);
+/* What the program inside chose to bind, 64 bytes; zeros unless authentic. Nitro: user_data when it
+ * has 64 bytes. Arm: challenge or nonce, zero-padded. */
+const uint8_t *vs_result_report_data(const struct vs_result *r);
+/* One id per piece of evidence that nobody but the signer can change; zeros unless authentic. */
+const uint8_t *vs_result_evidence_id(const struct vs_result *r);
+/* Digest of all verified claims but their expiry, as the keystore's log has it; zeros unless
+ * valid. */
+const uint8_t *vs_result_claims_digest(const struct vs_result *r);
+
+/* Intel's platform status, "UpToDate"; "" unless valid, and for vendors that name none. */
+const char *vs_result_status(const struct vs_result *r);
+/* What a status means and what to do about it, in a sentence or two; "" for an unknown one. */
+const char *vs_tcb_status_text(const char *status);
+size_t vs_result_advisory_count(const struct vs_result *r);
+const char *vs_result_advisory_at(const struct vs_result *r, size_t index); /* "INTEL-SA-00615" */
+/* When the first of the certificates and collateral that were used runs out; 0 unless valid, and
+ * where nothing runs out. */
+int64_t vs_result_expiry(const struct vs_result *r);
+/* The date of the platform's TCB level; 0 unless valid, and where there is none. */
+int64_t vs_result_tcb_date(const struct vs_result *r);
+
+/*
+ * Everything that the evidence says, and how it was judged. Names are paths as in the vectors'
+ * index and in `vouchsafe attest verify --json`: "report.mrenclave", "report.isvsvn", "qe_status",
+ * "pcrs.0", "realm.rem[2]". docs/guides/verify-evidence.md lists them.
+ */
+enum vs_field_kind {
+    VS_FIELD_HEX = 1,    /* bytes that people read in hex */
+    VS_FIELD_NUMBER = 2, /* `number` */
+    VS_FIELD_FLAG = 3,   /* `number`, 0 or 1 */
+    VS_FIELD_TEXT = 4,   /* printable ASCII, "?" for anything else, and a zero byte behind it */
+    VS_FIELD_NULL = 5    /* the evidence has none */
+};
+struct vs_field {
+    char name[48];
+    enum vs_field_kind kind;
+    struct vs_bytes bytes;
+    uint64_t number;
+};
+size_t vs_result_field_count(const struct vs_result *r);
+const struct vs_field *vs_result_field_at(const struct vs_result *r, size_t index); /* or NULL */
+/* By name; NULL when there is none. */
+const struct vs_field *vs_result_field(const struct vs_result *r, const char *name);
+
+/*
+ * Which collateral would judge this evidence: what to fetch. `known` is false for kinds that need
+ * none. Unless the evidence is authentic it is the word of whoever brought it.
+ */
+struct vs_wanted {
+    bool known;
+    enum vs_vendor vendor;
+    char ca[16];       /* Intel: "platform" or "processor" */
+    char platform[32]; /* Intel: FMSPC in hex; AMD: "milan", ... */
+    bool by_vlek;      /* AMD: a cloud's key, which only the cloud hands out */
+    char chip_id[129]; /* AMD, VCEK: in hex; Turin: 16 digits */
+    struct {           /* AMD, VCEK: the SVNs it must be for */
+        uint8_t boot_loader, tee, snp, microcode, fmc;
+    } tcb;
+};
+void vs_result_wanted(const struct vs_result *r, struct vs_wanted *out);
+
+/* Why evidence that is valid is not accepted. */
+struct vs_refusal {
+    char code[48];
+    char expected[256];
+    char presented[160];
+};
+
+/*
+ * Appraises an SGX result: measurement or signer, status, advisories; never debug.
+ * VS_ERR_POLICY not accepted, `refusal` (may be NULL) says why; VS_ERR_UNTRUSTED the result is not
+ * valid; VS_ERR_UNSUPPORTED evidence of another kind
+ */
+VS_MUST_CHECK enum vs_error vs_result_appraise(const struct vs_result *r,
+                                               const struct vs_appraisal *appraisal,
+                                               struct vs_refusal *refusal);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,387 @@
+/* What `vouchsafe attest verify` found, for people and for programs. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli.h"
+
+bool verdict_is_good(const struct cli_verdict *v)
+{
+    return vs_result_verdict(v->result) == VS_VALID && (!v->bound || v->bound_right) &&
+           (!v->appraised || v->accepted);
+}
+
+/* The first thing that is wrong, in one shape whatever it is. */
+struct fault {
+    const char *code, *step, *expected, *presented, *sentence;
+};
+
+static struct fault first_fault(const struct cli_verdict *v)
+{
+    if (v->result == NULL)
+        return (struct fault){v->collateral_reason, "collateral", "", "", v->collateral_why};
+    if (vs_result_verdict(v->result) != VS_VALID)
+        return (struct fault){vs_result_reason(v->result), vs_result_step(v->result),
+                              vs_result_expected(v->result), vs_result_presented(v->result),
+                              vs_result_sentence(v->result)};
+    if (v->bound && !v->bound_right)
+        return (struct fault){"report_data_mismatch", "report_data", "", "",
+                              "The evidence is genuine, but binds other report data."};
+    if (v->appraised && !v->accepted)
+        return (struct fault){v->refusal->code, "appraisal", v->refusal->expected,
+                              v->refusal->presented,
+                              "The evidence is genuine, but is not accepted."};
+    return (struct fault){"ok", "", "", "", "The evidence verified."};
+}
+
+/* ---------------------------------------------------------------------------- for people */
+
+static void print_step(const char *verdict, const char *name, const char *text)
+{
+    printf("  %-8s %-18s %s\n", verdict, name, text);
+}
+
+static void print_fault(const struct fault *f)
+{
+    if (f->expected[0] != '\0')
+        printf("           %-18s %s\n", "expected", f->expected);
+    if (f->presented[0] != '\0')
+        printf("           %-18s %s\n", "found", f->presented);
+}
+
+static void print_extra_step(bool asked, bool passed, const char *name, const char *text,
+                             const struct fault *f)
+{
+    if (!asked)
+        return;
+    print_step(passed ? "ok" : "FAILED", name, text);
+    if (!passed && strcmp(f->step, name) == 0)
+        print_fault(f);
+}
+
+static void print_steps(const struct cli_verdict *v, const struct fault *f)
+{
+    const struct vs_step *s;
+    const bool valid = vs_result_verdict(v->result) == VS_VALID;
+
+    printf("steps\n");
+    for (size_t i = 0; (s = vs_result_step_at(v->result, i)) != NULL; i++)
+        print_step(s->passed ? "ok" : "FAILED", s->name, s->text);
+    if (v->result == NULL)
+        print_step("FAILED", "collateral", f->sentence);
+    if (!valid) {
+        print_fault(f);
+        return;
+    }
+    print_extra_step(v->bound, v->bound_right, "report_data", "the report binds the expected data",
+                     f);
+    print_extra_step(v->appraised, v->accepted, "appraisal", "the claims are accepted", f);
+}
+
+static void print_field_value(const struct vs_field *f)
+{
+    switch (f->kind) {
+    case VS_FIELD_HEX:
+        hex_print(stdout, f->bytes.data, f->bytes.size);
+        break;
+    case VS_FIELD_NUMBER:
+        printf("%" PRIu64, f->number);
+        break;
+    case VS_FIELD_FLAG:
+        printf("%s", f->number != 0 ? "yes" : "no");
+        break;
+    case VS_FIELD_TEXT:
+        printf("%s", (const char *)f->bytes.data);
+        break;
+    case VS_FIELD_NULL:
+        printf("none");
+        break;
+    }
+}
+
+static void print_fields(const struct vs_result *r)
+{
+    const struct vs_field *f;
+
+    if (vs_result_field_count(r) > 0)
+        printf("\nsays\n");
+    for (size_t i = 0; (f = vs_result_field_at(r, i)) != NULL; i++) {
+        const bool of_report = strncmp(f->name, "report.", 7) == 0;
+
+        printf("  %-24s ", f->name + (of_report ? 7 : 0));
+        print_field_value(f);
+        printf("\n");
+    }
+}
+
+static void print_time(const char *label, int64_t time)
+{
+    char text[32];
+
+    if (time == 0)
+        return;
+    time_text(time, text);
+    printf("%-11s%s\n", label, text);
+}
+
+static void print_platform(const struct vs_result *r)
+{
+    const char *status = vs_result_status(r);
+
+    if (status[0] != '\0')
+        printf("status     %s: %s\n", status, vs_tcb_status_text(status));
+    for (size_t i = 0; i < vs_result_advisory_count(r); i++)
+        printf("advisory   %s\n", vs_result_advisory_at(r, i));
+    print_time("tcb date", vs_result_tcb_date(r));
+    print_time("good until", vs_result_expiry(r));
+}
+
+/* What to fetch, in the words of the vendor's service. */
+static void print_wanted(const struct vs_result *r)
+{
+    struct vs_wanted w;
+
+    vs_result_wanted(r, &w);
+    if (!w.known)
+        return;
+    if (w.vendor == VS_VENDOR_INTEL)
+        printf("missing    Intel's collateral for FMSPC %s, %s CA\n", w.platform, w.ca);
+    else if (w.by_vlek)
+        printf("missing    AMD's chain for %s, and the cloud's VLEK certificate (--certificates)\n",
+               w.platform);
+    else
+        printf("missing    AMD's chain for %s, and the VCEK of chip %.16s... for boot loader %u, "
+               "tee %u, snp %u, microcode %u\n",
+               w.platform, w.chip_id, (unsigned)w.tcb.boot_loader, (unsigned)w.tcb.tee,
+               (unsigned)w.tcb.snp, (unsigned)w.tcb.microcode);
+    printf("what to do `vouchsafe collateral --help` fetches it; then name it with --collateral\n");
+}
+
+static void print_warnings(const struct cli_verdict *v)
+{
+    if (vs_result_simulated(v->result))
+        printf("warning    a simulated platform: worth nothing but for tests\n");
+    if (vs_result_debug(v->result))
+        printf("warning    debug: its host can look inside; no secret may go there\n");
+    if (vs_result_verdict(v->result) == VS_VALID && !v->appraised)
+        printf("note       genuine is not accepted: compare the measurement, or name a --policy\n");
+}
+
+void print_verdict(const struct cli_verdict *v)
+{
+    const struct fault f = first_fault(v);
+    const struct vs_result *r = v->result;
+
+    print_steps(v, &f);
+    print_fields(r);
+    printf("\nkind       %s\n", vs_tee_name(vs_result_tee(r)));
+    print_platform(r);
+    printf("result     %s\n", vs_verdict_name(vs_result_verdict(r)));
+    if (strcmp(f.code, "ok") != 0)
+        printf("refused    %s: %s\n", f.code, f.sentence);
+    if (strcmp(f.code, "collateral_missing") == 0)
+        print_wanted(r);
+    print_warnings(v);
+}
+
+/* -------------------------------------------------------------------------- for programs */
+
+/* Names are paths: "report.mrenclave" is a member of an object, "realm.rem[0]" an element. */
+struct nest {
+    struct cli_json *j;
+    char object[48], array[48]; /* what is open; "" if nothing */
+};
+
+static void close_array(struct nest *n)
+{
+    if (n->array[0] != '\0')
+        json_close(n->j, ']');
+    n->array[0] = '\0';
+}
+
+static void close_object(struct nest *n)
+{
+    close_array(n);
+    if (n->object[0] != '\0')
+        json_close(n->j, '}');
+    n->object[0] = '\0';
+}
+
+/* The part of `name` before `end`, as text. */
+static void cut(const char *name, const char *end, char out[48])
+{
+    const size_t size = end == NULL ? 0 : (size_t)(end - name);
+
+    memcpy(out, name, size);
+    out[size] = '\0';
+}
+
+/* Opens what encloses the field; returns its own name, NULL for an element. */
+static const char *enter(struct nest *n, const char *name)
+{
+    const char *dot = strchr(name, '.');
+    const char *own = dot == NULL ? name : dot + 1;
+    char object[48];
+    char array[48];
+
+    cut(name, dot, object);
+    cut(own, strchr(own, '['), array);
+    if (strcmp(object, n->object) != 0) {
+        close_object(n);
+        if (object[0] != '\0')
+            json_open(n->j, object, '{');
+        memcpy(n->object, object, sizeof object);
+    }
+    if (strcmp(array, n->array) != 0) {
+        close_array(n);
+        if (array[0] != '\0')
+            json_open(n->j, array, '[');
+        memcpy(n->array, array, sizeof array);
+    }
+    return array[0] != '\0' ? NULL : own;
+}
+
+static void json_field(struct cli_json *j, const char *name, const struct vs_field *f)
+{
+    switch (f->kind) {
+    case VS_FIELD_HEX:
+        json_hex(j, name, f->bytes.data, f->bytes.size);
+        break;
+    case VS_FIELD_NUMBER:
+        json_unsigned(j, name, f->number);
+        break;
+    case VS_FIELD_FLAG:
+        json_flag(j, name, f->number != 0);
+        break;
+    case VS_FIELD_TEXT:
+        json_text(j, name, f->bytes.data);
+        break;
+    case VS_FIELD_NULL:
+        json_null(j, name);
+        break;
+    }
+}
+
+static void json_fields(struct cli_json *j, const struct vs_result *r)
+{
+    struct nest n = {.j = j};
+    const struct vs_field *f;
+
+    for (size_t i = 0; (f = vs_result_field_at(r, i)) != NULL; i++)
+        json_field(j, enter(&n, f->name), f);
+    close_object(&n);
+}
+
+static void json_time(struct cli_json *j, const char *name, int64_t time)
+{
+    char text[32];
+
+    if (time == 0)
+        return;
+    time_text(time, text);
+    json_text(j, name, text);
+}
+
+static void json_advisories(struct cli_json *j, const char *name, const struct vs_result *r)
+{
+    json_open(j, name, '[');
+    for (size_t i = 0; i < vs_result_advisory_count(r); i++)
+        json_text(j, NULL, vs_result_advisory_at(r, i));
+    json_close(j, ']');
+}
+
+/* `status` and `advisories`, and the same under the index's names. */
+static void json_platform(struct cli_json *j, const struct vs_result *r)
+{
+    const char *status = vs_result_status(r);
+
+    if (status[0] != '\0') {
+        json_text(j, "status", status);
+        json_text(j, "tcb_status", status);
+        json_text(j, "status_text", vs_tcb_status_text(status));
+        json_advisories(j, "advisories", r);
+        json_advisories(j, "advisory_ids", r);
+    }
+    json_time(j, "earliest_tcb_date", vs_result_tcb_date(r));
+    json_time(j, "earliest_expiry", vs_result_expiry(r));
+}
+
+static void json_wanted(struct cli_json *j, const struct vs_result *r)
+{
+    static const char *const vendors[] = {"", "intel", "amd", "amd", "amd", "aws", "simulated"};
+    struct vs_wanted w;
+
+    vs_result_wanted(r, &w);
+    if (!w.known)
+        return;
+    json_open(j, "collateral_wanted", '{');
+    json_text(j, "vendor", vendors[w.vendor]);
+    if (w.vendor == VS_VENDOR_INTEL) {
+        json_text(j, "fmspc", w.platform);
+        json_text(j, "ca", w.ca);
+    } else {
+        json_text(j, "product", w.platform);
+        json_text(j, "signing_key", w.by_vlek ? "VLEK" : "VCEK");
+        json_text(j, "chip_id", w.chip_id);
+    }
+    json_close(j, '}');
+}
+
+static void json_steps(struct cli_json *j, const struct cli_verdict *v)
+{
+    const struct vs_step *s;
+
+    json_open(j, "steps", '[');
+    for (size_t i = 0; (s = vs_result_step_at(v->result, i)) != NULL; i++) {
+        json_open(j, NULL, '{');
+        json_text(j, "step", s->name);
+        json_flag(j, "passed", s->passed);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+}
+
+static void json_authentic(struct cli_json *j, const struct vs_result *r)
+{
+    json_flag(j, "signatures_valid", vs_result_authentic(r));
+    if (!vs_result_authentic(r))
+        return;
+    json_flag(j, "debug", vs_result_debug(r));
+    json_flag(j, "simulated", vs_result_simulated(r));
+    json_hex(j, "evidence_id", vs_result_evidence_id(r), VS_EVIDENCE_ID_SIZE);
+    if (vs_result_verdict(r) == VS_VALID)
+        json_hex(j, "claims_digest", vs_result_claims_digest(r), VS_HASH_SIZE);
+}
+
+void print_verdict_json(const struct cli_verdict *v)
+{
+    const struct fault f = first_fault(v);
+    const struct vs_result *r = v->result;
+    const bool valid = vs_result_verdict(r) == VS_VALID;
+    struct cli_json j = {0};
+
+    json_open(&j, NULL, '{');
+    json_flag(&j, "ok", verdict_is_good(v));
+    json_text(&j, "result", vs_verdict_name(vs_result_verdict(r)));
+    json_text(&j, "tee", vs_tee_name(vs_result_tee(r)));
+    if (valid)
+        json_null(&j, "reason");
+    else
+        json_text(&j, "reason", f.code);
+    json_text(&j, "code", f.code);
+    json_text(&j, "sentence", f.sentence);
+    json_text(&j, "step", f.step);
+    json_text(&j, "expected", f.expected);
+    json_text(&j, "presented", f.presented);
+    json_steps(&j, v);
+    json_authentic(&j, r);
+    json_platform(&j, r);
+    json_fields(&j, r);
+    if (!valid)
+        json_wanted(&j, r);
+    if (v->bound && valid)
+        json_flag(&j, "bound", v->bound_right);
+    if (v->appraised && valid)
+        json_flag(&j, "accepted", v->accepted);
+    json_close(&j, '}');
+    json_end();
+}

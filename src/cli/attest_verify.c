@@ -1,0 +1,274 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define BUNDLE_MAX (4u << 20)
+#define EVIDENCE_TEXT_MAX (4u * VS_EVIDENCE_MAX)
+#define PEM_MAX 65536u
+
+struct verify_options {
+    const char *tee, *certificates, *arm_key, *at, *report_data;
+    struct cli_list collateral;
+    struct cli_trust trust;
+};
+
+/* What the options say, once they are read. */
+struct judgement {
+    struct vs_verifier *verifier;
+    struct vs_blob evidence, certificates;
+    enum vs_tee tee;
+    int64_t at;
+    uint8_t report_data[VS_REPORT_DATA_SIZE];
+    struct cli_appraisal appraisal;
+    struct vs_result *result;
+    bool collateral_refused;
+    char collateral_reason[48];
+    struct vs_why collateral_why;
+};
+
+static bool is_appraised(const struct verify_options *o)
+{
+    return o->trust.mr_enclaves.count > 0 || o->trust.mr_signer.set;
+}
+
+static int read_options(const struct cli *cli, const struct verify_options *o, struct judgement *j)
+{
+    if (o->tee != NULL && vs_tee_parse(o->tee, &j->tee) != VS_OK)
+        return cli_usage_error(cli,
+                               "--tee takes sgx, tdx, snp, nitro, arm-cca, arm-psa or "
+                               "azure-hcl, not '%s'",
+                               o->tee);
+    if (o->at != NULL && !time_parse(o->at, &j->at))
+        return cli_usage_error(cli, "--at takes 2026-11-21T22:58:00Z or Unix seconds");
+    if (o->report_data != NULL && !hex_parse(o->report_data, j->report_data, sizeof j->report_data))
+        return cli_usage_error(cli, "--report-data takes 128 hex digits");
+    if (o->trust.required && !is_appraised(o))
+        return cli_usage_error(cli, "--appraise needs --mrenclave or --mrsigner");
+    return make_appraisal(cli, &o->trust, &j->appraisal);
+}
+
+static int add_root(const struct cli *cli, const char *path, struct vs_verifier *v)
+{
+    struct vs_blob root = {0};
+    int code = path == NULL ? PARSED : read_file(cli, path, PEM_MAX, &root);
+
+    if (path != NULL && code == PARSED) {
+        const enum vs_error e =
+            vs_verifier_add_root(v, VS_VENDOR_SIMULATED, (struct vs_bytes){root.data, root.size});
+
+        if (e != VS_OK)
+            code = fail(cli, e, "%s is not a root certificate", path);
+    }
+    vs_blob_clear(&root);
+    return code;
+}
+
+/* The caller says whose key this is: the device's that made the token. */
+static int add_arm_key(const struct cli *cli, const char *path, struct judgement *j)
+{
+    uint8_t instance[VS_ARM_INSTANCE_SIZE];
+    struct vs_blob pem = {0};
+    int code;
+
+    if (path == NULL ||
+        vs_evidence_arm_instance((struct vs_bytes){j->evidence.data, j->evidence.size}, instance) !=
+            VS_OK)
+        return PARSED; /* no token: the verifier says so */
+    code = read_file(cli, path, PEM_MAX, &pem);
+    if (code == PARSED) {
+        const enum vs_error e =
+            vs_verifier_add_arm_key(j->verifier, (struct vs_bytes){instance, sizeof instance},
+                                    (struct vs_bytes){pem.data, pem.size});
+
+        if (e != VS_OK)
+            code = fail(cli, VS_ERR_MALFORMED, "%s is not a public key in PEM", path);
+    }
+    vs_blob_clear(&pem);
+    return code;
+}
+
+/* Collateral that does not verify is a finding like any other, not a wrong call. */
+static int add_collateral(const struct cli *cli, const char *path, struct judgement *j)
+{
+    size_t count = 0;
+    const enum vs_error e =
+        vs_verifier_add_directory(j->verifier, path, &count, &j->collateral_why);
+
+    if (e == VS_OK)
+        return PARSED;
+    if (e != VS_ERR_UNTRUSTED && e != VS_ERR_MALFORMED)
+        return fail(cli, e, "%s: %s", path,
+                    j->collateral_why.text[0] != '\0' ? j->collateral_why.text : vs_error_text(e));
+    (void)snprintf(j->collateral_reason, sizeof j->collateral_reason, "%s",
+                   e == VS_ERR_UNTRUSTED ? vs_verifier_reason(j->verifier) : "malformed");
+    j->collateral_refused = true;
+    return PARSED;
+}
+
+static int fill_verifier(const struct cli *cli, const struct verify_options *o, struct judgement *j)
+{
+    const enum vs_error e = vs_verifier_new(0, &j->verifier);
+    int code;
+
+    if (e != VS_OK)
+        return fail(cli, e, "%s", vs_error_text(e));
+    if ((code = add_root(cli, o->trust.trust_root, j->verifier)) != PARSED)
+        return code;
+    for (size_t i = 0; i < o->collateral.count && !j->collateral_refused; i++)
+        if ((code = add_collateral(cli, o->collateral.items[i], j)) != PARSED)
+            return code;
+    return PARSED;
+}
+
+/* Too much of it is refused by the verifier, which says so; read is a little more than it takes. */
+static int read_evidence(const struct cli *cli, const char *path, struct judgement *j)
+{
+    static const uint8_t too_much[VS_EVIDENCE_MAX + 1];
+    struct vs_blob text = {0};
+    struct vs_bytes bytes = {too_much, sizeof too_much};
+    enum vs_error e =
+        vs_file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, EVIDENCE_TEXT_MAX, &text);
+
+    if (e == VS_OK)
+        bytes = (struct vs_bytes){text.data, text.size};
+    else if (e != VS_ERR_TOO_LARGE)
+        return fail(cli, e, "cannot read %s: %s", strcmp(path, "-") == 0 ? "standard input" : path,
+                    vs_error_text(e));
+    e = vs_evidence_decode(bytes, &j->evidence);
+    vs_blob_clear(&text);
+    return e == VS_OK ? PARSED : fail(cli, e, "%s", vs_error_text(e));
+}
+
+/*
+ * SNP reports are signed by a key whose certificate comes along with them: as an option, or as a
+ * file beside the report, where hosts and collections put it. It is believed as far as it verifies.
+ */
+static int read_certificates(const struct cli *cli, const struct verify_options *o,
+                             struct judgement *j)
+{
+    const char *path = cli->arguments[0];
+    const char *slash = strrchr(path, '/');
+    char beside[4096];
+
+    if (o->certificates != NULL)
+        return read_file(cli, o->certificates, VS_CERTIFICATES_MAX, &j->certificates);
+    if (strcmp(path, "-") == 0)
+        return PARSED;
+    const int size = snprintf(beside, sizeof beside, "%.*svek.der",
+                              slash == NULL ? 0 : (int)(slash + 1 - path), path);
+    if (size > 0 && (size_t)size < sizeof beside)
+        (void)!vs_file_read(beside, VS_CERTIFICATES_MAX, &j->certificates);
+    return PARSED;
+}
+
+static int verify(const struct cli *cli, struct judgement *j)
+{
+    const struct vs_tee_evidence evidence = {
+        .kind = j->tee,
+        .bytes = {j->evidence.data,     j->evidence.size    },
+        .certificates = {j->certificates.data, j->certificates.size},
+    };
+    enum vs_error e;
+
+    if (j->collateral_refused)
+        return PARSED;
+    e = vs_verifier_verify(j->verifier, &evidence, j->at, &j->result);
+    return e == VS_OK || e == VS_ERR_UNTRUSTED ? PARSED : fail(cli, e, "%s", vs_error_text(e));
+}
+
+static bool is_bound(const struct judgement *j)
+{
+    const uint8_t *bound = vs_result_report_data(j->result);
+
+    return memcmp(bound, j->report_data, sizeof j->report_data) == 0; /* public */
+}
+
+static int report(const struct cli *cli, const struct verify_options *o, const struct judgement *j)
+{
+    struct vs_refusal refusal = {0};
+    struct cli_verdict v = {
+        .result = j->result,
+        .collateral_reason = j->collateral_reason,
+        .collateral_why = j->collateral_why.text,
+        .bound = o->report_data != NULL,
+        .report_data = j->report_data,
+        .appraised = is_appraised(o),
+        .refusal = &refusal,
+    };
+
+    v.bound_right = v.bound && is_bound(j);
+    if (v.appraised && vs_result_verdict(j->result) == VS_VALID) {
+        const enum vs_error e = vs_result_appraise(j->result, &j->appraisal.appraisal, &refusal);
+
+        if (e != VS_OK && e != VS_ERR_POLICY)
+            return fail(cli, e, "--mrenclave and --mrsigner are for SGX; use --policy");
+        v.accepted = e == VS_OK;
+    }
+    if (cli->json)
+        print_verdict_json(&v);
+    else
+        print_verdict(&v);
+    return verdict_is_good(&v) ? EXIT_DONE : EXIT_REFUSED;
+}
+
+static void judgement_clear(struct judgement *j)
+{
+    vs_result_free(&j->result);
+    vs_verifier_free(&j->verifier);
+    vs_blob_clear(&j->evidence);
+    vs_blob_clear(&j->certificates);
+}
+
+static int run_verify(struct cli *cli, int argc, char **argv)
+{
+    struct verify_options o = {
+        .trust = {.flag = "appraise", .prefix = ""}
+    };
+    const struct cli_option options[] = {
+        {"tee",          OPTION_TEXT, &o.tee,          "NAME", "it must be of this kind: sgx, tdx, snp, nitro, ...",
+         0                                                                                                            },
+        {"collateral",   OPTION_LIST, &o.collateral,   "PATH",
+         "what the vendor published: a directory or a bundle in JSON",                                               0},
+        {"certificates", OPTION_TEXT, &o.certificates, "FILE",
+         "SNP: the chip's certificate, DER or PEM, or the host's table (vek.der beside FILE)",                       0},
+        {"arm-key",      OPTION_TEXT, &o.arm_key,      "PEM",
+         "Arm: the device's public key, which is trusted",                                                           0},
+        {"at",           OPTION_TEXT, &o.at,           "TIME", "judge by this time: RFC 3339 or seconds (now)",      0},
+        {"report-data",  OPTION_TEXT, &o.report_data,  "HEX",  "64 bytes that must be bound",                        0},
+        TRUST_OPTIONS(o.trust, "appraise", "insist on --mrenclave or --mrsigner: fail without them",
+                      ""),
+    };
+    struct judgement j = {0};
+    int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
+
+    if (code == PARSED && (code = read_options(cli, &o, &j)) == PARSED &&
+        (code = fill_verifier(cli, &o, &j)) == PARSED &&
+        (code = read_evidence(cli, cli->arguments[0], &j)) == PARSED &&
+        (code = add_arm_key(cli, o.arm_key, &j)) == PARSED &&
+        (code = read_certificates(cli, &o, &j)) == PARSED && (code = verify(cli, &j)) == PARSED)
+        code = report(cli, &o, &j);
+    judgement_clear(&j);
+    return code;
+}
+
+const struct cli_command command_attest_verify = {
+    .name = "attest verify",
+    .arguments = "FILE",
+    .summary = "judge evidence offline and say which step fails",
+    .help =
+        "Verifies SGX and TDX quotes, SEV-SNP reports, Nitro documents, Arm tokens and Azure's\n"
+        "HCL reports, raw or in hex or base64, without any network, and prints each step and all\n"
+        "that the evidence says. \"-\" is standard input. Without collateral only the evidence's\n"
+        "own signatures are checked (signature_only), which is never enough.\n\n"
+        "The exit code is 0 when the evidence is valid, that is genuine, and accepted as far as\n"
+        "that was asked for (--report-data, --mrenclave, ...); 1 when it is refused.\n\n"
+        "Examples:\n"
+        "  vouchsafe attest verify quote.bin --collateral collateral/\n"
+        "  vouchsafe attest verify report.bin --certificates vcek.der --collateral amd/ --json\n"
+        "  vouchsafe attest verify quote.bin --collateral bundle.json \\\n"
+        "      --trust-root sim/root_ca.pem --mrenclave 5f3e... --at 2026-11-21T00:00:00Z\n",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run_verify,
+};

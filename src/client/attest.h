@@ -1,0 +1,51 @@
+/* Verifiers and results: what the files behind <vouchsafe/attest.h> share. */
+#ifndef CLIENT_ATTEST_H
+#define CLIENT_ATTEST_H
+
+#include <vouchsafe/attest.h>
+
+#include "attest/attest.h"
+
+#define RESULT_FIELDS_MAX 96
+#define RESULT_TEXT_MAX 1024 /* bytes of made-up values: names of statuses, versions, ... */
+
+struct vs_verifier {
+    struct attest_trust trust;
+    size_t intel_count;
+    struct attest_collateral *intel[VS_COLLATERAL_MAX];
+    size_t amd_count;
+    struct attest_amd *amd[VS_COLLATERAL_MAX];
+    size_t vek_count;
+    struct attest_vek *veks[VS_COLLATERAL_MAX];
+    size_t arm_key_count;
+    struct attest_arm_key *arm_keys[VS_COLLATERAL_MAX];
+    enum attest_reason reason; /* of the last refusal of something that was added */
+};
+
+/* Spans of `verified` borrow from `evidence`, pointers of fields from anywhere in here: a result
+ * never moves. */
+struct vs_result {
+    struct buffer evidence;
+    struct attest_result verified;
+    enum vs_verdict verdict;
+    uint8_t claims_digest[VS_HASH_SIZE];
+    size_t step_count;
+    struct vs_step steps[ATTEST_STEPS_MAX + 1];
+    size_t field_count;
+    struct vs_field fields[RESULT_FIELDS_MAX];
+    size_t text_used;
+    char text[RESULT_TEXT_MAX];
+};
+
+/* Writes the fields of what was verified; none unless it is authentic. */
+void result_fill_fields(struct vs_result *r);
+/* The same of steps. */
+void result_fill_steps(struct vs_result *r);
+
+/* The sets as attest/ takes them; borrowed. */
+struct attest_collateral_set verifier_collateral(const struct vs_verifier *v);
+
+/* "milan", "genoa", "turin"; "" for others. */
+const char *product_name(enum attest_vendor vendor);
+
+#endif
