@@ -342,6 +342,7 @@ struct arm_claims { /* spans borrowed from the evidence; absent: data NULL */
     struct span realm_hash_algorithm, public_key;
 };
 
+/* Azure: what stands around the hardware report, whose claims are those of its own kind (`snp`). */
 struct azure_hcl_claims { /* borrowed */
     uint32_t report_type; /* 2 SNP, 4 TDX */
     uint32_t hash_type;
@@ -408,8 +409,8 @@ struct attest_result {
         struct snp_report snp;
         struct nitro_claims nitro;
         struct arm_claims arm;
-        struct azure_hcl_claims azure;
     };
+    struct azure_hcl_claims azure; /* also on refusal, as soon as its hash is that in the report */
     /*
      * The 64 bytes of the caller's own. Nitro: user_data when it has 64 bytes, else zero. Arm CCA:
      * the challenge; PSA: the nonce, zero-padded.

@@ -153,7 +153,9 @@ static void put_report(struct writer *w, const struct attest_result *result)
     case ATTEST_PSA:
         put_arm(w, &result->arm);
         break;
-    case ATTEST_AZURE_HCL: /* its claims are the report's inside */
+    case ATTEST_AZURE_HCL: /* the report inside, whose data are the hash of the rest */
+        put_snp(w, &result->snp);
+        break;
     case ATTEST_TEE_NONE:
     case ATTEST_TEE_COUNT:
         break;

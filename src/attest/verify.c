@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "attest/arm.h"
+#include "attest/azure_hcl.h"
 #include "attest/nitro.h"
 #include "attest/snp_report.h"
 #include "base/reader.h"
@@ -43,14 +44,14 @@ static const struct kind {
     bool (*is)(struct span bytes);
     enum err (*verify)(const struct verify_input *in, struct attest_result *out, struct refusal *r);
 } kinds[ATTEST_TEE_COUNT] = {
-    [ATTEST_TEE_NONE] = {"none",      NULL,       NULL        },
-    [ATTEST_SGX] = {"sgx",       is_sgx,     quote_verify},
-    [ATTEST_TDX] = {"tdx",       is_tdx,     quote_verify},
-    [ATTEST_SNP] = {"snp",       is_snp,     snp_verify  },
-    [ATTEST_NITRO] = {"nitro",     nitro_is,   nitro_verify},
-    [ATTEST_CCA] = {"arm-cca",   arm_is_cca, cca_verify  },
-    [ATTEST_PSA] = {"arm-psa",   arm_is_psa, psa_verify  },
-    [ATTEST_AZURE_HCL] = {"azure-hcl", NULL,       NULL        },
+    [ATTEST_TEE_NONE] = {"none",      NULL,         NULL            },
+    [ATTEST_SGX] = {"sgx",       is_sgx,       quote_verify    },
+    [ATTEST_TDX] = {"tdx",       is_tdx,       quote_verify    },
+    [ATTEST_SNP] = {"snp",       is_snp,       snp_verify      },
+    [ATTEST_NITRO] = {"nitro",     nitro_is,     nitro_verify    },
+    [ATTEST_CCA] = {"arm-cca",   arm_is_cca,   cca_verify      },
+    [ATTEST_PSA] = {"arm-psa",   arm_is_psa,   psa_verify      },
+    [ATTEST_AZURE_HCL] = {"azure-hcl", azure_hcl_is, azure_hcl_verify},
 };
 
 const char *attest_tee_name(enum attest_tee tee)

@@ -29,6 +29,8 @@ MUST_CHECK enum err cca_verify(const struct verify_input *in, struct attest_resu
                                struct refusal *r);
 MUST_CHECK enum err psa_verify(const struct verify_input *in, struct attest_result *out,
                                struct refusal *r);
+MUST_CHECK enum err azure_hcl_verify(const struct verify_input *in, struct attest_result *out,
+                                     struct refusal *r);
 
 /* `step` is a static string. */
 void step_passed(struct attest_result *out, const char *step);
