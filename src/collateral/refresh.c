@@ -580,6 +580,16 @@ void collateral_refresh_hurry(struct collateral_refresh *r)
     collateral_store_wake(r->store);
 }
 
+void collateral_refresh_stop(struct collateral_refresh *r)
+{
+    atomic_store(&r->stop, true);
+    if (!r->started)
+        return;
+    collateral_store_wake(r->store);
+    (void)pthread_join(r->thread, NULL);
+    r->started = false;
+}
+
 void collateral_refresh_free(struct collateral_refresh **refresh)
 {
     struct collateral_refresh *r = *refresh;
@@ -587,11 +597,7 @@ void collateral_refresh_free(struct collateral_refresh **refresh)
     *refresh = NULL;
     if (!r)
         return;
-    atomic_store(&r->stop, true);
-    if (r->started) {
-        collateral_store_wake(r->store);
-        (void)pthread_join(r->thread, NULL);
-    }
+    collateral_refresh_stop(r);
     for (size_t i = 0; i < r->source_count; i++)
         collateral_source_free(&r->sources[i].source);
     free(r->targets);

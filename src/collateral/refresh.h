@@ -58,7 +58,9 @@ MUST_CHECK enum err collateral_refresh_new(const struct collateral_refresh_optio
 MUST_CHECK enum err collateral_refresh_start(struct collateral_refresh *r);
 /* Directories are read again at once, and what waits for backoff is tried again. Any thread. */
 void collateral_refresh_hurry(struct collateral_refresh *r);
-/* Ends the thread, if there is one, within about a second, and frees. */
+/* Ends the thread, if there is one, within about a second. */
+void collateral_refresh_stop(struct collateral_refresh *r);
+/* The same, and frees. */
 void collateral_refresh_free(struct collateral_refresh **r);
 
 /* One turn of the thread's work at `now`, for those who bring their own thread; false when there

@@ -117,7 +117,7 @@ static size_t position_of(const struct collateral_snapshot *s, struct span name,
         size_t middle = low + (high - low) / 2;
         const char *there = s->units[middle]->name;
         size_t size = strlen(there);
-        int order = memcmp(there, name.data, size < name.size ? size : name.size);
+        int order = memcmp(there, name.data, size < name.size ? size : name.size); /* public */
 
         if (order == 0)
             order = size < name.size ? -1 : size > name.size;

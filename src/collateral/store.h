@@ -83,6 +83,7 @@ MUST_CHECK enum err collateral_store_put(struct collateral_store *s, struct span
 /* ---- what is wanted ---- */
 
 #define COLLATERAL_QUEUE_MAX 64
+#define COLLATERAL_RETRY_AFTER_S 5 /* what a caller is told: a fetch takes seconds */
 #define COLLATERAL_STRANGERS_PER_MINUTE 12 /* taken from evidence that is not known authentic */
 
 /*

@@ -15,6 +15,7 @@
 #include "crypto/random.h"
 #include "crypto/tls.h"
 #include "daemon/certificate.h"
+#include "daemon/collateral.h"
 #include "daemon/harden.h"
 #include "daemon/settings.h"
 #include "daemon/state.h"
@@ -43,8 +44,7 @@ struct daemon {
     struct token_table tokens;
     struct appraisal_policy policy;
     struct attest_trust trust;
-    struct attest_collateral *collateral[SETTINGS_PATHS_MAX];
-    size_t collateral_count;
+    struct daemon_collateral *collateral;
     struct secret *log_seed;
     struct store *store;
     struct tls_server *tls;
@@ -182,32 +182,12 @@ static enum err load_trust(struct daemon *d)
     return e == ERR_NONE ? e : fail(e, "attestation.trust_simulated_roots cannot be read");
 }
 
-static enum err load_bundle(struct daemon *d, const char *path)
+static enum err load_collateral(struct daemon *d, struct timestamp now)
 {
-    struct buffer bytes = {0};
-    enum attest_reason reason = ATTEST_OK;
-    enum err e = file_read(path, 4 * (size_t)ATTEST_CRL_MAX, &bytes);
+    char why[256] = "";
+    enum err e = daemon_collateral_open(&d->settings, &d->trust, now, why, &d->collateral);
 
-    if (e == ERR_NONE)
-        e = attest_collateral_from_bundle(&d->trust, buffer_span(&bytes),
-                                          &d->collateral[d->collateral_count], &reason);
-    if (e == ERR_NONE)
-        d->collateral_count++;
-    else
-        log_write(LOG_ERROR, "daemon", "collateral", LOG_STRING("file", path),
-                  LOG_STRING("reason", e == ERR_DENIED ? attest_reason_text(reason) : err_text(e)),
-                  LOG_STRING("code", e == ERR_DENIED ? attest_reason_code(reason) : err_code(e)));
-    buffer_clear(&bytes);
-    return e;
-}
-
-static enum err load_collateral(struct daemon *d)
-{
-    enum err e = ERR_NONE;
-
-    for (size_t i = 0; i < d->settings.attestation.collateral_count && e == ERR_NONE; i++)
-        e = load_bundle(d, d->settings.attestation.collateral[i]);
-    return e == ERR_NONE ? e : fail(e, "attestation.collateral cannot be used (see above)");
+    return e == ERR_NONE ? e : fail(e, why);
 }
 
 static enum err open_tls(struct daemon *d, const struct root *root, struct tee *tee,
@@ -280,10 +260,6 @@ static enum err open_service(struct daemon *d, struct root *root, struct tee *te
         .clock_skew_s = s->attestation.clock_skew_s,
         .tls_spki_sha256 = d->tls ? d->tls_spki : NULL,
     };
-    struct attest_collateral_set set = {
-        .count = d->collateral_count,
-        .items = (const struct attest_collateral *const *)d->collateral,
-    };
     enum err e;
 
     d->tokens = (struct token_table){s->tokens, s->token_count};
@@ -291,7 +267,8 @@ static enum err open_service(struct daemon *d, struct root *root, struct tee *te
                                           .rules = s->attestation.policies};
     appraisal_policy_version(&d->policy);
     bind_trust(d);
-    e = service_new(&options, root, tee, &d->tokens, &d->policy, &d->trust, &set, now, &d->service);
+    e = service_new(&options, root, tee, &d->tokens, &d->policy, &d->trust,
+                    daemon_collateral_store(d->collateral), now, &d->service);
     if (e != ERR_NONE)
         return fail(e, err_text(e));
     d->service->store = d->store;
@@ -357,6 +334,7 @@ static enum err open_server(struct daemon *d)
         .pool_threads = POOL_THREADS,
         .summary_interval_s = s->log.summary_interval_s,
         .version = VOUCHSAFE_VERSION,
+        .collateral = daemon_collateral_refresh(d->collateral),
     };
     enum err e = server_start(&options, d->service, &d->server);
 
@@ -418,8 +396,11 @@ static void serve_until_told(struct daemon *d)
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
     do {
         signal_number = sigtimedwait(&set, NULL, &second);
+        if (signal_number == SIGHUP)
+            collateral_refresh_hurry(daemon_collateral_refresh(d->collateral));
         server_tick(d->server, clock_now());
     } while (signal_number != SIGTERM && signal_number != SIGINT);
     log_write(LOG_INFO, "daemon", "stopping", LOG_NUMBER("signal", signal_number));
@@ -438,13 +419,13 @@ static void block_signals(void)
 
 static void close_all(struct daemon *d)
 {
+    daemon_collateral_stop(d->collateral);
     server_stop(&d->server);
     service_free(&d->service);
     store_close(&d->store);
     secret_free(&d->log_seed);
     tls_server_free(&d->tls);
-    for (size_t i = 0; i < d->collateral_count; i++)
-        attest_collateral_free(&d->collateral[i]);
+    daemon_collateral_close(&d->collateral);
     settings_clear(&d->settings);
     secret_cache_clear();
 }
@@ -456,13 +437,15 @@ static enum err run(struct daemon *d)
 
     log_write(LOG_INFO, "daemon", "Starting NEAR OutLayer Keystore Worker",
               LOG_STRING("program", "vouchsafed " VOUCHSAFE_VERSION));
-    if ((e = load_trust(d)) != ERR_NONE || (e = load_collateral(d)) != ERR_NONE ||
+    if ((e = load_trust(d)) != ERR_NONE || (e = load_collateral(d, now)) != ERR_NONE ||
         (e = open_state(d, now)) != ERR_NONE || (e = log_start(d, now)) != ERR_NONE)
         return e;
     if ((e = harden_last()) != ERR_NONE)
         return fail(e, "the system call filter could not be installed");
     if ((e = open_server(d)) != ERR_NONE)
         return e;
+    if ((e = daemon_collateral_start(d->collateral, d->server)) != ERR_NONE)
+        return fail(e, err_text(e));
     announce(d);
     serve_until_told(d);
     return ERR_NONE;

@@ -191,6 +191,8 @@ static enum err yaml_set(struct loader *l, struct span text, const char *file)
         e = settings_read_tokens(&l->settings, yaml, file, l->problem);
     if (e == ERR_NONE)
         e = settings_read_policies(&l->settings, yaml, file, l->problem);
+    if (e == ERR_NONE)
+        e = settings_read_collateral(&l->settings, yaml, file, l->problem);
     settings_yaml_free(&yaml);
     return e;
 }
@@ -671,6 +673,7 @@ void settings_clear(struct settings *s)
         free(s->attestation.simulated_roots[i]);
     for (size_t i = 0; i < s->attestation.collateral_count; i++)
         free(s->attestation.collateral[i]);
+    settings_clear_collateral(s);
     free(s->attestation.simulated_roots);
     free(s->attestation.collateral);
     free(s->attestation.policies);

@@ -15,6 +15,7 @@
 #include "auth/rate.h"
 #include "auth/token.h"
 #include "base/secret.h"
+#include "collateral/source.h"
 #include "policy/appraisal.h"
 
 #define SETTINGS_FILE_MAX (1024u * 1024) /* of the YAML file and of .env, bytes */
@@ -90,6 +91,19 @@ struct settings {
         size_t policy_count;
         struct appraisal_rule *policies; /* each passed appraisal_rule_check() */
     } attestation;
+    struct {
+        size_t source_count;
+        struct collateral_source_options *sources; /* their strings are owned, or NULL */
+        size_t directory_count;
+        char **directories;
+        size_t prefetch_count;
+        char **prefetch; /* names, checked */
+        bool offline;
+        uint32_t refresh_percent;
+        uint32_t max_age_s;
+        uint32_t backoff_s, backoff_max_s;
+        uint32_t reread_s;
+    } collateral;
     struct {
         uint32_t lifetime_s;
     } session;

@@ -65,6 +65,14 @@ static const struct setting_choice roles[] = {
     {NULL,       0            }
 };
 
+static const struct setting_choice collateral_sources[] = {
+    {"pcs",  COLLATERAL_SOURCE_PCS },
+    {"pccs", COLLATERAL_SOURCE_PCCS},
+    {"kds",  COLLATERAL_SOURCE_KDS },
+    {"peer", COLLATERAL_SOURCE_PEER},
+    {NULL,   0                     }
+};
+
 static const struct setting_choice tees[] = {
     {"sgx",       0},
     {"simulated", 1},
@@ -182,6 +190,40 @@ const struct setting settings_table[] = {
  "Names of the tokens the policy is for. Absent: all."},
 {"attestation.policies[]", "allow_plain", SETTING_BOOL, true, NULL, NULL, NOWHERE, "false", 0, 0, NULL, NULL,
  "Also release secrets in the clear inside TLS: whoever ends TLS can read them, and whoever holds token and session can ask. For OutLayer's first clients."},
+
+{"collateral", "sources", SETTING_ENTRIES, true, NULL, NULL, NOWHERE, NULL, 0, 16, NULL, NULL,
+ "Where collateral is fetched from, in order of preference. None: nothing is fetched; files alone."},
+{"collateral", "directories", SETTING_TEXTS, false, "VOUCHSAFE_COLLATERAL_DIRECTORIES", NULL, AT(collateral.directories), NULL, 0, 16, NULL, NULL,
+ "Directories of collateral, read at the start and again when they change or on SIGHUP. `collateral` in state.dir always is one."},
+{"collateral", "prefetch", SETTING_TEXTS, false, "VOUCHSAFE_COLLATERAL_PREFETCH", NULL, AT(collateral.prefetch), NULL, 0, 64, NULL, NULL,
+ "Names of collateral to have before anybody needs it, such as intel-tdx-90c06f000000-platform or amd-milan."},
+{"collateral", "offline", SETTING_BOOL, false, "VOUCHSAFE_COLLATERAL_OFFLINE", NULL, AT(collateral.offline), "false", 0, 0, NULL, NULL,
+ "Never fetch, whatever sources are named."},
+{"collateral", "refresh_percent", SETTING_NUMBER, false, "VOUCHSAFE_COLLATERAL_REFRESH_PERCENT", NULL, AT(collateral.refresh_percent), "50", 1, 99, NULL, "%",
+ "How much of its validity has passed when collateral is fetched anew."},
+{"collateral", "max_age_s", SETTING_NUMBER, true, "VOUCHSAFE_COLLATERAL_MAX_AGE_S", NULL, AT(collateral.max_age_s), "86400", 0, 31536000, NULL, "s",
+ "How long after a fetch collateral is fetched anew, though it is valid: a vendor may have news. 0: only by validity."},
+{"collateral", "backoff_s", SETTING_NUMBER, false, "VOUCHSAFE_COLLATERAL_BACKOFF_S", NULL, AT(collateral.backoff_s), "10", 1, 3600, NULL, "s",
+ "How long a source is left alone after a failure; doubled each time."},
+{"collateral", "backoff_max_s", SETTING_NUMBER, false, "VOUCHSAFE_COLLATERAL_BACKOFF_MAX_S", NULL, AT(collateral.backoff_max_s), "3600", 1, 86400, NULL, "s",
+ "The most of that."},
+{"collateral", "reread_s", SETTING_NUMBER, false, "VOUCHSAFE_COLLATERAL_REREAD_S", NULL, AT(collateral.reread_s), "60", 1, 86400, NULL, "s",
+ "How often directories are looked at for changes."},
+
+{"collateral.sources[]", "type", SETTING_CHOICE, true, NULL, NULL, NOWHERE, NULL, 0, 0, collateral_sources, NULL,
+ "pcs: Intel's service. pccs: Intel's caching service. kds: AMD's. peer: another keystore. Required."},
+{"collateral.sources[]", "name", SETTING_TEXT, false, NULL, NULL, NOWHERE, NULL, 1, 63, NULL, NULL,
+ "Name for the log and the metrics: letters, digits and . _ : -. Default: its type. Unique."},
+{"collateral.sources[]", "url", SETTING_TEXT, true, NULL, NULL, NOWHERE, NULL, 1, 4000, NULL, NULL,
+ "https://host[:port]. Default: the vendor's; pccs and peer need one."},
+{"collateral.sources[]", "root_crl_url", SETTING_TEXT, true, NULL, NULL, NOWHERE, NULL, 1, 4000, NULL, NULL,
+ "pcs: host of the root CA's CRL. Default: Intel's, or `url` when that is given."},
+{"collateral.sources[]", "ca_file", SETTING_TEXT, true, NULL, NULL, NOWHERE, NULL, 1, 4000, NULL, NULL,
+ "PEM of the CA that its TLS certificate must be from. Default: the system's."},
+{"collateral.sources[]", "token_file", SETTING_TEXT, true, NULL, NULL, NOWHERE, NULL, 1, 4000, NULL, NULL,
+ "peer: holds a token that the other keystore knows."},
+{"collateral.sources[]", "timeout_ms", SETTING_NUMBER, false, NULL, NULL, NOWHERE, "30000", 100, 600000, NULL, "ms",
+ "Total time to fetch one unit of collateral."},
 
 {"session", "lifetime_s", SETTING_NUMBER, true, "VOUCHSAFE_SESSION_LIFETIME_S", NULL, AT(session.lifetime_s), "900", 60, 3600, NULL, "s",
  "How long a worker may go on after attesting once."},

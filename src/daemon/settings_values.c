@@ -241,9 +241,13 @@ enum err settings_set(struct settings *s, const struct setting *row,
 
 static size_t *texts_count(struct settings *s, const struct setting *row)
 {
-    bool collateral = row->offset == offsetof(struct settings, attestation.collateral);
-
-    return collateral ? &s->attestation.collateral_count : &s->attestation.simulated_root_count;
+    if (row->offset == offsetof(struct settings, collateral.directories))
+        return &s->collateral.directory_count;
+    if (row->offset == offsetof(struct settings, collateral.prefetch))
+        return &s->collateral.prefetch_count;
+    if (row->offset == offsetof(struct settings, attestation.collateral))
+        return &s->attestation.collateral_count;
+    return &s->attestation.simulated_root_count;
 }
 
 enum err settings_set_texts(struct settings *s, const struct setting *row, char *const *texts,

@@ -45,6 +45,10 @@ MUST_CHECK enum err settings_read_tokens(struct settings *s, const struct settin
 MUST_CHECK enum err settings_read_policies(struct settings *s, const struct settings_yaml *yaml,
                                            const char *file, struct settings_problem *problem);
 
+MUST_CHECK enum err settings_read_collateral(struct settings *s, const struct settings_yaml *yaml,
+                                             const char *file, struct settings_problem *problem);
+void settings_clear_collateral(struct settings *s);
+
 /* Tokens from a comma list of hashes. */
 MUST_CHECK enum err settings_add_hashes(struct settings *s, const struct settings_source *source,
                                         const char *list, enum role role,

@@ -3,6 +3,7 @@
 #define SERVER_CALL_H
 
 #include "auth/rate.h"
+#include "collateral/refresh.h"
 #include "net/http_server.h"
 #include "server/server.h"
 #include "service/decrypt.h"
@@ -130,11 +131,18 @@ void route_log_inclusion(struct call *c, struct service_thread *thread);
 void route_log_consistency(struct call *c, struct service_thread *thread);
 void route_log_receipt(struct call *c, struct service_thread *thread);
 void route_explain(struct call *c, struct service_thread *thread);
+void route_collateral(struct call *c, struct service_thread *thread);
+void route_collateral_item(struct call *c, struct service_thread *thread);
 void route_status(struct call *c, struct service_thread *thread);
 void route_metrics(struct call *c, struct service_thread *thread);
 void route_healthz(struct call *c, struct service_thread *thread);
 void route_readyz(struct call *c, struct service_thread *thread);
 void route_openapi(struct call *c, struct service_thread *thread);
+
+/* collateral_route.c: its part of GET /metrics, and what GET /v1/status says of it. */
+MUST_CHECK enum err collateral_metrics(struct call *c);
+uint64_t collateral_seconds_left(const struct call *c); /* 0 once one has ended */
+size_t collateral_count(const struct call *c);
 
 /* docs/openapi.yaml as JSON, made at build time. */
 extern const char openapi_json[];

@@ -139,20 +139,6 @@ static enum err http_metrics(struct call *c)
     return e;
 }
 
-/* Seconds until the first collateral ends; 0 once one has. */
-static uint64_t collateral_seconds_left(const struct service *svc, struct timestamp now)
-{
-    int64_t least = INT64_MAX;
-
-    for (size_t i = 0; i < svc->collateral.count; i++) {
-        int64_t left = attest_collateral_expiry(svc->collateral.items[i]).ms - now.ms;
-
-        if (left < least)
-            least = left;
-    }
-    return svc->collateral.count == 0 || least < 0 ? 0 : (uint64_t)least / 1000;
-}
-
 static enum err log_metrics(struct call *c)
 {
     char note[CHECKPOINT_TEXT_MAX];
@@ -177,10 +163,6 @@ static enum err log_metrics(struct call *c)
         e = write_metrics(&c->body, "vouchsafe_log_queue_length", "gauge",
                           "Outcomes waiting to be committed.", &(struct metric){"", f.queue_length},
                           1);
-    if (e == ERR_NONE)
-        e = write_metrics(&c->body, "vouchsafe_collateral_seconds_left", "gauge",
-                          "Until the first of the collaterals expires.",
-                          &(struct metric){"", collateral_seconds_left(c->server->svc, c->now)}, 1);
     return e;
 }
 
@@ -189,8 +171,9 @@ void route_metrics(struct call *c, struct service_thread *thread)
     enum err e;
 
     (void)thread;
-    if ((e = operation_metrics(c)) == ERR_NONE && (e = http_metrics(c)) == ERR_NONE)
-        e = log_metrics(c);
+    if ((e = operation_metrics(c)) == ERR_NONE && (e = http_metrics(c)) == ERR_NONE &&
+        (e = log_metrics(c)) == ERR_NONE)
+        e = collateral_metrics(c);
     c->content_type = "text/plain; version=0.0.4; charset=utf-8";
     call_answer(c, e);
     call_finish(c);
@@ -224,8 +207,8 @@ static void write_status(struct call *c, struct writer *w)
     json_put_int(&j, "decrypt_allowed", (int64_t)read_counter(&svc->counters.decrypt_allowed));
     json_put_int(&j, "decrypt_denied", (int64_t)read_counter(&svc->counters.decrypt_denied));
     json_put_int(&j, "tokens", (int64_t)svc->tokens->count);
-    json_put_int(&j, "collateral_count", (int64_t)svc->collateral.count);
-    json_put_int(&j, "collateral_seconds_left", (int64_t)collateral_seconds_left(svc, c->now));
+    json_put_int(&j, "collateral_count", (int64_t)collateral_count(c));
+    json_put_int(&j, "collateral_seconds_left", (int64_t)collateral_seconds_left(c));
     json_open_array(&j, "policies");
     for (size_t i = 0; i < svc->policy->count; i++)
         json_put_string(&j, NULL, span_string(svc->policy->rules[i].name));

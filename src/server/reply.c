@@ -134,6 +134,7 @@ static void take_reply(struct call *c)
     struct outcome *o = &c->outcome;
 
     if (o->result != ERR_NONE) {
+        c->retry_after_s = o->retry_after_s;
         refuse(c, status_of(o->result), o->code, o->message, o->detail);
         return;
     }

@@ -26,6 +26,8 @@ const struct route routes[] = {
     {"GET",  "/v1/log/consistency",  0,             ON_POOL,   0,                true,  route_log_consistency},
     {"GET",  "/v1/log/receipt",      ANY_ROLE,      ON_POOL,   0,                false, route_log_receipt    },
     {"GET",  "/v1/explain",          ROLE_OPERATOR, ON_POOL,   0,                false, route_explain        },
+    {"GET",  "/v1/collateral",       ANY_ROLE,      ON_POOL,   0,                false, route_collateral     },
+    {"GET",  "/v1/collateral/item",  ANY_ROLE,      ON_POOL,   0,                false, route_collateral_item},
     {"GET",  "/v1/status",           ROLE_OPERATOR, ON_LOOP,   0,                false, route_status         },
     {"GET",  "/healthz",             0,             ON_LOOP,   0,                false, route_healthz        },
     {"GET",  "/readyz",              0,             ON_LOOP,   0,                false, route_readyz         },

@@ -127,9 +127,8 @@ static enum err summary_detail(struct server *s, struct writer *w, bool *any)
     return writer_finish(w, NULL);
 }
 
-/* An entry about the keystore itself; batch_done() frees it. Lost only with memory or a full queue.
- */
-static void submit_event(struct server *s, struct span op, struct span detail, struct timestamp now)
+/* batch_done() frees it. */
+void server_event(struct server *s, struct span op, struct span detail, struct timestamp now)
 {
     char request_id[REQUEST_ID_SIZE];
     struct outcome *o = calloc(1, sizeof *o);
@@ -159,7 +158,7 @@ static void try_log_again(struct server *s, struct timestamp now)
         return;
     size = snprintf(detail, sizeof detail, "{\"failures\":%llu}",
                     (unsigned long long)figures.failures);
-    submit_event(s, SPAN_LITERAL("log-recovered"), span_of(detail, (size_t)size), now);
+    server_event(s, SPAN_LITERAL("log-recovered"), span_of(detail, (size_t)size), now);
 }
 
 void server_tick(struct server *s, struct timestamp now)
@@ -175,7 +174,7 @@ void server_tick(struct server *s, struct timestamp now)
         return;
     s->last_summary = now;
     if (summary_detail(s, &w, &any) == ERR_NONE && any)
-        submit_event(s, SPAN_LITERAL("refused-summary"), span_of(text, w.size), now);
+        server_event(s, SPAN_LITERAL("refused-summary"), span_of(text, w.size), now);
 }
 
 /* ---- life ---- */

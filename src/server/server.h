@@ -16,9 +16,11 @@ struct server_options {
     unsigned pool_threads;
     uint32_t summary_interval_s; /* of refusals before authentication, in the log */
     const char *version;
+    struct collateral_refresh *collateral; /* for its figures; borrowed */
 };
 
 struct server;
+struct collateral_refresh;
 
 /* Starts serving. The service must outlive it. ERR_IO, ERR_MEMORY */
 MUST_CHECK enum err server_start(const struct server_options *options, struct service *svc,
@@ -27,6 +29,9 @@ uint16_t server_port(const struct server *s);
 
 /* To be called about once a second: writes the summary of refusals when its interval has passed. */
 void server_tick(struct server *s, struct timestamp now);
+
+/* Puts an entry about the keystore itself into the log; lost only with memory or a full queue. */
+void server_event(struct server *s, struct span op, struct span detail, struct timestamp now);
 
 /* Drains and ends; every accepted outcome is committed. */
 void server_stop(struct server **s);

@@ -18,6 +18,26 @@ static enum err refuse_verification(struct outcome *o, const struct attest_resul
                            attest_reason_text(result->reason));
 }
 
+/* Want of collateral is no fault of the caller's, and it may be there soon. Another platform's
+ * collateral being all there is means that this one's is missing. */
+static enum err refuse_for_now(const struct service *svc, struct outcome *o,
+                               struct attest_result *result, struct timestamp now)
+{
+    bool coming = collateral_store_want(svc->collateral, result, now);
+
+    if (coming && !collateral_is_wanting(result->reason))
+        result->reason = ATTEST_COLLATERAL_MISSING;
+    if (coming)
+        o->retry_after_s = COLLATERAL_RETRY_AFTER_S;
+    return refuse_verification(o, result);
+}
+
+static bool may_want_collateral(enum attest_reason reason)
+{
+    return collateral_is_wanting(reason) || reason == ATTEST_TCB_INFO_MISMATCH ||
+           reason == ATTEST_CRL_ISSUER_MISMATCH;
+}
+
 /* The kind the caller names must be the kind it is: "sgx" never stands for a simulated quote. */
 static enum err check_kind(struct outcome *o, const struct evidence *evidence,
                            const struct attest_result *result)
@@ -52,10 +72,14 @@ enum err evidence_accept(const struct service *svc, struct service_thread *threa
                          const uint8_t expected[REPORT_DATA_SIZE], struct timestamp now,
                          struct attest_result *result, struct claims *claims, struct outcome *o)
 {
+    const struct collateral_snapshot *collateral =
+        collateral_store_view(svc->collateral, &thread->collateral);
     struct appraisal_denial denial;
-    enum err e = attest_verify(&svc->trust, &svc->collateral, thread->chains,
+    enum err e = attest_verify(&svc->trust, &collateral->set, thread->chains,
                                &(struct attest_evidence){.bytes = evidence->quote}, now, result);
 
+    if (e == ERR_DENIED && may_want_collateral(result->reason))
+        return refuse_for_now(svc, o, result, now);
     if (e == ERR_DENIED)
         return refuse_verification(o, result);
     if (e != ERR_NONE)

@@ -35,6 +35,7 @@ void service_thread_clear(struct service_thread *t)
 {
     session_cache_free(&t->sessions);
     attest_cache_free(&t->chains);
+    collateral_view_clear(&t->collateral);
     free(t->public_keys);
     t->public_keys = NULL;
 }
@@ -133,7 +134,7 @@ static int64_t evidence_window_ms(const struct service_options *o)
 enum err service_new(const struct service_options *options, struct root *root, struct tee *tee,
                      const struct token_table *tokens, const struct appraisal_policy *policy,
                      const struct attest_trust *trust,
-                     const struct attest_collateral_set *collateral, struct timestamp now,
+                     struct collateral_store *collateral, struct timestamp now,
                      struct service **out)
 {
     struct service *svc = calloc(1, sizeof *svc);
@@ -150,7 +151,7 @@ enum err service_new(const struct service_options *options, struct root *root, s
     svc->tokens = tokens;
     svc->policy = policy;
     svc->trust = *trust;
-    svc->collateral = *collateral;
+    svc->collateral = collateral;
     svc->started = now;
     svc->simulated = tee && tee->ops->simulated;
     if ((e = derive_own_keys(svc)) != ERR_NONE || (e = nonce_table_new(&svc->nonces)) != ERR_NONE ||

@@ -12,6 +12,7 @@
 #include "auth/nonce.h"
 #include "auth/seen.h"
 #include "auth/session.h"
+#include "collateral/store.h"
 #include "keys/derive.h"
 #include "policy/appraisal.h"
 #include "service/outcome.h"
@@ -38,7 +39,7 @@ struct service {
     const struct token_table *tokens;
     const struct appraisal_policy *policy;
     struct attest_trust trust;
-    struct attest_collateral_set collateral;
+    struct collateral_store *collateral; /* borrowed */
     struct root *root;   /* owned */
     struct tee *tee;     /* owned; NULL when TEE_MODE is none */
     struct store *store; /* borrowed */
@@ -63,6 +64,7 @@ struct service_thread {
     struct session_cache *sessions;
     struct attest_cache *chains;
     struct public_key_cache *public_keys;
+    struct collateral_view collateral;
 };
 MUST_CHECK enum err service_thread_init(struct service_thread *t);
 void service_thread_clear(struct service_thread *t);
@@ -75,7 +77,7 @@ MUST_CHECK enum err service_new(const struct service_options *options, struct ro
                                 struct tee *tee, const struct token_table *tokens,
                                 const struct appraisal_policy *policy,
                                 const struct attest_trust *trust,
-                                const struct attest_collateral_set *collateral,
+                                struct collateral_store *collateral,
                                 struct timestamp now, struct service **out);
 void service_free(struct service **svc);
 

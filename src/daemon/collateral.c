@@ -1,0 +1,200 @@
+#include "daemon/collateral.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "codec/json.h"
+
+#define CACHE_NAME "/collateral"
+
+struct daemon_collateral {
+    struct collateral_store *store;
+    struct collateral_refresh *refresh;
+    struct server *server;
+    char cache[PATH_MAX];
+    const char *directories[COLLATERAL_DIRECTORIES_MAX];
+};
+
+size_t daemon_collateral_detail(const char *change, const struct collateral_unit *u,
+                                char out[DAEMON_COLLATERAL_DETAIL_MAX])
+{
+    struct writer w = writer_over(out, DAEMON_COLLATERAL_DETAIL_MAX);
+    struct json_writer j = json_writer_over(&w);
+    char issued[TIMESTAMP_TEXT_SIZE];
+    char expires[TIMESTAMP_TEXT_SIZE];
+
+    timestamp_write(u->issued, issued);
+    json_open_object(&j, NULL);
+    json_put_string(&j, "change", span_string(change));
+    json_put_string(&j, "name", span_string(u->name));
+    json_put_string(&j, "source", span_string(u->source));
+    if (u->kind == COLLATERAL_INTEL)
+        json_put_int(&j, "evaluation_number", u->evaluation_number);
+    json_put_string(&j, "issued", span_string(issued));
+    if (u->expires.ms != INT64_MAX) {
+        timestamp_write(u->expires, expires);
+        json_put_string(&j, "expires", span_string(expires));
+    }
+    json_put_hex(&j, "sha256", SPAN_OF(u->sha256));
+    json_close_object(&j);
+    return writer_finish(&w, NULL) == ERR_NONE ? w.size : 0;
+}
+
+static void on_change(void *context, const struct collateral_change *change)
+{
+    const struct daemon_collateral *c = context;
+    char detail[DAEMON_COLLATERAL_DETAIL_MAX];
+    size_t size = daemon_collateral_detail(collateral_put_code(change->put), change->unit, detail);
+
+    if (c->server) /* before there is one, main() logs what is held at the start */
+        server_event(c->server, SPAN_LITERAL("collateral"), span_of(detail, size), clock_now());
+}
+
+/* A bundle that the configuration names: what is wrong with it stops the start. */
+static enum err bundle_load(struct daemon_collateral *c, const char *path, struct timestamp now,
+                            char why[256])
+{
+    struct collateral_put_result result = {0};
+    struct buffer bytes = {0};
+    enum err e = file_read(path, COLLATERAL_DOCUMENT_MAX, &bytes);
+
+    if (e == ERR_NONE)
+        e = collateral_store_put(c->store, buffer_span(&bytes), "file", NULL, now, &result);
+    if (e == ERR_NONE && result.put == COLLATERAL_REFUSED)
+        e = ERR_DENIED;
+    if (e != ERR_NONE) {
+        const char *text = e == ERR_DENIED ? attest_reason_text(result.reason) : err_text(e);
+
+        log_write(
+            LOG_ERROR, "daemon", "collateral", LOG_STRING("file", path), LOG_STRING("reason", text),
+            LOG_STRING("code", e == ERR_DENIED ? attest_reason_code(result.reason) : err_code(e)));
+        (void)snprintf(why, 256, "attestation.collateral cannot be used (see above)");
+    }
+    collateral_unit_release(&result.unit);
+    buffer_clear(&bytes);
+    return e;
+}
+
+static enum err bundles_load(struct daemon_collateral *c, const struct settings *s,
+                             struct timestamp now, char why[256])
+{
+    enum err e = ERR_NONE;
+
+    for (size_t i = 0; i < s->attestation.collateral_count && e == ERR_NONE; i++) {
+        const char *path = s->attestation.collateral[i];
+        struct stat status;
+
+        if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
+            e = bundle_load(c, path, now, why);
+    }
+    return e;
+}
+
+/* Directories of both settings; files are read again when they change, too. */
+static size_t directories_of(struct daemon_collateral *c, const struct settings *s)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < s->attestation.collateral_count; i++)
+        if (count < COLLATERAL_DIRECTORIES_MAX)
+            c->directories[count++] = s->attestation.collateral[i];
+    for (size_t i = 0; i < s->collateral.directory_count; i++)
+        if (count < COLLATERAL_DIRECTORIES_MAX)
+            c->directories[count++] = s->collateral.directories[i];
+    return count;
+}
+
+enum err daemon_collateral_open(const struct settings *s, const struct attest_trust *trust,
+                                struct timestamp now, char why[256], struct daemon_collateral **out)
+{
+    struct daemon_collateral *c = calloc(1, sizeof *c);
+    struct collateral_refresh_options options = {
+        .source_count = s->collateral.offline ? 0 : s->collateral.source_count,
+        .sources = s->collateral.sources,
+        .prefetch_count = s->collateral.offline ? 0 : s->collateral.prefetch_count,
+        .prefetch = (const char *const *)s->collateral.prefetch,
+        .refresh_percent = s->collateral.refresh_percent,
+        .max_age_s = s->collateral.max_age_s,
+        .backoff_s = s->collateral.backoff_s,
+        .backoff_max_s = s->collateral.backoff_max_s,
+        .reread_s = s->collateral.reread_s,
+        .clock = clock_now,
+        .context = c,
+        .changed = on_change,
+    };
+    int size;
+    enum err e;
+
+    (void)snprintf(why, 256, "out of memory");
+    if (!c)
+        return ERR_MEMORY;
+    size = snprintf(c->cache, sizeof c->cache, "%s%s", s->state.dir, CACHE_NAME);
+    if (size < 0 || (size_t)size >= sizeof c->cache) {
+        free(c);
+        (void)snprintf(why, 256, "state.dir is too long");
+        return ERR_CONFIG;
+    }
+    options.cache = c->cache;
+    options.directory_count = directories_of(c, s);
+    options.directories = c->directories;
+    /* without state.dir the start fails where that is told better */
+    if (directory_make(c->cache) != ERR_NONE)
+        log_write(LOG_WARN, "daemon", "collateral_cache", LOG_STRING("directory", c->cache),
+                  LOG_STRING("reason", "it cannot be made; what is fetched is not kept"));
+    if ((e = collateral_store_new(trust, &c->store)) != ERR_NONE ||
+        (e = bundles_load(c, s, now, why)) != ERR_NONE ||
+        (e = collateral_refresh_new(&options, c->store, now, why, &c->refresh)) != ERR_NONE) {
+        daemon_collateral_close(&c);
+        return e;
+    }
+    *out = c;
+    return ERR_NONE;
+}
+
+void daemon_collateral_close(struct daemon_collateral **collateral)
+{
+    struct daemon_collateral *c = *collateral;
+
+    *collateral = NULL;
+    if (!c)
+        return;
+    collateral_refresh_free(&c->refresh);
+    collateral_store_free(&c->store);
+    free(c);
+}
+
+struct collateral_store *daemon_collateral_store(struct daemon_collateral *c)
+{
+    return c->store;
+}
+
+struct collateral_refresh *daemon_collateral_refresh(struct daemon_collateral *c)
+{
+    return c->refresh;
+}
+
+enum err daemon_collateral_start(struct daemon_collateral *c, struct server *server)
+{
+    struct collateral_snapshot *held = collateral_store_hold(c->store);
+    struct timestamp now = clock_now();
+    char detail[DAEMON_COLLATERAL_DETAIL_MAX];
+
+    for (size_t i = 0; i < held->count; i++) {
+        size_t size = daemon_collateral_detail("held", held->units[i], detail);
+
+        server_event(server, SPAN_LITERAL("collateral"), span_of(detail, size), now);
+    }
+    collateral_snapshot_release(&held);
+    c->server = server;
+    return collateral_refresh_start(c->refresh);
+}
+
+void daemon_collateral_stop(struct daemon_collateral *c)
+{
+    if (c)
+        collateral_refresh_stop(c->refresh);
+}

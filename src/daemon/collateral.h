@@ -1,0 +1,38 @@
+/* The daemon's collateral: the store, filled from files and the cache at start, and the thread that
+ * keeps it fresh. */
+#ifndef DAEMON_COLLATERAL_H
+#define DAEMON_COLLATERAL_H
+
+#include "collateral/refresh.h"
+#include "daemon/settings.h"
+#include "server/server.h"
+
+struct daemon_collateral;
+
+/*
+ * Reads attestation.collateral (files that do not verify stop the start), the directories and the
+ * cache in state.dir. `settings` is borrowed. On failure `why` is a sentence.
+ * ERR_CONFIG, ERR_DENIED, ERR_IO, ERR_MEMORY
+ */
+MUST_CHECK enum err daemon_collateral_open(const struct settings *settings,
+                                           const struct attest_trust *trust, struct timestamp now,
+                                           char why[256], struct daemon_collateral **out);
+void daemon_collateral_close(struct daemon_collateral **c);
+
+struct collateral_store *daemon_collateral_store(struct daemon_collateral *c);
+struct collateral_refresh *daemon_collateral_refresh(struct daemon_collateral *c);
+
+/* Begins to refresh; changes become entries of the log. The server must outlive stop(). */
+MUST_CHECK enum err daemon_collateral_start(struct daemon_collateral *c, struct server *server);
+/* Ends that; the store stays. */
+void daemon_collateral_stop(struct daemon_collateral *c);
+
+/*
+ * The detail of a log entry about one unit: {"change":"added","name":..,"source":..,
+ * "evaluation_number":..,"issued":..,"expires":..,"sha256":..}. Returns its size.
+ */
+#define DAEMON_COLLATERAL_DETAIL_MAX 768
+size_t daemon_collateral_detail(const char *change, const struct collateral_unit *u,
+                                char out[DAEMON_COLLATERAL_DETAIL_MAX]);
+
+#endif

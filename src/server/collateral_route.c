@@ -1,0 +1,223 @@
+/* GET /v1/collateral and /v1/collateral/item: what collateral is held, for operators and for peers;
+ * and its figures. */
+#include <string.h>
+
+#include "codec/json.h"
+#include "server/call.h"
+
+#define UNIT_ROOM (COLLATERAL_NAME_SIZE + COLLATERAL_SOURCE_SIZE + 512u)
+#define METRIC_UNITS_MAX 128 /* with figures of their own; VEKs never */
+
+static const char *const kind_names[COLLATERAL_KINDS] = {
+    [COLLATERAL_INTEL] = "intel",
+    [COLLATERAL_AMD] = "amd",
+    [COLLATERAL_VEK] = "vek",
+    [COLLATERAL_ARM_KEY] = "arm-key",
+};
+
+static void put_time(struct json_writer *j, const char *name, struct timestamp t)
+{
+    char text[TIMESTAMP_TEXT_SIZE];
+
+    if (t.ms == INT64_MAX)
+        return;
+    timestamp_write(t, text);
+    json_put_string(j, name, span_string(text));
+}
+
+static void put_unit(struct json_writer *j, const struct collateral_unit *u)
+{
+    json_open_object(j, NULL);
+    json_put_string(j, "name", span_string(u->name));
+    json_put_string(j, "kind", span_string(kind_names[u->kind]));
+    json_put_string(j, "source", span_string(u->source));
+    put_time(j, "issued", u->issued);
+    put_time(j, "fetched", u->fetched);
+    put_time(j, "expires", u->expires);
+    if (u->kind == COLLATERAL_INTEL)
+        json_put_int(j, "evaluation_number", u->evaluation_number);
+    json_put_hex(j, "sha256", SPAN_OF(u->sha256));
+    json_put_int(j, "size", (int64_t)u->document.size);
+    json_close_object(j);
+}
+
+static enum err list_write(const struct collateral_snapshot *held, struct timestamp now,
+                           struct buffer *out)
+{
+    size_t room = 256 + held->count * UNIT_ROOM;
+    struct writer w;
+    struct json_writer j;
+    enum err e = buffer_reserve(out, room);
+
+    if (e != ERR_NONE)
+        return e;
+    w = writer_over(out->data, room);
+    j = json_writer_over(&w);
+    json_open_object(&j, NULL);
+    put_time(&j, "now", now);
+    json_open_array(&j, "units");
+    for (size_t i = 0; i < held->count; i++)
+        put_unit(&j, held->units[i]);
+    json_close_array(&j);
+    json_close_object(&j);
+    if ((e = writer_finish(&w, NULL)) == ERR_NONE)
+        out->size = w.size;
+    return e;
+}
+
+void route_collateral(struct call *c, struct service_thread *thread)
+{
+    const struct collateral_snapshot *held =
+        collateral_store_view(c->server->svc->collateral, &thread->collateral);
+
+    call_answer(c, list_write(held, c->now, &c->body));
+    call_finish(c);
+}
+
+void route_collateral_item(struct call *c, struct service_thread *thread)
+{
+    const struct collateral_snapshot *held =
+        collateral_store_view(c->server->svc->collateral, &thread->collateral);
+    const struct collateral_unit *u = NULL;
+    char name[COLLATERAL_NAME_SIZE];
+    size_t size = 0;
+
+    if (http_query(c->request->query, "name", name, sizeof name, &size) != ERR_NONE ||
+        !collateral_name_check(span_of(name, size))) {
+        call_refuse(c, 400, "bad_query", "Needed: name, as GET /v1/collateral lists it");
+    } else {
+        u = collateral_snapshot_find(held, span_of(name, size));
+        if (u)
+            call_answer(c, buffer_append(&c->body, buffer_span(&u->document)));
+        else
+            call_refuse(c, 404, "not_found", "No collateral of that name is held");
+    }
+    call_finish(c);
+}
+
+/* ---- figures ---- */
+
+size_t collateral_count(const struct call *c)
+{
+    struct collateral_snapshot *held = collateral_store_hold(c->server->svc->collateral);
+    size_t count = held->count;
+
+    collateral_snapshot_release(&held);
+    return count;
+}
+
+uint64_t collateral_seconds_left(const struct call *c)
+{
+    struct collateral_snapshot *held = collateral_store_hold(c->server->svc->collateral);
+    int64_t least = INT64_MAX;
+
+    for (size_t i = 0; i < held->count; i++)
+        if (held->units[i]->expires.ms - c->now.ms < least)
+            least = held->units[i]->expires.ms - c->now.ms;
+    if (held->count == 0 || least < 0)
+        least = 0;
+    collateral_snapshot_release(&held);
+    return (uint64_t)least / 1000;
+}
+
+static bool has_figures(const struct collateral_unit *u)
+{
+    return u->kind == COLLATERAL_INTEL || u->kind == COLLATERAL_AMD;
+}
+
+static int64_t age_s(const struct collateral_unit *u, struct timestamp now)
+{
+    return (now.ms - u->issued.ms) / 1000;
+}
+
+static int64_t left_s(const struct collateral_unit *u, struct timestamp now)
+{
+    return (u->expires.ms - now.ms) / 1000;
+}
+
+static int64_t left_days(const struct collateral_unit *u, struct timestamp now)
+{
+    return left_s(u, now) / 86400;
+}
+
+static enum err unit_metrics(struct call *c, const struct collateral_snapshot *held)
+{
+    static const struct {
+        const char *name, *help;
+        int64_t (*value)(const struct collateral_unit *u, struct timestamp now);
+    } gauges[] = {
+        {"vouchsafe_collateral_age_seconds",    "Since the collateral was issued.",        age_s    },
+        {"vouchsafe_collateral_expiry_seconds", "Until it expires; negative once it has.", left_s   },
+        {"vouchsafe_collateral_expiry_days",    "The same in whole days.",                 left_days},
+    };
+    enum err e = ERR_NONE;
+
+    for (size_t g = 0; g < COUNT_OF(gauges) && e == ERR_NONE; g++) {
+        size_t written = 0;
+
+        e = buffer_printf(&c->body, "# HELP %s %s\n# TYPE %s gauge\n", gauges[g].name,
+                          gauges[g].help, gauges[g].name);
+        for (size_t i = 0; i < held->count && e == ERR_NONE; i++) {
+            const struct collateral_unit *u = held->units[i];
+
+            if (has_figures(u) && written++ < METRIC_UNITS_MAX)
+                e = buffer_printf(&c->body, "%s{name=\"%s\"} %lld\n", gauges[g].name, u->name,
+                                  (long long)gauges[g].value(u, c->now));
+        }
+    }
+    return e;
+}
+
+static enum err source_metrics(struct call *c)
+{
+    struct collateral_source_figures figures[COLLATERAL_SOURCES_MAX];
+    size_t count = c->server->options.collateral
+                       ? collateral_refresh_figures(c->server->options.collateral, c->now, figures)
+                       : 0;
+    enum err e =
+        buffer_append_string(&c->body, "# HELP vouchsafe_collateral_fetches_total Units asked of a "
+                                       "source, by what became of it.\n"
+                                       "# TYPE vouchsafe_collateral_fetches_total counter\n");
+
+    for (size_t i = 0; i < count && e == ERR_NONE; i++)
+        e = buffer_printf(
+            &c->body,
+            "vouchsafe_collateral_fetches_total{source=\"%s\",result=\"good\"} %llu\n"
+            "vouchsafe_collateral_fetches_total{source=\"%s\",result=\"failed\"} %llu\n"
+            "vouchsafe_collateral_fetches_total{source=\"%s\",result=\"refused\"} "
+            "%llu\n",
+            figures[i].name, (unsigned long long)figures[i].fetched, figures[i].name,
+            (unsigned long long)figures[i].failed, figures[i].name,
+            (unsigned long long)figures[i].refused);
+    return e;
+}
+
+enum err collateral_metrics(struct call *c)
+{
+    struct collateral_snapshot *held = collateral_store_hold(c->server->svc->collateral);
+    struct collateral_queue_figures queue;
+    enum err e;
+
+    collateral_store_queue_figures(c->server->svc->collateral, &queue);
+    e = unit_metrics(c, held);
+    collateral_snapshot_release(&held);
+    if (e == ERR_NONE)
+        e = source_metrics(c);
+    if (e == ERR_NONE)
+        e = buffer_printf(
+            &c->body,
+            "# HELP vouchsafe_collateral_seconds_left Until the first of all collateral expires.\n"
+            "# TYPE vouchsafe_collateral_seconds_left gauge\n"
+            "vouchsafe_collateral_seconds_left %llu\n"
+            "# HELP vouchsafe_collateral_wanted_total What refused evidence needed, by whether it "
+            "was queued.\n"
+            "# TYPE vouchsafe_collateral_wanted_total counter\n"
+            "vouchsafe_collateral_wanted_total{result=\"queued\"} %llu\n"
+            "vouchsafe_collateral_wanted_total{result=\"dropped\"} %llu\n"
+            "# HELP vouchsafe_collateral_wanted_waiting Units in that queue.\n"
+            "# TYPE vouchsafe_collateral_wanted_waiting gauge\n"
+            "vouchsafe_collateral_wanted_waiting %zu\n",
+            (unsigned long long)collateral_seconds_left(c), (unsigned long long)queue.queued,
+            (unsigned long long)queue.dropped, queue.waiting);
+    return e;
+}
