@@ -1,4 +1,4 @@
-/* Certificates, chains and CRLs through every reader of what was parsed. */
+/* Certificates, chains, CRLs and encoded keys through every reader of what was parsed. */
 #include <assert.h>
 
 #include "crypto/x509.h"
@@ -55,6 +55,19 @@ static void try_chain(struct span bytes)
     }
 }
 
+/* A key is of one curve, whichever way it is written. */
+static void try_key(struct span bytes)
+{
+    struct p256_public *p256 = NULL;
+    struct p384_public *p384 = NULL;
+    bool is_p256 = p256_public_from_spki(bytes, &p256) == ERR_NONE;
+    bool is_p384 = p384_public_from_spki(bytes, &p384) == ERR_NONE;
+
+    assert(!(is_p256 && is_p384));
+    p256_public_free(&p256);
+    p384_public_free(&p384);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span bytes = span_of(data, size);
@@ -68,5 +81,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     x509_cert_free(&c);
     x509_crl_free(&crl);
     try_chain(bytes);
+    try_key(bytes);
     return 0;
 }
