@@ -46,7 +46,7 @@ static enum err chains_read(const struct attest_trust *trust, const struct attes
                             struct attest_amd *amd, struct refusal *r)
 {
     const bool vcek = input->vcek_chain.size > 0, vlek = input->vlek_chain.size > 0;
-    enum attest_vendor product;
+    enum attest_vendor product = ATTEST_INTEL; /* none of AMD's */
     enum err e;
 
     if (!vcek && !vlek)
