@@ -188,9 +188,9 @@ static enum err yaml_set(struct loader *l, struct span text, const char *file)
             e = yaml_row_set(l, row, settings_yaml_cell(yaml, row), file);
     }
     if (e == ERR_NONE)
-        e = settings_read_tokens(&l->settings, yaml, file, l->problem);
+        e = settings_read_tokens(&l->settings, yaml, text, file, l->problem);
     if (e == ERR_NONE)
-        e = settings_read_policies(&l->settings, yaml, file, l->problem);
+        e = settings_read_policies(&l->settings, yaml, text, file, l->problem);
     if (e == ERR_NONE)
         e = settings_read_collateral(&l->settings, yaml, file, l->problem);
     settings_yaml_free(&yaml);
@@ -531,6 +531,8 @@ static enum err load_all(struct loader *l, struct span yaml, const char *yaml_fi
         e = variables_each(environment, l, variable_check);
     if (e == ERR_NONE)
         e = derived_set(l);
+    if (e == ERR_NONE)
+        e = settings_load_policy_files(&l->settings, l->problem);
     return e == ERR_NONE ? settings_check(&l->settings, l->problem) : e;
 }
 
@@ -620,8 +622,8 @@ static enum err descriptor_read(int fd, const char *path, struct buffer *out,
     return got < 0 ? file_blame(path, strerror(errno), ERR_IO, problem) : e;
 }
 
-static enum err file_read(const char *path, bool may_be_missing, struct buffer *out,
-                          struct settings_problem *problem)
+enum err settings_file_read(const char *path, bool may_be_missing, struct buffer *out,
+                            struct settings_problem *problem)
 {
     int fd;
     enum err e;
@@ -646,9 +648,9 @@ enum err settings_load(const char *yaml_path, const char *dotenv_path, char **en
     enum err e;
 
     *problem = (struct settings_problem){0};
-    e = file_read(yaml_path, false, &yaml, problem);
+    e = settings_file_read(yaml_path, false, &yaml, problem);
     if (e == ERR_NONE)
-        e = file_read(dotenv_path, true, &dotenv, problem);
+        e = settings_file_read(dotenv_path, true, &dotenv, problem);
     if (e == ERR_NONE)
         e = load_texts(buffer_span(&yaml), yaml_path ? yaml_path : "no file", &dotenv,
                        dotenv_path ? dotenv_path : ".env", environment, out, problem);
@@ -673,9 +675,12 @@ void settings_clear(struct settings *s)
         free(s->attestation.simulated_roots[i]);
     for (size_t i = 0; i < s->attestation.collateral_count; i++)
         free(s->attestation.collateral[i]);
+    for (size_t i = 0; i < s->attestation.policy_file_count; i++)
+        free(s->attestation.policy_files[i]);
     settings_clear_collateral(s);
     free(s->attestation.simulated_roots);
     free(s->attestation.collateral);
+    free(s->attestation.policy_files);
     free(s->attestation.policies);
     free(s->tokens);
     *s = (struct settings){0};

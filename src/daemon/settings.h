@@ -90,6 +90,8 @@ struct settings {
         char **collateral; /* paths of bundles */
         size_t policy_count;
         struct appraisal_rule *policies; /* each passed appraisal_rule_check() */
+        size_t policy_file_count;
+        char **policy_files; /* paths; what they hold is in `policies`, behind those of the settings */
     } attestation;
     struct {
         size_t source_count;

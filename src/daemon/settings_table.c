@@ -75,9 +75,28 @@ static const struct setting_choice collateral_sources[] = {
 
 static const struct setting_choice tees[] = {
     {"sgx",       0},
-    {"simulated", 1},
+    {"tdx",       1},
+    {"snp",       2},
+    {"nitro",     3},
+    {"simulated", 4},
     {NULL,        0}
 };
+
+/* The members of a policy that policy/fields.h names; its parser reads them. */
+#define TYPE_FIELD_IDENTITY SETTING_TEXTS
+#define TYPE_FIELD_SIGNER SETTING_TEXT
+#define TYPE_FIELD_BYTES SETTING_TEXTS
+#define TYPE_FIELD_BYTES_OR_ANY SETTING_TEXTS
+#define TYPE_FIELD_NUMBER SETTING_NUMBER
+#define TYPE_FIELD_SWITCH SETTING_BOOL
+#define TYPE_FIELD_NAMES SETTING_TEXTS
+#define TYPE_FIELD_TEXTS SETTING_TEXTS
+#define TYPE_FIELD_EVENTS SETTING_TEXTS
+#define TYPE_FIELD_VERSION SETTING_TEXT
+#define POLICY_SETTING(id, key, tees, kind, size, place, names, holds, code, standard, min, max,   \
+                       unit, help)                                                                 \
+    {"attestation.policies[]", key, TYPE_##kind, true, NULL, NULL, NOWHERE, standard, min, max,     \
+     NULL, unit, help},
 
 /*
  * group, key, type, security, variable, alias, where, default, min, max, choices, unit, help.
@@ -165,25 +184,14 @@ const struct setting settings_table[] = {
  "How old evidence with a caller's timestamp may be."},
 {"attestation", "policies", SETTING_ENTRIES, true, NULL, NULL, NOWHERE, NULL, 0, SETTINGS_POLICIES_MAX, NULL, NULL,
  "Which code may open secrets. The first policy that accepts decides; none accepts: refused. There is no way to accept any code."},
+{"attestation", "policy_files", SETTING_TEXTS, true, "VOUCHSAFE_ATTESTATION_POLICY_FILES", NULL, AT(attestation.policy_files), NULL, 0, SETTINGS_PATHS_MAX, NULL, NULL,
+ "Files that hold more policies, as a list under `policies`; or directories, whose .yaml and .yml files are read in the order of their names."},
 
 {"attestation.policies[]", "name", SETTING_TEXT, false, NULL, NULL, NOWHERE, NULL, 1, POLICY_NAME_MAX, NULL, NULL,
  "Name for the log: letters, digits and . _ : -. Required, unique."},
 {"attestation.policies[]", "tee", SETTING_CHOICE, true, NULL, NULL, NOWHERE, NULL, 0, 0, tees, NULL,
  "Kind of TEE. Required."},
-{"attestation.policies[]", "mrenclave", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 1, POLICY_LIST_MAX, NULL, "64 hex digits each",
- "Measurements of accepted enclaves. This, or mrsigner with isvprodid and min_isvsvn, is required."},
-{"attestation.policies[]", "mrsigner", SETTING_TEXT, true, NULL, NULL, NOWHERE, NULL, 64, 64, NULL, "64 hex digits",
- "Signer of accepted enclaves; isvprodid and min_isvsvn must then be given too."},
-{"attestation.policies[]", "isvprodid", SETTING_NUMBER, true, NULL, NULL, NOWHERE, NULL, 0, 65535, NULL, NULL,
- "Product number that goes with mrsigner."},
-{"attestation.policies[]", "min_isvsvn", SETTING_NUMBER, true, NULL, NULL, NOWHERE, NULL, 0, 65535, NULL, NULL,
- "Least security version that goes with mrsigner."},
-{"attestation.policies[]", "tcb_status", SETTING_TEXTS, true, NULL, NULL, NOWHERE, "UpToDate", 1, TCB_STATUS_COUNT, NULL, NULL,
- "Accepted TCB statuses in Intel's spelling. Revoked can never be accepted."},
-{"attestation.policies[]", "advisories", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 0, ATTEST_ADVISORIES_MAX, NULL, NULL,
- "Advisories that are tolerated when a status other than UpToDate is accepted, such as INTEL-SA-00615."},
-{"attestation.policies[]", "min_tcb_evaluation_number", SETTING_NUMBER, true, NULL, NULL, NOWHERE, "0", 0, UINT32_MAX, NULL, NULL,
- "Least tcbEvaluationDataNumber of the collateral."},
+POLICY_FIELDS(POLICY_SETTING)
 {"attestation.policies[]", "seeds", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 1, POLICY_LIST_MAX, NULL, NULL,
  "Seeds whose keys may be used: exact, or a beginning that ends in / or :, followed by *. Absent: all."},
 {"attestation.policies[]", "tokens", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 1, POLICY_LIST_MAX, NULL, NULL,

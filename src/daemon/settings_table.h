@@ -5,7 +5,7 @@
 #include "daemon/settings.h"
 
 #define SETTINGS_ROWS_MAX 256
-#define SETTINGS_MEMBERS_MAX 16 /* of one entry of a list of mappings */
+#define SETTINGS_MEMBERS_MAX 96 /* of one entry of a list of mappings */
 #define SETTINGS_NAME_SIZE 96
 
 enum setting_type {

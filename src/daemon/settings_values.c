@@ -241,12 +241,14 @@ enum err settings_set(struct settings *s, const struct setting *row,
 
 static size_t *texts_count(struct settings *s, const struct setting *row)
 {
+    if (row->offset == offsetof(struct settings, attestation.collateral))
+        return &s->attestation.collateral_count;
+    if (row->offset == offsetof(struct settings, attestation.policy_files))
+        return &s->attestation.policy_file_count;
     if (row->offset == offsetof(struct settings, collateral.directories))
         return &s->collateral.directory_count;
     if (row->offset == offsetof(struct settings, collateral.prefetch))
         return &s->collateral.prefetch_count;
-    if (row->offset == offsetof(struct settings, attestation.collateral))
-        return &s->attestation.collateral_count;
     return &s->attestation.simulated_root_count;
 }
 

@@ -41,9 +41,18 @@ MUST_CHECK enum err settings_split(const char *list, settings_each_part *each, v
 
 /* The two lists of mappings. */
 MUST_CHECK enum err settings_read_tokens(struct settings *s, const struct settings_yaml *yaml,
-                                         const char *file, struct settings_problem *problem);
+                                         struct span text, const char *file,
+                                         struct settings_problem *problem);
 MUST_CHECK enum err settings_read_policies(struct settings *s, const struct settings_yaml *yaml,
-                                           const char *file, struct settings_problem *problem);
+                                           struct span text, const char *file,
+                                           struct settings_problem *problem);
+
+/* Adds the policies of the files and directories that attestation.policy_files names, in order. */
+MUST_CHECK enum err settings_load_policy_files(struct settings *s,
+                                               struct settings_problem *problem);
+/* A regular file of at most SETTINGS_FILE_MAX. ERR_IO, ERR_TOO_LARGE with `*problem`, ERR_MEMORY */
+MUST_CHECK enum err settings_file_read(const char *path, bool may_be_missing, struct buffer *out,
+                                       struct settings_problem *problem);
 
 MUST_CHECK enum err settings_read_collateral(struct settings *s, const struct settings_yaml *yaml,
                                              const char *file, struct settings_problem *problem);

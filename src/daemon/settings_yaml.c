@@ -127,7 +127,18 @@ static const cyaml_schema_field_t *group_build(struct schema *x, const char *gro
     return first;
 }
 
-static void schema_build(struct schema *x)
+/* The mapping of a file that holds the list `row` alone. */
+static const cyaml_schema_field_t *list_build(struct schema *x, const struct setting *row)
+{
+    cyaml_schema_field_t *field = &x->fields[x->fields_used];
+
+    x->fields_used += 2; /* and its end */
+    field_build(x, row, setting_index(row), field);
+    return field;
+}
+
+/* `row`: NULL for the settings as a whole. */
+static void schema_build(struct schema *x, const struct setting *row)
 {
     x->text = (cyaml_schema_value_t){
         .type = CYAML_STRING,
@@ -138,7 +149,7 @@ static void schema_build(struct schema *x)
     x->top = (cyaml_schema_value_t){.type = CYAML_MAPPING,
                                     .flags = CYAML_FLAG_POINTER,
                                     .data_size = sizeof(struct cells),
-                                    .mapping.fields = group_build(x, "")};
+                                    .mapping.fields = row ? list_build(x, row) : group_build(x, "")};
 }
 
 /* libcyaml's memory, with sizes, so that what was a secret by mistake is wiped as well. */
@@ -230,11 +241,18 @@ static void story_tell(cyaml_log_t level, void *context, const char *format, va_
 }
 
 /* "allowed here: host, port, ..." for the group that the path names. */
-static void keys_write(const char *path, char *out, size_t out_size)
+static void keys_write(const struct setting *list, const char *path, char *out, size_t out_size)
 {
-    char group[SETTINGS_NAME_SIZE];
+    char group[2 * SETTINGS_NAME_SIZE];
     size_t used = 0;
     size_t to = 0;
+
+    if (list && !*path) {
+        (void)snprintf(out, out_size, "%s", list->key);
+        return;
+    }
+    if (list) /* the file's top is that section */
+        to = (size_t)snprintf(group, SETTINGS_NAME_SIZE, "%s.", list->group);
 
     for (const char *from = path; *from; from++) { /* entry numbers are not part of a group */
         if (*from >= '0' && *from <= '9' && to > 0 && group[to - 1] == '[')
@@ -253,8 +271,8 @@ static void keys_write(const char *path, char *out, size_t out_size)
     }
 }
 
-static void story_explain(struct story *story, cyaml_err_t result, const char *file,
-                          struct settings_problem *problem)
+static void story_explain(struct story *story, cyaml_err_t result, const struct setting *list,
+                          struct span text, const char *file, struct settings_problem *problem)
 {
     static const char unknown[] = "Unexpected key: ";
     char keys[600];
@@ -263,12 +281,12 @@ static void story_explain(struct story *story, cyaml_err_t result, const char *f
         strncmp(story->fault, unknown, sizeof unknown - 1) == 0) {
         struct story named = *story;
 
-        keys_write(story->path, keys, sizeof keys);
+        keys_write(list, story->path, keys, sizeof keys);
         named.path[0] = '\0';
         path_prepend(&named, story->fault + sizeof unknown - 1);
         if (story->path[0])
             path_prepend(&named, story->path);
-        settings_problem_set(problem, file, story->line, named.path,
+        settings_problem_set(problem, file, settings_yaml_line(text, named.path, NULL), named.path,
                              "unknown setting; allowed here: %s; correct or remove it", keys);
         return;
     }
@@ -303,8 +321,8 @@ static cyaml_config_t config_of(struct story *story)
                             .flags = CYAML_CFG_NO_ALIAS};
 }
 
-static enum err document_load(struct settings_yaml *y, struct span text, const char *file,
-                              struct settings_problem *problem)
+static enum err document_load(struct settings_yaml *y, struct span text, const struct setting *list,
+                              const char *file, struct settings_problem *problem)
 {
     struct story story = {0};
     cyaml_config_t config = config_of(&story);
@@ -316,7 +334,7 @@ static enum err document_load(struct settings_yaml *y, struct span text, const c
     if (result == CYAML_ERR_OOM)
         return ERR_MEMORY;
     if (result != CYAML_OK) {
-        story_explain(&story, result, file, problem);
+        story_explain(&story, result, list, text, file, problem);
         return ERR_CONFIG;
     }
     if (story.warned) {
@@ -327,8 +345,8 @@ static enum err document_load(struct settings_yaml *y, struct span text, const c
     return ERR_NONE;
 }
 
-enum err settings_yaml_load(struct span text, const char *file, struct settings_yaml **out,
-                            struct settings_problem *problem)
+static enum err load(struct span text, const char *file, const struct setting *list,
+                     struct settings_yaml **out, struct settings_problem *problem)
 {
     struct settings_yaml *y = NULL;
     enum err e = text_check(text, file, problem);
@@ -338,14 +356,26 @@ enum err settings_yaml_load(struct span text, const char *file, struct settings_
     y = calloc(1, sizeof *y);
     if (!y)
         return ERR_MEMORY;
-    schema_build(&y->schema);
-    e = text.size > 0 ? document_load(y, text, file, problem) : ERR_NONE;
+    schema_build(&y->schema, list);
+    e = text.size > 0 ? document_load(y, text, list, file, problem) : ERR_NONE;
     if (e != ERR_NONE) {
         settings_yaml_free(&y);
         return e;
     }
     *out = y;
     return ERR_NONE;
+}
+
+enum err settings_yaml_load(struct span text, const char *file, struct settings_yaml **out,
+                            struct settings_problem *problem)
+{
+    return load(text, file, NULL, out, problem);
+}
+
+enum err settings_yaml_load_list(struct span text, const char *file, const struct setting *row,
+                                 struct settings_yaml **out, struct settings_problem *problem)
+{
+    return load(text, file, row, out, problem);
 }
 
 const struct settings_cell *settings_yaml_cell(const struct settings_yaml *y,

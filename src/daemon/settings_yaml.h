@@ -31,6 +31,17 @@ MUST_CHECK enum err settings_yaml_load(struct span text, const char *file,
                                        struct settings_yaml **out,
                                        struct settings_problem *problem);
 
+/* The same of a file that holds one list of mappings alone, under the row's key. */
+MUST_CHECK enum err settings_yaml_load_list(struct span text, const char *file,
+                                            const struct setting *row, struct settings_yaml **out,
+                                            struct settings_problem *problem);
+
+/*
+ * The line of a setting ("attestation.policies[2].mrtd"), or as near as its path leads; 1-based, 0
+ * when the text is no YAML. `*exact` (may be NULL): it is there.
+ */
+unsigned settings_yaml_line(struct span text, const char *path, bool *exact);
+
 /* Never NULL; borrowed. An empty file has empty cells. */
 const struct settings_cell *settings_yaml_cell(const struct settings_yaml *y,
                                                const struct setting *row);

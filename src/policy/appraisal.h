@@ -1,31 +1,38 @@
 /*
  * Appraisal policies: which verified evidence is accepted, and for what. Default deny; debug never;
- * Revoked never. Pure. A denial names the rule and what it expected and was presented.
+ * Revoked never. Pure. A rule is data: values for the fields of policy/fields.h. A denial names the
+ * rule, the field, what was expected and what was presented.
  */
 #ifndef POLICY_APPRAISAL_H
 #define POLICY_APPRAISAL_H
 
-#include "attest/attest.h"
+#include "attest/binding.h"
 #include "auth/token.h"
+#include "policy/fields.h"
 
 #define POLICY_NAME_MAX 64
 #define POLICY_LIST_MAX 32
+#define POLICY_TEXT_MAX 255     /* one text of a FIELD_TEXTS or FIELD_EVENTS */
+#define POLICY_VALUES_MAX 12288 /* bytes of all listed values of one rule */
 #define POLICY_SEED_PATTERN_MAX 256
+
+/* What a rule says of one field. */
+struct policy_value {
+    bool given;  /* by the rule, or by the field's default */
+    bool stated; /* by the rule */
+    bool any;
+    uint16_t count;    /* of listed values */
+    uint16_t at, size; /* where they are in `values` */
+    uint64_t number;   /* FIELD_NUMBER, FIELD_SWITCH, FIELD_VERSION; bits of FIELD_NAMES */
+};
 
 struct appraisal_rule {
     char name[POLICY_NAME_MAX + 1];
-    char tee[16]; /* "sgx" or "simulated" */
-    /* identity: either at least one MRENCLAVE, or all of MRSIGNER, ISVPRODID and minimum ISVSVN */
-    size_t mr_enclave_count;
-    uint8_t mr_enclave[POLICY_LIST_MAX][32];
-    bool by_signer;
-    uint8_t mr_signer[32];
-    uint16_t isv_prod_id;
-    uint16_t min_isv_svn;
-    unsigned accepted_statuses; /* bit per enum tcb_status */
-    size_t advisory_count; /* when a status other than UpToDate is accepted: allowed advisories */
-    char advisories[ATTEST_ADVISORIES_MAX][24];
-    uint32_t min_tcb_evaluation_number;
+    char tee[16]; /* "sgx", "tdx", "snp", "nitro", or "simulated" */
+    enum attest_tee kind;
+    struct policy_value fields[POLICY_FIELD_COUNT];
+    size_t values_size;
+    uint8_t values[POLICY_VALUES_MAX]; /* bytes of fixed size, or texts with a u8 length */
     /*
      * What the caller may open: seeds equal to a pattern, or beginning with what stands before its
      * '*', which must be the last character and follow '/' or ':', or be all there is. None: all.
@@ -37,32 +44,66 @@ struct appraisal_rule {
     bool allow_plain; /* replies also in the clear, for who asks so */
 };
 
+/* Why a rule is refused: which member of it, and a sentence with the fix. */
+struct policy_fault {
+    const char *key;
+    char text[240];
+};
+
+/*
+ * A rule is made in three steps: start, set any of its fields, finish. Seeds, tokens and
+ * allow_plain are the caller's to fill in between. ERR_CONFIG with `*fault`.
+ *
+ * start   `name` is checked by the caller; `tee` is one of the five above
+ * set     `texts` are the values as in YAML, one for what is no list. Refused: an unknown field,
+ * one of another TEE, a value of another form or out of range, one given twice finish  adds the
+ * defaults. Refused: a rule that can never be right: no identity, two of them, an accepted status
+ * without its conditions, migration without its agent, a wrong pattern
+ */
+MUST_CHECK enum err appraisal_rule_start(struct appraisal_rule *rule, const char *name,
+                                         const char *tee, struct policy_fault *fault);
+MUST_CHECK enum err appraisal_rule_set(struct appraisal_rule *rule, const char *key,
+                                       char *const *texts, size_t count,
+                                       struct policy_fault *fault);
+MUST_CHECK enum err appraisal_rule_finish(struct appraisal_rule *rule, struct policy_fault *fault);
+/* The last part of finish(), on a rule that has its defaults. */
+MUST_CHECK enum err appraisal_rule_check(const struct appraisal_rule *rule,
+                                         struct policy_fault *fault);
+
+/* Value `i` of a field that lists. */
+struct span policy_value_at(const struct appraisal_rule *rule, enum policy_field_id id, size_t i);
+
 struct appraisal_policy {
     size_t count;
     const struct appraisal_rule *rules;
     uint8_t
         version[8]; /* first bytes of SHA-256 over the canonical rules; a change revokes sessions */
 };
+void appraisal_policy_version(struct appraisal_policy *policy); /* computes `version` */
 
 struct appraisal_denial {
     char rule[POLICY_NAME_MAX + 1]; /* the rule that came nearest, or "default-deny" */
-    const char
-        *code; /* "tee_not_accepted", "measurement_mismatch", "signer_mismatch", "product_mismatch",
-                  "svn_too_low", "debug", "tcb_status_not_accepted", "advisory_not_accepted",
-                  "tcb_evaluation_too_old", "token_not_accepted", "no_policy" */
-    char expected[256];
-    char presented[160];
+    /*
+     * A field's code (policy/fields.h), or "no_policy", "tee_not_accepted", "debug",
+     * "event_log_missing", "event_log_mismatch", "token_not_accepted". Stable.
+     */
+    const char *code;
+    char expected[320]; /* "rtmr1 1234..., 5678..." */
+    char presented[320];
 };
 
-/* ERR_CONFIG with `*why` for a rule that can never be right (no identity, MRSIGNER without the
- * rest, Revoked accepted, ...). */
-MUST_CHECK enum err appraisal_rule_check(const struct appraisal_rule *rule, const char **why);
-void appraisal_policy_version(struct appraisal_policy *policy); /* computes `version` */
+/* Verified evidence, and the circumstances it is presented in; borrowed. */
+struct appraisal_question {
+    const struct attest_result *evidence;
+    const struct binding *binding; /* what it must bind */
+    const char *token_name;        /* NULL: none */
+    struct timestamp now;
+    struct span event_log; /* JSON as received (attest/event_log.h); empty: none */
+};
 
-/* Appraises verified evidence. ERR_DENIED fills `denial`; else `*rule` is the first that accepts.
- */
+/* ERR_DENIED fills `denial`; else `*rule` is the first that accepts. */
 MUST_CHECK enum err appraise(const struct appraisal_policy *policy,
-                             const struct attest_result *evidence, const char *token_name,
+                             const struct appraisal_question *question,
                              const struct appraisal_rule **rule, struct appraisal_denial *denial);
 
 const struct appraisal_rule *appraisal_find(const struct appraisal_policy *policy,

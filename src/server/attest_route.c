@@ -35,25 +35,27 @@ static enum err read_hex(struct json_value value, uint8_t *out, size_t size)
     return e != ERR_NONE ? e : hex_read(text, out, size);
 }
 
-static enum err read_quote(struct call *c, struct json_value value)
+static enum err read_base64(struct json_value value, struct buffer *out)
 {
     struct span text;
     enum err e;
 
     if ((e = json_string_plain(value, &text)) != ERR_NONE ||
-        (e = buffer_reserve(&c->quote, text.size)) != ERR_NONE)
+        (e = buffer_reserve(out, text.size)) != ERR_NONE)
         return e;
-    return base64_read(text, c->quote.data, c->quote.capacity, &c->quote.size);
+    return base64_read(text, out->data, out->capacity, &out->size);
 }
 
 static enum err parse(struct call *c, struct attest_request *r)
 {
-    struct json_value document, nonce, tee_type, quote, key;
+    struct json_value document, nonce, tee_type, quote, certificates, event_log, key;
     const struct json_field fields[] = {
-        {"nonce",      JSON_STRING, true, &nonce   },
-        {"tee_type",   JSON_STRING, true, &tee_type},
-        {"quote",      JSON_STRING, true, &quote   },
-        {"public_key", JSON_STRING, true, &key     },
+        {"nonce",        JSON_STRING, true,  &nonce       },
+        {"tee_type",     JSON_STRING, true,  &tee_type    },
+        {"quote",        JSON_STRING, true,  &quote       },
+        {"certificates", JSON_STRING, false, &certificates},
+        {"event_log",    JSON_ARRAY,  false, &event_log   },
+        {"public_key",   JSON_STRING, true,  &key         },
     };
 
     if (json_parse(c->request->body, &document, NULL) != ERR_NONE) {
@@ -64,13 +66,18 @@ static enum err parse(struct call *c, struct attest_request *r)
         read_hex(nonce, r->nonce, sizeof r->nonce) != ERR_NONE ||
         read_hex(key, r->key, sizeof r->key) != ERR_NONE ||
         json_string_plain(tee_type, &r->evidence.tee_type) != ERR_NONE ||
-        read_quote(c, quote) != ERR_NONE) {
+        read_base64(quote, &c->quote) != ERR_NONE ||
+        (certificates.type != JSON_NULL &&
+         read_base64(certificates, &c->certificates) != ERR_NONE)) {
         call_refuse(c, 400, "bad_field",
-                    "Needed, and nothing else: nonce (64 hex digits), tee_type, quote (base64), "
-                    "public_key (64 hex digits)");
+                    "Needed: nonce (64 hex digits), tee_type, quote (base64), public_key (64 hex "
+                    "digits); allowed: certificates (base64), event_log (array); nothing else");
         return ERR_MALFORMED;
     }
     r->evidence.quote = buffer_span(&c->quote);
+    r->evidence.certificates = buffer_span(&c->certificates);
+    if (event_log.type != JSON_NULL)
+        r->evidence.event_log = event_log.raw;
     return ERR_NONE;
 }
 

@@ -49,6 +49,7 @@ struct call {
     char task_id[TASK_ID_MAX + 1];
     struct buffer scratch; /* decoded envelope or quote, which requests borrow from */
     struct buffer quote;
+    struct buffer certificates;
     /* the reply */
     unsigned status;
     const char *content_type;

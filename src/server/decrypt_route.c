@@ -171,12 +171,14 @@ static enum err read_key(struct call *c, const struct members *m)
 
 static enum err read_evidence(struct call *c, struct json_value object)
 {
-    struct json_value tee_type, quote, key, timestamp;
+    struct json_value tee_type, quote, certificates, event_log, key, timestamp;
     const struct json_field fields[] = {
-        {"tee_type",      JSON_STRING, true,  &tee_type },
-        {"quote",         JSON_STRING, true,  &quote    },
-        {"worker_pubkey", JSON_STRING, false, &key      },
-        {"timestamp",     JSON_NUMBER, true,  &timestamp},
+        {"tee_type",      JSON_STRING, true,  &tee_type    },
+        {"quote",         JSON_STRING, true,  &quote       },
+        {"certificates",  JSON_STRING, false, &certificates},
+        {"event_log",     JSON_ARRAY,  false, &event_log   },
+        {"worker_pubkey", JSON_STRING, false, &key         },
+        {"timestamp",     JSON_NUMBER, true,  &timestamp   },
     };
     struct decrypt_request *r = &c->decrypt;
     struct span key_text;
@@ -188,6 +190,9 @@ static enum err read_evidence(struct call *c, struct json_value object)
         return bad_request(c, "bad_field", "attestation needs tee_type, quote and timestamp");
     if (decode_base64(quote, &c->quote) != ERR_NONE)
         return bad_request(c, "bad_base64", "Invalid base64: attestation.quote");
+    if (certificates.type != JSON_NULL &&
+        decode_base64(certificates, &c->certificates) != ERR_NONE)
+        return bad_request(c, "bad_base64", "Invalid base64: attestation.certificates");
     if (key.type != JSON_NULL) {
         if (plain_string(key, &key_text) != ERR_NONE ||
             hex_read(key_text, r->worker_key, X25519_SIZE) != ERR_NONE)
@@ -196,6 +201,9 @@ static enum err read_evidence(struct call *c, struct json_value object)
     }
     r->has_evidence = true;
     r->evidence.quote = buffer_span(&c->quote);
+    r->evidence.certificates = buffer_span(&c->certificates);
+    if (event_log.type != JSON_NULL)
+        r->evidence.event_log = event_log.raw;
     return ERR_NONE;
 }
 

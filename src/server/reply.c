@@ -64,6 +64,7 @@ static void call_free(struct call *c)
     outcome_clear(&c->outcome);
     buffer_clear(&c->scratch);
     buffer_clear(&c->quote);
+    buffer_clear(&c->certificates);
     buffer_clear(&c->body);
     secret_free(&c->secret_body);
     if (c->place_taken)

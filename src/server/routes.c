@@ -8,6 +8,7 @@
 /* Strangers may send bodies to POST /pubkey: a little, for each is held in memory. */
 #define DECRYPT_BODY_MAX (16u * 1024 * 1024) /* server.body_max binds first */
 #define SMALL_BODY_MAX (128u * 1024)
+#define ATTEST_BODY_MAX (512u * 1024) /* a quote, its certificates and its event log */
 
 const struct route routes[] = {
   /* method  path                     roles          place    body   costly handler */
@@ -16,7 +17,7 @@ const struct route routes[] = {
     {"GET",  "/pubkey",              0,             ON_LOOP,   0,                false, route_pubkey         },
     {"POST", "/pubkey",              0,             ON_LOOP,   SMALL_BODY_MAX,   false, route_pubkey_post    },
     {"POST", "/v1/attest/challenge", WORKER,        ON_LOOP,   0,                false, route_challenge      },
-    {"POST", "/v1/attest",           WORKER,        ON_POOL,   SMALL_BODY_MAX,   false, route_attest         },
+    {"POST", "/v1/attest",           WORKER,        ON_POOL,   ATTEST_BODY_MAX,  false, route_attest         },
     {"GET",  "/v1/attestation",      0,             ON_QUOTER, 0,                true,  route_own_evidence   },
     {"GET",  "/v1/pubkey",           0,             ON_LOOP,   0,                false, route_signed_pubkey  },
     {"GET",  "/v1/log/checkpoint",   0,             ON_LOOP,   0,                false, route_checkpoint     },

@@ -43,16 +43,20 @@ static enum err use_once(const struct service *svc, const uint8_t evidence_id[SH
     return ERR_NONE;
 }
 
-/* Inline evidence is fresh by its timestamp, which the report data binds with the key and the task.
- */
+/* Inline evidence is fresh by its timestamp, which the report data binds with the key and the task,
+ * unless the rule takes another convention. */
 static enum err inline_claims(const struct service *svc, struct service_thread *thread,
                               const struct caller *caller, const struct decrypt_request *r,
                               struct timestamp now, struct claims *claims, struct outcome *o)
 {
     uint8_t time_bytes[8];
     struct writer w = writer_over(time_bytes, sizeof time_bytes);
-    struct span key = r->has_worker_key ? SPAN_OF(r->worker_key) : (struct span){0};
-    uint8_t expected[REPORT_DATA_SIZE];
+    const struct binding binding = {
+        .domain = REPORT_DOMAIN_DECRYPT,
+        .nonce = SPAN_OF(time_bytes),
+        .key = r->has_worker_key ? SPAN_OF(r->worker_key) : (struct span){0},
+        .context = r->task_id,
+    };
     struct attest_result result;
     enum err e;
 
@@ -62,10 +66,9 @@ static enum err inline_claims(const struct service *svc, struct service_thread *
     if ((e = timestamp_check(svc, r, now, o)) != ERR_NONE)
         return e;
     writer_u64be(&w, (uint64_t)r->timestamp);
-    report_data_bind(REPORT_DOMAIN_DECRYPT, SPAN_OF(time_bytes), key, r->task_id, expected);
     claims->has_key = r->has_worker_key;
     memcpy(claims->key, r->worker_key, sizeof claims->key);
-    e = evidence_accept(svc, thread, caller, &r->evidence, expected, now, &result, claims, o);
+    e = evidence_accept(svc, thread, caller, &r->evidence, &binding, now, &result, claims, o);
     return e != ERR_NONE ? e : use_once(svc, result.evidence_id, now, o);
 }
 

@@ -3,48 +3,48 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
-
 static enum err refuse_evidence(struct outcome *o, const char *code, const char *text)
 {
     return outcome_refuse(o, ERR_UNAUTHENTICATED, code, "Attestation verification failed: %s",
                           text);
 }
 
-static enum err refuse_verification(struct outcome *o, const struct attest_result *result)
+/* Want of collateral is no fault of the caller's, and it may be there soon. Where another
+ * platform's collateral is all there is, this one's is missing. */
+static void collateral_want(const struct service *svc, struct attest_result *result,
+                            struct timestamp now, struct outcome *o)
 {
+    bool wanting = collateral_is_wanting(result->reason);
+
+    if (!wanting && result->reason != ATTEST_TCB_INFO_MISMATCH &&
+        result->reason != ATTEST_CRL_ISSUER_MISMATCH)
+        return;
+    if (!collateral_store_want(svc->collateral, result, now))
+        return;
+    o->retry_after_s = COLLATERAL_RETRY_AFTER_S;
+    if (!wanting)
+        result->reason = ATTEST_COLLATERAL_MISSING;
+}
+
+static enum err refuse_verification(const struct service *svc, struct outcome *o,
+                                    struct attest_result *result, struct timestamp now)
+{
+    collateral_want(svc, result, now, o);
     outcome_detail(o, result->step, NULL, result->expected, result->presented);
     return refuse_evidence(o, attest_reason_code(result->reason),
                            attest_reason_text(result->reason));
-}
-
-/* Want of collateral is no fault of the caller's, and it may be there soon. Another platform's
- * collateral being all there is means that this one's is missing. */
-static enum err refuse_for_now(const struct service *svc, struct outcome *o,
-                               struct attest_result *result, struct timestamp now)
-{
-    bool coming = collateral_store_want(svc->collateral, result, now);
-
-    if (coming && !collateral_is_wanting(result->reason))
-        result->reason = ATTEST_COLLATERAL_MISSING;
-    if (coming)
-        o->retry_after_s = COLLATERAL_RETRY_AFTER_S;
-    return refuse_verification(o, result);
-}
-
-static bool may_want_collateral(enum attest_reason reason)
-{
-    return collateral_is_wanting(reason) || reason == ATTEST_TCB_INFO_MISMATCH ||
-           reason == ATTEST_CRL_ISSUER_MISMATCH;
 }
 
 /* The kind the caller names must be the kind it is: "sgx" never stands for a simulated quote. */
 static enum err check_kind(struct outcome *o, const struct evidence *evidence,
                            const struct attest_result *result)
 {
+    struct span tee_type = evidence->tee_type;
     char named[32];
 
-    if (span_equal_string(evidence->tee_type, result->tee))
+    if (span_equal_string(tee_type, "sev"))
+        tee_type = SPAN_LITERAL("snp");
+    if (span_equal_string(tee_type, result->tee))
         return ERR_NONE;
     if (span_to_string(evidence->tee_type, named, sizeof named) != ERR_NONE)
         named[0] = '\0';
@@ -52,51 +52,61 @@ static enum err check_kind(struct outcome *o, const struct evidence *evidence,
     return refuse_evidence(o, "tee_type_mismatch", "tee_type is not the kind of this evidence");
 }
 
-static enum err check_report_data(struct outcome *o, const uint8_t expected[REPORT_DATA_SIZE],
-                                  const struct attest_result *result)
+static enum err verify(const struct service *svc, struct service_thread *thread,
+                       const struct evidence *evidence, struct timestamp now,
+                       struct attest_result *result, struct outcome *o)
 {
-    char wanted[2 * REPORT_DATA_SIZE + 1];
-    char found[2 * REPORT_DATA_SIZE + 1];
+    const struct attest_evidence presented = {.bytes = evidence->quote,
+                                              .certificates = evidence->certificates};
+    const struct collateral_snapshot *collateral =
+        collateral_store_view(svc->collateral, &thread->collateral);
+    enum err e;
 
-    if (bytes_equal_ct(expected, result->report_data, REPORT_DATA_SIZE))
+    if (evidence->certificates.size > ATTEST_CHAIN_MAX)
+        return refuse_evidence(o, attest_reason_code(ATTEST_TOO_LARGE), "too many certificates");
+    e = attest_verify(&svc->trust, &collateral->set, thread->chains, &presented, now, result);
+    if (e == ERR_DENIED)
+        return refuse_verification(svc, o, result, now);
+    return e == ERR_NONE ? e : outcome_refuse(o, e, err_code(e), "%s", err_text(e));
+}
+
+static enum err judge(const struct service *svc, const struct appraisal_question *question,
+                      struct claims *claims, struct outcome *o)
+{
+    struct appraisal_denial denial;
+
+    if (appraise(svc->policy, question, &claims->rule, &denial) == ERR_NONE)
         return ERR_NONE;
-    hex_write(span_of(expected, REPORT_DATA_SIZE), wanted);
-    hex_write(SPAN_OF(result->report_data), found);
-    outcome_detail(o, "report_data", NULL, wanted, found);
-    return refuse_evidence(o, "report_data_mismatch",
-                           "the report data does not bind this key and this nonce or time");
+    outcome_detail(o, "policy", denial.rule, denial.expected, denial.presented);
+    return refuse_evidence(o, denial.code,
+                           strcmp(denial.code, "report_data_mismatch") == 0
+                               ? "the evidence does not bind this key and this nonce or time"
+                               : "no policy accepts this evidence");
 }
 
 enum err evidence_accept(const struct service *svc, struct service_thread *thread,
                          const struct caller *caller, const struct evidence *evidence,
-                         const uint8_t expected[REPORT_DATA_SIZE], struct timestamp now,
+                         const struct binding *binding, struct timestamp now,
                          struct attest_result *result, struct claims *claims, struct outcome *o)
 {
-    const struct collateral_snapshot *collateral =
-        collateral_store_view(svc->collateral, &thread->collateral);
-    struct appraisal_denial denial;
-    enum err e = attest_verify(&svc->trust, &collateral->set, thread->chains,
-                               &(struct attest_evidence){.bytes = evidence->quote}, now, result);
+    const struct appraisal_question question = {
+        .evidence = result,
+        .binding = binding,
+        .token_name = caller->token->name,
+        .now = now,
+        .event_log = evidence->event_log,
+    };
+    enum err e = verify(svc, thread, evidence, now, result, o);
 
-    if (e == ERR_DENIED && may_want_collateral(result->reason))
-        return refuse_for_now(svc, o, result, now);
-    if (e == ERR_DENIED)
-        return refuse_verification(o, result);
     if (e != ERR_NONE)
-        return outcome_refuse(o, e, err_code(e), "%s", err_text(e));
+        return e;
     claims->auth = "evidence";
     (void)snprintf(claims->tee, sizeof claims->tee, "%s", result->tee);
     attest_claims_digest(result, claims->digest);
     claims->has_digest = true;
-    if ((e = check_kind(o, evidence, result)) != ERR_NONE ||
-        (e = check_report_data(o, expected, result)) != ERR_NONE)
+    if ((e = check_kind(o, evidence, result)) != ERR_NONE)
         return e;
-    e = appraise(svc->policy, result, caller->token->name, &claims->rule, &denial);
-    if (e != ERR_NONE) {
-        outcome_detail(o, "policy", denial.rule, denial.expected, denial.presented);
-        return refuse_evidence(o, denial.code, "no policy accepts this evidence");
-    }
-    return ERR_NONE;
+    return judge(svc, &question, claims, o);
 }
 
 static enum err refuse_session(struct outcome *o, enum err e, const char *code)

@@ -19,18 +19,22 @@ struct claims {
 
 /* Evidence as received. */
 struct evidence {
-    struct span tee_type; /* "sgx" or "simulated"; must be what the evidence turns out to be */
-    struct span quote;    /* decoded */
+    /* "sgx", "tdx", "snp" (also "sev", as OutLayer calls it), "nitro" or "simulated"; must be what
+     * the evidence turns out to be */
+    struct span tee_type;
+    struct span quote;        /* decoded: quote, report or document */
+    struct span certificates; /* decoded; SNP: see attest_evidence; may be empty */
+    struct span event_log;    /* TDX: JSON, see attest/event_log.h; may be empty */
 };
 
 /*
- * Verifies and appraises; the report data must be `expected`. On refusal `o` has the code, the
- * sentence "Attestation verification failed: ..." and the detail. `result` is scratch of the
- * caller's. ERR_UNAUTHENTICATED refused, ERR_MEMORY
+ * Verifies and appraises; the evidence must bind `binding` as the rule that accepts it wants it. On
+ * refusal `o` has the code, the sentence "Attestation verification failed: ..." and the detail.
+ * `result` is scratch of the caller's. ERR_UNAUTHENTICATED refused, ERR_MEMORY
  */
 MUST_CHECK enum err evidence_accept(const struct service *svc, struct service_thread *thread,
                                     const struct caller *caller, const struct evidence *evidence,
-                                    const uint8_t expected[REPORT_DATA_SIZE], struct timestamp now,
+                                    const struct binding *binding, struct timestamp now,
                                     struct attest_result *result, struct claims *claims,
                                     struct outcome *o);
 

@@ -130,13 +130,16 @@ enum err service_attest(struct service *svc, struct service_thread *thread,
 {
     struct attest_result result = {0};
     struct claims claims = {0};
-    uint8_t expected[REPORT_DATA_SIZE];
+    const struct binding binding = {
+        .domain = REPORT_DOMAIN_SESSION,
+        .for_session = true,
+        .nonce = SPAN_OF(r->nonce),
+        .key = SPAN_OF(r->key),
+    };
     enum err e;
 
-    report_data_bind(REPORT_DOMAIN_SESSION, SPAN_OF(r->nonce), SPAN_OF(r->key), (struct span){0},
-                     expected);
     if ((e = use_nonce(svc, caller, r, now, o)) == ERR_NONE &&
-        (e = evidence_accept(svc, thread, caller, &r->evidence, expected, now, &result, &claims,
+        (e = evidence_accept(svc, thread, caller, &r->evidence, &binding, now, &result, &claims,
                              o)) == ERR_NONE)
         e = issue(svc, caller, r, &claims, &result, now, o);
     o->result = e;

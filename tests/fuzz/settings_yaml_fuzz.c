@@ -35,9 +35,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < settings.token_count; i++)
         assert(*settings.tokens[i].name && settings.tokens[i].role != ROLE_NONE);
     for (size_t i = 0; i < settings.attestation.policy_count; i++) {
-        const char *why = NULL;
+        struct policy_fault fault;
 
-        assert(appraisal_rule_check(&settings.attestation.policies[i], &why) == ERR_NONE);
+        assert(appraisal_rule_check(&settings.attestation.policies[i], &fault) == ERR_NONE);
     }
     settings_clear(&settings);
     return 0;

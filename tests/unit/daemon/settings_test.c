@@ -211,7 +211,7 @@ static void unknown_and_misshapen_yaml_is_refused(void **state)
         {TEE "server:\n  hoost: a\n",                                          "server.hoost",              "allowed here: host, port",         3},
         {TEE "tokens:\n- nam: a\n",                                            "tokens[0].nam",             "allowed here: name, sha256, role", 3},
         {TEE "attestation:\n  policies:\n  - name: a\n    accept_any: true\n",
-         "attestation.policies[0].accept_any",                                                              "unknown setting",                  4},
+         "attestation.policies[0].accept_any",                                                              "unknown setting",                  5},
         {"tee: {provider: none}\ntee: {provider: tpm2}\n",                     "tee",                       "already seen",                     1},
         {"tee:\n  provider: none\n  provider: tpm2\n",                         "tee.provider",              "already seen",                     2},
         {"server: 5\n",                                                        "server",                    "MAPPING",                          1},
@@ -478,21 +478,23 @@ static void a_policy_is_read(void **state)
     rule = &settings.attestation.policies[0];
     assert_string_equal(rule->name, "executors");
     assert_string_equal(rule->tee, "sgx");
-    assert_int_equal(rule->mr_enclave_count, 2);
-    assert_int_equal(rule->mr_enclave[1][0], 0x4c);
-    assert_false(rule->by_signer);
-    assert_int_equal(rule->accepted_statuses, 1u << TCB_UP_TO_DATE | 1u << TCB_SW_HARDENING_NEEDED);
-    assert_int_equal(rule->advisory_count, 1);
-    assert_string_equal(rule->advisories[0], "INTEL-SA-00615");
-    assert_int_equal(rule->min_tcb_evaluation_number, 17);
+    assert_int_equal(rule->fields[FIELD_ID_MRENCLAVE].count, 2);
+    assert_int_equal(policy_value_at(rule, FIELD_ID_MRENCLAVE, 1).data[0], 0x4c);
+    assert_false(rule->fields[FIELD_ID_MRSIGNER].given);
+    assert_int_equal(rule->fields[FIELD_ID_TCB_STATUS].number,
+                     1u << TCB_UP_TO_DATE | 1u << TCB_SW_HARDENING_NEEDED);
+    assert_int_equal(rule->fields[FIELD_ID_ADVISORIES].count, 1);
+    assert_true(span_equal_string(policy_value_at(rule, FIELD_ID_ADVISORIES, 0), "INTEL-SA-00615"));
+    assert_int_equal(rule->fields[FIELD_ID_MIN_TCB_EVALUATION_NUMBER].number, 17);
     assert_string_equal(rule->seeds[0], "github.com/*");
     assert_string_equal(rule->tokens[0], "w");
     assert_true(rule->allow_plain);
     rule = &settings.attestation.policies[1];
-    assert_true(rule->by_signer);
-    assert_int_equal(rule->isv_prod_id, 3);
-    assert_int_equal(rule->min_isv_svn, 65535);
-    assert_int_equal(rule->accepted_statuses, 1u << TCB_UP_TO_DATE);
+    assert_int_equal(rule->fields[FIELD_ID_MRSIGNER].count, 1);
+    assert_int_equal(rule->fields[FIELD_ID_ISVPRODID].number, 3);
+    assert_int_equal(rule->fields[FIELD_ID_MIN_ISVSVN].number, 65535);
+    assert_int_equal(rule->fields[FIELD_ID_TCB_STATUS].number, 1u << TCB_UP_TO_DATE);
+    assert_false(rule->fields[FIELD_ID_TCB_STATUS].stated);
     assert_false(rule->allow_plain);
     settings_clear(&settings);
 }
@@ -500,6 +502,7 @@ static void a_policy_is_read(void **state)
 static void wrong_policies_are_refused(void **state)
 {
 #define NAMED "name: p, tee: sgx, mrenclave: [" HASH_A "]"
+#define MR HASH_A "0123456789abcdef0123456789abcdef"
     static const char *const policies[] = {
         "name: p",
         "name: p, tee: sgx",
@@ -538,6 +541,26 @@ static void wrong_policies_are_refused(void **state)
         NAMED ", seeds: [\"app:alice.near*\"]",
         NAMED ", allow_debug: true",
         NAMED "}\n  - {" NAMED,
+        NAMED ", tcb_status: [SWHardeningNeeded]", /* which advisories? */
+        NAMED ", tcb_status: [OutOfDate], advisories: []", /* for how long? */
+        NAMED ", out_of_date_grace_days: 30",
+        NAMED ", mrtd: [" HASH_A "]",
+        NAMED ", vmpl: [0]",
+        NAMED ", pcr0: [" HASH_A "]",
+        NAMED ", report_data: [native]",
+        NAMED ", report_data: [none]",
+        NAMED ", attributes_allowed: [DEBUG]",
+        NAMED ", configid: any",
+        "name: p, tee: tdx, mrtd: [" HASH_A "]",
+        "name: p, tee: tdx, mrtd: [" MR "]",
+        "name: p, tee: tdx, mrtd: [" MR "], rtmr0: [any], rtmr1: [any], rtmr2: [any]",
+        "name: p, tee: tdx, rtmr0: [any], rtmr1: [any], rtmr2: [any], rtmr3: [any]",
+        "name: p, tee: snp",
+        "name: p, tee: snp, measurement: [" HASH_A "]",
+        "name: p, tee: snp, measurement: [" MR "], guest_policy_allowed: [MIGRATE_MA]",
+        "name: p, tee: nitro",
+        "name: p, tee: nitro, pcr1: [" MR "], pcr2: [" MR "]",
+        "name: p, tee: sev, measurement: [" MR "]",
     };
 
     (void)state;

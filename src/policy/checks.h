@@ -1,0 +1,51 @@
+/* How each field of policy/fields.h is compared. Internal to policy/. */
+#ifndef POLICY_CHECKS_H
+#define POLICY_CHECKS_H
+
+#include "attest/event_log.h"
+#include "policy/appraisal.h"
+
+struct appraisal_check {
+    const struct policy_field *field;
+    const struct appraisal_rule *rule;
+    const struct policy_value *value; /* of `field`; given */
+    const struct appraisal_question *q;
+    const struct event_log *log; /* NULL: none was presented, or it is none */
+    struct appraisal_denial *denial;
+};
+
+/*
+ * Whether the evidence has what the rule demands. If not: fills the denial and returns false. The
+ * evidence's number is read where the field's row says, with the size that the name here says; `le`
+ * is a number that the report has as little-endian bytes.
+ */
+bool bytes_listed(const struct appraisal_check *c);
+bool pcr_listed(const struct appraisal_check *c);   /* present, and of 48 bytes */
+bool agent_listed(const struct appraisal_check *c); /* of guests with MIGRATE_MA */
+bool u16_equal(const struct appraisal_check *c);
+bool u16_at_least(const struct appraisal_check *c);
+bool u32_at_least(const struct appraisal_check *c);
+bool u32_listed(const struct appraisal_check *c); /* its bit is in the set of names */
+bool le_bits_required(const struct appraisal_check *c);
+bool le_bits_allowed(const struct appraisal_check *c);
+bool u64_bits_required(const struct appraisal_check *c);
+bool u64_bits_allowed(const struct appraisal_check *c);
+bool abi_at_least(const struct appraisal_check *c);
+bool tcb_at_least(const struct appraisal_check *c); /* reported, committed and launch */
+bool csp_listed(const struct appraisal_check *c);   /* of reports that a VLEK signed */
+bool set_if_required(const struct appraisal_check *c);
+bool clear_unless_allowed(const struct appraisal_check *c);
+bool document_recent(const struct appraisal_check *c);
+bool binding_accepted(const struct appraisal_check *c);
+bool events_proved(const struct appraisal_check *c);
+bool status_listed(const struct appraisal_check *c);
+bool within_grace(const struct appraisal_check *c);
+bool advisories_listed(const struct appraisal_check *c); /* of platforms not up to date */
+
+/* No rule can accept these. */
+bool never_debug(const struct attest_result *evidence);
+
+/* Appends a name with ", ", and ends with "..." when it does not fit. */
+void join(char *out, size_t capacity, const char *name);
+
+#endif

@@ -1,0 +1,567 @@
+/* From texts to a rule, and the rules that can never be right. */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "policy/appraisal.h"
+
+/* One field of a rule while it is set. */
+struct setter {
+    struct appraisal_rule *rule;
+    const struct policy_field *field;
+    struct policy_value *value;
+    struct policy_fault *fault;
+};
+
+static enum err blame(struct policy_fault *fault, const char *key, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+static enum err blame(struct policy_fault *fault, const char *key, const char *format, ...)
+{
+    va_list arguments;
+
+    fault->key = key;
+    va_start(arguments, format);
+    (void)vsnprintf(fault->text, sizeof fault->text, format, arguments);
+    va_end(arguments);
+    return ERR_CONFIG;
+}
+
+/* Shows at most 40 characters of a value, without control characters. */
+static enum err blame_value(const struct setter *s, const char *text, const char *why)
+{
+    char shown[41];
+
+    (void)snprintf(shown, sizeof shown, "%s", text);
+    for (char *c = shown; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    return blame(s->fault, s->field->key, "%s%s %s; correct it", *shown ? shown : "an empty value",
+                 strlen(text) > 40 ? "..." : "", why);
+}
+
+/* ---- values */
+
+struct span policy_value_at(const struct appraisal_rule *rule, enum policy_field_id id, size_t i)
+{
+    const struct policy_value *value = &rule->fields[id];
+    const enum field_kind kind = policy_fields[id].kind;
+    size_t at = value->at;
+
+    assert(i < value->count);
+    if (kind != FIELD_TEXTS && kind != FIELD_EVENTS)
+        return span_of(rule->values + at + i * policy_fields[id].size, policy_fields[id].size);
+    for (; i > 0; i--)
+        at += 1u + rule->values[at];
+    return span_of(rule->values + at + 1, rule->values[at]);
+}
+
+static bool has_value(const struct setter *s, struct span bytes)
+{
+    const enum policy_field_id id = (enum policy_field_id)(s->field - policy_fields);
+
+    for (size_t i = 0; i < s->value->count; i++)
+        if (span_equal(policy_value_at(s->rule, id, i), bytes))
+            return true;
+    return false;
+}
+
+/* Appends a value: bytes of the field's size, or a text with its length. */
+static enum err append(const struct setter *s, struct span bytes, bool sized, const char *text)
+{
+    struct appraisal_rule *rule = s->rule;
+    const size_t size = bytes.size + (sized ? 1 : 0);
+
+    if (has_value(s, bytes))
+        return blame_value(s, text, "is given twice");
+    if (size > sizeof rule->values - rule->values_size)
+        return blame(s->fault, s->field->key, "too many values in one policy; write two policies");
+    if (sized)
+        rule->values[rule->values_size] = (uint8_t)bytes.size;
+    memcpy(rule->values + rule->values_size + (sized ? 1 : 0), bytes.data, bytes.size);
+    rule->values_size += size;
+    s->value->size = (uint16_t)(s->value->size + size);
+    s->value->count++;
+    return ERR_NONE;
+}
+
+static bool is_lower_hex(const char *text)
+{
+    return strlen(text) == strspn(text, "0123456789abcdef");
+}
+
+static enum err parse_bytes(const struct setter *s, const char *text)
+{
+    const enum field_kind kind = s->field->kind;
+    const bool may_be_zero = kind == FIELD_BYTES || kind == FIELD_BYTES_OR_ANY;
+    uint8_t bytes[64] = {0};
+    struct span value = span_of(bytes, s->field->size);
+    char why[96];
+
+    assert(s->field->size <= sizeof bytes);
+    if (may_be_zero && strcmp(text, "zero") == 0)
+        return append(s, value, false, text);
+    if (!is_lower_hex(text) || hex_read(span_string(text), bytes, s->field->size) != ERR_NONE) {
+        (void)snprintf(why, sizeof why, "is not %zu hex digits in lower case%s%s",
+                       2 * s->field->size, may_be_zero ? ", or zero" : "",
+                       kind == FIELD_BYTES_OR_ANY ? ", or any alone" : "");
+        return blame_value(s, text, why);
+    }
+    if (!may_be_zero && span_is_zero(value))
+        return blame_value(s, text, "is zero, which identifies nothing");
+    return append(s, value, false, text);
+}
+
+/* Decimal, without sign, leading zeros or white space: one spelling per value. */
+static bool number_read(const char *text, uint64_t *out)
+{
+    uint64_t value = 0;
+
+    if (*text == '\0' || (text[0] == '0' && text[1] != '\0'))
+        return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9' || __builtin_mul_overflow(value, 10u, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
+            return false;
+    }
+    *out = value;
+    return true;
+}
+
+static enum err parse_number(const struct setter *s, const char *text)
+{
+    char why[96];
+
+    if (number_read(text, &s->value->number) && s->value->number >= s->field->min &&
+        s->value->number <= s->field->max)
+        return ERR_NONE;
+    (void)snprintf(why, sizeof why, "is not a whole number from %llu to %llu",
+                   (unsigned long long)s->field->min, (unsigned long long)s->field->max);
+    return blame_value(s, text, why);
+}
+
+static enum err parse_switch(const struct setter *s, const char *text)
+{
+    s->value->number = strcmp(text, "true") == 0;
+    if (s->value->number == 0 && strcmp(text, "false") != 0)
+        return blame_value(s, text, "is neither true nor false");
+    return ERR_NONE;
+}
+
+static enum err parse_version(const struct setter *s, const char *text)
+{
+    const char *dot = strchr(text, '.');
+    char major[8] = "";
+    uint64_t parts[2] = {0};
+
+    if (dot && (size_t)(dot - text) < sizeof major)
+        memcpy(major, text, (size_t)(dot - text));
+    if (!dot || !number_read(major, &parts[0]) || !number_read(dot + 1, &parts[1]) ||
+        parts[0] > 255 || parts[1] > 255)
+        return blame_value(s, text, "is not MAJOR.MINOR, each 0 to 255");
+    s->value->number = parts[0] << 8 | parts[1];
+    return ERR_NONE;
+}
+
+static bool name_has_bit(const struct bit_names *names, unsigned bit)
+{
+    for (const struct bit_name *n = names->names; n->name; n++)
+        if (n->bit == bit)
+            return true;
+    return false;
+}
+
+/* The bit of a name, or of "bitN" where bits have numbers and this one no name; 64: none. */
+static unsigned bit_read(const struct bit_names *names, const char *text)
+{
+    uint64_t bit = 64;
+
+    for (const struct bit_name *n = names->names; n->name; n++)
+        if (strcmp(n->name, text) == 0)
+            return n->bit;
+    if (!names->numbered || strncmp(text, "bit", 3) != 0 || !number_read(text + 3, &bit) ||
+        bit > 63 || (names->beside >> bit & 1) || name_has_bit(names, (unsigned)bit))
+        return 64;
+    return (unsigned)bit;
+}
+
+static enum err parse_name(const struct setter *s, const char *text)
+{
+    const struct bit_names *names = s->field->names;
+    const unsigned bit = bit_read(names, text);
+    char why[200] = "is not one of ";
+    size_t used = strlen(why);
+
+    if (bit > 63) {
+        for (const struct bit_name *n = names->names; n->name && used < sizeof why; n++)
+            if ((names->never >> n->bit & 1) == 0)
+                used += (size_t)snprintf(why + used, sizeof why - used, "%s%s", n->name,
+                                         n[1].name ? ", " : "");
+        return blame_value(s, text, why);
+    }
+    if (names->never >> bit & 1)
+        return blame(s->fault, s->field->key, "%s; remove it", names->never_why);
+    if (s->value->number >> bit & 1)
+        return blame_value(s, text, "is given twice");
+    s->value->number |= UINT64_C(1) << bit;
+    return ERR_NONE;
+}
+
+static bool is_plain(const char *text, size_t size, size_t max)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "0123456789._:-";
+
+    return size > 0 && size <= max && strspn(text, allowed) >= size;
+}
+
+static enum err parse_text(const struct setter *s, const char *text)
+{
+    if (!is_plain(text, strlen(text), s->field->size))
+        return blame_value(s, text, "is not a name of letters, digits and . _ : -");
+    return append(s, span_string(text), true, text);
+}
+
+static enum err parse_event(const struct setter *s, const char *text)
+{
+    const size_t name_size = strcspn(text, "=");
+    const char *payload = text + name_size + 1;
+
+    if (text[name_size] != '=' || !is_plain(text, name_size, 64) || memchr(text, ':', name_size) ||
+        !is_lower_hex(payload) || strlen(payload) % 2 != 0 || strlen(text) > POLICY_TEXT_MAX)
+        return blame_value(s, text, "is not NAME=HEX, with the payload in lower case");
+    return append(s, span_string(text), true, text);
+}
+
+static const struct {
+    bool is_list;
+    enum err (*parse)(const struct setter *s, const char *text);
+} kinds[] = {
+    [FIELD_IDENTITY] = {true,  parse_bytes  },
+      [FIELD_SIGNER] = {false, parse_bytes  },
+    [FIELD_BYTES] = {true,  parse_bytes  },
+      [FIELD_BYTES_OR_ANY] = {true,  parse_bytes  },
+    [FIELD_NUMBER] = {false, parse_number },
+      [FIELD_SWITCH] = {false, parse_switch },
+    [FIELD_NAMES] = {true,  parse_name   },
+      [FIELD_TEXTS] = {true,  parse_text   },
+    [FIELD_EVENTS] = {true,  parse_event  },
+      [FIELD_VERSION] = {false, parse_version},
+};
+
+/* ---- start, set, finish */
+
+enum err appraisal_rule_start(struct appraisal_rule *rule, const char *name, const char *tee,
+                              struct policy_fault *fault)
+{
+    static const struct {
+        const char *tee;
+        enum attest_tee kind;
+    } tees[] = {
+        {"sgx",       ATTEST_SGX  },
+        {"tdx",       ATTEST_TDX  },
+        {"snp",       ATTEST_SNP  },
+        {"nitro",     ATTEST_NITRO},
+        {"simulated", ATTEST_SGX  },
+    };
+
+    memset(rule, 0, sizeof *rule);
+    for (size_t i = 0; i < COUNT_OF(tees); i++)
+        if (strcmp(tees[i].tee, tee) == 0)
+            rule->kind = tees[i].kind;
+    if (rule->kind == ATTEST_TEE_NONE)
+        return blame(fault, "tee", "must be one of sgx, tdx, snp, nitro, simulated; correct it");
+    if (*name == '\0' || strlen(name) > POLICY_NAME_MAX)
+        return blame(fault, "name", "must have 1 to 64 characters; correct it");
+    (void)snprintf(rule->name, sizeof rule->name, "%s", name);
+    (void)snprintf(rule->tee, sizeof rule->tee, "%s", tee);
+    return ERR_NONE;
+}
+
+static bool is_for(const struct policy_field *field, const struct appraisal_rule *rule)
+{
+    return field->tees >> rule->kind & 1;
+}
+
+static enum err check_count(const struct setter *s, size_t count)
+{
+    const struct policy_field *field = s->field;
+
+    if (!kinds[field->kind].is_list)
+        return count == 1 ? ERR_NONE
+                          : blame(s->fault, field->key, "is one value; give one of them");
+    if (count < field->min || count > field->max)
+        return blame(s->fault, field->key, "must have %llu to %llu values; correct it",
+                     (unsigned long long)field->min, (unsigned long long)field->max);
+    return ERR_NONE;
+}
+
+enum err appraisal_rule_set(struct appraisal_rule *rule, const char *key, char *const *texts,
+                            size_t count, struct policy_fault *fault)
+{
+    const struct policy_field *field = policy_field_find(key);
+    struct setter s = {rule, field, NULL, fault};
+    enum err e;
+
+    if (!field)
+        return blame(fault, key, "unknown; correct or remove it");
+    if (!is_for(field, rule))
+        return blame(fault, field->key,
+                     "nothing that evidence of kind %s has; remove it, or correct tee", rule->tee);
+    s.value = &rule->fields[field - policy_fields];
+    if (s.value->stated)
+        return blame(fault, field->key, "given twice; remove one");
+    if ((e = check_count(&s, count)) != ERR_NONE)
+        return e;
+    *s.value =
+        (struct policy_value){.given = true, .stated = true, .at = (uint16_t)rule->values_size};
+    if (field->kind == FIELD_BYTES_OR_ANY && count == 1 && strcmp(texts[0], "any") == 0) {
+        s.value->any = true;
+        return ERR_NONE;
+    }
+    for (size_t i = 0; i < count && e == ERR_NONE; i++)
+        e = kinds[field->kind].parse(&s, texts[i]);
+    return e;
+}
+
+/* The comma list of a default. */
+static enum err set_standard(struct appraisal_rule *rule, const struct policy_field *field,
+                             struct policy_fault *fault)
+{
+    struct policy_value *value = &rule->fields[field - policy_fields];
+    struct setter s = {rule, field, value, fault};
+    const char *list = field->standard;
+    char text[64];
+    enum err e = ERR_NONE;
+
+    *value = (struct policy_value){.given = true, .at = (uint16_t)rule->values_size};
+    while (*list && e == ERR_NONE) {
+        const size_t size = strcspn(list, ",");
+
+        assert(size < sizeof text);
+        memcpy(text, list, size);
+        text[size] = '\0';
+        e = kinds[field->kind].parse(&s, text);
+        list += size + (list[size] == ',');
+    }
+    return e;
+}
+
+/* What is required is allowed, too. */
+static void allow_required(struct appraisal_rule *rule)
+{
+    static const enum policy_field_id pairs[][2] = {
+        {FIELD_ID_ATTRIBUTES_REQUIRED,    FIELD_ID_ATTRIBUTES_ALLOWED   },
+        {FIELD_ID_TD_ATTRIBUTES_REQUIRED, FIELD_ID_TD_ATTRIBUTES_ALLOWED},
+        {FIELD_ID_XFAM_REQUIRED,          FIELD_ID_XFAM_ALLOWED         },
+        {FIELD_ID_GUEST_POLICY_REQUIRED,  FIELD_ID_GUEST_POLICY_ALLOWED },
+        {FIELD_ID_PLATFORM_INFO_REQUIRED, FIELD_ID_PLATFORM_INFO_ALLOWED},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(pairs); i++)
+        rule->fields[pairs[i][1]].number |= rule->fields[pairs[i][0]].number;
+}
+
+enum err appraisal_rule_finish(struct appraisal_rule *rule, struct policy_fault *fault)
+{
+    enum err e = ERR_NONE;
+
+    for (size_t i = 0; i < POLICY_FIELD_COUNT && e == ERR_NONE; i++)
+        if (policy_fields[i].standard && is_for(&policy_fields[i], rule) && !rule->fields[i].stated)
+            e = set_standard(rule, &policy_fields[i], fault);
+    if (e != ERR_NONE)
+        return e;
+    allow_required(rule);
+    return appraisal_rule_check(rule, fault);
+}
+
+/* ---- rules that can never be right */
+
+static bool states(const struct appraisal_rule *rule, enum policy_field_id id)
+{
+    return rule->fields[id].stated;
+}
+
+static enum err check_sgx(const struct appraisal_rule *rule, struct policy_fault *fault)
+{
+    const bool by_enclave = states(rule, FIELD_ID_MRENCLAVE);
+    const bool by_signer = states(rule, FIELD_ID_MRSIGNER);
+    const bool has_version = states(rule, FIELD_ID_ISVPRODID) && states(rule, FIELD_ID_MIN_ISVSVN);
+    const bool has_part = states(rule, FIELD_ID_ISVPRODID) || states(rule, FIELD_ID_MIN_ISVSVN);
+
+    if (by_signer != has_part || has_part != has_version)
+        return blame(fault, "mrsigner",
+                     "mrsigner, isvprodid and min_isvsvn go together: a signer may sign other "
+                     "products, and old versions; give all three");
+    if (!by_enclave && !by_signer)
+        return blame(fault, "mrenclave",
+                     "missing; a policy needs mrenclave, or mrsigner with isvprodid and "
+                     "min_isvsvn");
+    if (by_enclave && by_signer)
+        return blame(fault, "mrsigner",
+                     "a policy has either mrenclave or mrsigner; write two policies for both");
+    return ERR_NONE;
+}
+
+static bool allows_bit(const struct appraisal_rule *rule, enum policy_field_id id, unsigned bit)
+{
+    return rule->fields[id].number >> bit & 1;
+}
+
+static bool lists_zero(const struct appraisal_rule *rule, enum policy_field_id id)
+{
+    for (size_t i = 0; i < rule->fields[id].count; i++)
+        if (span_is_zero(policy_value_at(rule, id, i)))
+            return true;
+    return false;
+}
+
+static enum err check_tdx(const struct appraisal_rule *rule, struct policy_fault *fault)
+{
+    static const enum policy_field_id rtmrs[] = {FIELD_ID_RTMR0, FIELD_ID_RTMR1, FIELD_ID_RTMR2,
+                                                 FIELD_ID_RTMR3};
+
+    if (!states(rule, FIELD_ID_MRTD))
+        return blame(fault, "mrtd", "missing; a policy for TDX needs mrtd and rtmr0 to rtmr3");
+    for (size_t i = 0; i < COUNT_OF(rtmrs); i++)
+        if (!states(rule, rtmrs[i]) &&
+            !(rtmrs[i] == FIELD_ID_RTMR3 && states(rule, FIELD_ID_EVENTS)))
+            return blame(fault, policy_fields[rtmrs[i]].key,
+                         "missing; mrtd is the firmware alone, so give its values, or say "
+                         "[any]%s",
+                         rtmrs[i] == FIELD_ID_RTMR3 ? ", or demand events" : "");
+    if (allows_bit(rule, FIELD_ID_TD_ATTRIBUTES_ALLOWED, 29) &&
+        (!states(rule, FIELD_ID_MRSERVICETD) || lists_zero(rule, FIELD_ID_MRSERVICETD)))
+        return blame(fault, "mrservicetd",
+                     "missing or zero, but MIGRATABLE is allowed; name the service TDs that may "
+                     "migrate, or do not allow it");
+    return ERR_NONE;
+}
+
+static enum err check_snp(const struct appraisal_rule *rule, struct policy_fault *fault)
+{
+    const bool by_key =
+        states(rule, FIELD_ID_ID_KEY_DIGEST) || states(rule, FIELD_ID_AUTHOR_KEY_DIGEST);
+
+    if (!states(rule, FIELD_ID_MEASUREMENT) && !by_key)
+        return blame(fault, "measurement",
+                     "missing; a policy for SNP needs measurement, or id_key_digest or "
+                     "author_key_digest with family_id, image_id and min_guest_svn");
+    if (!states(rule, FIELD_ID_MEASUREMENT) &&
+        (!states(rule, FIELD_ID_FAMILY_ID) || !states(rule, FIELD_ID_IMAGE_ID) ||
+         !states(rule, FIELD_ID_MIN_GUEST_SVN)))
+        return blame(fault, "id_key_digest",
+                     "without measurement, family_id, image_id and min_guest_svn go with the key: "
+                     "it may sign other images, and old versions; give all three");
+    if (allows_bit(rule, FIELD_ID_GUEST_POLICY_ALLOWED, 18) && !states(rule, FIELD_ID_REPORT_ID_MA))
+        return blame(fault, "report_id_ma",
+                     "missing, but MIGRATE_MA is allowed; name the migration agents, or do not "
+                     "allow it");
+    return ERR_NONE;
+}
+
+static enum err check_nitro(const struct appraisal_rule *rule, struct policy_fault *fault)
+{
+    if (!states(rule, FIELD_ID_PCR0) && !states(rule, FIELD_ID_PCR8))
+        return blame(fault, "pcr0",
+                     "missing; a policy for Nitro needs pcr0 (the image) or pcr8 (its signer)");
+    return ERR_NONE;
+}
+
+static enum err check_status(const struct appraisal_rule *rule, struct policy_fault *fault)
+{
+    const uint64_t accepted = rule->fields[FIELD_ID_TCB_STATUS].number;
+    const uint64_t late = 1u << TCB_OUT_OF_DATE | 1u << TCB_OUT_OF_DATE_CONFIGURATION_NEEDED;
+
+    if ((accepted & late) != 0 && !states(rule, FIELD_ID_OUT_OF_DATE_GRACE_DAYS))
+        return blame(fault, "out_of_date_grace_days",
+                     "missing, but tcb_status has OutOfDate; say for how long");
+    if ((accepted & late) == 0 && states(rule, FIELD_ID_OUT_OF_DATE_GRACE_DAYS))
+        return blame(fault, "out_of_date_grace_days",
+                     "of no use: tcb_status does not have OutOfDate; remove it, or add that");
+    if ((accepted & ~(UINT64_C(1) << TCB_UP_TO_DATE)) != 0 && !states(rule, FIELD_ID_ADVISORIES))
+        return blame(fault, "advisories",
+                     "missing, but tcb_status has others than UpToDate; list the weaknesses that "
+                     "are tolerated ([] for none)");
+    return ERR_NONE;
+}
+
+static enum err check_seeds(const struct appraisal_rule *rule, struct policy_fault *fault)
+{
+    if (rule->seed_count > POLICY_LIST_MAX)
+        return blame(fault, "seeds", "too many; at most 32");
+    for (size_t i = 0; i < rule->seed_count; i++) {
+        const char *star = strchr(rule->seeds[i], '*');
+
+        if (star && star[1] != '\0')
+            return blame(fault, "seeds", "'*' may only end a seed pattern");
+        /* "app:alice.near*" would cover alice.near2 */
+        if (star && star > rule->seeds[i] && star[-1] != '/' && star[-1] != ':')
+            return blame(fault, "seeds",
+                         "'*' in a seed pattern must follow '/' or ':', or stand alone");
+    }
+    return ERR_NONE;
+}
+
+static enum err check_tokens(const struct appraisal_rule *rule, struct policy_fault *fault)
+{
+    if (rule->token_count > POLICY_LIST_MAX)
+        return blame(fault, "tokens", "too many; at most 32");
+    for (size_t i = 0; i < rule->token_count; i++)
+        if (rule->tokens[i][0] == '\0')
+            return blame(fault, "tokens", "a token name is empty");
+    return ERR_NONE;
+}
+
+static enum err check_binding(const struct appraisal_rule *rule, struct policy_fault *fault)
+{
+    const struct policy_value *accepted = &rule->fields[FIELD_ID_REPORT_DATA];
+
+    if (accepted->number == 0)
+        return blame(fault, "report_data", "missing; name a convention");
+    if (rule->kind != ATTEST_NITRO && (accepted->number >> BINDING_NATIVE & 1))
+        return blame(fault, "report_data", "native is for Nitro alone; remove it");
+    return ERR_NONE;
+}
+
+static enum err check_identity(const struct appraisal_rule *rule, struct policy_fault *fault)
+{
+    switch (rule->kind) {
+    case ATTEST_SGX:
+        return check_sgx(rule, fault);
+    case ATTEST_TDX:
+        return check_tdx(rule, fault);
+    case ATTEST_SNP:
+        return check_snp(rule, fault);
+    case ATTEST_NITRO:
+        return check_nitro(rule, fault);
+    case ATTEST_TEE_NONE:
+    case ATTEST_CCA:
+    case ATTEST_PSA:
+    case ATTEST_AZURE_HCL:
+    case ATTEST_TEE_COUNT:
+        break;
+    }
+    return blame(fault, "tee", "of no kind that can be appraised; correct it");
+}
+
+enum err appraisal_rule_check(const struct appraisal_rule *rule, struct policy_fault *fault)
+{
+    enum err e = ERR_NONE;
+
+    if (rule->name[0] == '\0')
+        return blame(fault, "name", "a policy needs a name");
+    if ((e = check_identity(rule, fault)) != ERR_NONE)
+        return e;
+    if (rule->kind == ATTEST_SGX || rule->kind == ATTEST_TDX)
+        e = check_status(rule, fault);
+    if (e == ERR_NONE)
+        e = check_binding(rule, fault);
+    if (e == ERR_NONE)
+        e = check_seeds(rule, fault);
+    if (e == ERR_NONE)
+        e = check_tokens(rule, fault);
+    return e;
+}
