@@ -229,7 +229,7 @@ const struct vs_step *vs_result_step_at(const struct vs_result *r, size_t index)
 /* As told by the evidence's form alone, also when it is refused. */
 enum vs_tee vs_result_tee(const struct vs_result *r);
 /* The signature of the evidence verified up to a trusted root: from here on everything is the
- * platform's word, else all of it is empty. */
+ * platform's word, else all of it is empty; but for what an Azure blob says around its report. */
 bool vs_result_authentic(const struct vs_result *r);
 bool vs_result_simulated(const struct vs_result *r); /* under a root of VS_VENDOR_SIMULATED */
 /* The TEE's host or owner can look inside: no secret may go there. */

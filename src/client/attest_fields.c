@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "attest/arm.h"
+#include "attest/azure_hcl.h"
 #include "client/attest.h"
 
 struct field_row {
@@ -405,31 +406,40 @@ static void put_cca(struct vs_result *r)
     put_components(r);
 }
 
-/* Azure's own numbers; its names are those of the index. */
+/*
+ * Azure's own numbers; its names are those of the index. Whoever made the blob can have written
+ * this much of it; when the report inside is authentic it stands for it, and its claims follow.
+ */
 static void put_azure(struct vs_result *r)
 {
-    static const char *const types[] = {[2] = "snp", [4] = "tdx-tdreport"};
-    static const char *const hashes[] = {[1] = "sha256", [2] = "sha384", [3] = "sha512"};
-    const struct azure_hcl_claims *a = &r->verified.azure;
+    static const char *const types[] = {[AZURE_HCL_SNP] = "snp", [AZURE_HCL_TDX] = "tdx-tdreport"};
+    static const char *const hashes[] = {[AZURE_HCL_SHA256] = "sha256",
+                                         [AZURE_HCL_SHA384] = "sha384",
+                                         [AZURE_HCL_SHA512] = "sha512"};
+    struct azure_hcl hcl = {0};
+    struct refusal ignored;
 
-    if (a->report_type < COUNT_OF(types) && types[a->report_type] != NULL)
-        put_text(r, "report_type", span_string(types[a->report_type]));
-    if (a->hash_type < COUNT_OF(hashes) && hashes[a->hash_type] != NULL)
-        put_text(r, "hash", span_string(hashes[a->hash_type]));
-    put_number(r, VS_FIELD_NUMBER, "runtime_data_offset",
-               (uint64_t)(a->runtime_data.data - r->evidence.data));
-    put_number(r, VS_FIELD_NUMBER, "runtime_data_len", a->runtime_data.size);
-    put_span(r, VS_FIELD_HEX, "report_data", SPAN_OF(r->verified.report_data));
+    if (azure_hcl_parse(buffer_span(&r->evidence), &hcl, &ignored) != ERR_NONE)
+        return;
+    put_number(r, VS_FIELD_FLAG, "binding_valid", true);
+    put_text(r, "report_type", span_string(types[hcl.claims.report_type]));
+    put_text(r, "hash", span_string(hashes[hcl.claims.hash_type]));
+    put_number(r, VS_FIELD_NUMBER, "runtime_data_offset", AZURE_HCL_RUNTIME_OFFSET);
+    put_number(r, VS_FIELD_NUMBER, "runtime_data_len", hcl.claims.runtime_data.size);
+    put_span(r, VS_FIELD_HEX, "report_data", hcl.report_data);
+    if (r->verified.authentic)
+        put_snp(r);
 }
 
 void result_fill_fields(struct vs_result *r)
 {
     static void (*const by_kind[ATTEST_TEE_COUNT])(struct vs_result * r) = {
-        [ATTEST_SGX] = put_sgx,         [ATTEST_TDX] = put_tdx, [ATTEST_SNP] = put_snp,
-        [ATTEST_NITRO] = put_nitro,     [ATTEST_CCA] = put_cca, [ATTEST_PSA] = put_psa,
-        [ATTEST_AZURE_HCL] = put_azure,
+        [ATTEST_SGX] = put_sgx,     [ATTEST_TDX] = put_tdx, [ATTEST_SNP] = put_snp,
+        [ATTEST_NITRO] = put_nitro, [ATTEST_CCA] = put_cca, [ATTEST_PSA] = put_psa,
     };
 
-    if (r->verified.authentic && by_kind[r->verified.kind] != NULL)
+    if (r->verified.kind == ATTEST_AZURE_HCL)
+        put_azure(r);
+    else if (r->verified.authentic && by_kind[r->verified.kind] != NULL)
         by_kind[r->verified.kind](r);
 }

@@ -587,8 +587,15 @@ static void check_case(const json_t *c)
     const enum vs_error e =
         vs_verifier_verify(v, &(struct vs_tee_evidence){.bytes = bytes_of(&evidence)},
                            json_integer_value(json_object_get(c, "verify_time")), &r);
-    assert_string_equal(vs_verdict_name(vs_result_verdict(r)),
-                        json_string_value(json_object_get(expected, "result")));
+    if (vs_result_tee(r) == VS_TEE_AZURE_HCL) {
+        /* the index judges the binding alone; nothing here vouches for the report inside */
+        assert_string_equal(vs_result_reason(r), "collateral_missing");
+        assert_int_equal(vs_result_field(r, "binding_valid")->number, 1);
+        assert_int_equal(differences(r, "", expected), 0);
+    } else {
+        assert_string_equal(vs_verdict_name(vs_result_verdict(r)),
+                            json_string_value(json_object_get(expected, "result")));
+    }
     assert_string_equal(vs_tee_name(vs_result_tee(r)),
                         json_string_value(json_object_get(c, "tee")));
     assert_int_equal(e, vs_result_verdict(r) == VS_VALID ? VS_OK : VS_ERR_UNTRUSTED);

@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""`vouchsafe attest verify` over every stored piece of evidence, and over files that are none.
+
+Vectors come from $VOUCHSAFE_VECTORS or ../shared/vectors; without them the tests that need them say
+so and are skipped.
+"""
+import base64
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import unittest
+
+from cli_test import BINARY, ROOT
+
+BUILD = os.path.dirname(os.path.dirname(os.path.dirname(BINARY)))
+VECTORS = os.path.join(os.environ.get("VOUCHSAFE_VECTORS", os.path.join(ROOT, "../shared/vectors")),
+                       "attestation")
+INDEX = os.path.join(VECTORS, "index.json")
+NOT_SAID = {"note", "check_errors", "vek_extensions", "sgx_level_status", "runtime_data_sha"}
+
+
+def run(*arguments, data=b"", program=BINARY):
+    return subprocess.run([program, *arguments], input=data, capture_output=True, timeout=120,
+                          check=False, env={"PATH": "/usr/bin:/bin",
+                                            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "")})
+
+
+def verify(*arguments, data=b""):
+    return run("attest", "verify", *arguments, data=data)
+
+
+def path(relative):
+    return os.path.join(VECTORS, relative)
+
+
+def options_of(case):
+    """The command line that a person would write for this case."""
+    collateral = case.get("collateral") or {}
+    options = ["--at", str(case["verify_time"])] if case.get("verify_time") else []
+    for member in ("tcb_info", "ark"):
+        if member in collateral:
+            options += ["--collateral", path(os.path.dirname(collateral[member]))]
+    for member in ("platform_key", "iak"):
+        if member in collateral:
+            options += ["--arm-key", path(collateral[member])]
+    return options
+
+
+def differences(where, expected, got):
+    """Members of the index that the command says otherwise, or not at all."""
+    if not isinstance(expected, dict):
+        return [] if expected == got else [(where, expected, got)]
+    found = []
+    for name, value in expected.items():
+        if where or name not in NOT_SAID:
+            inner = got.get(name, "absent") if isinstance(got, dict) else "absent"
+            found += differences(f"{where}.{name}", value, inner)
+    return found
+
+
+class Vectors(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        if not os.path.exists(INDEX):
+            print(f"SKIPPED: stored evidence: no vectors at {VECTORS}")
+            raise unittest.SkipTest("no vectors")
+        with open(INDEX, encoding="utf-8") as file:
+            cls.cases = json.load(file)["cases"]
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def case(self, name):
+        return next(c for c in self.cases if c["id"].startswith(name))
+
+    def test_every_case_says_what_the_index_says(self):
+        for case in self.cases:
+            done = verify(path(case["evidence"]), "--json", *options_of(case))
+            said = json.loads(done.stdout)
+            expected = case["expected"]
+            if case["tee"] == "azure-hcl":  # the index judges the binding alone
+                self.assertTrue(said["binding_valid"])
+                expected = {**expected, "result": "reject", "reason": "collateral_missing"}
+            elif not said["signatures_valid"]:  # nothing is said of bytes that nobody signed
+                expected = {k: v for k, v in expected.items() if k in ("result", "reason")}
+                self.assertNotIn("report", said, case["id"])
+            with self.subTest(case["id"]):
+                self.assertEqual(differences("", expected, said), [])
+                self.assertEqual(done.returncode, 0 if expected["result"] == "valid" else 1)
+                self.assertEqual(done.stderr, b"")
+                self.assertEqual(said["tee"], case["tee"])
+                self.assertEqual(said.get("advisories"), said.get("advisory_ids"))
+                self.assertEqual(said.get("status"), said.get("tcb_status"))
+
+    def test_the_kind_may_be_named_and_must_then_be_right(self):
+        for case in self.cases:
+            if case["expected"]["result"] != "valid" or case["tee"] == "azure-hcl":
+                continue
+            evidence = [path(case["evidence"]), *options_of(case)]
+            self.assertEqual(verify(*evidence, "--tee", case["tee"]).returncode, 0, case["id"])
+            other = "nitro" if case["tee"] != "nitro" else "tdx"
+            self.assertEqual(verify(*evidence, "--tee", other).returncode, 1, case["id"])
+
+    def test_text_forms_and_standard_input(self):
+        case = self.case("tdx-v4-near")
+        with open(path(case["evidence"]), "rb") as file:
+            evidence = file.read()
+        wrapped = base64.encodebytes(evidence)
+        for text in (evidence, evidence.hex().encode(), evidence.hex().upper().encode() + b"\n",
+                     b"0x" + evidence.hex().encode(), base64.b64encode(evidence), wrapped,
+                     wrapped.replace(b"\n", b"\r\n"), base64.urlsafe_b64encode(evidence).rstrip(b"=")):
+            done = verify("-", "--json", *options_of(case), data=text)
+            self.assertEqual(json.loads(done.stdout)["result"], "valid", done.stderr)
+            self.assertEqual(done.returncode, 0)
+
+    def test_a_person_reads_steps_status_advisories_and_expiry(self):
+        case = self.case("sgx-v3-automata-network-c81a90")
+        text = verify(path(case["evidence"]), *options_of(case)).stdout.decode()
+        self.assertRegex(text, r"ok +pck_chain +the platform's certificate chain")
+        self.assertNotIn("FAILED", text)
+        self.assertRegex(text, r"status +SWHardeningNeeded: The platform is patched")
+        self.assertRegex(text, r"advisory +INTEL-SA-00615")
+        self.assertRegex(text, r"good until +2025-")
+        self.assertRegex(text, r"mrenclave +" + case["expected"]["report"]["mrenclave"])
+        self.assertIn("genuine is not accepted", text)
+        done = verify(path(case["evidence"]), *options_of(case)[2:], "--at", "2030-01-01T00:00:00Z")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout.decode(), r"FAILED +\w+ +\w+")
+
+    def test_without_collateral_the_hint_names_what_is_missing(self):
+        case = self.case("tdx-v4-near")
+        done = verify(path(case["evidence"]))
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout.decode(), r"result +signature_only")
+        self.assertIn("FMSPC b0c06f000000", done.stdout.decode())
+        self.assertIn("vouchsafe collateral", done.stdout.decode())
+        said = json.loads(verify(path(case["evidence"]), "--json").stdout)
+        self.assertEqual(said["collateral_wanted"]["fmspc"], "b0c06f000000")
+        snp = os.path.join(self.folder, "report.bin")
+        shutil.copy(path(self.case("snp-v3-milan-vcek-dstack")["evidence"]), snp)
+        said = json.loads(verify(snp, "--json").stdout)
+        self.assertEqual((said["result"], said["reason"]), ("reject", "collateral_missing"))
+
+    def test_all_of_the_collateral_at_once(self):
+        """A set is chosen by platform and time: every case finds its own among all of them."""
+        for name in ("sgx-v3-matter-labs-3bfe5a-swhardeningneeded-e15", "tdx-v4-near", "snp-v5-turin"):
+            case = self.case(name)
+            done = verify(path(case["evidence"]), "--json", "--at", str(case["verify_time"]),
+                          "--collateral", path("collateral/intel"),
+                          "--collateral", path("collateral/amd"))
+            self.assertEqual(json.loads(done.stdout)["result"], "valid", (name, done.stderr))
+
+    def test_changed_collateral_is_refused_by_name(self):
+        case = self.case("sgx-v3-automata-network-c81a90")
+        folder = os.path.join(self.folder, "set")
+        shutil.copytree(path(os.path.dirname(case["collateral"]["tcb_info"])), folder)
+        with open(os.path.join(folder, "tcb_info.json"), "r+b") as file:
+            text = file.read().replace(b"SWHardeningNeeded", b"UpToDate")
+            file.seek(0)
+            file.truncate()
+            file.write(text)
+        done = verify(path(case["evidence"]), "--json", "--at", str(case["verify_time"]),
+                      "--collateral", folder)
+        said = json.loads(done.stdout)
+        self.assertEqual((done.returncode, said["result"], said["reason"], said["step"]),
+                         (1, "reject", "tcb_info_signature_invalid", "collateral"))
+
+    def test_certificates_beside_the_report_or_named(self):
+        case = self.case("snp-v3-genoa")
+        evidence = os.path.join(self.folder, "report.bin")
+        shutil.copy(path(case["evidence"]), evidence)
+        options = options_of(case)
+        self.assertEqual(verify(evidence, *options).returncode, 1)
+        vek = path(case["collateral"]["vek"])
+        self.assertEqual(verify(evidence, *options, "--certificates", vek).returncode, 0)
+        shutil.copy(vek, os.path.join(self.folder, "vek.der"))
+        self.assertEqual(verify(evidence, *options).returncode, 0)
+        other = path(self.case("snp-v5-turin")["collateral"]["vek"])
+        self.assertEqual(verify(evidence, *options, "--certificates", other).returncode, 1)
+
+    def test_the_example_judges_by_a_field(self):
+        example = os.path.join(BUILD, "examples", "example_verify_evidence")
+        case = self.case("snp-v5-turin")  # good until 2032
+        shutil.copytree(path("collateral/amd/turin"), os.path.join(self.folder, "turin"))
+        shutil.copy(path(case["collateral"]["vek"]), self.folder)
+        evidence, field = path(case["evidence"]), "report.measurement"
+        measurement = case["expected"]["report"]["measurement"]
+        self.assertEqual(run(program=example).returncode, 1)
+        for more, code in (([], 1), ([field, measurement], 0), ([field, "00" * 48], 1),
+                           (["report.mrenclave", measurement], 1)):
+            done = run(evidence, self.folder, *more, program=example)
+            self.assertEqual(done.returncode, code, (done.stdout, done.stderr))
+            self.assertIn(b"snp evidence: valid", done.stdout)
+            self.assertIn(b"\naccepted" if code == 0 else b"not accepted", done.stdout)
+        done = run(evidence, path("collateral/amd/milan"), field, measurement, program=example)
+        self.assertEqual(done.returncode, 1)
+
+
+class HostileFiles(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def file(self, name, content=b""):
+        name = os.path.join(self.folder, name)
+        with open(name, "wb") as file:
+            file.write(content)
+        return name
+
+    def refused(self, *arguments, data=b""):
+        done = verify(*arguments, "--json", data=data)
+        self.assertEqual(done.returncode, 1, (arguments, done.stderr))
+        self.assertEqual(done.stderr, b"")
+        said = json.loads(done.stdout)
+        self.assertEqual((said["ok"], said["result"]), (False, "reject"))
+        return said["reason"]
+
+    def test_no_evidence(self):
+        self.assertEqual(self.refused(self.file("empty")), "malformed")
+        self.refused(self.file("noise", os.urandom(5000)))
+        self.refused(self.file("text", b"This is no evidence.\n"))
+        self.refused(self.file("hex", b"00" * 100))
+        self.refused("/dev/null")
+        self.refused("-")
+
+    def test_too_much(self):
+        name = self.file("large")
+        os.truncate(name, 64 << 20)
+        self.assertEqual(self.refused(name), "too_large")
+        self.assertEqual(self.refused("/dev/zero"), "too_large")
+        self.assertEqual(self.refused("-", data=bytes(1 << 20)), "too_large")
+        self.assertEqual(self.refused(self.file("hex", b"00" * 100000)), "too_large")
+
+    def test_a_pipe(self):
+        name = os.path.join(self.folder, "pipe")
+        os.mkfifo(name)
+
+        def write():
+            with open(name, "wb") as pipe:
+                pipe.write(b"\3\0\2\0")
+        writer = threading.Thread(target=write)
+        writer.start()
+        self.assertEqual(self.refused(name), "malformed")
+        writer.join()
+
+    def test_no_file(self):
+        for name in (self.folder, "/proc/self/mem"):
+            self.assertEqual(verify(name).returncode, 3)
+        self.assertEqual(verify(os.path.join(self.folder, "none")).returncode, 4)
+
+    def test_no_collateral(self):
+        quote = self.file("quote", b"\3\0\2\0" + bytes(1000))
+        self.assertEqual(verify(quote, "--collateral", os.path.join(self.folder, "none")).returncode, 4)
+        empty = os.path.join(self.folder, "nothing")
+        os.mkdir(empty)
+        self.assertEqual(verify(quote, "--collateral", empty).returncode, 4)
+        for content in (b"", b"{}", b"[" * 100000, b'{"tcb_info":7}', os.urandom(1000)):
+            self.refused(quote, "--collateral", self.file("bundle.json", content))
+        large = self.file("large.json")
+        os.truncate(large, 64 << 20)
+        self.assertNotEqual(verify(quote, "--collateral", large).returncode, 0)
+        folder = os.path.join(self.folder, "set")
+        os.mkdir(folder)
+        os.mkfifo(os.path.join(folder, "bundle.json"))
+        os.symlink(folder, os.path.join(folder, "loop"))
+        self.assertNotEqual(verify(quote, "--collateral", folder).returncode, 0)
+
+    def test_no_certificates(self):
+        report = self.file("report", b"\2\0\0\0" + bytes(1180))
+        for content in (b"", b"x", os.urandom(60000)):
+            self.refused(report, "--certificates", self.file("certificates", content))
+        large = self.file("large")
+        os.truncate(large, 1 << 20)
+        self.assertEqual(verify(report, "--certificates", large).returncode, 4)
+
+
+if __name__ == "__main__":
+    unittest.main()
