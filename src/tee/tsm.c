@@ -155,7 +155,7 @@ enum err tsm_report(const struct tee_system *system, const struct tsm_kind *kind
 
     for (unsigned i = 0; i < ATTEMPTS && (e == ERR_CONFLICT || e == ERR_OVERLOADED); i++) {
         if (i > 0)
-            system->pause(system->context, PAUSE_MS << i);
+            system->pause(system->context, (unsigned)PAUSE_MS << i);
         e = attempt(&r, span_of(report_data, TEE_REPORT_DATA_SIZE), out);
     }
     return e == ERR_NONE || e == ERR_MEMORY ? e : ERR_UNAVAILABLE;

@@ -47,6 +47,7 @@ struct keystore {
     char database[96];
     struct secret *seed;
     struct store *store;
+    struct collateral_store *collateral;
     struct service *service;
     struct server *server;
     struct token_table tokens;
@@ -74,7 +75,6 @@ static struct tee *guest(void)
 static void keystore_start(struct keystore *k)
 {
     static const struct attest_trust trust;
-    static const struct attest_collateral_set collateral;
     static const uint8_t spki[SHA256_SIZE];
     const struct rate_limit free_for_all = {0, 1};
     struct service_options options = {.prefix = "",
@@ -111,8 +111,9 @@ static void keystore_start(struct keystore *k)
         store_open(&(struct store_options){k->database, options.origin, secret_data(k->seed), true},
                    &k->store),
         ERR_NONE);
+    assert_int_equal(collateral_store_new(&trust, &k->collateral), ERR_NONE);
     assert_int_equal(service_new(&options, root, guest(), &k->tokens, &k->policy, &trust,
-                                 &collateral, clock_now(), &k->service),
+                                 k->collateral, clock_now(), &k->service),
                      ERR_NONE);
     k->service->store = k->store;
     assert_int_equal(server_start(&server, k->service, &k->server), ERR_NONE);
@@ -126,6 +127,7 @@ static void keystore_stop(struct keystore *k)
     server_stop(&k->server);
     service_free(&k->service);
     store_close(&k->store);
+    collateral_store_free(&k->collateral);
     secret_free(&k->seed);
     for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
         (void)snprintf(path, sizeof path, "%s%s", k->database, suffixes[i]);
