@@ -118,6 +118,9 @@ static enum err bundle_verify(const struct verify_input *in, const struct chain 
     out->valid_until = (struct timestamp){INT64_MAX};
     for (size_t i = 0; e == ERR_NONE && i < c->count; i++) {
         e = issuer_check(c->certs[i], c->count - 1 - i, r);
+        if (e == ERR_NONE && i > 0 && x509_cert_same_subject(c->certs[i], c->certs[i - 1]))
+            e = refuse(r, ATTEST_CERTIFICATE_CHAIN_INVALID, step, "one certificate of each issuer",
+                       NULL);
         validity_narrow(c->certs[i], &out->valid_from, &out->valid_until);
     }
     if (e == ERR_NONE)
