@@ -10,7 +10,7 @@ enum { CANONICAL_MAX = 256 };
 
 static const char *const names[BINDING_CONVENTION_COUNT] = {
     [BINDING_VOUCHSAFE] = "vouchsafe", [BINDING_OUTLAYER] = "outlayer", [BINDING_DSTACK] = "dstack",
-    [BINDING_RCAR] = "rcar",           [BINDING_NATIVE] = "native",
+    [BINDING_RCAR] = "rcar",           [BINDING_NATIVE] = "native",     [BINDING_RA_TLS] = "ra-tls",
 };
 
 const char *binding_convention_name(enum binding_convention c)
@@ -84,6 +84,21 @@ static enum err native_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SI
     return ERR_UNSUPPORTED;
 }
 
+static enum err ra_tls_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SIZE])
+{
+    if (b->channel.size != REPORT_DATA_SIZE)
+        return ERR_UNSUPPORTED;
+    memcpy(out, b->channel.data, REPORT_DATA_SIZE);
+    return ERR_NONE;
+}
+
+/* A client that chooses its certificate would choose the nonce, too, so one way excludes the other.
+ */
+static bool came_that_way(enum binding_convention c, const struct binding *b)
+{
+    return (c == BINDING_RA_TLS) == (b->channel.size > 0);
+}
+
 enum err binding_bytes(enum binding_convention c, const struct binding *b,
                        uint8_t out[REPORT_DATA_SIZE])
 {
@@ -91,12 +106,12 @@ enum err binding_bytes(enum binding_convention c, const struct binding *b,
                                                               uint8_t out[REPORT_DATA_SIZE]) = {
         [BINDING_VOUCHSAFE] = vouchsafe_bytes, [BINDING_OUTLAYER] = outlayer_bytes,
         [BINDING_DSTACK] = dstack_bytes,       [BINDING_RCAR] = rcar_bytes,
-        [BINDING_NATIVE] = native_bytes,
+        [BINDING_NATIVE] = native_bytes,       [BINDING_RA_TLS] = ra_tls_bytes,
     };
     uint8_t bytes[REPORT_DATA_SIZE];
     enum err e;
 
-    if ((unsigned)c >= BINDING_CONVENTION_COUNT)
+    if ((unsigned)c >= BINDING_CONVENTION_COUNT || !came_that_way(c, b))
         return ERR_UNSUPPORTED;
     e = makers[c](b, bytes);
     if (e == ERR_NONE)
@@ -122,7 +137,7 @@ bool binding_holds(enum binding_convention c, const struct binding *b,
     uint8_t expected[REPORT_DATA_SIZE];
 
     if (c == BINDING_NATIVE)
-        return native_holds(b, evidence);
+        return came_that_way(c, b) && native_holds(b, evidence);
     return binding_bytes(c, b, expected) == ERR_NONE &&
            bytes_equal_ct(expected, evidence->report_data, sizeof expected);
 }

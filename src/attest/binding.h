@@ -9,6 +9,9 @@
  *              "x":"<base64url>"}}, 16 zeros: CoCo's RCAR handshake. Binds no task
  *   native     Nitro alone: the document's `nonce` and `public_key` are the nonce and the key, raw.
  *              Binds no task
+ *   ra-tls     the key of the client's certificate (attest/ra_tls.h), which the handshake proved to
+ *              be in use; who holds it names the key it wants. Alone for evidence that came that
+ * way, and no other convention is for that: it binds no nonce of ours
  */
 #ifndef ATTEST_BINDING_H
 #define ATTEST_BINDING_H
@@ -24,6 +27,7 @@ enum binding_convention {
     BINDING_DSTACK,
     BINDING_RCAR,
     BINDING_NATIVE,
+    BINDING_RA_TLS,
     BINDING_CONVENTION_COUNT
 };
 const char *binding_convention_name(enum binding_convention c); /* never NULL */
@@ -33,12 +37,14 @@ struct binding {
     const char *domain; /* REPORT_DOMAIN_... */
     bool for_session;   /* `nonce` is a challenge, which must be bound whatever the convention */
     struct span nonce, key, context;
+    struct span channel; /* 64 bytes: evidence from the client's certificate must carry them; empty:
+                            it did not come that way */
 };
 
 /*
  * The 64 bytes that evidence must carry. ERR_UNSUPPORTED when this convention cannot bind that:
- * no key, a task where there is no room for one, a session where there is no nonce; `native`, which
- * has no such 64 bytes.
+ * no key, a task where there is no room for one, a session where there is no nonce, evidence that
+ * came another way; `native`, which has no such 64 bytes.
  */
 MUST_CHECK enum err binding_bytes(enum binding_convention c, const struct binding *b,
                                   uint8_t out[REPORT_DATA_SIZE]);

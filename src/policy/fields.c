@@ -13,6 +13,7 @@ static const struct bit_name convention_bits[] = {
     {"dstack",    BINDING_DSTACK   },
     {"rcar",      BINDING_RCAR     },
     {"native",    BINDING_NATIVE   },
+    {"ra-tls",    BINDING_RA_TLS   },
     {NULL,        0                },
 };
 static const struct bit_names convention_names = {.names = convention_bits};

@@ -46,13 +46,32 @@ static enum err read_base64(struct json_value value, struct buffer *out)
     return base64_read(text, out->data, out->capacity, &out->size);
 }
 
+/* A quote over a nonce of ours; or, with ra_tls, what the client's certificate has, and neither. */
+static enum err read_presented(struct call *c, struct json_value nonce, struct json_value quote,
+                               struct json_value ra_tls, struct attest_request *r)
+{
+    enum err e;
+
+    r->ra_tls = ra_tls.type == JSON_TRUE;
+    if (r->ra_tls) {
+        r->client_certificate = c->request->client_certificate;
+        return nonce.type == JSON_NULL && quote.type == JSON_NULL ? ERR_NONE : ERR_MALFORMED;
+    }
+    if ((e = read_hex(nonce, r->nonce, sizeof r->nonce)) != ERR_NONE ||
+        (e = read_base64(quote, &c->quote)) != ERR_NONE)
+        return e;
+    r->evidence.quote = buffer_span(&c->quote);
+    return ERR_NONE;
+}
+
 static enum err parse(struct call *c, struct attest_request *r)
 {
-    struct json_value document, nonce, tee_type, quote, certificates, event_log, key;
+    struct json_value document, nonce, tee_type, quote, certificates, event_log, key, ra_tls;
     const struct json_field fields[] = {
-        {"nonce",        JSON_STRING, true,  &nonce       },
+        {"nonce",        JSON_STRING, false, &nonce       },
         {"tee_type",     JSON_STRING, true,  &tee_type    },
-        {"quote",        JSON_STRING, true,  &quote       },
+        {"quote",        JSON_STRING, false, &quote       },
+        {"ra_tls",       JSON_TRUE,   false, &ra_tls      },
         {"certificates", JSON_STRING, false, &certificates},
         {"event_log",    JSON_ARRAY,  false, &event_log   },
         {"public_key",   JSON_STRING, true,  &key         },
@@ -63,18 +82,17 @@ static enum err parse(struct call *c, struct attest_request *r)
         return ERR_MALFORMED;
     }
     if (json_object_read(document, fields, COUNT_OF(fields), false, NULL) != ERR_NONE ||
-        read_hex(nonce, r->nonce, sizeof r->nonce) != ERR_NONE ||
+        read_presented(c, nonce, quote, ra_tls, r) != ERR_NONE ||
         read_hex(key, r->key, sizeof r->key) != ERR_NONE ||
         json_string_plain(tee_type, &r->evidence.tee_type) != ERR_NONE ||
-        read_base64(quote, &c->quote) != ERR_NONE ||
         (certificates.type != JSON_NULL &&
          read_base64(certificates, &c->certificates) != ERR_NONE)) {
         call_refuse(c, 400, "bad_field",
-                    "Needed: nonce (64 hex digits), tee_type, quote (base64), public_key (64 hex "
-                    "digits); allowed: certificates (base64), event_log (array); nothing else");
+                    "Needed: nonce (64 hex digits) and quote (base64), or ra_tls (true); tee_type, "
+                    "public_key (64 hex digits); allowed: certificates (base64), event_log "
+                    "(array); nothing else");
         return ERR_MALFORMED;
     }
-    r->evidence.quote = buffer_span(&c->quote);
     r->evidence.certificates = buffer_span(&c->certificates);
     if (event_log.type != JSON_NULL)
         r->evidence.event_log = event_log.raw;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attest/ra_tls.h"
 #include "codec/json.h"
 #include "crypto/random.h"
 #include "service/reply.h"
@@ -124,24 +125,81 @@ static enum err record(const struct service *svc, const struct caller *caller,
     return outcome_record(o, &entry);
 }
 
-enum err service_attest(struct service *svc, struct service_thread *thread,
-                        const struct caller *caller, const struct attest_request *r,
-                        struct timestamp now, struct outcome *o)
+static enum err refuse_certificate(struct outcome *o, const char *code, const char *text)
 {
-    struct attest_result result = {0};
-    struct claims claims = {0};
+    return outcome_refuse(o, ERR_UNAUTHENTICATED, code, "Attestation verification failed: %s",
+                          text);
+}
+
+/* The evidence of the certificate, borrowed from it, and what it must carry to bind the key. */
+static enum err certificate_read(const struct x509_cert *c, struct timestamp now,
+                                 struct ra_tls_evidence *out, struct outcome *o)
+{
+    if (!x509_cert_valid_at(c, now))
+        return refuse_certificate(o, "certificate_time",
+                                  "the client's certificate is not valid now");
+    if (ra_tls_read(c, out) != ERR_NONE)
+        return refuse_certificate(o, "client_certificate_without_evidence",
+                                  "the client's certificate has no evidence about its own key");
+    return ERR_NONE;
+}
+
+/* As accept_quote(), for evidence in the client's certificate, from which `result` borrows. */
+static enum err accept_certificate(struct service *svc, struct service_thread *thread,
+                                   const struct caller *caller, struct attest_request *r,
+                                   struct timestamp now, struct x509_cert **certificate,
+                                   struct attest_result *result, struct claims *claims,
+                                   struct outcome *o)
+{
+    struct ra_tls_evidence found = {0};
+    struct binding binding = {.domain = REPORT_DOMAIN_SESSION, .for_session = true};
+    enum err e = x509_cert_parse(r->client_certificate, certificate);
+
+    if (e != ERR_NONE)
+        return refuse_certificate(o, "client_certificate_missing",
+                                  "ra_tls needs a client certificate in this TLS connection");
+    x509_cert_sha256(*certificate, r->nonce); /* what the session names in its place */
+    if ((e = certificate_read(*certificate, now, &found, o)) != ERR_NONE)
+        return e;
+    binding.key = SPAN_OF(r->key);
+    binding.channel = SPAN_OF(found.report_data);
+    r->evidence.quote = found.evidence;
+    return evidence_accept(svc, thread, caller, &r->evidence, &binding, now, result, claims, o);
+}
+
+static enum err accept_quote(struct service *svc, struct service_thread *thread,
+                             const struct caller *caller, const struct attest_request *r,
+                             struct timestamp now, struct attest_result *result,
+                             struct claims *claims, struct outcome *o)
+{
     const struct binding binding = {
         .domain = REPORT_DOMAIN_SESSION,
         .for_session = true,
         .nonce = SPAN_OF(r->nonce),
         .key = SPAN_OF(r->key),
     };
-    enum err e;
+    enum err e = use_nonce(svc, caller, r, now, o);
 
-    if ((e = use_nonce(svc, caller, r, now, o)) == ERR_NONE &&
-        (e = evidence_accept(svc, thread, caller, &r->evidence, &binding, now, &result, &claims,
-                             o)) == ERR_NONE)
+    if (e != ERR_NONE)
+        return e;
+    return evidence_accept(svc, thread, caller, &r->evidence, &binding, now, result, claims, o);
+}
+
+enum err service_attest(struct service *svc, struct service_thread *thread,
+                        const struct caller *caller, struct attest_request *r, struct timestamp now,
+                        struct outcome *o)
+{
+    struct attest_result result = {0};
+    struct claims claims = {0};
+    struct x509_cert *certificate = NULL;
+    enum err e = r->ra_tls ? accept_certificate(svc, thread, caller, r, now, &certificate, &result,
+                                                &claims, o)
+                           : accept_quote(svc, thread, caller, r, now, &result, &claims, o);
+
+    if (e == ERR_NONE)
         e = issue(svc, caller, r, &claims, &result, now, o);
+    x509_cert_free(&certificate);
+    r->evidence.quote = (struct span){0}; /* may have borrowed from it */
     o->result = e;
     if (e != ERR_NONE)
         secret_free(&o->reply);

@@ -12,12 +12,18 @@ struct attest_request {
     uint8_t nonce[NONCE_SIZE];
     uint8_t key[X25519_SIZE];
     struct evidence evidence;
+    /*
+     * RA-TLS: the evidence is in the client's certificate (DER), whose key the handshake proved to
+     * be in use; `evidence.quote` is empty and there is no nonce. Else empty.
+     */
+    bool ra_tls;
+    struct span client_certificate;
 };
 
 /* Verifies, appraises, and issues a session; `o` holds the reply (complete JSON) and the log line.
- */
+ * With ra_tls, `r->nonce` becomes the SHA-256 of the certificate, which the session then names. */
 MUST_CHECK enum err service_attest(struct service *svc, struct service_thread *thread,
-                                   const struct caller *caller, const struct attest_request *r,
+                                   const struct caller *caller, struct attest_request *r,
                                    struct timestamp now, struct outcome *o);
 
 #endif
