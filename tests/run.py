@@ -6,6 +6,7 @@ of 60 (VOUCHSAFE_FUZZ_SECONDS sets another number).
 """
 import concurrent.futures
 import glob
+import json
 import os
 import shutil
 import subprocess
@@ -32,14 +33,28 @@ def show_tail(log, lines=40):
         sys.stdout.write("".join(f.readlines()[-lines:]))
 
 
+TEST_CLOCK = ["-Dtest_clock=true"]  # builds vouchsafed-test-clock beside the daemon
+
+
+def configured(directory, options):
+    """Whether an earlier configuration has these options."""
+    if not os.path.exists(os.path.join(directory, "build.ninja")):
+        return False
+    told = subprocess.run(["meson", "introspect", "--buildoptions", directory], check=True,
+                          stdout=subprocess.PIPE).stdout
+    known = {option["name"]: option["value"] for option in json.loads(told)}
+    return "-Dtest_clock=true" not in options or known.get("test_clock") is True
+
+
 def build(name, options, env=None, targets=()):
     """Configures once and builds; the log is kept in the build directory's parent."""
     directory = os.path.join(ROOT, name)
     log = os.path.join(ROOT, name + ".log")
     if os.path.exists(log):
         os.remove(log)
-    if not os.path.exists(os.path.join(directory, "build.ninja")):
-        if run(["meson", "setup", name, *options], log, env) != 0:
+    if not configured(directory, options):
+        known = ["--reconfigure"] if os.path.exists(os.path.join(directory, "build.ninja")) else []
+        if run(["meson", "setup", *known, name, *options], log, env) != 0:
             show_tail(log)
             raise SystemExit(f"{name}: configuration failed")
     if run(["ninja", "-C", name, *targets], log, env) != 0:
@@ -91,7 +106,7 @@ def meson_tests(name, env=None):
 
 
 def stage_unit(_):
-    build("build", [])
+    build("build", TEST_CLOCK)
     return meson_tests("build")
 
 
@@ -130,7 +145,7 @@ def python_tests(pattern, env=None):
 
 
 def stage_system(_):
-    build("build", [])
+    build("build", TEST_CLOCK)
     return python_tests("*_test.py")
 
 

@@ -3,13 +3,32 @@
 #include <string.h>
 #include <time.h>
 
-struct timestamp clock_now(void)
+static int64_t real_ms(void)
 {
     struct timespec t;
 
     (void)clock_gettime(CLOCK_REALTIME, &t);
-    return (struct timestamp){(int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000};
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
+
+#ifdef VOUCHSAFE_TEST_CLOCK
+static int64_t ahead_ms;
+
+void clock_set(int64_t seconds)
+{
+    ahead_ms = seconds * 1000 - real_ms();
+}
+
+struct timestamp clock_now(void)
+{
+    return (struct timestamp){real_ms() + ahead_ms};
+}
+#else
+struct timestamp clock_now(void)
+{
+    return (struct timestamp){real_ms()};
+}
+#endif
 
 int64_t clock_monotonic_us(void)
 {

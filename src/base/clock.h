@@ -10,6 +10,11 @@ struct timestamp {
 };
 
 struct timestamp clock_now(void);
+#ifdef VOUCHSAFE_TEST_CLOCK
+/* Of test programs alone (meson -Dtest_clock=true): it is now `seconds`, and time goes on from
+ * there. Before threads start. */
+void clock_set(int64_t seconds);
+#endif
 int64_t clock_monotonic_us(void);
 
 struct timestamp timestamp_of_seconds(int64_t seconds); /* the nearest one when out of range */

@@ -69,6 +69,9 @@ static void print_help(FILE *out)
         "  --check-config   check the settings, say what is wrong, and exit\n"
         "  --help           this text and all settings\n"
         "  --version        the version\n"
+#ifdef VOUCHSAFE_TEST_CLOCK
+        "  --test-clock N   for tests: it is now N, Unix seconds\n"
+#endif
         "  init             make a root, seal it, start the log, and exit\n"
         "\n"
         "Exit status: 0 stopped as asked, 1 refused to start or failed, 2 wrong usage.\n"
@@ -89,6 +92,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
         {"check-config", no_argument,       NULL, 'k'},
         {"help",         no_argument,       NULL, 'h'},
         {"version",      no_argument,       NULL, 'v'},
+#ifdef VOUCHSAFE_TEST_CLOCK
+        {"test-clock",   required_argument, NULL, 't'},
+#endif
         {NULL,           0,                 NULL, 0  },
     };
     int option;
@@ -117,6 +123,11 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
         case 'v':
             (void)puts("vouchsafed " VOUCHSAFE_VERSION);
             return 0;
+#ifdef VOUCHSAFE_TEST_CLOCK
+        case 't':
+            clock_set(strtoll(optarg, NULL, 10));
+            break;
+#endif
         default:
             (void)fputs("Try vouchsafed --help\n", stderr);
             return EXIT_USAGE;

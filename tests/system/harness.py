@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("VOUCHSAFE_BUILD", os.path.join(ROOT, "build"))
 DAEMON = os.path.join(BUILD, "src/daemon/vouchsafed")
+CLOCKED_DAEMON = os.path.join(BUILD, "src/daemon/vouchsafed-test-clock")  # takes --test-clock
 COMMAND = os.path.join(BUILD, "src/cli/vouchsafe")
 LOAD = os.path.join(BUILD, "tests/bench/load")
 
@@ -174,9 +175,10 @@ class Keystore:
     """A daemon with its state, tokens and policies in a temporary directory."""
 
     def __init__(self, tls=False, policies=None, settings=None, workers=1, platform=None,
-                 collateral_options=(), supervise=False, wrapper=()):
+                 collateral_options=(), supervise=False, wrapper=(), clock=None):
         self.dir = tempfile.mkdtemp(prefix="vouchsafe-test-")
         self.tls, self.supervise, self.wrapper = tls, supervise, list(wrapper)
+        self.clock = clock  # Unix seconds at the daemon's start; None: as it is
         self.port = free_port()
         self.process = self._identity = None
         self.policies = policies if policies is not None else [DEFAULT]
@@ -224,7 +226,8 @@ class Keystore:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def daemon(self, *arguments, env=None):
-        return [*self.wrapper, DAEMON, *arguments, "--config", self.config, "--env-file",
+        program = [DAEMON] if self.clock is None else [CLOCKED_DAEMON, "--test-clock", str(self.clock)]
+        return [*self.wrapper, *program, *arguments, "--config", self.config, "--env-file",
                 os.path.join(self.dir, ".env")]
 
     def init(self):
