@@ -11,33 +11,79 @@ enum { EAT_NONCE = 10, EAT_UEID = 256, EAT_BOOT_SEED = 268, EAT_PROFILE = 265 };
 struct psa_profile {
     const char *name;
     int64_t profile, nonce, instance_id, implementation_id, lifecycle, components, client_id;
-    int64_t boot_seed, certification_reference, verification_service;
+    int64_t boot_seed, certification, service;
 };
 
+/* RFC 9783 took the boot seed's number from EAT, and left the others as they had been. */
 static const struct psa_profile psa_profiles[] = {
-    {"http://arm.com/psa/2.0.0",          EAT_PROFILE, EAT_NONCE, EAT_UEID, 2396,   2395,   2399,   2394,   2397,
-     2398,                                                                                                                  2400},
-    {"tag:psacertified.org,2023:psa#tfm", EAT_PROFILE, EAT_NONCE, EAT_UEID, 2396,   2395,   2399,   2394,
-     EAT_BOOT_SEED,                                                                                                 2398,   2400}, /* RFC 9783 */
-    {"PSA_IOT_PROFILE_1",                 -75000,      -75008,    -75009,   -75003, -75002, -75006, -75001, -75004, -75005,
-     -75010                                                                                                                     },
+    {.name = "http://arm.com/psa/2.0.0",
+     .profile = EAT_PROFILE,
+     .nonce = EAT_NONCE,
+     .instance_id = EAT_UEID,
+     .implementation_id = 2396,
+     .lifecycle = 2395,
+     .components = 2399,
+     .client_id = 2394,
+     .boot_seed = 2397,
+     .certification = 2398,
+     .service = 2400  },
+    {.name = "tag:psacertified.org,2023:psa#tfm",
+     .profile = EAT_PROFILE,
+     .nonce = EAT_NONCE,
+     .instance_id = EAT_UEID,
+     .implementation_id = 2396,
+     .lifecycle = 2395,
+     .components = 2399,
+     .client_id = 2394,
+     .boot_seed = EAT_BOOT_SEED,
+     .certification = 2398,
+     .service = 2400  },
+    {.name = "PSA_IOT_PROFILE_1",
+     .profile = -75000,
+     .nonce = -75008,
+     .instance_id = -75009,
+     .implementation_id = -75003,
+     .lifecycle = -75002,
+     .components = -75006,
+     .client_id = -75001,
+     .boot_seed = -75004,
+     .certification = -75005,
+     .service = -75010},
 };
 
 static const char *const cca_platform_profiles[] = {"http://arm.com/CCA-SSD/1.0.0",
                                                     "tag:arm.com,2023:cca_platform#1.0.0"};
 
 /*
- * Claims by a table. Strings have a size, everything else is taken as it stands.
+ * Claims by a table.
  */
 
-enum { CLAIMS_MAX = 12, ANY_HASH = 0 };
+enum shape { TEXT, NAME, HASH, ID_32, UEID, CHALLENGE, SEED, CONFIG, KEY, NUMBER, LIST };
+
+static const struct {
+    enum cbor_kind kind;
+    size_t min, max; /* bytes of a string; 0, 0: 32, 48 or 64 */
+} shapes[] = {
+    [TEXT] = {CBOR_TEXT,     1,                          ARM_TEXT_MAX              },
+    [NAME] = {CBOR_TEXT,     0,                          ARM_COMPONENT_TEXT_MAX    },
+    [HASH] = {CBOR_BYTES,    0,                          0                         },
+    [ID_32] = {CBOR_BYTES,    ARM_IMPLEMENTATION_ID_SIZE, ARM_IMPLEMENTATION_ID_SIZE},
+    [UEID] = {CBOR_BYTES,    ARM_INSTANCE_ID_SIZE,       ARM_INSTANCE_ID_SIZE      },
+    [CHALLENGE] = {CBOR_BYTES,    ARM_CHALLENGE_SIZE,         ARM_CHALLENGE_SIZE        },
+    [SEED] = {CBOR_BYTES,    8,                          32                        },
+    [CONFIG] = {CBOR_BYTES,    0,                          ARM_TEXT_MAX              },
+    [KEY] = {CBOR_BYTES,    1,                          ARM_KEY_MAX               },
+    [NUMBER] = {CBOR_UNSIGNED, 0,                          0                         },
+    [LIST] = {CBOR_ARRAY,    0,                          0                         },
+};
+
+enum { CLAIMS_MAX = 12 };
 
 struct claim {
     const char *name;
     int64_t label;
-    enum cbor_kind kind;
     bool required;
-    size_t min, max;          /* bytes of a string; ANY_HASH: 32, 48 or 64 */
+    enum shape shape;
     struct span *string;      /* what a string is written to */
     struct cbor_value *value; /* and anything else */
 };
@@ -62,8 +108,9 @@ static bool claim_store(const struct claim *c, struct cbor_value value)
         return true;
     if (cbor_bytes(value, &contents) != ERR_NONE && cbor_text(value, &contents) != ERR_NONE)
         return false;
-    if (c->max == ANY_HASH ? !is_hash_size(contents.size)
-                           : contents.size < c->min || contents.size > c->max)
+    if (shapes[c->shape].max == 0
+            ? !is_hash_size(contents.size)
+            : contents.size < shapes[c->shape].min || contents.size > shapes[c->shape].max)
         return false;
     *c->string = contents;
     return true;
@@ -77,8 +124,9 @@ static enum err claims_read(struct cbor_value map, const struct claim *claims, s
     const char *bad = "";
 
     for (size_t i = 0; i < count; i++)
-        fields[i] = (struct cbor_field){claims[i].name, claims[i].label, claims[i].kind,
-                                        claims[i].required, &values[i]};
+        fields[i] =
+            (struct cbor_field){claims[i].name, claims[i].label, shapes[claims[i].shape].kind,
+                                claims[i].required, &values[i]};
     if (cbor_map_read(map, fields, count, true, &bad) != ERR_NONE)
         return bad_claim(r, bad);
     for (size_t i = 0; i < count; i++)
@@ -108,10 +156,10 @@ static enum err payload_read(const struct cose_sign1 *envelope, struct cbor_valu
 static enum err component_read(struct cbor_value map, struct arm_component *out, struct refusal *r)
 {
     const struct claim claims[] = {
-        {"component type",        1, CBOR_TEXT,  false, 0, ARM_TEXT_MAX, &out->type,        NULL},
-        {"component measurement", 2, CBOR_BYTES, true,  0, ANY_HASH,     &out->measurement, NULL},
-        {"component version",     4, CBOR_TEXT,  false, 0, ARM_TEXT_MAX, &out->version,     NULL},
-        {"component signer",      5, CBOR_BYTES, true,  0, ANY_HASH,     &out->signer,      NULL},
+        {"component type",        1, false, NAME, &out->type,        NULL},
+        {"component measurement", 2, true,  HASH, &out->measurement, NULL},
+        {"component version",     4, false, NAME, &out->version,     NULL},
+        {"component signer",      5, true,  HASH, &out->signer,      NULL},
     };
 
     return claims_read(map, claims, COUNT_OF(claims), r);
@@ -154,28 +202,20 @@ static enum err instance_id_check(const struct arm_platform *p, struct refusal *
  * PSA.
  */
 
-/* The profile whose claims these are: the first one may leave its name out. */
-static enum err psa_profile_find(struct cbor_value map, const struct psa_profile **out,
-                                 struct refusal *r)
+/* The profile whose claims these are: the first one may leave its name out. NULL: not known. */
+static const struct psa_profile *psa_profile_find(struct cbor_value map)
 {
     const struct psa_profile *first = &psa_profiles[COUNT_OF(psa_profiles) - 1];
-    struct cbor_value value;
+    struct cbor_value name;
 
-    if (cbor_label(map, EAT_PROFILE, &value) != ERR_NONE &&
-        cbor_label(map, first->profile, &value) != ERR_NONE) {
-        *out = first;
-        return ERR_NONE;
-    }
-    for (size_t i = 0; i < COUNT_OF(psa_profiles); i++) {
-        struct cbor_value name;
-
-        if (cbor_label(map, psa_profiles[i].profile, &name) != ERR_NONE ||
-            !cbor_text_equal(name, psa_profiles[i].name))
-            continue;
-        *out = &psa_profiles[i];
-        return ERR_NONE;
-    }
-    return refuse(r, ATTEST_UNSUPPORTED_VERSION, step, "a PSA profile that is known", NULL);
+    if (cbor_label(map, EAT_PROFILE, &name) != ERR_NONE &&
+        cbor_label(map, first->profile, &name) != ERR_NONE)
+        return first;
+    for (size_t i = 0; i < COUNT_OF(psa_profiles); i++)
+        if (cbor_label(map, psa_profiles[i].profile, &name) == ERR_NONE &&
+            cbor_text_equal(name, psa_profiles[i].name))
+            return &psa_profiles[i];
+    return NULL;
 }
 
 /* Whose request it answers: negative in the non-secure world. */
@@ -194,27 +234,23 @@ static enum err client_id_read(struct cbor_value map, int64_t label, struct arm_
 
 static enum err psa_claims_read(struct cbor_value map, struct arm_platform *p, struct refusal *r)
 {
-    const struct psa_profile *l = NULL;
-    struct cbor_value lifecycle;
-    struct cbor_value components;
-    enum err e = psa_profile_find(map, &l, r);
+    const struct psa_profile *l = psa_profile_find(map);
+    struct cbor_value lifecycle = {0};
+    struct cbor_value components = {0};
+    enum err e;
 
-    if (e != ERR_NONE)
-        return e;
+    if (!l)
+        return refuse(r, ATTEST_UNSUPPORTED_VERSION, step, "a PSA profile that is known", NULL);
     const struct claim claims[] = {
-        {"profile",                 l->profile,                 CBOR_TEXT,     false, 1,                          ARM_TEXT_MAX, &p->profile,           NULL       },
-        {"nonce",                   l->nonce,                   CBOR_BYTES,    true,  0,                          ANY_HASH,     &p->nonce,             NULL       },
-        {"instance id",             l->instance_id,             CBOR_BYTES,    true,  ARM_INSTANCE_ID_SIZE,
-         ARM_INSTANCE_ID_SIZE,                                                                                                  &p->instance_id,       NULL       },
-        {"implementation id",       l->implementation_id,       CBOR_BYTES,    true,  ARM_IMPLEMENTATION_ID_SIZE,
-         ARM_IMPLEMENTATION_ID_SIZE,                                                                                            &p->implementation_id, NULL       },
-        {"lifecycle",               l->lifecycle,               CBOR_UNSIGNED, true,  0,                          0,            NULL,                  &lifecycle },
-        {"software components",     l->components,              CBOR_ARRAY,    true,  0,                          0,            NULL,                  &components},
-        {"boot seed",               l->boot_seed,               CBOR_BYTES,    false, 8,                          32,           &p->boot_seed,         NULL       },
-        {"certification reference", l->certification_reference, CBOR_TEXT,     false, 0,                          ARM_TEXT_MAX,
-         &p->certification_reference,                                                                                                                  NULL       },
-        {"verification service",    l->verification_service,    CBOR_TEXT,     false, 0,                          ARM_TEXT_MAX,
-         &p->verification_service,                                                                                                                     NULL       },
+        {"profile",             l->profile,           false, TEXT,   &p->profile,           NULL       },
+        {"nonce",               l->nonce,             true,  HASH,   &p->nonce,             NULL       },
+        {"instance id",         l->instance_id,       true,  UEID,   &p->instance_id,       NULL       },
+        {"implementation id",   l->implementation_id, true,  ID_32,  &p->implementation_id, NULL       },
+        {"boot seed",           l->boot_seed,         false, SEED,   &p->boot_seed,         NULL       },
+        {"certification",       l->certification,     false, TEXT,   &p->certification,     NULL       },
+        {"service",             l->service,           false, TEXT,   &p->service,           NULL       },
+        {"lifecycle",           l->lifecycle,         true,  NUMBER, NULL,                  &lifecycle },
+        {"software components", l->components,        true,  LIST,   NULL,                  &components},
     };
 
     if ((e = claims_read(map, claims, COUNT_OF(claims), r)) != ERR_NONE ||
@@ -235,7 +271,7 @@ static enum err size_check(struct span token, struct refusal *r)
 enum err arm_psa_parse(struct span token, struct arm_platform *out, struct refusal *r)
 {
     struct arm_platform p = {0};
-    struct cbor_value claims;
+    struct cbor_value claims = {0};
     enum err e;
 
     if ((e = size_check(token, r)) != ERR_NONE ||
@@ -262,22 +298,19 @@ static enum err cca_profile_check(struct span profile, struct refusal *r)
 
 static enum err cca_platform_read(struct span token, struct arm_platform *p, struct refusal *r)
 {
-    struct cbor_value map;
-    struct cbor_value lifecycle;
-    struct cbor_value components;
+    struct cbor_value map = {0};
+    struct cbor_value lifecycle = {0};
+    struct cbor_value components = {0};
     const struct claim claims[] = {
-        {"platform profile",     EAT_PROFILE, CBOR_TEXT,     true,  1,                          ARM_TEXT_MAX,         &p->profile,              NULL       },
-        {"platform challenge",   EAT_NONCE,   CBOR_BYTES,    true,  0,                          ANY_HASH,             &p->nonce,                NULL       },
-        {"instance id",          EAT_UEID,    CBOR_BYTES,    true,  ARM_INSTANCE_ID_SIZE,       ARM_INSTANCE_ID_SIZE,
-         &p->instance_id,                                                                                                                       NULL       },
-        {"implementation id",    2396,        CBOR_BYTES,    true,  ARM_IMPLEMENTATION_ID_SIZE,
-         ARM_IMPLEMENTATION_ID_SIZE,                                                                                  &p->implementation_id,    NULL       },
-        {"lifecycle",            2395,        CBOR_UNSIGNED, true,  0,                          0,                    NULL,                     &lifecycle },
-        {"software components",  2399,        CBOR_ARRAY,    true,  0,                          0,                    NULL,                     &components},
-        {"verification service", 2400,        CBOR_TEXT,     false, 0,                          ARM_TEXT_MAX,         &p->verification_service,
-         NULL                                                                                                                                              },
-        {"configuration",        2401,        CBOR_BYTES,    true,  0,                          ARM_TEXT_MAX,         &p->config,               NULL       },
-        {"hash algorithm",       2402,        CBOR_TEXT,     true,  1,                          ARM_TEXT_MAX,         &p->hash_algorithm,       NULL       },
+        {"platform profile",     EAT_PROFILE, true,  TEXT,   &p->profile,           NULL       },
+        {"platform challenge",   EAT_NONCE,   true,  HASH,   &p->nonce,             NULL       },
+        {"instance id",          EAT_UEID,    true,  UEID,   &p->instance_id,       NULL       },
+        {"implementation id",    2396,        true,  ID_32,  &p->implementation_id, NULL       },
+        {"verification service", 2400,        false, TEXT,   &p->service,           NULL       },
+        {"configuration",        2401,        true,  CONFIG, &p->config,            NULL       },
+        {"hash algorithm",       2402,        true,  TEXT,   &p->hash_algorithm,    NULL       },
+        {"lifecycle",            2395,        true,  NUMBER, NULL,                  &lifecycle },
+        {"software components",  2399,        true,  LIST,   NULL,                  &components},
     };
     enum err e;
 
@@ -307,34 +340,29 @@ static enum err extensible_read(struct cbor_value array, struct arm_realm *realm
     return ERR_NONE;
 }
 
-static enum err cca_realm_read(struct span token, struct arm_realm *realm, struct refusal *r)
+static enum err cca_realm_read(struct span token, struct arm_realm *out, struct refusal *r)
 {
-    struct cbor_value map;
-    struct cbor_value extensible;
+    struct cbor_value map = {0};
+    struct cbor_value extensible = {0};
     const struct claim claims[] = {
-        {"realm profile",             EAT_PROFILE, CBOR_TEXT,  false, 1,                  ARM_TEXT_MAX,       &realm->profile,             NULL       },
-        {"challenge",                 EAT_NONCE,   CBOR_BYTES, true,  ARM_CHALLENGE_SIZE, ARM_CHALLENGE_SIZE,
-         &realm->challenge,                                                                                                                NULL       },
-        {"personalization value",     44235,       CBOR_BYTES, true,  ARM_CHALLENGE_SIZE, ARM_CHALLENGE_SIZE,
-         &realm->personalization,                                                                                                          NULL       },
-        {"realm hash algorithm",      44236,       CBOR_TEXT,  true,  1,                  ARM_TEXT_MAX,       &realm->hash_algorithm,
-         NULL                                                                                                                                         },
-        {"realm public key",          44237,       CBOR_BYTES, true,  1,                  256,                &realm->public_key,          NULL       },
-        {"initial measurement",       44238,       CBOR_BYTES, true,  0,                  ANY_HASH,           &realm->initial_measurement,
-         NULL                                                                                                                                         },
-        {"extensible measurements",   44239,       CBOR_ARRAY, true,  0,                  0,                  NULL,                        &extensible},
-        {"public key hash algorithm", 44240,       CBOR_TEXT,  true,  1,                  ARM_TEXT_MAX,
-         &realm->public_key_hash_algorithm,                                                                                                NULL       },
+        {"realm profile",       EAT_PROFILE, false, TEXT,      &out->profile,             NULL       },
+        {"challenge",           EAT_NONCE,   true,  CHALLENGE, &out->challenge,           NULL       },
+        {"personalization",     44235,       true,  CHALLENGE, &out->personalization,     NULL       },
+        {"realm hash",          44236,       true,  TEXT,      &out->hash_algorithm,      NULL       },
+        {"realm public key",    44237,       true,  KEY,       &out->public_key,          NULL       },
+        {"initial measurement", 44238,       true,  HASH,      &out->initial_measurement, NULL       },
+        {"extensible",          44239,       true,  LIST,      NULL,                      &extensible},
+        {"public key hash",     44240,       true,  TEXT,      &out->public_key_hash,     NULL       },
     };
     enum err e;
 
-    if ((e = cose_sign1_parse(token, COSE_ANY, step, &realm->envelope, r)) != ERR_NONE ||
-        (e = payload_read(&realm->envelope, &map, r)) != ERR_NONE ||
+    if ((e = cose_sign1_parse(token, COSE_ANY, step, &out->envelope, r)) != ERR_NONE ||
+        (e = payload_read(&out->envelope, &map, r)) != ERR_NONE ||
         (e = claims_read(map, claims, COUNT_OF(claims), r)) != ERR_NONE)
         return e;
-    if (realm->profile.data && !span_equal_string(realm->profile, ARM_REALM_PROFILE))
+    if (out->profile.data && !span_equal_string(out->profile, ARM_REALM_PROFILE))
         return refuse(r, ATTEST_UNSUPPORTED_VERSION, step, ARM_REALM_PROFILE, "another profile");
-    return extensible_read(extensible, realm, r);
+    return extensible_read(extensible, out, r);
 }
 
 /* The two tokens inside, as bytes. */
@@ -369,8 +397,8 @@ enum err arm_cca_parse(struct span token, struct arm_platform *platform, struct 
 {
     struct arm_platform p = {0};
     struct arm_realm made = {0};
-    struct span platform_token;
-    struct span realm_token;
+    struct span platform_token = {0};
+    struct span realm_token = {0};
     enum err e;
 
     if ((e = size_check(token, r)) != ERR_NONE ||

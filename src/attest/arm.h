@@ -15,6 +15,7 @@
 #define ARM_COMPONENT_TEXT_MAX 64
 #define ARM_IMPLEMENTATION_ID_SIZE 32
 #define ARM_INSTANCE_ID_SIZE 33 /* 0x01, then 32 bytes */
+#define ARM_KEY_MAX 256         /* of a realm's key as it is claimed */
 #define ARM_CHALLENGE_SIZE 64   /* of a realm */
 #define ARM_REALM_PROFILE "tag:arm.com,2023:realm#1.0.0"
 
@@ -22,12 +23,12 @@
 struct arm_platform {
     struct cose_sign1 envelope;
     struct span profile, nonce, implementation_id, instance_id;
-    struct span verification_service;
+    struct span service; /* who verifies tokens of this device */
     uint32_t lifecycle;
     size_t component_count; /* 1 at least */
     struct arm_component components[ATTEST_ARM_COMPONENTS_MAX];
     /* PSA only */
-    struct span boot_seed, certification_reference;
+    struct span boot_seed, certification;
     int32_t client_id;
     /* CCA only */
     struct span config, hash_algorithm;
@@ -39,7 +40,7 @@ struct arm_realm {
     struct span challenge, personalization, initial_measurement, extensible_measurements[4];
     struct span hash_algorithm;
     struct span public_key; /* the claim as it stands: 0x04 || x || y, or a COSE_Key */
-    struct span public_key_hash_algorithm;
+    struct span public_key_hash;
 };
 
 /* Form only; nothing is verified. ERR_DENIED fills `r` */

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "attest/arm.h"
+#include "base/reader.h"
 
 /* Lifecycle states: RFC 9783 section 4.3.1. All but "secured" can be debugged, or are not done. */
 enum { LIFECYCLE_SECURED = 0x3000, LIFECYCLE_STATE = 0xff00 };
@@ -72,12 +73,14 @@ static void platform_fill(const struct arm_platform *p, enum attest_tee kind,
 
 static void report_data_set(struct span bytes, struct attest_result *out)
 {
-    memcpy(out->report_data, bytes.data, bytes.size); /* 64 bytes at most: the parser saw to it */
+    struct reader r = reader_over(bytes); /* 64 bytes at most: the parser saw to it */
+
+    reader_copy(&r, out->report_data, bytes.size);
 }
 
 enum err psa_verify(const struct verify_input *in, struct attest_result *out, struct refusal *r)
 {
-    struct arm_platform p;
+    struct arm_platform p = {0};
     enum err e;
 
     if ((e = arm_psa_parse(in->evidence->bytes, &p, r)) != ERR_NONE)
@@ -120,7 +123,7 @@ static enum err binding_check(const struct arm_platform *p, const struct arm_rea
     uint8_t hash[SHA512_SIZE];
     size_t size;
 
-    if (!hash_by_name(realm->public_key_hash_algorithm, realm->public_key, hash, &size))
+    if (!hash_by_name(realm->public_key_hash, realm->public_key, hash, &size))
         return refuse(r, ATTEST_UNSUPPORTED_ALGORITHM, "binding", "sha-256, sha-384 or sha-512",
                       NULL);
     if (p->nonce.size != size || !bytes_equal_ct(p->nonce.data, hash, size))
@@ -161,8 +164,8 @@ static void realm_fill(const struct arm_realm *realm, struct attest_result *out)
 /* The id is the realm token's: the platform's is the same for many of them. */
 enum err cca_verify(const struct verify_input *in, struct attest_result *out, struct refusal *r)
 {
-    struct arm_platform p;
-    struct arm_realm realm;
+    struct arm_platform p = {0};
+    struct arm_realm realm = {0};
     enum err e;
 
     if ((e = arm_cca_parse(in->evidence->bytes, &p, &realm, r)) != ERR_NONE)

@@ -1,7 +1,5 @@
 #include "attest/azure_hcl.h"
 
-#include <string.h>
-
 #include "base/reader.h"
 #include "codec/json.h"
 
@@ -180,14 +178,16 @@ static enum err report_verify(const struct verify_input *in, const struct azure_
 enum err azure_hcl_verify(const struct verify_input *in, struct attest_result *out,
                           struct refusal *r)
 {
-    struct azure_hcl hcl;
+    struct azure_hcl hcl = {0};
+    struct reader report_data;
     enum err e;
 
     if ((e = azure_hcl_parse(in->evidence->bytes, &hcl, r)) != ERR_NONE)
         return e;
     step_passed(out, step);
     out->azure = hcl.claims;
-    memcpy(out->report_data, hcl.report_data.data, sizeof out->report_data);
+    report_data = reader_over(hcl.report_data);
+    reader_copy(&report_data, out->report_data, sizeof out->report_data);
     if (hcl.claims.report_type != AZURE_HCL_SNP)
         return refuse(r, ATTEST_COLLATERAL_MISSING, "report",
                       "a quote: the TDREPORT's MAC is for its own machine alone", "a TDREPORT");

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "attest/trust.h"
+#include "base/reader.h"
 
 static const char envelope_step[] = "envelope";
 static const char document_step[] = "document";
@@ -124,7 +125,7 @@ static enum err claims_read(struct span payload, struct nitro_document *d, struc
 {
     struct span rest = payload;
     struct cbor_value map;
-    struct members m;
+    struct members m = {0};
     enum err e;
 
     if (cbor_take(&rest, &map) != ERR_NONE)
@@ -201,6 +202,8 @@ static enum err timestamp_check(const struct nitro_document *d, const struct nit
 
 static void claims_fill(const struct nitro_document *d, struct nitro_claims *out)
 {
+    struct reader module_id = reader_over(d->module_id); /* shorter than its place */
+
     *out = (struct nitro_claims){
         .timestamp_ms = (int64_t)d->timestamp_ms,
         .pcr_present = d->pcr_present,
@@ -209,7 +212,7 @@ static void claims_fill(const struct nitro_document *d, struct nitro_claims *out
         .nonce = d->nonce,
         .cabundle_count = d->cabundle_count,
     };
-    memcpy(out->module_id, d->module_id.data, d->module_id.size);
+    reader_copy(&module_id, (uint8_t *)out->module_id, d->module_id.size);
     for (size_t i = 0; i < ATTEST_NITRO_PCRS; i++) {
         out->pcr_size[i] = (uint8_t)d->pcrs[i].size;
         if (d->pcrs[i].size > 0)
@@ -275,7 +278,7 @@ out:
 
 enum err nitro_verify(const struct verify_input *in, struct attest_result *out, struct refusal *r)
 {
-    struct nitro_document document;
+    struct nitro_document document = {0};
     enum err e;
 
     if ((e = nitro_parse(in->evidence->bytes, &document, r)) != ERR_NONE)

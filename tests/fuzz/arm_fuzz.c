@@ -17,8 +17,8 @@ static void check_platform(const struct arm_platform *p, struct span token)
     assert_inside(p->profile, token);
     assert_inside(p->config, token);
     assert_inside(p->boot_seed, token);
-    assert_inside(p->certification_reference, token);
-    assert_inside(p->verification_service, token);
+    assert_inside(p->certification, token);
+    assert_inside(p->service, token);
     assert_inside(p->instance_id, token);
     assert(p->instance_id.size == ARM_INSTANCE_ID_SIZE);
     assert(p->implementation_id.size == ARM_IMPLEMENTATION_ID_SIZE);
