@@ -47,7 +47,15 @@ NOT_PROVOKED.update(dict.fromkeys((
     "qe_identity_signature_invalid", "qe_identity_mismatch", "qe_isvsvn_not_supported", "qe_debug",
     "attestation_key_invalid", "qe_report_data_mismatch", "qe_report_signature_invalid",
     "pck_chain_missing", "unknown_qe_vendor", "unsupported_cert_data_type", "pck_chain_invalid",
-    "collateral_expired"), "tests/unit/attest"))
+    "collateral_expired", "tdx_module_mismatch", "vek_chain_invalid", "vek_tcb_mismatch", "vek_hwid_mismatch",
+    "vek_type_mismatch", "vek_revoked", "certificate_chain_invalid", "leaf_is_ca", "timestamp", "binding_mismatch"),
+    "tests/unit/attest"))
+# Policies of other TEEs than the simulated one.
+NOT_PROVOKED.update(dict.fromkeys((
+    "rtmr_mismatch", "configuration_mismatch", "attributes_not_accepted", "platform_not_accepted",
+    "vmpl_not_accepted", "guest_policy_not_accepted", "platform_info_not_accepted", "tcb_too_low", "crl_required",
+    "document_too_old", "out_of_date_too_long", "qe_evaluation_too_old", "event_log_missing", "event_log_mismatch",
+    "event_not_accepted"), "tests/unit/policy"))
 
 
 def resolve(node):
@@ -110,8 +118,12 @@ class Document(unittest.TestCase):
         with open(os.path.join(ROOT, "src/attest/attest.h"), encoding="utf-8") as f:
             codes = set(re.findall(r'^    X\([A-Z_]+, "(\w+)"\)', f.read(), re.M)) - {"ok"}
         with open(os.path.join(ROOT, "src/policy/appraisal.c"), encoding="utf-8") as f:
-            codes |= set(re.findall(r'(?:deny|deny_numbers)\(denial, "(\w+)"', f.read()))
-        codes |= {"no_policy", "report_data_mismatch", "tee_type_mismatch"}
+            codes |= set(re.findall(r'deny\(c->denial, "(\w+)"', f.read()))
+        with open(os.path.join(ROOT, "src/policy/checks.c"), encoding="utf-8") as f:
+            codes |= set(re.findall(r'deny_log\(c, "(\w+)"', f.read()))
+        with open(os.path.join(ROOT, "src/policy/fields.h"), encoding="utf-8") as f:
+            codes |= set(re.findall(r', \w+, "(\w+)", (?:NULL|"[^"]*"), \w+, ', f.read()))
+        codes |= {"no_policy", "tee_type_mismatch"}
         self.assertEqual(set(DOCUMENT["components"]["schemas"]["EvidenceCode"]["enum"]), codes)
 
     def test_gate_codes_are_those_of_the_parser(self):
@@ -325,7 +337,8 @@ APPRAISALS = [  # policies, options of the collateral
     ([{**SIGNER, "min_isvsvn": 65535}], ()),
     ([{**POLICY, "min_tcb_evaluation_number": 4000000000}], ()),
     ([POLICY], ("--status", "OutOfDate")),
-    ([{**POLICY, "tcb_status": ["OutOfDate"]}], ("--status", "OutOfDate", "--advisory", "INTEL-SA-00615")),
+    ([{**POLICY, "tcb_status": ["SWHardeningNeeded"], "advisories": []}],
+     ("--status", "SWHardeningNeeded", "--advisory", "INTEL-SA-00615")),
     ([POLICY], ("--revoke-pck",)),
     ([POLICY], ("--issued-before", "7200", "--lifetime", "3600")),
 ]
