@@ -369,8 +369,8 @@ static void put_psa(struct vs_result *r)
     put_if(r, VS_FIELD_HEX, "claims.2397", a->boot_seed);
     put_number(r, VS_FIELD_NUMBER, "claims.2395", a->lifecycle);
     if (arm_psa_parse(buffer_span(&r->evidence), &p, &ignored) == ERR_NONE) {
-        put_if(r, VS_FIELD_TEXT, "claims.2398", p.certification_reference);
-        put_if(r, VS_FIELD_TEXT, "claims.2400", p.verification_service);
+        put_if(r, VS_FIELD_TEXT, "claims.2398", p.certification);
+        put_if(r, VS_FIELD_TEXT, "claims.2400", p.service);
         put_number(r, VS_FIELD_NUMBER, "claims.2394", (uint64_t)p.client_id);
     }
     put_components(r);
@@ -393,7 +393,7 @@ static void put_cca(struct vs_result *r)
     put_if(r, VS_FIELD_HEX, "platform.2396", a->implementation_id);
     put_number(r, VS_FIELD_NUMBER, "platform.2395", a->lifecycle);
     put_if(r, VS_FIELD_HEX, "platform.2401", a->config);
-    put_if(r, VS_FIELD_TEXT, "platform.2400", p.verification_service);
+    put_if(r, VS_FIELD_TEXT, "platform.2400", p.service);
     put_if(r, VS_FIELD_TEXT, "platform.2402", p.hash_algorithm);
     put_if(r, VS_FIELD_HEX, "realm.challenge", a->challenge);
     put_if(r, VS_FIELD_HEX, "realm.rpv", a->personalization);
@@ -402,7 +402,7 @@ static void put_cca(struct vs_result *r)
     for (size_t i = 0; i < COUNT_OF(rem); i++)
         put_if(r, VS_FIELD_HEX, rem[i], a->extensible_measurements[i]);
     put_if(r, VS_FIELD_TEXT, "realm.hash_alg", a->realm_hash_algorithm);
-    put_if(r, VS_FIELD_TEXT, "realm.public_key_hash_alg", realm.public_key_hash_algorithm);
+    put_if(r, VS_FIELD_TEXT, "realm.public_key_hash_alg", realm.public_key_hash);
     put_components(r);
 }
 
