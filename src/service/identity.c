@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "codec/json.h"
 
 enum { REFRESH_MS = 3600 * 1000, DOCUMENT_EXTRA = 8192 };
@@ -103,6 +104,18 @@ static void document_write(const struct service *svc, struct span nonce,
     json_close_object(&j);
 }
 
+/* What the platform has to say of a failure is for the operator, not for who asked. */
+static enum err own_quote(struct service *svc, const uint8_t report_data[REPORT_DATA_SIZE],
+                          struct timestamp now, struct tee_evidence *out)
+{
+    enum err e = svc->tee->ops->quote(svc->tee, report_data, now, out);
+
+    if (e != ERR_NONE)
+        log_write(LOG_WARN, "tee", "no_evidence", LOG_STRING("code", err_code(e)),
+                  LOG_STRING("reason", svc->tee->failure.text));
+    return e;
+}
+
 enum err service_own_evidence(struct service *svc, struct span nonce, struct timestamp now,
                               struct buffer *out)
 {
@@ -118,7 +131,7 @@ enum err service_own_evidence(struct service *svc, struct span nonce, struct tim
         return ERR_UNSUPPORTED;
     atomic_fetch_add_explicit(&svc->counters.evidence, 1, memory_order_relaxed);
     own_report_data(svc, nonce, report_data);
-    if ((e = svc->tee->ops->quote(svc->tee, report_data, now, &evidence)) != ERR_NONE ||
+    if ((e = own_quote(svc, report_data, now, &evidence)) != ERR_NONE ||
         (e = collateral_copy(svc, now, &bundle)) != ERR_NONE ||
         (e = buffer_reserve(out, 2 * (evidence.quote.size + evidence.certificates.size) +
                                      bundle.size + DOCUMENT_EXTRA)) != ERR_NONE)
