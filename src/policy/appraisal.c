@@ -131,7 +131,8 @@ static size_t rule_apply(struct appraisal_check *c, bool *accepted)
     for (size_t i = 0; i < POLICY_FIELD_COUNT; i++) {
         c->field = &policy_fields[i];
         c->value = &c->rule->fields[i];
-        if ((c->field->tees >> c->rule->kind & 1) == 0 || !c->value->given)
+        if ((c->field->tees >> c->rule->kind & 1) == 0 || !c->value->given ||
+            (c->field->holds == binding_accepted && !c->q->binding))
             continue;
         if (!c->field->holds(c))
             return 1 + passed;
@@ -144,6 +145,27 @@ static size_t rule_apply(struct appraisal_check *c, bool *accepted)
 static const struct event_log *log_of(const struct appraisal_question *q, struct event_log *log)
 {
     return q->event_log.size > 0 && event_log_parse(q->event_log, log) == ERR_NONE ? log : NULL;
+}
+
+bool appraise_rule(const struct appraisal_rule *rule, const struct appraisal_question *question,
+                   size_t *passed, struct appraisal_denial *denial)
+{
+    struct event_log log;
+    struct appraisal_denial why = {.code = "no_policy"};
+    struct appraisal_check c = {
+        .rule = rule, .q = question, .log = log_of(question, &log), .denial = &why};
+    bool accepted = false;
+    size_t count;
+
+    assert(question->evidence->reason == ATTEST_OK);
+    count = rule_apply(&c, &accepted);
+    if (passed)
+        *passed = count;
+    if (!accepted) {
+        *denial = why;
+        (void)snprintf(denial->rule, sizeof denial->rule, "%s", rule->name);
+    }
+    return accepted;
 }
 
 enum err appraise(const struct appraisal_policy *policy, const struct appraisal_question *question,

@@ -106,6 +106,14 @@ MUST_CHECK enum err appraise(const struct appraisal_policy *policy,
                              const struct appraisal_question *question,
                              const struct appraisal_rule **rule, struct appraisal_denial *denial);
 
+/*
+ * How far one rule comes, for who asks why: whether it accepts, else the first demand that is not
+ * met. `*passed` (may be NULL) counts those that are. Without `question->binding` nothing is said
+ * of what the evidence binds: a dry run, and never enough to release anything.
+ */
+bool appraise_rule(const struct appraisal_rule *rule, const struct appraisal_question *question,
+                   size_t *passed, struct appraisal_denial *denial);
+
 const struct appraisal_rule *appraisal_find(const struct appraisal_policy *policy,
                                             const char *name);
 

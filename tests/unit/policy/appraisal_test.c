@@ -516,6 +516,36 @@ static void a_token_that_the_rule_does_not_name_is_denied(void **state)
     }
 }
 
+/* A dry run judges one rule; what is bound only if it is told what should be. */
+static void one_rule_says_how_far_it_came(void **state)
+{
+    struct appraisal_denial denial = {0};
+    struct attest_result evidence;
+    struct appraisal_rule rule;
+    size_t all = 0;
+    size_t passed = 0;
+
+    (void)state;
+    make_rule(&rule, "sgx", NULL);
+    evidence_of("sgx", &evidence);
+    struct appraisal_question q = question_of(&evidence);
+
+    assert_true(appraise_rule(&rule, &q, &all, &denial));
+    assert_true(appraise_rule(&rule, &q, NULL, &denial));
+    evidence.report_data[0] ^= 1;
+    assert_false(appraise_rule(&rule, &q, &passed, &denial));
+    assert_string_equal(denial.code, "report_data_mismatch");
+    assert_string_equal(denial.rule, rule.name);
+    assert_true(passed < all);
+    q.binding = NULL;
+    assert_true(appraise_rule(&rule, &q, &passed, &denial));
+    assert_int_equal(passed, all - 1);
+    evidence.debug = true;
+    assert_false(appraise_rule(&rule, &q, &passed, &denial));
+    assert_string_equal(denial.code, "debug");
+    assert_int_equal(passed, 0);
+}
+
 /* ---- bindings */
 
 static const uint8_t time_bytes[8] = {0, 0, 0, 0, 0x68, 0x4a, 0, 0};
@@ -993,6 +1023,7 @@ int main(void)
         cmocka_unit_test(identity_by_signer_needs_all_of_it),
         cmocka_unit_test(out_of_date_is_accepted_for_its_grace_only),
         cmocka_unit_test(a_token_that_the_rule_does_not_name_is_denied),
+        cmocka_unit_test(one_rule_says_how_far_it_came),
         cmocka_unit_test(a_rule_takes_the_conventions_it_names),
         cmocka_unit_test(a_key_alone_opens_no_session),
         cmocka_unit_test(nitro_may_bind_by_its_own_members),
