@@ -530,6 +530,23 @@ VS_MUST_CHECK enum vs_error vs_explain(struct vs_client *c, const char *request_
                                        struct vs_blob *json);
 VS_MUST_CHECK enum vs_error vs_status(struct vs_client *c, struct vs_blob *json);
 
+/*
+ * A dry run: what the keystore makes of evidence, and which of its policies accept it; without any
+ * effect but an entry in the log. Needs a token that may attest. `json` is the reply of
+ * POST /v1/attest/explain (docs/openapi.yaml): "accepted", "reason", "rules", ...
+ * VS_ERR_REFUSED, also with code "policy_not_found"; evidence that is refused is VS_OK
+ */
+struct vs_dry_run { /* zero-initialise */
+    const char *tee_type;
+    struct vs_bytes quote;        /* raw: quote, report or document */
+    struct vs_bytes certificates; /* SNP; or empty */
+    struct vs_bytes event_log;    /* TDX: JSON array; or empty */
+    const char *policy;           /* only this one; NULL: all */
+    const uint8_t *nonce, *key;   /* what should be bound; both or neither */
+};
+VS_MUST_CHECK enum vs_error vs_explain_evidence(struct vs_client *c, const struct vs_dry_run *run,
+                                                struct vs_blob *json);
+
 /* A fresh bearer token, 32 random bytes in hex, and what the configuration holds of it. */
 struct vs_token {
     char text[65];

@@ -18,6 +18,7 @@ struct token_entry {
               1]; /* for logs; from the configuration, or "worker:" + 8 hex digits of the hash */
     uint8_t hash[SHA256_SIZE];
     enum role role;
+    bool may_explain; /* sees which rule of the policy says what: POST /v1/attest/explain */
 };
 
 struct token_table {

@@ -42,6 +42,7 @@ static enum err token_read(struct settings *s, const struct settings_view *v)
 {
     struct token_entry token = {0};
     const char *hash = view_text(v, "sha256");
+    const char *may_explain = view_text(v, "may_explain");
     unsigned role = ROLE_NONE;
     enum err e = view_plain_name(v, token.name, sizeof token.name);
 
@@ -54,6 +55,8 @@ static enum err token_read(struct settings *s, const struct settings_view *v)
     token.role = (enum role)role;
     if (!hash || !settings_hash(hash, token.hash))
         return view_blame(v, "sha256", hash ? hash_hint : "missing; it must be given");
+    if (may_explain && !settings_bool(may_explain, &token.may_explain))
+        return view_refuse(v, "may_explain", may_explain);
     if (token_with(s, token.name, NULL))
         return view_blame(v, "name", "given twice; names of tokens must differ");
     if (token_with(s, NULL, token.hash))

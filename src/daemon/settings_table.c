@@ -113,6 +113,8 @@ const struct setting settings_table[] = {
  "SHA-256 of the token. Required, unique. Make one with: printf %s \"$TOKEN\" | sha256sum"},
 {"tokens[]", "role", SETTING_CHOICE, true, NULL, NULL, NOWHERE, NULL, 0, 0, roles, NULL,
  "What the token may do. Required."},
+{"tokens[]", "may_explain", SETTING_BOOL, false, NULL, NULL, NOWHERE, "false", 0, 0, NULL, NULL,
+ "Whether dry runs (POST /v1/attest/explain) show this token how each policy judges: what the policies demand."},
 
 {"state", "dir", SETTING_TEXT, false, "VOUCHSAFE_STATE_DIR", NULL, AT(state.dir), "/var/lib/vouchsafe", 1, 4000, NULL, NULL,
  "Directory of the database, the sealed root and other state; only the daemon may read it."},

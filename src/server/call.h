@@ -124,6 +124,7 @@ void route_signed_pubkey(struct call *c, struct service_thread *thread);
 void route_decrypt(struct call *c, struct service_thread *thread);
 void route_challenge(struct call *c, struct service_thread *thread);
 void route_attest(struct call *c, struct service_thread *thread);
+void route_dry_run(struct call *c, struct service_thread *thread);
 void route_own_evidence(struct call *c, struct service_thread *thread);
 void route_checkpoint(struct call *c, struct service_thread *thread);
 void route_log_key(struct call *c, struct service_thread *thread);

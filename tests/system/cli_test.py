@@ -16,7 +16,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PUBKEY = "fb3234db8f36e87a8ec08c1b77799b55788f8855931c76eec948f33b76f9ff19"
 SEED = "github.com/alice/project:alice.near"
 COMMANDS = [
-    "init", "config check", "token new", "pubkey", "encrypt", "decrypt", "attest", "attest verify",
+    "init", "config check", "token new", "pubkey", "encrypt", "decrypt", "attest",
+    "attest explain", "attest verify",
     "sim create", "sim quote", "sim collateral", "sim measure", "log checkpoint", "log export",
     "log verify", "log receipt", "log verify-receipt", "explain", "status",
 ]
@@ -99,6 +100,7 @@ class Usage(CliTest):
                 ["encrypt", "--env", "A=B"], ["pubkey", "--attested", "--mrsigner", "0" * 64],
                 ["decrypt"], ["decrypt", "--sim", "a", "--quote-command", "b"],
                 ["decrypt", "--sim", "a", "--session-file", "s"], ["attest", "verify"],
+                ["attest", "explain"], ["attest", "explain", "x", "--nonce", "00" * 32],
                 ["attest", "verify", "quote", "--tee", "enclave"],
                 ["attest", "verify", "quote", "--at", "yesterday"],
                 ["attest", "verify", "quote", "--report-data", "00"], ["attest", "verify", "a", "b"],

@@ -247,6 +247,18 @@ def gate(c, k):
     c.add("POST", "/decrypt", raw(k, post + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\n"))
 
 
+def explain_routes(c, k, quote):
+    path, text = "/v1/attest/explain", base64.b64encode(quote).decode()
+    good = {"tee_type": "simulated", "quote": text}
+    for body in (good, {**good, "tee_type": "sgx"}, {**good, "policy": "worker"}, {**good, "policy": "none"},
+                 {**good, "quote": "AwACAA=="}, {**good, "nonce": "00" * 32, "public_key": "00" * 32}, {}):
+        c.request(k, "POST", path, body=body, token="worker")
+    c.request(k, "POST", path, body=b"{", token="worker", headers=JSON)
+    c.request(k, "POST", path, body=b"{}", token="worker")
+    c.request(k, "POST", path, body={})
+    c.request(k, "POST", path, body={}, token="auditor")
+
+
 def attest_routes(c, k):
     worker = Worker(k)
     c.request(k, "POST", "/v1/attest/challenge", token="worker")
@@ -268,6 +280,7 @@ def attest_routes(c, k):
     c.request(k, "POST", "/v1/attest", body=b"{}", token="worker")
     c.request(k, "POST", "/v1/attest", body={})
     c.request(k, "POST", "/v1/attest", body={}, token="auditor")
+    explain_routes(c, k, quote)
     for _ in range(1030):
         reply = k.post("/v1/attest/challenge", token="worker1")
         if reply.status == 429:

@@ -458,6 +458,23 @@ static void wrong_tokens_are_refused(void **state)
     }
 }
 
+static void a_token_sees_what_policies_demand_only_if_it_says_so(void **state)
+{
+    (void)state;
+    assert_int_equal(load(TEE "tokens:\n- {name: a, sha256: " HASH_A ", role: worker}\n"
+                              "- {name: b, sha256: " HASH_B ", role: worker, may_explain: true}\n",
+                          "", NULL),
+                     ERR_NONE);
+    assert_false(settings.tokens[0].may_explain);
+    assert_true(settings.tokens[1].may_explain);
+    settings_clear(&settings);
+    assert_int_equal(load_with(TEE "tokens:\n- {name: a, sha256: " HASH_A
+                                   ", role: worker, may_explain: maybe}\n",
+                               "", "", NULL),
+                     ERR_CONFIG);
+    assert_string_equal(problem.setting, "tokens[0].may_explain");
+}
+
 static void a_policy_is_read(void **state)
 {
     const struct appraisal_rule *rule;
@@ -773,6 +790,7 @@ int main(void)
         cmocka_unit_test(settings_that_contradict_are_refused),
         cmocka_unit_test(tokens_come_from_file_and_variables),
         cmocka_unit_test(wrong_tokens_are_refused),
+        cmocka_unit_test(a_token_sees_what_policies_demand_only_if_it_says_so),
         cmocka_unit_test(a_policy_is_read),
         cmocka_unit_test(wrong_policies_are_refused),
         cmocka_unit_test(the_master_secret_leaves_no_copy_in_the_environment),
