@@ -35,16 +35,19 @@ def build():
                        stdout=subprocess.DEVNULL)
     subprocess.run(["ninja", "-C", BUILD, "src/daemon/vouchsafed", "src/cli/vouchsafe",
                     *(f"tests/bench/{p}" for p in ("load", "primitives", "store_bench",
-                                                    "attest_bench"))],
+                                                    "attest_bench", "evidence_bench"))],
                    check=True, stdout=subprocess.DEVNULL)
+
+
+def read_values(text):
+    pairs = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
+    return {p[0]: float(p[1]) for p in pairs if len(p) >= 2}
 
 
 def values(program):
     """What a C benchmark prints: `name value` a line."""
-    text = subprocess.run([os.path.join(BUILD, "tests/bench", program)], check=True,
-                          capture_output=True, text=True, cwd=ROOT).stdout
-    pairs = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
-    return {p[0]: float(p[1]) for p in pairs if len(p) >= 2}
+    return read_values(subprocess.run([os.path.join(BUILD, "tests/bench", program)], check=True,
+                                      capture_output=True, text=True, cwd=ROOT).stdout)
 
 
 def thread_times(pid):
@@ -204,8 +207,25 @@ def simple(program, name, unit):
     return {"name": name, "unit": unit, "figures": figures, "bare": None, "ratio": None}
 
 
+def dcap_qvl():
+    """The same quotes by Phala's verifier in Rust, in an environment of its own below the build."""
+    environment = os.path.join(BUILD, "dcap-qvl")
+    python = os.path.join(environment, "bin", "python")
+    vectors = os.environ.get("VOUCHSAFE_VECTORS", os.path.join(ROOT, "../shared/vectors"))
+    commands = [[sys.executable, "-m", "venv", environment],
+                [python, "-m", "pip", "install", "--quiet", "dcap-qvl==0.7.0"],
+                [python, os.path.join(ROOT, "tests/bench/dcap_qvl_bench.py"), vectors]]
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            reason = (done.stderr.strip().splitlines() or ["?"])[-1]
+            print(f"SKIPPED: comparison with dcap-qvl: {reason}", file=sys.stderr)
+            return {}
+    return read_values(done.stdout)
+
+
 def bench_attest():
-    figures = values("attest_bench")
+    figures = {**values("attest_bench"), **values("evidence_bench"), **dcap_qvl()}
     return {"name": "attest", "unit": "see names", "figures": figures,
             "bare": figures.get("bare_us"), "ratio": figures.get("ratio")}
 

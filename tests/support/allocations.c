@@ -61,7 +61,7 @@ void __libc_free(void *memory);                  /* NOLINT: glibc's name */
 
 static void *noted(void *memory)
 {
-    if (memory)
+    if (memory && counting)
         note_allocated(malloc_usable_size(memory));
     return memory;
 }
@@ -78,14 +78,14 @@ void *calloc(size_t number, size_t size)
 
 void *realloc(void *memory, size_t size)
 {
-    if (memory)
+    if (memory && counting)
         note_freed(malloc_usable_size(memory));
     return noted(__libc_realloc(memory, size));
 }
 
 void free(void *memory)
 {
-    if (memory)
+    if (memory && counting)
         note_freed(malloc_usable_size(memory));
     __libc_free(memory);
 }
