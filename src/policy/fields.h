@@ -204,6 +204,7 @@ struct bit_names {
 };
 
 struct appraisal_check;
+typedef bool policy_check(const struct appraisal_check *c);
 
 struct policy_field {
     const char *key;
@@ -212,7 +213,7 @@ struct policy_field {
     size_t size;   /* bytes of one value, of texts at most; 0 for other kinds */
     size_t offset; /* in struct attest_result */
     const struct bit_names *names;
-    bool (*holds)(const struct appraisal_check *c); /* or denies, with every reason but the code */
+    policy_check *holds; /* or denies, with every reason but the code */
     const char *code;
     const char *standard; /* comma list; NULL: nothing is asked */
     uint64_t min, max;    /* of a number, or of the elements of a list */
