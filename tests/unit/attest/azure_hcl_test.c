@@ -103,6 +103,35 @@ static void test_stored_blobs_bind_their_runtime_data(void **state)
     }
 }
 
+/* The hash says nothing of who made the report. */
+static void test_by_itself_no_blob_is_authentic(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        struct attest_trust trust;
+        struct attest_result r;
+        struct hcl_case c;
+
+        if (!case_load(ids[i], &c))
+            skip();
+        attest_trust_vendors(&trust);
+        const struct attest_evidence evidence = {.bytes = buffer_span(&c.blob)};
+
+        assert_int_equal(attest_evidence_kind(evidence.bytes), ATTEST_AZURE_HCL);
+        assert_int_equal(
+            attest_verify(&trust, NULL, NULL, &evidence, timestamp_of_seconds(1678652405), &r),
+            ERR_DENIED);
+        assert_int_equal(r.reason, ATTEST_COLLATERAL_MISSING);
+        assert_int_equal(r.kind, ATTEST_AZURE_HCL);
+        assert_false(r.authentic);
+        assert_string_equal(r.steps[0], "hcl_report");
+        assert_int_equal(json_integer_value(json_object_get(c.expected, "runtime_data_len")),
+                         r.azure.runtime_data.size);
+        check_hex(c.expected, "report_data", SPAN_OF(r.report_data));
+        case_clear(&c);
+    }
+}
+
 /* Up to the end of the JSON; behind it there are only zeros. */
 static void test_every_prefix_is_refused(void **state)
 {
@@ -260,6 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stored_blobs_bind_their_runtime_data),
+        cmocka_unit_test(test_by_itself_no_blob_is_authentic),
         cmocka_unit_test(test_every_prefix_is_refused),
         cmocka_unit_test(test_every_flipped_bit_of_what_is_bound_is_refused),
         cmocka_unit_test(test_made_blobs_are_judged_field_by_field),
