@@ -1,0 +1,259 @@
+#include "collateral/store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypto/random.h"
+#include "tee/simulated.h"
+
+#define NOW_S 1790000000
+
+static char dir[64];
+static struct simulated_platform *platform;
+static struct attest_trust trust;
+
+static struct timestamp at(int64_t seconds)
+{
+    return timestamp_of_seconds(NOW_S + seconds);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    (void)snprintf(dir, sizeof dir, "/tmp/vouchsafe-store-test-XXXXXX");
+    if (crypto_start() != ERR_NONE || !mkdtemp(dir))
+        return 1;
+    (void)strcat(dir, "/sim");
+    return simulated_create(dir, timestamp_of_seconds(NOW_S - 400 * 86400)) != ERR_NONE ||
+           simulated_open(dir, &platform) != ERR_NONE ||
+           attest_trust_add_simulated(&trust, simulated_root_pem(platform)) != ERR_NONE;
+}
+
+static int finish(void **state)
+{
+    static const char *const files[] = {"root_ca.pem",     "pck_chain.pem",   "root_ca.key",
+                                        "platform_ca.key", "tcb_signing.key", "pck.key",
+                                        "attestation.key", "sealing.key"};
+    char path[128];
+
+    (void)state;
+    simulated_close(&platform);
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(dir);
+    *strrchr(dir, '/') = '\0';
+    return rmdir(dir);
+}
+
+/* Puts what the platform signs when its clock says `issued`. */
+static enum collateral_put put(struct collateral_store *s, int64_t issued, uint32_t evaluation,
+                               int64_t now)
+{
+    struct simulated_collateral how = {.tcb_evaluation_number = evaluation};
+    struct collateral_put_result result;
+    struct buffer bundle = {0};
+
+    assert_int_equal(simulated_collateral_bundle(platform, &how, at(issued), &bundle), ERR_NONE);
+    assert_int_equal(collateral_store_put(s, buffer_span(&bundle), "test", NULL, at(now), &result),
+                     ERR_NONE);
+    collateral_unit_release(&result.unit);
+    buffer_clear(&bundle);
+    return result.put;
+}
+
+static void nothing_goes_back(void **state)
+{
+    enum { DAY = 86400 };
+    struct collateral_store *s = NULL;
+    struct collateral_view view = {0};
+    const struct collateral_snapshot *first, *second;
+
+    (void)state;
+    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    assert_int_equal(collateral_store_view(s, &view)->count, 0);
+    assert_int_equal(put(s, 0, 17, 0), COLLATERAL_ADDED);
+    first = collateral_store_view(s, &view);
+    assert_int_equal(first->set.count, 1);
+    assert_ptr_equal(collateral_store_view(s, &view), first);
+    /* ECDSA is random: the same statement in other bytes is no news */
+    assert_int_equal(put(s, 0, 17, 0), COLLATERAL_UNCHANGED);
+    assert_int_equal(put(s, -DAY, 17, 0), COLLATERAL_ROLLBACK);
+    assert_int_equal(put(s, DAY, 16, DAY), COLLATERAL_ROLLBACK);
+    assert_int_equal(put(s, 10 * DAY, 17, 0), COLLATERAL_NOT_VALID);
+    assert_ptr_equal(collateral_store_view(s, &view), first);
+    assert_int_equal(put(s, 1, 17, 2), COLLATERAL_REPLACED);
+    second = collateral_store_view(s, &view);
+    assert_int_equal(second->set.count, 1);
+    assert_int_equal(second->units[0]->issued.ms, at(1).ms);
+    assert_int_equal(put(s, 2, 18, 3), COLLATERAL_REPLACED);
+    assert_int_equal(put(s, 3, 17, 4), COLLATERAL_ROLLBACK);
+    /* long after its end, what is not rolled back is taken even when it is out of its time */
+    assert_int_equal(put(s, 20 * DAY, 18, 90 * DAY), COLLATERAL_REPLACED);
+    collateral_view_clear(&view);
+    collateral_store_free(&s);
+}
+
+static void who_looks_keeps_what_was_replaced(void **state)
+{
+    struct collateral_store *s = NULL;
+    struct collateral_snapshot *held;
+
+    (void)state;
+    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    assert_int_equal(put(s, 0, 17, 0), COLLATERAL_ADDED);
+    held = collateral_store_hold(s);
+    assert_int_equal(put(s, 1, 17, 1), COLLATERAL_REPLACED);
+    assert_int_equal(held->units[0]->issued.ms, at(0).ms);
+    assert_non_null(collateral_snapshot_find(held, span_string(held->units[0]->name)));
+    assert_null(collateral_snapshot_find(held, SPAN_LITERAL("amd-milan")));
+    collateral_store_free(&s);
+    assert_int_equal(held->count, 1); /* and outlives the store */
+    collateral_snapshot_release(&held);
+}
+
+static void what_does_not_verify_or_was_not_asked_for_changes_nothing(void **state)
+{
+    static const char *const documents[] = {
+        "",
+        "{}",
+        "[]",
+        "{\"tcb_info\":\"{}\"}",
+        "{\"amd\":{}}",
+        "{\"amd\":{\"vcek_chain\":\"x\"}}",
+        "{\"amd\":{\"unknown\":\"x\"}}",
+        "{\"vek\":{\"certificate\":\"3080\"}}",
+        "{\"vek\":{\"certificate\":\"3080\",\"name\":\"amd-milan\"}}",
+        "{\"vek\":{\"certificate\":\"308\"}}",
+        "{\"arm_key\":{\"instance_id\":\"00\",\"public_key\":\"x\"}}",
+        "{\"vek\":{\"certificate\":\"3080\"},\"amd\":{}}",
+    };
+    struct collateral_store *s = NULL;
+    struct collateral_put_result result;
+    struct simulated_collateral how = {0};
+    struct buffer bundle = {0};
+    struct collateral_snapshot *held;
+
+    (void)state;
+    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    for (size_t i = 0; i < COUNT_OF(documents); i++) {
+        assert_int_equal(
+            collateral_store_put(s, span_string(documents[i]), "test", NULL, at(0), &result),
+            ERR_NONE);
+        assert_int_equal(result.put, COLLATERAL_REFUSED);
+        assert_int_not_equal(result.reason, ATTEST_OK);
+        assert_null(result.unit);
+    }
+    assert_int_equal(simulated_collateral_bundle(platform, &how, at(0), &bundle), ERR_NONE);
+    assert_int_equal(
+        collateral_store_put(s, buffer_span(&bundle), "test", "amd-milan", at(0), &result),
+        ERR_NONE);
+    assert_int_equal(result.put, COLLATERAL_OTHER);
+    collateral_unit_release(&result.unit);
+    for (size_t i = 0; i < bundle.size; i += 7) { /* the signatures are over nearly all of it */
+        bundle.data[i] ^= 1;
+        assert_int_equal(
+            collateral_store_put(s, buffer_span(&bundle), "test", NULL, at(0), &result), ERR_NONE);
+        if (result.put != COLLATERAL_REFUSED) /* a letter of hex in another case */
+            assert_true(collateral_put_is_good(result.put));
+        collateral_unit_release(&result.unit);
+        bundle.data[i] ^= 1;
+    }
+    held = collateral_store_hold(s);
+    assert_true(held->count <= 1);
+    collateral_snapshot_release(&held);
+    buffer_clear(&bundle);
+    collateral_store_free(&s);
+}
+
+static struct attest_result refusal(uint8_t chip, bool authentic)
+{
+    struct attest_result r = {
+        .reason = ATTEST_COLLATERAL_MISSING,
+        .kind = ATTEST_SGX,
+        .authentic = authentic,
+        .wanted = {.known = true, .vendor = ATTEST_INTEL}
+    };
+
+    r.wanted.fmspc[0] = chip;
+    return r;
+}
+
+static void wants_are_bounded_and_queued_once(void **state)
+{
+    struct collateral_store *s = NULL;
+    struct collateral_queue_figures figures;
+    struct attest_result r = refusal(1, true);
+    struct collateral_key key;
+
+    (void)state;
+    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    assert_true(collateral_store_want(s, &r, at(0)));
+    assert_true(collateral_store_want(s, &r, at(0)));
+    collateral_store_queue_figures(s, &figures);
+    assert_int_equal(figures.waiting, 1);
+    for (unsigned i = 2; i < 200; i++) { /* strangers have a share of the minute */
+        r = refusal((uint8_t)i, false);
+        (void)collateral_store_want(s, &r, at(1));
+    }
+    collateral_store_queue_figures(s, &figures);
+    assert_int_equal(figures.waiting, 1 + COLLATERAL_STRANGERS_PER_MINUTE);
+    for (unsigned i = 2; i < 200; i++) { /* and of the queue, however long they try */
+        r = refusal((uint8_t)i, false);
+        (void)collateral_store_want(s, &r, at(100 * (int64_t)i));
+    }
+    collateral_store_queue_figures(s, &figures);
+    assert_int_equal(figures.waiting, COLLATERAL_QUEUE_MAX / 2);
+    r = refusal(250, true); /* there is room for who proved authentic */
+    assert_true(collateral_store_want(s, &r, at(1)));
+    assert_true(collateral_store_take(s, &key));
+    assert_int_equal(key.fmspc[0], 1);
+    while (collateral_store_take(s, &key))
+        ;
+    assert_int_equal(key.fmspc[0], 250);
+    collateral_store_no_sources(s);
+    assert_false(collateral_store_want(s, &r, at(1)));
+    collateral_store_free(&s);
+}
+
+static void what_is_at_hand_is_not_wanted(void **state)
+{
+    enum { DAY = 86400 };
+    struct collateral_store *s = NULL;
+    struct attest_result r = refusal(0, true);
+    struct collateral_snapshot *held;
+
+    (void)state;
+    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    assert_int_equal(put(s, 0, 17, 0), COLLATERAL_ADDED);
+    held = collateral_store_hold(s);
+    memcpy(r.wanted.fmspc, held->units[0]->facts.fmspc, sizeof r.wanted.fmspc);
+    collateral_snapshot_release(&held);
+    assert_false(collateral_store_want(s, &r, at(1)));
+    assert_true(collateral_store_want(s, &r, at(31 * DAY))); /* it has ended */
+    collateral_store_free(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_goes_back),
+        cmocka_unit_test(who_looks_keeps_what_was_replaced),
+        cmocka_unit_test(what_does_not_verify_or_was_not_asked_for_changes_nothing),
+        cmocka_unit_test(wants_are_bounded_and_queued_once),
+        cmocka_unit_test(what_is_at_hand_is_not_wanted),
+    };
+
+    return cmocka_run_group_tests(tests, start, finish);
+}
