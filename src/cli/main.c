@@ -28,6 +28,10 @@ static const struct cli_command *const commands[] = {
     &command_log_verify_receipt,
     &command_explain,
     &command_status,
+    &command_collateral_fetch,
+    &command_collateral_import,
+    &command_collateral_export,
+    &command_collateral_show,
 };
 
 static int overview(FILE *file, int code)

@@ -64,7 +64,8 @@ enum err collateral_crl_der(struct span bytes, struct buffer *out)
         return bytes.size > ATTEST_CRL_MAX ? ERR_TOO_LARGE : buffer_append(out, bytes);
     if (is_pem(bytes))
         return pem_one(bytes, "X509 CRL", out);
-    return bytes.size == 0 ? ERR_MALFORMED : hex_decode(without_space(bytes), out);
+    bytes = without_space(bytes);
+    return bytes.size == 0 ? ERR_MALFORMED : hex_decode(bytes, out);
 }
 
 static int hex_digit(uint8_t c)

@@ -16,6 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PUBKEY = "fb3234db8f36e87a8ec08c1b77799b55788f8855931c76eec948f33b76f9ff19"
 SEED = "github.com/alice/project:alice.near"
 COMMANDS = [
+    "collateral fetch", "collateral import", "collateral export", "collateral show",
     "init", "config check", "token new", "pubkey", "encrypt", "decrypt", "attest",
     "attest explain", "attest verify",
     "sim create", "sim quote", "sim collateral", "sim measure", "log checkpoint", "log export",

@@ -278,6 +278,50 @@ class Fetching(Case):
         wait_for(lambda: set(names) <= set(units(k)), 60, "the prefetch of " + " ".join(names))
 
 
+class Command(Case):
+    def test_fetch_import_show_and_export(self):
+        vendors = self.vendors(self.dir.name)
+        name = vendors.serve(self.bundle())
+        k = self.start()
+        bundle, copy = os.path.join(self.dir.name, "bundle"), os.path.join(self.dir.name, "copy")
+        quote = os.path.join(self.dir.name, "quote.bin")
+        with open(quote, "wb") as f:
+            f.write(self.platform.quote(bytes(64)))
+        trust = ("--trust-root", self.platform.root)
+        fetch = ("collateral", "fetch", "--quote", quote, "--pcs", vendors.url, "--out", bundle, *trust)
+        self.assertEqual(command(*fetch, check=False).returncode, 3)  # no CA knows that server
+        self.assertEqual(vendors.requests, [])
+        fetch += ("--source-ca", vendors.ca_file)
+        self.assertIn(name, command(*fetch).stdout.decode())
+        self.assertEqual(os.listdir(bundle), [name + ".json"])
+        shown = json.loads(command("collateral", "show", bundle, "--json", *trust).stdout)["units"]
+        self.assertEqual([(u["name"], u["evaluation_number"], u["result"]) for u in shown], [(name, 17, "good")])
+        # what does not verify is said and not taken
+        self.assertEqual(command("collateral", "show", bundle, check=False).returncode, 1)
+        done = command("collateral", "import", bundle, "--out", copy, check=False)
+        self.assertEqual((done.returncode, os.listdir(copy)), (1, []), done.stderr)
+        self.assertIn(b"root_not_pinned", done.stdout)
+        # into the keystore, and out of it again
+        self.assertEqual(Worker(k).attest().code, "collateral_missing")
+        state = os.path.join(k.dir, "state", "collateral")
+        command("collateral", "import", bundle, "--out", state, *trust)
+        k.process.send_signal(signal.SIGHUP)
+        attest_until(Worker(k), 200)
+        self.assertIn(name, k.command("collateral", "show", token="auditor").stdout.decode())
+        k.command("collateral", "export", "--out", copy, *trust, token="auditor")
+        with open(os.path.join(copy, name + ".json"), "rb") as a, open(os.path.join(bundle, name + ".json"), "rb") as b:
+            self.assertEqual(a.read(), b.read())
+        # an older one never replaces a newer one
+        vendors.serve(self.bundle("--issued-before", "86400"))
+        done = command(*fetch, check=False)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn(b"rollback", done.stdout)
+        self.assertEqual(command("collateral", "fetch", "amd-rome", "--out", bundle, check=False).returncode, 4)
+        self.assertEqual(command("collateral", "fetch", "--out", bundle, check=False).returncode, 2)
+        vendors.units.clear()
+        self.assertNotEqual(command(*fetch, check=False).returncode, 0)
+
+
 class UnderLoad(Case):
     def test_a_switch_loses_no_request_and_without_sources_service_ends_with_the_collateral(self):
         lifetime = 8

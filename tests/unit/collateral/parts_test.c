@@ -56,6 +56,7 @@ static void a_crl_comes_in_three_forms(void **state)
         {{(const uint8_t *)"308200015", 9},       ERR_MALFORMED},
         {{(const uint8_t *)"<html>", 6},          ERR_MALFORMED},
         {{NULL, 0},                               ERR_MALFORMED},
+        {{(const uint8_t *)"\r\n", 2},            ERR_MALFORMED},
         {{(const uint8_t *)pem, sizeof pem - 10}, ERR_MALFORMED},
     };
 

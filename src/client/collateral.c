@@ -1,0 +1,384 @@
+/* <vouchsafe/collateral.h>: collateral for those who are no keystore. */
+#include <vouchsafe/collateral.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "client/attest.h"
+#include "client/client.h"
+#include "codec/json.h"
+#include "collateral/directory.h"
+#include "collateral/source.h"
+#include "collateral/store.h"
+
+static const char *const kind_names[COLLATERAL_KINDS] = {
+    [COLLATERAL_INTEL] = "intel",
+    [COLLATERAL_AMD] = "amd",
+    [COLLATERAL_VEK] = "vek",
+    [COLLATERAL_ARM_KEY] = "arm-key",
+};
+
+enum vs_error vs_collateral_names(const struct vs_verifier *roots, struct vs_bytes evidence,
+                                  char names[VS_COLLATERAL_NAMES_MAX][VS_COLLATERAL_NAME_SIZE],
+                                  size_t *count)
+{
+    const struct attest_collateral_set none = {0};
+    struct collateral_key keys[COLLATERAL_WANTED_MAX];
+    struct attest_result result;
+    enum err e;
+
+    _Static_assert((int)VS_COLLATERAL_NAMES_MAX == (int)COLLATERAL_WANTED_MAX &&
+                       (int)VS_COLLATERAL_NAME_SIZE == (int)COLLATERAL_NAME_SIZE,
+                   "the header says the same");
+    if (roots == NULL || names == NULL || count == NULL)
+        return VS_ERR_ARGUMENT;
+    /* refused for want of collateral: the refusal says which */
+    e = attest_verify(&roots->trust, &none, NULL,
+                      &(struct attest_evidence){.bytes = span_of_bytes(evidence)}, clock_now(),
+                      &result);
+    if (e != ERR_NONE && e != ERR_DENIED)
+        return error_of(e);
+    *count = collateral_keys_wanted(&result, keys);
+    for (size_t i = 0; i < *count; i++)
+        collateral_key_name(&keys[i], names[i]);
+    return *count > 0 ? VS_OK : VS_ERR_MALFORMED;
+}
+
+/* A walk over what was found, into a directory or nowhere. */
+struct taking {
+    const struct vs_verifier *roots;
+    struct collateral_store *store; /* so that of two of one name the newer one stays */
+    const char *directory;          /* NULL: list only */
+    vs_collateral_each each;
+    void *context;
+    size_t refused;
+    char last[512]; /* why the last one was refused */
+};
+
+static void tell(struct taking *t, const char *file, const struct collateral_unit *u,
+                 const char *result, const char *text)
+{
+    struct vs_collateral_item item = {
+        .name = "", .kind = "", .source = file, .result = result, .text = text};
+
+    if (u) {
+        item.name = u->name;
+        item.kind = kind_names[u->kind];
+        item.issued = u->kind == COLLATERAL_INTEL ? timestamp_seconds(u->issued) : 0;
+        item.expires = u->expires.ms == INT64_MAX ? 0 : timestamp_seconds(u->expires);
+        item.evaluation_number = u->evaluation_number;
+        item.size = u->document.size;
+    }
+    if (strcmp(result, "good") != 0) {
+        t->refused++;
+        (void)snprintf(t->last, sizeof t->last, "%s: %s", u ? u->name : file, text);
+    }
+    if (t->each)
+        t->each(t->context, &item);
+}
+
+/* Whether what the directory has of that name is newer, or the same. */
+static bool has_better(struct taking *t, const struct collateral_unit *u)
+{
+    char path[4096];
+    struct buffer bytes = {0};
+    struct collateral_unit *there = NULL;
+    enum attest_reason reason;
+    bool better = false;
+
+    (void)snprintf(path, sizeof path, "%s/%s.json", t->directory, u->name);
+    if (file_read(path, COLLATERAL_DOCUMENT_MAX, &bytes) == ERR_NONE &&
+        collateral_unit_new(&t->roots->trust, buffer_span(&bytes), "", u->fetched, &there,
+                            &reason) == ERR_NONE &&
+        strcmp(there->name, u->name) == 0)
+        better = collateral_unit_compare(there, u) == COLLATERAL_OLDER;
+    collateral_unit_release(&there);
+    buffer_clear(&bytes);
+    return better;
+}
+
+static enum err keep(struct taking *t, const char *file, const struct collateral_unit *u)
+{
+    enum err e = ERR_NONE;
+
+    if (t->directory && has_better(t, u)) {
+        tell(t, file, u, "rollback", "what is there is newer");
+        return ERR_NONE;
+    }
+    if (t->directory)
+        e = collateral_directory_write(t->directory, u->name, buffer_span(&u->document));
+    if (e == ERR_NONE)
+        tell(t, file, u, "good", "");
+    return e;
+}
+
+static enum err take(struct taking *t, const char *file, struct span document)
+{
+    struct collateral_put_result result = {0};
+    enum err e = collateral_store_put(t->store, document, "", NULL, clock_now(), &result);
+
+    if (e != ERR_NONE)
+        return e;
+    if (result.put == COLLATERAL_REFUSED)
+        tell(t, file, NULL, attest_reason_code(result.reason), attest_reason_text(result.reason));
+    else if (collateral_put_is_good(result.put) || !t->directory)
+        e = keep(t, file, result.unit);
+    else
+        tell(t, file, result.unit, collateral_put_code(result.put), "there is a newer one");
+    collateral_unit_release(&result.unit);
+    return e;
+}
+
+static enum err found(void *context, const char *path, struct timestamp modified, enum err e,
+                      struct span document)
+{
+    struct taking *t = context;
+
+    (void)modified;
+    if (e == ERR_NONE)
+        return take(t, path, document);
+    if (e == ERR_MEMORY)
+        return e;
+    tell(t, path, NULL, err_code(e), err_text(e));
+    return ERR_NONE;
+}
+
+static enum vs_error walk(const struct vs_verifier *roots, const char *path, const char *directory,
+                          vs_collateral_each each, void *context, struct vs_why *why)
+{
+    struct taking t = {.roots = roots, .directory = directory, .each = each, .context = context};
+    enum err e;
+
+    if (roots == NULL || path == NULL)
+        return VS_ERR_ARGUMENT;
+    if ((e = collateral_store_new(&roots->trust, &t.store)) == ERR_NONE &&
+        (!directory || (e = directory_make(directory)) == ERR_NONE))
+        e = collateral_directory_read(path, found, &t);
+    collateral_store_free(&t.store);
+    if (e != ERR_NONE)
+        return why_fail(why, error_of(e), "%s: %s", path, err_text(e));
+    if (directory && t.refused > 0)
+        return why_fail(why, VS_ERR_UNTRUSTED, "%s", t.last);
+    return VS_OK;
+}
+
+enum vs_error vs_collateral_list(const struct vs_verifier *roots, const char *path,
+                                 vs_collateral_each each, void *context, struct vs_why *why)
+{
+    return walk(roots, path, NULL, each, context, why);
+}
+
+enum vs_error vs_collateral_import(const struct vs_verifier *roots, const char *path,
+                                   const char *directory, vs_collateral_each each, void *context,
+                                   struct vs_why *why)
+{
+    return directory == NULL ? VS_ERR_ARGUMENT : walk(roots, path, directory, each, context, why);
+}
+
+/* One document that came from `source`. */
+static enum vs_error save(struct taking *t, const char *source, struct span document,
+                          struct vs_why *why)
+{
+    enum err e;
+
+    if ((e = collateral_store_new(&t->roots->trust, &t->store)) == ERR_NONE &&
+        (e = directory_make(t->directory)) == ERR_NONE)
+        e = take(t, source, document);
+    collateral_store_free(&t->store);
+    if (e != ERR_NONE)
+        return why_fail(why, error_of(e), "%s: %s", t->directory, err_text(e));
+    return t->refused > 0 ? why_fail(why, VS_ERR_UNTRUSTED, "%s", t->last) : VS_OK;
+}
+
+enum vs_error vs_collateral_save(const struct vs_verifier *roots, struct vs_bytes document,
+                                 const char *directory, vs_collateral_each each, void *context,
+                                 struct vs_why *why)
+{
+    struct taking t = {.roots = roots, .directory = directory, .each = each, .context = context};
+
+    if (roots == NULL || directory == NULL)
+        return VS_ERR_ARGUMENT;
+    return save(&t, "document", span_of_bytes(document), why);
+}
+
+/* ---- fetching ---- */
+
+static struct collateral_source_options source_of(const struct vs_collateral_source *from,
+                                                  const struct collateral_key *key)
+{
+    struct collateral_source_options o = {.type = COLLATERAL_SOURCE_KDS,
+                                          .name = "kds",
+                                          .url = from->kds_url,
+                                          .ca_file = from->ca_file,
+                                          .timeout_ms = from->timeout_s * 1000};
+
+    if (key->kind == COLLATERAL_INTEL) {
+        o.type = from->pccs_url ? COLLATERAL_SOURCE_PCCS : COLLATERAL_SOURCE_PCS;
+        o.name = from->pccs_url ? "pccs" : "pcs";
+        o.url = from->pccs_url ? from->pccs_url : from->pcs_url;
+    }
+    return o;
+}
+
+static enum vs_error fetch_error(enum err e, const struct collateral_failure *f)
+{
+    if (f->absent)
+        return VS_ERR_NOT_FOUND;
+    if (e == ERR_IO)
+        return f->status ? VS_ERR_REPLY : VS_ERR_UNREACHABLE;
+    return e == ERR_MALFORMED || e == ERR_TOO_LARGE ? VS_ERR_REPLY : error_of(e);
+}
+
+static enum vs_error document_fetch(const struct vs_collateral_source *from,
+                                    const struct collateral_key *key, struct buffer *out,
+                                    struct vs_why *why)
+{
+    const struct collateral_source_options o = source_of(from, key);
+    struct collateral_failure failure;
+    struct collateral_source *source = NULL;
+    enum err e = collateral_source_new(&o, &source);
+
+    if (e != ERR_NONE)
+        return why_fail(why, VS_ERR_ARGUMENT, "%s is not a URL", o.url ? o.url : "");
+    e = collateral_source_fetch(source, key, out, &failure);
+    collateral_source_free(&source);
+    return e == ERR_NONE ? VS_OK : why_fail(why, fetch_error(e, &failure), "%s", failure.why);
+}
+
+enum vs_error vs_collateral_fetch(const struct vs_verifier *roots,
+                                  const struct vs_collateral_source *from, const char *name,
+                                  const char *directory, vs_collateral_each each, void *context,
+                                  struct vs_why *why)
+{
+    struct taking t = {.roots = roots, .directory = directory, .each = each, .context = context};
+    struct buffer document = {0};
+    struct collateral_key key;
+    enum vs_error failed;
+
+    if (roots == NULL || from == NULL || name == NULL || directory == NULL)
+        return VS_ERR_ARGUMENT;
+    if (collateral_key_parse(span_string(name), &key) != ERR_NONE)
+        return why_fail(why, VS_ERR_MALFORMED, "%s is not the name of what can be fetched", name);
+    failed = document_fetch(from, &key, &document, why);
+    if (failed == VS_OK)
+        failed = save(&t, name, buffer_span(&document), why);
+    buffer_clear(&document);
+    return failed;
+}
+
+/* ---- a keystore's ---- */
+
+static enum vs_error get(struct vs_client *c, const char *path, struct vs_blob *out)
+{
+    struct client_call call = {.method = "GET", .path = path, .authorised = true};
+    struct secret *body = NULL;
+    enum vs_error e = client_send(c, &call, &body);
+
+    if (e == VS_OK)
+        e = blob_copy(secret_span(body), out);
+    secret_free(&body);
+    return e;
+}
+
+/* A unit as the keystore lists it; times and numbers that are absent are 0. */
+struct held_texts {
+    char name[COLLATERAL_NAME_SIZE], kind[16], source[COLLATERAL_SOURCE_SIZE];
+};
+
+static int64_t time_of(struct json_value value)
+{
+    struct timestamp t = {0};
+    struct span text = {0};
+
+    if (value.type == JSON_NULL || json_string_plain(value, &text) != ERR_NONE ||
+        timestamp_parse(text, &t) != ERR_NONE)
+        return 0;
+    return timestamp_seconds(t);
+}
+
+static bool text_of(struct json_value value, char *out, size_t out_size)
+{
+    struct span text = {0};
+
+    return json_string_plain(value, &text) == ERR_NONE &&
+           span_to_string(text, out, out_size) == ERR_NONE;
+}
+
+static bool held_read(struct json_value unit, struct held_texts *texts,
+                      struct vs_collateral_item *item)
+{
+    struct json_value name, kind, source, issued, expires, number, size;
+    const struct json_field fields[] = {
+        {"name",              JSON_STRING, true,  &name   },
+        {"kind",              JSON_STRING, true,  &kind   },
+        {"source",            JSON_STRING, true,  &source },
+        {"issued",            JSON_STRING, true,  &issued },
+        {"expires",           JSON_STRING, false, &expires},
+        {"evaluation_number", JSON_NUMBER, false, &number },
+        {"size",              JSON_NUMBER, true,  &size   },
+    };
+    uint64_t evaluation = 0;
+    uint64_t bytes = 0;
+
+    if (json_object_read(unit, fields, COUNT_OF(fields), true, NULL) != ERR_NONE ||
+        !text_of(name, texts->name, sizeof texts->name) ||
+        !text_of(kind, texts->kind, sizeof texts->kind) ||
+        !text_of(source, texts->source, sizeof texts->source) ||
+        !collateral_name_check(span_string(texts->name)) ||
+        (number.type == JSON_NUMBER && json_uint64(number, &evaluation) != ERR_NONE) ||
+        json_uint64(size, &bytes) != ERR_NONE || evaluation > UINT32_MAX)
+        return false;
+    *item = (struct vs_collateral_item){.name = texts->name,
+                                        .kind = texts->kind,
+                                        .source = texts->source,
+                                        .result = "good",
+                                        .text = "",
+                                        .issued = time_of(issued),
+                                        .expires = time_of(expires),
+                                        .evaluation_number = (uint32_t)evaluation,
+                                        .size = (size_t)bytes};
+    return true;
+}
+
+enum vs_error vs_collateral_held(struct vs_client *c, vs_collateral_each each, void *context)
+{
+    struct vs_blob json = {0};
+    struct json_value document, units, unit;
+    struct json_iterator i = {0};
+    bool good = true;
+    enum vs_error e;
+
+    if (c == NULL || each == NULL)
+        return VS_ERR_ARGUMENT;
+    client_begin(c);
+    e = get(c, "/v1/collateral", &json);
+    if (e != VS_OK)
+        return e;
+    good = json_parse(span_of(json.data, json.size), &document, NULL) == ERR_NONE &&
+           json_member(document, "units", &units) == ERR_NONE && units.type == JSON_ARRAY;
+    while (good && json_next(units, &i, NULL, &unit)) {
+        struct vs_collateral_item item;
+        struct held_texts texts;
+
+        good = held_read(unit, &texts, &item);
+        if (good)
+            each(context, &item);
+    }
+    vs_blob_clear(&json);
+    return good ? VS_OK
+                : client_fail(c, VS_ERR_REPLY, "the list is not of the form of docs/protocol.md");
+}
+
+enum vs_error vs_collateral_get(struct vs_client *c, const char *name, struct vs_blob *document)
+{
+    char path[COLLATERAL_NAME_SIZE + 64];
+
+    if (c == NULL || name == NULL || document == NULL)
+        return VS_ERR_ARGUMENT;
+    client_begin(c);
+    if (!collateral_name_check(span_string(name)))
+        return client_fail(c, VS_ERR_MALFORMED, "%.64s is not a name of collateral", name);
+    (void)snprintf(path, sizeof path, "/v1/collateral/item?name=%s", name);
+    return get(c, path, document);
+}
