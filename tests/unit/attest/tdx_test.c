@@ -266,6 +266,29 @@ static void every_prefix_and_flipped_bit_of_every_form_is_refused(void **state)
     buffer_clear(&quote);
 }
 
+/* Type and TEE already tell how long a body is: the size must say the same, signed or not. */
+static void the_declared_size_of_a_body_counts(void **state)
+{
+    struct buffer quote = {0};
+
+    (void)state;
+    for (size_t i = 0; forms[i].reason == ATTEST_OK; i++) {
+        if (forms[i].version != 5)
+            continue;
+        form_quote(&forms[i], &quote);
+        for (size_t bit = 0; bit < 32; bit++) {
+            struct refusal r = {0};
+            struct quote q;
+
+            quote.data[50 + bit / 8] ^= (uint8_t)(1u << bit % 8);
+            assert_int_equal(quote_parse(buffer_span(&quote), &q, &r), ERR_DENIED);
+            assert_int_equal(r.reason, ATTEST_MALFORMED);
+            quote.data[50 + bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+    }
+    buffer_clear(&quote);
+}
+
 static void td_quote(uint16_t body_type, const uint8_t svn[3], const uint8_t svn_2[3],
                      struct buffer *out)
 {
@@ -603,6 +626,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_are_read_as_version_and_tee_type_say),
         cmocka_unit_test(every_prefix_and_flipped_bit_of_every_form_is_refused),
+        cmocka_unit_test(the_declared_size_of_a_body_counts),
         cmocka_unit_test(statuses_of_level_module_and_qe_are_merged),
         cmocka_unit_test(a_platform_is_told_in_full),
         cmocka_unit_test(passed_steps_are_told_in_order),
