@@ -15,7 +15,7 @@
  * Valid means genuine: the vendor's hardware signed it, nothing that was needed is expired or
  * revoked, and the platform has a status. It does not mean acceptable: any program on any machine
  * of that vendor has valid evidence, debug ones included. Compare the measurement, the status,
- * vs_result_debug() and the report data with what you expect, or use vs_result_appraise().
+ * vs_result_debug() and the report data with what you expect, or use vs_result_judge().
  *
  * Conventions are those of vouchsafe.h. In particular
  * - Threads: a verifier is for one thread while roots and collateral are added. From then on any
@@ -297,9 +297,10 @@ void vs_result_wanted(const struct vs_result *r, struct vs_wanted *out);
 
 /* Why evidence that is valid is not accepted. */
 struct vs_refusal {
+    char rule[65]; /* the policy that accepts, or that came nearest; "" for vs_appraisal */
     char code[48];
-    char expected[256];
-    char presented[160];
+    char expected[320];
+    char presented[320];
 };
 
 /*
@@ -310,6 +311,32 @@ struct vs_refusal {
 VS_MUST_CHECK enum vs_error vs_result_appraise(const struct vs_result *r,
                                                const struct vs_appraisal *appraisal,
                                                struct vs_refusal *refusal);
+
+/*
+ * Policies for every kind of evidence, in YAML: a file with a list `policies`, or a directory of
+ * such files, as the keystore's setting attestation.policy_files takes them (docs/operations.md).
+ * VS_ERR_MALFORMED, VS_ERR_IO, VS_ERR_TOO_LARGE; `why` (may be NULL) names file, line and remedy
+ */
+struct vs_policy;
+VS_MUST_CHECK enum vs_error vs_policy_load(const char *path, struct vs_policy **out,
+                                           struct vs_why *why);
+size_t vs_policy_count(const struct vs_policy *p);
+void vs_policy_free(struct vs_policy **p);
+
+/*
+ * Judges a valid result as the keystore would: by the first policy that accepts. Two things are not
+ * looked at, since they are not about the evidence alone: which tokens a policy is for, and what
+ * must be bound; compare vs_result_report_data() yourself.
+ *
+ * at         the time by which grace periods and ages are counted; 0: now
+ * event_log  TDX: JSON, for policies that demand events; or empty
+ *
+ * VS_ERR_POLICY no policy accepts: `refusal` (may be NULL) has the nearest and why.
+ * VS_ERR_UNTRUSTED the result is not valid. On VS_OK `refusal` names the policy.
+ */
+VS_MUST_CHECK enum vs_error vs_result_judge(const struct vs_result *r, const struct vs_policy *p,
+                                            int64_t at, struct vs_bytes event_log,
+                                            struct vs_refusal *refusal);
 
 #ifdef __cplusplus
 }

@@ -236,8 +236,8 @@ struct vs_claims {
     /* of a refusal; "ok" and "" otherwise */
     char code[48];
     char step[32];
-    char expected[256];
-    char presented[160];
+    char expected[320];
+    char presented[320];
     /* of verified evidence: written once every signature held, also when appraisal then refuses */
     char tee[16]; /* "sgx", "simulated" */
     bool simulated, debug;

@@ -75,6 +75,9 @@ static void print_steps(const struct cli_verdict *v, const struct fault *f)
     print_extra_step(v->bound, v->bound_right, "report_data", "the report binds the expected data",
                      f);
     print_extra_step(v->appraised, v->accepted, "appraisal", "the claims are accepted", f);
+    if (v->appraised && v->refusal->rule[0] != '\0')
+        printf("           %-18s %s\n", v->accepted ? "accepted by" : "nearest policy",
+               v->refusal->rule);
 }
 
 static void print_field_value(const struct vs_field *f)
@@ -382,6 +385,8 @@ void print_verdict_json(const struct cli_verdict *v)
         json_flag(&j, "bound", v->bound_right);
     if (v->appraised && valid)
         json_flag(&j, "accepted", v->accepted);
+    if (v->appraised && valid && v->refusal->rule[0] != '\0')
+        json_text(&j, "policy", v->refusal->rule);
     json_close(&j, '}');
     json_end();
 }

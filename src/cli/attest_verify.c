@@ -6,9 +6,10 @@
 #define BUNDLE_MAX (4u << 20)
 #define EVIDENCE_TEXT_MAX (4u * VS_EVIDENCE_MAX)
 #define PEM_MAX 65536u
+#define EVENT_LOG_MAX (1u << 20)
 
 struct verify_options {
-    const char *tee, *certificates, *arm_key, *at, *report_data;
+    const char *tee, *certificates, *arm_key, *at, *report_data, *policy, *event_log;
     struct cli_list collateral;
     struct cli_trust trust;
 };
@@ -16,7 +17,8 @@ struct verify_options {
 /* What the options say, once they are read. */
 struct judgement {
     struct vs_verifier *verifier;
-    struct vs_blob evidence, certificates;
+    struct vs_blob evidence, certificates, event_log;
+    struct vs_policy *policy;
     enum vs_tee tee;
     int64_t at;
     uint8_t report_data[VS_REPORT_DATA_SIZE];
@@ -27,7 +29,8 @@ struct judgement {
     struct vs_why collateral_why;
 };
 
-static bool is_appraised(const struct verify_options *o)
+/* The code is named by options, for SGX. */
+static bool is_named(const struct verify_options *o)
 {
     return o->trust.mr_enclaves.count > 0 || o->trust.mr_signer.set;
 }
@@ -43,8 +46,12 @@ static int read_options(const struct cli *cli, const struct verify_options *o, s
         return cli_usage_error(cli, "--at takes 2026-11-21T22:58:00Z or Unix seconds");
     if (o->report_data != NULL && !hex_parse(o->report_data, j->report_data, sizeof j->report_data))
         return cli_usage_error(cli, "--report-data takes 128 hex digits");
-    if (o->trust.required && !is_appraised(o))
+    if (o->trust.required && !is_named(o))
         return cli_usage_error(cli, "--appraise needs --mrenclave or --mrsigner");
+    if (o->policy != NULL && is_named(o))
+        return cli_usage_error(cli, "either --policy, or --mrenclave and --mrsigner");
+    if (o->event_log != NULL && o->policy == NULL)
+        return cli_usage_error(cli, "--event-log is looked at for a --policy only");
     return make_appraisal(cli, &o->trust, &j->appraisal);
 }
 
@@ -177,6 +184,29 @@ static int verify(const struct cli *cli, struct judgement *j)
     return e == VS_OK || e == VS_ERR_UNTRUSTED ? PARSED : fail(cli, e, "%s", vs_error_text(e));
 }
 
+static int read_policy(const struct cli *cli, const struct verify_options *o, struct judgement *j)
+{
+    struct vs_why why = {0};
+    enum vs_error e;
+
+    if (o->policy == NULL)
+        return PARSED;
+    e = vs_policy_load(o->policy, &j->policy, &why);
+    if (e != VS_OK)
+        return fail(cli, e, "%s", why.text[0] != '\0' ? why.text : vs_error_text(e));
+    return o->event_log == NULL ? PARSED
+                                : read_file(cli, o->event_log, EVENT_LOG_MAX, &j->event_log);
+}
+
+/* By a policy in a file, or by what the options name. */
+static enum vs_error appraise(const struct judgement *j, struct vs_refusal *refusal)
+{
+    if (j->policy == NULL)
+        return vs_result_appraise(j->result, &j->appraisal.appraisal, refusal);
+    return vs_result_judge(j->result, j->policy, j->at,
+                           (struct vs_bytes){j->event_log.data, j->event_log.size}, refusal);
+}
+
 static bool is_bound(const struct judgement *j)
 {
     const uint8_t *bound = vs_result_report_data(j->result);
@@ -193,13 +223,13 @@ static int report(const struct cli *cli, const struct verify_options *o, const s
         .collateral_why = j->collateral_why.text,
         .bound = o->report_data != NULL,
         .report_data = j->report_data,
-        .appraised = is_appraised(o),
+        .appraised = is_named(o) || o->policy != NULL,
         .refusal = &refusal,
     };
 
     v.bound_right = v.bound && is_bound(j);
     if (v.appraised && vs_result_verdict(j->result) == VS_VALID) {
-        const enum vs_error e = vs_result_appraise(j->result, &j->appraisal.appraisal, &refusal);
+        const enum vs_error e = appraise(j, &refusal);
 
         if (e != VS_OK && e != VS_ERR_POLICY)
             return fail(cli, e, "--mrenclave and --mrsigner are for SGX; use --policy");
@@ -216,6 +246,8 @@ static void judgement_clear(struct judgement *j)
 {
     vs_result_free(&j->result);
     vs_verifier_free(&j->verifier);
+    vs_policy_free(&j->policy);
+    vs_blob_clear(&j->event_log);
     vs_blob_clear(&j->evidence);
     vs_blob_clear(&j->certificates);
 }
@@ -236,6 +268,10 @@ static int run_verify(struct cli *cli, int argc, char **argv)
          "Arm: the device's public key, which is trusted",                                                           0},
         {"at",           OPTION_TEXT, &o.at,           "TIME", "judge by this time: RFC 3339 or seconds (now)",      0},
         {"report-data",  OPTION_TEXT, &o.report_data,  "HEX",  "64 bytes that must be bound",                        0},
+        {"policy",       OPTION_TEXT, &o.policy,       "PATH",
+         "judge by the policies of this YAML file or directory",                                                     0},
+        {"event-log",    OPTION_TEXT, &o.event_log,    "FILE",
+         "TDX, for --policy: the event log, a JSON array",                                                           0},
         TRUST_OPTIONS(o.trust, "appraise", "insist on --mrenclave or --mrsigner: fail without them",
                       ""),
     };
@@ -243,6 +279,7 @@ static int run_verify(struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
     if (code == PARSED && (code = read_options(cli, &o, &j)) == PARSED &&
+        (code = read_policy(cli, &o, &j)) == PARSED &&
         (code = fill_verifier(cli, &o, &j)) == PARSED &&
         (code = read_evidence(cli, cli->arguments[0], &j)) == PARSED &&
         (code = add_arm_key(cli, o.arm_key, &j)) == PARSED &&
@@ -262,9 +299,10 @@ const struct cli_command command_attest_verify = {
         "that the evidence says. \"-\" is standard input. Without collateral only the evidence's\n"
         "own signatures are checked (signature_only), which is never enough.\n\n"
         "The exit code is 0 when the evidence is valid, that is genuine, and accepted as far as\n"
-        "that was asked for (--report-data, --mrenclave, ...); 1 when it is refused.\n\n"
+        "that was asked for (--policy, --report-data, --mrenclave, ...); 1 when it is refused.\n\n"
         "Examples:\n"
         "  vouchsafe attest verify quote.bin --collateral collateral/\n"
+        "  vouchsafe attest verify quote.bin --collateral collateral/ --policy policies.yaml\n"
         "  vouchsafe attest verify report.bin --certificates vcek.der --collateral amd/ --json\n"
         "  vouchsafe attest verify quote.bin --collateral bundle.json \\\n"
         "      --trust-root sim/root_ca.pem --mrenclave 5f3e... --at 2026-11-21T00:00:00Z\n",

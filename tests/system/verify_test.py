@@ -169,6 +169,37 @@ class Vectors(unittest.TestCase):
         self.assertEqual((done.returncode, said["result"], said["reason"], said["step"]),
                          (1, "reject", "tcb_info_signature_invalid", "collateral"))
 
+    def test_a_policy_in_a_file(self):
+        case = self.case("tdx-v4-near")
+        report = case["expected"]["report"]
+        demands = {"name": "td", "tee": "tdx", "report_data": ["vouchsafe"], "tokens": ["somebody"],
+                   **{name: [report[name]] for name in ("mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3")},
+                   "mrconfigid": ["any"]}
+        evidence = [path(case["evidence"]), *options_of(case)]
+        policy = os.path.join(self.folder, "policies.yaml")
+
+        def judge(*more, **changed):
+            with open(policy, "w", encoding="utf-8") as file:
+                json.dump({"policies": [{**demands, **changed}]}, file)  # JSON is YAML
+            done = verify(*evidence, "--policy", policy, "--json", *more)
+            return done.returncode, json.loads(done.stdout)
+
+        code, said = judge()
+        self.assertEqual((code, said.get("accepted"), said.get("policy")), (0, True, "td"), said)
+        code, said = judge(rtmr3=["00" * 48])
+        self.assertEqual((code, said["result"], said["accepted"], said["step"]),
+                         (1, "valid", False, "appraisal"))
+        self.assertIn(report["rtmr3"], said["presented"])
+        self.assertRegex(verify(*evidence, "--policy", policy).stdout.decode(),
+                         r"FAILED +appraisal[^$]*nearest policy +td")
+        code, said = judge(tee="sgx", **{"mrtd": []})
+        self.assertEqual((code, said["code"]), (4, "malformed"))
+        self.assertIn("policies.yaml", said["error"])
+        for missing in (os.path.join(self.folder, "none"), self.folder + "/set"):
+            self.assertNotIn(verify(*evidence, "--policy", missing).returncode, (0, 1))
+        for wrong in (["--policy", policy, "--mrenclave", "00" * 32], ["--event-log", policy]):
+            self.assertEqual(verify(*evidence, *wrong).returncode, 2)
+
     def test_certificates_beside_the_report_or_named(self):
         case = self.case("snp-v3-genoa")
         evidence = os.path.join(self.folder, "report.bin")
