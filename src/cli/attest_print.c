@@ -156,7 +156,7 @@ static void print_wanted(const struct vs_result *r)
                "tee %u, snp %u, microcode %u\n",
                w.platform, w.chip_id, (unsigned)w.tcb.boot_loader, (unsigned)w.tcb.tee,
                (unsigned)w.tcb.snp, (unsigned)w.tcb.microcode);
-    printf("what to do `vouchsafe collateral --help` fetches it; then name it with --collateral\n");
+    printf("what to do vouchsafe collateral fetch --out DIR --quote FILE; then --collateral DIR\n");
 }
 
 static void print_warnings(const struct cli_verdict *v)

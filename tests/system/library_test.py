@@ -11,7 +11,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.environ.get("VOUCHSAFE_BUILD", os.path.join(ROOT, "build"))
 SHARED = os.path.join(BUILD, "src/client/libvouchsafe.so")
 STATIC = os.path.join(BUILD, "src/client/libvouchsafe.a")
-HEADERS = [os.path.join(ROOT, "include/vouchsafe", name) for name in ("vouchsafe.h", "attest.h")]
+HEADERS = [os.path.join(ROOT, "include/vouchsafe", name) for name in ("vouchsafe.h", "attest.h", "collateral.h")]
 
 
 def run(*arguments):
