@@ -26,7 +26,10 @@ static const struct certificates_rule crl_issuer_rule = {
 };
 
 /* Collateral taken apart, before anything of it is believed. */
+enum { KNOWN_CAPACITY = 4 };
+
 struct parts {
+    struct attest_cache *known; /* CAs that verified: the chains share their root */
     struct intel_signed tcb_info, qe_identity;
     struct span tcb_signing_chain, qe_identity_chain;
     struct span pck_crl, pck_crl_issuer_chain, root_crl;
@@ -79,8 +82,8 @@ static enum err crls_read(struct attest_collateral *c, const struct attest_trust
     struct certificates issuers = {0};
     enum err e;
 
-    if ((e = certificates_read(trust, parts->pck_crl_issuer_chain, &crl_issuer_rule, &issuers,
-                               r)) != ERR_NONE ||
+    if ((e = certificates_read_cached(trust, parts->known, parts->pck_crl_issuer_chain,
+                                      &crl_issuer_rule, &issuers, r)) != ERR_NONE ||
         (e = root_adopt(c, &issuers, true, "crl", r)) != ERR_NONE)
         goto out;
     if (!certificates_is_pck_ca(issuers.certs[0])) {
@@ -103,16 +106,15 @@ out:
     return e;
 }
 
-/* Whether `document` was signed by Intel's TCB signing key, by way of `pem`. */
-static enum err signature_check(struct attest_collateral *c, const struct attest_trust *trust,
-                                struct span pem, const struct intel_signed *document,
-                                const struct intel_reasons *reasons, struct refusal *r)
+/* Intel's TCB signing key, by way of `pem`; the caller owns it. */
+static enum err signer_read(struct attest_collateral *c, const struct attest_trust *trust,
+                            struct attest_cache *known, struct span pem, struct p256_public **out,
+                            struct refusal *r)
 {
     struct certificates chain = {0};
-    struct p256_public *key = NULL;
     enum err e;
 
-    if ((e = certificates_read(trust, pem, &signing_rule, &chain, r)) != ERR_NONE ||
+    if ((e = certificates_read_cached(trust, known, pem, &signing_rule, &chain, r)) != ERR_NONE ||
         (e = root_adopt(c, &chain, false, signing_rule.step, r)) != ERR_NONE)
         goto out;
     if (x509_crl_lists(c->root_crl, chain.certs[0])) {
@@ -120,17 +122,42 @@ static enum err signature_check(struct attest_collateral *c, const struct attest
                    "a certificate that is not revoked", "a revoked certificate");
         goto out;
     }
-    if ((e = x509_cert_p256(chain.certs[0], &key)) != ERR_NONE) {
+    if ((e = x509_cert_p256(chain.certs[0], out)) != ERR_NONE)
         e = refuse_unless_memory(r, e, ATTEST_TCB_SIGNING_CHAIN_INVALID, signing_rule.step,
                                  "a P-256 key", NULL);
-        goto out;
-    }
+out:
+    certificates_clear(&chain);
+    return e;
+}
+
+static enum err signature_check(const struct p256_public *key, const struct intel_signed *document,
+                                const struct intel_reasons *reasons, struct refusal *r)
+{
     if (p256_verify(key, document->bytes, document->signature) != ERR_NONE)
-        e = refuse(r, reasons->signature_invalid, reasons->step,
-                   "a signature over the document exactly as received", NULL);
+        return refuse(r, reasons->signature_invalid, reasons->step,
+                      "a signature over the document exactly as received", NULL);
+    return ERR_NONE;
+}
+
+/* One chain for both documents is the rule; it is read once then. */
+static enum err signatures_check(struct attest_collateral *c, const struct attest_trust *trust,
+                                 const struct parts *parts, struct refusal *r)
+{
+    const bool is_shared = span_equal(parts->tcb_signing_chain, parts->qe_identity_chain);
+    struct p256_public *key = NULL;
+    struct p256_public *other = NULL;
+    enum err e;
+
+    if ((e = signer_read(c, trust, parts->known, parts->tcb_signing_chain, &key, r)) != ERR_NONE ||
+        (e = signature_check(key, &parts->tcb_info, &tcb_info_reasons, r)) != ERR_NONE)
+        goto out;
+    if (!is_shared &&
+        (e = signer_read(c, trust, parts->known, parts->qe_identity_chain, &other, r)) != ERR_NONE)
+        goto out;
+    e = signature_check(is_shared ? key : other, &parts->qe_identity, &qe_identity_reasons, r);
 out:
     p256_public_free(&key);
-    certificates_clear(&chain);
+    p256_public_free(&other);
     return e;
 }
 
@@ -140,10 +167,7 @@ static enum err documents_read(struct attest_collateral *c, const struct attest_
 {
     enum err e;
 
-    if ((e = signature_check(c, trust, parts->tcb_signing_chain, &parts->tcb_info,
-                             &tcb_info_reasons, r)) != ERR_NONE ||
-        (e = signature_check(c, trust, parts->qe_identity_chain, &parts->qe_identity,
-                             &qe_identity_reasons, r)) != ERR_NONE ||
+    if ((e = signatures_check(c, trust, parts, r)) != ERR_NONE ||
         (e = buffer_append(&c->tcb_info_text, parts->tcb_info.bytes)) != ERR_NONE ||
         (e = buffer_append(&c->qe_identity_text, parts->qe_identity.bytes)) != ERR_NONE ||
         (e = tcb_info_parse(buffer_span(&c->tcb_info_text), &c->tcb_info, r)) != ERR_NONE ||
@@ -164,14 +188,16 @@ static void validity_read(struct attest_collateral *c)
            x509_crl_next_update(c->pck_crl));
 }
 
-static enum err collateral_build(const struct attest_trust *trust, const struct parts *parts,
+static enum err collateral_build(const struct attest_trust *trust, struct parts *parts,
                                  struct attest_collateral **out, struct refusal *r)
 {
     struct attest_collateral *c = calloc(1, sizeof *c);
-    enum err e;
+    enum err e = ERR_MEMORY;
 
     if (!c)
-        return ERR_MEMORY;
+        return e;
+    if ((e = attest_cache_new(KNOWN_CAPACITY, &parts->known)) != ERR_NONE)
+        goto out;
     c->certificates_from = (struct timestamp){INT64_MIN};
     c->certificates_until = (struct timestamp){INT64_MAX};
     if ((e = crls_read(c, trust, parts, r)) != ERR_NONE ||
@@ -181,6 +207,7 @@ static enum err collateral_build(const struct attest_trust *trust, const struct 
     *out = c;
     c = NULL; /* the caller owns it now */
 out:
+    attest_cache_free(&parts->known);
     attest_collateral_free(&c);
     return e;
 }
