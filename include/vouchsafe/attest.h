@@ -338,6 +338,43 @@ VS_MUST_CHECK enum vs_error vs_result_judge(const struct vs_result *r, const str
                                             int64_t at, struct vs_bytes event_log,
                                             struct vs_refusal *refusal);
 
+/* ------------------------------------------------------------------------------- the keystore */
+
+/*
+ * Which keystore is accepted, and by what its platform is judged. Zero-initialise. Exactly one of
+ * `appraisal` and `policy`: a keystore of any TEE is only accepted for what it is.
+ */
+struct vs_keystore_demand {
+    const struct vs_appraisal *appraisal; /* SGX: measurement or signer */
+    const struct vs_policy *policy;       /* any kind; `events` cannot be met: no log comes along */
+    /* Roots and collateral of the caller's, besides what the keystore sends; NULL: the vendors'
+     * roots. Nobody else may use it during the call, and afterwards it is as it was. */
+    struct vs_verifier *verifier;
+    /* Ask the keystore for collateral that is missing. This sends the client's token to somebody
+     * whose hardware and keys have proven genuine, but whose program has not been judged yet. */
+    bool fetch_collateral;
+    int64_t at; /* the time to judge by; 0: now */
+};
+
+/*
+ * vs_keystore_verify() for evidence of every kind: SGX, TDX, SEV-SNP and Nitro. Fetches it for a
+ * fresh nonce, verifies it, compares the 64 bytes that it binds (nonce, identity key, log, session
+ * and TLS keys, the log's name), and judges it. Debug evidence is never accepted.
+ *
+ * Collateral is what the verifier holds, what comes along with the evidence, and what
+ * `fetch_collateral` brings; wherever it is from, it must verify.
+ *
+ * VS_ERR_UNTRUSTED   not genuine, not bound, or not to be judged: out->claims.code is e.g.
+ *                    "report_data_mismatch" or "collateral_missing"
+ * VS_ERR_POLICY      genuine, and not accepted: out->claims has the code. Both write out->claims.
+ * VS_ERR_ARGUMENT    neither or both of appraisal and policy; no token to fetch with
+ * VS_ERR_UNSUPPORTED evidence of a kind that this library does not know; and as
+ *                    vs_keystore_verify()
+ */
+VS_MUST_CHECK enum vs_error vs_keystore_judge(struct vs_client *c,
+                                              const struct vs_keystore_demand *demand,
+                                              struct vs_keystore *out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -42,6 +42,24 @@ void result_fill_fields(struct vs_result *r);
 /* The same of steps. */
 void result_fill_steps(struct vs_result *r);
 
+/* evidence.c: what was found, as the claims of vouchsafe.h. Those of the platform are written when
+ * the result is valid, the rest always. */
+void claims_of_result(const struct vs_result *r, struct vs_claims *out);
+void claims_refuse(struct vs_claims *claims, const char *code, const char *step);
+/* VS_ERR_UNTRUSTED, in the claims too, unless these 64 bytes are bound. */
+MUST_CHECK enum vs_error claims_check_bound(const struct vs_result *r, const uint8_t *expected,
+                                            struct vs_claims *claims);
+/* Hands on what an appraisal said, a refusal into the claims too. */
+MUST_CHECK enum vs_error claims_appraised(enum vs_error e, const struct vs_refusal *refusal,
+                                          struct vs_claims *claims);
+
+/* attest_directory.c: how much a verifier holds, and back to that. */
+struct verifier_mark {
+    size_t intel, amd, vek, arm_key;
+};
+struct verifier_mark verifier_mark(const struct vs_verifier *v);
+void verifier_forget_since(struct vs_verifier *v, const struct verifier_mark *m);
+
 /* The sets as attest/ takes them; borrowed. */
 struct attest_collateral_set verifier_collateral(const struct vs_verifier *v);
 

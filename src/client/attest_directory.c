@@ -111,12 +111,12 @@ static bool is_directory(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-/* So many of each sort are the verifier's own, from before. */
-struct mark {
-    size_t intel, amd, vek, arm_key;
-};
+struct verifier_mark verifier_mark(const struct vs_verifier *v)
+{
+    return (struct verifier_mark){v->intel_count, v->amd_count, v->vek_count, v->arm_key_count};
+}
 
-static void forget_since(struct vs_verifier *v, const struct mark *m)
+void verifier_forget_since(struct vs_verifier *v, const struct verifier_mark *m)
 {
     while (v->intel_count > m->intel)
         attest_collateral_free(&v->intel[--v->intel_count]);
@@ -138,7 +138,7 @@ enum vs_error vs_verifier_add_directory(struct vs_verifier *v, const char *path,
         return VS_ERR_ARGUMENT;
     if (why != NULL)
         why->text[0] = '\0';
-    const struct mark before = {v->intel_count, v->amd_count, v->vek_count, v->arm_key_count};
+    const struct verifier_mark before = verifier_mark(v);
     v->reason = ATTEST_OK;
     e = collateral_directory_read(path, add_found, &a);
     if (e == ERR_NONE && a.count == 0)
@@ -146,7 +146,7 @@ enum vs_error vs_verifier_add_directory(struct vs_verifier *v, const char *path,
     if (e == ERR_NOT_FOUND && !is_directory(path))
         e = add_file(&a, path);
     if (e != ERR_NONE) {
-        forget_since(v, &before);
+        verifier_forget_since(v, &before);
         return error_of(e);
     }
     if (count != NULL)

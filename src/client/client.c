@@ -312,6 +312,13 @@ static bool is_unreserved(uint8_t byte)
            (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' || byte == '_' || byte == '~';
 }
 
+enum vs_error client_reply_fault(struct vs_client *c, enum err e, const char *what)
+{
+    if (e == ERR_MEMORY)
+        return VS_ERR_MEMORY;
+    return client_fail(c, VS_ERR_REPLY, "%s does not have the form of docs/protocol.md", what);
+}
+
 enum err query_append(struct buffer *b, const char *name, struct span text)
 {
     enum err e = buffer_printf(b, "%s=", name);

@@ -55,6 +55,9 @@ enum vs_error client_fail(struct vs_client *c, enum vs_error e, const char *form
 enum vs_error why_fail(struct vs_why *why, enum vs_error e, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
+/* VS_ERR_REPLY, with its explanation, of a reply that cannot be read; or VS_ERR_MEMORY. */
+enum vs_error client_reply_fault(struct vs_client *c, enum err e, const char *what);
+
 struct client_call {
     const char *method;
     const char *path;

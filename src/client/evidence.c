@@ -25,17 +25,17 @@ static void set_text(char *out, size_t size, const char *text)
     (void)snprintf(out, size, "%s", text);
 }
 
-static void set_fault(struct vs_claims *claims, const char *code, const char *step)
+void claims_refuse(struct vs_claims *claims, const char *code, const char *step)
 {
     set_text(claims->code, sizeof claims->code, code);
     set_text(claims->step, sizeof claims->step, step);
 }
 
-static void claims_of_result(const struct vs_result *result, struct vs_claims *out)
+void claims_of_result(const struct vs_result *result, struct vs_claims *out)
 {
     const struct attest_result *r = &result->verified;
 
-    set_fault(out, vs_result_reason(result), vs_result_step(result));
+    claims_refuse(out, vs_result_reason(result), vs_result_step(result));
     set_text(out->expected, sizeof out->expected, vs_result_expected(result));
     set_text(out->presented, sizeof out->presented, vs_result_presented(result));
     if (result->verdict != VS_VALID)
@@ -60,30 +60,39 @@ static void claims_of_result(const struct vs_result *result, struct vs_claims *o
     memcpy(out->digest, result->claims_digest, sizeof out->digest);
 }
 
-static enum vs_error bound_data_check(const uint8_t *expected, struct vs_claims *claims)
+enum vs_error claims_check_bound(const struct vs_result *result, const uint8_t *expected,
+                                 struct vs_claims *claims)
 {
-    if (expected == NULL || span_equal(span_of(expected, VS_REPORT_DATA_SIZE),
-                                       span_of(claims->report_data, VS_REPORT_DATA_SIZE)))
+    const struct span presented = span_of(vs_result_report_data(result), VS_REPORT_DATA_SIZE);
+    const struct span wanted = span_of(expected, VS_REPORT_DATA_SIZE);
+
+    if (span_equal(wanted, presented))
         return VS_OK;
-    set_fault(claims, "report_data_mismatch", "report_data");
-    hex_write(span_of(expected, VS_REPORT_DATA_SIZE), claims->expected);
-    hex_write(span_of(claims->report_data, VS_REPORT_DATA_SIZE), claims->presented);
+    claims_refuse(claims, "report_data_mismatch", "report_data");
+    hex_write(wanted, claims->expected);
+    hex_write(presented, claims->presented);
     return VS_ERR_UNTRUSTED;
+}
+
+enum vs_error claims_appraised(enum vs_error e, const struct vs_refusal *refusal,
+                               struct vs_claims *claims)
+{
+    if (e == VS_ERR_POLICY) {
+        claims_refuse(claims, refusal->code, "appraisal");
+        set_text(claims->expected, sizeof claims->expected, refusal->expected);
+        set_text(claims->presented, sizeof claims->presented, refusal->presented);
+    }
+    return e;
 }
 
 static enum vs_error appraise(const struct vs_result *result, const struct vs_appraisal *appraisal,
                               struct vs_claims *claims)
 {
     struct vs_refusal refusal = {0};
-    const enum vs_error e =
-        appraisal == NULL ? VS_OK : vs_result_appraise(result, appraisal, &refusal);
 
-    if (e == VS_ERR_POLICY) {
-        set_fault(claims, refusal.code, "appraisal");
-        set_text(claims->expected, sizeof claims->expected, refusal.expected);
-        set_text(claims->presented, sizeof claims->presented, refusal.presented);
-    }
-    return e;
+    if (appraisal == NULL)
+        return VS_OK;
+    return claims_appraised(vs_result_appraise(result, appraisal, &refusal), &refusal, claims);
 }
 
 /* A refusal before a result exists: the collateral itself is at fault. */
@@ -93,7 +102,7 @@ static enum vs_error add_collateral(struct vs_verifier *v, struct vs_bytes bundl
     const enum vs_error e = vs_verifier_add_bundle(v, bundle);
 
     if (e == VS_ERR_UNTRUSTED)
-        set_fault(claims, vs_verifier_reason(v), "collateral");
+        claims_refuse(claims, vs_verifier_reason(v), "collateral");
     return e;
 }
 
@@ -101,7 +110,7 @@ static enum vs_error add_root(struct vs_verifier *v, struct vs_bytes root, struc
 {
     if (root.size == 0 || vs_verifier_add_root(v, VS_VENDOR_SIMULATED, root) == VS_OK)
         return VS_OK;
-    set_fault(claims, "trust_root_malformed", "trust_root");
+    claims_refuse(claims, "trust_root_malformed", "trust_root");
     return VS_ERR_MALFORMED;
 }
 
@@ -114,7 +123,9 @@ static enum vs_error verify(const struct vs_verifier *v, const struct vs_evidenc
 
     if (result != NULL)
         claims_of_result(result, claims);
-    if (e == VS_OK && (e = bound_data_check(evidence->report_data, claims)) == VS_OK)
+    if (e == VS_OK && evidence->report_data != NULL)
+        e = claims_check_bound(result, evidence->report_data, claims);
+    if (e == VS_OK)
         e = appraise(result, appraisal, claims);
     vs_result_free(&result);
     return e;

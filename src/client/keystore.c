@@ -1,11 +1,8 @@
-/* The keystore's own evidence, and public keys that it vouches for. */
+/* Public keys that the keystore vouches for. */
 #include "client/client.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "attest/attest.h"
-#include "audit/checkpoint.h"
 #include "base/text.h"
 #include "base/writer.h"
 #include "client/reply.h"
@@ -13,144 +10,6 @@
 #include "keys/seed.h"
 
 _Static_assert(VS_SEED_MAX == SEED_MAX_SIZE && REPLY_SEED_MAX == SEED_MAX_SIZE, "seeds");
-
-static enum vs_error reply_fault(struct vs_client *c, enum err e, const char *what)
-{
-    if (e == ERR_MEMORY)
-        return VS_ERR_MEMORY;
-    return client_fail(c, VS_ERR_REPLY, "%s does not have the form of docs/protocol.md", what);
-}
-
-/*
- * log key || session key || TLS key || SHA-256(log origin): what the identity's evidence binds
- * besides the identity. Without the origin one in between could rename the log, and another log's
- * checkpoints would pass for this one's.
- */
-static void keystore_report_data(const struct reply_attestation *a, struct span nonce,
-                                 uint8_t out[VS_REPORT_DATA_SIZE])
-{
-    uint8_t context[sizeof a->log_key + sizeof a->session_key + sizeof a->tls_spki_sha256 +
-                    SHA256_SIZE];
-    uint8_t origin[SHA256_SIZE];
-    struct writer w = writer_over(context, sizeof context);
-
-    sha256(span_string(a->log_origin), origin);
-    writer_put(&w, SPAN_OF(a->log_key));
-    writer_put(&w, SPAN_OF(a->session_key));
-    writer_put(&w, SPAN_OF(a->tls_spki_sha256));
-    writer_put(&w, SPAN_OF(origin));
-    report_data_bind(REPORT_DOMAIN_KEYSTORE, nonce, SPAN_OF(a->identity_key), SPAN_OF(context),
-                     out);
-}
-
-static enum vs_error check_evidence(struct vs_client *c, const struct reply_attestation *a,
-                                    struct span nonce, const struct vs_appraisal *appraisal,
-                                    struct vs_bytes trust_root, struct vs_claims *claims)
-{
-    uint8_t report_data[VS_REPORT_DATA_SIZE];
-    uint8_t *quote = NULL;
-    size_t size = 0;
-    enum vs_error e = VS_OK;
-    enum err read;
-
-    if (!span_equal(span_of(a->nonce, a->nonce_size), nonce))
-        return client_fail(c, VS_ERR_UNTRUSTED, "the evidence is for another nonce than ours");
-    quote = malloc(VS_QUOTE_MAX);
-    if (quote == NULL)
-        return VS_ERR_MEMORY;
-    read = base64_read(a->quote, quote, VS_QUOTE_MAX, &size);
-    if (read != ERR_NONE) {
-        free(quote);
-        return reply_fault(c, read, "the keystore's quote");
-    }
-    keystore_report_data(a, nonce, report_data);
-    const struct vs_evidence evidence = {
-        .quote = {quote,              size              },
-        .collateral = {a->collateral.data, a->collateral.size},
-        .trust_root = trust_root,
-        .report_data = report_data,
-    };
-    e = vs_attest_verify(&evidence, appraisal, claims);
-    free(quote);
-    if (e == VS_ERR_MALFORMED)
-        return client_fail(c, e, "the trust root is not a certificate");
-    if (e == VS_ERR_UNTRUSTED)
-        return client_fail(c, e, "the keystore's evidence does not verify: %s (step %s)",
-                           claims->code, claims->step);
-    if (e == VS_ERR_POLICY)
-        return client_fail(c, e, "the keystore is not accepted: %s, expected %s, presented %s",
-                           claims->code, claims->expected, claims->presented);
-    return e;
-}
-
-/* Nobody else's TLS from here on. A pin that was given must be the key that the evidence names. */
-static enum vs_error bind_tls(struct vs_client *c, const struct reply_attestation *a, bool *bound)
-{
-    *bound = false;
-    if (!c->tls || !a->has_tls || span_is_zero(SPAN_OF(a->tls_spki_sha256)))
-        return VS_OK;
-    if (c->pinned && !span_equal(SPAN_OF(c->pin), SPAN_OF(a->tls_spki_sha256)))
-        return client_fail(c, VS_ERR_UNTRUSTED,
-                           "the TLS key in use is not the one that the evidence names: somebody "
-                           "stands between this client and the keystore");
-    enum vs_error e = c->pinned ? VS_OK : client_pin(c, a->tls_spki_sha256);
-    *bound = e == VS_OK;
-    return e;
-}
-
-static enum vs_error fetch_evidence(struct vs_client *c, const uint8_t nonce[VS_NONCE_SIZE],
-                                    struct secret **body, struct reply_attestation *out)
-{
-    char path[sizeof "/v1/attestation?nonce=" + (size_t)2 * VS_NONCE_SIZE] =
-        "/v1/attestation?nonce=";
-    enum vs_error e;
-    enum err parsed;
-
-    hex_write(span_of(nonce, VS_NONCE_SIZE), path + strlen(path));
-    e = client_send(c, &(struct client_call){.method = "GET", .path = path}, body);
-    if (e != VS_OK)
-        return e;
-    parsed = reply_attestation_parse(secret_span(*body), out);
-    return parsed == ERR_NONE ? VS_OK : reply_fault(c, parsed, "the keystore's attestation");
-}
-
-static enum vs_error keystore_fill(struct vs_client *c, const struct reply_attestation *a,
-                                   struct vs_keystore *out)
-{
-    memcpy(out->identity_key, a->identity_key, sizeof out->identity_key);
-    memcpy(out->log_key, a->log_key, sizeof out->log_key);
-    memcpy(out->log_origin, a->log_origin, sizeof out->log_origin);
-    memcpy(out->session_key, a->session_key, sizeof out->session_key);
-    memcpy(out->tls_spki_sha256, a->tls_spki_sha256, sizeof out->tls_spki_sha256);
-    enum err e =
-        checkpoint_vkey_write(a->log_origin, a->log_key, out->log_vkey, sizeof out->log_vkey);
-    return e == ERR_NONE ? VS_OK : reply_fault(c, e, "the log's origin");
-}
-
-enum vs_error vs_keystore_verify(struct vs_client *c, const struct vs_appraisal *appraisal,
-                                 struct vs_bytes trust_root, struct vs_keystore *out)
-{
-    uint8_t nonce[VS_NONCE_SIZE];
-    struct reply_attestation a = {0};
-    struct vs_keystore keystore = {0};
-    struct secret *body = NULL;
-    enum vs_error e;
-
-    if (c == NULL || appraisal == NULL || out == NULL)
-        return VS_ERR_ARGUMENT;
-    client_begin(c);
-    random_bytes(nonce, sizeof nonce);
-    if ((e = fetch_evidence(c, nonce, &body, &a)) != VS_OK ||
-        (e = check_evidence(c, &a, SPAN_OF(nonce), appraisal, trust_root, &keystore.claims)) !=
-            VS_OK ||
-        (e = keystore_fill(c, &a, &keystore)) != VS_OK ||
-        (e = bind_tls(c, &a, &keystore.tls_bound)) != VS_OK)
-        out->claims = keystore.claims;
-    else
-        *out = keystore;
-    secret_free(&body);
-    return e;
-}
 
 enum vs_error vs_seed_build(const struct vs_key_name *name, char *out, size_t out_size)
 {
@@ -236,7 +95,7 @@ static enum vs_error fetch_pubkey(struct vs_client *c, const char *seed, struct 
         e = client_send(c, &(struct client_call){.method = "GET", .path = (char *)path.data},
                         &body);
     if (e == VS_OK && (built = reply_pubkey_parse(secret_span(body), out)) != ERR_NONE)
-        e = reply_fault(c, built, "the public key");
+        e = client_reply_fault(c, built, "the public key");
     secret_free(&body);
     buffer_clear(&path);
     return e;

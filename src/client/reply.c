@@ -243,20 +243,44 @@ enum err session_file_parse(struct span file, struct session_file *out)
     return e == ERR_NONE && v != SESSION_FILE_VERSION ? ERR_MALFORMED : e;
 }
 
+/* Kinds whose evidence binds 64 bytes of the keystore's choice. */
+static enum err own_kind(const char *tee_type, enum attest_tee *out)
+{
+    static const struct {
+        const char *name;
+        enum attest_tee kind;
+    } kinds[] = {
+        {"simulated", ATTEST_SGX  },
+        {"sgx",       ATTEST_SGX  },
+        {"tdx",       ATTEST_TDX  },
+        {"snp",       ATTEST_SNP  },
+        {"nitro",     ATTEST_NITRO},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+        if (strcmp(tee_type, kinds[i].name) == 0) {
+            *out = kinds[i].kind;
+            return ERR_NONE;
+        }
+    return ERR_UNSUPPORTED;
+}
+
 enum err reply_attestation_parse(struct span body, struct reply_attestation *out)
 {
     struct reply_attestation a = {0};
     struct json_value tee, quote, nonce, identity, log_key, origin, session, tls, collateral;
+    struct json_value certificates;
     const struct json_field fields[] = {
-        {"tee_type",        JSON_STRING, true,  &tee       },
-        {"quote",           JSON_STRING, true,  &quote     },
-        {"nonce",           JSON_STRING, true,  &nonce     },
-        {"identity_key",    JSON_STRING, true,  &identity  },
-        {"log_key",         JSON_STRING, true,  &log_key   },
-        {"log_origin",      JSON_STRING, true,  &origin    },
-        {"session_key",     JSON_STRING, true,  &session   },
-        {"tls_spki_sha256", JSON_STRING, false, &tls       },
-        {"collateral",      JSON_OBJECT, true,  &collateral},
+        {"tee_type",        JSON_STRING, true,  &tee         },
+        {"quote",           JSON_STRING, true,  &quote       },
+        {"certificates",    JSON_STRING, false, &certificates},
+        {"nonce",           JSON_STRING, true,  &nonce       },
+        {"identity_key",    JSON_STRING, true,  &identity    },
+        {"log_key",         JSON_STRING, true,  &log_key     },
+        {"log_origin",      JSON_STRING, true,  &origin      },
+        {"session_key",     JSON_STRING, true,  &session     },
+        {"tls_spki_sha256", JSON_STRING, false, &tls         },
+        {"collateral",      JSON_OBJECT, false, &collateral  },
     };
     enum err e;
 
@@ -272,7 +296,12 @@ enum err reply_attestation_parse(struct span body, struct reply_attestation *out
     a.has_tls = tls.type == JSON_STRING;
     if (a.has_tls)
         e = hex_member(tls, a.tls_spki_sha256, sizeof a.tls_spki_sha256);
-    a.collateral = collateral.raw;
+    if (e == ERR_NONE && certificates.type == JSON_STRING)
+        e = json_string_plain(certificates, &a.certificates);
+    if (collateral.type == JSON_OBJECT)
+        a.collateral = collateral.raw;
+    if (e == ERR_NONE && (e = own_kind(a.tee_type, &a.kind)) == ERR_UNSUPPORTED)
+        memcpy(out->tee_type, a.tee_type, sizeof out->tee_type);
     if (e == ERR_NONE)
         *out = a;
     return e;

@@ -7,6 +7,7 @@
 #ifndef CLIENT_REPLY_H
 #define CLIENT_REPLY_H
 
+#include "attest/attest.h"
 #include "audit/merkle.h"
 #include "base/span.h"
 #include "crypto/aead.h"
@@ -66,8 +67,10 @@ struct session_file {
 MUST_CHECK enum err session_file_parse(struct span file, struct session_file *out);
 
 struct reply_attestation {
+    enum attest_tee kind; /* of `tee_type`; "simulated" is SGX */
     char tee_type[16];
-    struct span quote; /* base64 */
+    struct span quote;        /* base64 */
+    struct span certificates; /* base64; empty: none came */
     uint8_t nonce[REPLY_NONCE_MAX];
     size_t nonce_size;
     uint8_t identity_key[ED25519_PUBLIC_SIZE];
@@ -76,8 +79,10 @@ struct reply_attestation {
     uint8_t session_key[P256_POINT_SIZE];
     bool has_tls;
     uint8_t tls_spki_sha256[32]; /* zero unless has_tls */
-    struct span collateral;      /* the bundle: a JSON object */
+    struct span collateral;      /* a document: a JSON object; empty: none came */
 };
+/* ERR_UNSUPPORTED of a kind that binds no report data, or that nobody knows; `tee_type` says which
+ */
 MUST_CHECK enum err reply_attestation_parse(struct span body, struct reply_attestation *out);
 
 struct reply_pubkey {

@@ -67,7 +67,10 @@ static void attestation_reply(struct span body)
     if (reply_attestation_parse(body, &r) != ERR_NONE)
         return;
     assert_inside(r.quote, body);
+    assert_inside(r.certificates, body);
     assert_inside(r.collateral, body);
+    assert(r.kind == ATTEST_SGX || r.kind == ATTEST_TDX || r.kind == ATTEST_SNP ||
+           r.kind == ATTEST_NITRO);
     assert(r.nonce_size >= 1 && r.nonce_size <= sizeof r.nonce);
     assert_printable(r.log_origin, sizeof r.log_origin);
 }
