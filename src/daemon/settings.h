@@ -91,7 +91,7 @@ struct settings {
         size_t policy_count;
         struct appraisal_rule *policies; /* each passed appraisal_rule_check() */
         size_t policy_file_count;
-        char **policy_files; /* paths; what they hold is in `policies`, behind those of the settings */
+        char **policy_files; /* what they hold stands in `policies`, after the settings' own */
     } attestation;
     struct {
         size_t source_count;

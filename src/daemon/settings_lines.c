@@ -52,7 +52,7 @@ static const yaml_node_t *member_find(yaml_document_t *document, const yaml_node
         const yaml_node_t *key = yaml_document_get_node(document, pair->key);
 
         if (key && key->type == YAML_SCALAR_NODE && key->data.scalar.length == p->size &&
-            memcmp(key->data.scalar.value, p->key, p->size) == 0) {
+            memcmp(key->data.scalar.value, p->key, p->size) == 0 /* public */) {
             *line = key->start_mark.line;
             return yaml_document_get_node(document, pair->value);
         }

@@ -83,6 +83,7 @@ static const struct setting_choice tees[] = {
 };
 
 /* The members of a policy that policy/fields.h names; its parser reads them. */
+/* clang-format off */
 #define TYPE_FIELD_IDENTITY SETTING_TEXTS
 #define TYPE_FIELD_SIGNER SETTING_TEXT
 #define TYPE_FIELD_BYTES SETTING_TEXTS
@@ -97,6 +98,7 @@ static const struct setting_choice tees[] = {
                        unit, help)                                                                 \
     {"attestation.policies[]", key, TYPE_##kind, true, NULL, NULL, NOWHERE, standard, min, max,     \
      NULL, unit, help},
+/* clang-format on */
 
 /*
  * group, key, type, security, variable, alias, where, default, min, max, choices, unit, help.

@@ -59,9 +59,8 @@ static bool deny_bits(const struct appraisal_check *c, uint64_t expected, uint64
 
 static bool deny_bytes(const struct appraisal_check *c, struct span presented)
 {
-    struct appraisal_denial *d = c->denial;
     const enum policy_field_id id = (enum policy_field_id)(c->field - policy_fields);
-    char list[sizeof d->expected] = "";
+    char list[sizeof c->denial->expected] = "";
     char hex[HEX_MAX];
 
     for (size_t i = 0; i < c->value->count; i++) {

@@ -158,8 +158,8 @@ static enum err set_texts(struct appraisal_rule *rule, size_t id, char *list,
     char *texts[64];
     size_t count = 0;
 
-    for (char *text = strtok(list, ", "); text; text = strtok(NULL, ", "))
-        texts[count++] = text;
+    for (char *text = strsep(&list, ","); text; text = strsep(&list, ","))
+        texts[count++] = *text == ' ' ? text + 1 : text;
     return appraisal_rule_set(rule, policy_fields[id].key, texts, count, fault);
 }
 
