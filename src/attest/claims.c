@@ -3,7 +3,7 @@
 #include "attest/attest.h"
 #include "base/writer.h"
 
-#define CLAIMS_DOMAIN "vouchsafe-claims-v1"
+#define CLAIMS_DOMAIN "vouchsafe-claims-v2" /* v1 left the kind out */
 #define CLAIMS_MAX 8192
 
 static void put_sized(struct writer *w, const char *text)
@@ -174,6 +174,7 @@ void attest_claims_digest(const struct attest_result *result, uint8_t out[SHA256
 
     put_sized(&w, CLAIMS_DOMAIN);
     put_sized(&w, result->tee);
+    put_sized(&w, attest_tee_name(result->kind)); /* "simulated" is the name of two kinds */
     writer_u8(&w, result->simulated ? 1 : 0);
     writer_u16be(&w, result->version);
     writer_u8(&w, result->debug ? 1 : 0);

@@ -78,6 +78,13 @@ static void the_digest_of_claims_covers_every_claim(void **state)
         attest_claims_digest(&changed[i], other);
         assert_memory_not_equal(digest, other, SHA256_SIZE);
     }
+    changed[0].kind = ATTEST_CCA; /* two kinds, one encoding, and one name when simulated */
+    changed[1] = changed[0];
+    changed[1].kind = ATTEST_PSA;
+    attest_claims_digest(&changed[0], digest);
+    attest_claims_digest(&changed[1], other);
+    assert_memory_not_equal(digest, other, SHA256_SIZE);
+    attest_claims_digest(&base, digest);
     base.earliest_expiry.ms = 1;
     attest_claims_digest(&base, other);
     assert_memory_equal(digest, other, SHA256_SIZE);
