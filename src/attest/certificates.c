@@ -24,7 +24,7 @@ static enum err count_check(const struct certificates *c, const struct certifica
 static enum err roles_check(const struct certificates *c, const struct certificates_rule *rule,
                             struct refusal *r)
 {
-    if (x509_cert_is_ca(c->certs[0]) != rule->first_is_ca)
+    if (rule->first_is_ca ? !x509_cert_is_ca(c->certs[0]) : x509_cert_claims_ca(c->certs[0]))
         return refuse(r, rule->invalid, rule->step,
                       rule->first_is_ca ? "a CA certificate first" : "a leaf that is no CA", NULL);
     if (rule->first_name && !x509_cert_common_name_contains(c->certs[0], rule->first_name))

@@ -213,7 +213,7 @@ static enum err leaf_check(const struct x509_cert *leaf, const struct issuers *i
 {
     enum err e;
 
-    if (x509_cert_is_ca(leaf))
+    if (x509_cert_claims_ca(leaf))
         return refuse(r, ATTEST_LEAF_IS_CA, step, "a leaf that is no CA", "a CA certificate");
     if (!x509_cert_has_digital_signature(leaf))
         return refuse(r, ATTEST_CERTIFICATE_CHAIN_INVALID, step,

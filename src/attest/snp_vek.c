@@ -157,7 +157,7 @@ enum err snp_vek_claims_parse(const struct snp_extensions *extensions, bool by_v
 
 bool snp_vek_is(const struct x509_cert *certificate, bool by_vlek)
 {
-    return !x509_cert_is_ca(certificate) &&
+    return !x509_cert_claims_ca(certificate) &&
            x509_cert_common_name_contains(certificate, by_vlek ? "SEV-VLEK" : "SEV-VCEK");
 }
 

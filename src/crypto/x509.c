@@ -218,6 +218,11 @@ bool x509_cert_is_ca(const struct x509_cert *c)
     return c->is_ca && c->has_usage && (c->usage & X509_USAGE_KEY_CERT_SIGN) != 0;
 }
 
+bool x509_cert_claims_ca(const struct x509_cert *c)
+{
+    return c->is_ca || (c->has_usage && (c->usage & X509_USAGE_KEY_CERT_SIGN) != 0);
+}
+
 bool x509_cert_has_digital_signature(const struct x509_cert *c)
 {
     return c->has_usage && (c->usage & X509_USAGE_DIGITAL_SIGNATURE) != 0;

@@ -45,6 +45,9 @@ void x509_cert_free(struct x509_cert **c);
 MUST_CHECK enum err x509_cert_issued_by(const struct x509_cert *c, const struct x509_cert *issuer,
                                         enum x509_signature algorithm);
 bool x509_cert_is_ca(const struct x509_cert *c); /* basicConstraints CA and keyUsage keyCertSign */
+/* Either of the two: what a leaf must not say. Not the reverse of x509_cert_is_ca(), which asks for
+ * both. */
+bool x509_cert_claims_ca(const struct x509_cert *c);
 bool x509_cert_has_digital_signature(const struct x509_cert *c); /* in keyUsage */
 /* pathLenConstraint: how many CA certificates may stand between this one and a leaf (RFC 5280
  * section 4.2.1.9). SIZE_MAX when it does not say. */

@@ -157,6 +157,9 @@ def more_cases(g, seed, vectors):
          a.payload({1: lambda t: t.replace(b"\x01\x01\xff\x02\x01", b"\x01\x01\x00\x02\x01")}), chain)
     case("leaf-signs-no-data",
          a.payload({last: lambda t: replaced(t, leaf_bits, bytes.fromhex("040403020520"))}), chain)
+    case("leaf-signs-certificates-too",
+         a.payload({last: lambda t: replaced(t, leaf_bits, bytes.fromhex("040403020284"))}),
+         ["leaf_is_ca"])
     case("path-length", a.payload({1: lambda t: with_path_length(t, 1)}), chain)
     case("path-length-just-enough", a.payload({1: lambda t: with_path_length(t, 2)}))
     case("leaf-of-other-issuer", a.payload(certificate=g.resign_cert(

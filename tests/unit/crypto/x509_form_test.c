@@ -23,8 +23,8 @@ static const char *const usual[FIELDS] = {
     [SPKI] = "3059301306072a8648ce3d020106082a8648ce3d03010703420004"
              "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
              "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
-    [EXTENSIONS] = "a326302430120603551d130101ff040830060101ff020103"
-                   "300e0603551d0f0101ff040403020106",
+    [EXTENSIONS] = ("a326302430120603551d130101ff040830060101ff020103"
+                    "300e0603551d0f0101ff040403020106"),
 };
 
 static void put_hex(struct writer *w, const char *text)
@@ -224,6 +224,33 @@ static void two_digits_of_a_year_are_of_1950_to_2049(void **state)
     x509_cert_free(&c);
 }
 
+/* Either says it of itself, and only both make one: a leaf says neither. */
+static void half_a_ca_is_no_ca_and_no_leaf(void **state)
+{
+    static const struct {
+        const char *extensions;
+        bool is_ca, claims_ca;
+    } cases[] = {
+        {"a3233021300f0603551d130101ff040530030101ff300e0603551d0f0101ff040403020106", true,  true },
+        {"a3233021300f0603551d130101ff040530030101ff300e0603551d0f0101ff040403020780", false, true },
+        {"a3133011300f0603551d130101ff040530030101ff",                                 false, true },
+        {"a3123010300e0603551d0f0101ff040403020204",                                   false, true },
+        {"a3123010300e0603551d0f0101ff040403020780",                                   false, false},
+        {"a310300e300c0603551d0f04050303078080",                                       false, false},
+        {"",                                                                           false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct x509_cert *c = NULL;
+
+        assert_int_equal(parse_with(EXTENSIONS, cases[i].extensions, &c), ERR_NONE);
+        assert_int_equal(x509_cert_is_ca(c), cases[i].is_ca);
+        assert_int_equal(x509_cert_claims_ca(c), cases[i].claims_ca);
+        x509_cert_free(&c);
+    }
+}
+
 /* The one common name, wherever it stands; a name of another kind is none. */
 static void common_names_are_found_when_there_is_one(void **state)
 {
@@ -299,6 +326,7 @@ int main(void)
         cmocka_unit_test(no_field_can_be_missing_or_twice),
         cmocka_unit_test(what_was_read_is_what_stands_there),
         cmocka_unit_test(two_digits_of_a_year_are_of_1950_to_2049),
+        cmocka_unit_test(half_a_ca_is_no_ca_and_no_leaf),
         cmocka_unit_test(common_names_are_found_when_there_is_one),
         cmocka_unit_test(keys_of_other_kinds_are_of_no_use),
     };
