@@ -214,13 +214,17 @@ def public_routes(c, k):
 
 
 def log_routes(c, k, request_id):
-    for path in ("/v1/log/entries", "/v1/log/receipt", "/v1/explain", "/v1/status"):
+    for path in ("/v1/log/entries", "/v1/log/receipt", "/v1/explain", "/v1/status", "/v1/collateral",
+                 "/v1/collateral/item"):
         c.request(k, "GET", path)
         c.request(k, "GET", path, token="nonsense")
         c.request(k, "GET", path, token="operator", body=b"x")
     for path in ("/v1/log/entries", "/v1/explain", "/v1/status"):
         c.request(k, "GET", path, token="worker")
     c.request(k, "GET", "/v1/status", token="operator")
+    held = c.request(k, "GET", "/v1/collateral", token="auditor").json()["units"]
+    for query in ("?name=" + held[0]["name"], "?name=amd-milan", "?name=../x", ""):
+        c.request(k, "GET", "/v1/collateral/item" + query, token="auditor")
     for query in ("?start=0", "?start=0&count=1", "?start=999999", "?start=01", "?count=1", "?start=-1"):
         c.request(k, "GET", "/v1/log/entries" + query, token="auditor")
     for path in ("/v1/log/receipt", "/v1/explain"):
