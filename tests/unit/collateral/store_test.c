@@ -18,6 +18,7 @@
 
 #define NOW_S 1790000000
 
+static char parent[48];
 static char dir[64];
 static struct simulated_platform *platform;
 static struct attest_trust trust;
@@ -30,10 +31,10 @@ static struct timestamp at(int64_t seconds)
 static int start(void **state)
 {
     (void)state;
-    (void)snprintf(dir, sizeof dir, "/tmp/vouchsafe-store-test-XXXXXX");
-    if (crypto_start() != ERR_NONE || !mkdtemp(dir))
+    (void)snprintf(parent, sizeof parent, "/tmp/vouchsafe-store-test-XXXXXX");
+    if (crypto_start() != ERR_NONE || !mkdtemp(parent))
         return 1;
-    (void)strcat(dir, "/sim");
+    (void)snprintf(dir, sizeof dir, "%s/sim", parent);
     return simulated_create(dir, timestamp_of_seconds(NOW_S - 400 * 86400)) != ERR_NONE ||
            simulated_open(dir, &platform) != ERR_NONE ||
            attest_trust_add_simulated(&trust, simulated_root_pem(platform)) != ERR_NONE;
@@ -53,8 +54,7 @@ static int finish(void **state)
         (void)unlink(path);
     }
     (void)rmdir(dir);
-    *strrchr(dir, '/') = '\0';
-    return rmdir(dir);
+    return rmdir(parent);
 }
 
 /* Puts what the platform signs when its clock says `issued`. */
