@@ -53,6 +53,18 @@ static enum err head_read(struct x509_crl *c)
     return !r.failed && span_equal(algorithm, c->parts.algorithm) ? ERR_NONE : ERR_MALFORMED;
 }
 
+/*
+ * OpenSSL sorts the list at the first lookup, under a lock, and takes a lock that fails for "not
+ * listed". Sorted here, while one thread has it, a lookup only reads.
+ */
+static bool crl_sort(X509_CRL *crl)
+{
+    STACK_OF(X509_REVOKED) *revoked = X509_CRL_get_REVOKED(crl);
+
+    sk_X509_REVOKED_sort(revoked);
+    return sk_X509_REVOKED_is_sorted(revoked) == 1; /* also of a list that is not there */
+}
+
 static enum err crl_fill(struct x509_crl *c, size_t size)
 {
     const unsigned char *next = c->der;
@@ -62,7 +74,7 @@ static enum err crl_fill(struct x509_crl *c, size_t size)
         (e = head_read(c)) != ERR_NONE)
         return e;
     c->crl = d2i_X509_CRL(NULL, &next, (long)size);
-    if (c->crl && next == c->der + size && !crl_has_critical_extension(c->crl))
+    if (c->crl && next == c->der + size && !crl_has_critical_extension(c->crl) && crl_sort(c->crl))
         return ERR_NONE;
     ERR_clear_error(); /* OpenSSL keeps a queue of them per thread; it must not grow */
     return ERR_MALFORMED;
@@ -151,8 +163,9 @@ bool x509_crl_lists(const struct x509_crl *crl, const struct x509_cert *c)
     ASN1_INTEGER *serial = d2i_ASN1_INTEGER(NULL, &next, (long)c->serial.size);
     X509_REVOKED *entry = NULL;
     /* the reason does not matter: "removeFromCRL" belongs to delta CRLs, which are refused; and who
-     * cannot be looked up is as good as listed */
-    bool listed = !serial || X509_CRL_get0_by_serial(crl->crl, &entry, serial) != 0;
+     * cannot be looked up, or only in a list out of order, is as good as listed */
+    bool listed = !serial || sk_X509_REVOKED_is_sorted(X509_CRL_get_REVOKED(crl->crl)) != 1 ||
+                  X509_CRL_get0_by_serial(crl->crl, &entry, serial) != 0;
 
     ASN1_INTEGER_free(serial);
     return listed;

@@ -1,4 +1,5 @@
 /* Certificates and CRLs: what is refused. That good ones are read is in x509_make_test.c. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -82,6 +83,59 @@ static struct x509_cert *parsed(const struct buffer *der)
 
     assert_int_equal(x509_cert_parse(buffer_span(der), &c), ERR_NONE);
     return c;
+}
+
+struct lookup {
+    const struct x509_crl *crl;
+    const struct x509_cert *certificate;
+    bool listed;
+};
+
+static void *look_up(void *argument)
+{
+    struct lookup *l = argument;
+
+    l->listed = true;
+    for (int i = 0; i < 1000; i++)
+        l->listed = x509_crl_lists(l->crl, l->certificate) && l->listed;
+    return NULL;
+}
+
+/* The race detector's: the first lookup used to sort the list while others read it. */
+static void several_threads_look_up_in_a_list_that_is_not_in_order(void **state)
+{
+    static const uint64_t revoked[] = {99, 77, 2, 50, 1000, 3};
+    const struct x509_crl_template t = {
+        .issuer_name = "Root",
+        .signer = f.root_key,
+        .this_update = timestamp_of_seconds(NOW_S - DAY_S),
+        .next_update = timestamp_of_seconds(NOW_S + DAY_S),
+        .revoked = revoked,
+        .revoked_count = COUNT_OF(revoked),
+        .number = 1,
+    };
+    struct x509_cert *leaf = parsed(&f.leaf), *root = parsed(&f.root);
+    struct x509_crl *crl = NULL;
+    struct buffer der = {0};
+    struct lookup lookups[4];
+    pthread_t threads[COUNT_OF(lookups)];
+
+    (void)state;
+    assert_int_equal(x509_make_crl(&t, &der), ERR_NONE);
+    assert_int_equal(x509_crl_parse(buffer_span(&der), &crl), ERR_NONE);
+    for (size_t i = 0; i < COUNT_OF(lookups); i++) {
+        lookups[i] = (struct lookup){crl, leaf, false};
+        assert_int_equal(pthread_create(&threads[i], NULL, look_up, &lookups[i]), 0);
+    }
+    for (size_t i = 0; i < COUNT_OF(lookups); i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_true(lookups[i].listed);
+    }
+    assert_false(x509_crl_lists(crl, root));
+    x509_crl_free(&crl);
+    x509_cert_free(&leaf);
+    x509_cert_free(&root);
+    buffer_clear(&der);
 }
 
 /* Copies of the exact size, so that a sanitizer sees a read behind their end. */
@@ -408,6 +462,7 @@ static void other_algorithms_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(several_threads_look_up_in_a_list_that_is_not_in_order),
         cmocka_unit_test(every_prefix_is_refused),
         cmocka_unit_test(what_follows_is_refused),
         cmocka_unit_test(no_bit_may_be_another),
