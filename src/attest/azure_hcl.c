@@ -8,6 +8,7 @@ static const char step[] = "hcl_report";
 #define MAGIC SPAN_LITERAL("HCLA")
 
 enum { HEADER_SIZE = 32, REPORT_SIZE = 1184, DATA_HEADER_SIZE = 20, REPORT_DATA_BYTES = 64 };
+enum { SNP_VMPL_OFFSET = 0x30 }; /* AMD 56860, ATTESTATION_REPORT */
 
 /* Where a hardware report has the data of its requester, and how it is known. */
 static const struct report_form {
@@ -71,6 +72,22 @@ static bool report_is(uint32_t type, struct span report)
     return type == AZURE_HCL_SNP ? first >= 2 && first <= 5 : (first & 0xffu) == 0x81;
 }
 
+/*
+ * The paravisor alone runs at VMPL 0, and only of its reports is known that their data is the hash
+ * of what Azure put around them: a guest below it chooses its own. The field is in the report that
+ * the VEK signs.
+ */
+static enum err privilege_check(struct span report, struct refusal *r)
+{
+    struct reader reader = reader_over(span_slice(report, SNP_VMPL_OFFSET, REPORT_SIZE));
+    uint32_t vmpl = reader_u32le(&reader);
+
+    if (reader.failed || vmpl != 0)
+        return refuse_number(r, ATTEST_MALFORMED, step, "a report of the paravisor's VMPL", 0,
+                             vmpl);
+    return ERR_NONE;
+}
+
 static enum err report_read(const struct header *h, struct azure_hcl *out, struct refusal *r)
 {
     const struct report_form *form = form_find(h->report_type);
@@ -82,6 +99,8 @@ static enum err report_read(const struct header *h, struct azure_hcl *out, struc
         !span_is_zero(span_slice(h->report, form->size, REPORT_SIZE)))
         return refuse(r, ATTEST_TEE_TYPE_MISMATCH, step, "a hardware report of the type named",
                       NULL);
+    if (h->report_type == AZURE_HCL_SNP && privilege_check(h->report, r) != ERR_NONE)
+        return ERR_DENIED;
     out->claims.report_type = h->report_type;
     out->claims.hardware_report = span_slice(h->report, 0, form->size);
     out->report_data = span_slice(h->report, form->offset, REPORT_DATA_BYTES);

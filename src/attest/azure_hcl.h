@@ -2,7 +2,9 @@
  * Azure's confidential VMs: the paravisor ("HCL") keeps the hardware report, and gives the guest a
  * blob with that report and the JSON "runtime data" whose hash the report commits to. The JSON
  * names the key of the virtual TPM (HCLAkPub), which signs what the guest wants said. An SEV-SNP
- * report is verified as such; a TDREPORT has a MAC for its own machine alone, and cannot be.
+ * report is verified as such, if it is the paravisor's own (VMPL 0; others are malformed): a guest
+ * below chooses the data of its reports. A TDREPORT has a MAC for its own machine alone, and cannot
+ * be.
  * Layout: Microsoft, "Azure confidential VMs: guest attestation", as in kinvolk/azure-cvm-tooling.
  * All integers are little-endian. Internal to attest/.
  */

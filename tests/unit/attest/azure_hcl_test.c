@@ -263,6 +263,25 @@ static void test_made_blobs_are_judged_field_by_field(void **state)
     }
 }
 
+/* Only the paravisor's own report says what stands around it. */
+static void test_a_report_of_a_lower_privilege_is_refused(void **state)
+{
+    static const struct made good = {1, 0, 1, 2, 1, 2, 80, "{\"keys\":[]}"};
+    uint8_t space[2048] = {0};
+    struct span blob = make(&good, space, sizeof space);
+    struct azure_hcl hcl;
+
+    (void)state;
+    for (unsigned bit = 0; bit < 32; bit++) {
+        uint8_t *byte = space + 32 + 0x30 + bit / 8;
+
+        *byte = (uint8_t)(1u << bit % 8);
+        assert_int_equal(parse(blob, &hcl), ATTEST_MALFORMED);
+        *byte = 0;
+        assert_int_equal(parse(blob, &hcl), ATTEST_OK);
+    }
+}
+
 static void test_only_zeros_may_follow(void **state)
 {
     static const struct made good = {1, 0, 1, 2, 1, 2, 80, "{\"keys\":[]}"};
@@ -293,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_every_prefix_is_refused),
         cmocka_unit_test(test_every_flipped_bit_of_what_is_bound_is_refused),
         cmocka_unit_test(test_made_blobs_are_judged_field_by_field),
+        cmocka_unit_test(test_a_report_of_a_lower_privilege_is_refused),
         cmocka_unit_test(test_only_zeros_may_follow),
         cmocka_unit_test(test_a_blob_that_is_too_large_is_refused),
     };
