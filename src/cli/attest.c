@@ -78,6 +78,7 @@ static int run_attest(struct cli *cli, int argc, char **argv)
         {"session-file", OPTION_TEXT, &session_file, "FILE", "keep the session there",                0},
         TRUST_OPTIONS(trust, "require-attestation", "verify the keystore's own evidence first",
                       "keystore-"),
+        KEYSTORE_OPTIONS(trust),
     };
     struct cli_quote quote = {0};
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));

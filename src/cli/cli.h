@@ -133,6 +133,10 @@ struct cli_trust {      /* which keystore is believed */
     struct cli_list mr_enclaves, statuses, advisories;
     struct cli_hash mr_signer;
     struct cli_number isv_prod_id, min_isv_svn;
+    /* KEYSTORE_OPTIONS */
+    const char *policy;
+    struct cli_list collateral;
+    bool fetch_collateral;
 };
 /* `help` of the flag; `prefix` as in the struct. */
 #define TRUST_OPTIONS(t, flag, help, prefix)                                                         \
@@ -166,6 +170,25 @@ struct cli_trust {      /* which keystore is believed */
     {                                                                                                \
         "accept-advisory", OPTION_LIST, &(t).advisories, "ID",                                       \
             "tolerate this advisory when the status is not UpToDate", 0                              \
+    }
+
+/* Where it is a keystore that is judged: evidence of every kind. */
+#define KEYSTORE_OPTIONS(t)                                                                        \
+    {"keystore-policy",                                                                            \
+     OPTION_TEXT,                                                                                  \
+     &(t).policy,                                                                                  \
+     "PATH",                                                                                       \
+     "accept what this policy file or directory accepts (any TEE)",                                \
+     0},                                                                                           \
+        {"collateral",                                                                             \
+         OPTION_LIST,                                                                              \
+         &(t).collateral,                                                                          \
+         "PATH",                                                                                   \
+         "of the keystore's platform: a directory or a bundle; several times",                     \
+         0},                                                                                       \
+    {                                                                                              \
+        "fetch-collateral", OPTION_FLAG, &(t).fetch_collateral, NULL,                              \
+            "ask the keystore for it (the token goes there before its code is judged)", 0          \
     }
 
 /* PARSED, or an exit code. The caller releases `*c`. */

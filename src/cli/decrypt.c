@@ -254,6 +254,7 @@ static int run(struct cli *cli, int argc, char **argv)
         {"vkey",         OPTION_TEXT, &o.vkey,         "KEY",  "the log's key for that check",                   0},
         TRUST_OPTIONS(o.trust, "require-attestation", "verify the keystore's own evidence first",
                       "keystore-"),
+        KEYSTORE_OPTIONS(o.trust),
     };
     struct vs_key_name name;
     struct vs_blob envelope = {0};

@@ -161,6 +161,7 @@ static int run(struct cli *cli, int argc, char **argv)
         {"key-version", OPTION_NUMBER, &o.key_version, "N",    "of that key (default 1)",                      UINT32_MAX},
         TRUST_OPTIONS(o.trust, "require-attestation", "verify the keystore's own evidence first",
                       ""),
+        KEYSTORE_OPTIONS(o.trust),
     };
     struct vs_key_name name;
     struct vs_public_key key = {0};

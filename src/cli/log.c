@@ -25,7 +25,8 @@ static int run_key(struct cli *cli, int argc, char **argv)
 {
     struct cli_trust trust = {.flag = "attested", .prefix = ""};
     const struct cli_option options[] = {
-        TRUST_OPTIONS(trust, "attested", "verify the keystore's own evidence first", "")};
+        TRUST_OPTIONS(trust, "attested", "verify the keystore's own evidence first", ""),
+        KEYSTORE_OPTIONS(trust)};
     struct vs_client *c = NULL;
     struct vs_keystore keystore = {0};
     char vkey[VS_VKEY_SIZE] = "";

@@ -28,7 +28,8 @@ static int run(struct cli *cli, int argc, char **argv)
     struct cli_trust trust = {.flag = "attested", .prefix = ""};
     const struct cli_option options[] = {
         NAME_OPTIONS(name),
-        TRUST_OPTIONS(trust, "attested", "verify the keystore's own evidence first", "")};
+        TRUST_OPTIONS(trust, "attested", "verify the keystore's own evidence first", ""),
+        KEYSTORE_OPTIONS(trust)};
     struct vs_client *c = NULL;
     struct vs_key_name key_name;
     struct vs_keystore keystore = {0};

@@ -89,29 +89,141 @@ int make_appraisal(const struct cli *cli, const struct cli_trust *t, struct cli_
     return PARSED;
 }
 
+static bool names_code(const struct cli_trust *t)
+{
+    return t->mr_enclaves.count > 0 || t->mr_signer.set;
+}
+
+/* What means nothing unless the keystore's evidence is looked at. */
+static bool says_something(const struct cli_trust *t)
+{
+    return names_code(t) || t->trust_root != NULL || t->policy != NULL || t->collateral.count > 0 ||
+           t->fetch_collateral;
+}
+
 int check_trust(const struct cli *cli, const struct cli_trust *t)
 {
-    const bool named = t->mr_enclaves.count > 0 || t->mr_signer.set;
-
-    if (!t->required && (named || t->trust_root != NULL))
+    if (!t->required && says_something(t))
         return cli_usage_error(cli,
-                               "measurements and roots are only looked at when the keystore's "
-                               "evidence is asked for: add --%s",
+                               "measurements, policies, roots and collateral are only looked at "
+                               "when the keystore's evidence is asked for: add --%s",
                                t->flag);
-    if (t->required && !named)
+    if (t->required && !names_code(t) && t->policy == NULL)
         return cli_usage_error(cli,
-                               "say which keystore is accepted: --%smrenclave, or --%smrsigner "
-                               "with --%sisvprodid and --%smin-isvsvn",
+                               "say which keystore is accepted: --keystore-policy; or for SGX "
+                               "--%smrenclave, or --%smrsigner with --%sisvprodid and "
+                               "--%smin-isvsvn",
                                t->prefix, t->prefix, t->prefix, t->prefix);
+    if (t->policy != NULL && (names_code(t) || t->statuses.count > 0 || t->advisories.count > 0))
+        return cli_usage_error(cli,
+                               "a --keystore-policy names code and statuses itself: leave "
+                               "--%smrenclave, --%smrsigner, --accept-status and "
+                               "--accept-advisory away",
+                               t->prefix, t->prefix);
     return PARSED;
+}
+
+static int add_root(const struct cli *cli, const char *path, struct vs_verifier *v)
+{
+    struct vs_blob root = {0};
+    int code = read_file(cli, path, 65536, &root);
+
+    if (code == PARSED) {
+        const enum vs_error e =
+            vs_verifier_add_root(v, VS_VENDOR_SIMULATED, (struct vs_bytes){root.data, root.size});
+
+        if (e != VS_OK)
+            code = fail(cli, e, "the trust root is not a certificate: %s", path);
+    }
+    vs_blob_clear(&root);
+    return code;
+}
+
+/* The vendors' roots, --trust-root, and what --collateral names. The caller frees it, also on
+ * failure. */
+static int make_verifier(const struct cli *cli, const struct cli_trust *t, struct vs_verifier **out)
+{
+    struct vs_why why = {0};
+    enum vs_error e = vs_verifier_new(0, out);
+    int code;
+
+    if (e != VS_OK)
+        return fail(cli, e, "%s", vs_error_text(e));
+    if (t->trust_root != NULL && (code = add_root(cli, t->trust_root, *out)) != PARSED)
+        return code;
+    for (size_t i = 0; i < t->collateral.count; i++)
+        if ((e = vs_verifier_add_directory(*out, t->collateral.items[i], NULL, &why)) != VS_OK)
+            return fail(cli, e, "--collateral %s: %s", t->collateral.items[i],
+                        why.text[0] != '\0' ? why.text : vs_error_text(e));
+    return PARSED;
+}
+
+/* What the options demand: a policy of any TEE's, or measurements of SGX. */
+struct demand {
+    struct cli_appraisal appraisal;
+    struct vs_policy *policy;
+    struct vs_verifier *verifier;
+};
+
+static int make_demand(const struct cli *cli, const struct cli_trust *t, struct demand *out)
+{
+    struct vs_why why = {0};
+    int code = make_verifier(cli, t, &out->verifier);
+
+    if (code != PARSED)
+        return code;
+    if (t->policy == NULL)
+        return make_appraisal(cli, t, &out->appraisal);
+    const enum vs_error e = vs_policy_load(t->policy, &out->policy, &why);
+    return e == VS_OK ? PARSED
+                      : fail(cli, e, "%s", why.text[0] != '\0' ? why.text : vs_error_text(e));
+}
+
+/* What to do is for people: for programs the sentence and the code are enough. */
+static void advise_on_collateral(const struct cli *cli, const struct vs_keystore *k,
+                                 const struct cli_trust *t)
+{
+    static const char *const wanting[] = {"collateral_missing", "collateral_expired", "crl_missing",
+                                          "crl_time"};
+
+    if (cli->json)
+        return;
+    for (size_t i = 0; i < COUNT_OF(wanting); i++)
+        if (strcmp(k->claims.code, wanting[i]) == 0)
+            fprintf(stderr,
+                    "  %-10s get it from the vendor or a mirror and give it with "
+                    "--collateral%s\n",
+                    "what to do", t->fetch_collateral ? "" : ", or try --fetch-collateral");
+}
+
+static int judge_keystore(const struct cli *cli, struct vs_client *c, const struct cli_trust *t,
+                          struct vs_keystore *out)
+{
+    struct demand d = {0};
+    int code = make_demand(cli, t, &d);
+
+    if (code == PARSED) {
+        const struct vs_keystore_demand demand = {
+            .appraisal = d.policy == NULL ? &d.appraisal.appraisal : NULL,
+            .policy = d.policy,
+            .verifier = d.verifier,
+            .fetch_collateral = t->fetch_collateral,
+        };
+        const enum vs_error e = vs_keystore_judge(c, &demand, out);
+
+        if (e != VS_OK)
+            code = fail_client(cli, c, e);
+        if (e == VS_ERR_UNTRUSTED)
+            advise_on_collateral(cli, out, t);
+    }
+    vs_policy_free(&d.policy);
+    vs_verifier_free(&d.verifier);
+    return code;
 }
 
 int verify_keystore(const struct cli *cli, struct vs_client *c, const struct cli_trust *t,
                     const char *what, struct vs_keystore *out, bool *verified)
 {
-    struct cli_appraisal appraisal;
-    struct vs_blob root = {0};
-    enum vs_error e;
     int code = check_trust(cli, t);
 
     *verified = false;
@@ -124,16 +236,9 @@ int verify_keystore(const struct cli *cli, struct vs_client *c, const struct cli
                 what, cli->url, t->flag);
         return PARSED;
     }
-    if ((code = make_appraisal(cli, t, &appraisal)) != PARSED ||
-        (t->trust_root != NULL && (code = read_file(cli, t->trust_root, 65536, &root)) != PARSED))
-        return code;
-    /* the measurements lie in `appraisal`, which was filled in place */
-    e = vs_keystore_verify(c, &appraisal.appraisal, (struct vs_bytes){root.data, root.size}, out);
-    vs_blob_clear(&root);
-    if (e != VS_OK)
-        return fail_client(cli, c, e);
-    *verified = true;
-    return PARSED;
+    if ((code = judge_keystore(cli, c, t, out)) == PARSED)
+        *verified = true;
+    return code;
 }
 
 int check_name(const struct cli *cli, const struct cli_name *n, struct vs_key_name *out)

@@ -71,6 +71,7 @@ class Usage(CliTest):
             self.assertRegex(text, r"--require-attestation +verify the keystore's own evidence")
             self.assertRegex(text, r"--mrenclave HEX +measurement to pretend")
             self.assertRegex(text, r"--keystore-mrenclave HEX +accept this measurement")
+            self.assertRegex(text, r"--keystore-policy PATH +accept what this policy")
 
     def test_each_command_explains_itself(self):
         for command in COMMANDS:
@@ -98,6 +99,14 @@ class Usage(CliTest):
                 ["encrypt", "--pubkey", PUBKEY, "--require-attestation"],
                 ["encrypt", "--mrenclave", "0" * 64, "--seed", "a"],
                 ["encrypt", "--require-attestation", "--seed", "a"],
+                ["encrypt", "--keystore-policy", "p.yaml", "--seed", "a"],
+                ["encrypt", "--collateral", "dir", "--seed", "a"],
+                ["log", "key", "--fetch-collateral"],
+                ["log", "key", "--attested", "--collateral", "dir"],
+                ["pubkey", "--attested", "--keystore-policy", "p.yaml", "--mrenclave", "0" * 64],
+                ["pubkey", "--attested", "--keystore-policy", "p.yaml", "--accept-status", "OutOfDate"],
+                ["attest", "--sim", "a", "--keystore-policy", "p.yaml"],
+                ["decrypt", "--sim", "a", "--keystore-policy", "p.yaml"],
                 ["encrypt", "--env", "A=B"], ["pubkey", "--attested", "--mrsigner", "0" * 64],
                 ["decrypt"], ["decrypt", "--sim", "a", "--quote-command", "b"],
                 ["decrypt", "--sim", "a", "--session-file", "s"], ["attest", "verify"],

@@ -89,6 +89,51 @@ class ClientTest(WithKeystore):
             self.assertEqual(self.decrypt(envelope, "--inline", "--task", "7").stdout, SECRETS)
             self.assertEqual(self.decrypt(envelope, "--plain").stdout, SECRETS)  # sealed, nevertheless
 
+    def policy_file(self, measurement, tee="simulated"):
+        path = self.path(f"own-{tee}-{measurement[:8]}.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"policies:\n  - {{name: own, tee: {tee}, mrenclave: [\"{measurement}\"]}}\n")
+        return path
+
+    def test_a_keystore_by_policy(self):
+        _, root, _, measurement = self.keystore_trust()
+        trust = ["--trust-root", root, "--keystore-policy", self.policy_file(measurement)]
+        worker = ["--require-attestation", *trust]
+        sim = ["--sim", self.keystore.platform.path, "--mrenclave", MRENCLAVE]
+        said = json.loads(self.run_cli("pubkey", "--attested", *trust, "--seed", SEED, "--json").stdout)
+        self.assertTrue(said["verified"])
+        self.assertIn(b"+", self.run_cli("log", "key", "--attested", *trust).stdout)
+        envelope = self.encrypt("--require-attestation", *trust)
+        done = self.decrypt(envelope, *worker)
+        self.assertEqual((done.stdout, done.stderr), (SECRETS, b""))
+        self.run_cli("attest", *sim, *worker, role="worker")
+        for path, code in ((self.policy_file("ee" * 32), b"measurement_mismatch"),
+                           (self.policy_file(measurement, "sgx"), b"tee_not_accepted")):
+            trust[-1] = worker[-1] = path
+            for arguments in (["pubkey", "--attested", *trust], ["log", "key", "--attested", *trust],
+                              ["encrypt", "--seed", SEED, "--require-attestation", *trust]):
+                done = self.run_cli(*arguments, data=SECRETS, code=1)
+                self.assertEqual(done.stdout, b"", arguments)
+                self.assertIn(code, done.stderr, arguments)
+            self.assertIn(code, self.decrypt(envelope, *worker, code=1).stderr)
+            self.assertIn(code, self.run_cli("attest", *sim, *worker, role="worker", code=1).stderr)
+        trust[-1] = self.path("nothing.yaml")
+        self.assertEqual(self.run_cli("pubkey", "--attested", *trust, code=3).stdout, b"")
+        # without the root the same evidence is nobody's
+        self.assertIn(b"root_not_pinned", self.run_cli(
+            "pubkey", "--attested", "--keystore-policy", self.policy_file(measurement), code=1).stderr)
+
+    def test_collateral_of_the_caller(self):
+        _, root, _, measurement = self.keystore_trust()
+        trust = ["--attested", "--trust-root", root, "--keystore-policy", self.policy_file(measurement)]
+        with open(self.path("own-bundle.json"), "wb") as file:
+            file.write(command("sim", "collateral", "--dir", os.path.dirname(root)).stdout)
+        self.run_cli("pubkey", *trust, "--collateral", self.path("own-bundle.json"))
+        with open(self.path("bad-bundle.json"), "w", encoding="utf-8") as file:
+            file.write("{}")
+        self.run_cli("pubkey", *trust, "--collateral", self.path("bad-bundle.json"), code=1)
+        self.run_cli("pubkey", *trust, "--collateral", self.path("no-bundle.json"), code=4)
+
     def test_a_verified_keystore(self):
         envelope, trust = self.encrypt(), self.worker_trust()
         receipt = self.path("verified.receipt")
