@@ -228,16 +228,25 @@ const struct vs_step *vs_result_step_at(const struct vs_result *r, size_t index)
 
 /* As told by the evidence's form alone, also when it is refused. */
 enum vs_tee vs_result_tee(const struct vs_result *r);
-/* The signature of the evidence verified up to a trusted root: from here on everything is the
- * platform's word, else all of it is empty; but for what an Azure blob says around its report. */
+/*
+ * Every signature of the evidence verified up to a trusted root. Else all that follows is empty,
+ * but for what an Azure blob says around its report. For SGX and TDX this is NOT yet the platform's
+ * word: a host can have an enclave of its own certified by the same PCK key, and it is the
+ * collateral that tells Intel's quoting enclave from it. Use what follows to diagnose a refusal.
+ */
+bool vs_result_signatures_valid(const struct vs_result *r);
+/* And the signer is one that may sign (SGX and TDX: the quoting enclave is the one that Intel
+ * names, which without collateral is never known): the fields are the platform's word, even if the
+ * platform is refused for its TCB. */
 bool vs_result_authentic(const struct vs_result *r);
 bool vs_result_simulated(const struct vs_result *r); /* under a root of VS_VENDOR_SIMULATED */
 /* The TEE's host or owner can look inside: no secret may go there. */
 bool vs_result_debug(const struct vs_result *r);
-/* What the program inside chose to bind, 64 bytes; zeros unless authentic. Nitro: user_data when it
- * has 64 bytes. Arm: challenge or nonce, zero-padded. */
+/* What the program inside chose to bind, 64 bytes; zeros unless signatures_valid. Nitro: user_data
+ * when it has 64 bytes. Arm: challenge or nonce, zero-padded. */
 const uint8_t *vs_result_report_data(const struct vs_result *r);
-/* One id per piece of evidence that nobody but the signer can change; zeros unless authentic. */
+/* One id per piece of evidence that nobody but the signer can change; zeros unless
+ * signatures_valid. */
 const uint8_t *vs_result_evidence_id(const struct vs_result *r);
 /* Digest of all verified claims but their expiry, as the keystore's log has it; zeros unless
  * valid. */
@@ -280,7 +289,7 @@ const struct vs_field *vs_result_field(const struct vs_result *r, const char *na
 
 /*
  * Which collateral would judge this evidence: what to fetch. `known` is false for kinds that need
- * none. Unless the evidence is authentic it is the word of whoever brought it.
+ * none. Unless signatures_valid it is the word of whoever brought it.
  */
 struct vs_wanted {
     bool known;

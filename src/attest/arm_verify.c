@@ -91,7 +91,7 @@ enum err psa_verify(const struct verify_input *in, struct attest_result *out, st
     step_passed(out, "signature");
     platform_fill(&p, ATTEST_PSA, out);
     report_data_set(p.nonce, out);
-    out->authentic = true;
+    out->signatures_valid = out->authentic = true;
     if ((e = lifecycle_check(&p, r)) == ERR_NONE)
         step_passed(out, "lifecycle");
     return e;
@@ -182,7 +182,7 @@ enum err cca_verify(const struct verify_input *in, struct attest_result *out, st
     step_passed(out, "signature");
     platform_fill(&p, ATTEST_CCA, out);
     realm_fill(&realm, out);
-    out->authentic = true;
+    out->signatures_valid = out->authentic = true;
     if ((e = lifecycle_check(&p, r)) == ERR_NONE)
         step_passed(out, "lifecycle");
     return e;

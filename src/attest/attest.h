@@ -372,8 +372,8 @@ struct attest_intel {
     struct timestamp newer_level_date;
 };
 
-/* What collateral would judge this evidence: what to fetch when it is missing. Until the evidence
- * is authentic it is the caller's word alone. */
+/* What collateral would judge this evidence: what to fetch when it is missing. Unless the
+ * signatures are valid it is the caller's word alone. */
 struct attest_wanted {
     bool known;
     enum attest_vendor vendor; /* ATTEST_INTEL, or AMD's product */
@@ -395,8 +395,19 @@ struct attest_result {
     enum attest_tee kind;        /* as told by its form, also on refusal */
     struct attest_wanted wanted; /* SGX, TDX, SNP; also on refusal */
     /*
-     * The evidence's own signature verified up to a pinned root. Then what stands until `intel` is
-     * known, for diagnosis, also when it was refused for another reason (collateral, TCB, ...).
+     * Every signature of the evidence itself verified up to a pinned root. Then what stands until
+     * `intel` is written, for diagnosis, also when it was refused for another reason (collateral,
+     * TCB, ...). SGX and TDX: that alone is NOT the platform's word. Intel's PCE certifies the key
+     * of any enclave that its host gives the right to ask (PROVISIONKEY), so until the quoting
+     * enclave proves to be Intel's the host may have written the whole quote. The PCK chain, and so
+     * `wanted`, is genuine.
+     */
+    bool signatures_valid;
+    /*
+     * And who signed is who may: SGX and TDX, the quoting enclave is no debug enclave and the one
+     * of Intel's QE identity, at a version it knows (so never without collateral). Other kinds: the
+     * same as signatures_valid. The claims are the platform's word, though of a platform that may
+     * be refused for its TCB.
      */
     bool authentic;
     const char *tee; /* name of `kind`, or "simulated" when the pinned root is a simulated one */

@@ -189,7 +189,7 @@ static enum err report_verify(const struct verify_input *in, const struct azure_
     inside.evidence = &report;
     e = snp_verify(&inside, out, r);
     out->kind = ATTEST_AZURE_HCL;
-    if (out->authentic && !out->simulated)
+    if (out->signatures_valid && !out->simulated)
         out->tee = attest_tee_name(ATTEST_AZURE_HCL);
     return e;
 }

@@ -230,7 +230,7 @@ static void result_fill(const struct nitro_document *d, const struct nitro_leaf 
     if (d->user_data.size == sizeof out->report_data)
         memcpy(out->report_data, d->user_data.data, sizeof out->report_data);
     out->earliest_expiry = leaf->valid_until;
-    out->authentic = true;
+    out->signatures_valid = out->authentic = true;
 }
 
 static enum err signature_verify(const struct nitro_document *d, const struct nitro_leaf *leaf,

@@ -58,6 +58,8 @@ static enum err qe_report_verify(struct verification *v, struct refusal *r)
     if (!bytes_equal_ct(v->qe_report.report_data, expected, sizeof expected))
         return refuse_bytes(r, ATTEST_QE_REPORT_DATA_MISMATCH, "qe_report", "report data",
                             SPAN_OF(expected), SPAN_OF(v->qe_report.report_data));
+    if (sgx_report_is_debug(&v->qe_report)) /* its host knows the attestation key */
+        return refuse(r, ATTEST_QE_DEBUG, "qe_report", "a production enclave", "a debug enclave");
     return ERR_NONE;
 }
 
@@ -181,7 +183,8 @@ static enum err report_read(const struct verification *v, struct attest_result *
     return ERR_NONE;
 }
 
-/* Of evidence that is signed by a pinned root's platform, whatever the collateral says of it. */
+/* Of evidence whose signatures lead to a pinned root; who the quoting enclave is, is not known yet.
+ */
 static enum err claims_fill(const struct verification *v, struct attest_result *result,
                             struct refusal *r)
 {
@@ -193,7 +196,7 @@ static enum err claims_fill(const struct verification *v, struct attest_result *
     evidence_identify(v->quote.signed_bytes,
                       span_slice(v->quote.signature, 0, P256_SIGNATURE_SIZE / 2),
                       result->evidence_id);
-    result->authentic = true;
+    result->signatures_valid = true;
     return ERR_NONE;
 }
 
@@ -346,6 +349,7 @@ static enum err collateral_verify(struct verification *v, const struct verify_in
             ERR_NONE)
         return e;
     step_passed(out, "qe_identity");
+    out->authentic = true; /* a quoting enclave that Intel names made the quote */
     return ERR_NONE;
 }
 

@@ -123,7 +123,7 @@ static void claims_fill(const struct verification *v, struct attest_result *out)
     memcpy(out->report_data, report->report_data, sizeof out->report_data);
     evidence_identify(v->evidence.signed_bytes, span_of(v->evidence.signature, P384_SCALAR_SIZE),
                       out->evidence_id);
-    out->authentic = true;
+    out->signatures_valid = out->authentic = true;
 }
 
 /* If there is a CRL, it must be of now, and list neither ASK nor ASVK. */

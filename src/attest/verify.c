@@ -116,7 +116,7 @@ static enum err evidence_verify(const struct verify_input *in, struct attest_res
     return kinds[kind].verify(in, out, r);
 }
 
-/* What a refusal keeps: why, how far it came, and what the evidence says if it is authentic. */
+/* What a refusal keeps: why, how far it came, and what the evidence says if it is signed. */
 static void refusal_keep(struct attest_result *out, const struct refusal *r)
 {
     out->reason = r->reason;
@@ -139,7 +139,8 @@ enum err attest_verify(const struct attest_trust *trust,
     struct attest_result claims = {.reason = ATTEST_INTERNAL, .status = TCB_NOT_JUDGED};
     enum err e = evidence_verify(&in, &claims, &r);
 
-    if (e == ERR_NONE && !claims.authentic) /* a bug of ours must not become an acceptance */
+    if (e == ERR_NONE && !(claims.signatures_valid &&
+                           claims.authentic)) /* a bug of ours must not become an acceptance */
         e = refuse(&r, ATTEST_INTERNAL, "internal", NULL, NULL);
     if (e == ERR_NONE)
         claims.reason = ATTEST_OK; /* here and nowhere else */

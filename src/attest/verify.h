@@ -15,9 +15,9 @@ struct verify_input {
 };
 
 /*
- * One per kind. Fills `out` as attest.h says, `authentic` and the report as soon as the evidence's
- * own signature is verified, and notes each passed step with step_passed(); `reason` is not theirs
- * to set. ERR_DENIED fills `r`; ERR_MEMORY
+ * One per kind. Fills `out` as attest.h says, `signatures_valid` and the report as soon as the
+ * evidence's own signatures are verified, `authentic` when they are of who may sign, and notes each
+ * passed step with step_passed(); `reason` is not theirs to set. ERR_DENIED fills `r`; ERR_MEMORY
  */
 MUST_CHECK enum err quote_verify(const struct verify_input *in, struct attest_result *out,
                                  struct refusal *r); /* SGX and TDX */

@@ -345,8 +345,9 @@ static void json_steps(struct cli_json *j, const struct cli_verdict *v)
 
 static void json_authentic(struct cli_json *j, const struct vs_result *r)
 {
-    json_flag(j, "signatures_valid", vs_result_authentic(r));
-    if (!vs_result_authentic(r))
+    json_flag(j, "signatures_valid", vs_result_signatures_valid(r));
+    json_flag(j, "authentic", vs_result_authentic(r));
+    if (!vs_result_signatures_valid(r))
         return;
     json_flag(j, "debug", vs_result_debug(r));
     json_flag(j, "simulated", vs_result_simulated(r));

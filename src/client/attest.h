@@ -37,7 +37,7 @@ struct vs_result {
     char text[RESULT_TEXT_MAX];
 };
 
-/* Writes the fields of what was verified; none unless it is authentic. */
+/* Writes the fields of what was verified; none unless its signatures are valid. */
 void result_fill_fields(struct vs_result *r);
 /* The same of steps. */
 void result_fill_steps(struct vs_result *r);

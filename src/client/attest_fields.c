@@ -408,7 +408,7 @@ static void put_cca(struct vs_result *r)
 
 /*
  * Azure's own numbers; its names are those of the index. Whoever made the blob can have written
- * this much of it; when the report inside is authentic it stands for it, and its claims follow.
+ * this much of it; when the report inside is signed it stands for it, and its claims follow.
  */
 static void put_azure(struct vs_result *r)
 {
@@ -427,7 +427,7 @@ static void put_azure(struct vs_result *r)
     put_number(r, VS_FIELD_NUMBER, "runtime_data_offset", AZURE_HCL_RUNTIME_OFFSET);
     put_number(r, VS_FIELD_NUMBER, "runtime_data_len", hcl.claims.runtime_data.size);
     put_span(r, VS_FIELD_HEX, "report_data", hcl.report_data);
-    if (r->verified.authentic)
+    if (r->verified.signatures_valid)
         put_snp(r);
 }
 
@@ -440,6 +440,6 @@ void result_fill_fields(struct vs_result *r)
 
     if (r->verified.kind == ATTEST_AZURE_HCL)
         put_azure(r);
-    else if (r->verified.authentic && by_kind[r->verified.kind] != NULL)
+    else if (r->verified.signatures_valid && by_kind[r->verified.kind] != NULL)
         by_kind[r->verified.kind](r);
 }

@@ -157,6 +157,11 @@ enum vs_tee vs_result_tee(const struct vs_result *r)
     return r == NULL ? VS_TEE_UNKNOWN : (enum vs_tee)r->verified.kind;
 }
 
+bool vs_result_signatures_valid(const struct vs_result *r)
+{
+    return r != NULL && r->verified.signatures_valid;
+}
+
 bool vs_result_authentic(const struct vs_result *r)
 {
     return r != NULL && r->verified.authentic;
@@ -164,24 +169,24 @@ bool vs_result_authentic(const struct vs_result *r)
 
 bool vs_result_simulated(const struct vs_result *r)
 {
-    return vs_result_authentic(r) && r->verified.simulated;
+    return vs_result_signatures_valid(r) && r->verified.simulated;
 }
 
 bool vs_result_debug(const struct vs_result *r)
 {
-    return vs_result_authentic(r) && r->verified.debug;
+    return vs_result_signatures_valid(r) && r->verified.debug;
 }
 
 static const uint8_t zeros[VS_REPORT_DATA_SIZE];
 
 const uint8_t *vs_result_report_data(const struct vs_result *r)
 {
-    return vs_result_authentic(r) ? r->verified.report_data : zeros;
+    return vs_result_signatures_valid(r) ? r->verified.report_data : zeros;
 }
 
 const uint8_t *vs_result_evidence_id(const struct vs_result *r)
 {
-    return vs_result_authentic(r) ? r->verified.evidence_id : zeros;
+    return vs_result_signatures_valid(r) ? r->verified.evidence_id : zeros;
 }
 
 const uint8_t *vs_result_claims_digest(const struct vs_result *r)

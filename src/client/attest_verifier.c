@@ -180,7 +180,7 @@ static enum vs_verdict verdict_of(const struct attest_result *r)
 {
     if (r->reason == ATTEST_OK)
         return VS_VALID;
-    return r->authentic && r->reason == ATTEST_COLLATERAL_MISSING ? VS_SIGNATURE_ONLY : VS_REJECT;
+    return r->signatures_valid && r->reason == ATTEST_COLLATERAL_MISSING ? VS_SIGNATURE_ONLY : VS_REJECT;
 }
 
 /* What is too large is refused by its size, and not copied for it. */

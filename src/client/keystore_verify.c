@@ -153,11 +153,11 @@ static enum vs_error check_genuine(struct examination *x)
     const enum attest_reason *reason = &x->result->verified.reason;
     enum vs_error e = VS_OK;
 
-    if (vs_result_authentic(x->result) &&
+    if (vs_result_signatures_valid(x->result) &&
         (e = claims_check_bound(x->result, x->report_data, x->claims)) != VS_OK)
         return untrusted(x);
     if (collateral_is_wanting(*reason) && x->demand->fetch_collateral &&
-        vs_result_authentic(x->result))
+        vs_result_signatures_valid(x->result))
         e = fetch_collateral(x);
     if (e != VS_OK || vs_result_verdict(x->result) == VS_VALID)
         return e;

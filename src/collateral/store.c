@@ -355,7 +355,7 @@ static bool stranger_passes(struct collateral_store *s, struct timestamp now)
 }
 
 /* With the queue's lock. */
-static bool queue_add(struct collateral_store *s, const struct wanted *w, bool authentic,
+static bool queue_add(struct collateral_store *s, const struct wanted *w, bool is_signed,
                       struct timestamp now)
 {
     for (size_t i = 0; i < s->wanted_count; i++)
@@ -363,7 +363,7 @@ static bool queue_add(struct collateral_store *s, const struct wanted *w, bool a
             return true;
     /* strangers leave half of the queue to others */
     if (s->wanted_count == COLLATERAL_QUEUE_MAX ||
-        (!authentic && (s->wanted_count >= COLLATERAL_QUEUE_MAX / 2 || !stranger_passes(s, now)))) {
+        (!is_signed && (s->wanted_count >= COLLATERAL_QUEUE_MAX / 2 || !stranger_passes(s, now)))) {
         s->dropped++;
         return false;
     }
@@ -387,7 +387,7 @@ bool collateral_store_want(struct collateral_store *s, const struct attest_resul
         if (is_at_hand(s, w.name, now))
             continue;
         (void)pthread_mutex_lock(&s->queue_lock);
-        coming = queue_add(s, &w, result->authentic, now) || coming;
+        coming = queue_add(s, &w, result->signatures_valid, now) || coming;
         (void)pthread_mutex_unlock(&s->queue_lock);
     }
     return coming;

@@ -107,7 +107,7 @@ static const char *verdict_name(const struct attest_result *r)
 {
     if (r->reason == ATTEST_OK)
         return "valid";
-    return r->authentic && r->reason == ATTEST_COLLATERAL_MISSING ? "signature_only" : "reject";
+    return r->signatures_valid && r->reason == ATTEST_COLLATERAL_MISSING ? "signature_only" : "reject";
 }
 
 static void put_step(struct json_writer *j, const char *step, bool passed)
@@ -123,7 +123,7 @@ static void put_evidence(struct json_writer *j, const struct attest_result *r)
     const bool valid = r->reason == ATTEST_OK;
 
     json_put_string(j, "result", span_string(verdict_name(r)));
-    json_put_string(j, "tee", span_string(r->authentic ? r->tee : attest_tee_name(r->kind)));
+    json_put_string(j, "tee", span_string(r->signatures_valid ? r->tee : attest_tee_name(r->kind)));
     json_put_string(j, "reason", span_string(attest_reason_code(r->reason)));
     json_put_string(j, "sentence", span_string(attest_reason_text(r->reason)));
     json_open_array(j, "steps");
@@ -136,7 +136,9 @@ static void put_evidence(struct json_writer *j, const struct attest_result *r)
         put_text(j, "expected", r->expected);
         put_text(j, "presented", r->presented);
     }
-    if (r->authentic)
+    json_put_bool(j, "signatures_valid", r->signatures_valid);
+    json_put_bool(j, "authentic", r->authentic);
+    if (r->signatures_valid)
         put_claims(j, r);
     if (valid)
         put_platform(j, r);
@@ -283,7 +285,7 @@ static enum err reply_write(const struct dry_run *d, struct outcome *o)
 
 static bool names_kind(struct span tee_type, const struct attest_result *r)
 {
-    if (!r->authentic)
+    if (!r->signatures_valid)
         return true; /* what it is not is said otherwise */
     return span_equal_string(tee_type, r->tee) ||
            (span_equal_string(tee_type, "sev") && r->kind == ATTEST_SNP && !r->simulated);

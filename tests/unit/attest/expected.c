@@ -401,7 +401,7 @@ size_t expected_differences(const struct evidence_case *c, const struct attest_r
     json_t *facts, *wanted;
     size_t wrong = 0;
 
-    if (!r->authentic && r->kind != ATTEST_AZURE_HCL)
+    if (!r->signatures_valid && r->kind != ATTEST_AZURE_HCL)
         return 0;
     facts = json_object();
     wanted = json_copy((json_t *)(uintptr_t)c->expected);
@@ -449,6 +449,6 @@ bool expected_verdict(const struct evidence_case *c, const struct attest_result 
         return r->reason == ATTEST_OK;
     /* collateral is looked for when structure, chain and signatures are verified */
     if (strcmp(result, "signature_only") == 0)
-        return r->reason == ATTEST_COLLATERAL_MISSING && r->authentic;
+        return r->reason == ATTEST_COLLATERAL_MISSING && r->signatures_valid;
     return r->reason != ATTEST_OK && reason_is_listed(c, attest_reason_code(r->reason));
 }

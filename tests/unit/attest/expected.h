@@ -6,7 +6,7 @@
 
 /*
  * The number of differences, each of which is printed. Claims (report, debug, ...) are compared
- * whenever the evidence is authentic, judgements (statuses, advisories) when it verified. A member
+ * whenever its signatures are valid, judgements (statuses, advisories) when it verified. A member
  * that a result cannot be compared with is a difference, too, unless expected.c names it.
  */
 size_t expected_differences(const struct evidence_case *c, const struct attest_result *r);

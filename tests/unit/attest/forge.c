@@ -230,7 +230,8 @@ static void put_header(struct writer *w, const struct forge_quote *what)
 }
 
 /* MRSIGNER is all 0x8c; see forge_qe_identity(). */
-static void put_certification(struct writer *w, const struct forge *f, struct span chain,
+static void put_certification(struct writer *w, const struct forge *f,
+                              const struct forge_quote *what, struct span chain,
                               const uint8_t point[P256_POINT_SIZE])
 {
     static const uint8_t authentication[32] = {1, 2, 3};
@@ -242,6 +243,8 @@ static void put_certification(struct writer *w, const struct forge *f, struct sp
     report[256] = 2;
     report[258] = FORGE_QE_SVN;
     sha256_parts(vouched, COUNT_OF(vouched), report + 320);
+    if (what->qe_change_at > 0)
+        report[what->qe_change_at] = what->qe_change_to;
     must(p256_sign(f->pck, SPAN_OF(report), signature), "QE report");
     writer_put(w, SPAN_OF(report));
     writer_put(w, SPAN_OF(signature));
@@ -272,7 +275,7 @@ void forge_quote(const struct forge *f, const struct forge_quote *what, struct b
         writer_u16le(&w, 6);
         writer_u32le(&w, inner);
     }
-    put_certification(&w, f, chain, point);
+    put_certification(&w, f, what, chain, point);
     must(writer_finish(&w, NULL), "quote");
     out->size = w.size;
 }

@@ -30,11 +30,13 @@ void forge_close(struct forge *f);
 #define FORGE_QE_SVN 4
 
 struct forge_quote {
-    uint16_t version;   /* 3, 4, 5 */
-    uint32_t tee_type;  /* 0, 0x81 */
-    uint16_t body_type; /* version 5 */
-    struct span body;   /* of the right size or not */
-    struct span chain;  /* empty: the forge's */
+    uint16_t version;    /* 3, 4, 5 */
+    uint32_t tee_type;   /* 0, 0x81 */
+    uint16_t body_type;  /* version 5 */
+    struct span body;    /* of the right size or not */
+    struct span chain;   /* empty: the forge's */
+    size_t qe_change_at; /* a byte of the QE report that is another; 0: none */
+    uint8_t qe_change_to;
 };
 void forge_quote(const struct forge *f, const struct forge_quote *what, struct buffer *out);
 

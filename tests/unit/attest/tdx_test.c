@@ -228,7 +228,7 @@ static void bodies_are_read_as_version_and_tee_type_say(void **state)
             assert_int_equal(r.td.is_15, forms[i].size == TD_REPORT_15_SIZE);
         /* collateral of the other TEE does not judge it */
         assert_int_equal(verify(&quote, is_td ? sgx : tdx, &r), ATTEST_TCB_INFO_MISMATCH);
-        assert_true(r.authentic);
+        assert_true(r.signatures_valid && !r.authentic);
     }
     buffer_clear(&quote);
     attest_collateral_free(&sgx);
@@ -258,7 +258,7 @@ static void every_prefix_and_flipped_bit_of_every_form_is_refused(void **state)
         for (size_t bit = i; bit < covered * 8; bit += 13) {
             quote.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
             /* without collateral the signatures are all there is */
-            if (verify(&quote, NULL, &r) == ATTEST_OK || r.authentic)
+            if (verify(&quote, NULL, &r) == ATTEST_OK || r.signatures_valid)
                 fail_msg("form %zu: bit %zu may be flipped", i, bit);
             quote.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
         }
@@ -382,6 +382,52 @@ static const struct merge {
     {"UpToDate",                          "UpToDate",  3, {6, 1, 7}, {9, 2, 9}, ATTEST_OK,                  TCB_UP_TO_DATE                              },
 };
 
+/*
+ * The PCE certifies the key of whatever enclave the host lets ask: a quote may verify up to the
+ * root and still be the host's own writing. It is diagnosed, and never called authentic.
+ */
+static void a_quoting_enclave_of_the_hosts_own_is_not_authentic(void **state)
+{
+    static const struct {
+        size_t at; /* in the QE report */
+        uint8_t value;
+        enum attest_reason reason, without; /* with collateral, and without */
+        bool signatures_valid;
+    } cases[] = {
+        {128, 0x8d,             ATTEST_QE_IDENTITY_MISMATCH,    ATTEST_COLLATERAL_MISSING, true }, /* MRSIGNER */
+        {256, 1,                ATTEST_QE_IDENTITY_MISMATCH,    ATTEST_COLLATERAL_MISSING, true }, /* ISVPRODID */
+        {16,  1,                ATTEST_QE_IDENTITY_MISMATCH,    ATTEST_COLLATERAL_MISSING, true }, /* MISCSELECT */
+        {258, FORGE_QE_SVN - 1, ATTEST_QE_ISVSVN_NOT_SUPPORTED, ATTEST_COLLATERAL_MISSING, true },
+        {48,  0x13,             ATTEST_QE_DEBUG,                ATTEST_QE_DEBUG,           false}, /* DEBUG */
+    };
+    struct attest_collateral *collateral = collateral_of(ATTEST_TDX, "UpToDate", "UpToDate");
+    uint8_t body[TD_REPORT_10_SIZE] = {6, 1, 7};
+    struct buffer quote = {0};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct attest_result r;
+
+        forge_quote(&forge,
+                    &(struct forge_quote){.version = 4,
+                                          .tee_type = 0x81,
+                                          .body = SPAN_OF(body),
+                                          .qe_change_at = cases[i].at,
+                                          .qe_change_to = cases[i].value},
+                    &quote);
+        assert_int_equal(verify(&quote, collateral, &r), cases[i].reason);
+        assert_int_equal(r.signatures_valid, cases[i].signatures_valid);
+        assert_false(r.authentic);
+        assert_int_equal(verify(&quote, NULL, &r), cases[i].without);
+        assert_int_equal(r.signatures_valid, cases[i].signatures_valid);
+        assert_false(r.authentic);
+        if (r.reason == ATTEST_QE_DEBUG)
+            assert_string_equal(r.step, "qe_report");
+    }
+    buffer_clear(&quote);
+    attest_collateral_free(&collateral);
+}
+
 static void statuses_of_level_module_and_qe_are_merged(void **state)
 {
     struct buffer quote = {0};
@@ -471,7 +517,7 @@ static void passed_steps_are_told_in_order(void **state)
     assert_int_equal(verify(&quote, NULL, &r), ATTEST_COLLATERAL_MISSING);
     assert_string_equal(r.step, "collateral");
     assert_steps(&r, steps, 4);
-    assert_true(r.authentic);
+    assert_true(r.signatures_valid && !r.authentic);
     assert_int_equal(r.kind, ATTEST_TDX);
     assert_int_equal(r.td.tee_tcb_svn[0], 6);
     assert_true(r.wanted.known && !r.wanted.processor_ca);
@@ -627,6 +673,7 @@ int main(void)
         cmocka_unit_test(bodies_are_read_as_version_and_tee_type_say),
         cmocka_unit_test(every_prefix_and_flipped_bit_of_every_form_is_refused),
         cmocka_unit_test(the_declared_size_of_a_body_counts),
+        cmocka_unit_test(a_quoting_enclave_of_the_hosts_own_is_not_authentic),
         cmocka_unit_test(statuses_of_level_module_and_qe_are_merged),
         cmocka_unit_test(a_platform_is_told_in_full),
         cmocka_unit_test(passed_steps_are_told_in_order),

@@ -154,7 +154,8 @@ static void without_collateral_only_the_signature_is_known(void **state)
     assert_int_equal(vs_verifier_verify(v, &evidence, 0, &r), VS_ERR_UNTRUSTED);
     assert_int_equal(vs_result_verdict(r), VS_SIGNATURE_ONLY);
     assert_string_equal(vs_result_reason(r), "collateral_missing");
-    assert_true(vs_result_authentic(r));
+    assert_true(vs_result_signatures_valid(r));
+    assert_false(vs_result_authentic(r)); /* whose quoting enclave it is, only collateral tells */
     assert_string_equal(vs_result_status(r), "");
     assert_int_equal(vs_result_expiry(r), 0);
     assert_int_equal(vs_result_appraise(r, &(struct vs_appraisal){0}, NULL), VS_ERR_UNTRUSTED);
@@ -194,6 +195,7 @@ static void no_result_is_a_refusal(void **state)
     assert_int_equal(vs_result_verdict(NULL), VS_REJECT);
     assert_string_equal(vs_result_reason(NULL), "internal");
     assert_false(vs_result_authentic(NULL));
+    assert_false(vs_result_signatures_valid(NULL));
     assert_int_equal(vs_result_field_count(NULL), 0);
     assert_int_equal(vs_result_step_count(NULL), 0);
     assert_null(vs_result_step_at(NULL, 0));

@@ -177,12 +177,12 @@ static void what_does_not_verify_or_was_not_asked_for_changes_nothing(void **sta
     collateral_store_free(&s);
 }
 
-static struct attest_result refusal(uint8_t chip, bool authentic)
+static struct attest_result refusal(uint8_t chip, bool is_signed)
 {
     struct attest_result r = {
         .reason = ATTEST_COLLATERAL_MISSING,
         .kind = ATTEST_SGX,
-        .authentic = authentic,
+        .signatures_valid = is_signed,
         .wanted = {.known = true, .vendor = ATTEST_INTEL}
     };
 
@@ -215,7 +215,7 @@ static void wants_are_bounded_and_queued_once(void **state)
     }
     collateral_store_queue_figures(s, &figures);
     assert_int_equal(figures.waiting, COLLATERAL_QUEUE_MAX / 2);
-    r = refusal(250, true); /* there is room for who proved authentic */
+    r = refusal(250, true); /* there is room for whose signatures are valid */
     assert_true(collateral_store_want(s, &r, at(1)));
     assert_true(collateral_store_take(s, &key));
     assert_int_equal(key.fmspc[0], 1);
