@@ -23,7 +23,7 @@ struct policy_value {
     bool any;
     uint16_t count;    /* of listed values */
     uint16_t at, size; /* where they are in `values` */
-    uint64_t number;   /* FIELD_NUMBER, FIELD_SWITCH, FIELD_VERSION; bits of FIELD_NAMES */
+    uint64_t number;   /* FIELD_NUMBER(_OR_ANY), FIELD_SWITCH, FIELD_VERSION; bits of FIELD_NAMES */
 };
 
 struct appraisal_rule {
@@ -58,7 +58,8 @@ struct policy_fault {
  * set     `texts` are the values as in YAML, one for what is no list. Refused: an unknown field,
  * one of another TEE, a value of another form or out of range, one given twice finish  adds the
  * defaults. Refused: a rule that can never be right: no identity, two of them, an accepted status
- * without its conditions, migration without its agent, a wrong pattern
+ * without its conditions, migration without its agent, SNP without minimums of the TCB, a wrong
+ * pattern
  */
 MUST_CHECK enum err appraisal_rule_start(struct appraisal_rule *rule, const char *name,
                                          const char *tee, struct policy_fault *fault);

@@ -202,7 +202,7 @@ bool tcb_at_least(const struct appraisal_check *c)
         {"launch",    &snp->launch_tcb   },
     };
 
-    for (size_t i = 0; i < COUNT_OF(versions); i++) {
+    for (size_t i = 0; i < COUNT_OF(versions) && !c->value->any; i++) {
         uint8_t version = ((const uint8_t *)versions[i].tcb)[component];
         char found[32];
 

@@ -18,11 +18,12 @@ enum field_kind {
     FIELD_BYTES,        /* list of bytes in hex, or "zero" */
     FIELD_BYTES_OR_ANY, /* the same, or "any" alone: not compared, in so many words */
     FIELD_NUMBER,
-    FIELD_SWITCH, /* true, false */
-    FIELD_NAMES,  /* list of names, or of bits */
-    FIELD_TEXTS,  /* list of plain names */
-    FIELD_EVENTS, /* list of NAME=HEX */
-    FIELD_VERSION /* MAJOR.MINOR */
+    FIELD_NUMBER_OR_ANY, /* a number, or "any": not compared, in so many words */
+    FIELD_SWITCH,        /* true, false */
+    FIELD_NAMES,         /* list of names, or of bits */
+    FIELD_TEXTS,         /* list of plain names */
+    FIELD_EVENTS,        /* list of NAME=HEX */
+    FIELD_VERSION        /* MAJOR.MINOR */
 };
 
 /* Kinds of evidence a field is for, as bits. The simulated TEE has those of its kind. */
@@ -123,18 +124,18 @@ X(PLATFORM_INFO_REQUIRED, "platform_info_required", FOR_SNP, FIELD_NAMES, 0, snp
  "SNP: bits of PLATFORM_INFO that must be set; ALIAS_CHECK_COMPLETE is the defence against BadRAM.") \
 X(PLATFORM_INFO_ALLOWED, "platform_info_allowed", FOR_SNP, FIELD_NAMES, 0, snp.platform_info, &platform_info_names, u64_bits_allowed, "platform_info_not_accepted", NULL, 0, 64, NULL, \
  "SNP: bits of PLATFORM_INFO that may be set. Absent: all.") \
-X(MIN_TCB_BOOT_LOADER, "min_tcb_boot_loader", FOR_SNP, FIELD_NUMBER, 0, snp.reported_tcb.boot_loader, NULL, tcb_at_least, "tcb_too_low", NULL, 0, 255, NULL, \
- "SNP: least version of the boot loader, in the reported, committed and launch TCB.") \
-X(MIN_TCB_TEE, "min_tcb_tee", FOR_SNP, FIELD_NUMBER, 0, snp.reported_tcb.tee, NULL, tcb_at_least, "tcb_too_low", NULL, 0, 255, NULL, \
+X(MIN_TCB_BOOT_LOADER, "min_tcb_boot_loader", FOR_SNP, FIELD_NUMBER_OR_ANY, 0, snp.reported_tcb.boot_loader, NULL, tcb_at_least, "tcb_too_low", NULL, 0, 255, "or any", \
+ "SNP: least version of the boot loader, in the reported, committed and launch TCB. A number needs the one product it is of: they count differently.") \
+X(MIN_TCB_TEE, "min_tcb_tee", FOR_SNP, FIELD_NUMBER_OR_ANY, 0, snp.reported_tcb.tee, NULL, tcb_at_least, "tcb_too_low", NULL, 0, 255, "or any", \
  "SNP: least version of the security processor's operating system; likewise.") \
-X(MIN_TCB_SNP, "min_tcb_snp", FOR_SNP, FIELD_NUMBER, 0, snp.reported_tcb.snp, NULL, tcb_at_least, "tcb_too_low", NULL, 0, 255, NULL, \
- "SNP: least version of the SNP firmware; likewise.") \
-X(MIN_TCB_MICROCODE, "min_tcb_microcode", FOR_SNP, FIELD_NUMBER, 0, snp.reported_tcb.microcode, NULL, tcb_at_least, "tcb_too_low", NULL, 0, 255, NULL, \
- "SNP: least version of the microcode; likewise.") \
-X(MIN_TCB_FMC, "min_tcb_fmc", FOR_SNP, FIELD_NUMBER, 0, snp.reported_tcb.fmc, NULL, tcb_at_least, "tcb_too_low", NULL, 0, 255, NULL, \
+X(MIN_TCB_SNP, "min_tcb_snp", FOR_SNP, FIELD_NUMBER_OR_ANY, 0, snp.reported_tcb.snp, NULL, tcb_at_least, "tcb_too_low", NULL, 0, 255, "or any", \
+ "SNP: least version of the SNP firmware; likewise. Required: AMD calls no version out of date, so that what is not demanded here is accepted for ever; any says that it does not matter.") \
+X(MIN_TCB_MICROCODE, "min_tcb_microcode", FOR_SNP, FIELD_NUMBER_OR_ANY, 0, snp.reported_tcb.microcode, NULL, tcb_at_least, "tcb_too_low", NULL, 0, 255, "or any", \
+ "SNP: least version of the microcode; likewise. Required, or any.") \
+X(MIN_TCB_FMC, "min_tcb_fmc", FOR_SNP, FIELD_NUMBER_OR_ANY, 0, snp.reported_tcb.fmc, NULL, tcb_at_least, "tcb_too_low", NULL, 0, 255, "or any", \
  "SNP: least version of the FMC, which Turin alone has; likewise.") \
 X(PRODUCT, "product", FOR_SNP, FIELD_NAMES, 0, snp.product, &product_names, u32_listed, "platform_not_accepted", NULL, 1, 3, NULL, \
- "SNP: accepted products: milan, genoa, turin. Absent: all; but minimums of the TCB mean one of them.") \
+ "SNP: accepted products: milan, genoa, turin. Absent: all. Exactly one with minimums of the TCB.") \
 X(CHIP_ID, "chip_id", FOR_SNP, FIELD_IDENTITY, 64, snp.chip_id, NULL, bytes_listed, "platform_not_accepted", NULL, 1, 32, "128 hex digits each", \
  "SNP: accepted chips. Absent: all.") \
 X(CSP_ID, "csp_id", FOR_SNP, FIELD_TEXTS, 31, snp.csp_id, NULL, csp_listed, "platform_not_accepted", "", 1, 32, NULL, \

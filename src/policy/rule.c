@@ -132,13 +132,15 @@ static bool number_read(const char *text, uint64_t *out)
 
 static enum err parse_number(const struct setter *s, const char *text)
 {
+    const bool may_be_any = s->field->kind == FIELD_NUMBER_OR_ANY;
     char why[96];
 
     if (number_read(text, &s->value->number) && s->value->number >= s->field->min &&
         s->value->number <= s->field->max)
         return ERR_NONE;
-    (void)snprintf(why, sizeof why, "is not a whole number from %llu to %llu",
-                   (unsigned long long)s->field->min, (unsigned long long)s->field->max);
+    (void)snprintf(why, sizeof why, "is not a whole number from %llu to %llu%s",
+                   (unsigned long long)s->field->min, (unsigned long long)s->field->max,
+                   may_be_any ? ", or any" : "");
     return blame_value(s, text, why);
 }
 
@@ -244,11 +246,12 @@ static const struct {
     [FIELD_BYTES] = {true,  parse_bytes  },
       [FIELD_BYTES_OR_ANY] = {true,  parse_bytes  },
     [FIELD_NUMBER] = {false, parse_number },
-      [FIELD_SWITCH] = {false, parse_switch },
-    [FIELD_NAMES] = {true,  parse_name   },
-      [FIELD_TEXTS] = {true,  parse_text   },
-    [FIELD_EVENTS] = {true,  parse_event  },
-      [FIELD_VERSION] = {false, parse_version},
+      [FIELD_NUMBER_OR_ANY] = {false, parse_number },
+    [FIELD_SWITCH] = {false, parse_switch },
+      [FIELD_NAMES] = {true,  parse_name   },
+    [FIELD_TEXTS] = {true,  parse_text   },
+      [FIELD_EVENTS] = {true,  parse_event  },
+    [FIELD_VERSION] = {false, parse_version},
 };
 
 /* ---- start, set, finish */
@@ -285,6 +288,11 @@ static bool is_for(const struct policy_field *field, const struct appraisal_rule
     return field->tees >> rule->kind & 1;
 }
 
+static bool may_be_any(const struct policy_field *field)
+{
+    return field->kind == FIELD_BYTES_OR_ANY || field->kind == FIELD_NUMBER_OR_ANY;
+}
+
 static enum err check_count(const struct setter *s, size_t count)
 {
     const struct policy_field *field = s->field;
@@ -317,7 +325,7 @@ enum err appraisal_rule_set(struct appraisal_rule *rule, const char *key, char *
         return e;
     *s.value =
         (struct policy_value){.given = true, .stated = true, .at = (uint16_t)rule->values_size};
-    if (field->kind == FIELD_BYTES_OR_ANY && count == 1 && strcmp(texts[0], "any") == 0) {
+    if (may_be_any(field) && count == 1 && strcmp(texts[0], "any") == 0) {
         s.value->any = true;
         return ERR_NONE;
     }
@@ -440,6 +448,43 @@ static enum err check_tdx(const struct appraisal_rule *rule, struct policy_fault
     return ERR_NONE;
 }
 
+/* Whether the numbers of the minimums are of one product, which counts them its own way. */
+static bool names_one_product(const struct appraisal_rule *rule)
+{
+    const uint64_t products = rule->fields[FIELD_ID_PRODUCT].number;
+
+    return states(rule, FIELD_ID_PRODUCT) && products != 0 && (products & (products - 1)) == 0;
+}
+
+/*
+ * Intel's TCB info says what is out of date; AMD says nothing, and a VEK of any version that was
+ * ever current is certified and not revoked. Old firmware has holes that void every promise
+ * (CVE-2024-21944 in SNP firmware, CVE-2024-56161 in microcode), so a rule has to say what is old.
+ */
+static enum err check_snp_tcb(const struct appraisal_rule *rule, struct policy_fault *fault)
+{
+    static const enum policy_field_id minimums[] = {
+        FIELD_ID_MIN_TCB_SNP, FIELD_ID_MIN_TCB_MICROCODE, /* required */
+        FIELD_ID_MIN_TCB_BOOT_LOADER, FIELD_ID_MIN_TCB_TEE, FIELD_ID_MIN_TCB_FMC};
+    enum { REQUIRED = 2 };
+
+    for (size_t i = 0; i < COUNT_OF(minimums); i++) {
+        const bool stated = states(rule, minimums[i]);
+
+        if (i < REQUIRED && !stated)
+            return blame(fault, policy_fields[minimums[i]].key,
+                         "missing; AMD calls no firmware out of date, so a policy for SNP needs "
+                         "min_tcb_snp and min_tcb_microcode, or any for each, which says that it "
+                         "does not matter");
+        if (stated && !rule->fields[minimums[i]].any && !names_one_product(rule))
+            return blame(fault, "product",
+                         "must be one of milan, genoa, turin beside %s: each product counts its "
+                         "versions its own way; name it, and write a policy for each",
+                         policy_fields[minimums[i]].key);
+    }
+    return ERR_NONE;
+}
+
 static enum err check_snp(const struct appraisal_rule *rule, struct policy_fault *fault)
 {
     const bool by_key =
@@ -459,7 +504,7 @@ static enum err check_snp(const struct appraisal_rule *rule, struct policy_fault
         return blame(fault, "report_id_ma",
                      "missing, but MIGRATE_MA is allowed; name the migration agents, or do not "
                      "allow it");
-    return ERR_NONE;
+    return check_snp_tcb(rule, fault);
 }
 
 static enum err check_nitro(const struct appraisal_rule *rule, struct policy_fault *fault)

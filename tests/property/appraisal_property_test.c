@@ -196,6 +196,7 @@ static void demand(struct attest_result *e, size_t id, char text[TEXT_MAX])
         hex_write(span_of(place(e, id), field->size), text);
         break;
     case FIELD_NUMBER:
+    case FIELD_NUMBER_OR_ANY:
         (void)snprintf(text, TEXT_MAX, "%llu", (unsigned long long)number_of(e, id));
         break;
     case FIELD_SWITCH:
@@ -309,6 +310,7 @@ static void spoil(struct attest_result *e, size_t id)
         place(e, id)[below(field->size)] ^= (uint8_t)(1u << below(8));
         break;
     case FIELD_NUMBER:
+    case FIELD_NUMBER_OR_ANY:
         spoil_number(e, id);
         break;
     case FIELD_SWITCH:

@@ -553,7 +553,8 @@ static void a_genuine_snp_report_of_others_is_refused(void **state)
     (void)state;
     if (!vectors_have(SNP "report.bin", "a stored SEV-SNP report as a keystore's"))
         skip();
-    struct vs_policy *p = policy("tee: snp, measurement: [\"" HASH_48 "\"]");
+    struct vs_policy *p = policy("tee: snp, measurement: [\"" HASH_48
+                                 "\"], min_tcb_snp: any, min_tcb_microcode: any");
     struct vs_verifier *v = verifier_of(SNP_COLLATERAL);
     struct vs_keystore_demand demand = {.policy = p, .at = SNP_TIME};
     reset();

@@ -44,7 +44,8 @@ static void every_kind_of_policy_is_read(void **state)
                  "    report_data: [dstack, vouchsafe]\n"
                  "  - {name: guest, tee: snp, measurement: [" MR
                  "], vmpl: [1], require_crl: false,\n"
-                 "     guest_policy_allowed: [SMT], min_tcb_microcode: 209, min_abi: \"1.51\"}\n"
+                 "     guest_policy_allowed: [SMT], product: [milan], min_tcb_snp: any,\n"
+                 "     min_tcb_microcode: 209, min_abi: \"1.51\"}\n"
                  "  - {name: enclave, tee: nitro, pcr0: [" MR "], report_data: [native]}\n",
              "", NULL),
         ERR_NONE);
@@ -63,6 +64,8 @@ static void every_kind_of_policy_is_read(void **state)
     assert_int_equal(guest->fields[FIELD_ID_VMPL].number, 2);
     assert_int_equal(guest->fields[FIELD_ID_REQUIRE_CRL].number, 0);
     assert_int_equal(guest->fields[FIELD_ID_MIN_ABI].number, 0x133);
+    assert_true(guest->fields[FIELD_ID_MIN_TCB_SNP].any);
+    assert_int_equal(guest->fields[FIELD_ID_MIN_TCB_MICROCODE].number, 209);
     assert_int_equal(enclave->fields[FIELD_ID_REPORT_DATA].number, 1u << BINDING_NATIVE);
     assert_int_equal(enclave->fields[FIELD_ID_MAX_DOCUMENT_AGE_S].number, 300);
     settings_clear(&settings);

@@ -558,7 +558,7 @@ static void wrong_policies_are_refused(void **state)
         NAMED ", seeds: [\"app:alice.near*\"]",
         NAMED ", allow_debug: true",
         NAMED "}\n  - {" NAMED,
-        NAMED ", tcb_status: [SWHardeningNeeded]", /* which advisories? */
+        NAMED ", tcb_status: [SWHardeningNeeded]",         /* which advisories? */
         NAMED ", tcb_status: [OutOfDate], advisories: []", /* for how long? */
         NAMED ", out_of_date_grace_days: 30",
         NAMED ", mrtd: [" HASH_A "]",
@@ -575,6 +575,8 @@ static void wrong_policies_are_refused(void **state)
         "name: p, tee: snp",
         "name: p, tee: snp, measurement: [" HASH_A "]",
         "name: p, tee: snp, measurement: [" MR "], guest_policy_allowed: [MIGRATE_MA]",
+        "name: p, tee: snp, measurement: [" MR "]", /* how old may the firmware be? */
+        "name: p, tee: snp, measurement: [" MR "], min_tcb_snp: 22, min_tcb_microcode: 213",
         "name: p, tee: nitro",
         "name: p, tee: nitro, pcr1: [" MR "], pcr2: [" MR "]",
         "name: p, tee: sev, measurement: [" MR "]",

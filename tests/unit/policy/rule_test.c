@@ -15,6 +15,12 @@
 #define B32(x) X8(x x) X8(x x)
 #define B48(x) B32(x) X8(x x)
 
+#define ANY_TCB                                                                                    \
+    {"min_tcb_snp", "any"},                                                                        \
+    {                                                                                              \
+        "min_tcb_microcode", "any"                                                                 \
+    }
+
 enum { TEXTS_MAX = 8 };
 
 /* clang-format off */
@@ -98,7 +104,22 @@ static const struct {
     {"sgx", {{"mrenclave", B32("aa")}, {"report_data", "native"}}, "report_data"},
     {"snp", {{"measurement", B48("c0")}, {"guest_policy_allowed", "MIGRATE_MA"}}, "report_id_ma"},
     {"snp", {{"measurement", B48("c0")}, {"guest_policy_required", "MIGRATE_MA"}}, "report_id_ma"},
-    {"snp", {{"measurement", B48("c0")}, {"report_data", "vouchsafe,native"}}, "report_data"},
+    {"snp", {{"measurement", B48("c0")}, ANY_TCB, {"report_data", "vouchsafe,native"}}, "report_data"},
+    /* SNP: what is too old, and of which product */
+    {"snp", {{"measurement", B48("c0")}}, "min_tcb_snp"},
+    {"snp", {{"measurement", B48("c0")}, {"product", "milan"}, {"min_tcb_snp", "22"}}, "min_tcb_microcode"},
+    {"snp", {{"measurement", B48("c0")}, {"product", "milan"}, {"min_tcb_microcode", "213"}}, "min_tcb_snp"},
+    {"snp", {{"measurement", B48("c0")}, {"min_tcb_snp", "any"}}, "min_tcb_microcode"},
+    {"snp", {{"id_key_digest", B48("c2")}, {"family_id", "zero"}, {"image_id", "zero"}, {"min_guest_svn", "1"}}, "min_tcb_snp"},
+    {"snp", {{"measurement", B48("c0")}, {"min_tcb_snp", "22"}, {"min_tcb_microcode", "213"}}, "product"},
+    {"snp", {{"measurement", B48("c0")}, {"min_tcb_snp", "any"}, {"min_tcb_microcode", "213"}}, "product"},
+    {"snp", {{"measurement", B48("c0")}, {"min_tcb_snp", "22"}, {"min_tcb_microcode", "any"}}, "product"},
+    {"snp", {{"measurement", B48("c0")}, {"product", "milan,genoa"}, {"min_tcb_snp", "22"}, {"min_tcb_microcode", "213"}}, "product"},
+    {"snp", {{"measurement", B48("c0")}, ANY_TCB, {"min_tcb_boot_loader", "0"}}, "product"},
+    {"snp", {{"measurement", B48("c0")}, ANY_TCB, {"min_tcb_tee", "1"}}, "product"},
+    {"snp", {{"measurement", B48("c0")}, ANY_TCB, {"min_tcb_fmc", "1"}}, "product"},
+    {"snp", {{"min_tcb_snp", "Any"}}, "min_tcb_snp"}, {"snp", {{"min_tcb_snp", "any,any"}}, "min_tcb_snp"}, {"snp", {{"min_tcb_snp", "any,1"}}, "min_tcb_snp"},
+    {"snp", {{"min_tcb_microcode", ""}}, "min_tcb_microcode"}, {"snp", {{"min_guest_svn", "any"}}, "min_guest_svn"},
     {"tdx", {{"mrtd", B48("a0")}, {"rtmr0", "any"}, {"rtmr1", "any"}, {"rtmr2", "any"}, {"rtmr3", "any"}, {"td_attributes_allowed", "MIGRATABLE"}}, "mrservicetd"},
     {"tdx", {{"mrtd", B48("a0")}, {"rtmr0", "any"}, {"rtmr1", "any"}, {"rtmr2", "any"}, {"rtmr3", "any"}, {"td_attributes_required", "MIGRATABLE"}, {"mrservicetd", "zero"}}, "mrservicetd"},
 };

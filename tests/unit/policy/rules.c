@@ -143,8 +143,10 @@ const struct rule_text *least_rule(const char *tee)
         {NULL,    NULL     }
     };
     static const struct rule_text snp[] = {
-        {"measurement", B48("c0")},
-        {NULL,          NULL     }
+        {"measurement",       B48("c0")},
+        {"min_tcb_snp",       "any"    },
+        {"min_tcb_microcode", "any"    },
+        {NULL,                NULL     }
     };
     static const struct rule_text nitro[] = {
         {"pcr0", B48("d0")},
