@@ -50,7 +50,7 @@ static int is_accepted(const struct vs_result *r, const char *field, const char 
 {
     const char *status = vs_result_status(r);
 
-    return vs_result_verdict(r) == VS_VALID && !vs_result_debug(r) &&
+    return vs_result_judge_default(r, NULL) == VS_OK &&
            (status[0] == '\0' || strcmp(status, "UpToDate") == 0) && field_is(r, field, hex);
 }
 

@@ -313,6 +313,17 @@ struct vs_refusal {
 };
 
 /*
+ * The default policy: what is refused whatever else a caller accepts, for evidence of every kind. A
+ * debug build ("debug"), since its host can look inside, and a platform whose TCB status is Revoked
+ * ("tcb_status_not_accepted"). Not being refused here is no acceptance: any program on any machine
+ * of the vendor comes this far. All that judges or appraises refuses these two as well.
+ *
+ * VS_ERR_POLICY refused, `refusal` (may be NULL) says why; VS_ERR_UNTRUSTED the result is not valid
+ */
+VS_MUST_CHECK enum vs_error vs_result_judge_default(const struct vs_result *r,
+                                                    struct vs_refusal *refusal);
+
+/*
  * Appraises an SGX result: measurement or signer, status, advisories; never debug.
  * VS_ERR_POLICY not accepted, `refusal` (may be NULL) says why; VS_ERR_UNTRUSTED the result is not
  * valid; VS_ERR_UNSUPPORTED evidence of another kind
@@ -359,8 +370,9 @@ struct vs_keystore_demand {
     /* Roots and collateral of the caller's, besides what the keystore sends; NULL: the vendors'
      * roots. Nobody else may use it during the call, and afterwards it is as it was. */
     struct vs_verifier *verifier;
-    /* Ask the keystore for collateral that is missing. This sends the client's token to somebody
-     * whose hardware and keys have proven genuine, but whose program has not been judged yet. */
+    /* Ask the keystore for collateral that is missing. This sends the client's token before it is
+     * known who answers: only the evidence's signatures and what they bind have been checked. Never
+     * for evidence whose signatures cannot be, such as SEV-SNP's without the chip's certificate. */
     bool fetch_collateral;
     int64_t at; /* the time to judge by; 0: now */
 };

@@ -254,7 +254,8 @@ struct vs_claims {
 };
 
 /*
- * Verifies evidence, offline, and appraises it unless `appraisal` is NULL.
+ * Verifies evidence, offline, and appraises it. Where `appraisal` is NULL, only debug builds and
+ * platforms whose status is Revoked are refused (VS_ERR_POLICY): compare the measurement yourself.
  * VS_ERR_UNTRUSTED not genuine, or other report data; VS_ERR_POLICY not accepted; VS_ERR_MALFORMED
  * the trust root is no certificate. `claims` is always written.
  */

@@ -10,6 +10,18 @@ bool verdict_is_good(const struct cli_verdict *v)
            (!v->appraised || v->accepted);
 }
 
+/* A refusal by an appraisal. The first two are the default policy's, and everybody's. */
+static const char *refusal_sentence(const struct cli_verdict *v)
+{
+    if (strcmp(v->refusal->code, "debug") == 0)
+        return "The evidence is genuine, but of a debug build, whose host can look inside: it is "
+               "never accepted.";
+    if (strcmp(vs_result_status(v->result), "Revoked") == 0)
+        return "The evidence is genuine, but its platform's TCB level is revoked: it is never "
+               "accepted.";
+    return "The evidence is genuine, but is not accepted.";
+}
+
 /* The first thing that is wrong, in one shape whatever it is. */
 struct fault {
     const char *code, *step, *expected, *presented, *sentence;
@@ -28,8 +40,7 @@ static struct fault first_fault(const struct cli_verdict *v)
                               "The evidence is genuine, but binds other report data."};
     if (v->appraised && !v->accepted)
         return (struct fault){v->refusal->code, "appraisal", v->refusal->expected,
-                              v->refusal->presented,
-                              "The evidence is genuine, but is not accepted."};
+                              v->refusal->presented, refusal_sentence(v)};
     return (struct fault){"ok", "", "", "", "The evidence verified."};
 }
 

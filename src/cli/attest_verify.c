@@ -228,7 +228,9 @@ static int report(const struct cli *cli, const struct verify_options *o, const s
     };
 
     v.bound_right = v.bound && is_bound(j);
-    if (v.appraised && vs_result_verdict(j->result) == VS_VALID) {
+    if (!v.appraised && vs_result_judge_default(j->result, &refusal) == VS_ERR_POLICY) {
+        v.appraised = true; /* nobody asked, but it is never accepted */
+    } else if (v.appraised && vs_result_verdict(j->result) == VS_VALID) {
         const enum vs_error e = appraise(j, &refusal);
 
         if (e != VS_OK && e != VS_ERR_POLICY)
@@ -299,7 +301,8 @@ const struct cli_command command_attest_verify = {
         "that the evidence says. \"-\" is standard input. Without collateral only the evidence's\n"
         "own signatures are checked (signature_only), which is never enough.\n\n"
         "The exit code is 0 when the evidence is valid, that is genuine, and accepted as far as\n"
-        "that was asked for (--policy, --report-data, --mrenclave, ...); 1 when it is refused.\n\n"
+        "that was asked for (--policy, --report-data, --mrenclave, ...); 1 when it is refused.\n"
+        "Debug builds and platforms whose status is Revoked are refused whatever was asked for.\n\n"
         "Examples:\n"
         "  vouchsafe attest verify quote.bin --collateral collateral/\n"
         "  vouchsafe attest verify quote.bin --collateral collateral/ --policy policies.yaml\n"

@@ -121,6 +121,25 @@ static enum vs_error appraise_platform(const struct vs_appraisal *a,
     return VS_OK;
 }
 
+enum vs_error vs_result_judge_default(const struct vs_result *r, struct vs_refusal *refusal)
+{
+    struct vs_refusal ignored;
+
+    if (r == NULL)
+        return VS_ERR_ARGUMENT;
+    if (r->verdict != VS_VALID)
+        return VS_ERR_UNTRUSTED;
+    if (refusal == NULL)
+        refusal = &ignored;
+    *refusal = (struct vs_refusal){0};
+    if (r->verified.debug)
+        return refuse(refusal, "debug", "a production build", "a debug build");
+    if (r->verified.status == TCB_REVOKED)
+        return refuse(refusal, "tcb_status_not_accepted", "any other status", "Revoked");
+    (void)snprintf(refusal->code, sizeof refusal->code, "ok");
+    return VS_OK;
+}
+
 enum vs_error vs_result_appraise(const struct vs_result *r, const struct vs_appraisal *appraisal,
                                  struct vs_refusal *refusal)
 {

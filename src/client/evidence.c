@@ -91,7 +91,7 @@ static enum vs_error appraise(const struct vs_result *result, const struct vs_ap
     struct vs_refusal refusal = {0};
 
     if (appraisal == NULL)
-        return VS_OK;
+        return claims_appraised(vs_result_judge_default(result, &refusal), &refusal, claims);
     return claims_appraised(vs_result_appraise(result, appraisal, &refusal), &refusal, claims);
 }
 

@@ -5,10 +5,12 @@ Vectors come from $VOUCHSAFE_VECTORS or ../shared/vectors; without them the test
 so and are skipped.
 """
 import base64
+import hashlib
 import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import unittest
@@ -47,6 +49,24 @@ def options_of(case):
         if member in collateral:
             options += ["--arm-key", path(collateral[member])]
     return options
+
+
+def derived():
+    """The folder of evidence that gen_negative.py derives, kept for the same input; or None."""
+    generator = os.path.join(VECTORS, "gen_negative.py")
+    digest = hashlib.sha256()
+    for name in (generator, INDEX):
+        if not os.path.exists(name):
+            return None
+        with open(name, "rb") as file:
+            digest.update(file.read())
+    folder = os.path.join(BUILD, f"attestation-derived-{digest.hexdigest()[:16]}")
+    if not os.path.exists(os.path.join(folder, "index.json")):  # written last
+        done = subprocess.run([sys.executable, generator, "--out", folder], capture_output=True,
+                              timeout=600, check=False)
+        if done.returncode != 0:
+            return None
+    return folder
 
 
 def differences(where, expected, got):
@@ -90,15 +110,66 @@ class Vectors(unittest.TestCase):
                 self.assertNotIn("report", said, case["id"])
             with self.subTest(case["id"]):
                 self.assertEqual(differences("", expected, said), [])
-                self.assertEqual(done.returncode, 0 if expected["result"] == "valid" else 1)
+                self.check_default_policy(said, done.returncode)
                 self.assertEqual(done.stderr, b"")
                 self.assertEqual(said["tee"], case["tee"])
                 self.assertEqual(said.get("advisories"), said.get("advisory_ids"))
                 self.assertEqual(said.get("status"), said.get("tcb_status"))
 
+    def check_default_policy(self, said, code):
+        """Debug builds and revoked platforms are genuine, and refused without being asked."""
+        refused = None
+        if said["result"] == "valid" and said["debug"]:
+            refused = "debug"
+        elif said["result"] == "valid" and said.get("status") == "Revoked":
+            refused = "tcb_status_not_accepted"
+        if refused:
+            self.assertEqual((code, said["ok"], said["accepted"], said["reason"], said["code"],
+                              said["step"]), (1, False, False, None, refused, "appraisal"))
+            self.assertIn("never accepted", said["sentence"])
+        else:
+            self.assertNotIn("accepted", said)
+            self.assertEqual(code, 0 if said["result"] == "valid" else 1)
+
+    def test_debug_builds_are_refused_in_words(self):
+        case = self.case("tdx-v4-canvasxyz-12b401-uptodate-e15")
+        self.assertTrue(case["expected"]["debug"])
+        done = verify(path(case["evidence"]), *options_of(case))
+        self.assertEqual(done.returncode, 1)
+        text = done.stdout.decode()
+        self.assertRegex(text, r"FAILED +appraisal[^$]*result +valid\nrefused +debug: ")
+        self.assertIn("never accepted", text)
+
+    def test_derived_debug_builds_and_revoked_platforms_are_refused(self):
+        """Those that the generator of the vectors signs under a root of its own."""
+        folder = derived()
+        if folder is None:
+            print("SKIPPED: derived evidence: python3 cannot run gen_negative.py")
+            self.skipTest("no generator")
+        with open(os.path.join(folder, "index.json"), encoding="utf-8") as file:
+            cases = json.load(file)["cases"]
+        seen = {"debug": 0, "tcb_status_not_accepted": 0}
+        for case in cases:
+            expected = case["expected"]
+            if expected.get("result") != "valid" or not (
+                    expected.get("debug") or expected.get("tcb_status") == "Revoked"):
+                continue
+            evidence = os.path.join(folder, case["evidence"])
+            done = verify(evidence, "--json", "--at", str(case["verify_time"]),
+                          "--collateral", os.path.dirname(evidence),
+                          "--trust-root", os.path.join(folder, case["trust_anchor"]["path"]))
+            said = json.loads(done.stdout)
+            with self.subTest(case["id"]):
+                self.assertEqual(differences("", expected, said), [])
+                self.check_default_policy(said, done.returncode)
+            seen[said["code"]] += 1
+        self.assertGreaterEqual(seen["debug"], 3)
+        self.assertGreaterEqual(seen["tcb_status_not_accepted"], 9)
+
     def test_the_kind_may_be_named_and_must_then_be_right(self):
         for case in self.cases:
-            if case["expected"]["result"] != "valid" or case["tee"] == "azure-hcl":
+            if (case["expected"]["result"] != "valid" or case["expected"].get("debug") or
+                    case["tee"] == "azure-hcl"):
                 continue
             evidence = [path(case["evidence"]), *options_of(case)]
             self.assertEqual(verify(*evidence, "--tee", case["tee"]).returncode, 0, case["id"])

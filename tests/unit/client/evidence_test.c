@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <vouchsafe/vouchsafe.h>
+#include <vouchsafe/attest.h>
 
 static char dir[] = "/tmp/vouchsafe-evidence-XXXXXX";
 static char platform_dir[64];
@@ -191,6 +191,81 @@ static void debug_enclaves_are_never_accepted(void **state)
     assert_string_equal(claims.code, "debug");
 }
 
+/* Without an appraisal, too: the default policy is everybody's. */
+static void what_nobody_accepts_needs_no_appraisal_to_be_refused(void **state)
+{
+    const struct vs_sim_collateral revoked = {.tcb_status = "Revoked"};
+    const struct vs_sim_collateral behind = {.tcb_status = "OutOfDate"};
+    struct vs_sim_enclave debugged = enclave;
+    struct vs_blob collateral = {0};
+    struct vs_claims claims;
+
+    (void)state;
+    debugged.debug = true;
+    assert_int_equal(judge(&debugged, &bundle, NULL, &claims), VS_ERR_POLICY);
+    assert_string_equal(claims.code, "debug");
+    assert_string_equal(claims.step, "appraisal");
+    assert_true(claims.debug);
+    assert_int_equal(vs_sim_collateral(sim, &revoked, &collateral), VS_OK);
+    assert_int_equal(judge(&enclave, &collateral, NULL, &claims), VS_ERR_POLICY);
+    assert_string_equal(claims.code, "tcb_status_not_accepted");
+    assert_string_equal(claims.presented, "Revoked");
+    assert_string_equal(claims.status, "Revoked");
+    vs_blob_clear(&collateral);
+    assert_int_equal(vs_sim_collateral(sim, &behind, &collateral), VS_OK);
+    assert_int_equal(judge(&enclave, &collateral, NULL, &claims), VS_OK);
+    vs_blob_clear(&collateral);
+}
+
+static struct vs_result *result_of(const struct vs_sim_enclave *what, struct vs_bytes collateral)
+{
+    struct vs_verifier *v = NULL;
+    struct vs_result *result = NULL;
+    struct vs_blob quote = {0};
+
+    assert_int_equal(vs_verifier_new(0, &v), VS_OK);
+    assert_int_equal(vs_verifier_add_root(v, VS_VENDOR_SIMULATED, vs_sim_root(sim)), VS_OK);
+    if (collateral.size > 0)
+        assert_int_equal(vs_verifier_add_bundle(v, collateral), VS_OK);
+    assert_int_equal(vs_sim_quote(sim, what, report_data, &quote), VS_OK);
+    const struct vs_tee_evidence evidence = {
+        .bytes = {quote.data, quote.size}
+    };
+
+    assert_int_equal(vs_verifier_verify(v, &evidence, 0, &result),
+                     collateral.size > 0 ? VS_OK : VS_ERR_UNTRUSTED);
+    assert_non_null(result);
+    vs_blob_clear(&quote);
+    vs_verifier_free(&v);
+    return result;
+}
+
+static void the_default_policy_says_why(void **state)
+{
+    const struct vs_bytes good = {bundle.data, bundle.size};
+    struct vs_sim_enclave debugged = enclave;
+    struct vs_refusal refusal = {.rule = "stale", .expected = "stale"};
+    struct vs_result *r = result_of(&enclave, good);
+
+    (void)state;
+    assert_int_equal(vs_result_judge_default(r, &refusal), VS_OK);
+    assert_string_equal(refusal.code, "ok");
+    assert_string_equal(refusal.rule, "");
+    assert_string_equal(refusal.expected, "");
+    vs_result_free(&r);
+    debugged.debug = true;
+    r = result_of(&debugged, good);
+    assert_int_equal(vs_result_verdict(r), VS_VALID);
+    assert_int_equal(vs_result_judge_default(r, &refusal), VS_ERR_POLICY);
+    assert_string_equal(refusal.code, "debug");
+    assert_int_equal(vs_result_judge_default(r, NULL), VS_ERR_POLICY);
+    vs_result_free(&r);
+    r = result_of(&debugged, (struct vs_bytes){0});
+    assert_int_equal(vs_result_judge_default(r, &refusal), VS_ERR_UNTRUSTED);
+    vs_result_free(&r);
+    assert_int_equal(vs_result_judge_default(NULL, &refusal), VS_ERR_ARGUMENT);
+}
+
 static void platforms_that_fell_behind_need_to_be_named(void **state)
 {
     static const char *const tolerated[] = {"INTEL-SA-00615"};
@@ -262,6 +337,8 @@ int main(void)
         cmocka_unit_test(other_report_data_is_refused),
         cmocka_unit_test(what_the_appraisal_does_not_name_is_refused),
         cmocka_unit_test(debug_enclaves_are_never_accepted),
+        cmocka_unit_test(what_nobody_accepts_needs_no_appraisal_to_be_refused),
+        cmocka_unit_test(the_default_policy_says_why),
         cmocka_unit_test(platforms_that_fell_behind_need_to_be_named),
         cmocka_unit_test(revoked_and_stale_platforms_are_refused),
         cmocka_unit_test(a_platform_is_not_overwritten),
