@@ -119,8 +119,8 @@ static enum vs_error fetch_unit(struct examination *x, const struct collateral_k
 }
 
 /*
- * The keystore may hold what its platform is judged by. Asked only once the evidence's own
- * signature and what it binds are right: anybody else gets no token from here.
+ * The keystore may hold what its platform is judged by. Asked only once the evidence's signatures
+ * and what it binds are right: no proof of anything yet, but a recorded answer gets no token.
  */
 static enum vs_error fetch_collateral(struct examination *x)
 {
@@ -153,7 +153,7 @@ static enum vs_error check_genuine(struct examination *x)
     const enum attest_reason *reason = &x->result->verified.reason;
     enum vs_error e = VS_OK;
 
-    if (vs_result_signatures_valid(x->result) &&
+    if ((vs_result_signatures_valid(x->result) || vs_result_verdict(x->result) == VS_VALID) &&
         (e = claims_check_bound(x->result, x->report_data, x->claims)) != VS_OK)
         return untrusted(x);
     if (collateral_is_wanting(*reason) && x->demand->fetch_collateral &&
