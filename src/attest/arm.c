@@ -207,9 +207,12 @@ static const struct psa_profile *psa_profile_find(struct cbor_value map)
 {
     const struct psa_profile *first = &psa_profiles[COUNT_OF(psa_profiles) - 1];
     struct cbor_value name;
+    const bool has_eat = cbor_label(map, EAT_PROFILE, &name) == ERR_NONE;
+    const bool has_first = cbor_label(map, first->profile, &name) == ERR_NONE;
 
-    if (cbor_label(map, EAT_PROFILE, &name) != ERR_NONE &&
-        cbor_label(map, first->profile, &name) != ERR_NONE)
+    if (has_eat && has_first) /* each reader would follow the one it likes */
+        return NULL;
+    if (!has_eat && !has_first)
         return first;
     for (size_t i = 0; i < COUNT_OF(psa_profiles); i++)
         if (cbor_label(map, psa_profiles[i].profile, &name) == ERR_NONE &&
@@ -418,12 +421,7 @@ bool arm_is_cca(struct span evidence)
 
 bool arm_is_psa(struct span evidence)
 {
-    struct cose_sign1 envelope;
-    struct refusal ignored;
-    enum cbor_kind key;
+    const enum cbor_kind key = cose_guess_first_key(evidence);
 
-    if (cose_sign1_parse(evidence, COSE_ANY, step, &envelope, &ignored) != ERR_NONE)
-        return false;
-    key = cose_first_key(&envelope);
     return key == CBOR_UNSIGNED || key == CBOR_NEGATIVE;
 }

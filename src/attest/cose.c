@@ -123,17 +123,42 @@ enum err cose_sign1_message(const struct cose_sign1 *s, struct buffer *out)
     return buffer_append(out, s->payload);
 }
 
-enum cbor_kind cose_first_key(const struct cose_sign1 *s)
-{
-    struct cbor_iterator i = {0};
-    struct cbor_value map;
-    struct cbor_value key;
-    struct cbor_value value;
+/* Initial bytes of CBOR (RFC 8949 section 3). */
+enum { SIGN1_ARRAY = 0x84, ANY_ARRAY = 0x9f, SIGN1_TAG = 0xd2, KIND_SHIFT = 5 };
+enum { MAP_KIND = 5, SMALL_MAX = 23 };
 
-    if (cbor_parse(s->payload, &map, NULL) != ERR_NONE || map.kind != CBOR_MAP ||
-        !cbor_next(map, &i, &key, &value))
+static enum cbor_kind first_key_guess(struct span payload)
+{
+    static const enum cbor_kind kinds[] = {CBOR_UNSIGNED, CBOR_NEGATIVE, CBOR_BYTES, CBOR_TEXT};
+    struct reader r = reader_over(payload);
+    const uint8_t head = reader_u8(&r);
+    uint8_t key;
+
+    /* maps have at most 64 members: their count is in the head, in one byte more, or not there */
+    if ((head & 0x1f) > SMALL_MAX && head != 0xbf)
+        (void)reader_u8(&r);
+    key = reader_u8(&r);
+    if (r.failed || head >> KIND_SHIFT != MAP_KIND || head == 0xa0 ||
+        key >> KIND_SHIFT >= (int)COUNT_OF(kinds))
         return CBOR_NULL;
-    return key.kind;
+    return kinds[key >> KIND_SHIFT];
+}
+
+enum cbor_kind cose_guess_first_key(struct span bytes)
+{
+    struct reader r = reader_over(bytes);
+    struct cbor_value part = {0};
+    struct span payload;
+    uint8_t head = reader_u8(&r);
+
+    if (head == SIGN1_TAG)
+        head = reader_u8(&r);
+    if (bytes.size > COSE_GUESS_MAX || r.failed || (head != SIGN1_ARRAY && head != ANY_ARRAY))
+        return CBOR_NULL;
+    for (size_t i = 0; i < 3; i++) /* headers, then the payload: of strings the length is read */
+        if (cbor_take(&r.rest, &part) != ERR_NONE)
+            return CBOR_NULL;
+    return cbor_bytes(part, &payload) == ERR_NONE ? first_key_guess(payload) : CBOR_NULL;
 }
 
 enum err cose_key_from_point(struct span point, struct cose_key *out)

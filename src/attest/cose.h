@@ -37,9 +37,14 @@ MUST_CHECK enum err cose_sign1_parse(struct span bytes, enum cose_algorithm algo
  * the payload and at most 32 bytes more. ERR_MEMORY */
 MUST_CHECK enum err cose_sign1_message(const struct cose_sign1 *s, struct buffer *out);
 
-/* The kind of the first key of the payload's map: how dialects are told apart. CBOR_NULL: no map,
- * or an empty one. */
-enum cbor_kind cose_first_key(const struct cose_sign1 *s);
+/*
+ * A guess at what COSE_Sign1 is around: the kind of the first key of its payload's map, by which
+ * dialects are told apart. CBOR_NULL: no COSE_Sign1, no map, an empty one, or more than
+ * COSE_GUESS_MAX bytes. It reads heads and does not look into the payload, so that nothing is
+ * parsed before its size and kind are known.
+ */
+#define COSE_GUESS_MAX (32u * 1024) /* as much as any dialect allows */
+enum cbor_kind cose_guess_first_key(struct span bytes);
 
 /* A key of one of the two curves: one of the pointers is set. */
 struct cose_key {

@@ -155,9 +155,14 @@ enum err nitro_parse(struct span evidence, struct nitro_document *out, struct re
         return e;
     if (cbor_count(d.envelope.unprotected) > 0)
         return refuse(r, ATTEST_MALFORMED, envelope_step, "an empty unprotected header", NULL);
-    if ((e = claims_read(d.envelope.payload, &d, r)) == ERR_NONE)
-        *out = d;
-    return e;
+    if ((e = claims_read(d.envelope.payload, &d, r)) != ERR_NONE)
+        return e;
+    /* AWS writes an empty map; null is in one emulator's, which have no bundle and are refused */
+    if (d.envelope.unprotected.kind == CBOR_NULL && d.cabundle_count > 0)
+        return refuse(r, ATTEST_MALFORMED, envelope_step, "an unprotected header that is a map",
+                      "null");
+    *out = d;
+    return ERR_NONE;
 }
 
 bool nitro_is_debug(const struct nitro_document *document)
@@ -170,15 +175,12 @@ bool nitro_is_debug(const struct nitro_document *document)
 
 bool nitro_is(struct span evidence)
 {
-    struct cose_sign1 envelope;
-    struct refusal ignored;
-    uint8_t first = evidence.size > 0 ? evidence.data[0] : 0;
-    enum cbor_kind key = CBOR_NULL;
+    const uint8_t first = evidence.size > 0 ? evidence.data[0] : 0;
+    enum cbor_kind key;
 
     if ((first < ARRAY_FIRST || first > ARRAY_LAST) && (first < TAG_FIRST || first > TAG_LAST))
         return false;
-    if (cose_sign1_parse(evidence, COSE_ANY, envelope_step, &envelope, &ignored) == ERR_NONE)
-        key = cose_first_key(&envelope);
+    key = cose_guess_first_key(evidence);
     return key != CBOR_UNSIGNED && key != CBOR_NEGATIVE;
 }
 

@@ -12,7 +12,7 @@
 
 #define NITRO_DOCUMENT_MAX (32u * 1024)
 #define NITRO_CERTIFICATE_MAX 1024 /* bytes of DER */
-#define NITRO_CABUNDLE_MAX 8       /* certificates; AWS has 4 */
+#define NITRO_CABUNDLE_MAX 6       /* certificates, the root among them; AWS has 4 */
 #define NITRO_MODULE_ID_MAX 127    /* "i-0de38b2b6853cc9e8-enc0193685e7fee7d85" in practice */
 
 /* Everything borrows from the evidence. */
@@ -41,6 +41,9 @@ bool nitro_is_debug(const struct nitro_document *document);
 bool nitro_is(struct span evidence);
 
 /*
+ * The work that one document can ask for is bounded: with at most 6 CAs there are 8 P-384 checks
+ * (the root by itself, five links, the leaf, the document), and no subject is there twice.
+ *
  * What certified a leaf: verified from the pinned root to the leaf, but for time, and kept so that
  * a fresh leaf under known issuers costs one signature check, and a known leaf none.
  */

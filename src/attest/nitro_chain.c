@@ -45,7 +45,7 @@ static enum err root_check(const struct attest_trust *trust, const struct x509_c
     if (!attest_trust_find(trust, ATTEST_AWS, spki))
         return refuse_bytes(r, ATTEST_ROOT_NOT_PINNED, step, "SHA-256 of root key",
                             (struct span){0}, span_of(spki, SHA256_SIZE));
-    if (!x509_cert_common_name_contains(root, ROOT_NAME))
+    if (!x509_cert_common_name_is(root, ROOT_NAME))
         return refuse(r, ATTEST_CERTIFICATE_CHAIN_INVALID, step, ROOT_NAME, "another common name");
     return ERR_NONE;
 }
@@ -105,6 +105,16 @@ static enum err bundle_parse(const struct nitro_document *d, struct chain *out, 
     return e;
 }
 
+/* A chain leads from one name to another: there are no circles, and no certificate is there twice.
+ */
+static bool subject_is_above(const struct chain *c, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (x509_cert_same_subject(c->certs[i], c->certs[index]))
+            return true;
+    return false;
+}
+
 /*
  * What needs no signature comes first, and who brings another root or a chain that has expired
  * (every published document does) costs no more than the parsing.
@@ -118,7 +128,7 @@ static enum err bundle_verify(const struct verify_input *in, const struct chain 
     out->valid_until = (struct timestamp){INT64_MAX};
     for (size_t i = 0; e == ERR_NONE && i < c->count; i++) {
         e = issuer_check(c->certs[i], c->count - 1 - i, r);
-        if (e == ERR_NONE && i > 0 && x509_cert_same_subject(c->certs[i], c->certs[i - 1]))
+        if (e == ERR_NONE && subject_is_above(c, i))
             e = refuse(r, ATTEST_CERTIFICATE_CHAIN_INVALID, step, "one certificate of each issuer",
                        NULL);
         validity_narrow(c->certs[i], &out->valid_from, &out->valid_until);

@@ -83,13 +83,14 @@ MUST_CHECK enum err collateral_store_put(struct collateral_store *s, struct span
 /* ---- what is wanted ---- */
 
 #define COLLATERAL_QUEUE_MAX 64
-#define COLLATERAL_RETRY_AFTER_S 5 /* what a caller is told: a fetch takes seconds */
+#define COLLATERAL_RETRY_AFTER_S 5         /* what a caller is told: a fetch takes seconds */
 #define COLLATERAL_STRANGERS_PER_MINUTE 12 /* taken from evidence of no valid signature */
 
 /*
  * Queues what `result`, a refusal for want of collateral, needs: once, and not what is at hand and
- * in its time. Anybody with a token can invent chips, so evidence whose signatures (of SGX and
- * TDX: those of a genuine PCK, whose FMSPC it is) did not verify has a small share. True when a fetch is on its way or may be.
+ * in its time. Anybody with a token can invent chips, so evidence whose signatures did not verify
+ * (with SGX and TDX the FMSPC is a genuine PCK's then) has a small share. True when a fetch is on
+ * its way or may be.
  */
 bool collateral_store_want(struct collateral_store *s, const struct attest_result *result,
                            struct timestamp now);

@@ -298,6 +298,13 @@ bool x509_cert_common_name_contains(const struct x509_cert *c, const char *text)
            memmem(value.data, value.size, text, strlen(text)) != NULL;
 }
 
+bool x509_cert_common_name_is(const struct x509_cert *c, const char *text)
+{
+    struct span value = {0};
+
+    return common_name(c->subject, &value) == ERR_NONE && span_equal_string(value, text);
+}
+
 bool x509_cert_same_subject(const struct x509_cert *a, const struct x509_cert *b)
 {
     return span_equal(a->subject, b->subject);

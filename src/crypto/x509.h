@@ -58,6 +58,8 @@ struct timestamp x509_cert_not_before(const struct x509_cert *c);
 void x509_cert_sha256(const struct x509_cert *c, uint8_t out[SHA256_SIZE]); /* of all its DER */
 void x509_cert_spki_sha256(const struct x509_cert *c, uint8_t out[SHA256_SIZE]);
 bool x509_cert_common_name_contains(const struct x509_cert *c, const char *text);
+/* The one common name, all of it. */
+bool x509_cert_common_name_is(const struct x509_cert *c, const char *text);
 bool x509_cert_same_subject(const struct x509_cert *a, const struct x509_cert *b);
 /* The contents of the extension `oid` ("1.2.840.113741.1.13.1"), borrowed. ERR_NOT_FOUND,
  * ERR_MALFORMED when twice */

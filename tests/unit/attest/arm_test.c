@@ -549,6 +549,7 @@ static void test_made_psa_tokens_are_judged_claim_by_claim(void **state)
         {{265, "6161"},                                                                   ATTEST_UNSUPPORTED_VERSION},
         {{265, "01"},                                                                     ATTEST_UNSUPPORTED_VERSION},
         {{265, PROFILE_1},                                                                ATTEST_UNSUPPORTED_VERSION}, /* under the number of another */
+        {{-75000, PROFILE_1},                                                             ATTEST_UNSUPPORTED_VERSION}, /* beside another */
         {{265, PROFILE_RFC},                                                              ATTEST_OK                 },
         {{2394, "20"},                                                                    ATTEST_OK                 }, /* -1 */
         {{2394, NULL},                                                                    ATTEST_MALFORMED          },

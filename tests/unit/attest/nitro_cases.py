@@ -88,7 +88,6 @@ def more_cases(g, seed, vectors):
     case("empty-fields", a.payload(user_data=b"", nonce=b""))
     case("full-fields", a.payload(public_key=b"k" * 1024, user_data=b"u" * 1024, nonce=b"n" * 1024))
     case("pcr-sizes", a.payload(pcrs={0: b"a" * 32, 1: b"b" * 48, 31: b"c" * 64}))
-    case("unprotected-null", base, unprotected=b"\xf6")
     zero = b"\0" * 48
     case("debug", a.payload(pcrs=pcrs | {0: zero, 1: zero, 2: zero}),
          extra={"debug": True})
@@ -97,6 +96,7 @@ def more_cases(g, seed, vectors):
 
     malformed = ["malformed"]
     case("unprotected-full", base, malformed, unprotected=b"\xa1\x04\x41\x00")
+    case("unprotected-null", base, malformed, unprotected=b"\xf6")
     case("unprotected-array", base, malformed, unprotected=b"\x80")
     case("protected-two", base, malformed, protected=enc({1: -35, 4: b"k"}))
     case("protected-text-alg", base, ["unsupported_algorithm"], protected=enc({1: "ES384"}))
@@ -127,7 +127,10 @@ def more_cases(g, seed, vectors):
          ["certificate_chain_invalid"])
     case("cabundle-of-null", a.payload(cabundle=[anchor, None]), malformed)
     case("cabundle-of-empty", a.payload(cabundle=[anchor, b""]), malformed)
-    case("cabundle-of-9", a.payload(cabundle=[anchor] * 9), ["too_large"])
+    case("cabundle-of-7", a.payload(cabundle=[anchor] * 7), ["too_large"])
+    case("cabundle-of-6", a.payload(cabundle=[anchor] * 6), ["certificate_chain_invalid"])
+    case("cabundle-circle", a.payload(cabundle=base["cabundle"][:2] + base["cabundle"][:2]),
+         ["certificate_chain_invalid"])
     case("cabundle-without-root", a.payload(cabundle=base["cabundle"][1:]), ["root_not_pinned"])
     case("cabundle-gap", a.payload(cabundle=[anchor] + base["cabundle"][2:]),
          ["certificate_chain_invalid"])

@@ -282,6 +282,9 @@ static void common_names_are_found_when_there_is_one(void **state)
         assert_int_equal(parse_with(SUBJECT, cases[i].name, &c), ERR_NONE);
         assert_int_equal(x509_cert_common_name_contains(c, "Intel SGX"), cases[i].found);
         assert_false(x509_cert_common_name_contains(c, "Intel SGX "));
+        assert_int_equal(x509_cert_common_name_is(c, "Intel SGX"), cases[i].found);
+        assert_false(x509_cert_common_name_is(c, "Intel SG"));
+        assert_false(x509_cert_common_name_is(c, "ntel SGX"));
         x509_cert_free(&c);
     }
 }
