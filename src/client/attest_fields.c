@@ -136,7 +136,7 @@ static void put_number(struct vs_result *r, enum vs_field_kind kind, const char 
 
 static char printable(uint8_t c)
 {
-    return c >= 0x20 && c < 0x7f ? (char)c : '?';
+    return (char)(c >= 0x20 && c < 0x7f ? c : '?');
 }
 
 /*

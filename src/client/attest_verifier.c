@@ -180,7 +180,8 @@ static enum vs_verdict verdict_of(const struct attest_result *r)
 {
     if (r->reason == ATTEST_OK)
         return VS_VALID;
-    return r->signatures_valid && r->reason == ATTEST_COLLATERAL_MISSING ? VS_SIGNATURE_ONLY : VS_REJECT;
+    return r->signatures_valid && r->reason == ATTEST_COLLATERAL_MISSING ? VS_SIGNATURE_ONLY
+                                                                         : VS_REJECT;
 }
 
 /* What is too large is refused by its size, and not copied for it. */
@@ -221,7 +222,8 @@ enum vs_error vs_verifier_verify(const struct vs_verifier *v,
     r = calloc(1, sizeof *r);
     if (r == NULL)
         return VS_ERR_MEMORY;
-    e = verify(v, evidence, at == 0 ? clock_now() : timestamp_of_seconds(at), r);
+    r->at = at == 0 ? clock_now() : timestamp_of_seconds(at);
+    e = verify(v, evidence, r->at, r);
     if (e != ERR_NONE && e != ERR_DENIED) {
         vs_result_free(&r);
         return error_of(e);

@@ -37,7 +37,7 @@ struct collateral_refresh_options {
     unsigned refresh_percent;    /* 1 to 99 */
     int64_t max_age_s;           /* 0: no limit */
     int64_t backoff_s, backoff_max_s;
-    int64_t reread_s; /* how often directories are looked at */
+    int64_t reread_s;                /* how often directories are looked at */
     struct timestamp (*clock)(void); /* clock_now(), but for tests */
     void *context;
     void (*changed)(void *context,

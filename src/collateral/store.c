@@ -66,6 +66,12 @@ void collateral_snapshot_release(struct collateral_snapshot **snapshot)
     free(s);
 }
 
+/* Room for `count` pointers of any kind, and one more. */
+static void *pointers_new(size_t count)
+{
+    return calloc(count + 1, sizeof(void *));
+}
+
 /* Room for `count` units; the arrays of the set are filled by snapshot_fill(). */
 static struct collateral_snapshot *snapshot_new(size_t count)
 {
@@ -74,11 +80,11 @@ static struct collateral_snapshot *snapshot_new(size_t count)
     if (!s)
         return NULL;
     atomic_init(&s->holders, 1);
-    s->units = calloc(count + 1, sizeof *s->units);
-    s->set.items = calloc(count + 1, sizeof *s->set.items);
-    s->set.amd = calloc(count + 1, sizeof *s->set.amd);
-    s->set.veks = calloc(count + 1, sizeof *s->set.veks);
-    s->set.arm_keys = calloc(count + 1, sizeof *s->set.arm_keys);
+    s->units = pointers_new(count);
+    s->set.items = pointers_new(count);
+    s->set.amd = pointers_new(count);
+    s->set.veks = pointers_new(count);
+    s->set.arm_keys = pointers_new(count);
     if (!s->units || !s->set.items || !s->set.amd || !s->set.veks || !s->set.arm_keys)
         collateral_snapshot_release(&s);
     return s;
@@ -95,6 +101,7 @@ static void snapshot_fill(struct collateral_snapshot *s)
     for (size_t i = 0; i < s->count; i++) {
         const struct collateral_unit *u = s->units[i];
 
+        assert(u); /* a snapshot has no gaps */
         if (u->intel)
             items[s->set.count++] = u->intel;
         if (u->amd)

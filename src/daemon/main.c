@@ -26,7 +26,6 @@
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 enum { POOL_THREADS = 2, RECEIVING_MAX = 256 * 1024 * 1024 };
 
-
 extern char **environ;
 
 struct arguments {

@@ -81,9 +81,12 @@ static enum err source_check(const struct settings *s, const struct entry *x,
 
     if (!settings_plain_name(o->name, COLLATERAL_SOURCE_SIZE - 1))
         return blame(x, "name", "not allowed; 1 to 63 letters, digits and . _ : -");
-    for (size_t i = 0; i < s->collateral.source_count; i++)
-        if (strcmp(s->collateral.sources[i].name, o->name) == 0)
+    for (size_t i = 0; i < s->collateral.source_count; i++) {
+        const char *other = s->collateral.sources[i].name;
+
+        if (other && strcmp(other, o->name) == 0)
             return blame(x, "name", "given twice; names of sources must differ");
+    }
     if (needs_url && !o->url)
         return blame(x, "url", "missing; only pcs and kds have one of their own");
     if ((o->url && !is_url(o->url)) || (o->root_crl_url && !is_url(o->root_crl_url)))

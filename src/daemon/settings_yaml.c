@@ -146,10 +146,11 @@ static void schema_build(struct schema *x, const struct setting *row)
         .data_size = sizeof(char),
         .string = {.min = 0, .max = TEXT_MAX}
     };
-    x->top = (cyaml_schema_value_t){.type = CYAML_MAPPING,
-                                    .flags = CYAML_FLAG_POINTER,
-                                    .data_size = sizeof(struct cells),
-                                    .mapping.fields = row ? list_build(x, row) : group_build(x, "")};
+    x->top =
+        (cyaml_schema_value_t){.type = CYAML_MAPPING,
+                               .flags = CYAML_FLAG_POINTER,
+                               .data_size = sizeof(struct cells),
+                               .mapping.fields = row ? list_build(x, row) : group_build(x, "")};
 }
 
 /* libcyaml's memory, with sizes, so that what was a secret by mistake is wiped as well. */

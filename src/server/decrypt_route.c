@@ -190,8 +190,7 @@ static enum err read_evidence(struct call *c, struct json_value object)
         return bad_request(c, "bad_field", "attestation needs tee_type, quote and timestamp");
     if (decode_base64(quote, &c->quote) != ERR_NONE)
         return bad_request(c, "bad_base64", "Invalid base64: attestation.quote");
-    if (certificates.type != JSON_NULL &&
-        decode_base64(certificates, &c->certificates) != ERR_NONE)
+    if (certificates.type != JSON_NULL && decode_base64(certificates, &c->certificates) != ERR_NONE)
         return bad_request(c, "bad_base64", "Invalid base64: attestation.certificates");
     if (key.type != JSON_NULL) {
         if (plain_string(key, &key_text) != ERR_NONE ||

@@ -107,7 +107,8 @@ static const char *verdict_name(const struct attest_result *r)
 {
     if (r->reason == ATTEST_OK)
         return "valid";
-    return r->signatures_valid && r->reason == ATTEST_COLLATERAL_MISSING ? "signature_only" : "reject";
+    return r->signatures_valid && r->reason == ATTEST_COLLATERAL_MISSING ? "signature_only"
+                                                                         : "reject";
 }
 
 static void put_step(struct json_writer *j, const char *step, bool passed)

@@ -21,7 +21,7 @@ struct outcome {
     struct secret *reply;              /* JSON in guarded memory; NULL when refused */
     bool wants_receipt;
     unsigned retry_after_s; /* refused for now: ask again then; 0: no such hint */
-    struct buffer entry; /* the log line */
+    struct buffer entry;    /* the log line */
     struct writer_request commit;
 };
 
