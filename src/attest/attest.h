@@ -430,7 +430,10 @@ struct attest_result {
     /*
      * Which piece of evidence this is: SHA-256(signed bytes || r of its signature). Nobody without
      * the signing key can give the same evidence another id: s (which may become n - s), the
-     * chain's white space and padding do not count, and r cannot be changed.
+     * chain's white space and padding do not count, and r cannot be changed. But for SGX and TDX
+     * "the signing key" is the quoting enclave's, and the host drives that: it can have one report
+     * quoted again at any time, with a fresh signature and so with another id. That a piece is new
+     * says nothing of when the report was made; only a nonce or time that it binds does.
      */
     uint8_t evidence_id[SHA256_SIZE];
 

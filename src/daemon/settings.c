@@ -448,6 +448,22 @@ static enum err check_policy_tokens(const struct settings *s, struct settings_pr
     return ERR_NONE;
 }
 
+/* What binds no nonce and no time can be presented by whoever has it, or has it quoted again. */
+static void warn_of_plain_replays(struct settings *s)
+{
+    for (size_t i = 0; i < s->attestation.policy_count; i++) {
+        const struct appraisal_rule *rule = &s->attestation.policies[i];
+
+        if (rule->allow_plain &&
+            (rule->fields[FIELD_ID_REPORT_DATA].number >> BINDING_OUTLAYER & 1))
+            settings_warn(s,
+                          "attestation.policies: %s: report_data outlayer binds no nonce and no "
+                          "time, and allow_plain needs no key: a worker's host that has its token "
+                          "gets the secrets; remove one of them",
+                          rule->name);
+    }
+}
+
 static void warn_of_weakness(struct settings *s)
 {
     if (s->token_count == 0)
@@ -458,6 +474,7 @@ static void warn_of_weakness(struct settings *s)
     if (s->attestation.simulated_root_count > 0)
         settings_warn(s, "attestation.trust_simulated_roots: evidence of simulated platforms is "
                          "accepted; for trials only");
+    warn_of_plain_replays(s);
 }
 
 enum err settings_check(struct settings *s, struct settings_problem *problem)

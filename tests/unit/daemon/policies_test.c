@@ -217,11 +217,45 @@ static void wrong_policy_files_are_refused(void **state)
     }
 }
 
+/* The binding alone, or plain replies alone, are what they are; both give secrets to hosts. */
+static void a_replay_that_gives_secrets_in_the_clear_is_warned_of(void **state)
+{
+    static const struct {
+        const char *members;
+        bool warned;
+    } cases[] = {
+        {"report_data: [outlayer], allow_plain: true",         true },
+        {"report_data: [dstack, outlayer], allow_plain: true", true },
+        {"report_data: [outlayer]",                            false},
+        {"report_data: [outlayer], allow_plain: false",        false},
+        {"report_data: [dstack, rcar], allow_plain: true",     false},
+        {"allow_plain: true",                                  false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char yaml[800];
+        bool warned = false;
+
+        (void)snprintf(yaml, sizeof yaml,
+                       TEE
+                       "attestation:\n  policies:\n  - {name: other, tee: sgx, mrenclave: [" HASH
+                       "]}\n  - {" NAMED ", %s}\n",
+                       cases[i].members);
+        assert_int_equal(load(yaml, "", NULL), ERR_NONE);
+        for (size_t j = 0; j < settings.warning_count; j++)
+            warned = warned || strstr(settings.warnings[j], "attestation.policies: p: report_data");
+        assert_int_equal(warned, cases[i].warned);
+        settings_clear(&settings);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_policy_is_read),
         cmocka_unit_test(a_policy_refused_names_its_line),
+        cmocka_unit_test(a_replay_that_gives_secrets_in_the_clear_is_warned_of),
         cmocka_unit_test(policies_are_read_from_files),
         cmocka_unit_test(wrong_policy_files_are_refused),
     };
