@@ -90,10 +90,26 @@ static bool tee_accepted(const struct appraisal_check *c)
            deny(c->denial, "tee_not_accepted", c->rule->tee, evidence->tee);
 }
 
+/* Callers appraise nothing else; were one to forget it, nothing would be let through. */
+static bool is_verified(const struct appraisal_check *c)
+{
+    return c->q->evidence->reason == ATTEST_OK ||
+           deny(c->denial, "not_verified", "evidence that verifies",
+                attest_reason_code(c->q->evidence->reason));
+}
+
 static bool not_debug(const struct appraisal_check *c)
 {
     return never_debug(c->q->evidence) ||
            deny(c->denial, "debug", "production, never debug", "debug");
+}
+
+/* Whatever a rule lists, and for kinds whose rules have no such field. */
+static bool not_revoked(const struct appraisal_check *c)
+{
+    return c->q->evidence->status != TCB_REVOKED ||
+           deny(c->denial, "tcb_status_not_accepted", "anything but Revoked",
+                tcb_status_name(TCB_REVOKED));
 }
 
 static bool token_accepted(const struct appraisal_check *c)
@@ -126,7 +142,7 @@ static size_t rule_apply(struct appraisal_check *c, bool *accepted)
     size_t passed = 0;
 
     *accepted = false;
-    if (!tee_accepted(c) || !not_debug(c) || !rule_is_right(c))
+    if (!is_verified(c) || !tee_accepted(c) || !not_debug(c) || !rule_is_right(c))
         return passed;
     for (size_t i = 0; i < POLICY_FIELD_COUNT; i++) {
         c->field = &policy_fields[i];
@@ -138,7 +154,7 @@ static size_t rule_apply(struct appraisal_check *c, bool *accepted)
             return 1 + passed;
         passed++;
     }
-    *accepted = token_accepted(c);
+    *accepted = not_revoked(c) && token_accepted(c);
     return 1 + passed;
 }
 
@@ -157,7 +173,6 @@ bool appraise_rule(const struct appraisal_rule *rule, const struct appraisal_que
     bool accepted = false;
     size_t count;
 
-    assert(question->evidence->reason == ATTEST_OK);
     count = rule_apply(&c, &accepted);
     if (passed)
         *passed = count;
@@ -176,8 +191,11 @@ enum err appraise(const struct appraisal_policy *policy, const struct appraisal_
     const struct event_log *presented = log_of(question, &log);
     size_t nearest_passed = 0;
 
-    /* only what verified can be appraised, and only for what it is presented for */
-    assert(question->evidence->reason == ATTEST_OK && question->binding);
+    if (!question->binding) { /* a dry run is appraise_rule()'s; what binds nothing opens nothing */
+        (void)deny(denial, "report_data_mismatch", "a key and a nonce or time", "");
+        (void)snprintf(denial->rule, sizeof denial->rule, "%s", nearest.rule);
+        return ERR_DENIED;
+    }
     for (size_t i = 0; i < policy->count; i++) {
         struct appraisal_denial why = {.code = "no_policy"};
         struct appraisal_check c = {

@@ -85,8 +85,8 @@ void appraisal_policy_version(struct appraisal_policy *policy); /* computes `ver
 struct appraisal_denial {
     char rule[POLICY_NAME_MAX + 1]; /* the rule that came nearest, or "default-deny" */
     /*
-     * A field's code (policy/fields.h), or "no_policy", "tee_not_accepted", "debug",
-     * "event_log_missing", "event_log_mismatch", "token_not_accepted". Stable.
+     * A field's code (policy/fields.h), or "not_verified", "no_policy", "tee_not_accepted",
+     * "debug", "event_log_missing", "event_log_mismatch", "token_not_accepted". Stable.
      */
     const char *code;
     char expected[320]; /* "rtmr1 1234..., 5678..." */
@@ -102,7 +102,10 @@ struct appraisal_question {
     struct span event_log; /* JSON as received (attest/event_log.h); empty: none */
 };
 
-/* ERR_DENIED fills `denial`; else `*rule` is the first that accepts. */
+/*
+ * ERR_DENIED fills `denial`; else `*rule` is the first that accepts. Evidence that did not verify
+ * ("not_verified") and a question without a binding ("report_data_mismatch") are refused, too.
+ */
 MUST_CHECK enum err appraise(const struct appraisal_policy *policy,
                              const struct appraisal_question *question,
                              const struct appraisal_rule **rule, struct appraisal_denial *denial);

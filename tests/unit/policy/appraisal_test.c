@@ -814,6 +814,94 @@ static void without_an_event_log_events_are_not_proved(void **state)
 
 /* ---- policies */
 
+/* A rule whose every switch is on and whose every bit may be set: made by no setting. */
+static void allow_all(struct appraisal_rule *rule)
+{
+    for (size_t i = 0; i < POLICY_FIELD_COUNT; i++) {
+        struct policy_value *value = &rule->fields[i];
+
+        if (policy_fields[i].kind == FIELD_NAMES && strstr(policy_fields[i].key, "required"))
+            value->number = 0;
+        else if (policy_fields[i].kind == FIELD_NAMES && i != FIELD_ID_REPORT_DATA)
+            value->number = UINT64_MAX;
+        else if (policy_fields[i].kind == FIELD_BYTES_OR_ANY)
+            value->any = true;
+    }
+    rule->fields[FIELD_ID_OUT_OF_DATE_GRACE_DAYS].stated = true;
+    rule->fields[FIELD_ID_ADVISORIES].stated = true;
+    /* but not these, which name no agent */
+    rule->fields[FIELD_ID_TD_ATTRIBUTES_ALLOWED].number ^= 1u << 29;
+    rule->fields[FIELD_ID_GUEST_POLICY_ALLOWED].number ^= 1u << 18;
+}
+
+static void set_debug_bit(struct attest_result *e)
+{
+    e->sgx.attributes[0] |= e->kind == ATTEST_SGX ? 2 : 0;
+    e->td.td_attributes[0] |= e->kind == ATTEST_TDX ? 1 : 0;
+    e->snp.policy |= e->kind == ATTEST_SNP ? 1u << 19 : 0;
+    if (e->kind == ATTEST_NITRO)
+        memset(e->nitro.pcr, 0, sizeof e->nitro.pcr);
+}
+SPOIL(debug_found, e->debug = true)
+SPOIL(not_verified, e->reason = ATTEST_SIGNATURE_INVALID)
+
+static void no_rule_lets_debug_or_revoked_or_unverified_through(void **state)
+{
+    static const struct {
+        void (*spoil)(struct attest_result *e);
+        const char *code;
+    } never[] = {
+        {set_debug_bit, "debug"                  },
+        {debug_found,   "debug"                  },
+        {revoked,       "tcb_status_not_accepted"},
+        {not_verified,  "not_verified"           },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(tees); i++) {
+        for (size_t j = 0; j < COUNT_OF(never); j++) {
+            struct appraisal_denial denial = {0};
+            struct attest_result evidence;
+            struct appraisal_rule rule;
+
+            make_rule(&rule, tees[i], NULL);
+            allow_all(&rule);
+            evidence_of(tees[i], &evidence);
+            struct appraisal_question q = question_of(&evidence);
+
+            assert_int_equal(ask(&rule, &q, &denial), ERR_NONE);
+            never[j].spoil(&evidence);
+            assert_int_equal(ask(&rule, &q, &denial), ERR_DENIED);
+            assert_string_equal(denial.code, never[j].code);
+            assert_string_equal(denial.rule, "rule");
+            q.binding = NULL; /* nor a dry run */
+            assert_false(appraise_rule(&rule, &q, NULL, &denial));
+            assert_string_equal(denial.code, never[j].code);
+        }
+    }
+}
+
+/* A dry run may leave the binding out; what decides may not. */
+static void without_a_binding_nothing_is_accepted(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(tees); i++) {
+        struct appraisal_denial denial = {0};
+        struct attest_result evidence;
+        struct appraisal_rule rule;
+
+        make_rule(&rule, tees[i], NULL);
+        evidence_of(tees[i], &evidence);
+        struct appraisal_question q = question_of(&evidence);
+
+        q.binding = NULL;
+        assert_true(appraise_rule(&rule, &q, NULL, &denial));
+        assert_int_equal(ask(&rule, &q, &denial), ERR_DENIED);
+        assert_string_equal(denial.code, "report_data_mismatch");
+        assert_string_equal(denial.rule, "default-deny");
+    }
+}
+
 static void without_rules_everything_is_denied(void **state)
 {
     const struct appraisal_policy empty = {0};
@@ -1035,6 +1123,8 @@ int main(void)
         cmocka_unit_test(nitro_may_bind_by_its_own_members),
         cmocka_unit_test(events_count_when_they_are_proved),
         cmocka_unit_test(without_an_event_log_events_are_not_proved),
+        cmocka_unit_test(no_rule_lets_debug_or_revoked_or_unverified_through),
+        cmocka_unit_test(without_a_binding_nothing_is_accepted),
         cmocka_unit_test(without_rules_everything_is_denied),
         cmocka_unit_test(a_rule_without_identity_accepts_nobody),
         cmocka_unit_test(the_first_rule_that_accepts_decides_and_the_nearest_explains),
