@@ -278,10 +278,12 @@ class ClientTest(WithKeystore):
 
 class Gateway:
     """Stands between client and keystore, reads everything, and changes replies as it is told:
-    change(method, path, request, reply, headers) gives the new body of a reply."""
+    change(method, path, request, reply, headers) gives the new body of a reply; instead(path) one
+    of its own, also where the keystore refuses."""
 
     def __init__(self, keystore):
         self.keystore, self.change = keystore, lambda method, path, request, reply, headers: reply
+        self.instead = lambda path: None
         gateway = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -298,7 +300,9 @@ class Gateway:
                 replied = {"X-Request-Id": answer.headers.get("X-Request-Id", "")}
                 if answer.status == 200:
                     reply = gateway.change(self.command, self.path, request, reply, replied)
-                self.send_response(answer.status)
+                own = gateway.instead(self.path)
+                reply = reply if own is None else own
+                self.send_response(answer.status if own is None else 200)
                 for name, value in replied.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(reply)))
@@ -441,6 +445,41 @@ class GatewayTest(WithKeystore):
             return json.dumps(said).encode()
         self.gateway.change = change
         self.refused(why=b"report_data_mismatch")
+
+    def test_collateral_that_does_not_come_along(self):
+        """As of a keystore on real hardware: from the caller, or from the keystore's store."""
+        asked = []
+        own = command("sim", "collateral", "--dir", os.path.join(self.keystore.dir, "state", "sim")).stdout
+
+        def strip(_method, path, _request, reply, _headers):
+            if not path.startswith("/v1/attestation"):
+                return reply
+            said = json.loads(reply)
+            del said["collateral"]
+            return json.dumps(said).encode()
+
+        def serve(path):
+            if path.startswith("/v1/collateral/item?"):
+                asked.append(path)
+                return held
+            return None
+        held = None
+        self.gateway.instead = serve
+        self.gateway.change = strip
+        self.refused(why=b"collateral_missing; needed: intel-sgx-")
+        self.refused(why=b"--fetch-collateral")
+        with open(self.path("given.json"), "wb") as file:
+            file.write(own)
+        done = self.through(*self.trust, "--collateral", self.path("given.json"))
+        self.assertEqual((done.stdout, asked), (SECRETS, []))
+        self.refused("--fetch-collateral", why=b"collateral_missing")  # the daemon holds the workers' alone
+        with open(self.keystore.collateral, "rb") as file:
+            held = file.read()
+        self.refused("--fetch-collateral", why=b"(step collateral)")
+        held = own
+        done = self.through(*self.trust, "--fetch-collateral")
+        self.assertEqual((done.stdout, done.stderr), (SECRETS, b""))
+        self.assertEqual(len(asked), 3)
 
     def test_a_receipt_of_something_else_shows_nothing(self):
         receipts = []
