@@ -210,7 +210,9 @@ VS_MUST_CHECK enum vs_error vs_tcb_status_parse(const char *name, unsigned *bit)
 /*
  * Which genuine evidence is accepted. Zero-initialise. Name the code by `mr_enclave`, or by
  * `mr_signer` with product and least version; without either everything is refused. Debug enclaves
- * and revoked platforms are always refused.
+ * and revoked platforms are always refused. Judged by the same rules as a policy of the keystore
+ * that says as much, with its defaults for what is not said here: CONFIGID zero, no attributes such
+ * as PROVISIONKEY. One that can never be right is refused as "no_policy".
  */
 struct vs_appraisal {
     struct vs_bytes mr_enclave; /* one or more accepted measurements, 32 bytes each */
@@ -220,7 +222,10 @@ struct vs_appraisal {
     unsigned accepted_statuses;    /* VS_TCB_ bits; 0: UpToDate only */
     const char *const *advisories; /* tolerated when the status is not UpToDate */
     size_t advisory_count;
-    uint32_t min_tcb_evaluation_number;
+    uint32_t min_tcb_evaluation_number; /* of the TCB info and of the QE identity */
+    /* How long a platform may be out of date, from the date of the next newer TCB level; goes with
+     * VS_TCB_OUT_OF_DATE and VS_TCB_OUT_OF_DATE_CONFIGURATION_NEEDED, and must then be given. */
+    unsigned out_of_date_grace_days;
 };
 
 struct vs_evidence {

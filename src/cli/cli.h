@@ -132,7 +132,7 @@ struct cli_trust {      /* which keystore is believed */
     const char *trust_root;
     struct cli_list mr_enclaves, statuses, advisories;
     struct cli_hash mr_signer;
-    struct cli_number isv_prod_id, min_isv_svn;
+    struct cli_number isv_prod_id, min_isv_svn, grace_days, min_evaluation;
     /* KEYSTORE_OPTIONS */
     const char *policy;
     struct cli_list collateral;
@@ -168,6 +168,13 @@ struct cli_trust {      /* which keystore is believed */
          "accept this TCB status (default UpToDate); may be given several times",                    \
          0},                                                                                         \
     {                                                                                                \
+        {"grace-days", OPTION_NUMBER, &(t).grace_days, "N", "with OutOfDate: for how long", 3650},   \
+        {"min-evaluation",                                                                           \
+         OPTION_NUMBER,                                                                              \
+         &(t).min_evaluation,                                                                        \
+         "N",                                                                                        \
+         "least tcbEvaluationDataNumber of the collateral",                                          \
+         UINT32_MAX},                                                                                \
         "accept-advisory", OPTION_LIST, &(t).advisories, "ID",                                       \
             "tolerate this advisory when the status is not UpToDate", 0                              \
     }

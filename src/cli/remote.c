@@ -86,12 +86,23 @@ int make_appraisal(const struct cli *cli, const struct cli_trust *t, struct cli_
     }
     a->advisories = t->advisories.items;
     a->advisory_count = t->advisories.count;
+    a->min_tcb_evaluation_number = (uint32_t)t->min_evaluation.value;
+    a->out_of_date_grace_days = (unsigned)t->grace_days.value;
+    if (t->grace_days.set && t->grace_days.value == 0)
+        return cli_usage_error(cli, "--grace-days takes at least one day");
     return PARSED;
 }
 
 static bool names_code(const struct cli_trust *t)
 {
     return t->mr_enclaves.count > 0 || t->mr_signer.set;
+}
+
+/* What a policy says itself. */
+static bool judges_platform(const struct cli_trust *t)
+{
+    return t->statuses.count > 0 || t->advisories.count > 0 || t->grace_days.set ||
+           t->min_evaluation.set;
 }
 
 /* What means nothing unless the keystore's evidence is looked at. */
@@ -114,11 +125,11 @@ int check_trust(const struct cli *cli, const struct cli_trust *t)
                                "--%smrenclave, or --%smrsigner with --%sisvprodid and "
                                "--%smin-isvsvn",
                                t->prefix, t->prefix, t->prefix, t->prefix);
-    if (t->policy != NULL && (names_code(t) || t->statuses.count > 0 || t->advisories.count > 0))
+    if (t->policy != NULL && (names_code(t) || judges_platform(t)))
         return cli_usage_error(cli,
                                "a --keystore-policy names code and statuses itself: leave "
-                               "--%smrenclave, --%smrsigner, --accept-status and "
-                               "--accept-advisory away",
+                               "--%smrenclave, --%smrsigner, --accept-status, "
+                               "--accept-advisory, --grace-days and --min-evaluation away",
                                t->prefix, t->prefix);
     return PARSED;
 }

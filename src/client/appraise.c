@@ -1,10 +1,17 @@
-/* Whether verified claims of an SGX enclave are accepted. Pure. */
+/*
+ * Whether verified claims of an SGX enclave are accepted: what a caller demands becomes rules of
+ * policy/, so that nothing is judged here that the keystore would judge otherwise. Pure.
+ */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "client/attest.h"
 #include "client/client.h"
+#include "policy/appraisal.h"
+
+#define HASH_SIZE 32
 
 /* The bits of the interface are 1 << the status. */
 _Static_assert(VS_TCB_UP_TO_DATE == 1u << TCB_UP_TO_DATE &&
@@ -38,89 +45,6 @@ static enum vs_error refuse(struct vs_refusal *r, const char *code, const char *
     return VS_ERR_POLICY;
 }
 
-static enum vs_error refuse_hash(struct vs_refusal *r, const char *code, const uint8_t *expected,
-                                 const uint8_t presented[32])
-{
-    char wanted[65] = "one of several";
-    char given[65];
-
-    if (expected != NULL)
-        hex_write(span_of(expected, 32), wanted);
-    hex_write(span_of(presented, 32), given);
-    return refuse(r, code, wanted, given);
-}
-
-static enum vs_error refuse_number(struct vs_refusal *r, const char *code, unsigned expected,
-                                   unsigned presented)
-{
-    char wanted[16];
-    char given[16];
-
-    (void)snprintf(wanted, sizeof wanted, "%u", expected);
-    (void)snprintf(given, sizeof given, "%u", presented);
-    return refuse(r, code, wanted, given);
-}
-
-static bool measurement_listed(struct vs_bytes list, const uint8_t measurement[32])
-{
-    const uint8_t *hashes = list.data;
-
-    for (size_t i = 0; i + 32 <= list.size; i += 32)
-        if (span_equal(span_of(hashes + i, 32), span_of(measurement, 32)))
-            return true;
-    return false;
-}
-
-/* The code is named by its measurement, or by its signer with product and least version. */
-static enum vs_error appraise_code(const struct vs_appraisal *a, const struct sgx_report *report,
-                                   struct vs_refusal *r)
-{
-    const uint8_t *only = a->mr_enclave.size == 32 ? a->mr_enclave.data : NULL;
-
-    if (measurement_listed(a->mr_enclave, report->mr_enclave))
-        return VS_OK;
-    if (a->mr_signer == NULL && a->mr_enclave.size == 0)
-        return refuse(r, "no_policy", "a measurement or a signer to compare with", "none");
-    if (a->mr_signer == NULL)
-        return refuse_hash(r, "measurement_mismatch", only, report->mr_enclave);
-    if (!span_equal(span_of(a->mr_signer, 32), SPAN_OF(report->mr_signer)))
-        return refuse_hash(r, "signer_mismatch", a->mr_signer, report->mr_signer);
-    if (a->isv_prod_id != report->isv_prod_id)
-        return refuse_number(r, "product_mismatch", a->isv_prod_id, report->isv_prod_id);
-    if (report->isv_svn < a->min_isv_svn)
-        return refuse_number(r, "svn_too_low", a->min_isv_svn, report->isv_svn);
-    return VS_OK;
-}
-
-static bool advisory_tolerated(const struct vs_appraisal *a, const char *advisory)
-{
-    for (size_t i = 0; i < a->advisory_count; i++)
-        if (strcmp(a->advisories[i], advisory) == 0)
-            return true;
-    return false;
-}
-
-static enum vs_error appraise_platform(const struct vs_appraisal *a,
-                                       const struct attest_result *result, struct vs_refusal *r)
-{
-    const unsigned accepted = a->accepted_statuses == 0 ? VS_TCB_UP_TO_DATE : a->accepted_statuses;
-    const bool listed = (unsigned)result->status < TCB_STATUS_COUNT &&
-                        result->status != TCB_REVOKED && (1u << result->status & accepted) != 0;
-
-    if (!listed)
-        return refuse(r, "tcb_status_not_accepted",
-                      accepted == VS_TCB_UP_TO_DATE ? "UpToDate" : "one of the accepted statuses",
-                      tcb_status_name(result->status));
-    for (size_t i = 0; result->status != TCB_UP_TO_DATE && i < result->advisory_count; i++)
-        if (!advisory_tolerated(a, result->advisories[i]))
-            return refuse(r, "advisory_not_accepted", "only tolerated advisories",
-                          result->advisories[i]);
-    if (result->intel.tcb_evaluation_number < a->min_tcb_evaluation_number)
-        return refuse_number(r, "tcb_evaluation_too_old", a->min_tcb_evaluation_number,
-                             result->intel.tcb_evaluation_number);
-    return VS_OK;
-}
-
 enum vs_error vs_result_judge_default(const struct vs_result *r, struct vs_refusal *refusal)
 {
     struct vs_refusal ignored;
@@ -140,6 +64,185 @@ enum vs_error vs_result_judge_default(const struct vs_result *r, struct vs_refus
     return VS_OK;
 }
 
+/* ---- an appraisal as rules */
+
+/* One rule while it is made. */
+struct maker {
+    const struct vs_appraisal *appraisal;
+    struct appraisal_rule *rule;
+    struct policy_fault *fault;
+};
+
+static char *borrowed(const char *text)
+{
+    return (char *)(uintptr_t)text; /* rules read it only */
+}
+
+static enum err set_number(const struct maker *m, const char *key, uint64_t number)
+{
+    char text[24];
+    char *texts[] = {text};
+
+    (void)snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+    return appraisal_rule_set(m->rule, key, texts, 1, m->fault);
+}
+
+static bool is_repeated(const uint8_t *hashes, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (span_equal(span_of(hashes + k * HASH_SIZE, HASH_SIZE),
+                       span_of(hashes + i * HASH_SIZE, HASH_SIZE)))
+            return true;
+    return false;
+}
+
+/* At most POLICY_LIST_MAX of them. */
+static enum err set_hashes(const struct maker *m, const char *key, const uint8_t *hashes,
+                           size_t count)
+{
+    char hex[POLICY_LIST_MAX][2 * HASH_SIZE + 1];
+    char *texts[POLICY_LIST_MAX];
+    size_t used = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (is_repeated(hashes, i))
+            continue;
+        hex_write(span_of(hashes + i * HASH_SIZE, HASH_SIZE), hex[used]);
+        texts[used] = hex[used];
+        used++;
+    }
+    return appraisal_rule_set(m->rule, key, texts, used, m->fault);
+}
+
+static enum err set_statuses(const struct maker *m, unsigned accepted)
+{
+    char *texts[32];
+    size_t count = 0;
+
+    for (unsigned i = 0; i < COUNT_OF(texts); i++)
+        if ((accepted >> i & 1) != 0)
+            texts[count++] =
+                borrowed(i < TCB_STATUS_COUNT ? tcb_status_name((enum tcb_status)i) : "no status");
+    return appraisal_rule_set(m->rule, "tcb_status", texts, count, m->fault);
+}
+
+static enum err set_advisories(const struct maker *m)
+{
+    const struct vs_appraisal *a = m->appraisal;
+    char *texts[ATTEST_ADVISORIES_MAX + 1] = {0}; /* one more is too many, and the rule says so */
+    const size_t count = a->advisory_count < COUNT_OF(texts) ? a->advisory_count : COUNT_OF(texts);
+
+    for (size_t i = 0; i < count; i++)
+        texts[i] = borrowed(a->advisories[i]);
+    return appraisal_rule_set(m->rule, "advisories", texts, count, m->fault);
+}
+
+/* What is asked of the platform, whatever the code is. */
+static enum err set_platform(const struct maker *m)
+{
+    const struct vs_appraisal *a = m->appraisal;
+    const unsigned accepted = a->accepted_statuses == 0 ? VS_TCB_UP_TO_DATE : a->accepted_statuses;
+    enum err e = set_statuses(m, accepted);
+
+    if (e == ERR_NONE)
+        e = set_advisories(m);
+    if (e == ERR_NONE && a->out_of_date_grace_days > 0)
+        e = set_number(m, "out_of_date_grace_days", a->out_of_date_grace_days);
+    if (e == ERR_NONE)
+        e = set_number(m, "min_tcb_evaluation_number", a->min_tcb_evaluation_number);
+    if (e == ERR_NONE)
+        e = set_number(m, "min_qe_evaluation_number", a->min_tcb_evaluation_number);
+    return e;
+}
+
+static enum err set_signer(const struct maker *m)
+{
+    const struct vs_appraisal *a = m->appraisal;
+    enum err e = set_hashes(m, "mrsigner", a->mr_signer, 1);
+
+    if (e == ERR_NONE)
+        e = set_number(m, "isvprodid", a->isv_prod_id);
+    if (e == ERR_NONE)
+        e = set_number(m, "min_isvsvn", a->min_isv_svn);
+    return e;
+}
+
+/* Rules hold POLICY_LIST_MAX measurements each; the signer has the last one. */
+static enum err set_code(const struct maker *m, size_t i)
+{
+    const struct vs_appraisal *a = m->appraisal;
+    const uint8_t *measurements = a->mr_enclave.data;
+    const size_t first = i * POLICY_LIST_MAX;
+    const size_t count = a->mr_enclave.size / HASH_SIZE;
+
+    if (first >= count)
+        return set_signer(m);
+    return set_hashes(m, "mrenclave", measurements + first * HASH_SIZE,
+                      count - first < POLICY_LIST_MAX ? count - first : POLICY_LIST_MAX);
+}
+
+static size_t rule_count(const struct vs_appraisal *a)
+{
+    const size_t measurements = a->mr_enclave.size / HASH_SIZE;
+
+    return (measurements + POLICY_LIST_MAX - 1) / POLICY_LIST_MAX + (a->mr_signer != NULL ? 1 : 0);
+}
+
+static enum err make_rule(const struct maker *m, const char *tee, size_t i)
+{
+    enum err e = appraisal_rule_start(m->rule, "appraisal", tee, m->fault);
+
+    if (e == ERR_NONE)
+        e = set_code(m, i);
+    if (e == ERR_NONE)
+        e = set_platform(m);
+    return e == ERR_NONE ? appraisal_rule_finish(m->rule, m->fault) : e;
+}
+
+/* An appraisal that can never be right is refused like one that is missing. */
+static enum vs_error make_rules(const struct vs_appraisal *a, const char *tee,
+                                struct appraisal_rule *rules, size_t count, struct vs_refusal *r)
+{
+    struct policy_fault fault = {.key = ""};
+    char expected[sizeof r->expected];
+
+    for (size_t i = 0; i < count; i++) {
+        const struct maker m = {.appraisal = a, .rule = &rules[i], .fault = &fault};
+        const enum err e = make_rule(&m, tee, i);
+
+        if (e == ERR_NONE)
+            continue;
+        if (e != ERR_CONFIG)
+            return error_of(e);
+        (void)snprintf(expected, sizeof expected, "%s: %s", fault.key, fault.text);
+        return refuse(r, "no_policy", expected, "");
+    }
+    return VS_OK;
+}
+
+static enum vs_error judge(const struct vs_result *r, const struct vs_appraisal *a,
+                           struct vs_refusal *refusal)
+{
+    const struct appraisal_question question = {.evidence = &r->verified, .now = r->at};
+    const size_t count = rule_count(a);
+    struct appraisal_rule *rules;
+    enum vs_error e;
+
+    if (a->mr_enclave.size % HASH_SIZE != 0)
+        return refuse(refusal, "no_policy", "measurements of 32 bytes each", "");
+    if (count == 0)
+        return refuse(refusal, "no_policy", "a measurement or a signer to compare with", "none");
+    rules = calloc(count, sizeof *rules);
+    if (rules == NULL)
+        return VS_ERR_MEMORY;
+    e = make_rules(a, r->verified.tee, rules, count, refusal);
+    if (e == VS_OK)
+        e = rules_judge(rules, count, &question, refusal);
+    free(rules);
+    refusal->rule[0] = '\0'; /* the caller gave it no name */
+    return e;
+}
+
 enum vs_error vs_result_appraise(const struct vs_result *r, const struct vs_appraisal *appraisal,
                                  struct vs_refusal *refusal)
 {
@@ -154,10 +257,8 @@ enum vs_error vs_result_appraise(const struct vs_result *r, const struct vs_appr
         return VS_ERR_UNSUPPORTED;
     if (refusal == NULL)
         refusal = &ignored;
-    if (r->verified.debug)
-        return refuse(refusal, "debug", "a production enclave", "a debug enclave");
-    if (r->verified.status == TCB_REVOKED)
-        return refuse(refusal, "tcb_status_not_accepted", "any other status", "Revoked");
-    e = appraise_code(appraisal, &r->verified.sgx, refusal);
-    return e == VS_OK ? appraise_platform(appraisal, &r->verified, refusal) : e;
+    if ((e = vs_result_judge_default(r, refusal)) == VS_OK &&
+        (e = judge(r, appraisal, refusal)) == VS_OK)
+        *refusal = (struct vs_refusal){0};
+    return e;
 }

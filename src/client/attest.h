@@ -9,6 +9,9 @@
 #define RESULT_FIELDS_MAX 96
 #define RESULT_TEXT_MAX 1024 /* bytes of made-up values: names of statuses, versions, ... */
 
+struct appraisal_rule;
+struct appraisal_question;
+
 struct vs_verifier {
     struct attest_trust trust;
     size_t intel_count;
@@ -28,6 +31,7 @@ struct vs_result {
     struct buffer evidence;
     struct attest_result verified;
     enum vs_verdict verdict;
+    struct timestamp at; /* the time it was judged by */
     uint8_t claims_digest[VS_HASH_SIZE];
     size_t step_count;
     struct vs_step steps[ATTEST_STEPS_MAX + 1];
@@ -59,6 +63,12 @@ struct verifier_mark {
 };
 struct verifier_mark verifier_mark(const struct vs_verifier *v);
 void verifier_forget_since(struct vs_verifier *v, const struct verifier_mark *m);
+
+/* policy.c: the first rule that accepts, else the one that comes nearest, as the daemon does.
+ * VS_ERR_POLICY; `*out` is written either way. */
+MUST_CHECK enum vs_error rules_judge(const struct appraisal_rule *rules, size_t count,
+                                     const struct appraisal_question *question,
+                                     struct vs_refusal *out);
 
 /* The sets as attest/ takes them; borrowed. */
 struct attest_collateral_set verifier_collateral(const struct vs_verifier *v);

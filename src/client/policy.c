@@ -79,15 +79,14 @@ static void refusal_fill(const struct appraisal_denial *denial, struct vs_refusa
     (void)snprintf(out->presented, sizeof out->presented, "%s", denial->presented);
 }
 
-/* The first rule that accepts, else the one that comes nearest, as the daemon does. */
-static enum vs_error judge(const struct vs_policy *p, const struct appraisal_question *question,
-                           struct vs_refusal *out)
+enum vs_error rules_judge(const struct appraisal_rule *rules, size_t count,
+                          const struct appraisal_question *question, struct vs_refusal *out)
 {
     struct appraisal_denial nearest = {.rule = "default-deny", .code = "no_policy"};
     size_t most = 0;
 
-    for (size_t i = 0; i < p->settings.attestation.policy_count; i++) {
-        const struct appraisal_rule *rule = &p->settings.attestation.policies[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct appraisal_rule *rule = &rules[i];
         struct appraisal_denial denial = {.code = "no_policy"};
         size_t passed = 0;
 
@@ -122,5 +121,6 @@ enum vs_error vs_result_judge(const struct vs_result *r, const struct vs_policy 
         .now = at == 0 ? clock_now() : timestamp_of_seconds(at),
         .event_log = span_of_bytes(event_log),
     };
-    return judge(p, &question, refusal);
+    return rules_judge(p->settings.attestation.policies, p->settings.attestation.policy_count,
+                       &question, refusal);
 }

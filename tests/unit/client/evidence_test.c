@@ -152,17 +152,26 @@ static void other_report_data_is_refused(void **state)
 static void what_the_appraisal_does_not_name_is_refused(void **state)
 {
     static const uint8_t other[32] = {0xff};
+    static const uint8_t zero[32];
     const struct {
         struct vs_appraisal appraisal;
         const char *code;
     } cases[] = {
         {{.mr_signer = NULL},                                                               "no_policy"           },
         {{.mr_enclave = {other, 32}},                                                       "measurement_mismatch"},
-        {{.mr_enclave = {enclave.mr_enclave, 31}},                                          "measurement_mismatch"},
+        {{.mr_enclave = {enclave.mr_enclave, 31}},                                          "no_policy"           },
+        {{.mr_enclave = {zero, 32}},                                                        "no_policy"           },
+        {{.mr_signer = zero},                                                               "no_policy"           },
+        {{.mr_enclave = {enclave.mr_enclave, 32}, .accepted_statuses = 0x40000000},         "no_policy"           },
+        {{.mr_enclave = {enclave.mr_enclave, 32}, .accepted_statuses = VS_TCB_OUT_OF_DATE},
+         "no_policy"                                                                                              },
+        {{.mr_enclave = {enclave.mr_enclave, 32}, .out_of_date_grace_days = 9},             "no_policy"           },
         {{.mr_signer = other, .isv_prod_id = 7, .min_isv_svn = 5},                          "signer_mismatch"     },
         {{.mr_signer = enclave.mr_signer, .isv_prod_id = 8, .min_isv_svn = 5},              "product_mismatch"    },
         {{.mr_signer = enclave.mr_signer, .isv_prod_id = 7, .min_isv_svn = 6},              "svn_too_low"         },
-        {{.mr_enclave = {enclave.mr_enclave, 32}, .accepted_statuses = VS_TCB_OUT_OF_DATE},
+        {{.mr_enclave = {enclave.mr_enclave, 32},
+          .accepted_statuses = VS_TCB_OUT_OF_DATE,
+          .out_of_date_grace_days = 9},
          "tcb_status_not_accepted"                                                                                },
         {{.mr_enclave = {enclave.mr_enclave, 32}, .min_tcb_evaluation_number = 1000},
          "tcb_evaluation_too_old"                                                                                 },
@@ -174,6 +183,32 @@ static void what_the_appraisal_does_not_name_is_refused(void **state)
         assert_int_equal(judge(&enclave, &bundle, &cases[i].appraisal, &claims), VS_ERR_POLICY);
         assert_string_equal(claims.code, cases[i].code);
         assert_string_equal(claims.step, "appraisal");
+    }
+}
+
+/* More than one rule holds, one of them twice; and any of them, or the signer. */
+static void one_of_many_measurements_is_enough(void **state)
+{
+    uint8_t many[40][32];
+    struct vs_appraisal appraisal = {
+        .mr_enclave = {many, sizeof many}
+    };
+    struct vs_claims claims;
+
+    (void)state;
+    for (size_t i = 0; i < 40; i++)
+        memset(many[i], (int)(i / 2 + 1), 32);
+    assert_int_equal(judge(&enclave, &bundle, &appraisal, &claims), VS_ERR_POLICY);
+    assert_string_equal(claims.code, "measurement_mismatch");
+    appraisal.mr_signer = enclave.mr_signer;
+    appraisal.isv_prod_id = 7;
+    assert_int_equal(judge(&enclave, &bundle, &appraisal, &claims), VS_OK);
+    assert_string_equal(claims.code, "ok");
+    appraisal.mr_signer = NULL;
+    for (size_t i = 0; i < 40; i += 39) {
+        memcpy(many[i], enclave.mr_enclave, 32);
+        assert_int_equal(judge(&enclave, &bundle, &appraisal, &claims), VS_OK);
+        memset(many[i], 0xee, 32);
     }
 }
 
@@ -281,8 +316,15 @@ static void platforms_that_fell_behind_need_to_be_named(void **state)
     assert_int_equal(vs_sim_collateral(sim, &behind, &old), VS_OK);
     assert_int_equal(judge(&enclave, &old, &appraisal, &claims), VS_ERR_POLICY);
     assert_string_equal(claims.code, "tcb_status_not_accepted");
-    assert_string_equal(claims.presented, "OutOfDate");
+    assert_string_equal(claims.presented, "OutOfDate: INTEL-SA-00615");
     appraisal.accepted_statuses = VS_TCB_UP_TO_DATE | VS_TCB_OUT_OF_DATE;
+    assert_int_equal(judge(&enclave, &old, &appraisal, &claims), VS_ERR_POLICY);
+    assert_string_equal(claims.code, "no_policy");
+    assert_non_null(strstr(claims.expected, "out_of_date_grace_days"));
+    appraisal.out_of_date_grace_days = 1;
+    assert_int_equal(judge(&enclave, &old, &appraisal, &claims), VS_ERR_POLICY);
+    assert_string_equal(claims.code, "out_of_date_too_long");
+    appraisal.out_of_date_grace_days = 3650;
     assert_int_equal(judge(&enclave, &old, &appraisal, &claims), VS_ERR_POLICY);
     assert_string_equal(claims.code, "advisory_not_accepted");
     appraisal.advisories = tolerated;
@@ -300,7 +342,8 @@ static void revoked_and_stale_platforms_are_refused(void **state)
     };
     const struct vs_appraisal appraisal = {
         .mr_enclave = {enclave.mr_enclave, 32},
-          .accepted_statuses = 0x3f
+        .accepted_statuses = 0x3f,
+        .out_of_date_grace_days = 3650
     };
     struct vs_claims claims;
 
@@ -336,6 +379,7 @@ int main(void)
         cmocka_unit_test(every_changed_byte_of_a_quote_is_refused),
         cmocka_unit_test(other_report_data_is_refused),
         cmocka_unit_test(what_the_appraisal_does_not_name_is_refused),
+        cmocka_unit_test(one_of_many_measurements_is_enough),
         cmocka_unit_test(debug_enclaves_are_never_accepted),
         cmocka_unit_test(what_nobody_accepts_needs_no_appraisal_to_be_refused),
         cmocka_unit_test(the_default_policy_says_why),
