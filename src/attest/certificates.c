@@ -1,6 +1,5 @@
 #include "attest/certificates.h"
 
-#include "attest/cache.h"
 #include "attest/trust.h"
 
 #define ROOT_NAME "Intel SGX Root CA"
@@ -43,15 +42,19 @@ static void nothing_release(void *thing)
 {
     (void)thing;
 }
-static const struct cache_kind authorities = {nothing_release};
+static const struct cache_kind authorities = {nothing_release, CACHE_AUTHORITIES};
 
-static void authorities_name(const struct certificates *c, uint8_t out[SHA256_SIZE])
+void certificates_names(const struct certificates *c, size_t first, struct cache_names *out)
 {
     uint8_t hashes[CERTIFICATES_MAX][SHA256_SIZE];
+    uint8_t signed_by[2][SHA256_SIZE];
 
-    for (size_t i = 1; i < c->count; i++)
-        x509_cert_sha256(c->certs[i], hashes[i - 1]);
-    sha256(span_of(hashes, (c->count - 1) * SHA256_SIZE), out);
+    for (size_t i = first; i < c->count; i++)
+        x509_cert_sha256(c->certs[i], hashes[i - first]);
+    sha256(span_of(hashes, (c->count - first) * SHA256_SIZE), out->name);
+    x509_cert_tbs_sha256(c->certs[first], signed_by[0]);
+    x509_cert_spki_sha256(c->certs[first + 1 < c->count ? first + 1 : first], signed_by[1]);
+    sha256(SPAN_OF(signed_by), out->family);
 }
 
 /* The links from `first` up to `end`. */
@@ -112,19 +115,19 @@ static enum err signatures_check(const struct attest_trust *trust, struct attest
                                  struct certificates *c, const struct certificates_rule *rule,
                                  struct refusal *r)
 {
-    uint8_t name[SHA256_SIZE];
+    struct cache_names names;
     enum err e;
 
     if (!cache)
         return unknown_signatures_check(trust, c, rule, r);
-    authorities_name(c, name);
-    if (cache_has(cache, &authorities, name)) {
+    certificates_names(c, 1, &names);
+    if (cache_has(cache, &authorities, names.name)) {
         e = links_check(c, 0, 1, rule, r);
         return e == ERR_NONE ? pin_check(trust, c, rule, r) : e;
     }
     e = unknown_signatures_check(trust, c, rule, r);
     if (e == ERR_NONE)
-        cache_put(cache, &authorities, name, NULL);
+        cache_put(cache, &authorities, &names, NULL);
     return e;
 }
 
@@ -143,9 +146,9 @@ static void validity_read(struct certificates *c)
     }
 }
 
-static enum err chain_check(const struct attest_trust *trust, struct attest_cache *cache,
-                            struct certificates *c, const struct certificates_rule *rule,
-                            struct refusal *r)
+enum err certificates_verify(const struct attest_trust *trust, struct attest_cache *cache,
+                             struct certificates *c, const struct certificates_rule *rule,
+                             struct refusal *r)
 {
     enum err e;
 
@@ -156,9 +159,8 @@ static enum err chain_check(const struct attest_trust *trust, struct attest_cach
     return ERR_NONE;
 }
 
-enum err certificates_read_cached(const struct attest_trust *trust, struct attest_cache *cache,
-                                  struct span pem, const struct certificates_rule *rule,
-                                  struct certificates *out, struct refusal *r)
+enum err certificates_parse(struct span pem, const struct certificates_rule *rule,
+                            struct certificates *out, struct refusal *r)
 {
     struct certificates c = {0};
     enum err e;
@@ -172,8 +174,18 @@ enum err certificates_read_cached(const struct attest_trust *trust, struct attes
                       NULL);
     if (e != ERR_NONE)
         return refuse_unless_memory(r, e, rule->invalid, rule->step, "certificates in PEM", NULL);
-    e = chain_check(trust, cache, &c, rule, r);
-    if (e == ERR_NONE)
+    *out = c;
+    return ERR_NONE;
+}
+
+enum err certificates_read_cached(const struct attest_trust *trust, struct attest_cache *cache,
+                                  struct span pem, const struct certificates_rule *rule,
+                                  struct certificates *out, struct refusal *r)
+{
+    struct certificates c = {0};
+    enum err e = certificates_parse(pem, rule, &c, r);
+
+    if (e == ERR_NONE && (e = certificates_verify(trust, cache, &c, rule, r)) == ERR_NONE)
         *out = c;
     else
         certificates_clear(&c);

@@ -5,6 +5,7 @@
 #ifndef ATTEST_CERTIFICATES_H
 #define ATTEST_CERTIFICATES_H
 
+#include "attest/cache.h"
 #include "attest/refusal.h"
 #include "crypto/x509.h"
 
@@ -43,6 +44,15 @@ MUST_CHECK enum err certificates_read_cached(const struct attest_trust *trust,
                                              struct attest_cache *cache, struct span pem,
                                              const struct certificates_rule *rule,
                                              struct certificates *out, struct refusal *r);
+/* The same in two steps: the certificates of a PEM text (the caller clears them), and whether they
+ * are what the rule says and signed up to a pinned root. */
+MUST_CHECK enum err certificates_parse(struct span pem, const struct certificates_rule *rule,
+                                       struct certificates *out, struct refusal *r);
+MUST_CHECK enum err certificates_verify(const struct attest_trust *trust,
+                                        struct attest_cache *cache, struct certificates *c,
+                                        const struct certificates_rule *rule, struct refusal *r);
+/* Of the certificates from `first` on; there is one at least. */
+void certificates_names(const struct certificates *c, size_t first, struct cache_names *out);
 void certificates_clear(struct certificates *c);
 
 /* ERR_DENIED with certificate_time */

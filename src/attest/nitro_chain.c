@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "attest/cache.h"
 #include "attest/nitro.h"
@@ -18,6 +19,7 @@ struct chain {
 /* The part that many leaves share, verified up to the pinned root but for time. */
 struct issuers {
     struct x509_cert *last; /* owned; it issues leaves */
+    uint8_t family[SHA256_SIZE];
     uint8_t root_spki[SHA256_SIZE];
     struct timestamp valid_from, valid_until; /* of all of them */
 };
@@ -140,6 +142,17 @@ static enum err bundle_verify(const struct verify_input *in, const struct chain 
     return e;
 }
 
+/* What was signed, and by which key: see struct cache_names. */
+static void family_of(const struct x509_cert *c, const struct x509_cert *issuer,
+                      uint8_t out[SHA256_SIZE])
+{
+    uint8_t hashes[2][SHA256_SIZE];
+
+    x509_cert_tbs_sha256(c, hashes[0]);
+    x509_cert_spki_sha256(issuer, hashes[1]);
+    sha256(SPAN_OF(hashes), out);
+}
+
 static void issuers_free(struct issuers **issuers)
 {
     if (*issuers)
@@ -161,6 +174,7 @@ static enum err issuers_new(const struct verify_input *in, const struct nitro_do
         (e = bundle_verify(in, &chain, issuers, r)) != ERR_NONE)
         goto out;
     issuers->last = chain.certs[--chain.count];
+    family_of(issuers->last, chain.certs[chain.count > 0 ? chain.count - 1 : 0], issuers->family);
     *out = issuers;
     issuers = NULL; /* the caller owns it now */
 out:
@@ -183,8 +197,8 @@ static void leaf_release(void *thing)
     nitro_leaf_free(&leaf);
 }
 
-static const struct cache_kind issuers_kind = {issuers_release};
-static const struct cache_kind leaf_kind = {leaf_release};
+static const struct cache_kind issuers_kind = {issuers_release, CACHE_ISSUERS};
+static const struct cache_kind leaf_kind = {leaf_release, CACHE_LEAVES};
 
 /* SHA-256 of SHA-256s, so that where one certificate ends and the next begins counts. */
 static void certificates_name(const struct span *certificates, size_t count,
@@ -201,18 +215,19 @@ static void certificates_name(const struct span *certificates, size_t count,
 static enum err issuers_find(const struct verify_input *in, const struct nitro_document *d,
                              const struct issuers **out, struct issuers **owned, struct refusal *r)
 {
-    uint8_t name[SHA256_SIZE];
+    struct cache_names names;
     struct issuers *issuers = NULL;
     enum err e;
 
-    certificates_name(d->cabundle, d->cabundle_count, name);
-    if ((*out = cache_find(in->cache, &issuers_kind, name)) != NULL)
+    certificates_name(d->cabundle, d->cabundle_count, names.name);
+    if ((*out = cache_find(in->cache, &issuers_kind, names.name)) != NULL)
         return ERR_NONE;
     if ((e = issuers_new(in, d, &issuers, r)) != ERR_NONE)
         return e;
     *out = issuers;
+    memcpy(names.family, issuers->family, SHA256_SIZE);
     if (in->cache)
-        cache_put(in->cache, &issuers_kind, name, issuers);
+        cache_put(in->cache, &issuers_kind, &names, issuers);
     else
         *owned = issuers;
     return ERR_NONE;
@@ -254,6 +269,7 @@ static enum err leaf_new(const struct nitro_document *d, const struct issuers *i
     if ((e = certificate_parse(d->certificate, &leaf, r)) != ERR_NONE ||
         (e = leaf_check(leaf, issuers, now, made, r)) != ERR_NONE)
         goto out;
+    family_of(leaf, issuers->last, made->family);
     *out = made;
     made = NULL; /* the caller owns it now */
 out:
@@ -291,7 +307,7 @@ static enum err leaf_find(const struct verify_input *in, const struct nitro_docu
                           struct refusal *r)
 {
     struct span certificates[NITRO_CABUNDLE_MAX + 1];
-    uint8_t name[SHA256_SIZE];
+    struct cache_names names;
     const struct issuers *issuers = NULL;
     struct issuers *owned_issuers = NULL;
     struct nitro_leaf *leaf = NULL;
@@ -300,8 +316,8 @@ static enum err leaf_find(const struct verify_input *in, const struct nitro_docu
     for (size_t i = 0; i < d->cabundle_count; i++)
         certificates[i] = d->cabundle[i];
     certificates[d->cabundle_count] = d->certificate;
-    certificates_name(certificates, d->cabundle_count + 1, name);
-    if ((*out = cache_find(in->cache, &leaf_kind, name)) != NULL)
+    certificates_name(certificates, d->cabundle_count + 1, names.name);
+    if ((*out = cache_find(in->cache, &leaf_kind, names.name)) != NULL)
         return ERR_NONE;
     if ((e = issuers_find(in, d, &issuers, &owned_issuers, r)) == ERR_NONE)
         e = leaf_new(d, issuers, in->now, &leaf, r);
@@ -309,8 +325,9 @@ static enum err leaf_find(const struct verify_input *in, const struct nitro_docu
     if (e != ERR_NONE)
         return e;
     *out = leaf;
+    memcpy(names.family, leaf->family, SHA256_SIZE);
     if (in->cache)
-        cache_put(in->cache, &leaf_kind, name, leaf);
+        cache_put(in->cache, &leaf_kind, &names, leaf);
     else
         *owned = leaf;
     return ERR_NONE;

@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "attest/cache.h"
-
 static const struct certificates_rule rule = {
     .step = "pck_chain",
     .count = 3,
@@ -54,16 +52,21 @@ static enum err chain_fill(struct pck_chain *c, struct refusal *r)
     return ERR_NONE;
 }
 
+/* Takes `certificates` over when it succeeds. */
 static enum err chain_new(const struct attest_trust *trust, struct attest_cache *cache,
-                          struct span pem, struct pck_chain **out, struct refusal *r)
+                          struct certificates *certificates, struct pck_chain **out,
+                          struct refusal *r)
 {
     struct pck_chain *c = calloc(1, sizeof *c);
     enum err e;
 
     if (!c)
         return ERR_MEMORY;
-    if ((e = certificates_read_cached(trust, cache, pem, &rule, &c->certificates, r)) != ERR_NONE ||
-        (e = chain_fill(c, r)) != ERR_NONE)
+    if ((e = certificates_verify(trust, cache, certificates, &rule, r)) != ERR_NONE)
+        goto out;
+    c->certificates = *certificates;
+    *certificates = (struct certificates){0}; /* the chain owns them now */
+    if ((e = chain_fill(c, r)) != ERR_NONE)
         goto out;
     *out = c;
     c = NULL; /* the caller owns it now */
@@ -89,25 +92,51 @@ static void release(void *thing)
     pck_chain_free(&chain);
 }
 
+static const struct cache_kind kind = {release, CACHE_LEAVES};
+
+/* A text that is not known may be of a chain that is: white space does not make another. */
+static enum err chain_find(struct attest_cache *cache, const struct attest_trust *trust,
+                           struct certificates *certificates, const struct pck_chain **out,
+                           const uint8_t alias[SHA256_SIZE], struct refusal *r)
+{
+    struct cache_names names = {{0}, {0}};
+    struct pck_chain *chain = NULL;
+    enum err e;
+
+    if (certificates->count == rule.count) {
+        certificates_names(certificates, 0, &names);
+        *out = cache_find(cache, &kind, names.name);
+    }
+    if (!*out) {
+        if ((e = chain_new(trust, cache, certificates, &chain, r)) != ERR_NONE)
+            return e;
+        cache_put(cache, &kind, &names, chain);
+        *out = chain;
+    }
+    cache_alias(cache, &kind, names.name, alias);
+    return ERR_NONE;
+}
+
 enum err pck_chain_find(struct attest_cache *cache, const struct attest_trust *trust,
                         struct span pem, const struct pck_chain **out, struct pck_chain **owned,
                         struct refusal *r)
 {
-    static const struct cache_kind kind = {release};
-    uint8_t name[SHA256_SIZE];
-    struct pck_chain *chain = NULL;
+    struct certificates certificates = {0};
+    uint8_t alias[SHA256_SIZE];
     enum err e;
 
-    if (cache)
-        sha256(pem, name);
-    if ((*out = cache_find(cache, &kind, name)) != NULL)
-        return ERR_NONE;
-    if ((e = chain_new(trust, cache, pem, &chain, r)) != ERR_NONE)
+    *out = NULL;
+    if (cache) {
+        sha256(pem, alias);
+        if ((*out = cache_find_alias(cache, &kind, alias)) != NULL)
+            return ERR_NONE;
+    }
+    if ((e = certificates_parse(pem, &rule, &certificates, r)) != ERR_NONE)
         return e;
-    *out = chain;
     if (cache)
-        cache_put(cache, &kind, name, chain);
-    else
-        *owned = chain;
-    return ERR_NONE;
+        e = chain_find(cache, trust, &certificates, out, alias, r);
+    else if ((e = chain_new(trust, NULL, &certificates, owned, r)) == ERR_NONE)
+        *out = *owned;
+    certificates_clear(&certificates);
+    return e;
 }

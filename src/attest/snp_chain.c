@@ -1,6 +1,7 @@
 #include "attest/snp_chain.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "attest/cache.h"
 #include "attest/certificates.h"
@@ -108,7 +109,7 @@ enum err snp_issuer_check(const struct attest_trust *trust, const struct snp_iss
 }
 
 /* What is remembered is that the links verified: nothing but the name is needed. */
-static const struct cache_kind kind = {free};
+static const struct cache_kind kind = {free, CACHE_LEAVES};
 
 static void chain_name(const struct attest_vek *vek, const struct snp_issuer *issuer,
                        uint8_t out[SHA256_SIZE])
@@ -134,21 +135,22 @@ static enum err links_check(const struct attest_vek *vek, const struct snp_issue
 static enum err links_find(struct attest_cache *cache, const struct attest_vek *vek,
                            const struct snp_issuer *issuer, struct refusal *r)
 {
-    uint8_t name[SHA256_SIZE];
+    struct cache_names its;
     void *verified;
     enum err e;
 
     if (!cache)
         return links_check(vek, issuer, r);
-    chain_name(vek, issuer, name);
-    if (cache_find(cache, &kind, name))
+    chain_name(vek, issuer, its.name);
+    memcpy(its.family, its.name, SHA256_SIZE); /* an RSA signature is written in one way */
+    if (cache_find(cache, &kind, its.name))
         return ERR_NONE;
     if ((e = links_check(vek, issuer, r)) != ERR_NONE)
         return e;
     verified = malloc(1);
     if (!verified)
         return ERR_MEMORY;
-    cache_put(cache, &kind, name, verified);
+    cache_put(cache, &kind, &its, verified);
     return ERR_NONE;
 }
 

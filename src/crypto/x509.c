@@ -253,6 +253,11 @@ void x509_cert_sha256(const struct x509_cert *c, uint8_t out[SHA256_SIZE])
     sha256(span_of(c->der, c->size), out);
 }
 
+void x509_cert_tbs_sha256(const struct x509_cert *c, uint8_t out[SHA256_SIZE])
+{
+    sha256(c->parts.signed_bytes, out);
+}
+
 void x509_cert_spki_sha256(const struct x509_cert *c, uint8_t out[SHA256_SIZE])
 {
     sha256(c->spki, out);

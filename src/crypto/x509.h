@@ -56,6 +56,8 @@ bool x509_cert_valid_at(const struct x509_cert *c, struct timestamp now);
 struct timestamp x509_cert_not_after(const struct x509_cert *c);
 struct timestamp x509_cert_not_before(const struct x509_cert *c);
 void x509_cert_sha256(const struct x509_cert *c, uint8_t out[SHA256_SIZE]); /* of all its DER */
+/* Of what its issuer signed: the same for all signatures that can be written for it. */
+void x509_cert_tbs_sha256(const struct x509_cert *c, uint8_t out[SHA256_SIZE]);
 void x509_cert_spki_sha256(const struct x509_cert *c, uint8_t out[SHA256_SIZE]);
 bool x509_cert_common_name_contains(const struct x509_cert *c, const char *text);
 /* The one common name, all of it. */
