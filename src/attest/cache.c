@@ -69,12 +69,12 @@ static bool is_named(const struct entry *e, const uint8_t name[SHA256_SIZE])
 
 static bool has_alias(const struct entry *e, const uint8_t name[SHA256_SIZE])
 {
-    return e->has_alias && memcmp(e->alias, name, SHA256_SIZE) == 0;
+    return e->has_alias && memcmp(e->alias, name, SHA256_SIZE) == 0; /* public */
 }
 
 static bool is_of_family(const struct entry *e, const uint8_t name[SHA256_SIZE])
 {
-    return memcmp(e->names.family, name, SHA256_SIZE) == 0;
+    return memcmp(e->names.family, name, SHA256_SIZE) == 0; /* public */
 }
 
 static struct entry *entry_find(struct attest_cache *cache, const struct cache_kind *kind,

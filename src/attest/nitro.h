@@ -50,7 +50,7 @@ bool nitro_is(struct span evidence);
 struct nitro_leaf {
     struct p384_public *key;
     uint8_t root_spki[SHA256_SIZE];
-    uint8_t family[SHA256_SIZE]; /* see struct cache_names */
+    uint8_t family[SHA256_SIZE];              /* see struct cache_names */
     struct timestamp valid_from, valid_until; /* of the whole chain */
 };
 
