@@ -167,7 +167,6 @@ struct cli_trust {      /* which keystore is believed */
          "NAME",                                                                                     \
          "accept this TCB status (default UpToDate); may be given several times",                    \
          0},                                                                                         \
-    {                                                                                                \
         {"grace-days", OPTION_NUMBER, &(t).grace_days, "N", "with OutOfDate: for how long", 3650},   \
         {"min-evaluation",                                                                           \
          OPTION_NUMBER,                                                                              \
@@ -175,6 +174,7 @@ struct cli_trust {      /* which keystore is believed */
          "N",                                                                                        \
          "least tcbEvaluationDataNumber of the collateral",                                          \
          UINT32_MAX},                                                                                \
+    {                                                                                                \
         "accept-advisory", OPTION_LIST, &(t).advisories, "ID",                                       \
             "tolerate this advisory when the status is not UpToDate", 0                              \
     }
