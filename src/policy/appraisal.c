@@ -94,8 +94,8 @@ static bool tee_accepted(const struct appraisal_check *c)
 static bool is_verified(const struct appraisal_check *c)
 {
     return c->q->evidence->reason == ATTEST_OK ||
-           deny(c->denial, "not_verified", "evidence that verifies",
-                attest_reason_code(c->q->evidence->reason));
+           deny(c->denial, attest_reason_code(c->q->evidence->reason), "evidence that verifies",
+                attest_reason_text(c->q->evidence->reason));
 }
 
 static bool not_debug(const struct appraisal_check *c)

@@ -85,8 +85,9 @@ void appraisal_policy_version(struct appraisal_policy *policy); /* computes `ver
 struct appraisal_denial {
     char rule[POLICY_NAME_MAX + 1]; /* the rule that came nearest, or "default-deny" */
     /*
-     * A field's code (policy/fields.h), or "not_verified", "no_policy", "tee_not_accepted",
-     * "debug", "event_log_missing", "event_log_mismatch", "token_not_accepted". Stable.
+     * A field's code (policy/fields.h), or that of the reason why the evidence does not verify, or
+     * "no_policy", "tee_not_accepted", "debug", "event_log_missing", "event_log_mismatch",
+     * "token_not_accepted". Stable.
      */
     const char *code;
     char expected[320]; /* "rtmr1 1234..., 5678..." */
@@ -104,7 +105,7 @@ struct appraisal_question {
 
 /*
  * ERR_DENIED fills `denial`; else `*rule` is the first that accepts. Evidence that did not verify
- * ("not_verified") and a question without a binding ("report_data_mismatch") are refused, too.
+ * and a question without a binding ("report_data_mismatch") are refused, too.
  */
 MUST_CHECK enum err appraise(const struct appraisal_policy *policy,
                              const struct appraisal_question *question,

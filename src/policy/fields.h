@@ -139,7 +139,7 @@ X(PRODUCT, "product", FOR_SNP, FIELD_NAMES, 0, snp.product, &product_names, u32_
 X(CHIP_ID, "chip_id", FOR_SNP, FIELD_IDENTITY, 64, snp.chip_id, NULL, bytes_listed, "platform_not_accepted", NULL, 1, 32, "128 hex digits each", \
  "SNP: accepted chips. Absent: all.") \
 X(CSP_ID, "csp_id", FOR_SNP, FIELD_TEXTS, 31, snp.csp_id, NULL, csp_listed, "platform_not_accepted", "", 1, 32, NULL, \
- "SNP: clouds whose VLEKs may sign. Absent: none, so that chips sign with their own key.") \
+ "SNP: clouds whose VLEKs may sign, as the VLEK names them, such as CN=cc-us-east-2.amazonaws.com. Absent: none, so that chips sign with their own key.") \
 X(REQUIRE_CRL, "require_crl", FOR_SNP, FIELD_SWITCH, 0, snp.crl_checked, NULL, set_if_required, "crl_required", "true", 0, 0, NULL, \
  "SNP: revocation must have been checked.") \
 /* Nitro */ \

@@ -214,7 +214,7 @@ static enum err parse_name(const struct setter *s, const char *text)
 static bool is_plain(const char *text, size_t size, size_t max)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                  "0123456789._:-";
+                                  "0123456789._:=-";
 
     return size > 0 && size <= max && strspn(text, allowed) >= size;
 }
@@ -222,7 +222,7 @@ static bool is_plain(const char *text, size_t size, size_t max)
 static enum err parse_text(const struct setter *s, const char *text)
 {
     if (!is_plain(text, strlen(text), s->field->size))
-        return blame_value(s, text, "is not a name of letters, digits and . _ : -");
+        return blame_value(s, text, "is not a name of letters, digits and . _ : = -");
     return append(s, span_string(text), true, text);
 }
 

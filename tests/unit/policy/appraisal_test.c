@@ -167,6 +167,7 @@ SPOIL(tcb_fmc, e->snp.launch_tcb.fmc = 6)
 SPOIL(genoa, e->snp.product = ATTEST_AMD_GENOA)
 SPOIL(chip, e->snp.chip_id[63] ^= 1)
 SPOIL(vlek, e->snp.by_vlek = true; memcpy(e->snp.csp_id, "azure", 6))
+SPOIL(vlek_aws, e->snp.by_vlek = true; memcpy(e->snp.csp_id, "CN=cc-us-east-2.amazonaws.com", 30))
 SPOIL(no_crl, e->snp.crl_checked = false)
 SPOIL(pcr0, e->nitro.pcr[0][0] ^= 1)
 SPOIL(pcr0_absent, e->nitro.pcr_present &= ~1u)
@@ -373,6 +374,7 @@ static const struct {
     {"snp",   {{"guest_policy_required", "SMT"}},                                        smt               },
     {"snp",   {{"guest_policy_allowed", "MIGRATE_MA"}, {"report_id_ma", B32("ff")}},     agent             },
     {"snp",   {{"csp_id", "aws,azure"}},                                                 vlek              },
+    {"snp",   {{"csp_id", "CN=cc-us-east-2.amazonaws.com"}},                             vlek_aws          },
     {"snp",   {{"require_crl", "false"}},                                                no_crl            },
     {"snp",   {{0}},                                                                     genoa             },
     {"snp",
@@ -854,7 +856,7 @@ static void no_rule_lets_debug_or_revoked_or_unverified_through(void **state)
         {set_debug_bit, "debug"                  },
         {debug_found,   "debug"                  },
         {revoked,       "tcb_status_not_accepted"},
-        {not_verified,  "not_verified"           },
+        {not_verified,  "signature_invalid"      },
     };
 
     (void)state;
