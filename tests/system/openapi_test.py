@@ -14,7 +14,8 @@ import jsonschema
 import yaml
 
 import harness
-from harness import MRENCLAVE, MRSIGNER, ROOT, Keystore, Platform, Worker, ecies_seal
+from harness import MRENCLAVE, MRSIGNER, ROOT, Keystore, Platform, Worker, ecies_seal, raw_public
+from ra_tls_test import GRAMINE, Client
 
 SECRET = b'{"FOO":"bar"}'
 SEED = "github.com/alice/project:alice.near"
@@ -134,9 +135,9 @@ class Document(unittest.TestCase):
         self.assertEqual(set(DOCUMENT["components"]["schemas"]["GateError"]["properties"]["code"]["enum"]), codes)
 
     def test_every_reference_leads_somewhere(self):
-        for reference in re.findall(r"'(#/[^']+)'", open(os.path.join(ROOT, "docs/openapi.yaml"),
-                                                         encoding="utf-8").read()):
-            resolve({"$ref": reference})
+        with open(os.path.join(ROOT, "docs/openapi.yaml"), encoding="utf-8") as f:
+            for reference in re.findall(r"'(#/[^']+)'", f.read()):
+                resolve({"$ref": reference})
 
     def test_examples_follow_their_schemas(self):
         checked = 0
@@ -454,6 +455,20 @@ def without_evidence(c, platform):
         tpm.wait()
 
 
+def ra_tls(c, platform):
+    """Evidence in a client's certificate: no certificate, one without, and a good one."""
+    with Keystore(tls=True, platform=platform, policies=[{**POLICY, "report_data": ["ra-tls"]}],
+                  settings={"tls.client_evidence": True}) as k:
+        def gramine(spki):
+            return [(GRAMINE, platform.quote(spki + bytes(32)))]
+        for make in (lambda: k, lambda: Client(k), lambda: Client(k, gramine)):
+            client = make()
+            body = {"ra_tls": True, "tee_type": "simulated", "public_key": raw_public(Worker(k).key).hex()}
+            connection = client.connection()
+            c.add("POST", "/v1/attest", k.post("/v1/attest", body, token="worker", connection=connection))
+            connection.close()
+
+
 class Replies(unittest.TestCase):
     """What the daemon really says, held against the document."""
 
@@ -473,6 +488,7 @@ class Replies(unittest.TestCase):
         limits(c, k.platform)
         full_disk(c, k.platform)
         changed_policy(c, k.platform)
+        ra_tls(c, k.platform)
         cls.has_swtpm = shutil.which("swtpm") is not None
         if cls.has_swtpm:
             without_evidence(c, k.platform)
