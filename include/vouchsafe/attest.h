@@ -182,6 +182,34 @@ VS_MUST_CHECK enum vs_error vs_evidence_decode(struct vs_bytes text, struct vs_b
 VS_MUST_CHECK enum vs_error vs_evidence_arm_instance(struct vs_bytes evidence,
                                                      uint8_t out[VS_ARM_INSTANCE_SIZE]);
 
+/*
+ * RA-TLS: a certificate that carries evidence about its own key (docs/guides/ra-tls.md). Nothing
+ * is verified here but TCG's claims. The evidence binds the certificate's key when a VALID result
+ * of it has just this report data: compare it with vs_result_report_data(). And only who has shown
+ * in a handshake that he holds the key is the program that the evidence names.
+ */
+enum vs_ra_tls_form { VS_RA_TLS_GRAMINE = 1, VS_RA_TLS_TCG = 2 };
+const char *vs_ra_tls_form_name(enum vs_ra_tls_form form); /* "gramine", "tcg"; "" for others */
+struct vs_ra_tls {
+    enum vs_ra_tls_form form;
+    struct vs_blob evidence;
+    uint8_t key_sha256[VS_HASH_SIZE]; /* of the SubjectPublicKeyInfo */
+    uint8_t report_data[VS_REPORT_DATA_SIZE];
+};
+/* Whether bytes begin as certificates do, PEM or DER, and no evidence does. */
+bool vs_is_certificate(struct vs_bytes bytes);
+/*
+ * The evidence of a certificate, DER, or the first in PEM. `*out` is always written; the caller
+ * clears it.
+ *
+ * VS_ERR_NOT_FOUND   it carries no evidence
+ * VS_ERR_UNTRUSTED   TCG's claims are about another key
+ * VS_ERR_MALFORMED   no certificate, or evidence in no good form; VS_ERR_UNSUPPORTED claims with
+ *                    another hash than SHA-256; VS_ERR_TOO_LARGE
+ */
+VS_MUST_CHECK enum vs_error vs_ra_tls_read(struct vs_bytes certificate, struct vs_ra_tls *out);
+void vs_ra_tls_clear(struct vs_ra_tls *r);
+
 struct vs_result;
 
 /*

@@ -6,8 +6,8 @@
 
 bool verdict_is_good(const struct cli_verdict *v)
 {
-    return vs_result_verdict(v->result) == VS_VALID && (!v->bound || v->bound_right) &&
-           (!v->appraised || v->accepted);
+    return vs_result_verdict(v->result) == VS_VALID && (v->ra_tls == NULL || v->key_bound) &&
+           (!v->bound || v->bound_right) && (!v->appraised || v->accepted);
 }
 
 /* A refusal by an appraisal. The first two are the default policy's, and everybody's. */
@@ -30,11 +30,15 @@ struct fault {
 static struct fault first_fault(const struct cli_verdict *v)
 {
     if (v->result == NULL)
-        return (struct fault){v->collateral_reason, "collateral", "", "", v->collateral_why};
+        return (struct fault){v->early_reason, v->early_step, "", "", v->early_why};
     if (vs_result_verdict(v->result) != VS_VALID)
         return (struct fault){vs_result_reason(v->result), vs_result_step(v->result),
                               vs_result_expected(v->result), vs_result_presented(v->result),
                               vs_result_sentence(v->result)};
+    if (v->ra_tls != NULL && !v->key_bound)
+        return (struct fault){"report_data_mismatch", "ra_tls", "", "",
+                              "The evidence is genuine, but about another key than the "
+                              "certificate's: anybody can copy evidence into a certificate."};
     if (v->bound && !v->bound_right)
         return (struct fault){"report_data_mismatch", "report_data", "", "",
                               "The evidence is genuine, but binds other report data."};
@@ -78,11 +82,13 @@ static void print_steps(const struct cli_verdict *v, const struct fault *f)
     for (size_t i = 0; (s = vs_result_step_at(v->result, i)) != NULL; i++)
         print_step(s->passed ? "ok" : "FAILED", s->name, s->text);
     if (v->result == NULL)
-        print_step("FAILED", "collateral", f->sentence);
+        print_step("FAILED", f->step, f->sentence);
     if (!valid) {
         print_fault(f);
         return;
     }
+    print_extra_step(v->ra_tls != NULL, v->key_bound, "ra_tls",
+                     "the report binds the certificate's key", f);
     print_extra_step(v->bound, v->bound_right, "report_data", "the report binds the expected data",
                      f);
     print_extra_step(v->appraised, v->accepted, "appraisal", "the claims are accepted", f);
@@ -180,6 +186,15 @@ static void print_warnings(const struct cli_verdict *v)
         printf("note       genuine is not accepted: compare the measurement, or name a --policy\n");
 }
 
+static void print_certificate(const struct vs_ra_tls *c)
+{
+    if (c == NULL)
+        return;
+    printf("key        ");
+    hex_print(stdout, c->key_sha256, sizeof c->key_sha256);
+    printf(" (RA-TLS, %s)\n", vs_ra_tls_form_name(c->form));
+}
+
 void print_verdict(const struct cli_verdict *v)
 {
     const struct fault f = first_fault(v);
@@ -188,6 +203,7 @@ void print_verdict(const struct cli_verdict *v)
     print_steps(v, &f);
     print_fields(r);
     printf("\nkind       %s\n", vs_tee_name(vs_result_tee(r)));
+    print_certificate(v->ra_tls);
     print_platform(r);
     printf("result     %s\n", vs_verdict_name(vs_result_verdict(r)));
     if (strcmp(f.code, "ok") != 0)
@@ -367,6 +383,18 @@ static void json_authentic(struct cli_json *j, const struct vs_result *r)
         json_hex(j, "claims_digest", vs_result_claims_digest(r), VS_HASH_SIZE);
 }
 
+static void json_certificate(struct cli_json *j, const struct cli_verdict *v)
+{
+    if (v->ra_tls == NULL)
+        return;
+    json_open(j, "ra_tls", '{');
+    json_text(j, "form", vs_ra_tls_form_name(v->ra_tls->form));
+    json_hex(j, "key_sha256", v->ra_tls->key_sha256, sizeof v->ra_tls->key_sha256);
+    if (vs_result_verdict(v->result) == VS_VALID)
+        json_flag(j, "bound", v->key_bound);
+    json_close(j, '}');
+}
+
 void print_verdict_json(const struct cli_verdict *v)
 {
     const struct fault f = first_fault(v);
@@ -393,6 +421,7 @@ void print_verdict_json(const struct cli_verdict *v)
     json_fields(&j, r);
     if (!valid)
         json_wanted(&j, r);
+    json_certificate(&j, v);
     if (v->bound && valid)
         json_flag(&j, "bound", v->bound_right);
     if (v->appraised && valid)

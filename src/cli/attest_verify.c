@@ -24,9 +24,11 @@ struct judgement {
     uint8_t report_data[VS_REPORT_DATA_SIZE];
     struct cli_appraisal appraisal;
     struct vs_result *result;
-    bool collateral_refused;
-    char collateral_reason[48];
-    struct vs_why collateral_why;
+    struct vs_ra_tls certificate; /* the evidence came in it */
+    bool in_certificate;
+    const char *early_step; /* what was refused before there was any evidence to verify, or NULL */
+    char early_reason[48];
+    struct vs_why early_why;
 };
 
 /* The code is named by options, for SGX. */
@@ -99,17 +101,16 @@ static int add_arm_key(const struct cli *cli, const char *path, struct judgement
 static int add_collateral(const struct cli *cli, const char *path, struct judgement *j)
 {
     size_t count = 0;
-    const enum vs_error e =
-        vs_verifier_add_directory(j->verifier, path, &count, &j->collateral_why);
+    const enum vs_error e = vs_verifier_add_directory(j->verifier, path, &count, &j->early_why);
 
     if (e == VS_OK)
         return PARSED;
     if (e != VS_ERR_UNTRUSTED && e != VS_ERR_MALFORMED)
         return fail(cli, e, "%s: %s", path,
-                    j->collateral_why.text[0] != '\0' ? j->collateral_why.text : vs_error_text(e));
-    (void)snprintf(j->collateral_reason, sizeof j->collateral_reason, "%s",
+                    j->early_why.text[0] != '\0' ? j->early_why.text : vs_error_text(e));
+    (void)snprintf(j->early_reason, sizeof j->early_reason, "%s",
                    e == VS_ERR_UNTRUSTED ? vs_verifier_reason(j->verifier) : "malformed");
-    j->collateral_refused = true;
+    j->early_step = "collateral";
     return PARSED;
 }
 
@@ -122,10 +123,63 @@ static int fill_verifier(const struct cli *cli, const struct verify_options *o, 
         return fail(cli, e, "%s", vs_error_text(e));
     if ((code = add_root(cli, o->trust.trust_root, j->verifier)) != PARSED)
         return code;
-    for (size_t i = 0; i < o->collateral.count && !j->collateral_refused; i++)
+    for (size_t i = 0; i < o->collateral.count && j->early_step == NULL; i++)
         if ((code = add_collateral(cli, o->collateral.items[i], j)) != PARSED)
             return code;
     return PARSED;
+}
+
+/* Evidence inside a certificate. One that has none is a finding, too. */
+static int read_certificate(const struct cli *cli, struct vs_bytes bytes, struct judgement *j)
+{
+    static const struct {
+        enum vs_error e;
+        const char *reason, *why;
+    } faults[] = {
+        {VS_ERR_NOT_FOUND,   "certificate_without_evidence", "The certificate carries no evidence."},
+        {VS_ERR_UNTRUSTED,   "report_data_mismatch",
+         "The certificate's claims are about another key than its own."                            },
+        {VS_ERR_UNSUPPORTED, "unsupported",
+         "The certificate's claims hash its key with something else than SHA-256."                 },
+        {VS_ERR_TOO_LARGE,   "too_large",                    "The certificate is too large."       },
+        {VS_ERR_MALFORMED,   "malformed",
+         "The certificate, or the evidence in it, is not well formed."                             },
+    };
+    const enum vs_error e = vs_ra_tls_read(bytes, &j->certificate);
+
+    if (e == VS_OK) {
+        j->in_certificate = true;
+        j->evidence = j->certificate.evidence;
+        j->certificate.evidence = (struct vs_blob){0};
+        return PARSED;
+    }
+    for (size_t i = 0; i < COUNT_OF(faults); i++)
+        if (faults[i].e == e) {
+            j->early_step = "ra_tls";
+            (void)snprintf(j->early_reason, sizeof j->early_reason, "%s", faults[i].reason);
+            (void)snprintf(j->early_why.text, sizeof j->early_why.text, "%s", faults[i].why);
+            return PARSED;
+        }
+    return fail(cli, e, "%s", vs_error_text(e));
+}
+
+static int decode_evidence(const struct cli *cli, struct vs_bytes text, struct judgement *j)
+{
+    struct vs_blob bytes = {0};
+    enum vs_error e;
+    int code;
+
+    if (vs_is_certificate(text))
+        return read_certificate(cli, text, j);
+    if ((e = vs_evidence_decode(text, &bytes)) != VS_OK)
+        return fail(cli, e, "%s", vs_error_text(e));
+    if (!vs_is_certificate((struct vs_bytes){bytes.data, bytes.size})) {
+        j->evidence = bytes;
+        return PARSED;
+    }
+    code = read_certificate(cli, (struct vs_bytes){bytes.data, bytes.size}, j);
+    vs_blob_clear(&bytes);
+    return code;
 }
 
 /* Too much of it is refused by the verifier, which says so; read is a little more than it takes. */
@@ -134,6 +188,7 @@ static int read_evidence(const struct cli *cli, const char *path, struct judgeme
     static const uint8_t too_much[VS_EVIDENCE_MAX + 1];
     struct vs_blob text = {0};
     struct vs_bytes bytes = {too_much, sizeof too_much};
+    int code;
     enum vs_error e =
         vs_file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, EVIDENCE_TEXT_MAX, &text);
 
@@ -142,9 +197,9 @@ static int read_evidence(const struct cli *cli, const char *path, struct judgeme
     else if (e != VS_ERR_TOO_LARGE)
         return fail(cli, e, "cannot read %s: %s", strcmp(path, "-") == 0 ? "standard input" : path,
                     vs_error_text(e));
-    e = vs_evidence_decode(bytes, &j->evidence);
+    code = decode_evidence(cli, bytes, j);
     vs_blob_clear(&text);
-    return e == VS_OK ? PARSED : fail(cli, e, "%s", vs_error_text(e));
+    return code;
 }
 
 /*
@@ -178,7 +233,7 @@ static int verify(const struct cli *cli, struct judgement *j)
     };
     enum vs_error e;
 
-    if (j->collateral_refused)
+    if (j->early_step != NULL)
         return PARSED;
     e = vs_verifier_verify(j->verifier, &evidence, j->at, &j->result);
     return e == VS_OK || e == VS_ERR_UNTRUSTED ? PARSED : fail(cli, e, "%s", vs_error_text(e));
@@ -207,11 +262,10 @@ static enum vs_error appraise(const struct judgement *j, struct vs_refusal *refu
                            (struct vs_bytes){j->event_log.data, j->event_log.size}, refusal);
 }
 
-static bool is_bound(const struct judgement *j)
+static bool binds(const struct judgement *j, const uint8_t expected[VS_REPORT_DATA_SIZE])
 {
-    const uint8_t *bound = vs_result_report_data(j->result);
-
-    return memcmp(bound, j->report_data, sizeof j->report_data) == 0; /* public */
+    return memcmp(vs_result_report_data(j->result), expected, VS_REPORT_DATA_SIZE) ==
+           0; /* public */
 }
 
 static int report(const struct cli *cli, const struct verify_options *o, const struct judgement *j)
@@ -219,15 +273,20 @@ static int report(const struct cli *cli, const struct verify_options *o, const s
     struct vs_refusal refusal = {0};
     struct cli_verdict v = {
         .result = j->result,
-        .collateral_reason = j->collateral_reason,
-        .collateral_why = j->collateral_why.text,
+        .early_step = j->early_step,
+        .early_reason = j->early_reason,
+        .early_why = j->early_why.text,
         .bound = o->report_data != NULL,
         .report_data = j->report_data,
         .appraised = is_named(o) || o->policy != NULL,
         .refusal = &refusal,
     };
 
-    v.bound_right = v.bound && is_bound(j);
+    v.bound_right = v.bound && binds(j, j->report_data);
+    if (j->in_certificate) {
+        v.ra_tls = &j->certificate;
+        v.key_bound = binds(j, j->certificate.report_data);
+    }
     if (!v.appraised && vs_result_judge_default(j->result, &refusal) == VS_ERR_POLICY) {
         v.appraised = true; /* nobody asked, but it is never accepted */
     } else if (v.appraised && vs_result_verdict(j->result) == VS_VALID) {
@@ -246,6 +305,7 @@ static int report(const struct cli *cli, const struct verify_options *o, const s
 
 static void judgement_clear(struct judgement *j)
 {
+    vs_ra_tls_clear(&j->certificate);
     vs_result_free(&j->result);
     vs_verifier_free(&j->verifier);
     vs_policy_free(&j->policy);
@@ -299,7 +359,8 @@ const struct cli_command command_attest_verify = {
         "Verifies SGX and TDX quotes, SEV-SNP reports, Nitro documents, Arm tokens and Azure's\n"
         "HCL reports, raw or in hex or base64, without any network, and prints each step and all\n"
         "that the evidence says. \"-\" is standard input. Without collateral only the evidence's\n"
-        "own signatures are checked (signature_only), which is never enough.\n\n"
+        "own signatures are checked (signature_only), which is never enough. FILE may also be a\n"
+        "certificate that carries evidence (RA-TLS): it must bind the certificate's key.\n\n"
         "The exit code is 0 when the evidence is valid, that is genuine, and accepted as far as\n"
         "that was asked for (--policy, --report-data, --mrenclave, ...); 1 when it is refused.\n"
         "Debug builds and platforms whose status is Revoked are refused whatever was asked for.\n\n"

@@ -268,10 +268,13 @@ int make_enclave(const struct cli *cli, const struct cli_enclave *e, struct vs_s
 
 /* attest_print.c: what `attest verify` found. */
 struct cli_verdict {
-    const struct vs_result *result; /* NULL: the collateral was refused before */
-    const char *collateral_reason;  /* then: its code and why */
-    const char *collateral_why;
-    bool bound, bound_right; /* asked for report data; and they are bound */
+    const struct vs_result *result; /* NULL: something was refused before */
+    const char *early_step;         /* then: "collateral"; or "ra_tls", a certificate */
+    const char *early_reason;       /* its code and why */
+    const char *early_why;
+    const struct vs_ra_tls *ra_tls; /* the certificate that the evidence came in, or NULL */
+    bool key_bound;                 /* and the evidence binds its key */
+    bool bound, bound_right;        /* asked for report data; and they are bound */
     const uint8_t *report_data;
     bool appraised, accepted; /* asked to appraise; and it is accepted */
     const struct vs_refusal *refusal;

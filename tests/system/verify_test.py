@@ -302,6 +302,117 @@ class Vectors(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
 
 
+class Simulated(unittest.TestCase):
+    """Evidence of a simulated platform: by itself, and in certificates."""
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.sim = os.path.join(cls.folder, "sim")
+        cls.bundle = os.path.join(cls.folder, "bundle.json")
+        for command in (["create", cls.sim],
+                        ["collateral", "--dir", cls.sim, "--out", cls.bundle]):
+            done = run("sim", *command)
+            assert done.returncode == 0, done.stderr
+
+    def at(self, name):
+        return os.path.join(self.folder, name)
+
+    def quote(self, report_data, name="quote.bin"):
+        done = run("sim", "quote", "--dir", self.sim, "--mrenclave", "11" * 32,
+                   "--report-data", report_data, "--out", self.at(name))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(self.at(name), "rb") as file:
+            return file.read()
+
+    def judge(self, name, *more, collateral=None):
+        done = verify(self.at(name), "--json", "--trust-root", os.path.join(self.sim, "root_ca.pem"),
+                      "--collateral", collateral or self.bundle, *more)
+        return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
+
+    def openssl(self, *arguments, data=b""):
+        return subprocess.run(["openssl", *arguments], input=data, check=True, capture_output=True,
+                              timeout=60).stdout
+
+    def key(self, name):
+        """Makes a key; the hash of its public half."""
+        self.openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.at(name))
+        public = self.openssl("pkey", "-in", self.at(name), "-pubout", "-outform", "DER")
+        return hashlib.sha256(public).hexdigest()
+
+    def certificate(self, key, name, extension=None):
+        more = ["-addext", extension] if extension else []
+        self.openssl("req", "-x509", "-new", "-key", self.at(key), "-subj", "/CN=enclave", "-days",
+                     "1", "-out", self.at(name), *more)
+
+    def gramine(self, key, report_data, name):
+        self.certificate(key, name, "1.2.840.113741.1337.6=DER:" + self.quote(report_data).hex())
+
+    def test_the_oldest_collateral_that_counts(self):
+        self.quote("00" * 64)
+        named = ["--mrenclave", "11" * 32]
+        code, said = self.judge("quote.bin", *named)
+        self.assertEqual((code, said["accepted"]), (0, True))
+        number = said["tcb_evaluation_number"]
+        self.assertEqual(self.judge("quote.bin", *named, "--min-evaluation", str(number))[0], 0)
+        code, said = self.judge("quote.bin", *named, "--min-evaluation", str(number + 1))
+        self.assertEqual((code, said["code"]), (1, "tcb_evaluation_too_old"))
+
+    def test_out_of_date_needs_its_grace(self):
+        self.quote("00" * 64)
+        late = self.at("late.json")
+        done = run("sim", "collateral", "--dir", self.sim, "--status", "OutOfDate", "--out", late)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        named = ["--mrenclave", "11" * 32, "--accept-status", "OutOfDate"]
+        for more, code in (([], "no_policy"), (["--grace-days", "1"], "out_of_date_too_long"),
+                           (["--grace-days", "3650"], "ok")):
+            got, said = self.judge("quote.bin", *named, *more, collateral=late)
+            self.assertEqual((got, said["code"]), (0 if code == "ok" else 1, code))
+        self.assertEqual(self.judge("quote.bin", *named, "--grace-days", "0")[0], 2)
+
+    def test_a_certificate_that_its_evidence_binds(self):
+        spki = self.key("own.key")
+        self.gramine("own.key", spki + "00" * 32, "own.pem")
+        code, said = self.judge("own.pem")
+        self.assertEqual((code, said["result"], said["code"]), (0, "valid", "ok"), said)
+        self.assertEqual(said["ra_tls"], {"form": "gramine", "key_sha256": spki, "bound": True})
+        self.openssl("x509", "-in", self.at("own.pem"), "-outform", "DER", "-out", self.at("own.der"))
+        self.assertEqual(self.judge("own.der")[1]["ra_tls"], said["ra_tls"])
+        self.assertEqual(self.judge("own.pem", "--mrenclave", "11" * 32)[0], 0)
+        self.assertEqual(self.judge("own.pem", "--mrenclave", "22" * 32)[0], 1)
+        text = verify(self.at("own.pem"), "--collateral", self.bundle, "--trust-root",
+                      os.path.join(self.sim, "root_ca.pem")).stdout.decode()
+        self.assertRegex(text, r"ok +ra_tls +the report binds the certificate's key")
+        self.assertIn(spki + " (RA-TLS, gramine)", text)
+
+    def test_a_certificate_with_evidence_about_another_key(self):
+        spki, other = self.key("own.key"), self.key("other.key")
+        for wrong in (other + "00" * 32, spki + "00" * 31 + "01", "00" * 32 + spki):
+            self.gramine("own.key", wrong, "wrong.pem")
+            code, said = self.judge("wrong.pem")
+            self.assertEqual((code, said["ok"], said["result"], said["code"], said["step"]),
+                             (1, False, "valid", "report_data_mismatch", "ra_tls"))
+            self.assertEqual(said["ra_tls"],
+                             {"form": "gramine", "key_sha256": spki, "bound": False})
+            text = verify(self.at("wrong.pem"), "--collateral", self.bundle, "--trust-root",
+                          os.path.join(self.sim, "root_ca.pem")).stdout.decode()
+            self.assertRegex(text, r"FAILED +ra_tls")
+
+    def test_certificates_without_good_evidence(self):
+        self.key("own.key")
+        self.certificate("own.key", "none.pem")
+        self.certificate("own.key", "tcg.pem", "2.23.133.5.4.9=DER:00")
+        self.certificate("own.key", "noise.pem", "1.2.840.113741.1337.6=DER:0011")
+        with open(self.at("broken.pem"), "wb") as file:
+            file.write(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        for name, reason in (("none.pem", "certificate_without_evidence"), ("tcg.pem", "malformed"),
+                             ("broken.pem", "malformed")):
+            code, said = self.judge(name)
+            self.assertEqual((code, said["result"], said["code"], said["step"]),
+                             (1, "reject", reason, "ra_tls"), name)
+        self.assertEqual(self.judge("noise.pem")[1]["result"], "reject")
+
+
 class HostileFiles(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp()

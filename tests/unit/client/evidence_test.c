@@ -11,6 +11,9 @@
 
 #include <vouchsafe/attest.h>
 
+#include "attest/ra_tls.h"
+#include "crypto/x509_make.h"
+
 static char dir[] = "/tmp/vouchsafe-evidence-XXXXXX";
 static char platform_dir[64];
 static struct vs_sim *sim;
@@ -361,6 +364,71 @@ static void revoked_and_stale_platforms_are_refused(void **state)
     assert_int_equal(vs_sim_collateral(sim, &unknown, &none), VS_ERR_MALFORMED);
 }
 
+static enum vs_error read_certificate(const struct p256_private *key, const char *oid,
+                                      struct span extension, struct vs_ra_tls *out)
+{
+    const struct x509_template t = {
+        .common_name = "RA-TLS",
+        .key = key,
+        .serial = 1,
+        .not_before = timestamp_of_seconds(1700000000),
+        .not_after = timestamp_of_seconds(1800000000),
+        .extension_oid = oid,
+        .extension = extension,
+    };
+    struct buffer der = {0};
+    enum vs_error e;
+
+    assert_int_equal(x509_make(&t, &der), ERR_NONE);
+    assert_true(vs_is_certificate((struct vs_bytes){der.data, der.size}));
+    for (size_t size = 0; size < der.size; size += 7) {
+        assert_int_equal(vs_ra_tls_read((struct vs_bytes){der.data, size}, out), VS_ERR_MALFORMED);
+        assert_null(out->evidence.data);
+    }
+    e = vs_ra_tls_read((struct vs_bytes){der.data, der.size}, out);
+    buffer_clear(&der);
+    return e;
+}
+
+static void certificates_give_their_evidence(void **state)
+{
+    static const uint8_t quote[] = {3, 0, 2, 0, 9};
+    const struct span nothing = {0};
+    struct p256_private *key = NULL;
+    struct p256_private *other = NULL;
+    struct buffer extension = {0};
+    struct vs_ra_tls r;
+    uint8_t bound[VS_REPORT_DATA_SIZE];
+
+    (void)state;
+    assert_int_equal(p256_generate(&key), ERR_NONE);
+    assert_int_equal(p256_generate(&other), ERR_NONE);
+    assert_int_equal(read_certificate(key, NULL, nothing, &r), VS_ERR_NOT_FOUND);
+    assert_int_equal(read_certificate(key, RA_TLS_OID_TCG, SPAN_OF(quote), &r), VS_ERR_MALFORMED);
+    assert_int_equal(read_certificate(key, RA_TLS_OID_GRAMINE, SPAN_OF(quote), &r), VS_OK);
+    assert_string_equal(vs_ra_tls_form_name(r.form), "gramine");
+    assert_int_equal(r.evidence.size, sizeof quote);
+    assert_memory_equal(r.evidence.data, quote, sizeof quote);
+    assert_memory_equal(r.report_data, r.key_sha256, sizeof r.key_sha256);
+    assert_int_equal(ra_tls_write(RA_TLS_TCG, SPAN_OF(quote), r.key_sha256, &extension), ERR_NONE);
+    ra_tls_report_data(RA_TLS_TCG, r.key_sha256, bound);
+    vs_ra_tls_clear(&r);
+    assert_int_equal(read_certificate(key, RA_TLS_OID_TCG, buffer_span(&extension), &r), VS_OK);
+    assert_string_equal(vs_ra_tls_form_name(r.form), "tcg");
+    assert_memory_equal(r.report_data, bound, sizeof bound);
+    vs_ra_tls_clear(&r);
+    assert_int_equal(read_certificate(other, RA_TLS_OID_TCG, buffer_span(&extension), &r),
+                     VS_ERR_UNTRUSTED);
+    assert_null(r.evidence.data);
+    assert_int_equal(vs_ra_tls_read((struct vs_bytes){NULL, 1}, &r), VS_ERR_ARGUMENT);
+    assert_false(vs_is_certificate((struct vs_bytes){quote, sizeof quote}));
+    assert_string_equal(vs_ra_tls_form_name((enum vs_ra_tls_form)3), "");
+    vs_ra_tls_clear(NULL);
+    buffer_clear(&extension);
+    p256_private_free(&key);
+    p256_private_free(&other);
+}
+
 static void a_platform_is_not_overwritten(void **state)
 {
     struct vs_sim *other = NULL;
@@ -385,6 +453,7 @@ int main(void)
         cmocka_unit_test(the_default_policy_says_why),
         cmocka_unit_test(platforms_that_fell_behind_need_to_be_named),
         cmocka_unit_test(revoked_and_stale_platforms_are_refused),
+        cmocka_unit_test(certificates_give_their_evidence),
         cmocka_unit_test(a_platform_is_not_overwritten),
     };
     return cmocka_run_group_tests(tests, start, stop);
