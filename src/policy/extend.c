@@ -1,0 +1,69 @@
+#include "policy/extend.h"
+
+#include <string.h>
+
+/* The list of bytes that `rule` has for `key`, or NULL. */
+static const struct policy_field *list_of(const struct appraisal_rule *rule, const char *key)
+{
+    const struct policy_field *field = policy_field_find(key);
+    const struct policy_value *value;
+
+    if (!field || (field->tees >> rule->kind & 1) == 0 ||
+        (field->kind != FIELD_IDENTITY && field->kind != FIELD_BYTES &&
+         field->kind != FIELD_BYTES_OR_ANY))
+        return NULL;
+    value = &rule->fields[field - policy_fields];
+    return value->given && !value->any ? field : NULL;
+}
+
+static bool has(const struct appraisal_rule *rule, const struct policy_field *field,
+                struct span bytes)
+{
+    const enum policy_field_id id = (enum policy_field_id)(field - policy_fields);
+
+    for (size_t i = 0; i < rule->fields[id].count; i++)
+        if (span_equal(policy_value_at(rule, id, i), bytes))
+            return true;
+    return false;
+}
+
+bool appraisal_rule_lists(const struct appraisal_rule *rule, const char *key, struct span bytes)
+{
+    const struct policy_field *field = list_of(rule, key);
+
+    return field && has(rule, field, bytes);
+}
+
+/* Lists lie one behind the other: those behind `value` make room. */
+static void insert(struct appraisal_rule *rule, struct policy_value *value, struct span bytes)
+{
+    const size_t at = (size_t)value->at + value->size;
+
+    memmove(rule->values + at + bytes.size, rule->values + at, rule->values_size - at);
+    memcpy(rule->values + at, bytes.data, bytes.size);
+    rule->values_size += bytes.size;
+    for (size_t i = 0; i < POLICY_FIELD_COUNT; i++)
+        if (&rule->fields[i] != value && rule->fields[i].given && rule->fields[i].at >= at)
+            rule->fields[i].at = (uint16_t)(rule->fields[i].at + bytes.size);
+    value->size = (uint16_t)(value->size + bytes.size);
+    value->count++;
+}
+
+enum policy_extension appraisal_rule_extend(struct appraisal_rule *rule, const char *key,
+                                            struct span bytes)
+{
+    const struct policy_field *field = list_of(rule, key);
+    struct policy_value *value;
+
+    if (!field)
+        return EXTENSION_FIELD;
+    if (bytes.size != field->size || span_is_zero(bytes))
+        return EXTENSION_VALUE;
+    if (has(rule, field, bytes))
+        return EXTENSION_EXISTS;
+    value = &rule->fields[field - policy_fields];
+    if (value->count >= field->max || bytes.size > sizeof rule->values - rule->values_size)
+        return EXTENSION_FULL;
+    insert(rule, value, bytes);
+    return EXTENSION_DONE;
+}
