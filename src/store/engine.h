@@ -91,9 +91,10 @@ MUST_CHECK enum err engine_grow(struct merkle_frontier *f, const struct merkle_h
 
 /*
  * Checks all that is stored against the signed checkpoint, and fills the frontier, the checkpoint
- * and its note. ERR_TAMPERED, with one log line that names the entries at fault.
+ * and its note; tells `each` (may be NULL) the entries. ERR_TAMPERED, with one log line that names
+ * the entries at fault.
  */
-MUST_CHECK enum err engine_verify(struct store *store);
+MUST_CHECK enum err engine_verify(struct store *store, store_each_entry *each, void *context);
 
 void engine_readers_close(struct store *store);
 

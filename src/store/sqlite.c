@@ -267,6 +267,12 @@ static enum err store_new(const struct store_options *options, struct store **ou
 
 enum err store_open(const struct store_options *options, struct store **out)
 {
+    return store_open_each(options, NULL, NULL, out);
+}
+
+enum err store_open_each(const struct store_options *options, store_each_entry *each, void *context,
+                         struct store **out)
+{
     struct store *s = NULL;
     enum err e;
 
@@ -275,7 +281,8 @@ enum err store_open(const struct store_options *options, struct store **out)
     if ((e = store_new(options, &s)) != ERR_NONE || (e = lock_take(s)) != ERR_NONE ||
         (options->create && (e = file_create(s->path)) != ERR_NONE) ||
         (e = writer_connect(s)) != ERR_NONE ||
-        (e = database_open(s, options->create)) != ERR_NONE || (e = engine_verify(s)) != ERR_NONE ||
+        (e = database_open(s, options->create)) != ERR_NONE ||
+        (e = engine_verify(s, each, context)) != ERR_NONE ||
         (e = statements_prepare(s)) != ERR_NONE)
         goto out;
     *out = s;

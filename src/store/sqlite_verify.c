@@ -67,6 +67,8 @@ struct verification {
     const struct store *store;
     sqlite3_stmt *node;
     uint64_t nodes;
+    store_each_entry *each;
+    void *context;
 };
 
 static enum err node_verify(void *context, unsigned level, uint64_t index,
@@ -95,13 +97,15 @@ static enum err entry_verify(struct verification *v, sqlite3_stmt *entries,
 {
     uint64_t index = (uint64_t)sqlite3_column_int64(entries, 0);
     struct merkle_hash leaf;
+    enum err e;
 
     if (index != f->size)
         return tampered("missing entry", f->size, f->size);
     if (index >= v->store->checkpoint.size)
         return tampered("entry beyond the checkpoint", index, index);
     merkle_leaf(engine_blob(entries, 1), &leaf);
-    return engine_grow(f, &leaf, node_verify, v);
+    e = engine_grow(f, &leaf, node_verify, v);
+    return e == ERR_NONE && v->each ? v->each(v->context, index, engine_blob(entries, 1)) : e;
 }
 
 static enum err entries_verify(struct verification *v, struct merkle_frontier *f)
@@ -151,9 +155,9 @@ static enum err root_verify(const struct store *s, const struct merkle_frontier 
     return tampered("entries after the last node and checkpoint differ", tail, f->size - 1);
 }
 
-enum err engine_verify(struct store *s)
+enum err engine_verify(struct store *s, store_each_entry *each, void *context)
 {
-    struct verification v = {.store = s};
+    struct verification v = {.store = s, .each = each, .context = context};
     struct merkle_frontier f = {0};
     enum err e;
 

@@ -27,6 +27,15 @@ struct store_options {
  * ERR_UNSUPPORTED a schema newer than this program    ERR_IO  anything else the engine reports
  */
 MUST_CHECK enum err store_open(const struct store_options *options, struct store **out);
+
+/*
+ * The same, and calls `each` (may be NULL) for every entry in order as it is verified. An error of
+ * `each` is returned. What it gathered is the log's only if this succeeds: entries are checked
+ * against the signed checkpoint at the end.
+ */
+typedef enum err store_each_entry(void *context, uint64_t index, struct span entry);
+MUST_CHECK enum err store_open_each(const struct store_options *options, store_each_entry *each,
+                                    void *context, struct store **out);
 void store_close(struct store **store);
 
 /*
@@ -46,7 +55,6 @@ void store_checkpoint(struct store *store, struct checkpoint *out, char text[CHE
  * and returns that. No connection is held meanwhile: `each` may call the store. ERR_IO,
  * ERR_TAMPERED when an entry has gone since the store was opened
  */
-typedef enum err store_each_entry(void *context, uint64_t index, struct span entry);
 MUST_CHECK enum err store_entries(struct store *store, uint64_t first, uint64_t count,
                                   store_each_entry *each, void *context);
 
