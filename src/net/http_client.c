@@ -300,7 +300,11 @@ static bool url_make(const struct http_client *c, const char *path, char out[URL
 
 static bool set_method(CURL *curl, const struct http_client_request *r)
 {
-    if (strcmp(r->method, "GET") == 0)
+    const bool delete = strcmp(r->method, "DELETE") == 0;
+
+    if (curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, delete ? "DELETE" : NULL) != CURLE_OK)
+        return false;
+    if (delete || strcmp(r->method, "GET") == 0)
         return r->body.size == 0 && curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L) == CURLE_OK;
     return strcmp(r->method, "POST") == 0 && curl_easy_setopt(curl, CURLOPT_POST, 1L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.size) ==
@@ -344,7 +348,7 @@ static enum err send_with(struct http_client *c, const struct http_client_reques
     char url[URL_MAX_SIZE];
 
     if (!url_make(c, r->path, url) || !set_method(c->curl, r)) {
-        (void)snprintf(why, 256, "the request is not a GET or POST of a path");
+        (void)snprintf(why, 256, "the request is not a GET, POST or DELETE of a path");
         return ERR_MALFORMED;
     }
     c->error[0] = '\0';

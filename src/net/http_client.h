@@ -33,7 +33,7 @@ struct http_client_header {
 };
 
 struct http_client_request {
-    const char *method; /* "GET" or "POST" */
+    const char *method; /* "GET", "POST", or "DELETE", which has no body */
     const char *path;   /* with query */
     struct span body;
     const char *content_type;          /* NULL: none */
