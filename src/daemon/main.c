@@ -41,7 +41,8 @@ struct arguments {
 struct daemon {
     struct settings settings;
     struct token_table tokens;
-    struct appraisal_policy policy;
+    struct appraisal_policy policy; /* of the configuration */
+    struct reference_values added;  /* found in the log */
     struct attest_trust trust;
     struct daemon_collateral *collateral;
     struct secret *log_seed;
@@ -245,18 +246,6 @@ static const char *tee_mode_name(const struct tee *tee)
     return "Tpm2";
 }
 
-/* Sessions end with the rules they were judged by: those of the policy, and whom it trusts. */
-static void bind_trust(struct daemon *d)
-{
-    const struct span parts[] = {
-        SPAN_OF(d->policy.version),
-        span_of(d->trust.roots, d->trust.count * sizeof d->trust.roots[0])};
-    uint8_t digest[SHA256_SIZE];
-
-    sha256_parts(parts, COUNT_OF(parts), digest);
-    memcpy(d->policy.version, digest, sizeof d->policy.version);
-}
-
 static enum err open_service(struct daemon *d, struct root *root, struct tee *tee,
                              struct timestamp now)
 {
@@ -275,10 +264,10 @@ static enum err open_service(struct daemon *d, struct root *root, struct tee *te
     d->tokens = (struct token_table){s->tokens, s->token_count};
     d->policy = (struct appraisal_policy){.count = s->attestation.policy_count,
                                           .rules = s->attestation.policies};
-    appraisal_policy_version(&d->policy);
-    bind_trust(d);
     e = service_new(&options, root, tee, &d->tokens, &d->policy, &d->trust,
                     daemon_collateral_store(d->collateral), now, &d->service);
+    if (e == ERR_NONE)
+        e = policy_store_restore(d->service->policies, &d->added);
     if (e != ERR_NONE)
         return fail(e, err_text(e));
     d->service->store = d->store;
@@ -296,7 +285,8 @@ static enum err open_state(struct daemon *d, struct timestamp now)
     if ((e = state_tee_open(&d->settings, &tee, &problem)) != ERR_NONE ||
         (e = state_root_open(&d->settings, tee, &root, &problem)) != ERR_NONE ||
         (e = service_log_seed(root, &d->log_seed)) != ERR_NONE ||
-        (e = state_store_open(&d->settings, d->log_seed, false, &d->store, &problem)) != ERR_NONE) {
+        (e = state_store_open(&d->settings, d->log_seed, false, &d->added, &d->store, &problem)) !=
+            ERR_NONE) {
         root_free(&root);
         tee_close(&tee);
         return fail(e, *problem.text ? problem.text : err_text(e));
@@ -434,6 +424,7 @@ static void close_all(struct daemon *d)
     service_free(&d->service);
     store_close(&d->store);
     secret_free(&d->log_seed);
+    reference_values_clear(&d->added);
     tls_server_free(&d->tls);
     daemon_collateral_close(&d->collateral);
     settings_clear(&d->settings);

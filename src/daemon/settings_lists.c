@@ -43,6 +43,7 @@ static enum err token_read(struct settings *s, const struct settings_view *v)
     struct token_entry token = {0};
     const char *hash = view_text(v, "sha256");
     const char *may_explain = view_text(v, "may_explain");
+    const char *may_administer = view_text(v, "may_administer");
     unsigned role = ROLE_NONE;
     enum err e = view_plain_name(v, token.name, sizeof token.name);
 
@@ -57,6 +58,10 @@ static enum err token_read(struct settings *s, const struct settings_view *v)
         return view_blame(v, "sha256", hash ? hash_hint : "missing; it must be given");
     if (may_explain && !settings_bool(may_explain, &token.may_explain))
         return view_refuse(v, "may_explain", may_explain);
+    if (may_administer && !settings_bool(may_administer, &token.may_administer))
+        return view_refuse(v, "may_administer", may_administer);
+    if (token.may_administer && token.role != ROLE_OPERATOR)
+        return view_blame(v, "may_administer", "for tokens with role operator alone; remove it");
     if (token_with(s, token.name, NULL))
         return view_blame(v, "name", "given twice; names of tokens must differ");
     if (token_with(s, NULL, token.hash))

@@ -118,6 +118,8 @@ const struct setting settings_table[] = {
  "What the token may do. Required."},
 {"tokens[]", "may_explain", SETTING_BOOL, false, NULL, NULL, NOWHERE, "false", 0, 0, NULL, NULL,
  "Whether dry runs (POST /v1/attest/explain) show this token how each policy judges: what the policies demand."},
+{"tokens[]", "may_administer", SETTING_BOOL, true, NULL, NULL, NOWHERE, "false", 0, 0, NULL, NULL,
+ "Whether this token, an operator's, may add reference values to policies while the keystore runs, and remove those (POST and DELETE /v1/policies/{policy}/reference-values)."},
 
 {"state", "dir", SETTING_TEXT, false, "VOUCHSAFE_STATE_DIR", NULL, AT(state.dir), "/var/lib/vouchsafe", 1, 4000, NULL, NULL,
  "Directory of the database, the sealed root and other state; only the daemon may read it."},

@@ -260,7 +260,8 @@ out:
 }
 
 enum err state_store_open(const struct settings *s, const struct secret *seed, bool create,
-                          struct store **out, struct state_problem *problem)
+                          struct reference_values *added, struct store **out,
+                          struct state_problem *problem)
 {
     char path[PATH_SIZE];
     struct store_options options = {
@@ -272,7 +273,7 @@ enum err state_store_open(const struct settings *s, const struct secret *seed, b
     enum err e;
 
     path_of(s, STATE_LOG_FILE, path);
-    e = store_open(&options, out);
+    e = store_open_each(&options, added ? reference_values_replay : NULL, added, out);
     switch ((int)e) {
     case ERR_NONE:
         return e;
@@ -325,7 +326,7 @@ static enum err make_log(const struct settings *s, const struct root *root, stru
     struct store *store = NULL;
     enum err e = service_log_seed(root, &seed);
 
-    if (e == ERR_NONE && (e = state_store_open(s, seed, true, &store, problem)) == ERR_NONE &&
+    if (e == ERR_NONE && (e = state_store_open(s, seed, true, NULL, &store, problem)) == ERR_NONE &&
         (e = write_init_entry(s, root, store, now)) != ERR_NONE)
         (void)explain(problem, e, "the log's first entry could not be written: %s", err_text(e));
     store_close(&store);

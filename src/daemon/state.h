@@ -4,6 +4,7 @@
 
 #include "daemon/settings.h"
 #include "keys/root.h"
+#include "service/policies.h"
 #include "store/store.h"
 #include "tee/tee.h"
 
@@ -32,9 +33,10 @@ MUST_CHECK enum err state_init(struct settings *s, struct timestamp now,
 MUST_CHECK enum err state_root_open(const struct settings *s, struct tee *tee, struct root **out,
                                     struct state_problem *problem);
 
-/* Opens the log; `seed` (Ed25519) must outlive the store. */
+/* Opens the log; `seed` (Ed25519) must outlive the store. `added` (may be NULL) gets the changes of
+ * the policy that the log has. */
 MUST_CHECK enum err state_store_open(const struct settings *s, const struct secret *seed,
-                                     bool create, struct store **out,
-                                     struct state_problem *problem);
+                                     bool create, struct reference_values *added,
+                                     struct store **out, struct state_problem *problem);
 
 #endif

@@ -2,6 +2,8 @@
 #ifndef SERVER_CALL_H
 #define SERVER_CALL_H
 
+#include <semaphore.h>
+
 #include "auth/rate.h"
 #include "collateral/refresh.h"
 #include "net/http_server.h"
@@ -17,6 +19,7 @@ enum place {
     ON_POOL,   /* signatures of a quote, reading the log: on the pool */
     ON_QUOTER, /* quotes of our own, which hardware makes slowly and one by one: a thread for them
                 */
+    ON_CHANGER /* changes of the policy: a thread that makes one after the other */
 };
 
 struct route {
@@ -44,6 +47,7 @@ struct call {
     struct http_task task;
     struct outcome outcome; /* of operations that are recorded */
     bool recorded;          /* the outcome goes through the log before it is revealed */
+    sem_t *awaited;         /* a thread waits for the commit; else NULL */
     struct decrypt_request decrypt;
     char seed[SEED_MAX_SIZE + 1];
     char task_id[TASK_ID_MAX + 1];
@@ -76,7 +80,8 @@ struct server {
     struct http_server *http;
     struct store_writer *writer;
     struct pool *pool;
-    struct pool *quoter; /* of one thread */
+    struct pool *quoter;  /* of one thread */
+    struct pool *changer; /* likewise */
     struct rate_table *per_token, *denials, *per_address, *total, *expensive;
     _Atomic uint32_t places[TOKENS_MAX + 1]; /* in use on the pool, by token; the last: strangers */
     _Atomic uint32_t quote_places;           /* in use on the quoter */
@@ -98,6 +103,14 @@ void call_answer(struct call *c, enum err e);
 
 /* The outcome is to be committed and then revealed. */
 void call_record(struct call *c);
+
+/*
+ * Commits the outcome's entry and waits for it, for work that has to be done between the commit and
+ * the reply. ERR_NONE when it is durable; then call_committed() takes the outcome's reply, and
+ * call_finish() follows as ever. Not on a loop.
+ */
+MUST_CHECK enum err call_commit(struct call *c);
+void call_committed(struct call *c);
 
 /* Runs on the route's pool, or refuses with 429 or 503. A call that ran has to come to
  * call_finish(). */
@@ -135,6 +148,9 @@ void route_log_receipt(struct call *c, struct service_thread *thread);
 void route_explain(struct call *c, struct service_thread *thread);
 void route_collateral(struct call *c, struct service_thread *thread);
 void route_collateral_item(struct call *c, struct service_thread *thread);
+void route_policies(struct call *c, struct service_thread *thread);
+void route_reference_value_add(struct call *c, struct service_thread *thread);
+void route_reference_value_remove(struct call *c, struct service_thread *thread);
 void route_status(struct call *c, struct service_thread *thread);
 void route_metrics(struct call *c, struct service_thread *thread);
 void route_healthz(struct call *c, struct service_thread *thread);

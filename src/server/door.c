@@ -18,13 +18,31 @@ static void count_refusal(struct server *s, enum refusal kind)
     atomic_fetch_add_explicit(&s->refused[kind], 1, memory_order_relaxed);
 }
 
+/* `path` may be equal, or have one segment in the place of the route's {name}. */
+static bool path_is(const struct route *route, struct span path)
+{
+    const char *open = strchr(route->path, '{');
+    const char *close = open ? strchr(open, '}') : NULL;
+    struct span before, behind;
+
+    if (!close)
+        return span_equal_string(path, route->path);
+    before = span_of(route->path, (size_t)(open - route->path));
+    behind = span_string(close + 1);
+    if (path.size <= before.size + behind.size || !span_starts_with(path, before) ||
+        !span_equal(span_slice(path, path.size - behind.size, behind.size), behind))
+        return false;
+    path = span_slice(path, before.size, path.size - before.size - behind.size);
+    return memchr(path.data, '/', path.size) == NULL;
+}
+
 const struct route *door_route(const struct http_request *r, bool *path_known)
 {
     bool is_head = span_equal_string(r->method, "HEAD");
 
     *path_known = false;
     for (size_t i = 0; i < route_count; i++) {
-        if (!span_equal_string(r->path, routes[i].path))
+        if (!path_is(&routes[i], r->path))
             continue;
         *path_known = true;
         if (span_equal_string(r->method, routes[i].method) ||
@@ -36,16 +54,18 @@ const struct route *door_route(const struct http_request *r, bool *path_known)
 
 static const char *allowed_methods(const struct http_request *r)
 {
-    bool get = false;
-    bool post = false;
+    static const char *const names[8] = {"",       "GET, HEAD", "POST",        "GET, HEAD, POST",
+                                         "DELETE", NULL,        "POST, DELETE"};
+    unsigned methods = 0;
 
     for (size_t i = 0; i < route_count; i++) {
-        if (span_equal_string(r->path, routes[i].path)) {
-            get |= strcmp(routes[i].method, "GET") == 0;
-            post |= strcmp(routes[i].method, "POST") == 0;
-        }
+        if (!path_is(&routes[i], r->path))
+            continue;
+        methods |= strcmp(routes[i].method, "GET") == 0 ? 1u : 0;
+        methods |= strcmp(routes[i].method, "POST") == 0 ? 2u : 0;
+        methods |= strcmp(routes[i].method, "DELETE") == 0 ? 4u : 0;
     }
-    return get && post ? "GET, HEAD, POST" : get ? "GET, HEAD" : "POST";
+    return names[methods];
 }
 
 /* A refusal that gets no log entry, only a count. What it says stays until the loop's next one. */
@@ -179,8 +199,8 @@ static unsigned admit_body(struct server *s, const struct http_request *r,
     if (route->body_max > 0 && !is_json(r))
         return turn_away(s, r, REFUSED_OTHER, 415, "content_type",
                          "Expected request with `Content-Type: application/json`", 0, reply);
-    if (route->body_max == 0 && body_size > 0 && strcmp(route->method, "GET") == 0)
-        return turn_away(s, r, REFUSED_OTHER, 400, "unexpected_body", "A GET has no body", 0,
+    if (route->body_max == 0 && body_size > 0 && strcmp(route->method, "POST") != 0)
+        return turn_away(s, r, REFUSED_OTHER, 400, "unexpected_body", "This request has no body", 0,
                          reply);
     if (body_size > (route->body_max > 0 ? route->body_max : EMPTY_BODY_MAX))
         return turn_away(s, r, REFUSED_OTHER, 413, "body_too_large",

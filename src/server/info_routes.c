@@ -179,7 +179,7 @@ void route_metrics(struct call *c, struct service_thread *thread)
     call_finish(c);
 }
 
-static void write_status(struct call *c, struct writer *w)
+static void write_status(struct call *c, const struct appraisal_policy *policy, struct writer *w)
 {
     struct server *s = c->server;
     const struct service *svc = s->svc;
@@ -210,22 +210,23 @@ static void write_status(struct call *c, struct writer *w)
     json_put_int(&j, "collateral_count", (int64_t)collateral_count(c));
     json_put_int(&j, "collateral_seconds_left", (int64_t)collateral_seconds_left(c));
     json_open_array(&j, "policies");
-    for (size_t i = 0; i < svc->policy->count; i++)
-        json_put_string(&j, NULL, span_string(svc->policy->rules[i].name));
+    for (size_t i = 0; i < policy->count; i++)
+        json_put_string(&j, NULL, span_string(policy->rules[i].name));
     json_close_array(&j);
     json_close_object(&j);
 }
 
 void route_status(struct call *c, struct service_thread *thread)
 {
-    size_t size = 2048 + c->server->svc->policy->count * (6 * POLICY_NAME_MAX + 4);
+    const struct appraisal_policy *policy =
+        &policy_store_view(c->server->svc->policies, &thread->policy)->policy;
+    size_t size = 2048 + policy->count * (6 * POLICY_NAME_MAX + 4);
     enum err e = buffer_reserve(&c->body, size);
     struct writer w;
 
-    (void)thread;
     if (e == ERR_NONE) {
         w = writer_over(c->body.data, c->body.capacity);
-        write_status(c, &w);
+        write_status(c, policy, &w);
         e = writer_finish(&w, NULL);
         c->body.size = e == ERR_NONE ? w.size : 0;
     }

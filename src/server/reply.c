@@ -195,7 +195,9 @@ void batch_done(void *context, struct writer_request *batch, size_t count)
         struct writer_request *next = batch->next;
         struct call *c = batch->owner;
 
-        if (c) {
+        if (c && c->awaited) {
+            (void)sem_post(c->awaited); /* it belongs to that thread again */
+        } else if (c) {
             c->task = (struct http_task){.call = committed, .argument = c};
             if (last[c->loop])
                 last[c->loop]->next = &c->task;
@@ -214,6 +216,30 @@ void batch_done(void *context, struct writer_request *batch, size_t count)
     for (unsigned i = 0; i < s->options.http.loops; i++)
         if (first[i])
             http_server_post_list(s->http, i, first[i], last[i]);
+}
+
+enum err call_commit(struct call *c)
+{
+    sem_t committed;
+    enum err e;
+
+    (void)sem_init(&committed, 0, 0);
+    c->outcome.commit.owner = c;
+    c->awaited = &committed;
+    e = store_writer_submit(c->server->writer, &c->outcome.commit);
+    if (e == ERR_NONE) {
+        while (sem_wait(&committed) != 0)
+            continue;
+        e = c->outcome.commit.result;
+    }
+    c->awaited = NULL;
+    (void)sem_destroy(&committed);
+    return e;
+}
+
+void call_committed(struct call *c)
+{
+    take_reply(c);
 }
 
 void call_record(struct call *c)

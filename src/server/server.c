@@ -86,10 +86,15 @@ static bool place_take(struct call *c)
     return true;
 }
 
+static struct pool *pool_of(const struct call *c)
+{
+    if (c->route->place == ON_QUOTER)
+        return c->server->quoter;
+    return c->route->place == ON_CHANGER ? c->server->changer : c->server->pool;
+}
+
 void call_to_pool(struct call *c, void (*run)(struct pool_job *, struct service_thread *))
 {
-    struct server *s = c->server;
-
     c->job.run = run;
     c->retry_after_s = 1;
     if (!place_take(c)) {
@@ -98,7 +103,7 @@ void call_to_pool(struct call *c, void (*run)(struct pool_job *, struct service_
         call_finish(c);
         return;
     }
-    if (pool_submit(c->route->place == ON_QUOTER ? s->quoter : s->pool, &c->job) == ERR_NONE)
+    if (pool_submit(pool_of(c), &c->job) == ERR_NONE)
         return;
     call_refuse(c, 503, "overloaded", "Too much work is waiting; try again");
     call_finish(c);
@@ -220,6 +225,7 @@ enum err server_start(const struct server_options *options, struct service *svc,
     if ((e = door_rates_new(s)) != ERR_NONE || (e = loops_new(s)) != ERR_NONE ||
         (e = pool_start(options->pool_threads, &s->pool)) != ERR_NONE ||
         (e = pool_start(1, &s->quoter)) != ERR_NONE ||
+        (e = pool_start(1, &s->changer)) != ERR_NONE ||
         (e = store_writer_start(svc->store, batch_done, s, &s->writer)) != ERR_NONE ||
         (e = http_server_start(&options->http, &handler, &s->http)) != ERR_NONE) {
         server_stop(&s);
@@ -272,11 +278,13 @@ void server_stop(struct server **server)
     }
     pool_stop(s->pool);
     pool_stop(s->quoter);
+    pool_stop(s->changer);
     store_writer_stop(&s->writer);
     if (s->http)
         http_server_stop(&s->http, 0);
     pool_free(&s->pool);
     pool_free(&s->quoter);
+    pool_free(&s->changer);
     for (unsigned i = 0; s->loops && i < s->options.http.loops; i++)
         service_thread_clear(&s->loops[i].thread);
     free(s->loops);

@@ -12,6 +12,7 @@ struct dry_run {
     const struct service *svc;
     const struct caller *caller;
     const struct dry_run_request *request;
+    const struct appraisal_policy *policy;
     struct timestamp now;
     struct attest_result result;
     bool kind_is_right; /* the evidence is what tee_type says */
@@ -201,7 +202,7 @@ static void put_rule(struct json_writer *j, const struct appraisal_rule *rule, b
 /* Each rule that was asked for, in order; with `trace`, written down. */
 static size_t judge(const struct dry_run *d, struct nearest *n, struct json_writer *trace)
 {
-    const struct appraisal_policy *policy = d->svc->policy;
+    const struct appraisal_policy *policy = d->policy;
     size_t count = 0;
 
     for (size_t i = 0; i < policy->count; i++) {
@@ -330,7 +331,7 @@ static bool is_known(const struct dry_run *d)
 
     if (d->request->policy[0] == '\0')
         return true;
-    rule = appraisal_find(d->svc->policy, d->request->policy);
+    rule = appraisal_find(d->policy, d->request->policy);
     return rule && (d->caller->token->may_explain || is_for(rule, d->caller->token->name));
 }
 
@@ -374,7 +375,11 @@ enum err service_dry_run(struct service *svc, struct service_thread *thread,
                          const struct caller *caller, const struct dry_run_request *r,
                          struct timestamp now, struct outcome *o)
 {
-    struct dry_run d = {.svc = svc, .caller = caller, .request = r, .now = now};
+    struct dry_run d = {.svc = svc,
+                        .caller = caller,
+                        .request = r,
+                        .policy = &policy_store_view(svc->policies, &thread->policy)->policy,
+                        .now = now};
     enum err e = run(&d, thread, o);
 
     o->result = e;

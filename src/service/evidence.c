@@ -70,12 +70,12 @@ static enum err verify(const struct service *svc, struct service_thread *thread,
     return e == ERR_NONE ? e : outcome_refuse(o, e, err_code(e), "%s", err_text(e));
 }
 
-static enum err judge(const struct service *svc, const struct appraisal_question *question,
-                      struct claims *claims, struct outcome *o)
+static enum err judge(const struct appraisal_question *question, struct claims *claims,
+                      struct outcome *o)
 {
     struct appraisal_denial denial;
 
-    if (appraise(svc->policy, question, &claims->rule, &denial) == ERR_NONE)
+    if (appraise(&claims->policy->policy, question, &claims->rule, &denial) == ERR_NONE)
         return ERR_NONE;
     outcome_detail(o, "policy", denial.rule, denial.expected, denial.presented);
     return refuse_evidence(o, denial.code,
@@ -106,7 +106,8 @@ enum err evidence_accept(const struct service *svc, struct service_thread *threa
     claims->has_digest = true;
     if ((e = check_kind(o, evidence, result)) != ERR_NONE)
         return e;
-    return judge(svc, &question, claims, o);
+    claims->policy = policy_store_view(svc->policies, &thread->policy);
+    return judge(&question, claims, o);
 }
 
 static enum err refuse_session(struct outcome *o, enum err e, const char *code)
@@ -147,12 +148,13 @@ enum err session_claims(struct service *svc, struct service_thread *thread,
 
     if (!s)
         return refuse_session(o, ERR_DENIED, code);
-    e = session_check(s, svc->options.origin, caller->token->hash, svc->policy->version, now,
-                      &code);
+    claims->policy = policy_store_view(svc->policies, &thread->policy);
+    e = session_check(s, svc->options.origin, caller->token->hash, claims->policy->policy.version,
+                      now, &code);
     if (e != ERR_NONE)
         return refuse_session(o, e, code);
     claims->auth = "session";
-    claims->rule = appraisal_find(svc->policy, s->policy);
+    claims->rule = appraisal_find(&claims->policy->policy, s->policy);
     if (!claims->rule) /* cannot be while the policy's version matches; refused all the same */
         return refuse_session(o, ERR_DENIED, "session_policy_changed");
     memcpy(claims->tee, s->tee, sizeof claims->tee);

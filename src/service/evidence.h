@@ -7,6 +7,7 @@
 /* What is known of the caller's code once its evidence is accepted. */
 struct claims {
     const struct appraisal_rule *rule;
+    const struct policy_snapshot *policy; /* the thread's; what `rule` is of */
     const char *auth; /* "session" or "evidence" */
     char tee[16];
     uint8_t digest[SHA256_SIZE];

@@ -36,6 +36,7 @@ void service_thread_clear(struct service_thread *t)
     session_cache_free(&t->sessions);
     attest_cache_free(&t->chains);
     collateral_view_clear(&t->collateral);
+    policy_view_clear(&t->policy);
     free(t->public_keys);
     t->public_keys = NULL;
 }
@@ -149,14 +150,14 @@ enum err service_new(const struct service_options *options, struct root *root, s
     svc->root = root;
     svc->tee = tee;
     svc->tokens = tokens;
-    svc->policy = policy;
     svc->trust = *trust;
     svc->collateral = collateral;
     svc->started = now;
     svc->simulated = tee && tee->ops->simulated;
     if ((e = derive_own_keys(svc)) != ERR_NONE || (e = nonce_table_new(&svc->nonces)) != ERR_NONE ||
         (e = seen_table_new(evidence_window_ms(options), &svc->evidence_seen)) != ERR_NONE ||
-        (e = own_collateral_new(&svc->own_collateral)) != ERR_NONE) {
+        (e = own_collateral_new(&svc->own_collateral)) != ERR_NONE ||
+        (e = policy_store_new(policy, &svc->trust, &svc->policies)) != ERR_NONE) {
         service_free(&svc);
         return e;
     }
@@ -172,6 +173,7 @@ void service_free(struct service **svc)
     if (!s)
         return;
     own_collateral_free(&s->own_collateral);
+    policy_store_free(&s->policies);
     nonce_table_free(&s->nonces);
     seen_table_free(&s->evidence_seen);
     p256_private_free(&s->session_key);

@@ -14,8 +14,7 @@
 #include "auth/session.h"
 #include "collateral/store.h"
 #include "keys/derive.h"
-#include "policy/appraisal.h"
-#include "service/outcome.h"
+#include "service/policies.h"
 #include "store/store.h"
 #include "tee/tee.h"
 
@@ -37,7 +36,7 @@ struct service_counters {
 struct service {
     struct service_options options;
     const struct token_table *tokens;
-    const struct appraisal_policy *policy;
+    struct policy_store *policies; /* owned */
     struct attest_trust trust;
     struct collateral_store *collateral; /* borrowed */
     struct root *root;   /* owned */
@@ -65,6 +64,7 @@ struct service_thread {
     struct attest_cache *chains;
     struct public_key_cache *public_keys;
     struct collateral_view collateral;
+    struct policy_view policy;
 };
 MUST_CHECK enum err service_thread_init(struct service_thread *t);
 void service_thread_clear(struct service_thread *t);

@@ -47,7 +47,7 @@ static void session_fill(const struct service *svc, const struct caller *caller,
     memcpy(s->token_hash, caller->token->hash, sizeof s->token_hash);
     memcpy(s->nonce, r->nonce, sizeof s->nonce);
     memcpy(s->key, r->key, sizeof s->key);
-    memcpy(s->policy_version, svc->policy->version, sizeof s->policy_version);
+    memcpy(s->policy_version, claims->policy->policy.version, sizeof s->policy_version);
     memcpy(s->claims, claims->digest, sizeof s->claims);
     random_bytes(s->id, sizeof s->id);
 }

@@ -1,0 +1,134 @@
+/* GET /v1/policies, and POST and DELETE /v1/policies/{policy}/reference-values. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "codec/json.h"
+#include "server/call.h"
+#include "service/policy_change.h"
+
+#define BEFORE_POLICY "/v1/policies/"
+#define BEHIND_POLICY "/reference-values"
+
+/* A value of another form is no value: the operation refuses it, in the log, too. */
+static void read_value(struct span hex, struct policy_change *change)
+{
+    change->size = hex.size / 2;
+    if (hex.size % 2 != 0 || change->size > sizeof change->bytes ||
+        hex_read(hex, change->bytes, change->size) != ERR_NONE)
+        change->size = 0;
+}
+
+/* The segment of the path, decoded as a query parameter is. */
+static enum err read_policy(const struct call *c, struct policy_change *change)
+{
+    const struct span path = c->request->path;
+    const size_t around = sizeof BEFORE_POLICY + sizeof BEHIND_POLICY - 2;
+    char query[3 * POLICY_NAME_MAX + 3];
+    size_t size = 0;
+    const struct span name = span_slice(path, sizeof BEFORE_POLICY - 1, path.size - around);
+    const int length =
+        snprintf(query, sizeof query, "p=%.*s", (int)name.size, (const char *)name.data);
+
+    if (length < 0 || (size_t)length >= sizeof query || memchr(name.data, '&', name.size) != NULL)
+        return ERR_MALFORMED;
+    return http_query(span_of(query, (size_t)length), "p", change->policy, sizeof change->policy,
+                      &size);
+}
+
+static enum err read_body(struct call *c, struct policy_change *change)
+{
+    struct json_value document, field, value;
+    const struct json_field fields[] = {
+        {"field", JSON_STRING, true, &field},
+        {"value", JSON_STRING, true, &value},
+    };
+    struct span text;
+
+    if (json_parse(c->request->body, &document, NULL) != ERR_NONE) {
+        call_refuse(c, 400, "bad_json", "Failed to parse the request body as JSON");
+        return ERR_MALFORMED;
+    }
+    if (json_object_read(document, fields, COUNT_OF(fields), false, NULL) != ERR_NONE ||
+        json_string_plain(field, &text) != ERR_NONE ||
+        span_to_string(text, change->field, sizeof change->field) != ERR_NONE ||
+        json_string_plain(value, &text) != ERR_NONE) {
+        call_refuse(c, 400, "bad_field",
+                    "Needed: field (a name as in the configuration) and value (hex); nothing else");
+        return ERR_MALFORMED;
+    }
+    read_value(text, change);
+    return ERR_NONE;
+}
+
+static enum err read_query(struct call *c, struct policy_change *change)
+{
+    char value[2 * POLICY_BYTES_MAX + 2];
+    size_t size = 0;
+
+    if (http_query(c->request->query, "field", change->field, sizeof change->field, &size) !=
+            ERR_NONE ||
+        http_query(c->request->query, "value", value, sizeof value, &size) != ERR_NONE) {
+        call_refuse(c, 400, "bad_query", "Needed: field and value (hex)");
+        return ERR_MALFORMED;
+    }
+    read_value(span_of(value, size), change);
+    return ERR_NONE;
+}
+
+/* On its own thread: one change is committed before the next one is judged. */
+static void make_change(struct call *c, struct policy_change *change)
+{
+    const struct caller caller = {c->token, span_of(c->request_id, REQUEST_ID_SIZE)};
+    struct policy_snapshot *next = NULL;
+
+    if (read_policy(c, change) != ERR_NONE) {
+        call_refuse(c, 404, "policy_not_found", "There is no such policy");
+    } else if (service_policy_change(c->server->svc, &caller, change, c->now, &next, &c->outcome) !=
+               ERR_NONE) {
+        if (c->outcome.entry.size == 0)
+            call_refuse(c, 503, c->outcome.code, c->outcome.message);
+        else
+            call_record(c);
+    } else if (call_commit(c) == ERR_NONE) {
+        service_policy_commit(c->server->svc, &next, &c->outcome);
+        call_committed(c);
+    } else {
+        policy_snapshot_release(&next);
+        secret_free(&c->outcome.reply);
+        c->retry_after_s = 1;
+        call_refuse(c, 503, "log_unavailable",
+                    "The log cannot be written, so nothing was changed; try again");
+    }
+    call_finish(c);
+}
+
+void route_reference_value_add(struct call *c, struct service_thread *thread)
+{
+    struct policy_change change = {.removes = false};
+
+    (void)thread;
+    if (read_body(c, &change) == ERR_NONE)
+        make_change(c, &change);
+    else
+        call_finish(c);
+}
+
+void route_reference_value_remove(struct call *c, struct service_thread *thread)
+{
+    struct policy_change change = {.removes = true};
+
+    (void)thread;
+    if (read_query(c, &change) == ERR_NONE)
+        make_change(c, &change);
+    else
+        call_finish(c);
+}
+
+void route_policies(struct call *c, struct service_thread *thread)
+{
+    const struct policy_snapshot *s = policy_store_view(c->server->svc->policies, &thread->policy);
+
+    call_answer(c, service_policies_write(s, &c->body));
+    call_finish(c);
+}

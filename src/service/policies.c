@@ -1,0 +1,461 @@
+#include "service/policies.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/entry.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "codec/json.h"
+
+struct policy_store {
+    const struct appraisal_policy *configured;
+    const struct attest_trust *trust;
+    pthread_mutex_t lock; /* guards `current` */
+    struct policy_snapshot *current;
+    _Atomic uint64_t generation;
+};
+
+/* ---- values ---- */
+
+void reference_values_clear(struct reference_values *v)
+{
+    free(v->items);
+    *v = (struct reference_values){0};
+}
+
+static enum err values_append(struct reference_values *v, const struct reference_value *value)
+{
+    if (v->count == v->capacity) {
+        const size_t capacity = 2 * v->capacity + 8;
+        struct reference_value *grown = reallocarray(v->items, capacity, sizeof *grown);
+
+        if (!grown)
+            return ERR_MEMORY;
+        v->items = grown;
+        v->capacity = capacity;
+    }
+    v->items[v->count++] = *value;
+    return ERR_NONE;
+}
+
+/* Index of the value, or `count`. */
+static size_t values_find(const struct reference_values *v, const struct policy_change *change)
+{
+    for (size_t i = 0; i < v->count; i++)
+        if (strcmp(v->items[i].policy, change->policy) == 0 &&
+            strcmp(v->items[i].field, change->field) == 0 &&
+            span_equal(span_of(v->items[i].bytes, v->items[i].size),
+                       span_of(change->bytes, change->size)))
+            return i;
+    return v->count;
+}
+
+static void values_remove(struct reference_values *v, size_t at)
+{
+    memmove(&v->items[at], &v->items[at + 1], (v->count - at - 1) * sizeof v->items[0]);
+    v->count--;
+}
+
+static enum err values_copy(const struct reference_values *from, struct reference_values *to)
+{
+    *to = (struct reference_values){.changed = from->changed, .changes = from->changes};
+    for (size_t i = 0; i < from->count; i++)
+        if (values_append(to, &from->items[i]) != ERR_NONE) {
+            reference_values_clear(to);
+            return ERR_MEMORY;
+        }
+    return ERR_NONE;
+}
+
+static enum err values_apply(struct reference_values *v, const struct policy_change *change,
+                             const char *principal, struct timestamp now, uint64_t index)
+{
+    struct reference_value value = {.size = change->size, .added = now, .index = index};
+    const size_t at = values_find(v, change);
+
+    if (change->removes) {
+        if (at < v->count)
+            values_remove(v, at);
+        return ERR_NONE;
+    }
+    if (at < v->count)
+        return ERR_NONE;
+    (void)snprintf(value.policy, sizeof value.policy, "%s", change->policy);
+    (void)snprintf(value.field, sizeof value.field, "%s", change->field);
+    (void)snprintf(value.principal, sizeof value.principal, "%s", principal);
+    memcpy(value.bytes, change->bytes, change->size);
+    return values_append(v, &value);
+}
+
+/* ---- replay ---- */
+
+static enum err read_text(struct json_value value, char *out, size_t size)
+{
+    size_t length = 0;
+    enum err e = json_string(value, out, size - 1, &length);
+
+    if (e == ERR_NONE)
+        out[length] = '\0';
+    return e;
+}
+
+static enum err read_change(struct json_value detail, struct policy_change *out)
+{
+    struct json_value policy, field, value, action;
+    struct span hex;
+    const struct json_field fields[] = {
+        {"policy", JSON_STRING, true, &policy},
+        {"field",  JSON_STRING, true, &field },
+        {"value",  JSON_STRING, true, &value },
+        {"action", JSON_STRING, true, &action},
+    };
+
+    *out = (struct policy_change){0};
+    if (json_object_read(detail, fields, COUNT_OF(fields), false, NULL) != ERR_NONE ||
+        read_text(policy, out->policy, sizeof out->policy) != ERR_NONE ||
+        read_text(field, out->field, sizeof out->field) != ERR_NONE ||
+        json_string_plain(value, &hex) != ERR_NONE || hex.size / 2 > sizeof out->bytes)
+        return ERR_MALFORMED;
+    out->size = hex.size / 2;
+    out->removes = json_string_equal(action, "remove");
+    if (!out->removes && !json_string_equal(action, "add"))
+        return ERR_MALFORMED;
+    return hex_read(hex, out->bytes, out->size);
+}
+
+/* Whether an allowed change; ERR_NOT_FOUND when it is another entry. */
+static enum err read_entry(struct span line, struct policy_change *change,
+                           char principal[TOKEN_NAME_MAX + 1], struct timestamp *time)
+{
+    struct json_value document, op, decision, name, detail;
+    struct audit_entry_view view;
+
+    if (json_parse(line, &document, NULL) != ERR_NONE ||
+        json_member(document, "op", &op) != ERR_NONE || !json_string_equal(op, "policy") ||
+        json_member(document, "decision", &decision) != ERR_NONE ||
+        !json_string_equal(decision, "allow"))
+        return ERR_NOT_FOUND;
+    if (audit_entry_view(line, &view) != ERR_NONE ||
+        json_member(document, "principal", &name) != ERR_NONE ||
+        read_text(name, principal, TOKEN_NAME_MAX + 1) != ERR_NONE ||
+        json_member(document, "detail", &detail) != ERR_NONE ||
+        read_change(detail, change) != ERR_NONE)
+        return ERR_MALFORMED;
+    *time = view.time;
+    return ERR_NONE;
+}
+
+enum err reference_values_replay(void *values, uint64_t index, struct span entry)
+{
+    static const char mark[] = "\"op\":\"policy\""; /* quotes inside of texts are escaped */
+    struct reference_values *v = values;
+    struct policy_change change;
+    char principal[TOKEN_NAME_MAX + 1];
+    struct timestamp time;
+    enum err e;
+
+    if (!memmem(entry.data, entry.size, mark, sizeof mark - 1))
+        return ERR_NONE;
+    e = read_entry(entry, &change, principal, &time);
+    if (e == ERR_NOT_FOUND)
+        return ERR_NONE;
+    if (e != ERR_NONE) {
+        log_write(LOG_ERROR, "service", "policy_change_not_understood", LOG_NUMBER("index", index));
+        return ERR_UNSUPPORTED;
+    }
+    v->changed = true;
+    v->changes = index;
+    return values_apply(v, &change, principal, time, index);
+}
+
+/* ---- snapshots ---- */
+
+static struct appraisal_rule *rule_named(const struct policy_snapshot *s, const char *name)
+{
+    for (size_t i = 0; i < s->policy.count; i++)
+        if (strcmp(s->rules[i].name, name) == 0)
+            return &s->rules[i];
+    return NULL;
+}
+
+static enum policy_extension extend(struct policy_snapshot *s, struct reference_value *value)
+{
+    struct appraisal_rule *rule = rule_named(s, value->policy);
+    const enum policy_extension done =
+        rule ? appraisal_rule_extend(rule, value->field, span_of(value->bytes, value->size))
+             : EXTENSION_FIELD;
+
+    value->used = done == EXTENSION_DONE;
+    return done;
+}
+
+void policy_snapshot_release(struct policy_snapshot **snapshot)
+{
+    struct policy_snapshot *s = *snapshot;
+
+    *snapshot = NULL;
+    if (!s || atomic_fetch_sub_explicit(&s->holders, 1, memory_order_acq_rel) != 1)
+        return;
+    reference_values_clear(&s->added);
+    free(s->rules);
+    free(s);
+}
+
+/* The configuration's rules with `added`, which is copied; without a version yet. */
+static enum err snapshot_new(const struct policy_store *store, const struct reference_values *added,
+                             struct policy_snapshot **out)
+{
+    const size_t count = store->configured->count;
+    struct policy_snapshot *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return ERR_MEMORY;
+    atomic_init(&s->holders, 1);
+    s->rules = calloc(count + 1, sizeof *s->rules);
+    if (!s->rules || values_copy(added, &s->added) != ERR_NONE) {
+        policy_snapshot_release(&s);
+        return ERR_MEMORY;
+    }
+    if (count > 0)
+        memcpy(s->rules, store->configured->rules, count * sizeof *s->rules);
+    s->policy = (struct appraisal_policy){.count = count, .rules = s->rules};
+    for (size_t i = 0; i < s->added.count; i++)
+        (void)extend(s, &s->added.items[i]);
+    *out = s;
+    return ERR_NONE;
+}
+
+/* Sessions end with what they were judged by: the rules, whom they trust, and what was changed. */
+static void version_make(const struct policy_store *store, struct policy_snapshot *s)
+{
+    uint8_t last[8] = {0};
+    uint8_t digest[SHA256_SIZE];
+    struct writer w = writer_over(last, sizeof last);
+
+    appraisal_policy_version(&s->policy);
+    writer_u64be(&w, s->added.changes);
+    const struct span parts[] = {
+        SPAN_OF(s->policy.version),
+        span_of(store->trust->roots, store->trust->count * sizeof store->trust->roots[0]),
+        span_of(last, s->added.changed ? sizeof last : 0)};
+    sha256_parts(parts, COUNT_OF(parts), digest);
+    memcpy(s->policy.version, digest, sizeof s->policy.version);
+}
+
+static void publish(struct policy_store *store, struct policy_snapshot *s)
+{
+    struct policy_snapshot *old;
+
+    version_make(store, s);
+    (void)pthread_mutex_lock(&store->lock);
+    old = store->current;
+    s->generation = old ? old->generation + 1 : 1;
+    store->current = s;
+    atomic_store_explicit(&store->generation, s->generation, memory_order_release);
+    (void)pthread_mutex_unlock(&store->lock);
+    policy_snapshot_release(&old);
+}
+
+/* ---- the store ---- */
+
+enum err policy_store_new(const struct appraisal_policy *configured,
+                          const struct attest_trust *trust, struct policy_store **out)
+{
+    const struct reference_values none = {0};
+    struct policy_store *store = calloc(1, sizeof *store);
+    struct policy_snapshot *first = NULL;
+
+    if (!store)
+        return ERR_MEMORY;
+    store->configured = configured;
+    store->trust = trust;
+    (void)pthread_mutex_init(&store->lock, NULL);
+    if (snapshot_new(store, &none, &first) != ERR_NONE) {
+        policy_store_free(&store);
+        return ERR_MEMORY;
+    }
+    publish(store, first);
+    *out = store;
+    return ERR_NONE;
+}
+
+void policy_store_free(struct policy_store **store)
+{
+    struct policy_store *s = *store;
+
+    *store = NULL;
+    if (!s)
+        return;
+    policy_snapshot_release(&s->current);
+    (void)pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+static void warn_unused(const struct policy_snapshot *s)
+{
+    char hex[2 * POLICY_BYTES_MAX + 1];
+
+    for (size_t i = 0; i < s->added.count; i++) {
+        const struct reference_value *v = &s->added.items[i];
+
+        if (v->used)
+            continue;
+        hex_write(span_of(v->bytes, v->size), hex);
+        log_write(LOG_WARN, "service", "reference_value_not_used", LOG_STRING("policy", v->policy),
+                  LOG_STRING("field", v->field), LOG_STRING("value", hex),
+                  LOG_NUMBER("index", v->index));
+    }
+}
+
+enum err policy_store_restore(struct policy_store *store, struct reference_values *added)
+{
+    struct policy_snapshot *s = NULL;
+    enum err e = snapshot_new(store, added, &s);
+
+    reference_values_clear(added);
+    if (e != ERR_NONE)
+        return e;
+    warn_unused(s);
+    publish(store, s);
+    return ERR_NONE;
+}
+
+struct policy_snapshot *policy_store_hold(struct policy_store *s)
+{
+    struct policy_snapshot *held;
+
+    (void)pthread_mutex_lock(&s->lock);
+    held = s->current;
+    (void)atomic_fetch_add_explicit(&held->holders, 1, memory_order_relaxed);
+    (void)pthread_mutex_unlock(&s->lock);
+    return held;
+}
+
+const struct policy_snapshot *policy_store_view(struct policy_store *s, struct policy_view *view)
+{
+    if (view->held &&
+        view->held->generation == atomic_load_explicit(&s->generation, memory_order_acquire))
+        return view->held;
+    policy_view_clear(view);
+    view->held = policy_store_hold(s);
+    return view->held;
+}
+
+void policy_view_clear(struct policy_view *view)
+{
+    policy_snapshot_release(&view->held);
+}
+
+/* ---- changes ---- */
+
+static enum err refuse_extension(enum policy_extension why, struct outcome *o)
+{
+    switch (why) {
+    case EXTENSION_DONE:
+        return ERR_NONE;
+    case EXTENSION_FIELD:
+        return outcome_refuse(o, ERR_MALFORMED, "field_not_addable",
+                              "Values can be added only to lists of bytes that this policy has in "
+                              "the configuration, and to none that accepts any");
+    case EXTENSION_VALUE:
+        return outcome_refuse(o, ERR_MALFORMED, "bad_value",
+                              "The value is not of this field's size in hex, or is zero");
+    case EXTENSION_EXISTS:
+        return outcome_refuse(o, ERR_CONFLICT, "value_exists", "The policy has this value");
+    case EXTENSION_FULL:
+        break;
+    }
+    return outcome_refuse(o, ERR_CONFLICT, "too_many_values",
+                          "The policy's list is full; remove values, or write another policy");
+}
+
+/* Tried on the new snapshot's rule, which has everything but this value. */
+static enum err check_add(struct policy_snapshot *next, const struct policy_change *change,
+                          struct outcome *o)
+{
+    struct appraisal_rule *rule = rule_named(next, change->policy);
+    enum err e;
+
+    if (values_find(&next->added, change) < next->added.count)
+        return refuse_extension(EXTENSION_EXISTS, o);
+    if (next->added.count >= REFERENCE_VALUES_MAX)
+        return refuse_extension(EXTENSION_FULL, o);
+    e = refuse_extension(
+        appraisal_rule_extend(rule, change->field, span_of(change->bytes, change->size)), o);
+    if (e == ERR_NONE)
+        next->added.changed = true;
+    return e;
+}
+
+static enum err check_remove(const struct policy_store *store, const struct policy_snapshot *next,
+                             const struct policy_change *change, struct outcome *o)
+{
+    const struct appraisal_rule *rule = appraisal_find(store->configured, change->policy);
+
+    if (change->size == 0)
+        return refuse_extension(EXTENSION_VALUE, o);
+    if (values_find(&next->added, change) < next->added.count)
+        return ERR_NONE;
+    if (rule && appraisal_rule_lists(rule, change->field, span_of(change->bytes, change->size)))
+        return outcome_refuse(o, ERR_CONFLICT, "value_is_configured",
+                              "The configuration has this value; remove it there");
+    if (!rule)
+        return outcome_refuse(o, ERR_NOT_FOUND, "policy_not_found", "There is no such policy");
+    return outcome_refuse(o, ERR_NOT_FOUND, "value_not_found",
+                          "No such value was added to this policy");
+}
+
+static enum err prepare(struct policy_store *store, const struct policy_change *change,
+                        const char *principal, struct timestamp now, struct policy_snapshot *next,
+                        struct outcome *o)
+{
+    enum err e;
+
+    if (!change->removes && !rule_named(next, change->policy))
+        return outcome_refuse(o, ERR_NOT_FOUND, "policy_not_found", "There is no such policy");
+    e = change->removes ? check_remove(store, next, change, o) : check_add(next, change, o);
+    if (e != ERR_NONE)
+        return e;
+    if (values_apply(&next->added, change, principal, now, 0) != ERR_NONE)
+        return outcome_refuse(o, ERR_MEMORY, err_code(ERR_MEMORY), "%s", err_text(ERR_MEMORY));
+    return ERR_NONE;
+}
+
+enum err policy_store_prepare(struct policy_store *store, const struct policy_change *change,
+                              const char *principal, struct timestamp now,
+                              struct policy_snapshot **next, struct outcome *o)
+{
+    struct policy_snapshot *tried = NULL;
+    struct policy_snapshot *made = NULL;
+    enum err e = snapshot_new(store, &store->current->added, &tried);
+
+    if (e == ERR_NONE && (e = prepare(store, change, principal, now, tried, o)) != ERR_NONE) {
+        policy_snapshot_release(&tried);
+        return e;
+    }
+    /* as a start would make it */
+    if (e == ERR_NONE)
+        e = snapshot_new(store, &tried->added, &made);
+    policy_snapshot_release(&tried);
+    if (e != ERR_NONE)
+        return outcome_refuse(o, e, err_code(e), "%s", err_text(e));
+    *next = made;
+    return ERR_NONE;
+}
+
+void policy_store_swap(struct policy_store *store, struct policy_snapshot **next, uint64_t index)
+{
+    struct policy_snapshot *s = *next;
+    struct reference_values *added = &s->added;
+
+    *next = NULL;
+    added->changed = true;
+    added->changes = index;
+    if (added->count > store->current->added.count) /* one that was added is the last */
+        added->items[added->count - 1].index = index;
+    publish(store, s);
+}
