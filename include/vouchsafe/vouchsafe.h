@@ -553,6 +553,26 @@ struct vs_dry_run { /* zero-initialise */
 VS_MUST_CHECK enum vs_error vs_explain_evidence(struct vs_client *c, const struct vs_dry_run *run,
                                                 struct vs_blob *json);
 
+/*
+ * The policies of the keystore, with the reference values that were added while it ran: the reply
+ * of GET /v1/policies (docs/openapi.yaml). Needs an operator's token.
+ */
+VS_MUST_CHECK enum vs_error vs_policies(struct vs_client *c, struct vs_blob *json);
+
+/*
+ * Adds a reference value (hex) to a list that a policy has, such as "mrenclave", or removes one
+ * that was added so. It takes effect, and stands in the log, before the call returns; all sessions
+ * end. Needs an operator's token with the setting may_administer. `json` is
+ * {"index":..,"policy_version":..}: the log's entry, and the policy's new version.
+ * VS_ERR_REFUSED, with the reply's code: "value_exists", "value_not_found", ...
+ */
+VS_MUST_CHECK enum vs_error vs_reference_value_add(struct vs_client *c, const char *policy,
+                                                   const char *field, const char *hex,
+                                                   struct vs_blob *json);
+VS_MUST_CHECK enum vs_error vs_reference_value_remove(struct vs_client *c, const char *policy,
+                                                      const char *field, const char *hex,
+                                                      struct vs_blob *json);
+
 /* A fresh bearer token, 32 random bytes in hex, and what the configuration holds of it. */
 struct vs_token {
     char text[65];

@@ -32,6 +32,9 @@ static const struct cli_command *const commands[] = {
     &command_collateral_import,
     &command_collateral_export,
     &command_collateral_show,
+    &command_policy_show,
+    &command_policy_add_value,
+    &command_policy_remove_value,
 };
 
 static int overview(FILE *file, int code)
