@@ -264,8 +264,9 @@ static enum vs_error appraise(const struct judgement *j, struct vs_refusal *refu
 
 static bool binds(const struct judgement *j, const uint8_t expected[VS_REPORT_DATA_SIZE])
 {
-    return memcmp(vs_result_report_data(j->result), expected, VS_REPORT_DATA_SIZE) ==
-           0; /* public */
+    const uint8_t *presented = vs_result_report_data(j->result);
+
+    return memcmp(presented, expected, VS_REPORT_DATA_SIZE) == 0; /* public */
 }
 
 static int report(const struct cli *cli, const struct verify_options *o, const struct judgement *j)
