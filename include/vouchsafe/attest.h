@@ -352,8 +352,8 @@ VS_MUST_CHECK enum vs_error vs_result_judge_default(const struct vs_result *r,
                                                     struct vs_refusal *refusal);
 
 /*
- * Appraises an SGX result: measurement or signer, status, advisories; never debug. Grace periods are
- * counted to the time that it was verified for.
+ * Appraises an SGX result: measurement or signer, status, advisories; never debug. Grace periods
+ * are counted to the time that it was verified for.
  * VS_ERR_POLICY not accepted, `refusal` (may be NULL) says why; VS_ERR_UNTRUSTED the result is not
  * valid; VS_ERR_UNSUPPORTED evidence of another kind
  */
