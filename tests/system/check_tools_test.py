@@ -74,7 +74,7 @@ class Layers(Tree):
         for path, include in [
             ("src/base/a.c", '"codec/json.h"'),
             ("src/codec/a.c", '"crypto/hash.h"'),
-            ("src/crypto/a.c", '"codec/der.h"'),
+            ("src/codec/a.c", '"crypto/hash.h"'),
             ("src/auth/a.c", '"keys/b.h"'),
             ("src/keys/a.h", '"store/store.h"'),
             ("src/store/a.c", '"net/b.h"'),

@@ -96,7 +96,7 @@ class Limits(unittest.TestCase):
         for path, size, status in (("/pubkey", 200_000, 413), ("/pubkey", 100_000, 400)):
             reply = k.request("POST", path, b"x" * size, headers={"Content-Type": "application/json"})
             self.assertEqual(reply.status, status, reply.body)
-        self.assertEqual(k.request("POST", "/v1/attest", b"x" * 200_000, token="worker",
+        self.assertEqual(k.request("POST", "/v1/attest", b"x" * 600_000, token="worker",
                                    headers={"Content-Type": "application/json"}).status, 413)
         self.assertEqual(k.request("POST", "/v1/attest/challenge", b"x" * 5000, token="worker").status, 413)
 
