@@ -1,0 +1,162 @@
+/* Lists that grow: which, by what, and that everything else of the rule stays. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "policy/extend.h"
+#include "rules.h"
+
+static const char *const tees[] = {"sgx", "tdx", "snp", "nitro", "simulated"};
+
+static bool is_list_of_bytes(const struct policy_field *field)
+{
+    return field->kind == FIELD_IDENTITY || field->kind == FIELD_BYTES ||
+           field->kind == FIELD_BYTES_OR_ANY;
+}
+
+static void make(struct appraisal_rule *rule, const char *tee)
+{
+    struct policy_fault fault;
+
+    assert_int_equal(rule_of(rule, tee, least_rule(tee), &fault), ERR_NONE);
+}
+
+/* Every field but `except` lists and says what it did. */
+static void assert_same(const struct appraisal_rule *a, const struct appraisal_rule *b,
+                        size_t except)
+{
+    for (size_t id = 0; id < POLICY_FIELD_COUNT; id++) {
+        const struct policy_value *x = &a->fields[id];
+        const struct policy_value *y = &b->fields[id];
+
+        if (id == except)
+            continue;
+        assert_int_equal(x->given, y->given);
+        assert_int_equal(x->stated, y->stated);
+        assert_int_equal(x->any, y->any);
+        assert_int_equal(x->count, y->count);
+        assert_int_equal(x->size, y->size);
+        assert_int_equal(x->number, y->number);
+        assert_memory_equal(a->values + x->at, b->values + y->at, x->size);
+    }
+}
+
+static void test_every_field_of_every_kind(void **state)
+{
+    size_t grown = 0;
+
+    (void)state;
+    for (size_t t = 0; t < COUNT_OF(tees); t++) {
+        for (size_t id = 0; id < POLICY_FIELD_COUNT; id++) {
+            const struct policy_field *field = &policy_fields[id];
+            struct appraisal_rule before, rule;
+            uint8_t bytes[POLICY_BYTES_MAX + 1];
+            struct policy_fault fault;
+            bool may;
+
+            make(&rule, tees[t]);
+            before = rule;
+            memset(bytes, 0xe7, sizeof bytes);
+            may = is_list_of_bytes(field) && (field->tees >> rule.kind & 1) != 0 &&
+                  rule.fields[id].given && !rule.fields[id].any;
+            if (!may) {
+                assert_int_equal(
+                    appraisal_rule_extend(&rule, field->key, span_of(bytes, field->size)),
+                    EXTENSION_FIELD);
+                assert_memory_equal(&rule, &before, sizeof rule);
+                continue;
+            }
+            for (size_t size = 0; size <= sizeof bytes; size++)
+                if (size != field->size)
+                    assert_int_equal(appraisal_rule_extend(&rule, field->key, span_of(bytes, size)),
+                                     EXTENSION_VALUE);
+            assert_memory_equal(&rule, &before, sizeof rule);
+            assert_false(appraisal_rule_lists(&rule, field->key, span_of(bytes, field->size)));
+            assert_int_equal(appraisal_rule_extend(&rule, field->key, span_of(bytes, field->size)),
+                             EXTENSION_DONE);
+            assert_true(appraisal_rule_lists(&rule, field->key, span_of(bytes, field->size)));
+            assert_int_equal(rule.fields[id].count, before.fields[id].count + 1);
+            assert_same(&rule, &before, id);
+            assert_int_equal(appraisal_rule_check(&rule, &fault), ERR_NONE);
+            assert_int_equal(appraisal_rule_extend(&rule, field->key, span_of(bytes, field->size)),
+                             EXTENSION_EXISTS);
+            grown++;
+        }
+    }
+    assert_true(grown > 10); /* what the least rules have */
+}
+
+static void test_zero_is_for_the_configuration(void **state)
+{
+    struct appraisal_rule rule;
+    const uint8_t zero[POLICY_BYTES_MAX] = {0};
+
+    (void)state;
+    make(&rule, "sgx");
+    assert_int_equal(appraisal_rule_extend(&rule, "mrenclave", span_of(zero, 32)), EXTENSION_VALUE);
+    assert_int_equal(appraisal_rule_extend(&rule, "configid", span_of(zero, 64)), EXTENSION_VALUE);
+}
+
+static void test_a_list_ends_at_its_most(void **state)
+{
+    struct appraisal_rule rule, full;
+    uint8_t bytes[32] = {0};
+
+    (void)state;
+    make(&rule, "sgx");
+    for (uint8_t i = 1; rule.fields[FIELD_ID_MRENCLAVE].count < POLICY_LIST_MAX; i++) {
+        bytes[31] = i;
+        assert_int_equal(appraisal_rule_extend(&rule, "mrenclave", SPAN_OF(bytes)), EXTENSION_DONE);
+    }
+    full = rule;
+    bytes[0] = 1;
+    assert_int_equal(appraisal_rule_extend(&rule, "mrenclave", SPAN_OF(bytes)), EXTENSION_FULL);
+    assert_memory_equal(&rule, &full, sizeof rule);
+    for (uint8_t i = 1; i < 20; i++) {
+        bytes[0] = 0;
+        bytes[31] = i;
+        assert_true(appraisal_rule_lists(&rule, "mrenclave", SPAN_OF(bytes)));
+    }
+}
+
+/* All lists at their most: the rule still has a version, and its room ends without harm. */
+static void test_all_lists_full(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < COUNT_OF(tees); t++) {
+        struct appraisal_rule rule;
+        struct appraisal_policy policy = {.count = 1, .rules = &rule};
+        uint8_t first[8];
+
+        make(&rule, tees[t]);
+        appraisal_policy_version(&policy);
+        memcpy(first, policy.version, sizeof first);
+        for (size_t id = 0; id < POLICY_FIELD_COUNT; id++)
+            for (unsigned i = 1; i <= POLICY_LIST_MAX; i++) {
+                uint8_t bytes[POLICY_BYTES_MAX] = {(uint8_t)i, 0x5a};
+
+                (void)appraisal_rule_extend(&rule, policy_fields[id].key,
+                                            span_of(bytes, policy_fields[id].size));
+            }
+        assert_true(rule.values_size <= sizeof rule.values);
+        appraisal_policy_version(&policy);
+        assert_memory_not_equal(first, policy.version, sizeof first);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_field_of_every_kind),
+        cmocka_unit_test(test_zero_is_for_the_configuration),
+        cmocka_unit_test(test_a_list_ends_at_its_most),
+        cmocka_unit_test(test_all_lists_full),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,235 @@
+/* What the log says of reference values, and the snapshots that follow from it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "service/policies.h"
+
+#define X8(x) x x x x x x x x
+#define B32(x) X8(x x) X8(x x)
+#define ENTRY(decision, detail)                                                                    \
+    "{\"v\":1,\"time\":\"2026-11-22T04:00:00.000Z\","                                              \
+    "\"request_id\":\"01935555-0000-7000-8000-000000000000\",\"op\":\"policy\","                   \
+    "\"decision\":\"" decision "\",\"code\":\"ok\",\"rule\":\"administration\","                   \
+    "\"principal\":\"op\",\"auth\":\"bearer\",\"detail\":" detail "}"
+#define CHANGE(value, action)                                                                      \
+    "{\"policy\":\"worker\",\"field\":\"mrenclave\",\"value\":\"" value "\",\"action\":\"" action  \
+    "\"}"
+
+static const struct timestamp now = {1000};
+
+static enum err replay(struct reference_values *v, uint64_t index, const char *entry)
+{
+    return reference_values_replay(v, index, span_string(entry));
+}
+
+static void test_replay(void **state)
+{
+    struct reference_values v = {0};
+
+    (void)state;
+    assert_int_equal(replay(&v, 3, ENTRY("allow", CHANGE(B32("aa"), "add"))), ERR_NONE);
+    assert_int_equal(replay(&v, 4, ENTRY("allow", CHANGE(B32("bb"), "add"))), ERR_NONE);
+    assert_int_equal(replay(&v, 5, ENTRY("deny", CHANGE(B32("cc"), "add"))), ERR_NONE);
+    assert_int_equal(replay(&v, 6, "{\"op\":\"open\"}"), ERR_NONE);
+    assert_int_equal(replay(&v, 7, "{\"op\":\"open\",\"x\":{\"op\":\"policy\"}}"), ERR_NONE);
+    assert_int_equal(replay(&v, 8, "no JSON \"op\":\"policy\""), ERR_NONE);
+    assert_int_equal(v.count, 2);
+    assert_int_equal(v.changes, 4);
+    assert_string_equal(v.items[0].principal, "op");
+    assert_int_equal(v.items[0].index, 3);
+    assert_int_equal(v.items[0].size, 32);
+    assert_int_equal(v.items[0].bytes[31], 0xaa);
+    assert_int_equal(replay(&v, 9, ENTRY("allow", CHANGE(B32("aa"), "remove"))), ERR_NONE);
+    assert_int_equal(v.count, 1);
+    assert_int_equal(v.items[0].bytes[0], 0xbb);
+    assert_int_equal(v.changes, 9);
+    reference_values_clear(&v);
+}
+
+static void test_what_is_not_understood_is_not_skipped(void **state)
+{
+    static const char *const entries[] = {
+        ENTRY("allow", "{}"),
+        ENTRY("allow", "1"),
+        ENTRY("allow", CHANGE("abc", "add")),
+        ENTRY("allow", CHANGE(B32("zz"), "add")),
+        ENTRY("allow", CHANGE(B32("aa") B32("aa") B32("aa"), "add")),
+        ENTRY("allow", CHANGE(B32("aa"), "replace")),
+        ENTRY("allow", CHANGE(B32("aa"), "add\",\"more\":\"x")),
+        "{\"op\":\"policy\",\"decision\":\"allow\"}",
+    };
+    struct reference_values v = {0};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(entries); i++)
+        assert_int_equal(replay(&v, i, entries[i]), ERR_UNSUPPORTED);
+    assert_int_equal(v.count, 0);
+}
+
+struct fixture {
+    struct appraisal_rule rule;
+    struct appraisal_policy configured;
+    struct attest_trust trust;
+    struct policy_store *store;
+};
+
+static int set_up(void **state)
+{
+    static char measurement[] = B32("11");
+    char *texts[] = {measurement};
+    struct fixture *f = calloc(1, sizeof *f);
+    struct policy_fault fault;
+
+    assert_non_null(f);
+    assert_int_equal(appraisal_rule_start(&f->rule, "worker", "simulated", &fault), ERR_NONE);
+    assert_int_equal(appraisal_rule_set(&f->rule, "mrenclave", texts, 1, &fault), ERR_NONE);
+    assert_int_equal(appraisal_rule_finish(&f->rule, &fault), ERR_NONE);
+    f->configured = (struct appraisal_policy){.count = 1, .rules = &f->rule};
+    assert_int_equal(policy_store_new(&f->configured, &f->trust, &f->store), ERR_NONE);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    policy_store_free(&f->store);
+    free(f);
+    return 0;
+}
+
+static struct policy_change change_of(uint8_t byte, bool removes)
+{
+    struct policy_change change = {
+        .removes = removes, .policy = "worker", .field = "mrenclave", .size = 32};
+
+    memset(change.bytes, byte, change.size);
+    return change;
+}
+
+static void make(struct fixture *f, uint8_t byte, bool removes, uint64_t index)
+{
+    const struct policy_change change = change_of(byte, removes);
+    struct policy_snapshot *next = NULL;
+    struct outcome o = {0};
+
+    assert_int_equal(policy_store_prepare(f->store, &change, "op", now, &next, &o), ERR_NONE);
+    policy_store_swap(f->store, &next, index);
+    assert_null(next);
+}
+
+static void refuse(struct fixture *f, uint8_t byte, bool removes, const char *code)
+{
+    const struct policy_change change = change_of(byte, removes);
+    struct policy_snapshot *next = NULL;
+    struct outcome o = {0};
+
+    assert_int_not_equal(policy_store_prepare(f->store, &change, "op", now, &next, &o), ERR_NONE);
+    assert_string_equal(o.code, code);
+    assert_null(next);
+}
+
+static bool lists(const struct policy_snapshot *s, uint8_t byte)
+{
+    uint8_t bytes[32];
+
+    memset(bytes, byte, sizeof bytes);
+    return appraisal_rule_lists(&s->rules[0], "mrenclave", SPAN_OF(bytes));
+}
+
+static void test_views_keep_what_they_saw(void **state)
+{
+    struct fixture *f = *state;
+    struct policy_view one = {0};
+    struct policy_view two = {0};
+    const struct policy_snapshot *before = policy_store_view(f->store, &one);
+    const struct policy_snapshot *after;
+
+    make(f, 0x22, false, 7);
+    after = policy_store_view(f->store, &two);
+    assert_false(lists(before, 0x22));
+    assert_true(lists(after, 0x22));
+    assert_true(lists(after, 0x11));
+    assert_memory_not_equal(before->policy.version, after->policy.version, 8);
+    assert_int_equal(after->added.items[0].index, 7);
+    assert_ptr_equal(policy_store_view(f->store, &one), after);
+    policy_view_clear(&one);
+    policy_view_clear(&two);
+}
+
+static void test_an_abandoned_change_is_none(void **state)
+{
+    struct fixture *f = *state;
+    const struct policy_change change = change_of(0x22, false);
+    struct policy_snapshot *next = NULL;
+    struct policy_snapshot *held = policy_store_hold(f->store);
+    struct outcome o = {0};
+
+    assert_int_equal(policy_store_prepare(f->store, &change, "op", now, &next, &o), ERR_NONE);
+    policy_snapshot_release(&next);
+    policy_snapshot_release(&held);
+    held = policy_store_hold(f->store);
+    assert_false(lists(held, 0x22));
+    policy_snapshot_release(&held);
+}
+
+static void test_refusals(void **state)
+{
+    struct fixture *f = *state;
+
+    refuse(f, 0x11, false, "value_exists");
+    refuse(f, 0x11, true, "value_is_configured");
+    refuse(f, 0x22, true, "value_not_found");
+    refuse(f, 0x00, false, "bad_value");
+    make(f, 0x22, false, 1);
+    refuse(f, 0x22, false, "value_exists");
+    make(f, 0x22, true, 2);
+    refuse(f, 0x22, true, "value_not_found");
+}
+
+/* Added, removed and added again: three versions, so that no session comes back. A start finds the
+ * version that was there at the end. */
+static void test_versions(void **state)
+{
+    struct fixture *f = *state;
+    struct policy_view view = {0};
+    struct reference_values v = {0};
+    uint8_t versions[4][8];
+
+    for (uint64_t i = 0; i < 4; i++) {
+        memcpy(versions[i], policy_store_view(f->store, &view)->policy.version, 8);
+        for (uint64_t k = 0; k < i; k++)
+            assert_memory_not_equal(versions[i], versions[k], 8);
+        if (i < 3)
+            make(f, 0x22, i == 1, 10 + i);
+    }
+    assert_int_equal(replay(&v, 10, ENTRY("allow", CHANGE(B32("22"), "add"))), ERR_NONE);
+    assert_int_equal(replay(&v, 11, ENTRY("allow", CHANGE(B32("22"), "remove"))), ERR_NONE);
+    assert_int_equal(replay(&v, 12, ENTRY("allow", CHANGE(B32("22"), "add"))), ERR_NONE);
+    assert_int_equal(policy_store_restore(f->store, &v), ERR_NONE);
+    assert_memory_equal(policy_store_view(f->store, &view)->policy.version, versions[3], 8);
+    policy_view_clear(&view);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_replay),
+        cmocka_unit_test(test_what_is_not_understood_is_not_skipped),
+        cmocka_unit_test_setup_teardown(test_views_keep_what_they_saw, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_abandoned_change_is_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_versions, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
