@@ -1,5 +1,6 @@
 """docs/openapi.yaml is what the server does: its routes, and the form of every reply, refusals too."""
 import base64
+import hashlib
 import json
 import os
 import re
@@ -252,6 +253,51 @@ def gate(c, k):
     c.add("POST", "/decrypt", raw(k, post + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\n"))
 
 
+def lesser_operator(k):
+    """One without may_administer."""
+    k.tokens["lesser"] = os.urandom(16).hex()
+    with open(k.config, encoding="utf-8") as f:
+        config = json.load(f)
+    config["tokens"].append({"name": "lesser", "role": "operator",
+                             "sha256": hashlib.sha256(k.tokens["lesser"].encode()).hexdigest()})
+    with open(k.config, "w", encoding="utf-8") as f:
+        json.dump(config, f)
+
+
+def policy_routes(c, k):
+    listing, path = "/v1/policies", "/v1/policies/{policy}/reference-values"
+    for token, body in ((None, None), ("worker", None), ("operator", b"x"), ("operator", None)):
+        c.request(k, "GET", listing, token=token, body=body)
+
+    def add(value, field="mrenclave", policy="worker", token="operator", **more):
+        body = more.pop("body", {"field": field, "value": value})
+        c.add("POST", path, k.post(path.format(policy=policy), body, token=token, **more))
+
+    def remove(query, policy="worker", token="operator", body=None):
+        c.add("DELETE", path, k.request("DELETE", path.format(policy=policy) + query, body, token=token))
+
+    add("ab" * 32)
+    add("ab" * 32)
+    c.request(k, "GET", listing, token="operator")
+    for value, field, policy in (("ab", "mrenclave", "worker"), ("ab" * 48, "mrtd", "worker"), ("ab" * 32, "mrenclave", "x")):
+        add(value, field, policy)
+    for body in (b"{", b"{}"):
+        add("", body=body, headers=JSON)
+    add("", body=b"{}")
+    for token in (None, "worker", "lesser"):
+        add("ab" * 32, token=token)
+        remove("?field=mrenclave&value=" + "ab" * 32, token=token)
+    for i in range(32):
+        add(f"{i:02x}" * 31 + "ff")
+    for query in ("?field=mrenclave&value=" + "ab" * 32, "?field=mrenclave&value=" + "ab" * 32, "", "?field=mrenclave&value=x",
+                  "?field=mrenclave&value=" + MRENCLAVE):
+        remove(query)
+    remove("?field=mrenclave&value=" + "ab" * 32, policy="x")
+    remove("?field=mrenclave&value=" + "ab" * 32, body=b"x")
+    for i in range(31):
+        remove(f"?field=mrenclave&value={i:02x}" + f"{i:02x}" * 30 + "ff")
+
+
 def explain_routes(c, k, quote):
     path, text = "/v1/attest/explain", base64.b64encode(quote).decode()
     good = {"tee_type": "simulated", "quote": text}
@@ -477,10 +523,12 @@ class Replies(unittest.TestCase):
         cls.collected = c = Collected()
         cls.keystore = k = Keystore(workers=2, policies=[POLICY, CLEAR])
         cls.addClassCleanup(k.close)
+        lesser_operator(k)
         k.init().start()
         worker = attest_routes(c, k)
         request_id = decrypt_route(c, k, worker)
         public_routes(c, k)
+        policy_routes(c, k)
         log_routes(c, k, request_id)
         gate(c, k)
         elsewhere(c, k)
@@ -541,7 +589,7 @@ class Replies(unittest.TestCase):
         self.assertEqual(reply.status, 404)
         validate(reply.json(), DOCUMENT["components"]["responses"]["NoSuchPath"]["content"]["application/json"]["schema"])
         for path, item in DOCUMENT["paths"].items():
-            reply = self.keystore.request("DELETE", path)
+            reply = self.keystore.request("PUT", path)
             self.assertEqual(reply.status, 405, path)
             allowed = {m.upper() for m in item} | ({"HEAD"} if "get" in item else set())
             self.assertEqual(set(reply.headers["Allow"].split(", ")), allowed)
