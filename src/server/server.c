@@ -96,8 +96,8 @@ static struct pool *pool_of(const struct call *c)
 void call_to_pool(struct call *c, void (*run)(struct pool_job *, struct service_thread *))
 {
     c->job.run = run;
-    c->retry_after_s = 1;
     if (!place_take(c)) {
+        c->retry_after_s = 1;
         call_refuse(c, 429, "too_many_in_flight",
                     "Too many costly requests of this kind are in flight; try again");
         call_finish(c);
@@ -105,6 +105,7 @@ void call_to_pool(struct call *c, void (*run)(struct pool_job *, struct service_
     }
     if (pool_submit(pool_of(c), &c->job) == ERR_NONE)
         return;
+    c->retry_after_s = 1;
     call_refuse(c, 503, "overloaded", "Too much work is waiting; try again");
     call_finish(c);
 }

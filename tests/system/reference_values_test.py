@@ -46,6 +46,7 @@ class Case(unittest.TestCase):
     def done(self, reply):
         self.assertEqual(reply.status, 200, reply.body)
         self.assertEqual(set(reply.json()), {"index", "policy_version"})
+        self.assertNotIn("Retry-After", reply.headers)
         return reply.json()
 
     def refused(self, reply, status, code):
