@@ -18,7 +18,7 @@ struct token_entry {
               1]; /* for logs; from the configuration, or "worker:" + 8 hex digits of the hash */
     uint8_t hash[SHA256_SIZE];
     enum role role;
-    bool may_explain; /* sees which rule of the policy says what: POST /v1/attest/explain */
+    bool may_explain;    /* sees which rule of the policy says what: POST /v1/attest/explain */
     bool may_administer; /* operators: changes reference values, POST /v1/policies/... */
 };
 

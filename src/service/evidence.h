@@ -8,7 +8,7 @@
 struct claims {
     const struct appraisal_rule *rule;
     const struct policy_snapshot *policy; /* the thread's; what `rule` is of */
-    const char *auth; /* "session" or "evidence" */
+    const char *auth;                     /* "session" or "evidence" */
     char tee[16];
     uint8_t digest[SHA256_SIZE];
     bool has_digest;          /* also set when the evidence verified and the policy refused */

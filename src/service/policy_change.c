@@ -105,6 +105,7 @@ static void put_value(struct json_writer *j, const struct reference_value *v)
 static void put_policy(struct json_writer *j, const struct policy_snapshot *s, const char *name,
                        const char *tee)
 {
+    assert(name); /* rules and added values are named */
     json_open_object(j, NULL);
     json_put_string(j, "name", span_string(name));
     if (tee)

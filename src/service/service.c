@@ -134,9 +134,8 @@ static int64_t evidence_window_ms(const struct service_options *o)
 
 enum err service_new(const struct service_options *options, struct root *root, struct tee *tee,
                      const struct token_table *tokens, const struct appraisal_policy *policy,
-                     const struct attest_trust *trust,
-                     struct collateral_store *collateral, struct timestamp now,
-                     struct service **out)
+                     const struct attest_trust *trust, struct collateral_store *collateral,
+                     struct timestamp now, struct service **out)
 {
     struct service *svc = calloc(1, sizeof *svc);
     enum err e;

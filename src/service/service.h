@@ -39,9 +39,9 @@ struct service {
     struct policy_store *policies; /* owned */
     struct attest_trust trust;
     struct collateral_store *collateral; /* borrowed */
-    struct root *root;   /* owned */
-    struct tee *tee;     /* owned; NULL when TEE_MODE is none */
-    struct store *store; /* borrowed */
+    struct root *root;                   /* owned */
+    struct tee *tee;                     /* owned; NULL when TEE_MODE is none */
+    struct store *store;                 /* borrowed */
     struct nonce_table *nonces;
     struct seen_table *evidence_seen; /* inline evidence that was accepted */
     struct p256_private *session_key;
@@ -77,8 +77,8 @@ MUST_CHECK enum err service_new(const struct service_options *options, struct ro
                                 struct tee *tee, const struct token_table *tokens,
                                 const struct appraisal_policy *policy,
                                 const struct attest_trust *trust,
-                                struct collateral_store *collateral,
-                                struct timestamp now, struct service **out);
+                                struct collateral_store *collateral, struct timestamp now,
+                                struct service **out);
 void service_free(struct service **svc);
 
 /* The Ed25519 seed that signs checkpoints, for store_open(), before there is a service. */
