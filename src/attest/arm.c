@@ -119,8 +119,8 @@ static bool claim_store(const struct claim *c, struct cbor_value value)
 static enum err claims_read(struct cbor_value map, const struct claim *claims, size_t count,
                             struct refusal *r)
 {
-    struct cbor_field fields[CLAIMS_MAX];
-    struct cbor_value values[CLAIMS_MAX];
+    struct cbor_field fields[CLAIMS_MAX] = {{0}};
+    struct cbor_value values[CLAIMS_MAX] = {{0}};
     const char *bad = "";
 
     for (size_t i = 0; i < count; i++)

@@ -23,8 +23,7 @@ static enum err explain(struct state_problem *problem, enum err e, const char *f
     va_list arguments;
 
     va_start(arguments, format);
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it does not see va_start() on every path
-     */
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start() stands above */
     (void)vsnprintf(problem->text, sizeof problem->text, format, arguments);
     va_end(arguments);
     return e;
