@@ -335,6 +335,8 @@ static int file_fill(struct fake_kernel *k, struct fake_handle *h)
 
 static int path_find(struct fake_kernel *k, const char *path, struct fake_handle *h)
 {
+    if (!path)
+        return fails(EFAULT);
     if (strncmp(path, TSM "/", sizeof TSM) == 0)
         return attribute_find(k, path + sizeof TSM, h);
     (void)snprintf(h->name, sizeof h->name, "%s", path);
