@@ -83,12 +83,16 @@ class Needles:
     """Looks for many secrets in one pass: grep finds eight bytes of each, and the rest is compared here."""
 
     def __init__(self, secrets):
-        self.forms = {}
+        self.forms, self.whole = {}, []
         for name, secret in secrets.items():
             for form in forms_of(secret):
                 # grep's patterns are lines
-                at = next(i for i in range(len(form)) if not set(form[i:i + ANCHOR]) & {0, 10})
-                self.forms.setdefault(form[at:at + ANCHOR], []).append((at, form, name))
+                at = next((i for i in range(len(form) - ANCHOR + 1)
+                           if not set(form[i:i + ANCHOR]) & {0, 10}), None)
+                if at is None:  # one in a thousand has such a byte everywhere
+                    self.whole.append((form, name))
+                else:
+                    self.forms.setdefault(form[at:at + ANCHOR], []).append((at, form, name))
 
     def found_in(self, data):
         """(name, where, size of what was found)"""
@@ -98,7 +102,7 @@ class Needles:
             done = subprocess.run(["grep", "-aobF", "-f", patterns.name], input=data,
                                   capture_output=True, env={**os.environ, "LC_ALL": "C"})
         assert done.returncode in (0, 1), done.stderr
-        found = set()
+        found = {(name, data.find(form), len(form)) for form, name in self.whole if form in data}
         for line in done.stdout.split(b"\n")[:-1]:
             offset, _, anchor = line.partition(b":")
             for at, form, name in self.forms[anchor]:
