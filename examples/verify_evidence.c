@@ -45,7 +45,11 @@ static int field_is(const struct vs_result *r, const char *name, const char *hex
     return 1;
 }
 
-/* What this program accepts: a production build of one measurement, on a platform up to date. */
+/*
+ * What this program accepts: a production build of one measurement, on a platform that its vendor
+ * calls up to date. AMD and AWS call none so: for SEV-SNP compare the TCBs and "crl_checked" as
+ * well.
+ */
 static int is_accepted(const struct vs_result *r, const char *field, const char *hex)
 {
     const char *status = vs_result_status(r);

@@ -9,13 +9,15 @@
  *
  *     vs_start();
  *     vs_verifier_new(0, &verifier);                            vendors' roots, compiled in
- *     vs_verifier_add_directory(verifier, "collateral", &why);  what vendors published
+ *     vs_verifier_add_directory(verifier, "collateral", NULL, NULL);  what vendors published
  *     e = vs_verifier_verify(verifier, &evidence, 0, &result);  VS_OK: valid
  *
  * Valid means genuine: the vendor's hardware signed it, nothing that was needed is expired or
- * revoked, and the platform has a status. It does not mean acceptable: any program on any machine
- * of that vendor has valid evidence, debug ones included. Compare the measurement, the status,
- * vs_result_debug() and the report data with what you expect, or use vs_result_judge().
+ * revoked, and an Intel platform has a status. AMD and AWS name none: for SEV-SNP compare the TCBs
+ * ("report.reported_tcb", ...) and "crl_checked" yourself, or let a policy do it. It does not mean
+ * acceptable: any program on any machine of that vendor has valid evidence, debug ones included.
+ * Compare the measurement, the status, vs_result_debug() and the report data with what you expect,
+ * or use vs_result_judge().
  *
  * Conventions are those of vouchsafe.h. In particular
  * - Threads: a verifier is for one thread while roots and collateral are added. From then on any
@@ -236,8 +238,8 @@ enum vs_verdict {
 enum vs_verdict vs_result_verdict(const struct vs_result *r);
 const char *vs_verdict_name(enum vs_verdict v); /* "reject", "signature_only", "valid" */
 
-/* Why not: a stable code, "ok" when valid (docs/protocol.md has the list); a sentence about it; and
- * where it makes sense what was expected and found, else "". */
+/* Why not: a stable code, "ok" when valid (docs/operations.md, "Codes", has the list); a sentence
+ * about it; and where it makes sense what was expected and found, else "". */
 const char *vs_result_reason(const struct vs_result *r);
 const char *vs_result_sentence(const struct vs_result *r);
 const char *vs_result_step(const struct vs_result *r); /* that failed: "tcb_info"; "" when valid */
@@ -293,9 +295,9 @@ int64_t vs_result_expiry(const struct vs_result *r);
 int64_t vs_result_tcb_date(const struct vs_result *r);
 
 /*
- * Everything that the evidence says, and how it was judged. Names are paths as in the vectors'
- * index and in `vouchsafe attest verify --json`: "report.mrenclave", "report.isvsvn", "qe_status",
- * "pcrs.0", "realm.rem[2]". docs/guides/verify-evidence.md lists them.
+ * Everything that the evidence says, and how it was judged. Names are paths as in
+ * `vouchsafe attest verify --json`: "report.mrenclave", "report.isvsvn", "qe_status",
+ * "pcrs.0", "realm.rem[2]".
  */
 enum vs_field_kind {
     VS_FIELD_HEX = 1,    /* bytes that people read in hex */
