@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define START_TRIES 500
+#define PORT_TRIES 5
 #define TRY_NS (10L * 1000 * 1000)
 
 bool swtpm_have(void)
@@ -94,20 +95,37 @@ static void run(const struct swtpm *t, bool initialise)
     _exit(127);
 }
 
-void swtpm_start(struct swtpm *t, bool initialise)
+/* False when it ended: somebody else took one of its ports since they were found free. */
+static bool comes_up(const struct swtpm *t)
 {
     const struct timespec pause = {.tv_nsec = TRY_NS};
 
-    (void)fflush(stdout);
-    t->port = free_pair();
-    (void)snprintf(t->tcti, sizeof(t->tcti), "swtpm:host=127.0.0.1,port=%d", t->port);
-    t->pid = fork();
-    if (t->pid == 0)
-        run(t, initialise);
-    for (int i = 0; t->pid > 0 && i < START_TRIES; i++) {
-        if (answers(t->port + 1))
-            return;
+    bool answered = false; /* by whom, the next round tells */
+
+    for (int i = 0; i < START_TRIES; i++) {
+        if (waitpid(t->pid, NULL, WNOHANG) == t->pid)
+            return false;
+        if (answered)
+            return true;
+        answered = answers(t->port + 1);
         (void)nanosleep(&pause, NULL);
+    }
+    (void)kill(t->pid, SIGKILL);
+    (void)waitpid(t->pid, NULL, 0);
+    return false;
+}
+
+void swtpm_start(struct swtpm *t, bool initialise)
+{
+    (void)fflush(stdout);
+    for (int i = 0; i < PORT_TRIES; i++) {
+        t->port = free_pair();
+        (void)snprintf(t->tcti, sizeof(t->tcti), "swtpm:host=127.0.0.1,port=%d", t->port);
+        t->pid = fork();
+        if (t->pid == 0)
+            run(t, initialise);
+        if (t->pid > 0 && comes_up(t))
+            return;
     }
     (void)fprintf(stderr, "swtpm does not start\n");
     abort();
