@@ -88,7 +88,7 @@ struct claim {
     struct cbor_value *value; /* and anything else */
 };
 
-static enum err bad_claim(struct refusal *r, const char *name)
+MUST_CHECK static enum err bad_claim(struct refusal *r, const char *name)
 {
     return refuse(r, ATTEST_MALFORMED, step, "the claims of its profile", name);
 }
@@ -116,8 +116,8 @@ static bool claim_store(const struct claim *c, struct cbor_value value)
     return true;
 }
 
-static enum err claims_read(struct cbor_value map, const struct claim *claims, size_t count,
-                            struct refusal *r)
+MUST_CHECK static enum err claims_read(struct cbor_value map, const struct claim *claims,
+                                       size_t count, struct refusal *r)
 {
     struct cbor_field fields[CLAIMS_MAX] = {{0}};
     struct cbor_value values[CLAIMS_MAX] = {{0}};
@@ -135,8 +135,8 @@ static enum err claims_read(struct cbor_value map, const struct claim *claims, s
     return ERR_NONE;
 }
 
-static enum err payload_read(const struct cose_sign1 *envelope, struct cbor_value *out,
-                             struct refusal *r)
+MUST_CHECK static enum err payload_read(const struct cose_sign1 *envelope, struct cbor_value *out,
+                                        struct refusal *r)
 {
     struct span rest = envelope->payload;
 
@@ -153,7 +153,8 @@ static enum err payload_read(const struct cose_sign1 *envelope, struct cbor_valu
  * What both kinds of platform token say.
  */
 
-static enum err component_read(struct cbor_value map, struct arm_component *out, struct refusal *r)
+MUST_CHECK static enum err component_read(struct cbor_value map, struct arm_component *out,
+                                          struct refusal *r)
 {
     const struct claim claims[] = {
         {"component type",        1, false, NAME, &out->type,        NULL},
@@ -165,7 +166,8 @@ static enum err component_read(struct cbor_value map, struct arm_component *out,
     return claims_read(map, claims, COUNT_OF(claims), r);
 }
 
-static enum err components_read(struct cbor_value array, struct arm_platform *p, struct refusal *r)
+MUST_CHECK static enum err components_read(struct cbor_value array, struct arm_platform *p,
+                                           struct refusal *r)
 {
     struct cbor_iterator i = {0};
     struct cbor_value value;
@@ -182,7 +184,8 @@ static enum err components_read(struct cbor_value array, struct arm_platform *p,
     return e;
 }
 
-static enum err lifecycle_read(struct cbor_value value, struct arm_platform *p, struct refusal *r)
+MUST_CHECK static enum err lifecycle_read(struct cbor_value value, struct arm_platform *p,
+                                          struct refusal *r)
 {
     uint64_t number;
 
@@ -193,7 +196,7 @@ static enum err lifecycle_read(struct cbor_value value, struct arm_platform *p, 
 }
 
 /* A UEID of the kind RAND: RFC 9711 section 4.2.1. */
-static enum err instance_id_check(const struct arm_platform *p, struct refusal *r)
+MUST_CHECK static enum err instance_id_check(const struct arm_platform *p, struct refusal *r)
 {
     return p->instance_id.data[0] == 0x01 ? ERR_NONE : bad_claim(r, "instance id");
 }
@@ -222,8 +225,8 @@ static const struct psa_profile *psa_profile_find(struct cbor_value map)
 }
 
 /* Whose request it answers: negative in the non-secure world. */
-static enum err client_id_read(struct cbor_value map, int64_t label, struct arm_platform *p,
-                               struct refusal *r)
+MUST_CHECK static enum err client_id_read(struct cbor_value map, int64_t label,
+                                          struct arm_platform *p, struct refusal *r)
 {
     struct cbor_value value;
     int64_t number;
@@ -235,7 +238,8 @@ static enum err client_id_read(struct cbor_value map, int64_t label, struct arm_
     return ERR_NONE;
 }
 
-static enum err psa_claims_read(struct cbor_value map, struct arm_platform *p, struct refusal *r)
+MUST_CHECK static enum err psa_claims_read(struct cbor_value map, struct arm_platform *p,
+                                           struct refusal *r)
 {
     const struct psa_profile *l = psa_profile_find(map);
     struct cbor_value lifecycle = {0};
@@ -264,7 +268,7 @@ static enum err psa_claims_read(struct cbor_value map, struct arm_platform *p, s
     return instance_id_check(p, r);
 }
 
-static enum err size_check(struct span token, struct refusal *r)
+MUST_CHECK static enum err size_check(struct span token, struct refusal *r)
 {
     return token.size <= ARM_TOKEN_MAX ? ERR_NONE
                                        : refuse_number(r, ATTEST_TOO_LARGE, step, "bytes at most",
@@ -290,7 +294,7 @@ enum err arm_psa_parse(struct span token, struct arm_platform *out, struct refus
  * CCA.
  */
 
-static enum err cca_profile_check(struct span profile, struct refusal *r)
+MUST_CHECK static enum err cca_profile_check(struct span profile, struct refusal *r)
 {
     for (size_t i = 0; i < COUNT_OF(cca_platform_profiles); i++)
         if (span_equal_string(profile, cca_platform_profiles[i]))
@@ -299,7 +303,8 @@ static enum err cca_profile_check(struct span profile, struct refusal *r)
                   NULL);
 }
 
-static enum err cca_platform_read(struct span token, struct arm_platform *p, struct refusal *r)
+MUST_CHECK static enum err cca_platform_read(struct span token, struct arm_platform *p,
+                                             struct refusal *r)
 {
     struct cbor_value map = {0};
     struct cbor_value lifecycle = {0};
@@ -327,7 +332,8 @@ static enum err cca_platform_read(struct span token, struct arm_platform *p, str
     return instance_id_check(p, r);
 }
 
-static enum err extensible_read(struct cbor_value array, struct arm_realm *realm, struct refusal *r)
+MUST_CHECK static enum err extensible_read(struct cbor_value array, struct arm_realm *realm,
+                                           struct refusal *r)
 {
     struct cbor_iterator i = {0};
     struct cbor_value value;
@@ -343,7 +349,8 @@ static enum err extensible_read(struct cbor_value array, struct arm_realm *realm
     return ERR_NONE;
 }
 
-static enum err cca_realm_read(struct span token, struct arm_realm *out, struct refusal *r)
+MUST_CHECK static enum err cca_realm_read(struct span token, struct arm_realm *out,
+                                          struct refusal *r)
 {
     struct cbor_value map = {0};
     struct cbor_value extensible = {0};
@@ -369,8 +376,8 @@ static enum err cca_realm_read(struct span token, struct arm_realm *out, struct 
 }
 
 /* The two tokens inside, as bytes. */
-static enum err collection_read(struct span token, struct span *platform, struct span *realm,
-                                struct refusal *r)
+MUST_CHECK static enum err collection_read(struct span token, struct span *platform,
+                                           struct span *realm, struct refusal *r)
 {
     struct span rest = token;
     struct cbor_value document;

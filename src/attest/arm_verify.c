@@ -10,7 +10,7 @@ enum { LIFECYCLE_SECURED = 0x3000, LIFECYCLE_STATE = 0xff00 };
  */
 static const struct timestamp no_expiry = {253402300799000};
 
-static enum err lifecycle_check(const struct arm_platform *p, struct refusal *r)
+MUST_CHECK static enum err lifecycle_check(const struct arm_platform *p, struct refusal *r)
 {
     if ((p->lifecycle & LIFECYCLE_STATE) != LIFECYCLE_SECURED)
         return refuse_number(r, ATTEST_DEBUG, "lifecycle", "lifecycle (secured is 12288 to 12543)",
@@ -19,8 +19,9 @@ static enum err lifecycle_check(const struct arm_platform *p, struct refusal *r)
 }
 
 /* `id`, if not NULL, becomes the evidence's. */
-static enum err envelope_verify(const struct cose_sign1 *envelope, const struct cose_key *key,
-                                const char *what, uint8_t *id, struct refusal *r)
+MUST_CHECK static enum err envelope_verify(const struct cose_sign1 *envelope,
+                                           const struct cose_key *key, const char *what,
+                                           uint8_t *id, struct refusal *r)
 {
     struct buffer message = {0};
     enum err e;
@@ -39,8 +40,9 @@ out:
 }
 
 /* By the device's own key, which somebody whom the operator trusts has endorsed. */
-static enum err platform_verify(const struct verify_input *in, const struct arm_platform *p,
-                                uint8_t *id, struct refusal *r)
+MUST_CHECK static enum err platform_verify(const struct verify_input *in,
+                                           const struct arm_platform *p, uint8_t *id,
+                                           struct refusal *r)
 {
     const struct cose_key *key = arm_key_find(in->collateral, p->instance_id);
 
@@ -117,8 +119,8 @@ static bool hash_by_name(struct span name, struct span bytes, uint8_t out[SHA512
 }
 
 /* The platform vouches for the realm's key: its challenge is the hash of the key. */
-static enum err binding_check(const struct arm_platform *p, const struct arm_realm *realm,
-                              struct refusal *r)
+MUST_CHECK static enum err binding_check(const struct arm_platform *p,
+                                         const struct arm_realm *realm, struct refusal *r)
 {
     uint8_t hash[SHA512_SIZE];
     size_t size;
@@ -133,7 +135,8 @@ static enum err binding_check(const struct arm_platform *p, const struct arm_rea
 }
 
 /* ES384 by the key that the token itself brings. */
-static enum err realm_verify(const struct arm_realm *realm, uint8_t *id, struct refusal *r)
+MUST_CHECK static enum err realm_verify(const struct arm_realm *realm, uint8_t *id,
+                                        struct refusal *r)
 {
     struct cose_key key = {0};
     enum err e = realm->profile.data ? cose_key_parse(realm->public_key, &key)

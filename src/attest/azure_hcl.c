@@ -41,7 +41,7 @@ static struct header header_read(struct reader *r)
     return h;
 }
 
-static enum err header_check(const struct header *h, struct refusal *r)
+MUST_CHECK static enum err header_check(const struct header *h, struct refusal *r)
 {
     if (h->version != 1 && h->version != 2)
         return refuse_number(r, ATTEST_UNSUPPORTED_VERSION, step, "version 1 or", 2, h->version);
@@ -77,7 +77,7 @@ static bool report_is(uint32_t type, struct span report)
  * of what Azure put around them: a guest below it chooses its own. The field is in the report that
  * the VEK signs.
  */
-static enum err privilege_check(struct span report, struct refusal *r)
+MUST_CHECK static enum err privilege_check(struct span report, struct refusal *r)
 {
     struct reader reader = reader_over(span_slice(report, SNP_VMPL_OFFSET, REPORT_SIZE));
     uint32_t vmpl = reader_u32le(&reader);
@@ -88,7 +88,8 @@ static enum err privilege_check(struct span report, struct refusal *r)
     return ERR_NONE;
 }
 
-static enum err report_read(const struct header *h, struct azure_hcl *out, struct refusal *r)
+MUST_CHECK static enum err report_read(const struct header *h, struct azure_hcl *out,
+                                       struct refusal *r)
 {
     const struct report_form *form = form_find(h->report_type);
 
@@ -108,7 +109,7 @@ static enum err report_read(const struct header *h, struct azure_hcl *out, struc
 }
 
 /* The JSON is what the virtual TPM's key is looked for in: it has one reading, or none. */
-static enum err runtime_check(struct span json, struct refusal *r)
+MUST_CHECK static enum err runtime_check(struct span json, struct refusal *r)
 {
     struct json_value document;
     struct json_value keys;
@@ -119,7 +120,7 @@ static enum err runtime_check(struct span json, struct refusal *r)
     return ERR_NONE;
 }
 
-static enum err binding_check(const struct azure_hcl *hcl, struct refusal *r)
+MUST_CHECK static enum err binding_check(const struct azure_hcl *hcl, struct refusal *r)
 {
     uint8_t expected[REPORT_DATA_BYTES] = {0}; /* the hash, then zeros */
     struct span json = hcl->claims.runtime_data;
@@ -177,8 +178,8 @@ bool azure_hcl_is(struct span evidence)
 }
 
 /* The report says who made it; the blob around it, nobody. */
-static enum err report_verify(const struct verify_input *in, const struct azure_hcl *hcl,
-                              struct attest_result *out, struct refusal *r)
+MUST_CHECK static enum err report_verify(const struct verify_input *in, const struct azure_hcl *hcl,
+                                         struct attest_result *out, struct refusal *r)
 {
     const struct attest_evidence report = {.kind = ATTEST_SNP,
                                            .bytes = hcl->claims.hardware_report,

@@ -23,14 +23,14 @@ static bool names_key(const struct binding *b)
     return b->key.size == BINDING_KEY_SIZE && !span_is_zero(b->key);
 }
 
-static enum err vouchsafe_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SIZE])
+MUST_CHECK static enum err vouchsafe_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SIZE])
 {
     report_data_bind(b->domain, b->nonce, b->key, b->context, out);
     return ERR_NONE;
 }
 
 /* The task is no part of it, and is not the caller's to choose beside it. */
-static enum err outlayer_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SIZE])
+MUST_CHECK static enum err outlayer_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SIZE])
 {
     if (b->for_session || !names_key(b))
         return ERR_UNSUPPORTED;
@@ -39,7 +39,7 @@ static enum err outlayer_bytes(const struct binding *b, uint8_t out[REPORT_DATA_
     return ERR_NONE;
 }
 
-static enum err dstack_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SIZE])
+MUST_CHECK static enum err dstack_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SIZE])
 {
     uint8_t content[REPORT_DATA_SIZE];
     const struct span parts[] = {SPAN_LITERAL(DSTACK_TAG), SPAN_OF(content)};
@@ -50,7 +50,7 @@ static enum err dstack_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SI
 }
 
 /* Canonical: members in order of their names, no white space. */
-static enum err rcar_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SIZE])
+MUST_CHECK static enum err rcar_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SIZE])
 {
     uint8_t text[CANONICAL_MAX];
     char x[64];
@@ -77,14 +77,14 @@ static enum err rcar_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SIZE
     return ERR_NONE;
 }
 
-static enum err native_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SIZE])
+MUST_CHECK static enum err native_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SIZE])
 {
     (void)b;
     (void)out;
     return ERR_UNSUPPORTED;
 }
 
-static enum err ra_tls_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SIZE])
+MUST_CHECK static enum err ra_tls_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SIZE])
 {
     if (b->channel.size != REPORT_DATA_SIZE)
         return ERR_UNSUPPORTED;

@@ -10,8 +10,8 @@ bool certificates_is_pck_ca(const struct x509_cert *c)
            x509_cert_common_name_contains(c, "Intel SGX PCK Processor CA");
 }
 
-static enum err count_check(const struct certificates *c, const struct certificates_rule *rule,
-                            struct refusal *r)
+MUST_CHECK static enum err count_check(const struct certificates *c,
+                                       const struct certificates_rule *rule, struct refusal *r)
 {
     if (c->count == 0)
         return refuse(r, rule->missing, rule->step, "a certificate chain in PEM", "nothing");
@@ -20,8 +20,8 @@ static enum err count_check(const struct certificates *c, const struct certifica
     return ERR_NONE;
 }
 
-static enum err roles_check(const struct certificates *c, const struct certificates_rule *rule,
-                            struct refusal *r)
+MUST_CHECK static enum err roles_check(const struct certificates *c,
+                                       const struct certificates_rule *rule, struct refusal *r)
 {
     if (rule->first_is_ca ? !x509_cert_is_ca(c->certs[0]) : x509_cert_claims_ca(c->certs[0]))
         return refuse(r, rule->invalid, rule->step,
@@ -58,8 +58,8 @@ void certificates_names(const struct certificates *c, size_t first, struct cache
 }
 
 /* The links from `first` up to `end`. */
-static enum err links_check(const struct certificates *c, size_t first, size_t end,
-                            const struct certificates_rule *rule, struct refusal *r)
+MUST_CHECK static enum err links_check(const struct certificates *c, size_t first, size_t end,
+                                       const struct certificates_rule *rule, struct refusal *r)
 {
     static const char *const faults[CERTIFICATES_MAX] = {
         "the first is not signed by the second",
@@ -76,8 +76,8 @@ static enum err links_check(const struct certificates *c, size_t first, size_t e
     return e;
 }
 
-static enum err pin_check(const struct attest_trust *trust, struct certificates *c,
-                          const struct certificates_rule *rule, struct refusal *r)
+MUST_CHECK static enum err pin_check(const struct attest_trust *trust, struct certificates *c,
+                                     const struct certificates_rule *rule, struct refusal *r)
 {
     x509_cert_spki_sha256(c->certs[c->count - 1], c->root_spki);
     if (!attest_trust_find(trust, ATTEST_INTEL, c->root_spki))
@@ -88,8 +88,8 @@ static enum err pin_check(const struct attest_trust *trust, struct certificates 
     return ERR_NONE;
 }
 
-static enum err root_check(const struct certificates *c, const struct certificates_rule *rule,
-                           struct refusal *r)
+MUST_CHECK static enum err root_check(const struct certificates *c,
+                                      const struct certificates_rule *rule, struct refusal *r)
 {
     const struct x509_cert *root = c->certs[c->count - 1];
     enum err e = x509_cert_issued_by(root, root, X509_ECDSA_P256_SHA256);
@@ -99,8 +99,10 @@ static enum err root_check(const struct certificates *c, const struct certificat
                                                 "a root signed by itself", NULL);
 }
 
-static enum err unknown_signatures_check(const struct attest_trust *trust, struct certificates *c,
-                                         const struct certificates_rule *rule, struct refusal *r)
+MUST_CHECK static enum err unknown_signatures_check(const struct attest_trust *trust,
+                                                    struct certificates *c,
+                                                    const struct certificates_rule *rule,
+                                                    struct refusal *r)
 {
     enum err e;
 
@@ -111,9 +113,9 @@ static enum err unknown_signatures_check(const struct attest_trust *trust, struc
 }
 
 /* Every signature but those known, to a pinned root. */
-static enum err signatures_check(const struct attest_trust *trust, struct attest_cache *cache,
-                                 struct certificates *c, const struct certificates_rule *rule,
-                                 struct refusal *r)
+MUST_CHECK static enum err signatures_check(const struct attest_trust *trust,
+                                            struct attest_cache *cache, struct certificates *c,
+                                            const struct certificates_rule *rule, struct refusal *r)
 {
     struct cache_names names;
     enum err e;

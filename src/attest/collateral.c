@@ -45,8 +45,8 @@ static void narrow(struct timestamp *from, struct timestamp *until, struct times
 }
 
 /* All chains of one collateral end in one root: a simulated one cannot lend itself to others. */
-static enum err root_adopt(struct attest_collateral *c, const struct certificates *chain,
-                           bool is_first, const char *step, struct refusal *r)
+MUST_CHECK static enum err root_adopt(struct attest_collateral *c, const struct certificates *chain,
+                                      bool is_first, const char *step, struct refusal *r)
 {
     if (is_first)
         memcpy(c->root_spki, chain->root_spki, SHA256_SIZE);
@@ -57,8 +57,8 @@ static enum err root_adopt(struct attest_collateral *c, const struct certificate
     return ERR_NONE;
 }
 
-static enum err crl_read(struct span bytes, const struct x509_cert *issuer, struct x509_crl **out,
-                         struct refusal *r)
+MUST_CHECK static enum err crl_read(struct span bytes, const struct x509_cert *issuer,
+                                    struct x509_crl **out, struct refusal *r)
 {
     enum err e;
 
@@ -76,8 +76,8 @@ static enum err crl_read(struct span bytes, const struct x509_cert *issuer, stru
 }
 
 /* The CRLs and their issuers: root CRL by the root, PCK CRL by a PCK CA that is not revoked. */
-static enum err crls_read(struct attest_collateral *c, const struct attest_trust *trust,
-                          const struct parts *parts, struct refusal *r)
+MUST_CHECK static enum err crls_read(struct attest_collateral *c, const struct attest_trust *trust,
+                                     const struct parts *parts, struct refusal *r)
 {
     struct certificates issuers = {0};
     enum err e;
@@ -107,9 +107,9 @@ out:
 }
 
 /* Intel's TCB signing key, by way of `pem`; the caller owns it. */
-static enum err signer_read(struct attest_collateral *c, const struct attest_trust *trust,
-                            struct attest_cache *known, struct span pem, struct p256_public **out,
-                            struct refusal *r)
+MUST_CHECK static enum err signer_read(struct attest_collateral *c,
+                                       const struct attest_trust *trust, struct attest_cache *known,
+                                       struct span pem, struct p256_public **out, struct refusal *r)
 {
     struct certificates chain = {0};
     enum err e;
@@ -130,8 +130,9 @@ out:
     return e;
 }
 
-static enum err signature_check(const struct p256_public *key, const struct intel_signed *document,
-                                const struct intel_reasons *reasons, struct refusal *r)
+MUST_CHECK static enum err signature_check(const struct p256_public *key,
+                                           const struct intel_signed *document,
+                                           const struct intel_reasons *reasons, struct refusal *r)
 {
     if (p256_verify(key, document->bytes, document->signature) != ERR_NONE)
         return refuse(r, reasons->signature_invalid, reasons->step,
@@ -140,8 +141,9 @@ static enum err signature_check(const struct p256_public *key, const struct inte
 }
 
 /* One chain for both documents is the rule; it is read once then. */
-static enum err signatures_check(struct attest_collateral *c, const struct attest_trust *trust,
-                                 const struct parts *parts, struct refusal *r)
+MUST_CHECK static enum err signatures_check(struct attest_collateral *c,
+                                            const struct attest_trust *trust,
+                                            const struct parts *parts, struct refusal *r)
 {
     const bool is_shared = span_equal(parts->tcb_signing_chain, parts->qe_identity_chain);
     struct p256_public *key = NULL;
@@ -162,8 +164,9 @@ out:
 }
 
 /* Verified first, interpreted later, and from a copy of our own. */
-static enum err documents_read(struct attest_collateral *c, const struct attest_trust *trust,
-                               const struct parts *parts, struct refusal *r)
+MUST_CHECK static enum err documents_read(struct attest_collateral *c,
+                                          const struct attest_trust *trust,
+                                          const struct parts *parts, struct refusal *r)
 {
     enum err e;
 
@@ -188,8 +191,8 @@ static void validity_read(struct attest_collateral *c)
            x509_crl_next_update(c->pck_crl));
 }
 
-static enum err collateral_build(const struct attest_trust *trust, struct parts *parts,
-                                 struct attest_collateral **out, struct refusal *r)
+MUST_CHECK static enum err collateral_build(const struct attest_trust *trust, struct parts *parts,
+                                            struct attest_collateral **out, struct refusal *r)
 {
     struct attest_collateral *c = calloc(1, sizeof *c);
     enum err e = ERR_MEMORY;
@@ -212,7 +215,8 @@ out:
     return e;
 }
 
-static enum err result_of(enum err e, const struct refusal *r, enum attest_reason *reason)
+MUST_CHECK static enum err result_of(enum err e, const struct refusal *r,
+                                     enum attest_reason *reason)
 {
     *reason = e == ERR_NONE ? ATTEST_OK : e == ERR_DENIED ? r->reason : ATTEST_INTERNAL;
     return e;
@@ -286,7 +290,7 @@ static void bundle_clear(struct bundle *b)
 }
 
 /* A string without its escapes: the text inside is what was signed. */
-static enum err text_read(struct json_value value, size_t max, struct buffer *out)
+MUST_CHECK static enum err text_read(struct json_value value, size_t max, struct buffer *out)
 {
     size_t size = 0;
     enum err e;
@@ -302,7 +306,7 @@ static enum err text_read(struct json_value value, size_t max, struct buffer *ou
     return ERR_NONE;
 }
 
-static enum err hex_text_read(struct json_value value, size_t max, struct buffer *out)
+MUST_CHECK static enum err hex_text_read(struct json_value value, size_t max, struct buffer *out)
 {
     struct span hex;
     enum err e;
@@ -318,7 +322,8 @@ static enum err hex_text_read(struct json_value value, size_t max, struct buffer
     return ERR_NONE;
 }
 
-static enum err bundle_read(struct json_value document, struct bundle *b, struct refusal *r)
+MUST_CHECK static enum err bundle_read(struct json_value document, struct bundle *b,
+                                       struct refusal *r)
 {
     enum { MEMBERS = 9 };
     struct json_value values[MEMBERS] = {{0}};
@@ -358,8 +363,8 @@ static enum err bundle_read(struct json_value document, struct bundle *b, struct
     return ERR_NONE;
 }
 
-static enum err bundle_build(const struct attest_trust *trust, const struct bundle *b,
-                             struct attest_collateral **out, struct refusal *r)
+MUST_CHECK static enum err bundle_build(const struct attest_trust *trust, const struct bundle *b,
+                                        struct attest_collateral **out, struct refusal *r)
 {
     struct parts parts = {
         .tcb_info.bytes = buffer_span(&b->tcb_info),
@@ -437,17 +442,19 @@ enum err collateral_choose(const struct attest_collateral_set *set, enum tcb_inf
     if (!best && set && set->count == 1)
         best = set->items[0];
     if (!best) {
-        (void)refuse_bytes(r, ATTEST_COLLATERAL_MISSING, "collateral", "fmspc",
-                           SPAN_OF(chain->pck.fmspc), (struct span){0});
+        enum err e = refuse_bytes(r, ATTEST_COLLATERAL_MISSING, "collateral", "fmspc",
+                                  SPAN_OF(chain->pck.fmspc), (struct span){0});
+
         r->presented[0] = '\0';
-        return ERR_DENIED;
+        return e;
     }
     *out = best;
     return ERR_NONE;
 }
 
-static enum err document_check_time(struct timestamp issued, struct timestamp next_update,
-                                    const char *step, struct timestamp now, struct refusal *r)
+MUST_CHECK static enum err document_check_time(struct timestamp issued,
+                                               struct timestamp next_update, const char *step,
+                                               struct timestamp now, struct refusal *r)
 {
     if (now.ms < issued.ms)
         return refuse_time(r, ATTEST_COLLATERAL_NOT_YET_VALID, step, "valid from", issued, now);
@@ -456,7 +463,8 @@ static enum err document_check_time(struct timestamp issued, struct timestamp ne
     return ERR_NONE;
 }
 
-static enum err crl_check_time(const struct x509_crl *crl, struct timestamp now, struct refusal *r)
+MUST_CHECK static enum err crl_check_time(const struct x509_crl *crl, struct timestamp now,
+                                          struct refusal *r)
 {
     struct timestamp from = x509_crl_this_update(crl);
 
@@ -474,8 +482,8 @@ enum err collateral_check_signing(const struct attest_collateral *c, struct time
                                    r);
 }
 
-static enum err check_revocation(const struct attest_collateral *c, const struct pck_chain *chain,
-                                 struct refusal *r)
+MUST_CHECK static enum err check_revocation(const struct attest_collateral *c,
+                                            const struct pck_chain *chain, struct refusal *r)
 {
     if (!span_equal(SPAN_OF(c->root_spki), SPAN_OF(chain->certificates.root_spki)))
         return refuse_bytes(r, ATTEST_CRL_ISSUER_MISMATCH, "crl", "SHA-256 of root key",

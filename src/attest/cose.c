@@ -9,8 +9,8 @@ enum { KEY_TYPE_EC2 = 2, CURVE_P256 = 1, CURVE_P384 = 2 };
 enum { MESSAGE_EXTRA_MAX = 32 }; /* what Sig_structure has beside the payload */
 
 /* The whole of `bytes` is one item. */
-static enum err document_read(struct span bytes, const char *step, struct cbor_value *out,
-                              struct refusal *r)
+MUST_CHECK static enum err document_read(struct span bytes, const char *step,
+                                         struct cbor_value *out, struct refusal *r)
 {
     struct span rest = bytes;
     enum err e = cbor_take(&rest, out);
@@ -27,7 +27,7 @@ static enum err document_read(struct span bytes, const char *step, struct cbor_v
 }
 
 /* The four parts, whatever they hold. */
-static enum err parts_read(struct cbor_value document, struct cose_sign1 *out)
+MUST_CHECK static enum err parts_read(struct cbor_value document, struct cose_sign1 *out)
 {
     struct cbor_iterator i = {0};
     struct cbor_value array = document;
@@ -62,8 +62,8 @@ static const char *algorithm_name(enum cose_algorithm a)
 }
 
 /* Nothing but the algorithm: what else a header asks for, nobody here would do. */
-static enum err header_read(enum cose_algorithm algorithm, struct cose_sign1 *s, const char *step,
-                            struct refusal *r)
+MUST_CHECK static enum err header_read(enum cose_algorithm algorithm, struct cose_sign1 *s,
+                                       const char *step, struct refusal *r)
 {
     struct cbor_value header;
     struct cbor_value value;
@@ -174,8 +174,8 @@ enum err cose_key_from_point(struct span point, struct cose_key *out)
     return ERR_MALFORMED;
 }
 
-static enum err coordinates_read(struct cbor_value x_value, struct cbor_value y_value,
-                                 size_t scalar_size, struct cose_key *out)
+MUST_CHECK static enum err coordinates_read(struct cbor_value x_value, struct cbor_value y_value,
+                                            size_t scalar_size, struct cose_key *out)
 {
     uint8_t space[1 + P384_POINT_SIZE];
     struct writer w = writer_over(space, sizeof space);

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "base/writer.h"
 
-static enum err event_read(struct json_value object, struct event *out)
+MUST_CHECK static enum err event_read(struct json_value object, struct event *out)
 {
     struct json_value imr, type, digest, name, payload;
     const struct json_field fields[] = {

@@ -116,8 +116,8 @@ enum err intel_judgement_read(struct json_value level, const struct intel_reason
     return ERR_NONE;
 }
 
-static enum err level_read(struct json_value value, const struct intel_reasons *reasons,
-                           struct intel_level *out, struct refusal *r)
+MUST_CHECK static enum err level_read(struct json_value value, const struct intel_reasons *reasons,
+                                      struct intel_level *out, struct refusal *r)
 {
     struct json_value tcb, isv_svn;
     uint64_t number;

@@ -16,7 +16,8 @@ static bool pcr_size_known(size_t size)
     return size == SHA256_SIZE || size == SHA384_SIZE || size == SHA512_SIZE;
 }
 
-static enum err pcrs_read(struct cbor_value map, struct nitro_document *d, struct refusal *r)
+MUST_CHECK static enum err pcrs_read(struct cbor_value map, struct nitro_document *d,
+                                     struct refusal *r)
 {
     struct cbor_iterator i = {0};
     struct cbor_value key;
@@ -44,7 +45,8 @@ static bool certificate_read(struct cbor_value value, struct span *out)
            out->size <= NITRO_CERTIFICATE_MAX;
 }
 
-static enum err cabundle_read(struct cbor_value array, struct nitro_document *d, struct refusal *r)
+MUST_CHECK static enum err cabundle_read(struct cbor_value array, struct nitro_document *d,
+                                         struct refusal *r)
 {
     struct cbor_iterator i = {0};
     struct cbor_value value;
@@ -66,8 +68,8 @@ static enum err cabundle_read(struct cbor_value array, struct nitro_document *d,
 }
 
 /* A byte string of the caller's own, or null. */
-static enum err field_read(struct cbor_value value, const char *name, size_t min, struct span *out,
-                           struct refusal *r)
+MUST_CHECK static enum err field_read(struct cbor_value value, const char *name, size_t min,
+                                      struct span *out, struct refusal *r)
 {
     if (value.kind == CBOR_NULL)
         return ERR_NONE;
@@ -83,7 +85,7 @@ struct members {
     struct cbor_value public_key, user_data, nonce;
 };
 
-static enum err members_read(struct cbor_value map, struct members *m, struct refusal *r)
+MUST_CHECK static enum err members_read(struct cbor_value map, struct members *m, struct refusal *r)
 {
     const struct cbor_field fields[] = {
         {"module_id",   0, CBOR_TEXT,     true,  &m->module_id  },
@@ -105,7 +107,8 @@ static enum err members_read(struct cbor_value map, struct members *m, struct re
     return ERR_NONE;
 }
 
-static enum err scalars_read(const struct members *m, struct nitro_document *d, struct refusal *r)
+MUST_CHECK static enum err scalars_read(const struct members *m, struct nitro_document *d,
+                                        struct refusal *r)
 {
     if (cbor_text(m->module_id, &d->module_id) != ERR_NONE || d->module_id.size == 0 ||
         d->module_id.size > NITRO_MODULE_ID_MAX ||
@@ -121,7 +124,8 @@ static enum err scalars_read(const struct members *m, struct nitro_document *d, 
     return ERR_NONE;
 }
 
-static enum err claims_read(struct span payload, struct nitro_document *d, struct refusal *r)
+MUST_CHECK static enum err claims_read(struct span payload, struct nitro_document *d,
+                                       struct refusal *r)
 {
     struct span rest = payload;
     struct cbor_value map;
@@ -189,8 +193,8 @@ bool nitro_is(struct span evidence)
  */
 
 /* A document says when it was made, and its leaf lives for three hours: this bounds its age. */
-static enum err timestamp_check(const struct nitro_document *d, const struct nitro_leaf *leaf,
-                                struct refusal *r)
+MUST_CHECK static enum err timestamp_check(const struct nitro_document *d,
+                                           const struct nitro_leaf *leaf, struct refusal *r)
 {
     const struct timestamp made = {(int64_t)d->timestamp_ms};
 
@@ -235,8 +239,9 @@ static void result_fill(const struct nitro_document *d, const struct nitro_leaf 
     out->signatures_valid = out->authentic = true;
 }
 
-static enum err signature_verify(const struct nitro_document *d, const struct nitro_leaf *leaf,
-                                 uint8_t id[SHA256_SIZE], struct refusal *r)
+MUST_CHECK static enum err signature_verify(const struct nitro_document *d,
+                                            const struct nitro_leaf *leaf, uint8_t id[SHA256_SIZE],
+                                            struct refusal *r)
 {
     const struct cose_key key = {.p384 = leaf->key};
     const struct cose_sign1 *envelope = &d->envelope;
@@ -257,8 +262,9 @@ out:
     return e;
 }
 
-static enum err leaf_judge(const struct verify_input *in, const struct nitro_document *document,
-                           struct attest_result *out, struct refusal *r)
+MUST_CHECK static enum err leaf_judge(const struct verify_input *in,
+                                      const struct nitro_document *document,
+                                      struct attest_result *out, struct refusal *r)
 {
     const struct nitro_leaf *leaf = NULL;
     struct nitro_leaf *owned = NULL;

@@ -31,7 +31,8 @@ static void chain_clear(struct chain *c)
     c->count = 0;
 }
 
-static enum err certificate_parse(struct span der, struct x509_cert **out, struct refusal *r)
+MUST_CHECK static enum err certificate_parse(struct span der, struct x509_cert **out,
+                                             struct refusal *r)
 {
     enum err e = x509_cert_parse(der, out);
 
@@ -40,8 +41,9 @@ static enum err certificate_parse(struct span der, struct x509_cert **out, struc
                                                 "certificates in DER", NULL);
 }
 
-static enum err root_check(const struct attest_trust *trust, const struct x509_cert *root,
-                           uint8_t spki[SHA256_SIZE], struct refusal *r)
+MUST_CHECK static enum err root_check(const struct attest_trust *trust,
+                                      const struct x509_cert *root, uint8_t spki[SHA256_SIZE],
+                                      struct refusal *r)
 {
     x509_cert_spki_sha256(root, spki);
     if (!attest_trust_find(trust, ATTEST_AWS, spki))
@@ -53,7 +55,7 @@ static enum err root_check(const struct attest_trust *trust, const struct x509_c
 }
 
 /* Roles before signatures: they cost nothing. `below` is how many CAs stand under this one. */
-static enum err issuer_check(const struct x509_cert *c, size_t below, struct refusal *r)
+MUST_CHECK static enum err issuer_check(const struct x509_cert *c, size_t below, struct refusal *r)
 {
     if (!x509_cert_is_ca(c))
         return refuse(r, ATTEST_CERTIFICATE_CHAIN_INVALID, step, "CA certificates above the leaf",
@@ -64,8 +66,8 @@ static enum err issuer_check(const struct x509_cert *c, size_t below, struct ref
     return ERR_NONE;
 }
 
-static enum err link_check(const struct x509_cert *c, const struct x509_cert *issuer,
-                           struct refusal *r)
+MUST_CHECK static enum err link_check(const struct x509_cert *c, const struct x509_cert *issuer,
+                                      struct refusal *r)
 {
     enum err e = x509_cert_issued_by(c, issuer, X509_ECDSA_P384_SHA384);
 
@@ -85,8 +87,8 @@ static void validity_narrow(const struct x509_cert *c, struct timestamp *from,
     *until = timestamp_earlier(*until, x509_cert_not_after(c));
 }
 
-static enum err time_check(struct timestamp from, struct timestamp until, struct timestamp now,
-                           struct refusal *r)
+MUST_CHECK static enum err time_check(struct timestamp from, struct timestamp until,
+                                      struct timestamp now, struct refusal *r)
 {
     if (now.ms < from.ms)
         return refuse_time(r, ATTEST_CERTIFICATE_TIME, step, "valid from", from, now);
@@ -95,7 +97,8 @@ static enum err time_check(struct timestamp from, struct timestamp until, struct
     return ERR_NONE;
 }
 
-static enum err bundle_parse(const struct nitro_document *d, struct chain *out, struct refusal *r)
+MUST_CHECK static enum err bundle_parse(const struct nitro_document *d, struct chain *out,
+                                        struct refusal *r)
 {
     enum err e = ERR_NONE;
 
@@ -121,8 +124,8 @@ static bool subject_is_above(const struct chain *c, size_t index)
  * What needs no signature comes first, and who brings another root or a chain that has expired
  * (every published document does) costs no more than the parsing.
  */
-static enum err bundle_verify(const struct verify_input *in, const struct chain *c,
-                              struct issuers *out, struct refusal *r)
+MUST_CHECK static enum err bundle_verify(const struct verify_input *in, const struct chain *c,
+                                         struct issuers *out, struct refusal *r)
 {
     enum err e = root_check(in->trust, c->certs[0], out->root_spki, r);
 
@@ -161,8 +164,9 @@ static void issuers_free(struct issuers **issuers)
     *issuers = NULL;
 }
 
-static enum err issuers_new(const struct verify_input *in, const struct nitro_document *d,
-                            struct issuers **out, struct refusal *r)
+MUST_CHECK static enum err issuers_new(const struct verify_input *in,
+                                       const struct nitro_document *d, struct issuers **out,
+                                       struct refusal *r)
 {
     struct issuers *issuers = calloc(1, sizeof *issuers);
     struct chain chain = {0};
@@ -212,8 +216,9 @@ static void certificates_name(const struct span *certificates, size_t count,
 }
 
 /* Through the cache; without one `*owned` is what the caller frees. */
-static enum err issuers_find(const struct verify_input *in, const struct nitro_document *d,
-                             const struct issuers **out, struct issuers **owned, struct refusal *r)
+MUST_CHECK static enum err issuers_find(const struct verify_input *in,
+                                        const struct nitro_document *d, const struct issuers **out,
+                                        struct issuers **owned, struct refusal *r)
 {
     struct cache_names names;
     struct issuers *issuers = NULL;
@@ -233,8 +238,9 @@ static enum err issuers_find(const struct verify_input *in, const struct nitro_d
     return ERR_NONE;
 }
 
-static enum err leaf_check(const struct x509_cert *leaf, const struct issuers *issuers,
-                           struct timestamp now, struct nitro_leaf *out, struct refusal *r)
+MUST_CHECK static enum err leaf_check(const struct x509_cert *leaf, const struct issuers *issuers,
+                                      struct timestamp now, struct nitro_leaf *out,
+                                      struct refusal *r)
 {
     enum err e;
 
@@ -253,8 +259,9 @@ static enum err leaf_check(const struct x509_cert *leaf, const struct issuers *i
                                                 "a leaf with a P-384 key", NULL);
 }
 
-static enum err leaf_new(const struct nitro_document *d, const struct issuers *issuers,
-                         struct timestamp now, struct nitro_leaf **out, struct refusal *r)
+MUST_CHECK static enum err leaf_new(const struct nitro_document *d, const struct issuers *issuers,
+                                    struct timestamp now, struct nitro_leaf **out,
+                                    struct refusal *r)
 {
     struct nitro_leaf *made = calloc(1, sizeof *made);
     struct x509_cert *leaf = NULL;
@@ -287,7 +294,7 @@ void nitro_leaf_free(struct nitro_leaf **leaf)
 }
 
 /* A document without a bundle is its own authority, or says nothing of who that is. */
-static enum err bundle_missing(const struct nitro_document *d, struct refusal *r)
+MUST_CHECK static enum err bundle_missing(const struct nitro_document *d, struct refusal *r)
 {
     struct x509_cert *leaf = NULL;
     enum err e = certificate_parse(d->certificate, &leaf, r);
@@ -302,9 +309,9 @@ static enum err bundle_missing(const struct nitro_document *d, struct refusal *r
     return e;
 }
 
-static enum err leaf_find(const struct verify_input *in, const struct nitro_document *d,
-                          const struct nitro_leaf **out, struct nitro_leaf **owned,
-                          struct refusal *r)
+MUST_CHECK static enum err leaf_find(const struct verify_input *in, const struct nitro_document *d,
+                                     const struct nitro_leaf **out, struct nitro_leaf **owned,
+                                     struct refusal *r)
 {
     struct span certificates[NITRO_CABUNDLE_MAX + 1];
     struct cache_names names;

@@ -22,7 +22,8 @@ const struct x509_cert *pck_chain_ca(const struct pck_chain *chain)
     return chain->certificates.certs[1];
 }
 
-static enum err extension_read(const struct x509_cert *leaf, struct pck *out, struct refusal *r)
+MUST_CHECK static enum err extension_read(const struct x509_cert *leaf, struct pck *out,
+                                          struct refusal *r)
 {
     struct span contents;
     enum err e = x509_cert_extension(leaf, PCK_EXTENSION_OID, &contents);
@@ -36,7 +37,7 @@ static enum err extension_read(const struct x509_cert *leaf, struct pck *out, st
     return ERR_NONE;
 }
 
-static enum err chain_fill(struct pck_chain *c, struct refusal *r)
+MUST_CHECK static enum err chain_fill(struct pck_chain *c, struct refusal *r)
 {
     enum err e;
 
@@ -53,9 +54,9 @@ static enum err chain_fill(struct pck_chain *c, struct refusal *r)
 }
 
 /* Takes `certificates` over when it succeeds. */
-static enum err chain_new(const struct attest_trust *trust, struct attest_cache *cache,
-                          struct certificates *certificates, struct pck_chain **out,
-                          struct refusal *r)
+MUST_CHECK static enum err chain_new(const struct attest_trust *trust, struct attest_cache *cache,
+                                     struct certificates *certificates, struct pck_chain **out,
+                                     struct refusal *r)
 {
     struct pck_chain *c = calloc(1, sizeof *c);
     enum err e;
@@ -95,9 +96,10 @@ static void release(void *thing)
 static const struct cache_kind kind = {release, CACHE_LEAVES};
 
 /* A text that is not known may be of a chain that is: white space does not make another. */
-static enum err chain_find(struct attest_cache *cache, const struct attest_trust *trust,
-                           struct certificates *certificates, const struct pck_chain **out,
-                           const uint8_t alias[SHA256_SIZE], struct refusal *r)
+MUST_CHECK static enum err chain_find(struct attest_cache *cache, const struct attest_trust *trust,
+                                      struct certificates *certificates,
+                                      const struct pck_chain **out,
+                                      const uint8_t alias[SHA256_SIZE], struct refusal *r)
 {
     struct cache_names names = {{0}, {0}};
     struct pck_chain *chain = NULL;

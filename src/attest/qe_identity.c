@@ -9,12 +9,13 @@
 const struct intel_reasons qe_identity_reasons = {"qe_identity", ATTEST_QE_IDENTITY_MALFORMED,
                                                   ATTEST_QE_IDENTITY_SIGNATURE_INVALID};
 
-static enum err malformed(struct refusal *r, const char *expected, const char *presented)
+MUST_CHECK static enum err malformed(struct refusal *r, const char *expected, const char *presented)
 {
     return refuse(r, ATTEST_QE_IDENTITY_MALFORMED, "qe_identity", expected, presented);
 }
 
-static enum err kind_read(struct json_value id, enum qe_identity_kind *out, struct refusal *r)
+MUST_CHECK static enum err kind_read(struct json_value id, enum qe_identity_kind *out,
+                                     struct refusal *r)
 {
     if (json_string_equal(id, "QE"))
         *out = QE_IDENTITY_SGX;
@@ -26,7 +27,7 @@ static enum err kind_read(struct json_value id, enum qe_identity_kind *out, stru
 }
 
 /* MISCSELECT is printed most significant digit first, unlike the byte strings. */
-static enum err misc_select_read(struct json_value value, uint32_t *out)
+MUST_CHECK static enum err misc_select_read(struct json_value value, uint32_t *out)
 {
     uint8_t bytes[4];
 
@@ -36,8 +37,8 @@ static enum err misc_select_read(struct json_value value, uint32_t *out)
     return ERR_NONE;
 }
 
-static enum err measurements_read(struct json_value document, struct qe_identity *identity,
-                                  struct refusal *r)
+MUST_CHECK static enum err measurements_read(struct json_value document,
+                                             struct qe_identity *identity, struct refusal *r)
 {
     struct json_value misc, misc_mask, attributes, attributes_mask, mr_signer, isv_prod_id;
     const struct json_field fields[] = {
@@ -64,8 +65,8 @@ static enum err measurements_read(struct json_value document, struct qe_identity
     return ERR_NONE;
 }
 
-static enum err identity_read(struct json_value document, struct qe_identity *identity,
-                              struct refusal *r)
+MUST_CHECK static enum err identity_read(struct json_value document, struct qe_identity *identity,
+                                         struct refusal *r)
 {
     struct json_value id, version, issued, next_update, evaluation, levels;
     const struct json_field fields[] = {
@@ -128,8 +129,8 @@ static bool attributes_match(const struct qe_identity *identity, const struct sg
     return true;
 }
 
-static enum err measurements_match(const struct qe_identity *identity,
-                                   const struct sgx_report *report, struct refusal *r)
+MUST_CHECK static enum err measurements_match(const struct qe_identity *identity,
+                                              const struct sgx_report *report, struct refusal *r)
 {
     if ((report->misc_select & identity->misc_select_mask) != identity->misc_select)
         return refuse_number(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_identity", "MISCSELECT",

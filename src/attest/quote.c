@@ -24,14 +24,15 @@ static struct quote_header header_read(struct reader *r)
     return h;
 }
 
-static enum err version_refuse(uint16_t version, struct refusal *r)
+MUST_CHECK static enum err version_refuse(uint16_t version, struct refusal *r)
 {
-    (void)refuse_number(r, ATTEST_UNSUPPORTED_VERSION, "header", "version", 5, version);
+    enum err e = refuse_number(r, ATTEST_UNSUPPORTED_VERSION, "header", "version", 5, version);
+
     (void)snprintf(r->expected, sizeof r->expected, "version 3, 4 or 5");
-    return ERR_DENIED;
+    return e;
 }
 
-static enum err header_check(const struct quote_header *h, struct refusal *r)
+MUST_CHECK static enum err header_check(const struct quote_header *h, struct refusal *r)
 {
     if (h->version < 3 || h->version > 5)
         return version_refuse(h->version, r);
@@ -67,7 +68,8 @@ static const struct body *body_find(uint16_t type)
 }
 
 /* Type, size and TEE type say the same thing three times, and must agree. */
-static enum err typed_body_read(struct reader *reader, struct quote *q, struct refusal *r)
+MUST_CHECK static enum err typed_body_read(struct reader *reader, struct quote *q,
+                                           struct refusal *r)
 {
     const uint16_t type = reader_u16le(reader);
     const uint32_t size = reader_u32le(reader);
@@ -85,7 +87,7 @@ static enum err typed_body_read(struct reader *reader, struct quote *q, struct r
     return ERR_NONE;
 }
 
-static enum err body_read(struct reader *reader, struct quote *q, struct refusal *r)
+MUST_CHECK static enum err body_read(struct reader *reader, struct quote *q, struct refusal *r)
 {
     if (q->header.version == 5)
         return typed_body_read(reader, q, r);
@@ -106,7 +108,8 @@ static struct quote_certification certification_read(struct reader *r)
     return c;
 }
 
-static enum err certification_check(const struct quote_certification *c, struct refusal *r)
+MUST_CHECK static enum err certification_check(const struct quote_certification *c,
+                                               struct refusal *r)
 {
     if (c->qe_auth_data.size > QUOTE_QE_AUTH_MAX)
         return refuse_number(r, ATTEST_TOO_LARGE, "header",
@@ -118,7 +121,7 @@ static enum err certification_check(const struct quote_certification *c, struct 
     return ERR_NONE;
 }
 
-static enum err lengths_refuse(struct refusal *r)
+MUST_CHECK static enum err lengths_refuse(struct refusal *r)
 {
     return refuse(r, ATTEST_MALFORMED, "header", "signature data whose lengths fill it exactly",
                   NULL);
@@ -128,7 +131,8 @@ static enum err lengths_refuse(struct refusal *r)
  * The lengths nest: the certification must fill the authentication data exactly, since version 4
  * by way of a block of type 6.
  */
-static enum err authentication_read(struct span bytes, struct quote *q, struct refusal *r)
+MUST_CHECK static enum err authentication_read(struct span bytes, struct quote *q,
+                                               struct refusal *r)
 {
     struct reader outer = reader_over(bytes);
     struct reader inner;

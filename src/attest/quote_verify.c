@@ -31,7 +31,7 @@ static bool is_td(const struct verification *v)
 }
 
 /* The chain may come from a cache: pin and time are judged anew every time. */
-static enum err chain_judge(struct verification *v, struct refusal *r)
+MUST_CHECK static enum err chain_judge(struct verification *v, struct refusal *r)
 {
     const struct certificates *c = &v->chain->certificates;
 
@@ -43,7 +43,7 @@ static enum err chain_judge(struct verification *v, struct refusal *r)
 }
 
 /* The PCK key vouches for the quoting enclave, and that for the attestation key. */
-static enum err qe_report_verify(struct verification *v, struct refusal *r)
+MUST_CHECK static enum err qe_report_verify(struct verification *v, struct refusal *r)
 {
     const struct quote_certification *c = &v->quote.certification;
     const struct span vouched[] = {v->quote.attestation_key, c->qe_auth_data};
@@ -63,7 +63,7 @@ static enum err qe_report_verify(struct verification *v, struct refusal *r)
     return ERR_NONE;
 }
 
-static enum err quote_signature_verify(struct verification *v, struct refusal *r)
+MUST_CHECK static enum err quote_signature_verify(struct verification *v, struct refusal *r)
 {
     struct p256_public *key = NULL;
     enum err e = p256_public_from_point(v->quote.attestation_key.data, &key);
@@ -78,8 +78,8 @@ static enum err quote_signature_verify(struct verification *v, struct refusal *r
     return e;
 }
 
-static enum err level_judge(struct verification *v, const struct attest_result *claims,
-                            struct refusal *r)
+MUST_CHECK static enum err level_judge(struct verification *v, const struct attest_result *claims,
+                                       struct refusal *r)
 {
     const struct tcb_info *info = &v->collateral->tcb_info;
     const struct pck *pck = &v->chain->pck;
@@ -106,8 +106,8 @@ static bool has_advisory(const struct attest_result *result, struct span name)
 }
 
 /* Union, in order, without duplicates. */
-static enum err advisories_add(struct json_value list, struct attest_result *result,
-                               struct refusal *r)
+MUST_CHECK static enum err advisories_add(struct json_value list, struct attest_result *result,
+                                          struct refusal *r)
 {
     struct json_iterator i = {0};
     struct json_value entry;
@@ -126,8 +126,8 @@ static enum err advisories_add(struct json_value list, struct attest_result *res
     return ERR_NONE;
 }
 
-static enum err advisories_merge(const struct verification *v, struct attest_result *result,
-                                 struct refusal *r)
+MUST_CHECK static enum err advisories_merge(const struct verification *v,
+                                            struct attest_result *result, struct refusal *r)
 {
     enum err e;
 
@@ -139,8 +139,8 @@ static enum err advisories_merge(const struct verification *v, struct attest_res
 }
 
 /* The platform's level, then the module, then the relaunch, then the QE. */
-static enum err status_merge(const struct verification *v, struct attest_result *result,
-                             struct refusal *r)
+MUST_CHECK static enum err status_merge(const struct verification *v, struct attest_result *result,
+                                        struct refusal *r)
 {
     const struct intel_judgement *platform = &v->platform_level->judgement;
     const struct intel_judgement *qe = &v->qe_level->judgement;
@@ -165,7 +165,7 @@ static enum err status_merge(const struct verification *v, struct attest_result 
     return advisories_merge(v, result, r);
 }
 
-static enum err report_read(const struct verification *v, struct attest_result *result)
+MUST_CHECK static enum err report_read(const struct verification *v, struct attest_result *result)
 {
     enum err e;
 
@@ -185,8 +185,8 @@ static enum err report_read(const struct verification *v, struct attest_result *
 
 /* Of evidence whose signatures lead to a pinned root; who the quoting enclave is, is not known yet.
  */
-static enum err claims_fill(const struct verification *v, struct attest_result *result,
-                            struct refusal *r)
+MUST_CHECK static enum err claims_fill(const struct verification *v, struct attest_result *result,
+                                       struct refusal *r)
 {
     if (report_read(v, result) != ERR_NONE)
         return refuse(r, ATTEST_MALFORMED, "header", "a report body of its size", NULL);
@@ -273,8 +273,8 @@ static void wanted_fill(const struct verification *v, struct attest_wanted *want
     wanted->known = true;
 }
 
-static enum err quote_read(struct verification *v, struct span evidence, enum attest_tee kind,
-                           struct refusal *r)
+MUST_CHECK static enum err quote_read(struct verification *v, struct span evidence,
+                                      enum attest_tee kind, struct refusal *r)
 {
     enum err e = quote_parse(evidence, &v->quote, r);
 
@@ -296,9 +296,9 @@ static bool has_certificate(struct span pem)
  * Everything that needs no collateral comes first: who has a forged quote learns that, and not that
  * we know nothing about its platform.
  */
-static enum err evidence_verify(struct verification *v, const struct verify_input *in,
-                                struct pck_chain **owned, struct attest_result *out,
-                                struct refusal *r)
+MUST_CHECK static enum err evidence_verify(struct verification *v, const struct verify_input *in,
+                                           struct pck_chain **owned, struct attest_result *out,
+                                           struct refusal *r)
 {
     enum err e;
 
@@ -324,8 +324,8 @@ static enum err evidence_verify(struct verification *v, const struct verify_inpu
     return ERR_NONE;
 }
 
-static enum err collateral_verify(struct verification *v, const struct verify_input *in,
-                                  struct attest_result *out, struct refusal *r)
+MUST_CHECK static enum err collateral_verify(struct verification *v, const struct verify_input *in,
+                                             struct attest_result *out, struct refusal *r)
 {
     const enum tcb_info_tee tee = is_td(v) ? TCB_INFO_TDX : TCB_INFO_SGX;
     const enum qe_identity_kind qe = is_td(v) ? QE_IDENTITY_TDX : QE_IDENTITY_SGX;
@@ -353,8 +353,8 @@ static enum err collateral_verify(struct verification *v, const struct verify_in
     return ERR_NONE;
 }
 
-static enum err platform_verify(struct verification *v, struct attest_result *out,
-                                struct refusal *r)
+MUST_CHECK static enum err platform_verify(struct verification *v, struct attest_result *out,
+                                           struct refusal *r)
 {
     enum err e;
 

@@ -23,7 +23,7 @@ static void padded_hash(struct span bytes, uint8_t out[REPORT_DATA_SIZE])
 }
 
 /* [1, SHA-256 of the key]: whether it is this key's. */
-static enum err key_hash_check(struct span bytes, const uint8_t spki_sha256[SHA256_SIZE])
+MUST_CHECK static enum err key_hash_check(struct span bytes, const uint8_t spki_sha256[SHA256_SIZE])
 {
     struct cbor_iterator i = {0};
     struct cbor_value pair, algorithm, hash;
@@ -40,7 +40,7 @@ static enum err key_hash_check(struct span bytes, const uint8_t spki_sha256[SHA2
     return span_equal(digest, span_of(spki_sha256, SHA256_SIZE)) ? ERR_NONE : ERR_DENIED;
 }
 
-static enum err claims_check(struct span claims, const uint8_t spki_sha256[SHA256_SIZE])
+MUST_CHECK static enum err claims_check(struct span claims, const uint8_t spki_sha256[SHA256_SIZE])
 {
     struct cbor_value map, hash;
     struct span bytes;
@@ -51,8 +51,8 @@ static enum err claims_check(struct span claims, const uint8_t spki_sha256[SHA25
     return key_hash_check(bytes, spki_sha256);
 }
 
-static enum err tcg_read(struct span extension, const uint8_t spki_sha256[SHA256_SIZE],
-                         struct ra_tls_evidence *out)
+MUST_CHECK static enum err tcg_read(struct span extension, const uint8_t spki_sha256[SHA256_SIZE],
+                                    struct ra_tls_evidence *out)
 {
     struct cbor_iterator i = {0};
     struct cbor_value document, pair, quote, claims;
@@ -73,8 +73,9 @@ static enum err tcg_read(struct span extension, const uint8_t spki_sha256[SHA256
     return ERR_NONE;
 }
 
-static enum err gramine_read(struct span extension, const uint8_t spki_sha256[SHA256_SIZE],
-                             struct ra_tls_evidence *out)
+MUST_CHECK static enum err gramine_read(struct span extension,
+                                        const uint8_t spki_sha256[SHA256_SIZE],
+                                        struct ra_tls_evidence *out)
 {
     *out = (struct ra_tls_evidence){.form = RA_TLS_GRAMINE, .evidence = extension};
     memcpy(out->report_data, spki_sha256, SHA256_SIZE);

@@ -33,33 +33,35 @@ static void put_bytes(char *out, size_t capacity, const char *name, struct span 
 enum err refuse_bytes(struct refusal *r, enum attest_reason reason, const char *step,
                       const char *name, struct span expected, struct span presented)
 {
-    (void)refuse(r, reason, step, NULL, NULL);
+    enum err e = refuse(r, reason, step, NULL, NULL);
+
     put_bytes(r->expected, sizeof r->expected, name, expected);
     put_bytes(r->presented, sizeof r->presented, name, presented);
-    return ERR_DENIED;
+    return e;
 }
 
 enum err refuse_number(struct refusal *r, enum attest_reason reason, const char *step,
                        const char *name, uint64_t expected, uint64_t presented)
 {
-    (void)refuse(r, reason, step, NULL, NULL);
+    enum err e = refuse(r, reason, step, NULL, NULL);
+
     (void)snprintf(r->expected, sizeof r->expected, "%s %llu", name, (unsigned long long)expected);
     (void)snprintf(r->presented, sizeof r->presented, "%s %llu", name,
                    (unsigned long long)presented);
-    return ERR_DENIED;
+    return e;
 }
 
 enum err refuse_time(struct refusal *r, enum attest_reason reason, const char *step,
                      const char *limit, struct timestamp expected, struct timestamp now)
 {
     char text[TIMESTAMP_TEXT_SIZE];
+    enum err e = refuse(r, reason, step, NULL, NULL);
 
-    (void)refuse(r, reason, step, NULL, NULL);
     timestamp_write(expected, text);
     (void)snprintf(r->expected, sizeof r->expected, "%s %s", limit, text);
     timestamp_write(now, text);
     (void)snprintf(r->presented, sizeof r->presented, "now %s", text);
-    return ERR_DENIED;
+    return e;
 }
 
 enum err refuse_unless_memory(struct refusal *r, enum err e, enum attest_reason reason,

@@ -13,23 +13,24 @@ struct refusal {
 
 /* Records why, and returns ERR_DENIED. `expected` and `presented` may be NULL; they are cut to fit.
  */
-enum err refuse(struct refusal *r, enum attest_reason reason, const char *step,
-                const char *expected, const char *presented);
+MUST_CHECK enum err refuse(struct refusal *r, enum attest_reason reason, const char *step,
+                           const char *expected, const char *presented);
 
 /* The same with bytes in hex behind a name: "fmspc 00606a000000". */
-enum err refuse_bytes(struct refusal *r, enum attest_reason reason, const char *step,
-                      const char *name, struct span expected, struct span presented);
+MUST_CHECK enum err refuse_bytes(struct refusal *r, enum attest_reason reason, const char *step,
+                                 const char *name, struct span expected, struct span presented);
 
 /* The same with numbers: "pcesvn 13". */
-enum err refuse_number(struct refusal *r, enum attest_reason reason, const char *step,
-                       const char *name, uint64_t expected, uint64_t presented);
+MUST_CHECK enum err refuse_number(struct refusal *r, enum attest_reason reason, const char *step,
+                                  const char *name, uint64_t expected, uint64_t presented);
 
 /* The same with times; `limit` is the bound that `now` violates, "until" or "from". */
-enum err refuse_time(struct refusal *r, enum attest_reason reason, const char *step,
-                     const char *limit, struct timestamp expected, struct timestamp now);
+MUST_CHECK enum err refuse_time(struct refusal *r, enum attest_reason reason, const char *step,
+                                const char *limit, struct timestamp expected, struct timestamp now);
 
 /* Passes ERR_MEMORY on; anything else becomes the refusal. */
-enum err refuse_unless_memory(struct refusal *r, enum err e, enum attest_reason reason,
-                              const char *step, const char *expected, const char *presented);
+MUST_CHECK enum err refuse_unless_memory(struct refusal *r, enum err e, enum attest_reason reason,
+                                         const char *step, const char *expected,
+                                         const char *presented);
 
 #endif

@@ -19,8 +19,9 @@ bool snp_amd_issuer(const struct attest_amd *amd, bool by_vlek, struct snp_issue
 }
 
 /* One chain as KDS gives it: the intermediate, then the ARK. */
-static enum err chain_read(const struct attest_trust *trust, struct span pem, bool by_vlek,
-                           struct x509_cert *out[2], enum attest_vendor *product, struct refusal *r)
+MUST_CHECK static enum err chain_read(const struct attest_trust *trust, struct span pem,
+                                      bool by_vlek, struct x509_cert *out[2],
+                                      enum attest_vendor *product, struct refusal *r)
 {
     struct snp_issuer issuer = {.by_vlek = by_vlek};
     size_t count = 0;
@@ -42,8 +43,9 @@ static enum err chain_read(const struct attest_trust *trust, struct span pem, bo
     return snp_issuer_check(trust, &issuer, r);
 }
 
-static enum err chains_read(const struct attest_trust *trust, const struct attest_amd_input *input,
-                            struct attest_amd *amd, struct refusal *r)
+MUST_CHECK static enum err chains_read(const struct attest_trust *trust,
+                                       const struct attest_amd_input *input, struct attest_amd *amd,
+                                       struct refusal *r)
 {
     const bool vcek = input->vcek_chain.size > 0, vlek = input->vlek_chain.size > 0;
     enum attest_vendor product = ATTEST_INTEL; /* none of AMD's */
@@ -66,7 +68,7 @@ static enum err chains_read(const struct attest_trust *trust, const struct attes
 }
 
 /* One root for both chains and the CRL. */
-static enum err root_read(struct attest_amd *amd, struct refusal *r)
+MUST_CHECK static enum err root_read(struct attest_amd *amd, struct refusal *r)
 {
     uint8_t other[SHA256_SIZE];
 
@@ -81,7 +83,7 @@ static enum err root_read(struct attest_amd *amd, struct refusal *r)
     return ERR_NONE;
 }
 
-static enum err crl_read(struct span bytes, struct attest_amd *amd, struct refusal *r)
+MUST_CHECK static enum err crl_read(struct span bytes, struct attest_amd *amd, struct refusal *r)
 {
     const struct x509_cert *ark =
         amd->vcek_chain[ARK] ? amd->vcek_chain[ARK] : amd->vlek_chain[ARK];

@@ -41,7 +41,7 @@ enum err snp_intermediate_product(const struct x509_cert *c, bool by_vlek, enum 
     return ERR_NOT_FOUND;
 }
 
-static enum err roles_check(const struct snp_issuer *issuer, struct refusal *r)
+MUST_CHECK static enum err roles_check(const struct snp_issuer *issuer, struct refusal *r)
 {
     enum attest_vendor product;
 
@@ -64,8 +64,9 @@ static enum err roles_check(const struct snp_issuer *issuer, struct refusal *r)
 }
 
 /* By key, and of this product: the ARK of one vouches for no other's chips. */
-static enum err pin_find(const struct attest_trust *trust, const struct snp_issuer *issuer,
-                         const struct attest_root **out, struct refusal *r)
+MUST_CHECK static enum err pin_find(const struct attest_trust *trust,
+                                    const struct snp_issuer *issuer, const struct attest_root **out,
+                                    struct refusal *r)
 {
     uint8_t spki[SHA256_SIZE];
 
@@ -77,8 +78,8 @@ static enum err pin_find(const struct attest_trust *trust, const struct snp_issu
     return ERR_NONE;
 }
 
-static enum err link_check(const struct x509_cert *c, const struct x509_cert *issuer,
-                           const char *expected, struct refusal *r)
+MUST_CHECK static enum err link_check(const struct x509_cert *c, const struct x509_cert *issuer,
+                                      const char *expected, struct refusal *r)
 {
     enum err e = x509_cert_issued_by(c, issuer, X509_RSA4096_PSS_SHA384);
 
@@ -87,7 +88,7 @@ static enum err link_check(const struct x509_cert *c, const struct x509_cert *is
                : refuse_unless_memory(r, e, ATTEST_VEK_CHAIN_INVALID, step, expected, NULL);
 }
 
-static enum err issuer_links_check(const struct snp_issuer *issuer, struct refusal *r)
+MUST_CHECK static enum err issuer_links_check(const struct snp_issuer *issuer, struct refusal *r)
 {
     enum err e = link_check(issuer->ark, issuer->ark, "an ARK signed by itself", r);
 
@@ -122,8 +123,8 @@ static void chain_name(const struct attest_vek *vek, const struct snp_issuer *is
     sha256(SPAN_OF(hashes), out);
 }
 
-static enum err links_check(const struct attest_vek *vek, const struct snp_issuer *issuer,
-                            struct refusal *r)
+MUST_CHECK static enum err links_check(const struct attest_vek *vek,
+                                       const struct snp_issuer *issuer, struct refusal *r)
 {
     enum err e = issuer->verified ? ERR_NONE : issuer_links_check(issuer, r);
 
@@ -132,8 +133,8 @@ static enum err links_check(const struct attest_vek *vek, const struct snp_issue
                                       "a VEK signed by its intermediate certificate", r);
 }
 
-static enum err links_find(struct attest_cache *cache, const struct attest_vek *vek,
-                           const struct snp_issuer *issuer, struct refusal *r)
+MUST_CHECK static enum err links_find(struct attest_cache *cache, const struct attest_vek *vek,
+                                      const struct snp_issuer *issuer, struct refusal *r)
 {
     struct cache_names its;
     void *verified;

@@ -4,13 +4,14 @@
 
 static const char step[] = "certificates";
 
-static enum err role_taken(struct refusal *r)
+MUST_CHECK static enum err role_taken(struct refusal *r)
 {
     return refuse(r, ATTEST_VEK_CHAIN_INVALID, step, "one certificate of each role", "two");
 }
 
 /* Takes over `c`. */
-static enum err vek_put(struct attest_vek **place, struct x509_cert *c, struct refusal *r)
+MUST_CHECK static enum err vek_put(struct attest_vek **place, struct x509_cert *c,
+                                   struct refusal *r)
 {
     if (*place) {
         x509_cert_free(&c);
@@ -19,7 +20,7 @@ static enum err vek_put(struct attest_vek **place, struct x509_cert *c, struct r
     return snp_vek_new(c, place, r);
 }
 
-static enum err ca_put(struct x509_cert **place, struct x509_cert *c, struct refusal *r)
+MUST_CHECK static enum err ca_put(struct x509_cert **place, struct x509_cert *c, struct refusal *r)
 {
     if (*place) {
         x509_cert_free(&c);
@@ -30,7 +31,8 @@ static enum err ca_put(struct x509_cert **place, struct x509_cert *c, struct ref
 }
 
 /* Takes over `c`, and puts it where its name says. */
-static enum err certificate_put(struct snp_host *host, struct x509_cert *c, struct refusal *r)
+MUST_CHECK static enum err certificate_put(struct snp_host *host, struct x509_cert *c,
+                                           struct refusal *r)
 {
     enum attest_vendor product;
 
@@ -47,7 +49,7 @@ static enum err certificate_put(struct snp_host *host, struct x509_cert *c, stru
                   "another common name");
 }
 
-static enum err der_read(struct span der, struct snp_host *out, struct refusal *r)
+MUST_CHECK static enum err der_read(struct span der, struct snp_host *out, struct refusal *r)
 {
     struct x509_cert *c = NULL;
     enum err e = x509_cert_parse(der, &c);
@@ -57,7 +59,7 @@ static enum err der_read(struct span der, struct snp_host *out, struct refusal *
                                                 "certificates in DER", NULL);
 }
 
-static enum err pem_read_all(struct span pem, struct snp_host *out, struct refusal *r)
+MUST_CHECK static enum err pem_read_all(struct span pem, struct snp_host *out, struct refusal *r)
 {
     struct x509_cert *certs[SNP_HOST_CERTIFICATES_MAX] = {0};
     size_t count = 0;
@@ -76,7 +78,7 @@ static enum err pem_read_all(struct span pem, struct snp_host *out, struct refus
 }
 
 /* What the table calls them does not matter. */
-static enum err table_read(struct span table, struct snp_host *out, struct refusal *r)
+MUST_CHECK static enum err table_read(struct span table, struct snp_host *out, struct refusal *r)
 {
     struct snp_certificates found;
     enum err e = snp_certificates_parse(table, &found);

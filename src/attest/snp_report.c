@@ -90,7 +90,7 @@ static void scalar_read(struct reader *r, uint8_t out[P384_SCALAR_SIZE])
     reserved_read(r, SCALAR_FIELD_SIZE - P384_SCALAR_SIZE);
 }
 
-static enum err size_check(struct span bytes, struct refusal *r)
+MUST_CHECK static enum err size_check(struct span bytes, struct refusal *r)
 {
     if (bytes.size == SNP_REPORT_SIZE)
         return ERR_NONE;
@@ -99,7 +99,7 @@ static enum err size_check(struct span bytes, struct refusal *r)
 }
 
 /* First, because the version says what the bytes are. */
-static enum err version_check(struct span bytes, struct refusal *r)
+MUST_CHECK static enum err version_check(struct span bytes, struct refusal *r)
 {
     struct reader reader = reader_over(bytes);
     const uint32_t version = reader_u32le(&reader);
@@ -110,7 +110,7 @@ static enum err version_check(struct span bytes, struct refusal *r)
     return ERR_NONE;
 }
 
-static enum err key_check(const struct snp_report *report, struct refusal *r)
+MUST_CHECK static enum err key_check(const struct snp_report *report, struct refusal *r)
 {
     const unsigned key = KEY_INFO_SIGNING_KEY(report->key_info);
 
@@ -130,7 +130,7 @@ static enum err key_check(const struct snp_report *report, struct refusal *r)
 }
 
 /* A bit of POLICY that is not known could open the guest, as DEBUG does. */
-static enum err fields_check(const struct snp_report *report, struct refusal *r)
+MUST_CHECK static enum err fields_check(const struct snp_report *report, struct refusal *r)
 {
     if ((report->policy & POLICY_RESERVED_ONE) == 0 || (report->policy & ~POLICY_KNOWN) != 0)
         return refuse(r, ATTEST_MALFORMED, step, "a guest policy with known bits alone", NULL);

@@ -10,7 +10,7 @@
 static const char step[] = "vek";
 
 /* Where the extensions are, by OID; those of the other products are absent. */
-static enum err extensions_read(const struct x509_cert *c, struct snp_extensions *out)
+MUST_CHECK static enum err extensions_read(const struct x509_cert *c, struct snp_extensions *out)
 {
     const struct {
         const char *oid;
@@ -43,7 +43,7 @@ static enum err extensions_read(const struct x509_cert *c, struct snp_extensions
     return ERR_NONE;
 }
 
-static enum err number_read(struct span contents, uint64_t max, uint8_t *out)
+MUST_CHECK static enum err number_read(struct span contents, uint64_t max, uint8_t *out)
 {
     struct reader r = reader_over(contents);
 
@@ -51,7 +51,7 @@ static enum err number_read(struct span contents, uint64_t max, uint8_t *out)
     return reader_finish(&r);
 }
 
-static enum err text_read(struct span contents, char *out, size_t out_size)
+MUST_CHECK static enum err text_read(struct span contents, char *out, size_t out_size)
 {
     struct reader r = reader_over(contents);
     struct span text = der_take(&r, DER_IA5_STRING);
@@ -65,7 +65,7 @@ static enum err text_read(struct span contents, char *out, size_t out_size)
 }
 
 /* "Milan" (VLEKs), "Milan-B0" (VCEKs: with the stepping). */
-static enum err product_read(struct span contents, enum attest_vendor *out)
+MUST_CHECK static enum err product_read(struct span contents, enum attest_vendor *out)
 {
     static const enum attest_vendor products[] = {ATTEST_AMD_MILAN, ATTEST_AMD_GENOA,
                                                   ATTEST_AMD_TURIN};
@@ -101,8 +101,8 @@ static const struct layout layout_others = {
     9, 0, SNP_HW_ID_MAX
 };
 
-static enum err tcb_read(const struct snp_extensions *x, const struct layout *layout,
-                         uint8_t out[SNP_TCB_SIZE])
+MUST_CHECK static enum err tcb_read(const struct snp_extensions *x, const struct layout *layout,
+                                    uint8_t out[SNP_TCB_SIZE])
 {
     if (x->spl[layout->absent].size > 0)
         return ERR_MALFORMED;
@@ -113,7 +113,7 @@ static enum err tcb_read(const struct snp_extensions *x, const struct layout *la
 }
 
 /* AMD puts the bytes into the extension as they are; some encoders wrap them. */
-static enum err hw_id_read(struct span contents, size_t size, struct span *out)
+MUST_CHECK static enum err hw_id_read(struct span contents, size_t size, struct span *out)
 {
     struct reader r = reader_over(contents);
 
@@ -126,8 +126,8 @@ static enum err hw_id_read(struct span contents, size_t size, struct span *out)
 }
 
 /* A VCEK is a chip's and no cloud's, a VLEK the reverse. */
-static enum err owner_read(const struct snp_extensions *x, const struct layout *layout,
-                           struct snp_vek_claims *claims)
+MUST_CHECK static enum err owner_read(const struct snp_extensions *x, const struct layout *layout,
+                                      struct snp_vek_claims *claims)
 {
     if (claims->by_vlek)
         return x->hw_id.size > 0 ? ERR_MALFORMED
@@ -161,7 +161,7 @@ bool snp_vek_is(const struct x509_cert *certificate, bool by_vlek)
            x509_cert_common_name_contains(certificate, by_vlek ? "SEV-VLEK" : "SEV-VCEK");
 }
 
-static enum err vek_fill(struct attest_vek *vek, struct refusal *r)
+MUST_CHECK static enum err vek_fill(struct attest_vek *vek, struct refusal *r)
 {
     const bool by_vlek = snp_vek_is(vek->certificate, true);
     struct snp_extensions extensions;
@@ -197,7 +197,7 @@ enum err snp_vek_new(struct x509_cert *certificate, struct attest_vek **out, str
 }
 
 /* One certificate, DER or PEM. */
-static enum err certificate_read(struct span bytes, struct x509_cert **out)
+MUST_CHECK static enum err certificate_read(struct span bytes, struct x509_cert **out)
 {
     size_t count = 0;
     enum err e;

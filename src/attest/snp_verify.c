@@ -44,7 +44,8 @@ static const struct attest_vek *vek_at(const struct verification *v, size_t i)
 }
 
 /* The one that fits; the only one, if it does not, so that the refusal names what differs. */
-static enum err vek_choose(struct verification *v, struct attest_wanted *wanted, struct refusal *r)
+MUST_CHECK static enum err vek_choose(struct verification *v, struct attest_wanted *wanted,
+                                      struct refusal *r)
 {
     const struct attest_vek *vek;
     size_t count = 0;
@@ -77,7 +78,7 @@ static bool host_issuer(const struct verification *v, struct snp_issuer *out)
 }
 
 /* The set's, because it is verified already; else the host's; else the only one, to say why not. */
-static enum err issuer_choose(struct verification *v, struct refusal *r)
+MUST_CHECK static enum err issuer_choose(struct verification *v, struct refusal *r)
 {
     const struct attest_collateral_set *set = v->in->collateral;
     const struct snp_vek_claims *vek = &v->vek->claims;
@@ -92,7 +93,7 @@ static enum err issuer_choose(struct verification *v, struct refusal *r)
                   "none");
 }
 
-static enum err signature_verify(const struct verification *v, struct refusal *r)
+MUST_CHECK static enum err signature_verify(const struct verification *v, struct refusal *r)
 {
     enum err e = p384_verify(v->vek->key, v->evidence.signed_bytes, v->evidence.signature);
 
@@ -127,7 +128,7 @@ static void claims_fill(const struct verification *v, struct attest_result *out)
 }
 
 /* If there is a CRL, it must be of now, and list neither ASK nor ASVK. */
-static enum err revocation_check(struct verification *v, struct refusal *r)
+MUST_CHECK static enum err revocation_check(struct verification *v, struct refusal *r)
 {
     const struct timestamp now = v->in->now;
 
@@ -145,7 +146,7 @@ static enum err revocation_check(struct verification *v, struct refusal *r)
 }
 
 /* The CPU that the report names has keys of the product that signed it. */
-static enum err product_check(const struct snp_report *report, struct refusal *r)
+MUST_CHECK static enum err product_check(const struct snp_report *report, struct refusal *r)
 {
     enum attest_vendor product;
 
@@ -161,7 +162,7 @@ static enum err product_check(const struct snp_report *report, struct refusal *r
 }
 
 /* Firmware keeps REPORTED <= COMMITTED <= CURRENT: what does not is not a platform we know. */
-static enum err tcb_check(const struct snp_report *report, struct refusal *r)
+MUST_CHECK static enum err tcb_check(const struct snp_report *report, struct refusal *r)
 {
     const uint8_t *const bytes[] = {report->reported_tcb_bytes, report->committed_tcb_bytes,
                                     report->current_tcb_bytes, report->launch_tcb_bytes};
@@ -182,8 +183,8 @@ static enum err tcb_check(const struct snp_report *report, struct refusal *r)
 }
 
 /* Who made the report: one signature, and at most three of certificates. */
-static enum err evidence_verify(struct verification *v, struct attest_result *out,
-                                struct refusal *r)
+MUST_CHECK static enum err evidence_verify(struct verification *v, struct attest_result *out,
+                                           struct refusal *r)
 {
     const struct verify_input *in = v->in;
     enum err e;
@@ -209,8 +210,8 @@ static enum err evidence_verify(struct verification *v, struct attest_result *ou
 }
 
 /* What the report says must be true of one platform. */
-static enum err platform_verify(struct verification *v, struct attest_result *out,
-                                struct refusal *r)
+MUST_CHECK static enum err platform_verify(struct verification *v, struct attest_result *out,
+                                           struct refusal *r)
 {
     enum err e;
 

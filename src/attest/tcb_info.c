@@ -12,13 +12,13 @@
 const struct intel_reasons tcb_info_reasons = {"tcb_info", ATTEST_TCB_INFO_MALFORMED,
                                                ATTEST_TCB_INFO_SIGNATURE_INVALID};
 
-static enum err malformed(struct refusal *r, const char *expected, const char *presented)
+MUST_CHECK static enum err malformed(struct refusal *r, const char *expected, const char *presented)
 {
     return refuse(r, ATTEST_TCB_INFO_MALFORMED, "tcb_info", expected, presented);
 }
 
 /* Exactly 16 objects with an "svn". */
-static enum err components_read(struct json_value list, uint8_t out[PCK_COMPONENT_COUNT])
+MUST_CHECK static enum err components_read(struct json_value list, uint8_t out[PCK_COMPONENT_COUNT])
 {
     struct json_iterator i = {0};
     struct json_value component, svn;
@@ -36,8 +36,8 @@ static enum err components_read(struct json_value list, uint8_t out[PCK_COMPONEN
     return ERR_NONE;
 }
 
-static enum err level_read(struct json_value value, enum tcb_info_tee tee, struct tcb_level *out,
-                           struct refusal *r)
+MUST_CHECK static enum err level_read(struct json_value value, enum tcb_info_tee tee,
+                                      struct tcb_level *out, struct refusal *r)
 {
     struct json_value tcb, sgx, tdx, pce_svn;
     const struct json_field fields[] = {
@@ -63,7 +63,8 @@ static enum err level_read(struct json_value value, enum tcb_info_tee tee, struc
     return intel_judgement_read(value, &tcb_info_reasons, &out->judgement, r);
 }
 
-static enum err module_read(struct json_value value, struct tdx_module *out, struct refusal *r)
+MUST_CHECK static enum err module_read(struct json_value value, struct tdx_module *out,
+                                       struct refusal *r)
 {
     struct json_value mr_signer, attributes, attributes_mask;
     const struct json_field fields[] = {
@@ -84,7 +85,7 @@ static enum err module_read(struct json_value value, struct tdx_module *out, str
 }
 
 /* "TDX_03", in any case. */
-static enum err module_version_read(struct json_value id, uint8_t *out)
+MUST_CHECK static enum err module_version_read(struct json_value id, uint8_t *out)
 {
     static const char prefix[] = "TDX_";
     struct span text;
@@ -97,8 +98,8 @@ static enum err module_version_read(struct json_value id, uint8_t *out)
     return hex_read(span_slice(text, sizeof prefix - 1, text.size), out, 1);
 }
 
-static enum err module_identity_read(struct json_value value, struct tdx_module_identity *out,
-                                     struct refusal *r)
+MUST_CHECK static enum err module_identity_read(struct json_value value,
+                                                struct tdx_module_identity *out, struct refusal *r)
 {
     struct json_value id, levels;
     const struct json_field fields[] = {
@@ -117,7 +118,8 @@ static enum err module_identity_read(struct json_value value, struct tdx_module_
     return intel_levels_read(levels, &tcb_info_reasons, &out->levels, &out->level_count, r);
 }
 
-static enum err modules_read(struct json_value list, struct tcb_info *info, struct refusal *r)
+MUST_CHECK static enum err modules_read(struct json_value list, struct tcb_info *info,
+                                        struct refusal *r)
 {
     size_t count = json_count(list);
     struct json_iterator i = {0};
@@ -153,7 +155,8 @@ static int level_compare(const struct tcb_level *a, const struct tcb_level *b)
     return c != 0 ? c : (a->pce_svn > b->pce_svn) - (a->pce_svn < b->pce_svn);
 }
 
-static enum err levels_read(struct json_value list, struct tcb_info *info, struct refusal *r)
+MUST_CHECK static enum err levels_read(struct json_value list, struct tcb_info *info,
+                                       struct refusal *r)
 {
     size_t count = json_count(list);
     struct json_iterator i = {0};
@@ -179,7 +182,7 @@ static enum err levels_read(struct json_value list, struct tcb_info *info, struc
 }
 
 /* The version first: another one has other members. */
-static enum err version_check(struct json_value document, struct refusal *r)
+MUST_CHECK static enum err version_check(struct json_value document, struct refusal *r)
 {
     struct json_value version;
     uint64_t number;
@@ -193,7 +196,7 @@ static enum err version_check(struct json_value document, struct refusal *r)
     return ERR_NONE;
 }
 
-static enum err tee_read(struct json_value id, enum tcb_info_tee *out, struct refusal *r)
+MUST_CHECK static enum err tee_read(struct json_value id, enum tcb_info_tee *out, struct refusal *r)
 {
     if (json_string_equal(id, "SGX"))
         *out = TCB_INFO_SGX;
@@ -204,7 +207,8 @@ static enum err tee_read(struct json_value id, enum tcb_info_tee *out, struct re
     return ERR_NONE;
 }
 
-static enum err info_read(struct json_value document, struct tcb_info *info, struct refusal *r)
+MUST_CHECK static enum err info_read(struct json_value document, struct tcb_info *info,
+                                     struct refusal *r)
 {
     struct json_value id, issued, next_update, fmspc, pce_id, type, evaluation, levels;
     struct json_value module, modules;

@@ -5,15 +5,17 @@
 #include "attest/tcb_status.h"
 #include "attest/td_report.h"
 
-static enum err module_unknown(uint8_t version, struct refusal *r)
+MUST_CHECK static enum err module_unknown(uint8_t version, struct refusal *r)
 {
-    (void)refuse_number(r, ATTEST_TDX_MODULE_MISMATCH, "tdx_module", "major version", 0, version);
+    enum err e =
+        refuse_number(r, ATTEST_TDX_MODULE_MISMATCH, "tdx_module", "major version", 0, version);
+
     (void)snprintf(r->expected, sizeof r->expected, "a TDX module that the TCB info names");
-    return ERR_DENIED;
+    return e;
 }
 
-static enum err measurements_match(const struct tdx_module *module, const struct td_report *td,
-                                   struct refusal *r)
+MUST_CHECK static enum err measurements_match(const struct tdx_module *module,
+                                              const struct td_report *td, struct refusal *r)
 {
     if (!span_equal(SPAN_OF(td->mr_signer_seam), SPAN_OF(module->mr_signer)))
         return refuse_bytes(r, ATTEST_TDX_MODULE_MISMATCH, "tdx_module", "MRSIGNERSEAM",
@@ -59,8 +61,8 @@ static bool needs_configuration(enum tcb_status s)
 }
 
 /* Whether the module loaded now, and the microcode, are what the newest level asks for. */
-static enum err loaded_is_newest(const struct tcb_info *info, const uint8_t svn[16], bool *out,
-                                 struct refusal *r)
+MUST_CHECK static enum err loaded_is_newest(const struct tcb_info *info, const uint8_t svn[16],
+                                            bool *out, struct refusal *r)
 {
     const struct tcb_level *newest = &info->levels[0];
     const struct tdx_module_identity *identity;

@@ -56,7 +56,7 @@ const struct attest_root *attest_trust_find(const struct attest_trust *trust,
     return NULL;
 }
 
-static enum err certificate_parse(struct span certificate, struct x509_cert **out)
+MUST_CHECK static enum err certificate_parse(struct span certificate, struct x509_cert **out)
 {
     size_t count = 0;
     enum err e;

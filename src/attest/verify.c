@@ -96,8 +96,8 @@ void evidence_identify(struct span signed_bytes, struct span r, uint8_t out[SHA2
     sha256_parts(parts, COUNT_OF(parts), out);
 }
 
-static enum err evidence_verify(const struct verify_input *in, struct attest_result *out,
-                                struct refusal *r)
+MUST_CHECK static enum err evidence_verify(const struct verify_input *in, struct attest_result *out,
+                                           struct refusal *r)
 {
     const struct attest_evidence *evidence = in->evidence;
     enum attest_tee kind = evidence->kind;

@@ -108,7 +108,7 @@ static bool take_line(struct span *rest, struct span *line)
 }
 
 /* Decimal without sign or leading zero, at most 19 digits (RFC 9162 sizes beyond that: nobody). */
-static enum err size_parse(struct span text, uint64_t *out)
+MUST_CHECK static enum err size_parse(struct span text, uint64_t *out)
 {
     uint64_t value = 0;
 
@@ -124,7 +124,7 @@ static enum err size_parse(struct span text, uint64_t *out)
 }
 
 /* Exactly `size` bytes in base64. */
-static enum err base64_exact(struct span text, uint8_t *out, size_t size)
+MUST_CHECK static enum err base64_exact(struct span text, uint8_t *out, size_t size)
 {
     size_t got;
     enum err e;
@@ -136,7 +136,7 @@ static enum err base64_exact(struct span text, uint8_t *out, size_t size)
 }
 
 /* The three lines of the text, and the blank one. Extension lines are refused: we write none. */
-static enum err text_parse(struct span *rest, struct span origin, struct checkpoint *out)
+MUST_CHECK static enum err text_parse(struct span *rest, struct span origin, struct checkpoint *out)
 {
     struct span name;
     struct span size;
@@ -156,7 +156,7 @@ struct signature_line {
     size_t size;
 };
 
-static enum err signature_line_parse(struct span line, struct signature_line *out)
+MUST_CHECK static enum err signature_line_parse(struct span line, struct signature_line *out)
 {
     struct span mark = SPAN_LITERAL(SIGNATURE_MARK);
     struct span rest = span_slice(line, mark.size, line.size);

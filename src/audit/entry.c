@@ -82,7 +82,7 @@ enum err audit_entry_write(const struct audit_entry *entry, struct writer *w)
 }
 
 /* A text member as it stands in the line; the empty span when absent. */
-static enum err view_text(struct json_value value, struct span *out)
+MUST_CHECK static enum err view_text(struct json_value value, struct span *out)
 {
     if (value.type == JSON_NULL)
         return ERR_NONE;

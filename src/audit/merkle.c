@@ -62,8 +62,8 @@ void merkle_root(const struct merkle_frontier *f, struct merkle_hash *out)
 
 /* The hash over leaves [start, end), where `start` is a multiple of a power of two >= its length.
  */
-static enum err range_hash(const struct merkle_source *s, uint64_t start, uint64_t end,
-                           struct merkle_hash *out)
+MUST_CHECK static enum err range_hash(const struct merkle_source *s, uint64_t start, uint64_t end,
+                                      struct merkle_hash *out)
 {
     struct joined j = {0};
     enum err e = ERR_NONE;

@@ -29,7 +29,7 @@ enum err receipt_write(uint64_t index, struct span entry, const struct merkle_pr
     return e;
 }
 
-static enum err proof_read(struct json_value array, struct merkle_proof *out)
+MUST_CHECK static enum err proof_read(struct json_value array, struct merkle_proof *out)
 {
     struct json_iterator i = {0};
     struct json_value element;
@@ -56,8 +56,8 @@ struct receipt {
 };
 
 /* Reads the form; the entry goes straight to where the caller wants it. */
-static enum err receipt_parse(struct span bytes, struct receipt *out, uint8_t *entry,
-                              size_t entry_capacity, size_t *entry_size)
+MUST_CHECK static enum err receipt_parse(struct span bytes, struct receipt *out, uint8_t *entry,
+                                         size_t entry_capacity, size_t *entry_size)
 {
     struct json_value root;
     struct json_value index, line, proof, note;

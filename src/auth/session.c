@@ -45,8 +45,8 @@ static void key_write(struct json_writer *j, const uint8_t key[X25519_SIZE])
 }
 
 /* The one spelling of a session's claims. */
-static enum err payload_write(const struct session *s, uint8_t *out, size_t out_size,
-                              struct span *payload)
+MUST_CHECK static enum err payload_write(const struct session *s, uint8_t *out, size_t out_size,
+                                         struct span *payload)
 {
     struct writer w = writer_over(out, out_size);
     struct json_writer j = json_writer_over(&w);
@@ -100,9 +100,9 @@ enum err session_write(const struct session *s, const struct p256_private *key, 
 }
 
 /* Checks the header's and the signature's bytes; `*payload_text` is what stands between. */
-static enum err envelope_check(struct span token, const struct p256_public *key,
-                               const uint8_t public_point[P256_POINT_SIZE],
-                               struct span *payload_text)
+MUST_CHECK static enum err envelope_check(struct span token, const struct p256_public *key,
+                                          const uint8_t public_point[P256_POINT_SIZE],
+                                          struct span *payload_text)
 {
     char header[HEADER_TEXT_SIZE];
     uint8_t signature[P256_SIGNATURE_SIZE];
@@ -123,7 +123,7 @@ static enum err envelope_check(struct span token, const struct p256_public *key,
     return p256_verify(key, span_slice(token, 0, signed_size), signature);
 }
 
-static enum err text_read(struct json_value value, char *out, size_t out_size)
+MUST_CHECK static enum err text_read(struct json_value value, char *out, size_t out_size)
 {
     size_t size = 0;
     enum err e = json_string(value, out, out_size - 1, &size);
@@ -134,7 +134,7 @@ static enum err text_read(struct json_value value, char *out, size_t out_size)
     return ERR_NONE;
 }
 
-static enum err bytes_read(struct json_value value, uint8_t *out, size_t size)
+MUST_CHECK static enum err bytes_read(struct json_value value, uint8_t *out, size_t size)
 {
     struct span text;
     enum err e = json_string_plain(value, &text);
@@ -142,7 +142,7 @@ static enum err bytes_read(struct json_value value, uint8_t *out, size_t size)
     return e == ERR_NONE ? hex_read(text, out, size) : e;
 }
 
-static enum err key_read(struct json_value cnf, uint8_t out[X25519_SIZE])
+MUST_CHECK static enum err key_read(struct json_value cnf, uint8_t out[X25519_SIZE])
 {
     struct json_value jwk, kty, crv, x;
     const struct json_field outer[] = {
@@ -168,7 +168,7 @@ static enum err key_read(struct json_value cnf, uint8_t out[X25519_SIZE])
     return e == ERR_NONE && size != X25519_SIZE ? ERR_MALFORMED : e;
 }
 
-static enum err own_read(struct json_value vs, struct session *s)
+MUST_CHECK static enum err own_read(struct json_value vs, struct session *s)
 {
     struct json_value tee, policy, version, claims, token, simulated;
     const struct json_field fields[] = {
@@ -191,7 +191,8 @@ static enum err own_read(struct json_value vs, struct session *s)
     return ERR_NONE;
 }
 
-static enum err times_read(struct json_value iat, struct json_value exp, struct session *s)
+MUST_CHECK static enum err times_read(struct json_value iat, struct json_value exp,
+                                      struct session *s)
 {
     int64_t issued = 0;
     int64_t expires = 0;
@@ -209,7 +210,7 @@ static enum err times_read(struct json_value iat, struct json_value exp, struct 
     return ERR_NONE;
 }
 
-static enum err claims_read(struct json_value object, struct session *s)
+MUST_CHECK static enum err claims_read(struct json_value object, struct session *s)
 {
     struct json_value iss, sub, iat, exp, jti, nonce, cnf, vs;
     const struct json_field fields[] = {
@@ -258,7 +259,7 @@ enum err session_parse(struct span token, const struct p256_public *key,
     return ERR_NONE;
 }
 
-static enum err refuse(enum err e, const char **code, const char *text)
+MUST_CHECK static enum err refuse(enum err e, const char **code, const char *text)
 {
     *code = text;
     return e;

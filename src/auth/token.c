@@ -16,7 +16,7 @@ static size_t entry_index(const struct token_table *table, const uint8_t hash[SH
     return found;
 }
 
-static enum err refuse(const char **why, const char *text)
+MUST_CHECK static enum err refuse(const char **why, const char *text)
 {
     *why = text;
     return ERR_UNAUTHENTICATED;

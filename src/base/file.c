@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum err read_all(int fd, size_t max, struct buffer *out)
+MUST_CHECK static enum err read_all(int fd, size_t max, struct buffer *out)
 {
     uint8_t chunk[16384];
     ssize_t got;
@@ -43,7 +43,7 @@ enum err file_read(const char *path, size_t max, struct buffer *out)
     return e;
 }
 
-static enum err write_all(int fd, struct span bytes)
+MUST_CHECK static enum err write_all(int fd, struct span bytes)
 {
     while (bytes.size > 0) {
         ssize_t put = write(fd, bytes.data, bytes.size);
@@ -57,7 +57,7 @@ static enum err write_all(int fd, struct span bytes)
     return ERR_NONE;
 }
 
-static enum err sync_directory_of(const char *path)
+MUST_CHECK static enum err sync_directory_of(const char *path)
 {
     char copy[PATH_MAX];
     int fd;
@@ -73,7 +73,7 @@ static enum err sync_directory_of(const char *path)
 }
 
 /* link() refuses where rename() would replace. */
-static enum err move_into_place(const char *temporary, const char *path, bool replace)
+MUST_CHECK static enum err move_into_place(const char *temporary, const char *path, bool replace)
 {
     if (replace)
         return rename(temporary, path) == 0 ? ERR_NONE : ERR_IO;

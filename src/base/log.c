@@ -23,7 +23,7 @@ static struct {
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-static enum err level_parse(struct span text, enum log_level *out)
+MUST_CHECK static enum err level_parse(struct span text, enum log_level *out)
 {
     for (size_t i = 0; i < COUNT_OF(level_names); i++) {
         if (span_equal_string(text, level_names[i])) {
@@ -38,7 +38,7 @@ static enum err level_parse(struct span text, enum log_level *out)
     return ERR_CONFIG;
 }
 
-static enum err rule_apply(struct span rule)
+MUST_CHECK static enum err rule_apply(struct span rule)
 {
     const uint8_t *equals = rule.size ? memchr(rule.data, '=', rule.size) : NULL;
     size_t name_size;

@@ -58,7 +58,7 @@ static bool hide(void *middle, size_t inner)
     return errno == ENOSYS && gramine_is_here();
 }
 
-static enum err map_new(size_t inner, struct secret **out)
+MUST_CHECK static enum err map_new(size_t inner, struct secret **out)
 {
     size_t page = page_size();
     size_t map_size = inner + 2 * page;

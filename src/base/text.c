@@ -106,8 +106,8 @@ static unsigned decode_digit(unsigned c, unsigned c62, unsigned c63)
     return (value & 63u) | (~(upper | lower | digit | is62 | is63) & 0x100u);
 }
 
-static enum err decode(struct span digits, uint8_t *out, size_t capacity, size_t *size,
-                       unsigned c62, unsigned c63)
+MUST_CHECK static enum err decode(struct span digits, uint8_t *out, size_t capacity, size_t *size,
+                                  unsigned c62, unsigned c63)
 {
     size_t tail = digits.size % 4;
     size_t total = digits.size / 4 * 3 + (tail ? tail - 1 : 0);

@@ -78,7 +78,7 @@ static char *borrowed(const char *text)
     return (char *)(uintptr_t)text; /* rules read it only */
 }
 
-static enum err set_number(const struct maker *m, const char *key, uint64_t number)
+MUST_CHECK static enum err set_number(const struct maker *m, const char *key, uint64_t number)
 {
     char text[24];
     char *texts[] = {text};
@@ -97,8 +97,8 @@ static bool is_repeated(const uint8_t *hashes, size_t i)
 }
 
 /* At most POLICY_LIST_MAX of them. */
-static enum err set_hashes(const struct maker *m, const char *key, const uint8_t *hashes,
-                           size_t count)
+MUST_CHECK static enum err set_hashes(const struct maker *m, const char *key, const uint8_t *hashes,
+                                      size_t count)
 {
     char hex[POLICY_LIST_MAX][2 * HASH_SIZE + 1];
     char *texts[POLICY_LIST_MAX];
@@ -114,7 +114,7 @@ static enum err set_hashes(const struct maker *m, const char *key, const uint8_t
     return appraisal_rule_set(m->rule, key, texts, used, m->fault);
 }
 
-static enum err set_statuses(const struct maker *m, unsigned accepted)
+MUST_CHECK static enum err set_statuses(const struct maker *m, unsigned accepted)
 {
     char *texts[32];
     size_t count = 0;
@@ -126,7 +126,7 @@ static enum err set_statuses(const struct maker *m, unsigned accepted)
     return appraisal_rule_set(m->rule, "tcb_status", texts, count, m->fault);
 }
 
-static enum err set_advisories(const struct maker *m)
+MUST_CHECK static enum err set_advisories(const struct maker *m)
 {
     const struct vs_appraisal *a = m->appraisal;
     char *texts[ATTEST_ADVISORIES_MAX + 1] = {0}; /* one more is too many, and the rule says so */
@@ -138,7 +138,7 @@ static enum err set_advisories(const struct maker *m)
 }
 
 /* What is asked of the platform, whatever the code is. */
-static enum err set_platform(const struct maker *m)
+MUST_CHECK static enum err set_platform(const struct maker *m)
 {
     const struct vs_appraisal *a = m->appraisal;
     const unsigned accepted = a->accepted_statuses == 0 ? VS_TCB_UP_TO_DATE : a->accepted_statuses;
@@ -155,7 +155,7 @@ static enum err set_platform(const struct maker *m)
     return e;
 }
 
-static enum err set_signer(const struct maker *m)
+MUST_CHECK static enum err set_signer(const struct maker *m)
 {
     const struct vs_appraisal *a = m->appraisal;
     enum err e = set_hashes(m, "mrsigner", a->mr_signer, 1);
@@ -168,7 +168,7 @@ static enum err set_signer(const struct maker *m)
 }
 
 /* Rules hold POLICY_LIST_MAX measurements each; the signer has the last one. */
-static enum err set_code(const struct maker *m, size_t i)
+MUST_CHECK static enum err set_code(const struct maker *m, size_t i)
 {
     const struct vs_appraisal *a = m->appraisal;
     const uint8_t *measurements = a->mr_enclave.data;
@@ -188,7 +188,7 @@ static size_t rule_count(const struct vs_appraisal *a)
     return (measurements + POLICY_LIST_MAX - 1) / POLICY_LIST_MAX + (a->mr_signer != NULL ? 1 : 0);
 }
 
-static enum err make_rule(const struct maker *m, const char *tee, size_t i)
+MUST_CHECK static enum err make_rule(const struct maker *m, const char *tee, size_t i)
 {
     enum err e = appraisal_rule_start(m->rule, "appraisal", tee, m->fault);
 

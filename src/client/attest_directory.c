@@ -41,7 +41,7 @@ static void take(struct vs_verifier *v, struct collateral_unit *u)
     }
 }
 
-static enum err add_document(struct vs_verifier *v, struct span document)
+MUST_CHECK static enum err add_document(struct vs_verifier *v, struct span document)
 {
     struct collateral_unit *u = NULL;
     enum attest_reason reason = ATTEST_OK;
@@ -71,8 +71,8 @@ struct addition {
 };
 
 /* A piece that cannot be read is refused like one that does not verify: it was meant to be used. */
-static enum err add_found(void *context, const char *path, struct timestamp modified, enum err e,
-                          struct span document)
+MUST_CHECK static enum err add_found(void *context, const char *path, struct timestamp modified,
+                                     enum err e, struct span document)
 {
     struct addition *a = context;
 
@@ -92,7 +92,7 @@ static enum err add_found(void *context, const char *path, struct timestamp modi
 }
 
 /* A file that was named itself is a document whatever its name is. */
-static enum err add_file(struct addition *a, const char *path)
+MUST_CHECK static enum err add_file(struct addition *a, const char *path)
 {
     const struct timestamp unknown = {0};
     struct buffer document = {0};

@@ -48,7 +48,7 @@ static struct span without_spaces(struct span text, uint8_t *out)
 }
 
 /* Hex first: real evidence in base64 has other letters. */
-static enum err text_read(struct span text, uint8_t *out, size_t *size)
+MUST_CHECK static enum err text_read(struct span text, uint8_t *out, size_t *size)
 {
     const size_t capacity = text.size;
 

@@ -190,8 +190,9 @@ static struct span evidence_to_keep(struct vs_bytes bytes)
     return span_of(bytes.data, bytes.size > VS_EVIDENCE_MAX ? 0 : bytes.size);
 }
 
-static enum err verify(const struct vs_verifier *v, const struct vs_tee_evidence *evidence,
-                       struct timestamp now, struct vs_result *r)
+MUST_CHECK static enum err verify(const struct vs_verifier *v,
+                                  const struct vs_tee_evidence *evidence, struct timestamp now,
+                                  struct vs_result *r)
 {
     const struct attest_collateral_set set = verifier_collateral(v);
     enum err e = buffer_append(&r->evidence, evidence_to_keep(evidence->bytes));

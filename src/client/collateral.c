@@ -98,7 +98,7 @@ static bool has_better(struct taking *t, const struct collateral_unit *u)
     return better;
 }
 
-static enum err keep(struct taking *t, const char *file, const struct collateral_unit *u)
+MUST_CHECK static enum err keep(struct taking *t, const char *file, const struct collateral_unit *u)
 {
     enum err e = ERR_NONE;
 
@@ -113,7 +113,7 @@ static enum err keep(struct taking *t, const char *file, const struct collateral
     return e;
 }
 
-static enum err take(struct taking *t, const char *file, struct span document)
+MUST_CHECK static enum err take(struct taking *t, const char *file, struct span document)
 {
     struct collateral_put_result result = {0};
     enum err e = collateral_store_put(t->store, document, "", NULL, clock_now(), &result);
@@ -130,8 +130,8 @@ static enum err take(struct taking *t, const char *file, struct span document)
     return e;
 }
 
-static enum err found(void *context, const char *path, struct timestamp modified, enum err e,
-                      struct span document)
+MUST_CHECK static enum err found(void *context, const char *path, struct timestamp modified,
+                                 enum err e, struct span document)
 {
     struct taking *t = context;
 

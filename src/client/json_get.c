@@ -7,7 +7,8 @@
 #define PATH_PART_MAX 128
 
 /* Element of an array by its decimal index. */
-static enum err element_at(struct json_value array, const char *part, struct json_value *out)
+MUST_CHECK static enum err element_at(struct json_value array, const char *part,
+                                      struct json_value *out)
 {
     struct json_iterator i = {0};
     size_t wanted = 0;
@@ -25,7 +26,8 @@ static enum err element_at(struct json_value array, const char *part, struct jso
     return ERR_NOT_FOUND;
 }
 
-static enum err step_into(struct json_value from, const char *part, struct json_value *out)
+MUST_CHECK static enum err step_into(struct json_value from, const char *part,
+                                     struct json_value *out)
 {
     if (from.type == JSON_ARRAY)
         return element_at(from, part, out);
@@ -34,7 +36,8 @@ static enum err step_into(struct json_value from, const char *part, struct json_
     return ERR_NOT_FOUND;
 }
 
-static enum err value_at(struct json_value value, const char *path, struct json_value *out)
+MUST_CHECK static enum err value_at(struct json_value value, const char *path,
+                                    struct json_value *out)
 {
     char part[PATH_PART_MAX];
     enum err e = ERR_NONE;

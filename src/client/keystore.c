@@ -36,8 +36,8 @@ enum vs_error vs_seed_build(const struct vs_key_name *name, char *out, size_t ou
 }
 
 /* "vouchsafe-pubkey-v1" 0x00 lv16(nonce) lv16(seed) u32be(key_version) pubkey */
-static enum err statement_write(struct span nonce, const struct reply_pubkey *p, uint8_t *out,
-                                size_t capacity, struct span *statement)
+MUST_CHECK static enum err statement_write(struct span nonce, const struct reply_pubkey *p,
+                                           uint8_t *out, size_t capacity, struct span *statement)
 {
     struct writer w = writer_over(out, capacity);
     const struct span seed = span_string(p->seed);

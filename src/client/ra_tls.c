@@ -33,7 +33,7 @@ bool vs_is_certificate(struct vs_bytes bytes)
 }
 
 /* The first of a chain. */
-static enum err certificate_parse(struct span bytes, struct x509_cert **out)
+MUST_CHECK static enum err certificate_parse(struct span bytes, struct x509_cert **out)
 {
     struct x509_cert *chain[CHAIN_MAX] = {0};
     size_t count = 0;

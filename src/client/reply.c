@@ -17,7 +17,7 @@ void text_make_printable(char *text)
 }
 
 /* A terminated string without NUL inside. */
-static enum err text_read(struct json_value value, char *out, size_t out_size)
+MUST_CHECK static enum err text_read(struct json_value value, char *out, size_t out_size)
 {
     size_t size = 0;
     enum err e = json_string(value, out, out_size - 1, &size);
@@ -31,7 +31,7 @@ static enum err text_read(struct json_value value, char *out, size_t out_size)
 }
 
 /* The same for what will be shown to people. */
-static enum err name_read(struct json_value value, char *out, size_t out_size)
+MUST_CHECK static enum err name_read(struct json_value value, char *out, size_t out_size)
 {
     enum err e = text_read(value, out, out_size);
 
@@ -40,7 +40,7 @@ static enum err name_read(struct json_value value, char *out, size_t out_size)
     return e;
 }
 
-static enum err hex_member(struct json_value value, uint8_t *out, size_t size)
+MUST_CHECK static enum err hex_member(struct json_value value, uint8_t *out, size_t size)
 {
     struct span text = {0};
     enum err e = json_string_plain(value, &text);
@@ -49,7 +49,8 @@ static enum err hex_member(struct json_value value, uint8_t *out, size_t size)
 }
 
 /* Hex of 1 to `capacity` bytes. */
-static enum err hex_member_any(struct json_value value, uint8_t *out, size_t capacity, size_t *size)
+MUST_CHECK static enum err hex_member_any(struct json_value value, uint8_t *out, size_t capacity,
+                                          size_t *size)
 {
     struct span text = {0};
     enum err e = json_string_plain(value, &text);
@@ -65,7 +66,7 @@ static enum err hex_member_any(struct json_value value, uint8_t *out, size_t cap
 }
 
 /* Base64 of exactly `size` bytes. */
-static enum err base64_member(struct json_value value, uint8_t *out, size_t size)
+MUST_CHECK static enum err base64_member(struct json_value value, uint8_t *out, size_t size)
 {
     struct span text = {0};
     size_t got = 0;
@@ -76,7 +77,7 @@ static enum err base64_member(struct json_value value, uint8_t *out, size_t size
     return e == ERR_NONE && got != size ? ERR_MALFORMED : e;
 }
 
-static enum err u32_member(struct json_value value, uint32_t *out)
+MUST_CHECK static enum err u32_member(struct json_value value, uint32_t *out)
 {
     uint64_t wide = 0;
     enum err e = json_uint64(value, &wide);
@@ -88,7 +89,8 @@ static enum err u32_member(struct json_value value, uint32_t *out)
     return e;
 }
 
-static enum err document_read(struct span body, const struct json_field *fields, size_t count)
+MUST_CHECK static enum err document_read(struct span body, const struct json_field *fields,
+                                         size_t count)
 {
     struct json_value document;
     enum err e = json_parse(body, &document, NULL);
@@ -155,7 +157,7 @@ static bool is_jws(struct span token)
     return dots == 2 && token.size <= 2048;
 }
 
-static enum err session_read(struct span body, struct reply_session *out)
+MUST_CHECK static enum err session_read(struct span body, struct reply_session *out)
 {
     struct reply_session s = {0};
     struct json_value token, expires, tee, policy, status, advisories, claims;
@@ -185,7 +187,7 @@ static enum err session_read(struct span body, struct reply_session *out)
     return ERR_NONE;
 }
 
-static enum err reply_key_read(struct json_value sealed, struct reply_attested *out)
+MUST_CHECK static enum err reply_key_read(struct json_value sealed, struct reply_attested *out)
 {
     struct json_value enc, ciphertext;
     const struct json_field fields[] = {
@@ -244,7 +246,7 @@ enum err session_file_parse(struct span file, struct session_file *out)
 }
 
 /* Kinds whose evidence binds 64 bytes of the keystore's choice. */
-static enum err own_kind(const char *tee_type, enum attest_tee *out)
+MUST_CHECK static enum err own_kind(const char *tee_type, enum attest_tee *out)
 {
     static const struct {
         const char *name;
@@ -339,7 +341,7 @@ enum err reply_pubkey_parse(struct span body, struct reply_pubkey *out)
     return e;
 }
 
-static enum err sealed_parse(struct json_value sealed, struct reply_decrypt *out)
+MUST_CHECK static enum err sealed_parse(struct json_value sealed, struct reply_decrypt *out)
 {
     struct json_value enc, nonce, ciphertext;
     const struct json_field fields[] = {

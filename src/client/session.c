@@ -263,7 +263,7 @@ out:
 }
 
 /* The reply of /v1/attest with its reply key opened, and the worker key's public half. */
-static enum err session_write_file(const struct vs_session *s, struct writer *w)
+MUST_CHECK static enum err session_write_file(const struct vs_session *s, struct writer *w)
 {
     struct json_writer j = json_writer_over(w);
     struct span written;

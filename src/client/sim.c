@@ -47,8 +47,9 @@ struct vs_bytes vs_sim_root(const struct vs_sim *sim)
     return (struct vs_bytes){pem.data, pem.size};
 }
 
-static enum err quote_append(const struct vs_sim *sim, const struct vs_sim_enclave *enclave,
-                             const uint8_t *report_data, struct buffer *out)
+MUST_CHECK static enum err quote_append(const struct vs_sim *sim,
+                                        const struct vs_sim_enclave *enclave,
+                                        const uint8_t *report_data, struct buffer *out)
 {
     struct simulated_enclave what = {
         .isv_prod_id = enclave->isv_prod_id,

@@ -39,7 +39,7 @@ enum vs_error vs_worker_key_generate(struct vs_worker_key **out)
     return key_from(private_key, out);
 }
 
-static enum err key_file_parse(struct span text, uint8_t out[X25519_SIZE])
+MUST_CHECK static enum err key_file_parse(struct span text, uint8_t out[X25519_SIZE])
 {
     const struct span prefix = SPAN_LITERAL(KEY_FILE_PREFIX);
 

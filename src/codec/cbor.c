@@ -185,7 +185,7 @@ struct parser {
     size_t items;
 };
 
-static enum err take_item(struct parser *p);
+MUST_CHECK static enum err take_item(struct parser *p);
 
 static bool is_utf8(struct span text)
 {
@@ -211,7 +211,7 @@ static bool key_is_new(struct span key, const struct span *seen, size_t count)
     return true;
 }
 
-static enum err take_key(struct parser *p, struct span *seen, size_t *count)
+MUST_CHECK static enum err take_key(struct parser *p, struct span *seen, size_t *count)
 {
     const uint8_t *start = p->rest.data;
     struct token token;
@@ -229,7 +229,7 @@ static enum err take_key(struct parser *p, struct span *seen, size_t *count)
     return e;
 }
 
-static enum err take_member(struct parser *p, struct span *seen, size_t *count)
+MUST_CHECK static enum err take_member(struct parser *p, struct span *seen, size_t *count)
 {
     enum err e = take_key(p, seen, count);
 
@@ -255,7 +255,7 @@ static bool has_more(struct parser *p, const struct token *head, uint64_t done)
     return done < (head->kind == CBOR_TAG ? 1 : head->argument);
 }
 
-static enum err take_contents(struct parser *p, const struct token *head)
+MUST_CHECK static enum err take_contents(struct parser *p, const struct token *head)
 {
     struct span keys[CBOR_MEMBERS_MAX];
     size_t key_count = 0;
@@ -275,7 +275,7 @@ static bool count_is_possible(const struct token *head, size_t left)
     return head->kind == CBOR_TAG || head->argument <= left / (head->kind == CBOR_MAP ? 2u : 1u);
 }
 
-static enum err take_container(struct parser *p, const struct token *head)
+MUST_CHECK static enum err take_container(struct parser *p, const struct token *head)
 {
     enum err e;
 
@@ -294,7 +294,7 @@ static bool is_container(enum cbor_kind kind)
     return kind == CBOR_ARRAY || kind == CBOR_MAP || kind == CBOR_TAG;
 }
 
-static enum err take_item(struct parser *p)
+MUST_CHECK static enum err take_item(struct parser *p)
 {
     struct token token;
 
@@ -518,7 +518,8 @@ enum err cbor_map_read(struct cbor_value map, const struct cbor_field *fields, s
     return fault ? ERR_MALFORMED : ERR_NONE;
 }
 
-static enum err contents_read(struct cbor_value value, enum cbor_kind kind, struct span *out)
+MUST_CHECK static enum err contents_read(struct cbor_value value, enum cbor_kind kind,
+                                         struct span *out)
 {
     if (value.kind != kind)
         return ERR_MALFORMED;

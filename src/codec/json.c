@@ -19,7 +19,7 @@ struct parser {
     struct open_name names[JSON_DEPTH_MAX * JSON_MEMBERS_MAX]; /* of all open objects, a stack */
 };
 
-static enum err take_value(struct parser *p);
+MUST_CHECK static enum err take_value(struct parser *p);
 
 static const uint8_t *skip_space(const uint8_t *at, const uint8_t *end)
 {
@@ -255,7 +255,7 @@ static bool accept(struct parser *p, uint8_t c)
     return true;
 }
 
-static enum err take_string(struct parser *p)
+MUST_CHECK static enum err take_string(struct parser *p)
 {
     p->at++; /* the quote */
     for (;;) {
@@ -295,7 +295,7 @@ static bool take_one_of(struct parser *p, uint8_t a, uint8_t b)
     return true;
 }
 
-static enum err take_number(struct parser *p)
+MUST_CHECK static enum err take_number(struct parser *p)
 {
     (void)take_one_of(p, '-', '-');
     if (!take_one_of(p, '0', '0') && !take_digits(p))
@@ -310,7 +310,7 @@ static enum err take_number(struct parser *p)
     return ERR_NONE;
 }
 
-static enum err take_literal(struct parser *p, struct span text)
+MUST_CHECK static enum err take_literal(struct parser *p, struct span text)
 {
     for (size_t i = 0; i < text.size; i++)
         if (!take_one_of(p, text.data[i], text.data[i]))
@@ -322,7 +322,7 @@ static enum err take_literal(struct parser *p, struct span text)
  * A name and its colon. `seen` has a bit for each hash met in this object (its names start at
  * `first`), so that the names are compared only when they may be equal.
  */
-static enum err take_name(struct parser *p, size_t first, uint64_t *seen)
+MUST_CHECK static enum err take_name(struct parser *p, size_t first, uint64_t *seen)
 {
     const uint8_t *start;
     struct open_name name;
@@ -351,7 +351,7 @@ static enum err take_name(struct parser *p, size_t first, uint64_t *seen)
     return accept(p, ':') ? ERR_NONE : ERR_MALFORMED;
 }
 
-static enum err take_object(struct parser *p)
+MUST_CHECK static enum err take_object(struct parser *p)
 {
     size_t first = p->name_count;
     uint64_t seen = 0;
@@ -371,7 +371,7 @@ static enum err take_object(struct parser *p)
     return ERR_NONE;
 }
 
-static enum err take_array(struct parser *p)
+MUST_CHECK static enum err take_array(struct parser *p)
 {
     size_t count = 0;
     bool more;
@@ -392,7 +392,7 @@ static enum err take_array(struct parser *p)
     return ERR_NONE;
 }
 
-static enum err take_container(struct parser *p, enum json_type type)
+MUST_CHECK static enum err take_container(struct parser *p, enum json_type type)
 {
     enum err e;
 
@@ -404,7 +404,7 @@ static enum err take_container(struct parser *p, enum json_type type)
     return e;
 }
 
-static enum err take_value(struct parser *p)
+MUST_CHECK static enum err take_value(struct parser *p)
 {
     enum json_type type;
 
@@ -690,7 +690,7 @@ bool json_string_equal(struct json_value value, const char *text)
 }
 
 /* The digits of `text` as a number; ERR_MALFORMED for anything else and beyond 64 bits. */
-static enum err digits_read(struct span text, uint64_t *out)
+MUST_CHECK static enum err digits_read(struct span text, uint64_t *out)
 {
     uint64_t value = 0;
 

@@ -64,7 +64,7 @@ static bool is_end(const struct entry *e)
 }
 
 /* The entries up to the end of the table, which is `*head_size` bytes from its start. */
-static enum err take_entries(struct span table, struct entries *out, size_t *head_size)
+MUST_CHECK static enum err take_entries(struct span table, struct entries *out, size_t *head_size)
 {
     struct reader r = reader_over(table);
 

@@ -28,7 +28,7 @@ static bool ends_with(const char *name, const char *end)
     return size >= tail && strcmp(name + size - tail, end) == 0;
 }
 
-static enum err join(const char *directory, const char *name, char out[PATH_MAX])
+MUST_CHECK static enum err join(const char *directory, const char *name, char out[PATH_MAX])
 {
     int size = snprintf(out, PATH_MAX, "%s/%s", directory, name);
 
@@ -41,7 +41,8 @@ static struct timestamp modified_of(const struct stat *s)
 }
 
 /* <directory>/<stem><one of the endings>; ERR_NOT_FOUND when there is neither. */
-static enum err part_read(const char *directory, const char *stem, size_t max, struct buffer *out)
+MUST_CHECK static enum err part_read(const char *directory, const char *stem, size_t max,
+                                     struct buffer *out)
 {
     static const char *const endings[] = {".der", ".pem"};
     char path[PATH_MAX];
@@ -57,7 +58,8 @@ static enum err part_read(const char *directory, const char *stem, size_t max, s
 }
 
 /* The same, exactly named. */
-static enum err file_of(const char *directory, const char *name, size_t max, struct buffer *out)
+MUST_CHECK static enum err file_of(const char *directory, const char *name, size_t max,
+                                   struct buffer *out)
 {
     char path[PATH_MAX];
     enum err e = join(directory, name, path);
@@ -65,12 +67,12 @@ static enum err file_of(const char *directory, const char *name, size_t max, str
     return e == ERR_NONE ? file_read(path, max, out) : e;
 }
 
-static enum err optional(enum err e)
+MUST_CHECK static enum err optional(enum err e)
 {
     return e == ERR_NOT_FOUND ? ERR_NONE : e;
 }
 
-static enum err intel_read(const char *directory, struct buffer *document)
+MUST_CHECK static enum err intel_read(const char *directory, struct buffer *document)
 {
     struct buffer parts[7] = {{0}};
     struct attest_collateral_input input;
@@ -103,7 +105,8 @@ static enum err intel_read(const char *directory, struct buffer *document)
 }
 
 /* One certificate as PEM, appended to `out`. */
-static enum err certificate_read(const char *directory, const char *stem, struct buffer *out)
+MUST_CHECK static enum err certificate_read(const char *directory, const char *stem,
+                                            struct buffer *out)
 {
     struct buffer bytes = {0};
     enum err e = part_read(directory, stem, 2 * X509_MAX_SIZE, &bytes);
@@ -117,7 +120,8 @@ static enum err certificate_read(const char *directory, const char *stem, struct
 }
 
 /* The chain of one kind of VEK; nothing when its intermediate is not there. */
-static enum err amd_chain(const char *directory, const char *intermediate, struct buffer *out)
+MUST_CHECK static enum err amd_chain(const char *directory, const char *intermediate,
+                                     struct buffer *out)
 {
     enum err e = certificate_read(directory, intermediate, out);
 
@@ -126,7 +130,7 @@ static enum err amd_chain(const char *directory, const char *intermediate, struc
     return e == ERR_NONE ? certificate_read(directory, "ark", out) : e;
 }
 
-static enum err amd_read(const char *directory, struct buffer *document)
+MUST_CHECK static enum err amd_read(const char *directory, struct buffer *document)
 {
     struct buffer vcek = {0};
     struct buffer vlek = {0};
@@ -145,12 +149,12 @@ static enum err amd_read(const char *directory, struct buffer *document)
     return e;
 }
 
-static enum err json_read(const char *path, struct buffer *document)
+MUST_CHECK static enum err json_read(const char *path, struct buffer *document)
 {
     return file_read(path, COLLATERAL_DOCUMENT_MAX, document);
 }
 
-static enum err vek_read(const char *path, struct buffer *document)
+MUST_CHECK static enum err vek_read(const char *path, struct buffer *document)
 {
     struct buffer bytes = {0};
     enum err e = file_read(path, 2 * X509_MAX_SIZE, &bytes);
@@ -162,7 +166,7 @@ static enum err vek_read(const char *path, struct buffer *document)
 }
 
 /* The instance id stands in the name: "arm-<hex>.pem". */
-static enum err arm_read(const char *path, struct buffer *document)
+MUST_CHECK static enum err arm_read(const char *path, struct buffer *document)
 {
     uint8_t id[ATTEST_ARM_INSTANCE_MAX];
     const char *name = strrchr(path, '/');
@@ -216,15 +220,15 @@ static const struct {
     {{"ark.pem", "ark.der"},             amd_read  },
 };
 
-static enum err tell(struct walk *w, const char *path, const struct stat *s, enum err e,
-                     struct buffer *document)
+MUST_CHECK static enum err tell(struct walk *w, const char *path, const struct stat *s, enum err e,
+                                struct buffer *document)
 {
     e = w->found(w->context, path, modified_of(s), e, buffer_span(document));
     buffer_clear(document);
     return e;
 }
 
-static enum err file_walk(struct walk *w, const char *path, const struct stat *s)
+MUST_CHECK static enum err file_walk(struct walk *w, const char *path, const struct stat *s)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
@@ -267,7 +271,8 @@ static bool is_one_thing(struct walk *w, const char *directory, const struct sta
 /* One step of a walk: called for each file and directory, in the order of their names. */
 typedef enum err visit(struct walk *w, const char *path, const struct stat *s, unsigned depth);
 
-static enum err each_entry(struct walk *w, const char *directory, unsigned depth, visit *each)
+MUST_CHECK static enum err each_entry(struct walk *w, const char *directory, unsigned depth,
+                                      visit *each)
 {
     struct dirent **entries = NULL;
     int count = scandir(directory, &entries, NULL, alphasort);
@@ -286,7 +291,8 @@ static enum err each_entry(struct walk *w, const char *directory, unsigned depth
     return e;
 }
 
-static enum err read_visit(struct walk *w, const char *path, const struct stat *s, unsigned depth)
+MUST_CHECK static enum err read_visit(struct walk *w, const char *path, const struct stat *s,
+                                      unsigned depth)
 {
     enum err e = ERR_NONE;
 
@@ -322,7 +328,8 @@ static void state_add(uint8_t state[SHA256_SIZE], const char *path, const struct
     memcpy(state, next, sizeof next);
 }
 
-static enum err state_visit(struct walk *w, const char *path, const struct stat *s, unsigned depth)
+MUST_CHECK static enum err state_visit(struct walk *w, const char *path, const struct stat *s,
+                                       unsigned depth)
 {
     state_add(w->context, path, s);
     if (!S_ISDIR(s->st_mode) || depth == 0)

@@ -28,7 +28,7 @@ static bool is_pem(struct span bytes)
 }
 
 /* The one block of `label`. */
-static enum err pem_one(struct span pem, const char *label, struct buffer *out)
+MUST_CHECK static enum err pem_one(struct span pem, const char *label, struct buffer *out)
 {
     struct buffer second = {0};
     enum err e = pem_read(&pem, label, out);
@@ -43,7 +43,7 @@ static enum err pem_one(struct span pem, const char *label, struct buffer *out)
     return e;
 }
 
-static enum err hex_decode(struct span hex, struct buffer *out)
+MUST_CHECK static enum err hex_decode(struct span hex, struct buffer *out)
 {
     enum err e = buffer_reserve(out, hex.size / 2 + 1);
 
@@ -101,7 +101,7 @@ enum err collateral_url_decode(struct span text, struct buffer *out)
 /* ---- documents */
 
 /* Opens room at the end of `out` for a text of at most `size` bytes of JSON. */
-static enum err document_open(struct buffer *out, size_t size, struct writer *w)
+MUST_CHECK static enum err document_open(struct buffer *out, size_t size, struct writer *w)
 {
     enum err e = size > COLLATERAL_DOCUMENT_MAX ? ERR_TOO_LARGE : buffer_reserve(out, size);
 
@@ -110,7 +110,7 @@ static enum err document_open(struct buffer *out, size_t size, struct writer *w)
     return e;
 }
 
-static enum err document_close(struct buffer *out, const struct writer *w)
+MUST_CHECK static enum err document_close(struct buffer *out, const struct writer *w)
 {
     enum err e = writer_finish(w, NULL);
 
@@ -124,7 +124,8 @@ struct signed_text {
     struct span text, signature;
 };
 
-static enum err signed_read(struct span body, const char *member, struct signed_text *out)
+MUST_CHECK static enum err signed_read(struct span body, const char *member,
+                                       struct signed_text *out)
 {
     struct json_value document, object, signature;
     const struct json_field fields[] = {

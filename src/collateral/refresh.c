@@ -111,8 +111,8 @@ static void log_file(const char *path, const char *code, const char *reason)
               LOG_STRING("code", code), LOG_STRING("reason", reason));
 }
 
-static enum err file_found(void *context, const char *path, struct timestamp modified, enum err e,
-                           struct span document)
+MUST_CHECK static enum err file_found(void *context, const char *path, struct timestamp modified,
+                                      enum err e, struct span document)
 {
     struct reading *reading = context;
     struct collateral_refresh *r = reading->r;
@@ -482,7 +482,7 @@ static void *run(void *context)
 
 /* ---- life ---- */
 
-static enum err sources_open(struct collateral_refresh *r, char why[256])
+MUST_CHECK static enum err sources_open(struct collateral_refresh *r, char why[256])
 {
     for (size_t i = 0; i < r->options.source_count; i++) {
         struct collateral_source_options o = r->options.sources[i];
@@ -500,7 +500,7 @@ static enum err sources_open(struct collateral_refresh *r, char why[256])
     return ERR_NONE;
 }
 
-static enum err prefetch_read(struct collateral_refresh *r, char why[256])
+MUST_CHECK static enum err prefetch_read(struct collateral_refresh *r, char why[256])
 {
     for (size_t i = 0; i < r->options.prefetch_count; i++) {
         struct collateral_key key;

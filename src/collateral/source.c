@@ -56,15 +56,15 @@ const char *collateral_source_type_name(enum collateral_source_type type)
 
 /* ---- requests ---- */
 
-static enum err fail(struct fetch *f, enum err e, const char *path, const char *why)
+MUST_CHECK static enum err fail(struct fetch *f, enum err e, const char *path, const char *why)
 {
     (void)snprintf(f->failure->why, sizeof f->failure->why, "GET %.120s: %.110s", path, why);
     return e;
 }
 
 /* What is no success of HTTP. */
-static enum err judge_status(struct fetch *f, const char *path,
-                             const struct http_client_reply *reply)
+MUST_CHECK static enum err judge_status(struct fetch *f, const char *path,
+                                        const struct http_client_reply *reply)
 {
     char why[64];
 
@@ -78,8 +78,9 @@ static enum err judge_status(struct fetch *f, const char *path,
 }
 
 /* GET <host><path> into `out`; headers as http_client_send() has them. */
-static enum err get(struct fetch *f, const char *host, const char *path, size_t max,
-                    struct http_client_header *wanted, size_t wanted_count, struct buffer *out)
+MUST_CHECK static enum err get(struct fetch *f, const char *host, const char *path, size_t max,
+                               struct http_client_header *wanted, size_t wanted_count,
+                               struct buffer *out)
 {
     const struct collateral_source_options *o = &f->source->options;
     int64_t left_ms = (f->deadline_us - clock_monotonic_us()) / 1000;
@@ -133,8 +134,9 @@ static void intel_clear(struct intel_parts *p)
 }
 
 /* A body, and the issuer chain from whichever of two headers has it. */
-static enum err get_with_chain(struct fetch *f, const char *path, size_t max, const char *header,
-                               const char *other_header, struct buffer *body, struct buffer *chain)
+MUST_CHECK static enum err get_with_chain(struct fetch *f, const char *path, size_t max,
+                                          const char *header, const char *other_header,
+                                          struct buffer *body, struct buffer *chain)
 {
     struct http_client_header wanted[] = {
         {header,       {0}},
@@ -155,7 +157,7 @@ static enum err get_with_chain(struct fetch *f, const char *path, size_t max, co
     return e;
 }
 
-static enum err root_crl_get(struct fetch *f, struct buffer *out)
+MUST_CHECK static enum err root_crl_get(struct fetch *f, struct buffer *out)
 {
     const struct collateral_source *s = f->source;
     const char *host = s->options.root_crl_url;
@@ -163,7 +165,8 @@ static enum err root_crl_get(struct fetch *f, struct buffer *out)
     return get(f, host, s->kind->root_crl_path, 2 * ATTEST_CRL_MAX + 64, NULL, 0, out);
 }
 
-static enum err intel_get(struct fetch *f, const struct collateral_key *key, struct intel_parts *p)
+MUST_CHECK static enum err intel_get(struct fetch *f, const struct collateral_key *key,
+                                     struct intel_parts *p)
 {
     const char *tee = key->tdx ? "tdx" : "sgx";
     char tcb[PATH_MAX_SIZE];
@@ -190,7 +193,8 @@ static enum err intel_get(struct fetch *f, const struct collateral_key *key, str
     return root_crl_get(f, &p->root_crl);
 }
 
-static enum err intel_fetch(struct fetch *f, const struct collateral_key *key, struct buffer *out)
+MUST_CHECK static enum err intel_fetch(struct fetch *f, const struct collateral_key *key,
+                                       struct buffer *out)
 {
     struct intel_parts p = {0};
     enum err e = intel_get(f, key, &p);
@@ -216,8 +220,9 @@ static enum err intel_fetch(struct fetch *f, const struct collateral_key *key, s
 
 /* ---- AMD ---- */
 
-static enum err kds_get(struct fetch *f, const char *type, const struct collateral_key *key,
-                        const char *what, size_t max, struct buffer *out)
+MUST_CHECK static enum err kds_get(struct fetch *f, const char *type,
+                                   const struct collateral_key *key, const char *what, size_t max,
+                                   struct buffer *out)
 {
     char path[PATH_MAX_SIZE];
 
@@ -226,7 +231,8 @@ static enum err kds_get(struct fetch *f, const char *type, const struct collater
     return get(f, f->source->options.url, path, max, NULL, 0, out);
 }
 
-static enum err amd_fetch(struct fetch *f, const struct collateral_key *key, struct buffer *out)
+MUST_CHECK static enum err amd_fetch(struct fetch *f, const struct collateral_key *key,
+                                     struct buffer *out)
 {
     struct buffer vcek = {0};
     struct buffer vlek = {0};
@@ -248,7 +254,8 @@ static enum err amd_fetch(struct fetch *f, const struct collateral_key *key, str
     return e;
 }
 
-static enum err vcek_fetch(struct fetch *f, const struct collateral_key *key, struct buffer *out)
+MUST_CHECK static enum err vcek_fetch(struct fetch *f, const struct collateral_key *key,
+                                      struct buffer *out)
 {
     bool turin = key->product == ATTEST_AMD_TURIN;
     char hwid[2 * sizeof key->chip_id + 1];
@@ -272,14 +279,16 @@ static enum err vcek_fetch(struct fetch *f, const struct collateral_key *key, st
     return e;
 }
 
-static enum err kds_fetch(struct fetch *f, const struct collateral_key *key, struct buffer *out)
+MUST_CHECK static enum err kds_fetch(struct fetch *f, const struct collateral_key *key,
+                                     struct buffer *out)
 {
     return key->kind == COLLATERAL_AMD ? amd_fetch(f, key, out) : vcek_fetch(f, key, out);
 }
 
 /* ---- a peer ---- */
 
-static enum err peer_fetch(struct fetch *f, const struct collateral_key *key, struct buffer *out)
+MUST_CHECK static enum err peer_fetch(struct fetch *f, const struct collateral_key *key,
+                                      struct buffer *out)
 {
     char name[COLLATERAL_NAME_SIZE];
     char path[PATH_MAX_SIZE];
@@ -296,7 +305,7 @@ static bool is_set(const char *text)
     return text && *text;
 }
 
-static enum err token_read(const char *path, struct secret **out)
+MUST_CHECK static enum err token_read(const char *path, struct secret **out)
 {
     static const char prefix[] = "Authorization: Bearer ";
     struct buffer token = {0};

@@ -274,8 +274,8 @@ static enum collateral_put judge(const struct collateral_unit *held,
 }
 
 /* With the lock. */
-static enum err put_locked(struct collateral_store *s, struct collateral_unit *u,
-                           struct timestamp now, enum collateral_put *put)
+MUST_CHECK static enum err put_locked(struct collateral_store *s, struct collateral_unit *u,
+                                      struct timestamp now, enum collateral_put *put)
 {
     struct collateral_snapshot *old = s->current;
     struct collateral_snapshot *made;

@@ -10,7 +10,7 @@
 #include "crypto/x509.h"
 
 /* A member's text without its escapes; absent leaves `out` empty. */
-static enum err text_read(struct json_value value, size_t max, struct buffer *out)
+MUST_CHECK static enum err text_read(struct json_value value, size_t max, struct buffer *out)
 {
     size_t size = 0;
     enum err e;
@@ -26,7 +26,7 @@ static enum err text_read(struct json_value value, size_t max, struct buffer *ou
     return e;
 }
 
-static enum err hex_read_member(struct json_value value, size_t max, struct buffer *out)
+MUST_CHECK static enum err hex_read_member(struct json_value value, size_t max, struct buffer *out)
 {
     struct span hex = {0};
     enum err e;
@@ -44,7 +44,7 @@ static enum err hex_read_member(struct json_value value, size_t max, struct buff
 }
 
 /* What the form alone refuses. */
-static enum err refuse_form(enum err e, enum attest_reason *reason)
+MUST_CHECK static enum err refuse_form(enum err e, enum attest_reason *reason)
 {
     if (e == ERR_NONE || e == ERR_MEMORY || e == ERR_DENIED)
         return e;
@@ -52,8 +52,8 @@ static enum err refuse_form(enum err e, enum attest_reason *reason)
     return ERR_DENIED;
 }
 
-static enum err intel_read(const struct attest_trust *trust, struct json_value document,
-                           struct collateral_unit *u, enum attest_reason *reason)
+MUST_CHECK static enum err intel_read(const struct attest_trust *trust, struct json_value document,
+                                      struct collateral_unit *u, enum attest_reason *reason)
 {
     struct collateral_key key = {.kind = COLLATERAL_INTEL};
     enum err e = attest_collateral_from_bundle(trust, document.raw, &u->intel, reason);
@@ -71,8 +71,8 @@ static enum err intel_read(const struct attest_trust *trust, struct json_value d
     return ERR_NONE;
 }
 
-static enum err amd_read(const struct attest_trust *trust, struct json_value object,
-                         struct collateral_unit *u, enum attest_reason *reason)
+MUST_CHECK static enum err amd_read(const struct attest_trust *trust, struct json_value object,
+                                    struct collateral_unit *u, enum attest_reason *reason)
 {
     struct json_value vcek_value, vlek_value, crl_value;
     const struct json_field fields[] = {
@@ -107,8 +107,8 @@ static enum err amd_read(const struct attest_trust *trust, struct json_value obj
 }
 
 /* The name that the document gives, if it is one of a VCEK; else its digest's. */
-static enum err vek_name(struct json_value name, struct span certificate,
-                         char out[COLLATERAL_NAME_SIZE])
+MUST_CHECK static enum err vek_name(struct json_value name, struct span certificate,
+                                    char out[COLLATERAL_NAME_SIZE])
 {
     uint8_t digest[SHA256_SIZE];
     char hex[2 * SHA256_SIZE + 1];
@@ -127,8 +127,8 @@ static enum err vek_name(struct json_value name, struct span certificate,
     return span_to_string(text, out, COLLATERAL_NAME_SIZE);
 }
 
-static enum err vek_read(const struct attest_trust *trust, struct json_value object,
-                         struct collateral_unit *u, enum attest_reason *reason)
+MUST_CHECK static enum err vek_read(const struct attest_trust *trust, struct json_value object,
+                                    struct collateral_unit *u, enum attest_reason *reason)
 {
     struct json_value certificate_value, name_value;
     const struct json_field fields[] = {
@@ -148,8 +148,8 @@ static enum err vek_read(const struct attest_trust *trust, struct json_value obj
     return e;
 }
 
-static enum err arm_read(const struct attest_trust *trust, struct json_value object,
-                         struct collateral_unit *u, enum attest_reason *reason)
+MUST_CHECK static enum err arm_read(const struct attest_trust *trust, struct json_value object,
+                                    struct collateral_unit *u, enum attest_reason *reason)
 {
     struct json_value id_value, key_value;
     const struct json_field fields[] = {
@@ -188,8 +188,8 @@ static const struct form {
     {"arm_key",  COLLATERAL_ARM_KEY, arm_read  },
 };
 
-static enum err unit_read(const struct attest_trust *trust, struct span text,
-                          struct collateral_unit *u, enum attest_reason *reason)
+MUST_CHECK static enum err unit_read(const struct attest_trust *trust, struct span text,
+                                     struct collateral_unit *u, enum attest_reason *reason)
 {
     struct json_value document, value;
     enum err e;

@@ -175,7 +175,7 @@ const uint8_t *ecdsa_spki_point(enum ecdsa_curve curve, struct span der)
     return der.data + head.size;
 }
 
-static enum err point_copy(enum ecdsa_curve curve, struct span der, uint8_t *point)
+MUST_CHECK static enum err point_copy(enum ecdsa_curve curve, struct span der, uint8_t *point)
 {
     const uint8_t *found = ecdsa_spki_point(curve, der);
 

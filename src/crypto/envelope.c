@@ -100,9 +100,9 @@ static void hpke_derive_key(const uint8_t ikm_e[X25519_SIZE], uint8_t private_ke
     bytes_wipe(prk, sizeof prk);
 }
 
-static enum err hpke_seal_parts(const uint8_t recipient[X25519_SIZE], struct parts info,
-                                struct span aad, struct span plain, const uint8_t *ikm_e,
-                                uint8_t enc[X25519_SIZE], uint8_t *out)
+MUST_CHECK static enum err hpke_seal_parts(const uint8_t recipient[X25519_SIZE], struct parts info,
+                                           struct span aad, struct span plain, const uint8_t *ikm_e,
+                                           uint8_t enc[X25519_SIZE], uint8_t *out)
 {
     uint8_t ikm[X25519_SIZE];
     uint8_t ephemeral[X25519_SIZE];
@@ -129,9 +129,9 @@ static enum err hpke_seal_parts(const uint8_t recipient[X25519_SIZE], struct par
 }
 
 /* Into guarded memory only, and none of it is kept when the tag is wrong. */
-static enum err open_into_secret(const uint8_t key[AEAD_KEY_SIZE],
-                                 const uint8_t nonce[AEAD_NONCE_SIZE], struct span aad,
-                                 struct span sealed, struct secret **plain)
+MUST_CHECK static enum err open_into_secret(const uint8_t key[AEAD_KEY_SIZE],
+                                            const uint8_t nonce[AEAD_NONCE_SIZE], struct span aad,
+                                            struct span sealed, struct secret **plain)
 {
     struct secret *made = NULL;
     enum err e;
@@ -147,9 +147,11 @@ static enum err open_into_secret(const uint8_t key[AEAD_KEY_SIZE],
     return ERR_NONE;
 }
 
-static enum err hpke_open_parts(const uint8_t private_key[X25519_SIZE], const uint8_t *public_key,
-                                const uint8_t enc[X25519_SIZE], struct parts info, struct span aad,
-                                struct span sealed, struct secret **plain)
+MUST_CHECK static enum err hpke_open_parts(const uint8_t private_key[X25519_SIZE],
+                                           const uint8_t *public_key,
+                                           const uint8_t enc[X25519_SIZE], struct parts info,
+                                           struct span aad, struct span sealed,
+                                           struct secret **plain)
 {
     uint8_t recipient[X25519_SIZE];
     uint8_t dh[X25519_SIZE];
@@ -193,7 +195,8 @@ struct envelope_info {
     struct span parts[INFO_PARTS_MAX];
 };
 
-static enum err envelope_info(const struct envelope_context *context, struct envelope_info *info)
+MUST_CHECK static enum err envelope_info(const struct envelope_context *context,
+                                         struct envelope_info *info)
 {
     struct writer version = writer_over(info->key_version, sizeof info->key_version);
 
@@ -221,8 +224,8 @@ static void ecies_key(const uint8_t shared[X25519_SIZE], uint8_t key[AEAD_KEY_SI
     assert(e == ERR_NONE); /* the size is a constant within HKDF's limit */
 }
 
-static enum err ecies_seal(const uint8_t recipient[X25519_SIZE], struct span plain,
-                           const struct envelope_fixed *fixed, uint8_t *out)
+MUST_CHECK static enum err ecies_seal(const uint8_t recipient[X25519_SIZE], struct span plain,
+                                      const struct envelope_fixed *fixed, uint8_t *out)
 {
     uint8_t ephemeral[X25519_SIZE];
     uint8_t shared[X25519_SIZE];
@@ -251,8 +254,8 @@ static enum err ecies_seal(const uint8_t recipient[X25519_SIZE], struct span pla
     return e;
 }
 
-static enum err ecies_open(const uint8_t private_key[X25519_SIZE], struct span sealed,
-                           struct secret **plain)
+MUST_CHECK static enum err ecies_open(const uint8_t private_key[X25519_SIZE], struct span sealed,
+                                      struct secret **plain)
 {
     const uint8_t *ephemeral = sealed.data + 1;
     const uint8_t *nonce = ephemeral + X25519_SIZE;

@@ -36,7 +36,7 @@ static void make_curve(void)
     curve = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
 }
 
-static enum err ready(void)
+MUST_CHECK static enum err ready(void)
 {
     enum err e = crypto_start(); /* without the secure heap no private key */
 
@@ -83,7 +83,7 @@ static bool point_of(const BIGNUM *scalar, uint8_t sec1[SEC1_SIZE])
     return made;
 }
 
-static enum err private_from_number(const BIGNUM *scalar, struct p256_private **out)
+MUST_CHECK static enum err private_from_number(const BIGNUM *scalar, struct p256_private **out)
 {
     uint8_t sec1[SEC1_SIZE];
     struct p256_private *made = calloc(1, sizeof *made);
@@ -189,7 +189,8 @@ void p256_private_point(const struct p256_private *key, uint8_t out[P256_POINT_S
     memcpy(out, key->point, P256_POINT_SIZE);
 }
 
-static enum err raw_from_der(const uint8_t *der, size_t size, uint8_t out[P256_SIGNATURE_SIZE])
+MUST_CHECK static enum err raw_from_der(const uint8_t *der, size_t size,
+                                        uint8_t out[P256_SIGNATURE_SIZE])
 {
     ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &der, (long)size);
     enum err e = ERR_CRYPTO;

@@ -192,8 +192,8 @@ static const char *use_credentials(struct tls_server *s, EVP_PKEY *key, struct s
     return NULL;
 }
 
-static enum err server_from(EVP_PKEY *key, struct span chain_pem, const char **wrong,
-                            struct tls_server **out)
+MUST_CHECK static enum err server_from(EVP_PKEY *key, struct span chain_pem, const char **wrong,
+                                       struct tls_server **out)
 {
     struct tls_server *s = NULL;
 
@@ -220,7 +220,7 @@ enum err tls_server_new(const struct p256_private *key, struct span chain_pem,
 }
 
 /* Without stdio: its buffers are not wiped. ERR_DENIED for a key that everybody can read. */
-static enum err file_read(const char *path, bool is_key, struct secret **out)
+MUST_CHECK static enum err file_read(const char *path, bool is_key, struct secret **out)
 {
     struct secret *s = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

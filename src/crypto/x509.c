@@ -36,7 +36,7 @@ static struct extension extension_take(struct reader *r)
 }
 
 /* RFC 5280 section 4.2.1.9 */
-static enum err constraints_read(struct span contents, struct x509_cert *c)
+MUST_CHECK static enum err constraints_read(struct span contents, struct x509_cert *c)
 {
     struct reader outer = reader_over(contents);
     struct reader r = reader_over(der_take(&outer, DER_SEQUENCE));
@@ -52,7 +52,7 @@ static enum err constraints_read(struct span contents, struct x509_cert *c)
 }
 
 /* RFC 5280 section 4.2.1.3: a BIT STRING of one to nine bits. */
-static enum err usage_read(struct span contents, struct x509_cert *c)
+MUST_CHECK static enum err usage_read(struct span contents, struct x509_cert *c)
 {
     struct reader outer = reader_over(contents);
     struct span bits = der_take(&outer, DER_BIT_STRING);
@@ -66,7 +66,7 @@ static enum err usage_read(struct span contents, struct x509_cert *c)
 }
 
 /* RFC 5280 section 4.2: a critical extension nobody acts on refuses the certificate. */
-static enum err extension_read(const struct extension *x, struct x509_cert *c)
+MUST_CHECK static enum err extension_read(const struct extension *x, struct x509_cert *c)
 {
     if (span_equal(x->oid, OID_BASIC_CONSTRAINTS))
         return constraints_read(x->contents, c);
@@ -75,7 +75,7 @@ static enum err extension_read(const struct extension *x, struct x509_cert *c)
     return x->critical ? ERR_MALFORMED : ERR_NONE;
 }
 
-static enum err extensions_read(struct x509_cert *c)
+MUST_CHECK static enum err extensions_read(struct x509_cert *c)
 {
     struct reader r = reader_over(c->extensions);
     enum err e = ERR_NONE;
@@ -121,7 +121,7 @@ static bool serial_is_well_formed(struct span whole)
 
 /* tbsCertificate of version 3, in the order of RFC 5280 section 4.1; unique identifiers are
  * refused. */
-static enum err tbs_read(struct x509_cert *c)
+MUST_CHECK static enum err tbs_read(struct x509_cert *c)
 {
     const struct span version_3 = SPAN_LITERAL("\x02\x01\x02");
     struct reader outer = reader_over(c->parts.signed_bytes);
@@ -166,7 +166,8 @@ enum err x509_cert_parse(struct span der, struct x509_cert **out)
     return e;
 }
 
-static enum err chain_read(struct span pem, struct x509_cert **out, size_t capacity, size_t *count)
+MUST_CHECK static enum err chain_read(struct span pem, struct x509_cert **out, size_t capacity,
+                                      size_t *count)
 {
     struct buffer der = {0};
     enum err e = ERR_NONE;
@@ -279,7 +280,7 @@ static bool common_name_take(struct reader *rdn, struct span *value)
 }
 
 /* Two common names would let each reader see the one it likes: ERR_NOT_FOUND, as for none. */
-static enum err common_name(struct span name, struct span *out)
+MUST_CHECK static enum err common_name(struct span name, struct span *out)
 {
     struct reader outer = reader_over(name);
     struct reader r = reader_over(der_take(&outer, DER_SEQUENCE));
@@ -315,7 +316,7 @@ bool x509_cert_same_subject(const struct x509_cert *a, const struct x509_cert *b
     return span_equal(a->subject, b->subject);
 }
 
-static enum err extension_find(struct span extensions, struct span oid, struct span *out)
+MUST_CHECK static enum err extension_find(struct span extensions, struct span oid, struct span *out)
 {
     struct reader r = reader_over(extensions);
     size_t count = 0;

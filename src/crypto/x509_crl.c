@@ -38,7 +38,7 @@ static bool crl_has_critical_extension(X509_CRL *crl)
 }
 
 /* tbsCertList (RFC 5280 section 5.1.2) up to the list; nextUpdate has to be there. */
-static enum err head_read(struct x509_crl *c)
+MUST_CHECK static enum err head_read(struct x509_crl *c)
 {
     struct reader outer = reader_over(c->parts.signed_bytes);
     struct reader r = reader_over(der_take(&outer, DER_SEQUENCE));
@@ -65,7 +65,7 @@ static bool crl_sort(X509_CRL *crl)
     return sk_X509_REVOKED_is_sorted(revoked) == 1; /* also of a list that is not there */
 }
 
-static enum err crl_fill(struct x509_crl *c, size_t size)
+MUST_CHECK static enum err crl_fill(struct x509_crl *c, size_t size)
 {
     const unsigned char *next = c->der;
     enum err e;
@@ -80,7 +80,7 @@ static enum err crl_fill(struct x509_crl *c, size_t size)
     return ERR_MALFORMED;
 }
 
-static enum err crl_parse_der(struct span der, struct x509_crl **out)
+MUST_CHECK static enum err crl_parse_der(struct span der, struct x509_crl **out)
 {
     struct x509_crl *c;
     enum err e;

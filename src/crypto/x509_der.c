@@ -63,8 +63,8 @@ enum err signed_parts_read(struct span der, struct signed_parts *out)
     return ERR_NONE;
 }
 
-static enum err ecdsa_check(enum ecdsa_curve curve, struct span spki,
-                            const struct signed_parts *parts)
+MUST_CHECK static enum err ecdsa_check(enum ecdsa_curve curve, struct span spki,
+                                       const struct signed_parts *parts)
 {
     const uint8_t *point = ecdsa_spki_point(curve, spki);
     struct ecdsa_public key = {0};
@@ -77,7 +77,7 @@ static enum err ecdsa_check(enum ecdsa_curve curve, struct span spki,
     return e;
 }
 
-static enum err rsa_check(struct span spki, const struct signed_parts *parts)
+MUST_CHECK static enum err rsa_check(struct span spki, const struct signed_parts *parts)
 {
     const uint8_t *modulus = rsa4096_spki_modulus(spki);
 

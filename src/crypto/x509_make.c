@@ -246,7 +246,7 @@ static bool fill(X509 *cert, const struct x509_template *t)
 }
 
 /* Takes what i2d_*() allocated. */
-static enum err append_der(unsigned char *der, int size, struct buffer *out)
+MUST_CHECK static enum err append_der(unsigned char *der, int size, struct buffer *out)
 {
     enum err e = ERR_CRYPTO;
 

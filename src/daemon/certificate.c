@@ -9,7 +9,7 @@
 enum { TLS_DAYS = 397 };
 
 /* What the evidence binds: the key, as a certificate without evidence shows it. */
-static enum err key_hash(const struct x509_template *t, uint8_t spki_sha256[SHA256_SIZE])
+MUST_CHECK static enum err key_hash(const struct x509_template *t, uint8_t spki_sha256[SHA256_SIZE])
 {
     struct x509_cert *c = NULL;
     struct buffer der = {0};
@@ -24,8 +24,8 @@ static enum err key_hash(const struct x509_template *t, uint8_t spki_sha256[SHA2
 }
 
 /* The contents of the extension that carries the evidence. */
-static enum err evidence_take(enum ra_tls_form form, const struct x509_template *t, struct tee *tee,
-                              struct timestamp now, struct buffer *out)
+MUST_CHECK static enum err evidence_take(enum ra_tls_form form, const struct x509_template *t,
+                                         struct tee *tee, struct timestamp now, struct buffer *out)
 {
     uint8_t spki_sha256[SHA256_SIZE], report_data[REPORT_DATA_SIZE];
     struct tee_evidence evidence = {0};
@@ -41,8 +41,9 @@ static enum err evidence_take(enum ra_tls_form form, const struct x509_template 
     return e;
 }
 
-static enum err server_make(struct x509_template *t, const struct settings *s, struct tee *tee,
-                            struct timestamp now, struct tls_server **out)
+MUST_CHECK static enum err server_make(struct x509_template *t, const struct settings *s,
+                                       struct tee *tee, struct timestamp now,
+                                       struct tls_server **out)
 {
     const enum ra_tls_form form = s->tls.evidence == TLS_EVIDENCE_TCG ? RA_TLS_TCG : RA_TLS_GRAMINE;
     struct buffer extension = {0};

@@ -55,8 +55,8 @@ static void on_change(void *context, const struct collateral_change *change)
 }
 
 /* A bundle that the configuration names: what is wrong with it stops the start. */
-static enum err bundle_load(struct daemon_collateral *c, const char *path, struct timestamp now,
-                            char why[256])
+MUST_CHECK static enum err bundle_load(struct daemon_collateral *c, const char *path,
+                                       struct timestamp now, char why[256])
 {
     struct collateral_put_result result = {0};
     struct buffer bytes = {0};
@@ -79,8 +79,8 @@ static enum err bundle_load(struct daemon_collateral *c, const char *path, struc
     return e;
 }
 
-static enum err bundles_load(struct daemon_collateral *c, const struct settings *s,
-                             struct timestamp now, char why[256])
+MUST_CHECK static enum err bundles_load(struct daemon_collateral *c, const struct settings *s,
+                                        struct timestamp now, char why[256])
 {
     enum err e = ERR_NONE;
 

@@ -145,7 +145,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
     return -1;
 }
 
-static enum err fail(enum err e, const char *text)
+MUST_CHECK static enum err fail(enum err e, const char *text)
 {
     log_write(LOG_ERROR, "daemon", "refused_to_start", LOG_STRING("code", err_code(e)),
               LOG_STRING("reason", text));
@@ -153,7 +153,7 @@ static enum err fail(enum err e, const char *text)
     return e;
 }
 
-static enum err load_settings(const struct arguments *a, struct settings *s)
+MUST_CHECK static enum err load_settings(const struct arguments *a, struct settings *s)
 {
     struct settings_problem problem = {0};
     struct stat dotenv;
@@ -175,7 +175,7 @@ static enum err load_settings(const struct arguments *a, struct settings *s)
     return ERR_NONE;
 }
 
-static enum err load_trust(struct daemon *d)
+MUST_CHECK static enum err load_trust(struct daemon *d)
 {
     enum err e = ERR_NONE;
 
@@ -193,7 +193,7 @@ static enum err load_trust(struct daemon *d)
     return e == ERR_NONE ? e : fail(e, "attestation.trust_simulated_roots cannot be read");
 }
 
-static enum err load_collateral(struct daemon *d, struct timestamp now)
+MUST_CHECK static enum err load_collateral(struct daemon *d, struct timestamp now)
 {
     char why[256] = "";
     enum err e = daemon_collateral_open(&d->settings, &d->trust, now, why, &d->collateral);
@@ -201,8 +201,8 @@ static enum err load_collateral(struct daemon *d, struct timestamp now)
     return e == ERR_NONE ? e : fail(e, why);
 }
 
-static enum err open_tls(struct daemon *d, const struct root *root, struct tee *tee,
-                         struct timestamp now)
+MUST_CHECK static enum err open_tls(struct daemon *d, const struct root *root, struct tee *tee,
+                                    struct timestamp now)
 {
     const struct settings *s = &d->settings;
     char why[160] = "";
@@ -246,8 +246,8 @@ static const char *tee_mode_name(const struct tee *tee)
     return "Tpm2";
 }
 
-static enum err open_service(struct daemon *d, struct root *root, struct tee *tee,
-                             struct timestamp now)
+MUST_CHECK static enum err open_service(struct daemon *d, struct root *root, struct tee *tee,
+                                        struct timestamp now)
 {
     const struct settings *s = &d->settings;
     struct service_options options = {
@@ -275,7 +275,7 @@ static enum err open_service(struct daemon *d, struct root *root, struct tee *te
 }
 
 /* Opens the root, the log and everything that needs them. */
-static enum err open_state(struct daemon *d, struct timestamp now)
+MUST_CHECK static enum err open_state(struct daemon *d, struct timestamp now)
 {
     struct state_problem problem = {{0}};
     struct tee *tee = NULL;
@@ -308,7 +308,7 @@ static unsigned loop_count(const struct settings *s)
     return cores < 1 ? 1 : cores > HTTP_LOOPS_MAX ? HTTP_LOOPS_MAX : (unsigned)cores;
 }
 
-static enum err open_server(struct daemon *d)
+MUST_CHECK static enum err open_server(struct daemon *d)
 {
     const struct settings *s = &d->settings;
     struct server_options options = {
@@ -366,7 +366,7 @@ static void announce(const struct daemon *d)
     log_write(LOG_INFO, "daemon", "Ready to serve decryption requests from executor workers");
 }
 
-static enum err log_start(struct daemon *d, struct timestamp now)
+MUST_CHECK static enum err log_start(struct daemon *d, struct timestamp now)
 {
     struct outcome outcome = {0};
     char id[REQUEST_ID_SIZE];
@@ -431,7 +431,7 @@ static void close_all(struct daemon *d)
     secret_cache_clear();
 }
 
-static enum err run(struct daemon *d)
+MUST_CHECK static enum err run(struct daemon *d)
 {
     struct timestamp now = clock_now();
     enum err e;
@@ -452,7 +452,7 @@ static enum err run(struct daemon *d)
     return ERR_NONE;
 }
 
-static enum err init(struct daemon *d)
+MUST_CHECK static enum err init(struct daemon *d)
 {
     struct state_problem problem = {{0}};
     char vkey[CHECKPOINT_VKEY_SIZE] = "";
@@ -478,7 +478,7 @@ static int start(const struct arguments *a)
     } else if (e == ERR_NONE) {
         block_signals();
         if ((e = crypto_start()) != ERR_NONE)
-            (void)fail(e, "the cryptographic libraries do not start (is memory locking allowed?)");
+            e = fail(e, "the cryptographic libraries do not start (is memory locking allowed?)");
         else
             e = a->init ? init(d) : run(d);
     }

@@ -82,9 +82,9 @@ static const char *variable_find(const struct variables *v, const char *name, un
 }
 
 /* Calls for the name of each variable; names only, so that no value is touched. */
-static enum err variables_each(const struct variables *v, struct loader *l,
-                               enum err (*each)(struct loader *l, const struct variables *v,
-                                                const char *name))
+MUST_CHECK static enum err
+variables_each(const struct variables *v, struct loader *l,
+               enum err (*each)(struct loader *l, const struct variables *v, const char *name))
 {
     enum err e = ERR_NONE;
 
@@ -112,8 +112,8 @@ static void mode_normalise(const char *text, char out[32])
     out[size] = '\0';
 }
 
-static enum err provider_set(struct loader *l, const struct setting *row,
-                             const struct settings_source *source, const char *text)
+MUST_CHECK static enum err provider_set(struct loader *l, const struct setting *row,
+                                        const struct settings_source *source, const char *text)
 {
     char mode[32];
 
@@ -131,8 +131,8 @@ static enum err provider_set(struct loader *l, const struct setting *row,
     return settings_set(&l->settings, row, source, text, l->problem);
 }
 
-static enum err row_set(struct loader *l, const struct setting *row,
-                        const struct settings_source *source, const char *text)
+MUST_CHECK static enum err row_set(struct loader *l, const struct setting *row,
+                                   const struct settings_source *source, const char *text)
 {
     l->stated[setting_index(row)] = true;
     if (row == setting_find("tee", "provider"))
@@ -140,7 +140,7 @@ static enum err row_set(struct loader *l, const struct setting *row,
     return settings_set(&l->settings, row, source, text, l->problem);
 }
 
-static enum err defaults_set(struct loader *l)
+MUST_CHECK static enum err defaults_set(struct loader *l)
 {
     static const struct settings_source source = {.file = "built-in default"};
     enum err e = ERR_NONE;
@@ -154,8 +154,8 @@ static enum err defaults_set(struct loader *l)
     return e;
 }
 
-static enum err yaml_row_set(struct loader *l, const struct setting *row,
-                             const struct settings_cell *cell, const char *file)
+MUST_CHECK static enum err yaml_row_set(struct loader *l, const struct setting *row,
+                                        const struct settings_cell *cell, const char *file)
 {
     struct settings_source source = {.file = file};
     char name[SETTINGS_NAME_SIZE];
@@ -176,7 +176,7 @@ static enum err yaml_row_set(struct loader *l, const struct setting *row,
                               : e;
 }
 
-static enum err yaml_set(struct loader *l, struct span text, const char *file)
+MUST_CHECK static enum err yaml_set(struct loader *l, struct span text, const char *file)
 {
     struct settings_yaml *yaml = NULL;
     enum err e = settings_yaml_load(text, file, &yaml, l->problem);
@@ -197,8 +197,8 @@ static enum err yaml_set(struct loader *l, struct span text, const char *file)
     return e;
 }
 
-static enum err variable_set(struct loader *l, const struct variables *v, const struct setting *row,
-                             const char *name)
+MUST_CHECK static enum err variable_set(struct loader *l, const struct variables *v,
+                                        const struct setting *row, const char *name)
 {
     struct settings_source source = {.file = v->file, .variable = name};
     const char *text = name ? variable_find(v, name, &source.line) : NULL;
@@ -206,7 +206,7 @@ static enum err variable_set(struct loader *l, const struct variables *v, const 
     return text ? row_set(l, row, &source, text) : ERR_NONE;
 }
 
-static enum err variables_set(struct loader *l, const struct variables *v)
+MUST_CHECK static enum err variables_set(struct loader *l, const struct variables *v)
 {
     enum err e = ERR_NONE;
 
@@ -219,8 +219,8 @@ static enum err variables_set(struct loader *l, const struct variables *v)
 }
 
 /* Each list once, from the environment or else from .env. */
-static enum err hashes_set(struct loader *l, const struct variables *strong,
-                           const struct variables *weak)
+MUST_CHECK static enum err hashes_set(struct loader *l, const struct variables *strong,
+                                      const struct variables *weak)
 {
     enum err e = ERR_NONE;
 
@@ -277,7 +277,8 @@ static bool variable_unused(const char *name)
     return strncmp(name, "NEAR_", 5) == 0;
 }
 
-static enum err variable_check(struct loader *l, const struct variables *v, const char *name)
+MUST_CHECK static enum err variable_check(struct loader *l, const struct variables *v,
+                                          const char *name)
 {
     unsigned line;
     const char *value;
@@ -308,13 +309,14 @@ static bool is_loopback(const char *host)
     return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
 }
 
-static enum err blame(struct settings_problem *problem, const char *setting, const char *what)
+MUST_CHECK static enum err blame(struct settings_problem *problem, const char *setting,
+                                 const char *what)
 {
     settings_problem_set(problem, "settings", 0, setting, "%s", what);
     return ERR_CONFIG;
 }
 
-static enum err check_tee(const struct settings *s, struct settings_problem *problem)
+MUST_CHECK static enum err check_tee(const struct settings *s, struct settings_problem *problem)
 {
     unsigned long seen = 0;
     const char *at = s->tee.tpm2_pcrs;
@@ -347,7 +349,7 @@ static enum err check_tee(const struct settings *s, struct settings_problem *pro
     }
 }
 
-static enum err check_tls(struct settings *s, struct settings_problem *problem)
+MUST_CHECK static enum err check_tls(struct settings *s, struct settings_problem *problem)
 {
     bool files = *s->tls.certificate_file || *s->tls.key_file;
 
@@ -375,7 +377,7 @@ static enum err check_tls(struct settings *s, struct settings_problem *problem)
     return ERR_NONE;
 }
 
-static enum err check_server(const struct settings *s, struct settings_problem *problem)
+MUST_CHECK static enum err check_server(const struct settings *s, struct settings_problem *problem)
 {
     struct in6_addr address;
 
@@ -390,7 +392,7 @@ static enum err check_server(const struct settings *s, struct settings_problem *
 }
 
 /* One part of log.level as log_configure() takes it: `level` or `module=level`. */
-static enum err level_check(void *context, struct span part)
+MUST_CHECK static enum err level_check(void *context, struct span part)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug", "trace"};
     const uint8_t *equals = memchr(part.data, '=', part.size);
@@ -410,7 +412,7 @@ static enum err level_check(void *context, struct span part)
     return ERR_CONFIG;
 }
 
-static enum err check_log(const struct settings *s, struct settings_problem *problem)
+MUST_CHECK static enum err check_log(const struct settings *s, struct settings_problem *problem)
 {
     size_t modules = 0;
 
@@ -426,7 +428,8 @@ static enum err check_log(const struct settings *s, struct settings_problem *pro
     return ERR_NONE;
 }
 
-static enum err check_policy_tokens(const struct settings *s, struct settings_problem *problem)
+MUST_CHECK static enum err check_policy_tokens(const struct settings *s,
+                                               struct settings_problem *problem)
 {
     for (size_t p = 0; p < s->attestation.policy_count; p++) {
         const struct appraisal_rule *rule = &s->attestation.policies[p];
@@ -495,7 +498,7 @@ enum err settings_check(struct settings *s, struct settings_problem *problem)
 }
 
 /* What follows from other settings when it was not given. */
-static enum err derived_set(struct loader *l)
+MUST_CHECK static enum err derived_set(struct loader *l)
 {
     struct settings *s = &l->settings;
     const struct setting *allowed = setting_find("tee", "allow_simulated");
@@ -513,8 +516,8 @@ static enum err derived_set(struct loader *l)
     return ERR_NONE;
 }
 
-static enum err dotenv_read(struct loader *l, struct buffer *text, const char *file,
-                            struct dotenv *out)
+MUST_CHECK static enum err dotenv_read(struct loader *l, struct buffer *text, const char *file,
+                                       struct dotenv *out)
 {
     unsigned line = 0;
     const char *why = "";
@@ -529,8 +532,9 @@ static enum err dotenv_read(struct loader *l, struct buffer *text, const char *f
     return e;
 }
 
-static enum err load_all(struct loader *l, struct span yaml, const char *yaml_file,
-                         const struct variables *dotenv, const struct variables *environment)
+MUST_CHECK static enum err load_all(struct loader *l, struct span yaml, const char *yaml_file,
+                                    const struct variables *dotenv,
+                                    const struct variables *environment)
 {
     enum err e = defaults_set(l);
 
@@ -568,9 +572,10 @@ static void secrets_wipe(char **environment)
 }
 
 /* `dotenv` is the text, which is parsed in place. */
-static enum err load_texts(struct span yaml, const char *yaml_file, struct buffer *dotenv_text,
-                           const char *dotenv_file, char **environment, struct settings *out,
-                           struct settings_problem *problem)
+MUST_CHECK static enum err load_texts(struct span yaml, const char *yaml_file,
+                                      struct buffer *dotenv_text, const char *dotenv_file,
+                                      char **environment, struct settings *out,
+                                      struct settings_problem *problem)
 {
     struct loader *l = calloc(1, sizeof *l);
     struct dotenv *dotenv = calloc(1, sizeof *dotenv);
@@ -613,15 +618,15 @@ enum err settings_load_text(struct span yaml, const char *name, struct span dote
     return e;
 }
 
-static enum err file_blame(const char *path, const char *what, enum err e,
-                           struct settings_problem *problem)
+MUST_CHECK static enum err file_blame(const char *path, const char *what, enum err e,
+                                      struct settings_problem *problem)
 {
     settings_problem_set(problem, path, 0, "", "%s", what);
     return e;
 }
 
-static enum err descriptor_read(int fd, const char *path, struct buffer *out,
-                                struct settings_problem *problem)
+MUST_CHECK static enum err descriptor_read(int fd, const char *path, struct buffer *out,
+                                           struct settings_problem *problem)
 {
     struct stat status;
     uint8_t chunk[4096];

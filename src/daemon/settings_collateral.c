@@ -21,7 +21,7 @@ static const char *entry_text(const struct entry *x, const char *key)
     return x->cells->cells[at].data;
 }
 
-static enum err blame(const struct entry *x, const char *key, const char *what)
+MUST_CHECK static enum err blame(const struct entry *x, const char *key, const char *what)
 {
     char name[SETTINGS_NAME_SIZE];
 
@@ -30,7 +30,7 @@ static enum err blame(const struct entry *x, const char *key, const char *what)
     return ERR_CONFIG;
 }
 
-static enum err refuse(const struct entry *x, const char *key)
+MUST_CHECK static enum err refuse(const struct entry *x, const char *key)
 {
     const struct settings_source source = {.file = x->file};
     char name[SETTINGS_NAME_SIZE];
@@ -40,7 +40,7 @@ static enum err refuse(const struct entry *x, const char *key)
                            x->problem);
 }
 
-static enum err text_copy(const struct entry *x, const char *key, const char **out)
+MUST_CHECK static enum err text_copy(const struct entry *x, const char *key, const char **out)
 {
     const char *text = entry_text(x, key);
 
@@ -50,7 +50,7 @@ static enum err text_copy(const struct entry *x, const char *key, const char **o
     return text && !*out ? ERR_MEMORY : ERR_NONE;
 }
 
-static enum err numbers_read(const struct entry *x, struct collateral_source_options *o)
+MUST_CHECK static enum err numbers_read(const struct entry *x, struct collateral_source_options *o)
 {
     const char *timeout = entry_text(x, "timeout_ms");
     const char *type = entry_text(x, "type");
@@ -74,8 +74,8 @@ static bool is_url(const char *text)
 }
 
 /* What must go together. */
-static enum err source_check(const struct settings *s, const struct entry *x,
-                             const struct collateral_source_options *o)
+MUST_CHECK static enum err source_check(const struct settings *s, const struct entry *x,
+                                        const struct collateral_source_options *o)
 {
     bool needs_url = o->type == COLLATERAL_SOURCE_PCCS || o->type == COLLATERAL_SOURCE_PEER;
 
@@ -96,8 +96,8 @@ static enum err source_check(const struct settings *s, const struct entry *x,
     return ERR_NONE;
 }
 
-static enum err source_read(const struct settings *s, const struct entry *x,
-                            struct collateral_source_options *o)
+MUST_CHECK static enum err source_read(const struct settings *s, const struct entry *x,
+                                       struct collateral_source_options *o)
 {
     enum err e = numbers_read(x, o);
 

@@ -20,7 +20,7 @@ static const struct token_entry *token_with(const struct settings *s, const char
     return NULL;
 }
 
-static enum err token_append(struct settings *s, const struct token_entry *token)
+MUST_CHECK static enum err token_append(struct settings *s, const struct token_entry *token)
 {
     struct token_entry *grown;
 
@@ -38,7 +38,7 @@ static const char hash_hint[] =
     "not a token hash: 64 hex digits in lower case (an upper-case hash never matches a token); "
     "make one with: printf %s \"$TOKEN\" | sha256sum";
 
-static enum err token_read(struct settings *s, const struct settings_view *v)
+MUST_CHECK static enum err token_read(struct settings *s, const struct settings_view *v)
 {
     struct token_entry token = {0};
     const char *hash = view_text(v, "sha256");
@@ -96,14 +96,14 @@ struct hashes {
     struct settings_problem *problem;
 };
 
-static enum err hash_blame(const struct hashes *h, const char *what)
+MUST_CHECK static enum err hash_blame(const struct hashes *h, const char *what)
 {
     settings_problem_set(h->problem, h->source->file, h->source->line, "tokens", "%s: %s",
                          h->source->variable, what);
     return ERR_CONFIG;
 }
 
-static enum err hash_add(void *context, struct span part)
+MUST_CHECK static enum err hash_add(void *context, struct span part)
 {
     const struct hashes *h = context;
     struct token_entry token = {.role = h->role};

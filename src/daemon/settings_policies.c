@@ -9,7 +9,7 @@
 
 #define GROUP "attestation.policies[]"
 
-static enum err seed_add(const struct settings_view *v, void *context, const char *text)
+MUST_CHECK static enum err seed_add(const struct settings_view *v, void *context, const char *text)
 {
     struct appraisal_rule *rule = context;
     const char *star = strchr(text, '*');
@@ -20,7 +20,8 @@ static enum err seed_add(const struct settings_view *v, void *context, const cha
     return ERR_NONE;
 }
 
-static enum err token_name_add(const struct settings_view *v, void *context, const char *text)
+MUST_CHECK static enum err token_name_add(const struct settings_view *v, void *context,
+                                          const char *text)
 {
     struct appraisal_rule *rule = context;
 
@@ -30,13 +31,14 @@ static enum err token_name_add(const struct settings_view *v, void *context, con
     return ERR_NONE;
 }
 
-static enum err blame_fault(const struct settings_view *v, const struct policy_fault *fault)
+MUST_CHECK static enum err blame_fault(const struct settings_view *v,
+                                       const struct policy_fault *fault)
 {
     return view_blame(v, fault->key, fault->text);
 }
 
 /* Whatever the rows of policy/fields.h name. */
-static enum err fields_read(const struct settings_view *v, struct appraisal_rule *rule)
+MUST_CHECK static enum err fields_read(const struct settings_view *v, struct appraisal_rule *rule)
 {
     enum err e = ERR_NONE;
 
@@ -57,7 +59,7 @@ static enum err fields_read(const struct settings_view *v, struct appraisal_rule
     return e;
 }
 
-static enum err scope_read(const struct settings_view *v, struct appraisal_rule *rule)
+MUST_CHECK static enum err scope_read(const struct settings_view *v, struct appraisal_rule *rule)
 {
     const char *plain = view_text(v, "allow_plain");
     enum err e = view_each(v, "seeds", rule, seed_add);
@@ -69,7 +71,7 @@ static enum err scope_read(const struct settings_view *v, struct appraisal_rule 
     return e;
 }
 
-static enum err rule_read(const struct settings_view *v, struct appraisal_rule *rule)
+MUST_CHECK static enum err rule_read(const struct settings_view *v, struct appraisal_rule *rule)
 {
     struct policy_fault fault = {.key = "name"};
     char name[POLICY_NAME_MAX + 1];
@@ -101,7 +103,7 @@ static bool is_known(const struct settings *s, const char *name)
     return false;
 }
 
-static enum err make_room(struct settings *s, size_t more)
+MUST_CHECK static enum err make_room(struct settings *s, size_t more)
 {
     const size_t count = s->attestation.policy_count + more;
     struct appraisal_rule *grown;
@@ -115,8 +117,8 @@ static enum err make_room(struct settings *s, size_t more)
     return ERR_NONE;
 }
 
-static enum err list_read(struct settings *s, const struct settings_cell *cell,
-                          struct settings_view v)
+MUST_CHECK static enum err list_read(struct settings *s, const struct settings_cell *cell,
+                                     struct settings_view v)
 {
     enum err e;
 
@@ -156,8 +158,8 @@ enum err settings_read_policies(struct settings *s, const struct settings_yaml *
 
 /* ---- files */
 
-static enum err policy_text_read(struct settings *s, struct span text, const char *file,
-                                 struct settings_problem *problem)
+MUST_CHECK static enum err policy_text_read(struct settings *s, struct span text, const char *file,
+                                            struct settings_problem *problem)
 {
     const struct setting *row = setting_find("attestation", "policies");
     struct settings_yaml *yaml = NULL;
@@ -179,7 +181,8 @@ static enum err policy_text_read(struct settings *s, struct span text, const cha
     return e;
 }
 
-static enum err file_load(struct settings *s, const char *path, struct settings_problem *problem)
+MUST_CHECK static enum err file_load(struct settings *s, const char *path,
+                                     struct settings_problem *problem)
 {
     struct buffer text = {0};
     enum err e = settings_file_read(path, false, &text, problem);
@@ -200,8 +203,8 @@ static int is_policy_file(const struct dirent *entry)
 }
 
 /* In the order of their names. */
-static enum err directory_load(struct settings *s, const char *path,
-                               struct settings_problem *problem)
+MUST_CHECK static enum err directory_load(struct settings *s, const char *path,
+                                          struct settings_problem *problem)
 {
     struct dirent **entries = NULL;
     int count = scandir(path, &entries, is_policy_file, alphasort);

@@ -125,7 +125,7 @@ static bool text_fits(const struct setting *row, const char *text)
     return size >= row->min && size <= row->max;
 }
 
-static enum err text_replace(char **where, const char *text)
+MUST_CHECK static enum err text_replace(char **where, const char *text)
 {
     char *copy = strdup(text);
 
@@ -136,7 +136,8 @@ static enum err text_replace(char **where, const char *text)
     return ERR_NONE;
 }
 
-static enum err secret_replace(const struct setting *row, struct secret **where, const char *text)
+MUST_CHECK static enum err secret_replace(const struct setting *row, struct secret **where,
+                                          const char *text)
 {
     uint8_t bytes[32];
     struct secret *fresh = NULL;
@@ -170,7 +171,7 @@ struct texts {
     char *items[SETTINGS_PATHS_MAX];
 };
 
-static enum err texts_add(void *context, struct span part)
+MUST_CHECK static enum err texts_add(void *context, struct span part)
 {
     struct texts *t = context;
 
@@ -183,7 +184,8 @@ static enum err texts_add(void *context, struct span part)
     return ERR_NONE;
 }
 
-static enum err texts_from_list(struct settings *s, const struct setting *row, const char *list)
+MUST_CHECK static enum err texts_from_list(struct settings *s, const struct setting *row,
+                                           const char *list)
 {
     struct texts t = {0};
     enum err e = settings_split(list, texts_add, &t);
@@ -195,7 +197,8 @@ static enum err texts_from_list(struct settings *s, const struct setting *row, c
     return e;
 }
 
-static enum err value_store(struct settings *s, const struct setting *row, const char *text)
+MUST_CHECK static enum err value_store(struct settings *s, const struct setting *row,
+                                       const char *text)
 {
     void *where = (uint8_t *)s + row->offset;
     uint64_t number = 0;

@@ -296,7 +296,8 @@ static void story_explain(struct story *story, cyaml_err_t result, const struct 
 }
 
 /* NUL would hide the rest of a text, other control characters of YAML's own are never needed. */
-static enum err text_check(struct span text, const char *file, struct settings_problem *problem)
+MUST_CHECK static enum err text_check(struct span text, const char *file,
+                                      struct settings_problem *problem)
 {
     unsigned line = 1;
 
@@ -322,8 +323,9 @@ static cyaml_config_t config_of(struct story *story)
                             .flags = CYAML_CFG_NO_ALIAS};
 }
 
-static enum err document_load(struct settings_yaml *y, struct span text, const struct setting *list,
-                              const char *file, struct settings_problem *problem)
+MUST_CHECK static enum err document_load(struct settings_yaml *y, struct span text,
+                                         const struct setting *list, const char *file,
+                                         struct settings_problem *problem)
 {
     struct story story = {0};
     cyaml_config_t config = config_of(&story);
@@ -346,8 +348,8 @@ static enum err document_load(struct settings_yaml *y, struct span text, const s
     return ERR_NONE;
 }
 
-static enum err load(struct span text, const char *file, const struct setting *list,
-                     struct settings_yaml **out, struct settings_problem *problem)
+MUST_CHECK static enum err load(struct span text, const char *file, const struct setting *list,
+                                struct settings_yaml **out, struct settings_problem *problem)
 {
     struct settings_yaml *y = NULL;
     enum err e = text_check(text, file, problem);

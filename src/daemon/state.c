@@ -15,10 +15,11 @@
 
 enum { PATH_SIZE = 4096 };
 
-static enum err explain(struct state_problem *problem, enum err e, const char *format, ...)
-    PRINTF_LIKE(3, 4);
+MUST_CHECK static enum err explain(struct state_problem *problem, enum err e, const char *format,
+                                   ...) PRINTF_LIKE(3, 4);
 
-static enum err explain(struct state_problem *problem, enum err e, const char *format, ...)
+MUST_CHECK static enum err explain(struct state_problem *problem, enum err e, const char *format,
+                                   ...)
 {
     va_list arguments;
 
@@ -34,8 +35,8 @@ static void path_of(const struct settings *s, const char *name, char out[PATH_SI
     (void)snprintf(out, PATH_SIZE, "%s/%s", s->state.dir, name);
 }
 
-static enum err open_provider(const struct settings *s, struct tee **out,
-                              struct tee_failure *failure)
+MUST_CHECK static enum err open_provider(const struct settings *s, struct tee **out,
+                                         struct tee_failure *failure)
 {
     static const enum tee_kind kinds[] = {
         [TEE_PROVIDER_AUTO] = TEE_AUTO, [TEE_PROVIDER_SGX] = TEE_SGX,
@@ -92,7 +93,7 @@ enum err state_tee_open(const struct settings *s, struct tee **out, struct state
 }
 
 /* Without a TEE the root lies in a file that only its mode protects: refused. */
-static enum err require_sealing(const struct tee *tee, struct state_problem *problem)
+MUST_CHECK static enum err require_sealing(const struct tee *tee, struct state_problem *problem)
 {
     if (tee)
         return ERR_NONE;
@@ -102,7 +103,7 @@ static enum err require_sealing(const struct tee *tee, struct state_problem *pro
         "simulated for development");
 }
 
-static enum err make_root(struct settings *s, struct timestamp now, struct root **out)
+MUST_CHECK static enum err make_root(struct settings *s, struct timestamp now, struct root **out)
 {
     if (!s->root.master_secret)
         return root_generate(now, out);
@@ -113,8 +114,8 @@ static enum err make_root(struct settings *s, struct timestamp now, struct root 
     return root_import(secret_span(s->root.master_secret), now, out);
 }
 
-static enum err save_root(const struct settings *s, struct tee *tee, const struct root *root,
-                          struct state_problem *problem)
+MUST_CHECK static enum err save_root(const struct settings *s, struct tee *tee,
+                                     const struct root *root, struct state_problem *problem)
 {
     char path[PATH_SIZE];
     struct secret *plain = NULL;
@@ -140,8 +141,8 @@ out:
     return e;
 }
 
-static enum err unseal_problem(const struct tee *tee, const char *path, enum err e,
-                               struct state_problem *problem)
+MUST_CHECK static enum err unseal_problem(const struct tee *tee, const char *path, enum err e,
+                                          struct state_problem *problem)
 {
     const char *advice =
         e == ERR_DENIED
@@ -157,8 +158,8 @@ static enum err unseal_problem(const struct tee *tee, const char *path, enum err
 }
 
 /* A master secret beside a sealed root must be the same one, else somebody is mistaken. */
-static enum err check_master(const struct settings *s, const struct root *root,
-                             struct state_problem *problem)
+MUST_CHECK static enum err check_master(const struct settings *s, const struct root *root,
+                                        struct state_problem *problem)
 {
     const struct secret *given = s->root.master_secret;
 
@@ -179,7 +180,7 @@ static enum err check_master(const struct settings *s, const struct root *root,
 }
 
 /* Others must not be able to exchange the root or the log. */
-static enum err check_directory(const struct settings *s, struct state_problem *problem)
+MUST_CHECK static enum err check_directory(const struct settings *s, struct state_problem *problem)
 {
     struct stat status;
 
@@ -194,8 +195,8 @@ static enum err check_directory(const struct settings *s, struct state_problem *
     return ERR_NONE;
 }
 
-static enum err vkey_of(const struct settings *s, const struct root *root,
-                        char vkey[CHECKPOINT_VKEY_SIZE])
+MUST_CHECK static enum err vkey_of(const struct settings *s, const struct root *root,
+                                   char vkey[CHECKPOINT_VKEY_SIZE])
 {
     struct secret *seed = NULL;
     uint8_t public_key[ED25519_PUBLIC_SIZE];
@@ -209,8 +210,8 @@ static enum err vkey_of(const struct settings *s, const struct root *root,
 }
 
 /* The log's key is derived from the root: a pin for it, kept elsewhere, finds an exchanged root. */
-static enum err check_pin(const struct settings *s, const struct root *root,
-                          struct state_problem *problem)
+MUST_CHECK static enum err check_pin(const struct settings *s, const struct root *root,
+                                     struct state_problem *problem)
 {
     char vkey[CHECKPOINT_VKEY_SIZE] = "";
 
@@ -297,8 +298,8 @@ enum err state_store_open(const struct settings *s, const struct secret *seed, b
 }
 
 /* The log's first entry says when and how the root came to be. */
-static enum err write_init_entry(const struct settings *s, const struct root *root,
-                                 struct store *store, struct timestamp now)
+MUST_CHECK static enum err write_init_entry(const struct settings *s, const struct root *root,
+                                            struct store *store, struct timestamp now)
 {
     struct service scratch = {.simulated = s->tee.provider == TEE_PROVIDER_SIMULATED};
     char id[REQUEST_ID_SIZE];
@@ -320,8 +321,8 @@ static enum err write_init_entry(const struct settings *s, const struct root *ro
     return e;
 }
 
-static enum err make_log(const struct settings *s, const struct root *root, struct timestamp now,
-                         struct state_problem *problem)
+MUST_CHECK static enum err make_log(const struct settings *s, const struct root *root,
+                                    struct timestamp now, struct state_problem *problem)
 {
     struct secret *seed = NULL;
     struct store *store = NULL;
@@ -329,14 +330,14 @@ static enum err make_log(const struct settings *s, const struct root *root, stru
 
     if (e == ERR_NONE && (e = state_store_open(s, seed, true, NULL, &store, problem)) == ERR_NONE &&
         (e = write_init_entry(s, root, store, now)) != ERR_NONE)
-        (void)explain(problem, e, "the log's first entry could not be written: %s", err_text(e));
+        e = explain(problem, e, "the log's first entry could not be written: %s", err_text(e));
     store_close(&store);
     secret_free(&seed);
     return e;
 }
 
-static enum err prepare_provider(const struct settings *s, struct timestamp now,
-                                 struct state_problem *problem)
+MUST_CHECK static enum err prepare_provider(const struct settings *s, struct timestamp now,
+                                            struct state_problem *problem)
 {
     enum err e;
 

@@ -13,8 +13,8 @@
 #define EPOCH_SIZE (4 + 1 + 8 + ROOT_SIZE)
 #define CREATED_MAX 253402300799u /* 9999-12-31T23:59:59Z */
 
-static enum err one_epoch(enum root_origin origin, struct timestamp now, struct secret *secret,
-                          struct root **out)
+MUST_CHECK static enum err one_epoch(enum root_origin origin, struct timestamp now,
+                                     struct secret *secret, struct root **out)
 {
     struct root *made = calloc(1, sizeof *made);
 
@@ -88,7 +88,7 @@ enum err root_write(const struct root *root, struct secret **out)
 }
 
 /* One epoch, which must come after `previous`; `out->secret` is owned by the caller on success. */
-static enum err epoch_parse(struct reader *r, uint32_t previous, struct root_epoch *out)
+MUST_CHECK static enum err epoch_parse(struct reader *r, uint32_t previous, struct root_epoch *out)
 {
     uint32_t epoch = reader_u32le(r);
     uint8_t origin = reader_u8(r);

@@ -219,7 +219,7 @@ static void put_part(struct writer *w, struct span part)
     writer_put(w, part);
 }
 
-static enum err put_repo(struct writer *w, const struct accessor *a)
+MUST_CHECK static enum err put_repo(struct writer *w, const struct accessor *a)
 {
     char repo[SEED_MAX_SIZE + 1];
     enum err e = repo_normalise(a->name, repo, sizeof repo);
@@ -235,7 +235,7 @@ static enum err put_repo(struct writer *w, const struct accessor *a)
     return ERR_NONE;
 }
 
-static enum err put_seed(struct writer *w, const struct accessor *a)
+MUST_CHECK static enum err put_seed(struct writer *w, const struct accessor *a)
 {
     switch (a->kind) {
     case ACCESSOR_REPO:

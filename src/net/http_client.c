@@ -33,7 +33,7 @@ struct transfer {
     enum err failure; /* why a callback ended the transfer */
 };
 
-static enum err body_grow(struct transfer *t, size_t needed)
+MUST_CHECK static enum err body_grow(struct transfer *t, size_t needed)
 {
     size_t capacity = secret_size(t->reply->body);
     struct secret *larger = NULL;
@@ -313,7 +313,7 @@ static bool set_method(CURL *curl, const struct http_client_request *r)
                             r->body.size ? (const char *)r->body.data : "") == CURLE_OK;
 }
 
-static enum err error_of(CURLcode code, const struct transfer *t)
+MUST_CHECK static enum err error_of(CURLcode code, const struct transfer *t)
 {
     if (code == CURLE_OK || t->failure != ERR_NONE)
         return t->failure;
@@ -324,7 +324,7 @@ static enum err error_of(CURLcode code, const struct transfer *t)
     return code == CURLE_OUT_OF_MEMORY ? ERR_MEMORY : ERR_IO;
 }
 
-static enum err perform(struct http_client *c, struct transfer *t, char why[256])
+MUST_CHECK static enum err perform(struct http_client *c, struct transfer *t, char why[256])
 {
     long status = 0;
     CURLcode code = curl_easy_perform(c->curl);
@@ -342,8 +342,8 @@ static enum err perform(struct http_client *c, struct transfer *t, char why[256]
     return e;
 }
 
-static enum err send_with(struct http_client *c, const struct http_client_request *r,
-                          struct curl_slist *headers, struct transfer *t, char why[256])
+MUST_CHECK static enum err send_with(struct http_client *c, const struct http_client_request *r,
+                                     struct curl_slist *headers, struct transfer *t, char why[256])
 {
     char url[URL_MAX_SIZE];
 

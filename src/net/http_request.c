@@ -44,7 +44,7 @@ static bool take_byte(struct span *s, uint8_t *out)
 }
 
 /* ERR_NOT_FOUND when the decoded name is another. */
-static enum err name_match(struct span encoded, const char *name)
+MUST_CHECK static enum err name_match(struct span encoded, const char *name)
 {
     bool same = true;
     size_t i = 0;
@@ -61,7 +61,8 @@ static enum err name_match(struct span encoded, const char *name)
     return same && name[i] == '\0' ? ERR_NONE : ERR_NOT_FOUND;
 }
 
-static enum err value_decode(struct span encoded, char *out, size_t capacity, size_t *size)
+MUST_CHECK static enum err value_decode(struct span encoded, char *out, size_t capacity,
+                                        size_t *size)
 {
     size_t used = 0;
     uint8_t c;

@@ -31,8 +31,8 @@ static void raise_descriptor_limit(void)
 }
 
 /* Numeric addresses only: nothing is looked up. */
-static enum err address_parse(const char *host, uint16_t port, struct sockaddr_storage *out,
-                              socklen_t *size)
+MUST_CHECK static enum err address_parse(const char *host, uint16_t port,
+                                         struct sockaddr_storage *out, socklen_t *size)
 {
     const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE,
                                    .ai_socktype = SOCK_STREAM};
@@ -86,7 +86,7 @@ static bool port_is_free(const struct sockaddr_storage *address, socklen_t size)
     return true;
 }
 
-static enum err listen_at(struct http_server *s, int *out)
+MUST_CHECK static enum err listen_at(struct http_server *s, int *out)
 {
     struct sockaddr_storage address;
     socklen_t size;
@@ -111,7 +111,7 @@ static enum err listen_at(struct http_server *s, int *out)
     return ERR_NONE;
 }
 
-static enum err loop_add(struct http_server *s)
+MUST_CHECK static enum err loop_add(struct http_server *s)
 {
     struct loop *l = &s->loops[s->loop_count];
     int fd;
@@ -137,8 +137,8 @@ static void server_free(struct http_server *s)
     free(s);
 }
 
-static enum err server_new(const struct http_server_options *options,
-                           const struct http_handler *handler, struct http_server **out)
+MUST_CHECK static enum err server_new(const struct http_server_options *options,
+                                      const struct http_handler *handler, struct http_server **out)
 {
     struct http_server *s;
     pthread_condattr_t monotonic;

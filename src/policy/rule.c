@@ -15,10 +15,11 @@ struct setter {
     struct policy_fault *fault;
 };
 
-static enum err blame(struct policy_fault *fault, const char *key, const char *format, ...)
-    PRINTF_LIKE(3, 4);
+MUST_CHECK static enum err blame(struct policy_fault *fault, const char *key, const char *format,
+                                 ...) PRINTF_LIKE(3, 4);
 
-static enum err blame(struct policy_fault *fault, const char *key, const char *format, ...)
+MUST_CHECK static enum err blame(struct policy_fault *fault, const char *key, const char *format,
+                                 ...)
 {
     va_list arguments;
 
@@ -30,7 +31,7 @@ static enum err blame(struct policy_fault *fault, const char *key, const char *f
 }
 
 /* Shows at most 40 characters of a value, without control characters. */
-static enum err blame_value(const struct setter *s, const char *text, const char *why)
+MUST_CHECK static enum err blame_value(const struct setter *s, const char *text, const char *why)
 {
     char shown[41];
 
@@ -69,7 +70,8 @@ static bool has_value(const struct setter *s, struct span bytes)
 }
 
 /* Appends a value: bytes of the field's size, or a text with its length. */
-static enum err append(const struct setter *s, struct span bytes, bool sized, const char *text)
+MUST_CHECK static enum err append(const struct setter *s, struct span bytes, bool sized,
+                                  const char *text)
 {
     struct appraisal_rule *rule = s->rule;
     const size_t size = bytes.size + (sized ? 1 : 0);
@@ -92,7 +94,7 @@ static bool is_lower_hex(const char *text)
     return strlen(text) == strspn(text, "0123456789abcdef");
 }
 
-static enum err parse_bytes(const struct setter *s, const char *text)
+MUST_CHECK static enum err parse_bytes(const struct setter *s, const char *text)
 {
     const enum field_kind kind = s->field->kind;
     const bool may_be_zero = kind == FIELD_BYTES || kind == FIELD_BYTES_OR_ANY;
@@ -130,7 +132,7 @@ static bool number_read(const char *text, uint64_t *out)
     return true;
 }
 
-static enum err parse_number(const struct setter *s, const char *text)
+MUST_CHECK static enum err parse_number(const struct setter *s, const char *text)
 {
     const bool may_be_any = s->field->kind == FIELD_NUMBER_OR_ANY;
     char why[96];
@@ -144,7 +146,7 @@ static enum err parse_number(const struct setter *s, const char *text)
     return blame_value(s, text, why);
 }
 
-static enum err parse_switch(const struct setter *s, const char *text)
+MUST_CHECK static enum err parse_switch(const struct setter *s, const char *text)
 {
     s->value->number = strcmp(text, "true") == 0;
     if (s->value->number == 0 && strcmp(text, "false") != 0)
@@ -152,7 +154,7 @@ static enum err parse_switch(const struct setter *s, const char *text)
     return ERR_NONE;
 }
 
-static enum err parse_version(const struct setter *s, const char *text)
+MUST_CHECK static enum err parse_version(const struct setter *s, const char *text)
 {
     const char *dot = strchr(text, '.');
     char major[8] = "";
@@ -189,7 +191,7 @@ static unsigned bit_read(const struct bit_names *names, const char *text)
     return (unsigned)bit;
 }
 
-static enum err parse_name(const struct setter *s, const char *text)
+MUST_CHECK static enum err parse_name(const struct setter *s, const char *text)
 {
     const struct bit_names *names = s->field->names;
     const unsigned bit = bit_read(names, text);
@@ -219,14 +221,14 @@ static bool is_plain(const char *text, size_t size, size_t max)
     return size > 0 && size <= max && strspn(text, allowed) >= size;
 }
 
-static enum err parse_text(const struct setter *s, const char *text)
+MUST_CHECK static enum err parse_text(const struct setter *s, const char *text)
 {
     if (!is_plain(text, strlen(text), s->field->size))
         return blame_value(s, text, "is not a name of letters, digits and . _ : = -");
     return append(s, span_string(text), true, text);
 }
 
-static enum err parse_event(const struct setter *s, const char *text)
+MUST_CHECK static enum err parse_event(const struct setter *s, const char *text)
 {
     const size_t name_size = strcspn(text, "=");
     const char *payload = text + name_size + 1;
@@ -293,7 +295,7 @@ static bool may_be_any(const struct policy_field *field)
     return field->kind == FIELD_BYTES_OR_ANY || field->kind == FIELD_NUMBER_OR_ANY;
 }
 
-static enum err check_count(const struct setter *s, size_t count)
+MUST_CHECK static enum err check_count(const struct setter *s, size_t count)
 {
     const struct policy_field *field = s->field;
 
@@ -335,8 +337,9 @@ enum err appraisal_rule_set(struct appraisal_rule *rule, const char *key, char *
 }
 
 /* The comma list of a default. */
-static enum err set_standard(struct appraisal_rule *rule, const struct policy_field *field,
-                             struct policy_fault *fault)
+MUST_CHECK static enum err set_standard(struct appraisal_rule *rule,
+                                        const struct policy_field *field,
+                                        struct policy_fault *fault)
 {
     struct policy_value *value = &rule->fields[field - policy_fields];
     struct setter s = {rule, field, value, fault};
@@ -392,7 +395,7 @@ static bool states(const struct appraisal_rule *rule, enum policy_field_id id)
     return rule->fields[id].stated;
 }
 
-static enum err check_sgx(const struct appraisal_rule *rule, struct policy_fault *fault)
+MUST_CHECK static enum err check_sgx(const struct appraisal_rule *rule, struct policy_fault *fault)
 {
     const bool by_enclave = states(rule, FIELD_ID_MRENCLAVE);
     const bool by_signer = states(rule, FIELD_ID_MRSIGNER);
@@ -426,7 +429,7 @@ static bool lists_zero(const struct appraisal_rule *rule, enum policy_field_id i
     return false;
 }
 
-static enum err check_tdx(const struct appraisal_rule *rule, struct policy_fault *fault)
+MUST_CHECK static enum err check_tdx(const struct appraisal_rule *rule, struct policy_fault *fault)
 {
     static const enum policy_field_id rtmrs[] = {FIELD_ID_RTMR0, FIELD_ID_RTMR1, FIELD_ID_RTMR2,
                                                  FIELD_ID_RTMR3};
@@ -461,7 +464,8 @@ static bool names_one_product(const struct appraisal_rule *rule)
  * ever current is certified and not revoked. Old firmware has holes that void every promise
  * (CVE-2024-21944 in SNP firmware, CVE-2024-56161 in microcode), so a rule has to say what is old.
  */
-static enum err check_snp_tcb(const struct appraisal_rule *rule, struct policy_fault *fault)
+MUST_CHECK static enum err check_snp_tcb(const struct appraisal_rule *rule,
+                                         struct policy_fault *fault)
 {
     static const enum policy_field_id minimums[] = {
         FIELD_ID_MIN_TCB_SNP, FIELD_ID_MIN_TCB_MICROCODE, /* required */
@@ -485,7 +489,7 @@ static enum err check_snp_tcb(const struct appraisal_rule *rule, struct policy_f
     return ERR_NONE;
 }
 
-static enum err check_snp(const struct appraisal_rule *rule, struct policy_fault *fault)
+MUST_CHECK static enum err check_snp(const struct appraisal_rule *rule, struct policy_fault *fault)
 {
     const bool by_key =
         states(rule, FIELD_ID_ID_KEY_DIGEST) || states(rule, FIELD_ID_AUTHOR_KEY_DIGEST);
@@ -507,7 +511,8 @@ static enum err check_snp(const struct appraisal_rule *rule, struct policy_fault
     return check_snp_tcb(rule, fault);
 }
 
-static enum err check_nitro(const struct appraisal_rule *rule, struct policy_fault *fault)
+MUST_CHECK static enum err check_nitro(const struct appraisal_rule *rule,
+                                       struct policy_fault *fault)
 {
     if (!states(rule, FIELD_ID_PCR0) && !states(rule, FIELD_ID_PCR8))
         return blame(fault, "pcr0",
@@ -515,7 +520,8 @@ static enum err check_nitro(const struct appraisal_rule *rule, struct policy_fau
     return ERR_NONE;
 }
 
-static enum err check_status(const struct appraisal_rule *rule, struct policy_fault *fault)
+MUST_CHECK static enum err check_status(const struct appraisal_rule *rule,
+                                        struct policy_fault *fault)
 {
     const uint64_t accepted = rule->fields[FIELD_ID_TCB_STATUS].number;
     const uint64_t late = 1u << TCB_OUT_OF_DATE | 1u << TCB_OUT_OF_DATE_CONFIGURATION_NEEDED;
@@ -533,7 +539,8 @@ static enum err check_status(const struct appraisal_rule *rule, struct policy_fa
     return ERR_NONE;
 }
 
-static enum err check_seeds(const struct appraisal_rule *rule, struct policy_fault *fault)
+MUST_CHECK static enum err check_seeds(const struct appraisal_rule *rule,
+                                       struct policy_fault *fault)
 {
     if (rule->seed_count > POLICY_LIST_MAX)
         return blame(fault, "seeds", "too many; at most 32");
@@ -550,7 +557,8 @@ static enum err check_seeds(const struct appraisal_rule *rule, struct policy_fau
     return ERR_NONE;
 }
 
-static enum err check_tokens(const struct appraisal_rule *rule, struct policy_fault *fault)
+MUST_CHECK static enum err check_tokens(const struct appraisal_rule *rule,
+                                        struct policy_fault *fault)
 {
     if (rule->token_count > POLICY_LIST_MAX)
         return blame(fault, "tokens", "too many; at most 32");
@@ -560,7 +568,8 @@ static enum err check_tokens(const struct appraisal_rule *rule, struct policy_fa
     return ERR_NONE;
 }
 
-static enum err check_binding(const struct appraisal_rule *rule, struct policy_fault *fault)
+MUST_CHECK static enum err check_binding(const struct appraisal_rule *rule,
+                                         struct policy_fault *fault)
 {
     const struct policy_value *accepted = &rule->fields[FIELD_ID_REPORT_DATA];
 
@@ -571,7 +580,8 @@ static enum err check_binding(const struct appraisal_rule *rule, struct policy_f
     return ERR_NONE;
 }
 
-static enum err check_identity(const struct appraisal_rule *rule, struct policy_fault *fault)
+MUST_CHECK static enum err check_identity(const struct appraisal_rule *rule,
+                                          struct policy_fault *fault)
 {
     switch (rule->kind) {
     case ATTEST_SGX:

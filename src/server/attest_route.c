@@ -27,7 +27,7 @@ void route_challenge(struct call *c, struct service_thread *thread)
     call_finish(c);
 }
 
-static enum err read_hex(struct json_value value, uint8_t *out, size_t size)
+MUST_CHECK static enum err read_hex(struct json_value value, uint8_t *out, size_t size)
 {
     struct span text;
     enum err e = json_string_plain(value, &text);
@@ -35,7 +35,7 @@ static enum err read_hex(struct json_value value, uint8_t *out, size_t size)
     return e != ERR_NONE ? e : hex_read(text, out, size);
 }
 
-static enum err read_base64(struct json_value value, struct buffer *out)
+MUST_CHECK static enum err read_base64(struct json_value value, struct buffer *out)
 {
     struct span text;
     enum err e;
@@ -47,8 +47,9 @@ static enum err read_base64(struct json_value value, struct buffer *out)
 }
 
 /* A quote over a nonce of ours; or, with ra_tls, what the client's certificate has, and neither. */
-static enum err read_presented(struct call *c, struct json_value nonce, struct json_value quote,
-                               struct json_value ra_tls, struct attest_request *r)
+MUST_CHECK static enum err read_presented(struct call *c, struct json_value nonce,
+                                          struct json_value quote, struct json_value ra_tls,
+                                          struct attest_request *r)
 {
     enum err e;
 
@@ -64,7 +65,7 @@ static enum err read_presented(struct call *c, struct json_value nonce, struct j
     return ERR_NONE;
 }
 
-static enum err parse(struct call *c, struct attest_request *r)
+MUST_CHECK static enum err parse(struct call *c, struct attest_request *r)
 {
     struct json_value document, nonce, tee_type, quote, certificates, event_log, key, ra_tls;
     const struct json_field fields[] = {

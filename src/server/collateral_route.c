@@ -41,8 +41,8 @@ static void put_unit(struct json_writer *j, const struct collateral_unit *u)
     json_close_object(j);
 }
 
-static enum err list_write(const struct collateral_snapshot *held, struct timestamp now,
-                           struct buffer *out)
+MUST_CHECK static enum err list_write(const struct collateral_snapshot *held, struct timestamp now,
+                                      struct buffer *out)
 {
     size_t room = 256 + held->count * UNIT_ROOM;
     struct writer w;
@@ -140,7 +140,7 @@ static int64_t left_days(const struct collateral_unit *u, struct timestamp now)
     return left_s(u, now) / 86400;
 }
 
-static enum err unit_metrics(struct call *c, const struct collateral_snapshot *held)
+MUST_CHECK static enum err unit_metrics(struct call *c, const struct collateral_snapshot *held)
 {
     static const struct {
         const char *name, *help;
@@ -168,7 +168,7 @@ static enum err unit_metrics(struct call *c, const struct collateral_snapshot *h
     return e;
 }
 
-static enum err source_metrics(struct call *c)
+MUST_CHECK static enum err source_metrics(struct call *c)
 {
     struct collateral_source_figures figures[COLLATERAL_SOURCES_MAX];
     size_t count = c->server->options.collateral

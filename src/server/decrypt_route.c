@@ -12,20 +12,20 @@ struct members {
     struct json_value seal, receipt;
 };
 
-static enum err bad_request(struct call *c, const char *code, const char *text)
+MUST_CHECK static enum err bad_request(struct call *c, const char *code, const char *text)
 {
     call_refuse(c, 400, code, text);
     return ERR_MALFORMED;
 }
 
 /* A string member without escapes as a span; the empty span when absent. */
-static enum err plain_string(struct json_value value, struct span *out)
+MUST_CHECK static enum err plain_string(struct json_value value, struct span *out)
 {
     *out = (struct span){0};
     return value.type == JSON_NULL ? ERR_NONE : json_string_plain(value, out);
 }
 
-static enum err read_members(struct call *c, struct members *m)
+MUST_CHECK static enum err read_members(struct call *c, struct members *m)
 {
     const struct json_field fields[] = {
         {"encrypted_secrets", JSON_STRING, true,  &m->encrypted  },
@@ -56,7 +56,7 @@ static enum err read_members(struct call *c, struct members *m)
 }
 
 /* base64 that may hold JSON escapes ("\/") into a buffer of the call's. */
-static enum err decode_base64(struct json_value value, struct buffer *out)
+MUST_CHECK static enum err decode_base64(struct json_value value, struct buffer *out)
 {
     size_t capacity = value.raw.size;
     size_t size = 0;
@@ -72,7 +72,7 @@ static enum err decode_base64(struct json_value value, struct buffer *out)
     return e;
 }
 
-static enum err read_envelope(struct call *c, struct json_value value)
+MUST_CHECK static enum err read_envelope(struct call *c, struct json_value value)
 {
     enum err e = decode_base64(value, &c->scratch);
 
@@ -86,7 +86,7 @@ static enum err read_envelope(struct call *c, struct json_value value)
     return ERR_NONE;
 }
 
-static enum err read_task_id(struct call *c, struct json_value value)
+MUST_CHECK static enum err read_task_id(struct call *c, struct json_value value)
 {
     size_t size = 0;
 
@@ -109,7 +109,7 @@ static const struct {
     {"System",   ACCESSOR_SYSTEM,    "secret_type"},
 };
 
-static enum err read_accessor(struct json_value object, struct accessor *a)
+MUST_CHECK static enum err read_accessor(struct json_value object, struct accessor *a)
 {
     struct json_value type, name, branch;
 
@@ -130,7 +130,7 @@ static enum err read_accessor(struct json_value object, struct accessor *a)
 }
 
 /* Which key: a seed, an accessor, the repo form, or none for the global key; never two at once. */
-static enum err read_key(struct call *c, const struct members *m)
+MUST_CHECK static enum err read_key(struct call *c, const struct members *m)
 {
     struct accessor a = {0};
     int ways =
@@ -169,7 +169,7 @@ static enum err read_key(struct call *c, const struct members *m)
     return ERR_NONE;
 }
 
-static enum err read_evidence(struct call *c, struct json_value object)
+MUST_CHECK static enum err read_evidence(struct call *c, struct json_value object)
 {
     struct json_value tee_type, quote, certificates, event_log, key, timestamp;
     const struct json_field fields[] = {
@@ -206,7 +206,7 @@ static enum err read_evidence(struct call *c, struct json_value object)
     return ERR_NONE;
 }
 
-static enum err parse(struct call *c)
+MUST_CHECK static enum err parse(struct call *c)
 {
     struct members m;
     enum err e;

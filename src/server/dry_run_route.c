@@ -6,7 +6,7 @@
 #include "server/call.h"
 #include "service/dry_run.h"
 
-static enum err read_hex(struct json_value value, uint8_t *out, size_t size)
+MUST_CHECK static enum err read_hex(struct json_value value, uint8_t *out, size_t size)
 {
     struct span text;
     enum err e = json_string_plain(value, &text);
@@ -15,7 +15,7 @@ static enum err read_hex(struct json_value value, uint8_t *out, size_t size)
 }
 
 /* An absent member leaves the buffer empty. */
-static enum err read_base64(struct json_value value, struct buffer *out)
+MUST_CHECK static enum err read_base64(struct json_value value, struct buffer *out)
 {
     struct span text;
     enum err e;
@@ -28,7 +28,7 @@ static enum err read_base64(struct json_value value, struct buffer *out)
     return base64_read(text, out->data, out->capacity, &out->size);
 }
 
-static enum err read_name(struct json_value value, char *out, size_t size)
+MUST_CHECK static enum err read_name(struct json_value value, char *out, size_t size)
 {
     struct span text;
     enum err e;
@@ -40,8 +40,8 @@ static enum err read_name(struct json_value value, char *out, size_t size)
 }
 
 /* Both or neither. */
-static enum err read_binding(struct json_value nonce, struct json_value key,
-                             struct dry_run_request *r)
+MUST_CHECK static enum err read_binding(struct json_value nonce, struct json_value key,
+                                        struct dry_run_request *r)
 {
     enum err e;
 
@@ -54,7 +54,7 @@ static enum err read_binding(struct json_value nonce, struct json_value key,
     return e;
 }
 
-static enum err parse(struct call *c, struct dry_run_request *r)
+MUST_CHECK static enum err parse(struct call *c, struct dry_run_request *r)
 {
     struct json_value document, tee_type, quote, certificates, event_log, policy, nonce, key;
     const struct json_field fields[] = {

@@ -64,8 +64,9 @@ struct metric {
     uint64_t value;
 };
 
-static enum err write_metrics(struct buffer *out, const char *family, const char *kind,
-                              const char *help, const struct metric *metrics, size_t count)
+MUST_CHECK static enum err write_metrics(struct buffer *out, const char *family, const char *kind,
+                                         const char *help, const struct metric *metrics,
+                                         size_t count)
 {
     enum err e = buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", family, help, family, kind);
 
@@ -75,7 +76,7 @@ static enum err write_metrics(struct buffer *out, const char *family, const char
     return e;
 }
 
-static enum err operation_metrics(struct call *c)
+MUST_CHECK static enum err operation_metrics(struct call *c)
 {
     const struct service_counters *n = &c->server->svc->counters;
     const struct metric operations[] = {
@@ -108,7 +109,7 @@ static enum err operation_metrics(struct call *c)
     return e;
 }
 
-static enum err http_metrics(struct call *c)
+MUST_CHECK static enum err http_metrics(struct call *c)
 {
     struct server *s = c->server;
     struct http_figures f;
@@ -139,7 +140,7 @@ static enum err http_metrics(struct call *c)
     return e;
 }
 
-static enum err log_metrics(struct call *c)
+MUST_CHECK static enum err log_metrics(struct call *c)
 {
     char note[CHECKPOINT_TEXT_MAX];
     struct checkpoint checkpoint;

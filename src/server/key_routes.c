@@ -31,7 +31,7 @@ static bool query_has_only(struct span query, const char *const *names, size_t c
  * The seed the query names, in c->seed: `seed`, or `repo` with `owner` and perhaps `branch`.
  * ERR_NOT_FOUND when it names none.
  */
-static enum err seed_of_query(struct call *c, struct span *out)
+MUST_CHECK static enum err seed_of_query(struct call *c, struct span *out)
 {
     struct span query = c->request->query;
     char repo[SEED_MAX_SIZE + 1], owner[SEED_MAX_SIZE + 1], branch[SEED_MAX_SIZE + 1];
@@ -74,7 +74,8 @@ static void refuse_seed(struct call *c)
                 "of text, or repo and owner have another form than required");
 }
 
-static enum err write_public_key(struct call *c, const uint8_t key[X25519_SIZE], bool with_pubkey)
+MUST_CHECK static enum err write_public_key(struct call *c, const uint8_t key[X25519_SIZE],
+                                            bool with_pubkey)
 {
     char hex[2 * X25519_SIZE + 1];
     char base58[BASE58_TEXT_SIZE(X25519_SIZE)];
@@ -136,7 +137,7 @@ void route_signed_pubkey(struct call *c, struct service_thread *thread)
 }
 
 /* The names in secrets_json, checked against what the contract reserves (spec: OutLayer 3.3). */
-static enum err check_names(struct call *c, struct json_value secrets)
+MUST_CHECK static enum err check_names(struct call *c, struct json_value secrets)
 {
     struct json_iterator i = {0};
     struct json_value name, value;
@@ -165,7 +166,7 @@ static enum err check_names(struct call *c, struct json_value secrets)
     return ERR_NONE;
 }
 
-static enum err check_secrets_json(struct call *c, struct json_value value)
+MUST_CHECK static enum err check_secrets_json(struct call *c, struct json_value value)
 {
     struct json_value secrets;
     size_t size = 0;

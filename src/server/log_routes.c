@@ -6,7 +6,7 @@
 #include "service/journal.h"
 
 /* A query parameter as a number without sign or leading zeros. */
-static enum err query_number(const struct call *c, const char *name, uint64_t *out)
+MUST_CHECK static enum err query_number(const struct call *c, const char *name, uint64_t *out)
 {
     char text[19];
     size_t size = 0;
@@ -99,7 +99,7 @@ void route_log_consistency(struct call *c, struct service_thread *thread)
     call_finish(c);
 }
 
-static enum err query_request_id(struct call *c, char id[REQUEST_ID_SIZE + 1])
+MUST_CHECK static enum err query_request_id(struct call *c, char id[REQUEST_ID_SIZE + 1])
 {
     size_t size = 0;
 

@@ -20,7 +20,7 @@ static void read_value(struct span hex, struct policy_change *change)
 }
 
 /* The segment of the path, decoded as a query parameter is. */
-static enum err read_policy(const struct call *c, struct policy_change *change)
+MUST_CHECK static enum err read_policy(const struct call *c, struct policy_change *change)
 {
     const struct span path = c->request->path;
     const size_t around = sizeof BEFORE_POLICY + sizeof BEHIND_POLICY - 2;
@@ -36,7 +36,7 @@ static enum err read_policy(const struct call *c, struct policy_change *change)
                       &size);
 }
 
-static enum err read_body(struct call *c, struct policy_change *change)
+MUST_CHECK static enum err read_body(struct call *c, struct policy_change *change)
 {
     struct json_value document, field, value;
     const struct json_field fields[] = {
@@ -61,7 +61,7 @@ static enum err read_body(struct call *c, struct policy_change *change)
     return ERR_NONE;
 }
 
-static enum err read_query(struct call *c, struct policy_change *change)
+MUST_CHECK static enum err read_query(struct call *c, struct policy_change *change)
 {
     char value[2 * POLICY_BYTES_MAX + 2];
     size_t size = 0;

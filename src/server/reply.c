@@ -108,7 +108,7 @@ static void post_reveal(struct call *c)
 }
 
 /* {...} becomes {...,"receipt":<receipt>} in guarded memory. */
-static enum err append_receipt(struct call *c, struct span receipt)
+MUST_CHECK static enum err append_receipt(struct call *c, struct span receipt)
 {
     static const char name[] = ",\"receipt\":";
     struct span reply = secret_span(c->outcome.reply);

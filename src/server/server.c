@@ -112,7 +112,7 @@ void call_to_pool(struct call *c, void (*run)(struct pool_job *, struct service_
 
 /* ---- the summary ---- */
 
-static enum err summary_detail(struct server *s, struct writer *w, bool *any)
+MUST_CHECK static enum err summary_detail(struct server *s, struct writer *w, bool *any)
 {
     static const char *const names[REFUSALS] = {"bad_framing", "bad_token", "rate_limited",
                                                 "other"};
@@ -199,7 +199,7 @@ static void loop_end(void *context, unsigned loop)
     secret_cache_clear();
 }
 
-static enum err loops_new(struct server *s)
+MUST_CHECK static enum err loops_new(struct server *s)
 {
     enum err e = ERR_NONE;
 

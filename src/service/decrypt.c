@@ -6,13 +6,15 @@
 #include "crypto/envelope.h"
 #include "service/reply.h"
 
-static enum err refuse_inline(struct outcome *o, enum err e, const char *code, const char *text)
+MUST_CHECK static enum err refuse_inline(struct outcome *o, enum err e, const char *code,
+                                         const char *text)
 {
     return outcome_refuse(o, e, code, "Attestation verification failed: %s", text);
 }
 
-static enum err timestamp_check(const struct service *svc, const struct decrypt_request *r,
-                                struct timestamp now, struct outcome *o)
+MUST_CHECK static enum err timestamp_check(const struct service *svc,
+                                           const struct decrypt_request *r, struct timestamp now,
+                                           struct outcome *o)
 {
     int64_t age = timestamp_seconds(now) - r->timestamp;
 
@@ -30,8 +32,9 @@ static enum err timestamp_check(const struct service *svc, const struct decrypt_
 }
 
 /* Only what was accepted is remembered, so that strangers cannot fill the table. */
-static enum err use_once(const struct service *svc, const uint8_t evidence_id[SHA256_SIZE],
-                         struct timestamp now, struct outcome *o)
+MUST_CHECK static enum err use_once(const struct service *svc,
+                                    const uint8_t evidence_id[SHA256_SIZE], struct timestamp now,
+                                    struct outcome *o)
 {
     enum err e = seen_add(svc->evidence_seen, evidence_id, now);
 
@@ -45,9 +48,10 @@ static enum err use_once(const struct service *svc, const uint8_t evidence_id[SH
 
 /* Inline evidence is fresh by its timestamp, which the report data binds with the key and the task,
  * unless the rule takes another convention. */
-static enum err inline_claims(const struct service *svc, struct service_thread *thread,
-                              const struct caller *caller, const struct decrypt_request *r,
-                              struct timestamp now, struct claims *claims, struct outcome *o)
+MUST_CHECK static enum err inline_claims(const struct service *svc, struct service_thread *thread,
+                                         const struct caller *caller,
+                                         const struct decrypt_request *r, struct timestamp now,
+                                         struct claims *claims, struct outcome *o)
 {
     uint8_t time_bytes[8];
     struct writer w = writer_over(time_bytes, sizeof time_bytes);
@@ -72,9 +76,10 @@ static enum err inline_claims(const struct service *svc, struct service_thread *
     return e != ERR_NONE ? e : use_once(svc, result.evidence_id, now, o);
 }
 
-static enum err caller_claims(struct service *svc, struct service_thread *thread,
-                              const struct caller *caller, const struct decrypt_request *r,
-                              struct timestamp now, struct claims *claims, struct outcome *o)
+MUST_CHECK static enum err caller_claims(struct service *svc, struct service_thread *thread,
+                                         const struct caller *caller,
+                                         const struct decrypt_request *r, struct timestamp now,
+                                         struct claims *claims, struct outcome *o)
 {
     if (r->session.size > 0)
         return session_claims(svc, thread, caller, r->session, now, claims, o);
@@ -85,8 +90,8 @@ static enum err caller_claims(struct service *svc, struct service_thread *thread
                           "through /v1/attest, or send an attestation object");
 }
 
-static enum err policy_allows(const struct decrypt_request *r, const struct claims *claims,
-                              struct outcome *o)
+MUST_CHECK static enum err policy_allows(const struct decrypt_request *r,
+                                         const struct claims *claims, struct outcome *o)
 {
     assert(claims->rule); /* whatever accepts claims has matched a rule */
     if (!appraisal_covers_seed(claims->rule, r->seed)) {
@@ -105,9 +110,9 @@ static enum err policy_allows(const struct decrypt_request *r, const struct clai
     return ERR_NONE;
 }
 
-static enum err open_in_epoch(const struct service *svc, struct service_thread *thread,
-                              const struct root_epoch *epoch, const struct decrypt_request *r,
-                              struct secret **plain)
+MUST_CHECK static enum err open_in_epoch(const struct service *svc, struct service_thread *thread,
+                                         const struct root_epoch *epoch,
+                                         const struct decrypt_request *r, struct secret **plain)
 {
     uint8_t digest[SHA256_SIZE];
     struct envelope_context context = {.key_id = r->seed, .key_version = epoch->epoch};
@@ -129,9 +134,9 @@ static enum err open_in_epoch(const struct service *svc, struct service_thread *
 }
 
 /* Newest epoch first; an envelope does not say which it is for, and only one can open it. */
-static enum err open_envelope(const struct service *svc, struct service_thread *thread,
-                              const struct decrypt_request *r, struct secret **plain,
-                              uint32_t *version, struct outcome *o)
+MUST_CHECK static enum err open_envelope(const struct service *svc, struct service_thread *thread,
+                                         const struct decrypt_request *r, struct secret **plain,
+                                         uint32_t *version, struct outcome *o)
 {
     enum err e = ERR_CRYPTO;
 
@@ -161,9 +166,9 @@ static enum err open_envelope(const struct service *svc, struct service_thread *
 
 /* Sealed, unless the policy allows otherwise and the request does not ask for it: who ends TLS
  * could take a wish to have it sealed out of a request. */
-static enum err reply_write(const struct service *svc, const struct caller *caller,
-                            const struct decrypt_request *r, const struct claims *claims,
-                            const struct secret *plain, struct outcome *o)
+MUST_CHECK static enum err reply_write(const struct service *svc, const struct caller *caller,
+                                       const struct decrypt_request *r, const struct claims *claims,
+                                       const struct secret *plain, struct outcome *o)
 {
     enum err e;
 
@@ -182,9 +187,9 @@ static enum err reply_write(const struct service *svc, const struct caller *call
     return ERR_NONE;
 }
 
-static enum err record(const struct service *svc, const struct caller *caller,
-                       const struct decrypt_request *r, const struct claims *claims,
-                       uint32_t version, struct timestamp now, struct outcome *o)
+MUST_CHECK static enum err record(const struct service *svc, const struct caller *caller,
+                                  const struct decrypt_request *r, const struct claims *claims,
+                                  uint32_t version, struct timestamp now, struct outcome *o)
 {
     struct audit_entry entry = {
         .time = now,

@@ -264,7 +264,7 @@ static void put_appraisal(struct json_writer *j, const struct dry_run *d)
     put_decision(j, d, &n);
 }
 
-static enum err reply_write(const struct dry_run *d, struct outcome *o)
+MUST_CHECK static enum err reply_write(const struct dry_run *d, struct outcome *o)
 {
     enum err e = secret_new(REPLY_MAX, &o->reply);
     struct writer w;
@@ -293,7 +293,7 @@ static bool names_kind(struct span tee_type, const struct attest_result *r)
            (span_equal_string(tee_type, "sev") && r->kind == ATTEST_SNP && !r->simulated);
 }
 
-static enum err verify(struct dry_run *d, struct service_thread *thread)
+MUST_CHECK static enum err verify(struct dry_run *d, struct service_thread *thread)
 {
     const struct evidence *evidence = &d->request->evidence;
     const struct attest_evidence presented = {.bytes = evidence->quote,
@@ -335,7 +335,7 @@ static bool is_known(const struct dry_run *d)
     return rule && (d->caller->token->may_explain || is_for(rule, d->caller->token->name));
 }
 
-static enum err run(struct dry_run *d, struct service_thread *thread, struct outcome *o)
+MUST_CHECK static enum err run(struct dry_run *d, struct service_thread *thread, struct outcome *o)
 {
     enum err e;
 
@@ -350,7 +350,7 @@ static enum err run(struct dry_run *d, struct service_thread *thread, struct out
     return ERR_NONE;
 }
 
-static enum err record(const struct dry_run *d, struct outcome *o)
+MUST_CHECK static enum err record(const struct dry_run *d, struct outcome *o)
 {
     const struct attest_result *r = &d->result;
     const bool valid = r->authentic && r->reason == ATTEST_OK;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum err refuse_evidence(struct outcome *o, const char *code, const char *text)
+MUST_CHECK static enum err refuse_evidence(struct outcome *o, const char *code, const char *text)
 {
     return outcome_refuse(o, ERR_UNAUTHENTICATED, code, "Attestation verification failed: %s",
                           text);
@@ -26,8 +26,8 @@ static void collateral_want(const struct service *svc, struct attest_result *res
         result->reason = ATTEST_COLLATERAL_MISSING;
 }
 
-static enum err refuse_verification(const struct service *svc, struct outcome *o,
-                                    struct attest_result *result, struct timestamp now)
+MUST_CHECK static enum err refuse_verification(const struct service *svc, struct outcome *o,
+                                               struct attest_result *result, struct timestamp now)
 {
     collateral_want(svc, result, now, o);
     outcome_detail(o, result->step, NULL, result->expected, result->presented);
@@ -36,8 +36,8 @@ static enum err refuse_verification(const struct service *svc, struct outcome *o
 }
 
 /* The kind the caller names must be the kind it is: "sgx" never stands for a simulated quote. */
-static enum err check_kind(struct outcome *o, const struct evidence *evidence,
-                           const struct attest_result *result)
+MUST_CHECK static enum err check_kind(struct outcome *o, const struct evidence *evidence,
+                                      const struct attest_result *result)
 {
     struct span tee_type = evidence->tee_type;
     char named[32];
@@ -52,9 +52,9 @@ static enum err check_kind(struct outcome *o, const struct evidence *evidence,
     return refuse_evidence(o, "tee_type_mismatch", "tee_type is not the kind of this evidence");
 }
 
-static enum err verify(const struct service *svc, struct service_thread *thread,
-                       const struct evidence *evidence, struct timestamp now,
-                       struct attest_result *result, struct outcome *o)
+MUST_CHECK static enum err verify(const struct service *svc, struct service_thread *thread,
+                                  const struct evidence *evidence, struct timestamp now,
+                                  struct attest_result *result, struct outcome *o)
 {
     const struct attest_evidence presented = {.bytes = evidence->quote,
                                               .certificates = evidence->certificates};
@@ -70,8 +70,8 @@ static enum err verify(const struct service *svc, struct service_thread *thread,
     return e == ERR_NONE ? e : outcome_refuse(o, e, err_code(e), "%s", err_text(e));
 }
 
-static enum err judge(const struct appraisal_question *question, struct claims *claims,
-                      struct outcome *o)
+MUST_CHECK static enum err judge(const struct appraisal_question *question, struct claims *claims,
+                                 struct outcome *o)
 {
     struct appraisal_denial denial;
 
@@ -110,7 +110,7 @@ enum err evidence_accept(const struct service *svc, struct service_thread *threa
     return judge(&question, claims, o);
 }
 
-static enum err refuse_session(struct outcome *o, enum err e, const char *code)
+MUST_CHECK static enum err refuse_session(struct outcome *o, enum err e, const char *code)
 {
     /* OutLayer's worker attests anew when the text holds "session not found" or "session expired"
      */

@@ -40,7 +40,8 @@ void own_collateral_free(struct own_collateral **c)
 }
 
 /* A copy of the bundle, made anew when it is an hour old or the clock went back. */
-static enum err collateral_copy(struct service *svc, struct timestamp now, struct buffer *out)
+MUST_CHECK static enum err collateral_copy(struct service *svc, struct timestamp now,
+                                           struct buffer *out)
 {
     struct own_collateral *c = svc->own_collateral;
     int64_t age;
@@ -105,8 +106,9 @@ static void document_write(const struct service *svc, struct span nonce,
 }
 
 /* What the platform has to say of a failure is for the operator, not for who asked. */
-static enum err own_quote(struct service *svc, const uint8_t report_data[REPORT_DATA_SIZE],
-                          struct timestamp now, struct tee_evidence *out)
+MUST_CHECK static enum err own_quote(struct service *svc,
+                                     const uint8_t report_data[REPORT_DATA_SIZE],
+                                     struct timestamp now, struct tee_evidence *out)
 {
     enum err e = svc->tee->ops->quote(svc->tee, report_data, now, out);
 

@@ -42,7 +42,7 @@ bool request_id_check(struct span text)
     return text.data[14] == '7' && memchr("89ab", text.data[19], sizeof "89ab" - 1) != NULL;
 }
 
-static enum err append_entry(void *context, uint64_t index, struct span entry)
+MUST_CHECK static enum err append_entry(void *context, uint64_t index, struct span entry)
 {
     (void)index;
     return buffer_append(context, entry);
@@ -82,7 +82,7 @@ struct found {
 };
 
 /* The principal is read from the entry itself: the log is the authority on who made a request. */
-static enum err find_own(void *context, uint64_t index, struct span entry)
+MUST_CHECK static enum err find_own(void *context, uint64_t index, struct span entry)
 {
     struct found *found = context;
     struct json_value document, principal;
@@ -109,7 +109,7 @@ enum err journal_receipt_of_request(struct service *svc, struct span request_id,
     return found.any ? journal_receipt(svc, found.index, out) : ERR_NOT_FOUND;
 }
 
-static enum err write_found(void *context, uint64_t index, struct span entry)
+MUST_CHECK static enum err write_found(void *context, uint64_t index, struct span entry)
 {
     struct found *found = context;
 
@@ -144,7 +144,7 @@ enum err journal_explain(struct service *svc, struct span request_id, struct buf
     return buffer_append(out, written);
 }
 
-static enum err append_line(void *context, uint64_t index, struct span entry)
+MUST_CHECK static enum err append_line(void *context, uint64_t index, struct span entry)
 {
     enum err e = append_entry(context, index, entry);
 
@@ -158,7 +158,7 @@ enum err journal_entries(struct service *svc, uint64_t start, uint64_t count, st
     return store_entries(svc->store, start, count, append_line, out);
 }
 
-static enum err proof_write(const struct merkle_proof *proof, struct buffer *out)
+MUST_CHECK static enum err proof_write(const struct merkle_proof *proof, struct buffer *out)
 {
     uint8_t text[64 * MERKLE_PROOF_MAX];
     struct writer w = writer_over(text, sizeof text);

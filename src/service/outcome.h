@@ -27,8 +27,8 @@ struct outcome {
 
 /* Refuses: sets result, code and message. Returns `e`, which is not
  * ERR_NONE, so that a step can end with it. */
-enum err outcome_refuse(struct outcome *o, enum err e, const char *code, const char *format, ...)
-    PRINTF_LIKE(4, 5);
+MUST_CHECK enum err outcome_refuse(struct outcome *o, enum err e, const char *code,
+                                   const char *format, ...) PRINTF_LIKE(4, 5);
 
 /* `detail` = {"step":..,"rule":..,"expected":..,"presented":..}; members that are NULL or "" are
  * left out. */

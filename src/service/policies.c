@@ -27,7 +27,8 @@ void reference_values_clear(struct reference_values *v)
     *v = (struct reference_values){0};
 }
 
-static enum err values_append(struct reference_values *v, const struct reference_value *value)
+MUST_CHECK static enum err values_append(struct reference_values *v,
+                                         const struct reference_value *value)
 {
     if (v->count == v->capacity) {
         const size_t capacity = 2 * v->capacity + 8;
@@ -60,7 +61,8 @@ static void values_remove(struct reference_values *v, size_t at)
     v->count--;
 }
 
-static enum err values_copy(const struct reference_values *from, struct reference_values *to)
+MUST_CHECK static enum err values_copy(const struct reference_values *from,
+                                       struct reference_values *to)
 {
     *to = (struct reference_values){.changed = from->changed, .changes = from->changes};
     for (size_t i = 0; i < from->count; i++)
@@ -71,8 +73,9 @@ static enum err values_copy(const struct reference_values *from, struct referenc
     return ERR_NONE;
 }
 
-static enum err values_apply(struct reference_values *v, const struct policy_change *change,
-                             const char *principal, struct timestamp now, uint64_t index)
+MUST_CHECK static enum err values_apply(struct reference_values *v,
+                                        const struct policy_change *change, const char *principal,
+                                        struct timestamp now, uint64_t index)
 {
     struct reference_value value = {.size = change->size, .added = now, .index = index};
     const size_t at = values_find(v, change);
@@ -93,7 +96,7 @@ static enum err values_apply(struct reference_values *v, const struct policy_cha
 
 /* ---- replay ---- */
 
-static enum err read_text(struct json_value value, char *out, size_t size)
+MUST_CHECK static enum err read_text(struct json_value value, char *out, size_t size)
 {
     size_t length = 0;
     enum err e = json_string(value, out, size - 1, &length);
@@ -103,7 +106,7 @@ static enum err read_text(struct json_value value, char *out, size_t size)
     return e;
 }
 
-static enum err read_change(struct json_value detail, struct policy_change *out)
+MUST_CHECK static enum err read_change(struct json_value detail, struct policy_change *out)
 {
     struct json_value policy, field, value, action;
     struct span hex;
@@ -128,8 +131,8 @@ static enum err read_change(struct json_value detail, struct policy_change *out)
 }
 
 /* Whether an allowed change; ERR_NOT_FOUND when it is another entry. */
-static enum err read_entry(struct span line, struct policy_change *change,
-                           char principal[TOKEN_NAME_MAX + 1], struct timestamp *time)
+MUST_CHECK static enum err read_entry(struct span line, struct policy_change *change,
+                                      char principal[TOKEN_NAME_MAX + 1], struct timestamp *time)
 {
     struct json_value document, op, decision, name, detail;
     struct audit_entry_view view;
@@ -206,8 +209,9 @@ void policy_snapshot_release(struct policy_snapshot **snapshot)
 }
 
 /* The configuration's rules with `added`, which is copied; without a version yet. */
-static enum err snapshot_new(const struct policy_store *store, const struct reference_values *added,
-                             struct policy_snapshot **out)
+MUST_CHECK static enum err snapshot_new(const struct policy_store *store,
+                                        const struct reference_values *added,
+                                        struct policy_snapshot **out)
 {
     const size_t count = store->configured->count;
     struct policy_snapshot *s = calloc(1, sizeof *s);
@@ -352,7 +356,7 @@ void policy_view_clear(struct policy_view *view)
 
 /* ---- changes ---- */
 
-static enum err refuse_extension(enum policy_extension why, struct outcome *o)
+MUST_CHECK static enum err refuse_extension(enum policy_extension why, struct outcome *o)
 {
     switch (why) {
     case EXTENSION_DONE:
@@ -374,8 +378,8 @@ static enum err refuse_extension(enum policy_extension why, struct outcome *o)
 }
 
 /* Tried on the new snapshot's rule, which has everything but this value. */
-static enum err check_add(struct policy_snapshot *next, const struct policy_change *change,
-                          struct outcome *o)
+MUST_CHECK static enum err check_add(struct policy_snapshot *next,
+                                     const struct policy_change *change, struct outcome *o)
 {
     struct appraisal_rule *rule = rule_named(next, change->policy);
     enum err e;
@@ -391,8 +395,9 @@ static enum err check_add(struct policy_snapshot *next, const struct policy_chan
     return e;
 }
 
-static enum err check_remove(const struct policy_store *store, const struct policy_snapshot *next,
-                             const struct policy_change *change, struct outcome *o)
+MUST_CHECK static enum err check_remove(const struct policy_store *store,
+                                        const struct policy_snapshot *next,
+                                        const struct policy_change *change, struct outcome *o)
 {
     const struct appraisal_rule *rule = appraisal_find(store->configured, change->policy);
 
@@ -409,9 +414,9 @@ static enum err check_remove(const struct policy_store *store, const struct poli
                           "No such value was added to this policy");
 }
 
-static enum err prepare(struct policy_store *store, const struct policy_change *change,
-                        const char *principal, struct timestamp now, struct policy_snapshot *next,
-                        struct outcome *o)
+MUST_CHECK static enum err prepare(struct policy_store *store, const struct policy_change *change,
+                                   const char *principal, struct timestamp now,
+                                   struct policy_snapshot *next, struct outcome *o)
 {
     enum err e;
 

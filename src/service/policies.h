@@ -48,7 +48,7 @@ void reference_values_clear(struct reference_values *v);
  * A store_each_entry for store_open_each(): takes the changes out of the log. ERR_UNSUPPORTED, with
  * a log line, when an entry with op "policy" is none that this program writes; ERR_MEMORY
  */
-enum err reference_values_replay(void *values, uint64_t index, struct span entry);
+MUST_CHECK enum err reference_values_replay(void *values, uint64_t index, struct span entry);
 
 struct policy_snapshot {
     _Atomic unsigned holders;

@@ -27,9 +27,9 @@ static void detail_write(const struct policy_change *change, struct outcome *o)
     assert(!w.failed); /* names and a value are far shorter */
 }
 
-static enum err judge(struct service *svc, const struct caller *caller,
-                      const struct policy_change *change, struct timestamp now,
-                      struct policy_snapshot **next, struct outcome *o)
+MUST_CHECK static enum err judge(struct service *svc, const struct caller *caller,
+                                 const struct policy_change *change, struct timestamp now,
+                                 struct policy_snapshot **next, struct outcome *o)
 {
     enum err e;
 

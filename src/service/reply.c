@@ -23,8 +23,10 @@ static void domain_put(struct writer *w, const char *domain)
     writer_put(w, span_of(domain, strlen(domain) + 1));
 }
 
-static enum err session_reply_key(const struct service *svc, const uint8_t id[SESSION_ID_SIZE],
-                                  const uint8_t attested[X25519_SIZE], uint8_t out[REPLY_KEY_SIZE])
+MUST_CHECK static enum err session_reply_key(const struct service *svc,
+                                             const uint8_t id[SESSION_ID_SIZE],
+                                             const uint8_t attested[X25519_SIZE],
+                                             uint8_t out[REPLY_KEY_SIZE])
 {
     uint8_t info[SESSION_ID_SIZE + X25519_SIZE];
 
@@ -33,8 +35,9 @@ static enum err session_reply_key(const struct service *svc, const uint8_t id[SE
     return hkdf_sha256_expand(secret_data(svc->reply_keys), SPAN_OF(info), out, REPLY_KEY_SIZE);
 }
 
-static enum err reply_key_seal(const struct service *svc, const struct session *s,
-                               const uint8_t token_hash[SHA256_SIZE], struct session_grant *g)
+MUST_CHECK static enum err reply_key_seal(const struct service *svc, const struct session *s,
+                                          const uint8_t token_hash[SHA256_SIZE],
+                                          struct session_grant *g)
 {
     uint8_t info[sizeof SESSION_KEY_DOMAIN + SHA256_SIZE];
     struct writer w = writer_over(info, sizeof info);
@@ -94,8 +97,8 @@ enum err reply_plain(const struct secret *plain, struct outcome *o)
 }
 
 /* {"sealed_secrets":{<name>:<opening>,"ciphertext":<sealed>}} */
-static enum err sealed_write(const char *name, struct span opening, struct span sealed,
-                             struct outcome *o)
+MUST_CHECK static enum err sealed_write(const char *name, struct span opening, struct span sealed,
+                                        struct outcome *o)
 {
     enum err e = secret_new(REPLY_FRAME + base64_size(sealed.size), &o->reply);
     struct writer w;

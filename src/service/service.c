@@ -41,8 +41,8 @@ void service_thread_clear(struct service_thread *t)
     t->public_keys = NULL;
 }
 
-static enum err derive_secret(const struct root_epoch *epoch, const char *label, size_t size,
-                              struct secret **out)
+MUST_CHECK static enum err derive_secret(const struct root_epoch *epoch, const char *label,
+                                         size_t size, struct secret **out)
 {
     enum err e = secret_new(size, out);
 
@@ -101,7 +101,7 @@ void service_public_key(const struct service *svc, struct service_thread *thread
 
 /* The service's own keys: identity, log, sessions and their replies. All from the first epoch, so
  * that they outlive rotation. */
-static enum err derive_own_keys(struct service *svc)
+MUST_CHECK static enum err derive_own_keys(struct service *svc)
 {
     const struct root_epoch *first = &svc->root->epochs[0];
     uint8_t bytes[P256_DERIVE_SIZE];

@@ -17,8 +17,9 @@ enum err service_challenge(struct service *svc, const struct caller *caller, str
     return nonce_issue(svc->nonces, caller->token->hash, now, nonce);
 }
 
-static enum err use_nonce(struct service *svc, const struct caller *caller,
-                          const struct attest_request *r, struct timestamp now, struct outcome *o)
+MUST_CHECK static enum err use_nonce(struct service *svc, const struct caller *caller,
+                                     const struct attest_request *r, struct timestamp now,
+                                     struct outcome *o)
 {
     enum err e = nonce_use(svc->nonces, caller->token->hash, r->nonce, now);
 
@@ -52,9 +53,9 @@ static void session_fill(const struct service *svc, const struct caller *caller,
     random_bytes(s->id, sizeof s->id);
 }
 
-static enum err reply_write(const struct session *s, const char *token,
-                            const struct session_grant *grant, const struct attest_result *result,
-                            struct outcome *o)
+MUST_CHECK static enum err reply_write(const struct session *s, const char *token,
+                                       const struct session_grant *grant,
+                                       const struct attest_result *result, struct outcome *o)
 {
     enum err e = secret_new(REPLY_MAX, &o->reply);
     struct writer w;
@@ -86,9 +87,10 @@ static enum err reply_write(const struct session *s, const char *token,
     return e;
 }
 
-static enum err issue(const struct service *svc, const struct caller *caller,
-                      const struct attest_request *r, const struct claims *claims,
-                      const struct attest_result *result, struct timestamp now, struct outcome *o)
+MUST_CHECK static enum err issue(const struct service *svc, const struct caller *caller,
+                                 const struct attest_request *r, const struct claims *claims,
+                                 const struct attest_result *result, struct timestamp now,
+                                 struct outcome *o)
 {
     char token[SESSION_TOKEN_MAX + 1];
     struct session_grant grant;
@@ -106,8 +108,9 @@ static enum err issue(const struct service *svc, const struct caller *caller,
     return ERR_NONE;
 }
 
-static enum err record(const struct service *svc, const struct caller *caller,
-                       const struct claims *claims, struct timestamp now, struct outcome *o)
+MUST_CHECK static enum err record(const struct service *svc, const struct caller *caller,
+                                  const struct claims *claims, struct timestamp now,
+                                  struct outcome *o)
 {
     struct audit_entry entry = {
         .time = now,
@@ -125,15 +128,15 @@ static enum err record(const struct service *svc, const struct caller *caller,
     return outcome_record(o, &entry);
 }
 
-static enum err refuse_certificate(struct outcome *o, const char *code, const char *text)
+MUST_CHECK static enum err refuse_certificate(struct outcome *o, const char *code, const char *text)
 {
     return outcome_refuse(o, ERR_UNAUTHENTICATED, code, "Attestation verification failed: %s",
                           text);
 }
 
 /* The evidence of the certificate, borrowed from it, and what it must carry to bind the key. */
-static enum err certificate_read(const struct x509_cert *c, struct timestamp now,
-                                 struct ra_tls_evidence *out, struct outcome *o)
+MUST_CHECK static enum err certificate_read(const struct x509_cert *c, struct timestamp now,
+                                            struct ra_tls_evidence *out, struct outcome *o)
 {
     if (!x509_cert_valid_at(c, now))
         return refuse_certificate(o, "certificate_time",
@@ -145,11 +148,11 @@ static enum err certificate_read(const struct x509_cert *c, struct timestamp now
 }
 
 /* As accept_quote(), for evidence in the client's certificate, from which `result` borrows. */
-static enum err accept_certificate(struct service *svc, struct service_thread *thread,
-                                   const struct caller *caller, struct attest_request *r,
-                                   struct timestamp now, struct x509_cert **certificate,
-                                   struct attest_result *result, struct claims *claims,
-                                   struct outcome *o)
+MUST_CHECK static enum err accept_certificate(struct service *svc, struct service_thread *thread,
+                                              const struct caller *caller, struct attest_request *r,
+                                              struct timestamp now, struct x509_cert **certificate,
+                                              struct attest_result *result, struct claims *claims,
+                                              struct outcome *o)
 {
     struct ra_tls_evidence found = {0};
     struct binding binding = {.domain = REPORT_DOMAIN_SESSION, .for_session = true};
@@ -167,10 +170,10 @@ static enum err accept_certificate(struct service *svc, struct service_thread *t
     return evidence_accept(svc, thread, caller, &r->evidence, &binding, now, result, claims, o);
 }
 
-static enum err accept_quote(struct service *svc, struct service_thread *thread,
-                             const struct caller *caller, const struct attest_request *r,
-                             struct timestamp now, struct attest_result *result,
-                             struct claims *claims, struct outcome *o)
+MUST_CHECK static enum err accept_quote(struct service *svc, struct service_thread *thread,
+                                        const struct caller *caller, const struct attest_request *r,
+                                        struct timestamp now, struct attest_result *result,
+                                        struct claims *claims, struct outcome *o)
 {
     const struct binding binding = {
         .domain = REPORT_DOMAIN_SESSION,

@@ -102,7 +102,7 @@ enum err engine_connect(const char *path, int flags, sqlite3 **out)
  * Steps a statement that gives no rows and makes it ready for the next time. Blobs are bound
  * SQLITE_STATIC: the bindings are replaced before they are used again.
  */
-static enum err run(sqlite3_stmt *statement)
+MUST_CHECK static enum err run(sqlite3_stmt *statement)
 {
     enum err e = engine_error(sqlite3_step(statement));
 
@@ -128,7 +128,7 @@ enum err engine_checkpoint_save(sqlite3_stmt *statement, const struct checkpoint
  * One process at a time. A lock file of its own, because SQLite's locks would shut out our own
  * readers; an OFD lock, because a POSIX one would be lost when any other descriptor is closed.
  */
-static enum err lock_take(struct store *s)
+MUST_CHECK static enum err lock_take(struct store *s)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char path[4096];
@@ -144,7 +144,7 @@ static enum err lock_take(struct store *s)
 }
 
 /* The file exists after this, for its owner alone: SQLite gives its -wal and -shm the same mode. */
-static enum err file_create(const char *path)
+MUST_CHECK static enum err file_create(const char *path)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
@@ -153,7 +153,7 @@ static enum err file_create(const char *path)
     return close(fd) == 0 ? ERR_NONE : ERR_IO;
 }
 
-static enum err file_find(const char *path)
+MUST_CHECK static enum err file_find(const char *path)
 {
     struct stat info;
 
@@ -167,7 +167,7 @@ static enum err file_find(const char *path)
  * it stays near 4 MiB (readers hold no transaction for longer than a chunk), and the file is cut
  * back to 16 MiB should a burst have made it longer.
  */
-static enum err writer_connect(struct store *s)
+MUST_CHECK static enum err writer_connect(struct store *s)
 {
     sqlite3_stmt *statement = NULL;
     enum err e;
@@ -186,8 +186,8 @@ static enum err writer_connect(struct store *s)
     return e;
 }
 
-static enum err checkpoint_make(const struct store *s, const struct merkle_frontier *f,
-                                struct checkpoint *out, char note[CHECKPOINT_TEXT_MAX])
+MUST_CHECK static enum err checkpoint_make(const struct store *s, const struct merkle_frontier *f,
+                                           struct checkpoint *out, char note[CHECKPOINT_TEXT_MAX])
 {
     out->size = f->size;
     merkle_root(f, &out->root);
@@ -196,7 +196,7 @@ static enum err checkpoint_make(const struct store *s, const struct merkle_front
 }
 
 /* The tables, our origin and the checkpoint of the empty log, all or nothing. */
-static enum err database_create(struct store *s)
+MUST_CHECK static enum err database_create(struct store *s)
 {
     const struct merkle_frontier empty = {0};
     struct checkpoint checkpoint;
@@ -219,7 +219,7 @@ static enum err database_create(struct store *s)
     return e;
 }
 
-static enum err database_open(struct store *s, bool create)
+MUST_CHECK static enum err database_open(struct store *s, bool create)
 {
     bool empty = false;
     enum err e;
@@ -236,7 +236,7 @@ static enum err database_open(struct store *s, bool create)
     return engine_schema_check(s->db, s->origin);
 }
 
-static enum err statements_prepare(struct store *s)
+MUST_CHECK static enum err statements_prepare(struct store *s)
 {
     enum err e = ERR_NONE;
 
@@ -245,7 +245,7 @@ static enum err statements_prepare(struct store *s)
     return e;
 }
 
-static enum err store_new(const struct store_options *options, struct store **out)
+MUST_CHECK static enum err store_new(const struct store_options *options, struct store **out)
 {
     struct store *s = calloc(1, sizeof *s);
     enum err e;
@@ -311,8 +311,8 @@ void store_close(struct store **store)
     *store = NULL;
 }
 
-static enum err node_insert(void *context, unsigned level, uint64_t index,
-                            const struct merkle_hash *hash)
+MUST_CHECK static enum err node_insert(void *context, unsigned level, uint64_t index,
+                                       const struct merkle_hash *hash)
 {
     sqlite3_stmt *insert = context;
     enum err e;
@@ -326,7 +326,8 @@ static enum err node_insert(void *context, unsigned level, uint64_t index,
     return e == ERR_NONE ? run(insert) : e;
 }
 
-static enum err entry_insert(struct store *s, struct merkle_frontier *f, struct span entry)
+MUST_CHECK static enum err entry_insert(struct store *s, struct merkle_frontier *f,
+                                        struct span entry)
 {
     sqlite3_stmt *insert = s->statements[ENGINE_INSERT_ENTRY];
     const void *data = entry.size > 0 ? (const void *)entry.data : "";
@@ -345,9 +346,9 @@ static enum err entry_insert(struct store *s, struct merkle_frontier *f, struct 
 }
 
 /* All rows of one append, from BEGIN to COMMIT; `f` grows with them. */
-static enum err batch_write(struct store *s, const struct span *entries, size_t count,
-                            struct merkle_frontier *f, struct checkpoint *checkpoint,
-                            char note[CHECKPOINT_TEXT_MAX])
+MUST_CHECK static enum err batch_write(struct store *s, const struct span *entries, size_t count,
+                                       struct merkle_frontier *f, struct checkpoint *checkpoint,
+                                       char note[CHECKPOINT_TEXT_MAX])
 {
     enum err e;
 

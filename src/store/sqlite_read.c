@@ -19,7 +19,7 @@ static void reader_close(struct engine_reader **reader)
     *reader = NULL;
 }
 
-static enum err reader_new(const char *path, struct engine_reader **out)
+MUST_CHECK static enum err reader_new(const char *path, struct engine_reader **out)
 {
     struct engine_reader *r = calloc(1, sizeof *r);
     enum err e;
@@ -52,7 +52,7 @@ static void reader_count_down(struct store *s)
 }
 
 /* An idle connection, else a new one, else the first that comes back. */
-static enum err reader_take_one(struct store *s, struct engine_reader **out)
+MUST_CHECK static enum err reader_take_one(struct store *s, struct engine_reader **out)
 {
     struct engine_reader *r;
     enum err e;
@@ -110,7 +110,7 @@ static uint64_t committed_size(struct store *s)
 }
 
 /* Starts a query for rows [first, end); both statements have these as their first parameters. */
-static enum err range_start(sqlite3_stmt *statement, uint64_t first, uint64_t end)
+MUST_CHECK static enum err range_start(sqlite3_stmt *statement, uint64_t first, uint64_t end)
 {
     enum err e;
 
@@ -122,7 +122,7 @@ static enum err range_start(sqlite3_stmt *statement, uint64_t first, uint64_t en
 }
 
 /* The next row, which must be `index`: store_open() saw to it that none is missing. */
-static enum err range_next(sqlite3_stmt *statement, uint64_t index)
+MUST_CHECK static enum err range_next(sqlite3_stmt *statement, uint64_t index)
 {
     enum err e = engine_row(statement);
 
@@ -138,7 +138,8 @@ struct chunk {
     size_t ends[CHUNK_ENTRIES];
 };
 
-static enum err chunk_load(struct store *s, uint64_t first, size_t count, struct chunk *c)
+MUST_CHECK static enum err chunk_load(struct store *s, uint64_t first, size_t count,
+                                      struct chunk *c)
 {
     struct engine_reader *r = NULL;
     enum err e;
@@ -158,8 +159,8 @@ static enum err chunk_load(struct store *s, uint64_t first, size_t count, struct
     return e;
 }
 
-static enum err chunk_walk(const struct chunk *c, uint64_t first, size_t count,
-                           store_each_entry *each, void *context)
+MUST_CHECK static enum err chunk_walk(const struct chunk *c, uint64_t first, size_t count,
+                                      store_each_entry *each, void *context)
 {
     enum err e = ERR_NONE;
     size_t start = 0;
@@ -196,8 +197,8 @@ enum err store_entries(struct store *s, uint64_t first, uint64_t count, store_ea
 }
 
 /* Leaf `index` from its entry, or a stored node. */
-static enum err stored_hash(const struct engine_reader *r, unsigned level, uint64_t index,
-                            struct merkle_hash *out)
+MUST_CHECK static enum err stored_hash(const struct engine_reader *r, unsigned level,
+                                       uint64_t index, struct merkle_hash *out)
 {
     sqlite3_stmt *rows = level == 0 ? r->entries : r->nodes;
     enum err e = range_next(rows, index);
@@ -212,8 +213,8 @@ static enum err stored_hash(const struct engine_reader *r, unsigned level, uint6
 }
 
 /* A merkle_source: the levels between two stored ones are recomputed. */
-static enum err reader_subtree(void *context, unsigned level, uint64_t index,
-                               struct merkle_hash *out)
+MUST_CHECK static enum err reader_subtree(void *context, unsigned level, uint64_t index,
+                                          struct merkle_hash *out)
 {
     const struct engine_reader *r = context;
     unsigned base = level - level % ENGINE_LEVEL_STEP;
@@ -273,7 +274,7 @@ enum err store_prove_consistency(struct store *s, uint64_t from, uint64_t to,
 }
 
 /* RFC 9562 5.7: 48 bits of milliseconds, then version 7 and variant 2. Lower case only. */
-static enum err uuid7_time(struct span id, struct timestamp *out)
+MUST_CHECK static enum err uuid7_time(struct span id, struct timestamp *out)
 {
     int64_t ms = 0;
 
@@ -296,8 +297,8 @@ static enum err uuid7_time(struct span id, struct timestamp *out)
 }
 
 /* The first entry with a time in [index, end). ERR_NOT_FOUND */
-static enum err time_from(const struct engine_reader *r, uint64_t *index, uint64_t end,
-                          struct timestamp *out)
+MUST_CHECK static enum err time_from(const struct engine_reader *r, uint64_t *index, uint64_t end,
+                                     struct timestamp *out)
 {
     struct audit_entry_view view;
     enum err e;
@@ -314,8 +315,8 @@ static enum err time_from(const struct engine_reader *r, uint64_t *index, uint64
 }
 
 /* The first entry, of `size`, that is not earlier than `time`; exact when times are in order. */
-static enum err time_search(const struct engine_reader *r, uint64_t size, int64_t time_ms,
-                            uint64_t *out)
+MUST_CHECK static enum err time_search(const struct engine_reader *r, uint64_t size,
+                                       int64_t time_ms, uint64_t *out)
 {
     uint64_t low = 0;
     uint64_t high = size;
@@ -338,8 +339,8 @@ static enum err time_search(const struct engine_reader *r, uint64_t size, int64_
 }
 
 /* The entries whose time is within `margin_ms` of `time`, and what stands between them. */
-static enum err window_find(struct store *s, struct timestamp time, int64_t margin_ms,
-                            uint64_t *first, uint64_t *end)
+MUST_CHECK static enum err window_find(struct store *s, struct timestamp time, int64_t margin_ms,
+                                       uint64_t *first, uint64_t *end)
 {
     uint64_t size = committed_size(s);
     struct engine_reader *r = NULL;
@@ -362,7 +363,7 @@ struct filter {
     bool found;
 };
 
-static enum err filter_entry(void *context, uint64_t index, struct span entry)
+MUST_CHECK static enum err filter_entry(void *context, uint64_t index, struct span entry)
 {
     struct filter *f = context;
     struct audit_entry_view view;

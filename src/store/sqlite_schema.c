@@ -5,7 +5,7 @@
 /* In the order they were made; number n is entry n - 1. A published one is never edited. */
 static const char *const migrations[] = {SCHEMA_0001};
 
-static enum err meta_save(sqlite3 *db, const char *origin)
+MUST_CHECK static enum err meta_save(sqlite3 *db, const char *origin)
 {
     sqlite3_stmt *statement = NULL;
     enum err e;
@@ -24,7 +24,7 @@ static enum err meta_save(sqlite3 *db, const char *origin)
     return e;
 }
 
-static enum err migrate(sqlite3 *db, size_t from, const char *origin)
+MUST_CHECK static enum err migrate(sqlite3 *db, size_t from, const char *origin)
 {
     enum err e = ERR_NONE;
 
@@ -53,7 +53,7 @@ enum err engine_schema_is_empty(sqlite3 *db, bool *out)
 }
 
 /* All definitions in the file as one text. */
-static enum err schema_dump(sqlite3 *db, struct buffer *out)
+MUST_CHECK static enum err schema_dump(sqlite3 *db, struct buffer *out)
 {
     sqlite3_stmt *statement = NULL;
     enum err e;
@@ -69,7 +69,7 @@ static enum err schema_dump(sqlite3 *db, struct buffer *out)
 }
 
 /* Compares with a new database in memory, which is what ours must look like. */
-static enum err schema_compare(sqlite3 *db, const char *origin)
+MUST_CHECK static enum err schema_compare(sqlite3 *db, const char *origin)
 {
     sqlite3 *fresh = NULL;
     struct buffer ours = {0};
@@ -91,7 +91,7 @@ static enum err schema_compare(sqlite3 *db, const char *origin)
     return e;
 }
 
-static enum err meta_load(sqlite3 *db, const char *origin, int64_t *version)
+MUST_CHECK static enum err meta_load(sqlite3 *db, const char *origin, int64_t *version)
 {
     sqlite3_stmt *statement = NULL;
     int result;
@@ -113,7 +113,7 @@ static enum err meta_load(sqlite3 *db, const char *origin, int64_t *version)
     return e;
 }
 
-static enum err upgrade(sqlite3 *db, int64_t version, const char *origin)
+MUST_CHECK static enum err upgrade(sqlite3 *db, int64_t version, const char *origin)
 {
     enum err e;
 

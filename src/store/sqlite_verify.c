@@ -24,7 +24,7 @@ enum err engine_grow(struct merkle_frontier *f, const struct merkle_hash *leaf,
 }
 
 /* Says once what is wrong, and where: the entries from `first` to `last`. */
-static enum err tampered(const char *what, uint64_t first, uint64_t last)
+MUST_CHECK static enum err tampered(const char *what, uint64_t first, uint64_t last)
 {
     log_write(LOG_ERROR, "store", "tampered", LOG_STRING("what", what), LOG_NUMBER("index", first),
               LOG_NUMBER("last", last));
@@ -32,7 +32,7 @@ static enum err tampered(const char *what, uint64_t first, uint64_t last)
 }
 
 /* The stored checkpoint: signed by us, and its columns say what the signed text says. */
-static enum err checkpoint_load(struct store *s)
+MUST_CHECK static enum err checkpoint_load(struct store *s)
 {
     sqlite3_stmt *statement = NULL;
     struct merkle_hash root = {0};
@@ -71,8 +71,8 @@ struct verification {
     void *context;
 };
 
-static enum err node_verify(void *context, unsigned level, uint64_t index,
-                            const struct merkle_hash *hash)
+MUST_CHECK static enum err node_verify(void *context, unsigned level, uint64_t index,
+                                       const struct merkle_hash *hash)
 {
     struct verification *v = context;
     struct merkle_hash stored;
@@ -92,8 +92,8 @@ static enum err node_verify(void *context, unsigned level, uint64_t index,
     return e;
 }
 
-static enum err entry_verify(struct verification *v, sqlite3_stmt *entries,
-                             struct merkle_frontier *f)
+MUST_CHECK static enum err entry_verify(struct verification *v, sqlite3_stmt *entries,
+                                        struct merkle_frontier *f)
 {
     uint64_t index = (uint64_t)sqlite3_column_int64(entries, 0);
     struct merkle_hash leaf;
@@ -108,7 +108,7 @@ static enum err entry_verify(struct verification *v, sqlite3_stmt *entries,
     return e == ERR_NONE && v->each ? v->each(v->context, index, engine_blob(entries, 1)) : e;
 }
 
-static enum err entries_verify(struct verification *v, struct merkle_frontier *f)
+MUST_CHECK static enum err entries_verify(struct verification *v, struct merkle_frontier *f)
 {
     sqlite3_stmt *entries = NULL;
     enum err e;
@@ -125,7 +125,7 @@ static enum err entries_verify(struct verification *v, struct merkle_frontier *f
 }
 
 /* No node is there that no entry accounts for. */
-static enum err nodes_count_verify(const struct verification *v)
+MUST_CHECK static enum err nodes_count_verify(const struct verification *v)
 {
     sqlite3_stmt *statement = NULL;
     enum err e;
@@ -140,7 +140,7 @@ static enum err nodes_count_verify(const struct verification *v)
     return e;
 }
 
-static enum err root_verify(const struct store *s, const struct merkle_frontier *f)
+MUST_CHECK static enum err root_verify(const struct store *s, const struct merkle_frontier *f)
 {
     struct merkle_hash root;
     uint64_t tail = f->size & ~(uint64_t)((1u << ENGINE_LEVEL_STEP) - 1);

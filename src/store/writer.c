@@ -172,7 +172,7 @@ static void writer_free(struct store_writer *w)
 }
 
 /* Signals belong to the loops: the thread starts with all of them blocked. */
-static enum err thread_start(struct store_writer *w)
+MUST_CHECK static enum err thread_start(struct store_writer *w)
 {
     sigset_t all;
     sigset_t before;

@@ -16,36 +16,36 @@ static struct composite *composite_of(struct tee *tee)
     return (struct composite *)(void *)tee;
 }
 
-static enum err passed_on(struct tee *tee, const struct tee *part, enum err e)
+MUST_CHECK static enum err passed_on(struct tee *tee, const struct tee *part, enum err e)
 {
     if (e != ERR_NONE)
         tee->failure = part->failure;
     return e;
 }
 
-static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
-                      struct timestamp now, struct tee_evidence *out)
+MUST_CHECK static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
+                                 struct timestamp now, struct tee_evidence *out)
 {
     struct tee *part = composite_of(tee)->evidence;
 
     return passed_on(tee, part, part->ops->quote(part, report_data, now, out));
 }
 
-static enum err collateral(struct tee *tee, struct timestamp now, struct buffer *out)
+MUST_CHECK static enum err collateral(struct tee *tee, struct timestamp now, struct buffer *out)
 {
     struct tee *part = composite_of(tee)->evidence;
 
     return passed_on(tee, part, part->ops->collateral(part, now, out));
 }
 
-static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
+MUST_CHECK static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
 {
     struct tee *part = composite_of(tee)->sealing;
 
     return passed_on(tee, part, part->ops->seal(part, plain, out));
 }
 
-static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
+MUST_CHECK static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
 {
     struct tee *part = composite_of(tee)->sealing;
 

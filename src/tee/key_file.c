@@ -24,7 +24,7 @@ static ssize_t read_all(int file, uint8_t *out, size_t size)
     return (ssize_t)total;
 }
 
-static enum err open_private(const char *path, int *file, struct tee_failure *failure)
+MUST_CHECK static enum err open_private(const char *path, int *file, struct tee_failure *failure)
 {
     *file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (*file >= 0)
@@ -33,7 +33,8 @@ static enum err open_private(const char *path, int *file, struct tee_failure *fa
     return errno == ENOENT ? ERR_NOT_FOUND : errno == ELOOP ? ERR_CONFIG : ERR_IO;
 }
 
-static enum err check_private(int file, const char *path, size_t size, struct tee_failure *failure)
+MUST_CHECK static enum err check_private(int file, const char *path, size_t size,
+                                         struct tee_failure *failure)
 {
     struct stat status;
 

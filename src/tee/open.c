@@ -28,8 +28,8 @@ static void add_reason(struct tee_failure *reasons, const char *name, const stru
                    used > 0 ? " | " : "", name, why->text);
 }
 
-static enum err detect(const struct tee_settings *settings, struct tee **out,
-                       struct tee_failure *failure)
+MUST_CHECK static enum err detect(const struct tee_settings *settings, struct tee **out,
+                                  struct tee_failure *failure)
 {
     struct tee_failure reasons = {""};
 
@@ -47,8 +47,8 @@ static enum err detect(const struct tee_settings *settings, struct tee **out,
     return ERR_UNSUPPORTED;
 }
 
-static enum err open_evidence(const struct tee_settings *settings, struct tee **out,
-                              struct tee_failure *failure)
+MUST_CHECK static enum err open_evidence(const struct tee_settings *settings, struct tee **out,
+                                         struct tee_failure *failure)
 {
     if (settings->kind == TEE_AUTO)
         return detect(settings, out, failure);
@@ -56,8 +56,8 @@ static enum err open_evidence(const struct tee_settings *settings, struct tee **
     return providers[settings->kind].open(settings, out, failure);
 }
 
-static enum err add_tpm2(const struct tee_settings *settings, struct tee **tee,
-                         struct tee_failure *failure)
+MUST_CHECK static enum err add_tpm2(const struct tee_settings *settings, struct tee **tee,
+                                    struct tee_failure *failure)
 {
     struct tee *tpm2 = NULL;
     struct tee *evidence = *tee;
@@ -69,7 +69,7 @@ static enum err add_tpm2(const struct tee_settings *settings, struct tee **tee,
     return tee_composite_new(evidence, tpm2, tee);
 }
 
-static enum err check_sealing(const struct tee *tee, struct tee_failure *failure)
+MUST_CHECK static enum err check_sealing(const struct tee *tee, struct tee_failure *failure)
 {
     if (tee->ops->seals)
         return ERR_NONE;

@@ -93,8 +93,8 @@ enum err sealed_blob_open(const struct sealed_blob *blob, const uint8_t key[AEAD
     return e;
 }
 
-static enum err derive(const uint8_t prk[HMAC_SHA256_SIZE], const char *context, const char *what,
-                       uint8_t *out, size_t size)
+MUST_CHECK static enum err derive(const uint8_t prk[HMAC_SHA256_SIZE], const char *context,
+                                  const char *what, uint8_t *out, size_t size)
 {
     uint8_t info[64];
     struct writer w = writer_over(info, sizeof info);

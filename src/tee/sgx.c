@@ -44,7 +44,7 @@ static struct sgx *sgx_of(struct tee *tee)
     return (struct sgx *)(void *)tee;
 }
 
-static enum err check_quote(struct tee *tee, struct span report_data, struct span quote)
+MUST_CHECK static enum err check_quote(struct tee *tee, struct span report_data, struct span quote)
 {
     if (span_equal(span_slice(quote, QUOTE_REPORT_DATA, TEE_REPORT_DATA_SIZE), report_data))
         return ERR_NONE;
@@ -53,8 +53,8 @@ static enum err check_quote(struct tee *tee, struct span report_data, struct spa
     return ERR_UNAVAILABLE;
 }
 
-static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
-                      struct timestamp now, struct tee_evidence *out)
+MUST_CHECK static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
+                                 struct timestamp now, struct tee_evidence *out)
 {
     const struct tee_system *system = sgx_of(tee)->system;
     struct span bound = span_of(report_data, TEE_REPORT_DATA_SIZE);
@@ -70,7 +70,7 @@ static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA
     return e == ERR_MEMORY ? e : ERR_UNAVAILABLE;
 }
 
-static enum err collateral(struct tee *tee, struct timestamp now, struct buffer *out)
+MUST_CHECK static enum err collateral(struct tee *tee, struct timestamp now, struct buffer *out)
 {
     (void)tee;
     (void)now;
@@ -78,7 +78,7 @@ static enum err collateral(struct tee *tee, struct timestamp now, struct buffer 
     return ERR_NONE; /* Intel's, which verifiers have from a PCCS of theirs */
 }
 
-static enum err sealing_keys(struct sgx *s, struct sealing_keys *out)
+MUST_CHECK static enum err sealing_keys(struct sgx *s, struct sealing_keys *out)
 {
     static const uint8_t zeros[SEALING_KEY_SIZE];
     uint8_t material[SEALING_KEY_SIZE];
@@ -96,7 +96,7 @@ static enum err sealing_keys(struct sgx *s, struct sealing_keys *out)
     return e;
 }
 
-static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
+MUST_CHECK static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
 {
     struct sgx *s = sgx_of(tee);
     struct sealing_keys keys = {0};
@@ -115,8 +115,8 @@ static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
     return e;
 }
 
-static enum err open_with(struct sgx *s, const struct sealed_blob *blob,
-                          const struct sealing_keys *keys, struct secret **plain)
+MUST_CHECK static enum err open_with(struct sgx *s, const struct sealed_blob *blob,
+                                     const struct sealing_keys *keys, struct secret **plain)
 {
     enum err e;
 
@@ -133,7 +133,7 @@ static enum err open_with(struct sgx *s, const struct sealed_blob *blob,
     return ERR_MALFORMED;
 }
 
-static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
+MUST_CHECK static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
 {
     struct sgx *s = sgx_of(tee);
     struct sealed_blob blob = {0};
@@ -172,7 +172,7 @@ static const struct tee_ops sgx_ops = {
     .close = close_sgx,
 };
 
-static enum err check_type(const struct tee_system *system, struct tee_failure *failure)
+MUST_CHECK static enum err check_type(const struct tee_system *system, struct tee_failure *failure)
 {
     char type[32];
     enum err e = system_read_line(system, ATTESTATION_TYPE, type, sizeof type, failure);

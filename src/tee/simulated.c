@@ -27,8 +27,8 @@ static struct simulated *simulated_of(struct tee *tee)
     return (struct simulated *)(void *)tee;
 }
 
-static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
-                      struct timestamp now, struct tee_evidence *out)
+MUST_CHECK static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
+                                 struct timestamp now, struct tee_evidence *out)
 {
     const struct simulated *s = simulated_of(tee);
 
@@ -36,7 +36,7 @@ static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA
     return simulated_quote(s->platform, &s->enclave, report_data, &out->quote);
 }
 
-static enum err collateral(struct tee *tee, struct timestamp now, struct buffer *out)
+MUST_CHECK static enum err collateral(struct tee *tee, struct timestamp now, struct buffer *out)
 {
     static const struct simulated_collateral current = {0};
 
@@ -44,7 +44,8 @@ static enum err collateral(struct tee *tee, struct timestamp now, struct buffer 
 }
 
 /* As SGX's MRSIGNER policy: an update of the program opens what its predecessor sealed. */
-static enum err sealing_key(const struct simulated *s, const char *what, uint8_t *out, size_t size)
+MUST_CHECK static enum err sealing_key(const struct simulated *s, const char *what, uint8_t *out,
+                                       size_t size)
 {
     uint8_t info[64];
     size_t name_size = strlen(what);
@@ -55,7 +56,7 @@ static enum err sealing_key(const struct simulated *s, const char *what, uint8_t
                        span_of(info, name_size + sizeof(s->enclave.mr_signer)), out, size);
 }
 
-static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
+MUST_CHECK static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
 {
     const struct simulated *s = simulated_of(tee);
     uint8_t key[AEAD_KEY_SIZE];
@@ -71,7 +72,7 @@ static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
     return e;
 }
 
-static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
+MUST_CHECK static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
 {
     const struct simulated *s = simulated_of(tee);
     struct simulated_blob blob = {0};
@@ -119,7 +120,7 @@ static const struct tee_ops simulated_ops = {
 };
 
 /* MRENCLAVE is the hash of this very program, so that a changed one measures differently. */
-static enum err measure_self(uint8_t out[SHA256_SIZE], struct tee_failure *failure)
+MUST_CHECK static enum err measure_self(uint8_t out[SHA256_SIZE], struct tee_failure *failure)
 {
     int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     struct stat status = {0};

@@ -67,7 +67,7 @@ static void put_configuration(struct writer *w)
     put_member(w, 7, 0, DER_SEQUENCE, span_of(bytes, inner.size));
 }
 
-static enum err pck_extension(const struct simulated_identity *id, struct writer *w)
+MUST_CHECK static enum err pck_extension(const struct simulated_identity *id, struct writer *w)
 {
     static const uint8_t pce_id[2] = {0};
     static const uint8_t type_scalable[] = {1};
@@ -89,7 +89,7 @@ static enum err pck_extension(const struct simulated_identity *id, struct writer
     return writer_finish(w, NULL);
 }
 
-static enum err append_pem(const struct x509_template *t, struct buffer *out)
+MUST_CHECK static enum err append_pem(const struct x509_template *t, struct buffer *out)
 {
     struct buffer der = {0};
     enum err e = x509_make(t, &der);

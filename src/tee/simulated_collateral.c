@@ -155,9 +155,11 @@ typedef void put_body(struct json_writer *j, const struct simulated_platform *p,
                       const struct simulated_collateral *how, const struct validity *v);
 
 /* Members `name`: the body as a string, and `signature_name`: r || s over exactly its bytes. */
-static enum err put_signed(struct json_writer *bundle, const char *name, const char *signature_name,
-                           put_body *put, const struct simulated_platform *p,
-                           const struct simulated_collateral *how, const struct validity *v)
+MUST_CHECK static enum err put_signed(struct json_writer *bundle, const char *name,
+                                      const char *signature_name, put_body *put,
+                                      const struct simulated_platform *p,
+                                      const struct simulated_collateral *how,
+                                      const struct validity *v)
 {
     uint8_t signature[P256_SIGNATURE_SIZE];
     uint8_t *room = malloc(JSON_ROOM);
@@ -178,8 +180,8 @@ static enum err put_signed(struct json_writer *bundle, const char *name, const c
     return e;
 }
 
-static enum err put_crl(struct json_writer *bundle, const char *name,
-                        const struct x509_crl_template *t)
+MUST_CHECK static enum err put_crl(struct json_writer *bundle, const char *name,
+                                   const struct x509_crl_template *t)
 {
     struct buffer der = {0};
     enum err e = x509_make_crl(t, &der);
@@ -190,8 +192,9 @@ static enum err put_crl(struct json_writer *bundle, const char *name,
     return e;
 }
 
-static enum err put_crls(struct json_writer *bundle, const struct simulated_platform *p,
-                         const struct simulated_collateral *how, const struct validity *v)
+MUST_CHECK static enum err put_crls(struct json_writer *bundle, const struct simulated_platform *p,
+                                    const struct simulated_collateral *how,
+                                    const struct validity *v)
 {
     static const uint64_t pck = SERIAL_PCK;
     static const uint64_t platform_ca = SERIAL_PLATFORM_CA;
@@ -214,8 +217,9 @@ static enum err put_crls(struct json_writer *bundle, const struct simulated_plat
     return e == ERR_NONE ? put_crl(bundle, "pck_crl", &pck_crl) : e;
 }
 
-static enum err put_bundle(struct json_writer *j, const struct simulated_platform *p,
-                           const struct simulated_collateral *how, const struct validity *v)
+MUST_CHECK static enum err put_bundle(struct json_writer *j, const struct simulated_platform *p,
+                                      const struct simulated_collateral *how,
+                                      const struct validity *v)
 {
     enum err e;
 

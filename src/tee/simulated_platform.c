@@ -58,7 +58,7 @@ static void identify(struct simulated_platform *p)
     name_from_key("simulated qe id v1", pck, id->qe_id, sizeof(id->qe_id));
 }
 
-static enum err path_of(const char *dir, const char *name, char out[PATH_MAX_SIZE])
+MUST_CHECK static enum err path_of(const char *dir, const char *name, char out[PATH_MAX_SIZE])
 {
     int size = snprintf(out, PATH_MAX_SIZE, "%s/%s", dir, name);
 
@@ -68,7 +68,8 @@ static enum err path_of(const char *dir, const char *name, char out[PATH_MAX_SIZ
 /* Files of a new platform */
 
 /* What is there was left by a run that did not get as far as FILE_ROOT. */
-static enum err save(const char *dir, const char *name, struct span contents, unsigned mode)
+MUST_CHECK static enum err save(const char *dir, const char *name, struct span contents,
+                                unsigned mode)
 {
     char path[PATH_MAX_SIZE];
     enum err e = path_of(dir, name, path);
@@ -76,7 +77,8 @@ static enum err save(const char *dir, const char *name, struct span contents, un
     return e == ERR_NONE ? file_write(path, contents, mode, true) : e;
 }
 
-static enum err save_key(const char *dir, const char *name, const struct p256_private *key)
+MUST_CHECK static enum err save_key(const char *dir, const char *name,
+                                    const struct p256_private *key)
 {
     uint8_t scalar[P256_SCALAR_SIZE];
     enum err e = p256_private_scalar(key, scalar);
@@ -87,7 +89,7 @@ static enum err save_key(const char *dir, const char *name, const struct p256_pr
     return e;
 }
 
-static enum err make_keys(const char *dir, struct simulated_platform *p)
+MUST_CHECK static enum err make_keys(const char *dir, struct simulated_platform *p)
 {
     uint8_t sealing[SIMULATED_SEALING_KEY_SIZE];
     enum err e = ERR_NONE;
@@ -103,8 +105,8 @@ static enum err make_keys(const char *dir, struct simulated_platform *p)
     return e;
 }
 
-static enum err make_certificates(const char *dir, struct simulated_platform *p,
-                                  struct timestamp now)
+MUST_CHECK static enum err make_certificates(const char *dir, struct simulated_platform *p,
+                                             struct timestamp now)
 {
     enum err e;
 
@@ -116,7 +118,7 @@ static enum err make_certificates(const char *dir, struct simulated_platform *p,
 }
 
 /* The lock keeps two makers apart; it ends with the descriptor. */
-static enum err open_new(const char *path, int *dir)
+MUST_CHECK static enum err open_new(const char *path, int *dir)
 {
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return ERR_IO;
@@ -144,8 +146,8 @@ enum err simulated_create(const char *path, struct timestamp now)
 
 /* Opening */
 
-static enum err read_key(const char *dir, const char *name, uint8_t *out, size_t size,
-                         struct tee_failure *failure)
+MUST_CHECK static enum err read_key(const char *dir, const char *name, uint8_t *out, size_t size,
+                                    struct tee_failure *failure)
 {
     char path[PATH_MAX_SIZE];
     enum err e = path_of(dir, name, path);
@@ -153,8 +155,8 @@ static enum err read_key(const char *dir, const char *name, uint8_t *out, size_t
     return e == ERR_NONE ? key_file_read(path, out, size, failure) : e;
 }
 
-static enum err read_pem(const char *dir, const char *name, struct buffer *out,
-                         struct tee_failure *failure)
+MUST_CHECK static enum err read_pem(const char *dir, const char *name, struct buffer *out,
+                                    struct tee_failure *failure)
 {
     char path[PATH_MAX_SIZE];
     enum err e = path_of(dir, name, path);
@@ -164,8 +166,8 @@ static enum err read_pem(const char *dir, const char *name, struct buffer *out,
     return e;
 }
 
-static enum err load_key(const char *dir, const char *name, struct p256_private **out,
-                         struct tee_failure *failure)
+MUST_CHECK static enum err load_key(const char *dir, const char *name, struct p256_private **out,
+                                    struct tee_failure *failure)
 {
     uint8_t scalar[P256_SCALAR_SIZE];
     enum err e = read_key(dir, name, scalar, sizeof(scalar), failure);
@@ -180,8 +182,8 @@ static enum err load_key(const char *dir, const char *name, struct p256_private 
     return e;
 }
 
-static enum err load_sealing(const char *dir, struct simulated_platform *p,
-                             struct tee_failure *failure)
+MUST_CHECK static enum err load_sealing(const char *dir, struct simulated_platform *p,
+                                        struct tee_failure *failure)
 {
     enum err e = secret_new(SIMULATED_SEALING_KEY_SIZE, &p->sealing);
 
@@ -191,8 +193,8 @@ static enum err load_sealing(const char *dir, struct simulated_platform *p,
                     failure);
 }
 
-static enum err load_files(const char *dir, struct simulated_platform *p,
-                           struct tee_failure *failure)
+MUST_CHECK static enum err load_files(const char *dir, struct simulated_platform *p,
+                                      struct tee_failure *failure)
 {
     enum err e;
 
@@ -235,7 +237,7 @@ static bool chain_fits(const struct simulated_platform *p, struct x509_cert *con
            x509_cert_issued_by(chain[1], chain[2], X509_ECDSA_P256_SHA256) == ERR_NONE;
 }
 
-static enum err check_chain(struct simulated_platform *p, struct tee_failure *failure)
+MUST_CHECK static enum err check_chain(struct simulated_platform *p, struct tee_failure *failure)
 {
     struct x509_cert *chain[CHAIN_COUNT] = {NULL};
     struct x509_cert *root[1] = {NULL};
@@ -270,7 +272,8 @@ static struct span without_leaf(struct span chain)
     return second ? span_slice(chain, (size_t)(second - chain.data), chain.size) : (struct span){0};
 }
 
-static enum err load(const char *dir, struct simulated_platform *p, struct tee_failure *failure)
+MUST_CHECK static enum err load(const char *dir, struct simulated_platform *p,
+                                struct tee_failure *failure)
 {
     enum err e = load_files(dir, p, failure);
 

@@ -69,8 +69,9 @@ static const struct tsm_kind kind = {.provider = "sev_guest",
                                      .certificates = true,
                                      .report_data = report_data_in};
 
-static enum err device_report(struct snp *s, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
-                              struct tee_evidence *out)
+MUST_CHECK static enum err device_report(struct snp *s,
+                                         const uint8_t report_data[TEE_REPORT_DATA_SIZE],
+                                         struct tee_evidence *out)
 {
     enum err e = snp_device_report(s->system, report_data, out, &s->tee.failure);
 
@@ -97,8 +98,8 @@ static void keep_certificates(struct buffer *table)
         table->size = c.size;
 }
 
-static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
-                      struct timestamp now, struct tee_evidence *out)
+MUST_CHECK static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
+                                 struct timestamp now, struct tee_evidence *out)
 {
     struct snp *s = snp_of(tee);
     enum err e;
@@ -113,7 +114,7 @@ static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA
     return e;
 }
 
-static enum err collateral(struct tee *tee, struct timestamp now, struct buffer *out)
+MUST_CHECK static enum err collateral(struct tee *tee, struct timestamp now, struct buffer *out)
 {
     (void)tee;
     (void)now;
@@ -145,7 +146,7 @@ static struct snp_key_request selection_read(struct reader *r)
 }
 
 /* What this guest is now: the SVN and the TCB to bind to, out of a report of its own. */
-static enum err selection_now(struct snp *s, struct snp_key_request *out)
+MUST_CHECK static enum err selection_now(struct snp *s, struct snp_key_request *out)
 {
     uint8_t random[TEE_REPORT_DATA_SIZE];
     struct tee_evidence evidence = {0};
@@ -167,8 +168,8 @@ static enum err selection_now(struct snp *s, struct snp_key_request *out)
     return r.failed ? ERR_UNAVAILABLE : ERR_NONE;
 }
 
-static enum err sealing_keys(struct snp *s, const struct snp_key_request *selection,
-                             struct sealing_keys *out)
+MUST_CHECK static enum err sealing_keys(struct snp *s, const struct snp_key_request *selection,
+                                        struct sealing_keys *out)
 {
     uint8_t material[SNP_KEY_SIZE];
     enum err e = snp_device_key(s->system, selection, material, &s->tee.failure);
@@ -180,7 +181,7 @@ static enum err sealing_keys(struct snp *s, const struct snp_key_request *select
     return e;
 }
 
-static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
+MUST_CHECK static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
 {
     struct snp *s = snp_of(tee);
     struct snp_key_request selection;
@@ -202,7 +203,7 @@ static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
 }
 
 /* The blob comes from a disk that is not trusted: it does not choose what it is bound to. */
-static enum err check_selection(struct snp *s, const struct snp_key_request *k)
+MUST_CHECK static enum err check_selection(struct snp *s, const struct snp_key_request *k)
 {
     uint32_t vmpl = snp_device_vmpl(s->system);
 
@@ -224,8 +225,8 @@ static enum err check_selection(struct snp *s, const struct snp_key_request *k)
     return ERR_DENIED;
 }
 
-static enum err open_with(struct snp *s, const struct sealed_blob *blob, struct span id,
-                          const struct sealing_keys *keys, struct secret **plain)
+MUST_CHECK static enum err open_with(struct snp *s, const struct sealed_blob *blob, struct span id,
+                                     const struct sealing_keys *keys, struct secret **plain)
 {
     enum err e;
 
@@ -240,7 +241,7 @@ static enum err open_with(struct snp *s, const struct sealed_blob *blob, struct 
     return ERR_MALFORMED;
 }
 
-static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
+MUST_CHECK static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
 {
     struct snp *s = snp_of(tee);
     struct sealed_blob blob = {0};
@@ -282,8 +283,8 @@ static const struct tee_ops snp_ops = {
 };
 
 /* configfs-tsm if it answers, else the device; both reasons when neither does. */
-static enum err find_source(const struct tee_system *system, bool *through_tsm,
-                            struct tee_failure *failure)
+MUST_CHECK static enum err find_source(const struct tee_system *system, bool *through_tsm,
+                                       struct tee_failure *failure)
 {
     struct tee_failure without_tsm = {""};
     struct tee_failure without_device = {""};

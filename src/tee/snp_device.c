@@ -32,7 +32,7 @@ static int device_open(const struct tee_system *system)
     return system->open(system->context, SNP_DEVICE, O_RDWR);
 }
 
-static enum err open_failed(struct tee_failure *failure)
+MUST_CHECK static enum err open_failed(struct tee_failure *failure)
 {
     enum err e = system_failed("opening", SNP_DEVICE, failure);
 
@@ -66,9 +66,10 @@ uint32_t snp_device_vmpl(const struct tee_system *system)
 }
 
 /* One request; what the host said (see the union in the header) in `*exit` also on failure. */
-static enum err request(const struct tee_system *system, int device, unsigned long number,
-                        void *asked, void *answered, struct snp_guest_request_ioctl *exit,
-                        struct tee_failure *failure)
+MUST_CHECK static enum err request(const struct tee_system *system, int device,
+                                   unsigned long number, void *asked, void *answered,
+                                   struct snp_guest_request_ioctl *exit,
+                                   struct tee_failure *failure)
 {
     static const char *const names[] = {"SNP_GET_REPORT", "SNP_GET_DERIVED_KEY",
                                         "SNP_GET_EXT_REPORT"};
@@ -88,8 +89,8 @@ static enum err request(const struct tee_system *system, int device, unsigned lo
 }
 
 /* MSG_REPORT_RSP: status, size, 24 reserved, the report. */
-static enum err take_report(const struct snp_report_resp *response, struct buffer *out,
-                            struct tee_failure *failure)
+MUST_CHECK static enum err take_report(const struct snp_report_resp *response, struct buffer *out,
+                                       struct tee_failure *failure)
 {
     struct reader r = reader_over(SPAN_OF(response->data));
     uint32_t status = reader_u32le(&r);
@@ -101,9 +102,9 @@ static enum err take_report(const struct snp_report_resp *response, struct buffe
     return ERR_UNAVAILABLE;
 }
 
-static enum err plain_report(const struct tee_system *system, int device,
-                             const struct snp_report_req *asked, struct tee_evidence *out,
-                             struct tee_failure *failure)
+MUST_CHECK static enum err plain_report(const struct tee_system *system, int device,
+                                        const struct snp_report_req *asked,
+                                        struct tee_evidence *out, struct tee_failure *failure)
 {
     struct snp_report_resp response = {0};
     struct snp_guest_request_ioctl exit;
@@ -114,9 +115,9 @@ static enum err plain_report(const struct tee_system *system, int device,
 }
 
 /* `*room` becomes what the host wants when that was too little. */
-static enum err extended_with(const struct tee_system *system, int device,
-                              const struct snp_report_req *asked, size_t *room,
-                              struct tee_evidence *out, struct tee_failure *failure)
+MUST_CHECK static enum err extended_with(const struct tee_system *system, int device,
+                                         const struct snp_report_req *asked, size_t *room,
+                                         struct tee_evidence *out, struct tee_failure *failure)
 {
     struct snp_report_resp response = {0};
     struct snp_guest_request_ioctl exit;
@@ -139,9 +140,9 @@ static enum err extended_with(const struct tee_system *system, int device,
     return e;
 }
 
-static enum err extended_report(const struct tee_system *system, int device,
-                                const struct snp_report_req *asked, struct tee_evidence *out,
-                                struct tee_failure *failure)
+MUST_CHECK static enum err extended_report(const struct tee_system *system, int device,
+                                           const struct snp_report_req *asked,
+                                           struct tee_evidence *out, struct tee_failure *failure)
 {
     size_t room = CERTIFICATES_ROOM;
     enum err e = extended_with(system, device, asked, &room, out, failure);
@@ -160,8 +161,8 @@ enum err snp_device_report(const struct tee_system *system,
     enum err e;
 
     if (device < 0) {
-        (void)open_failed(failure);
-        return ERR_UNAVAILABLE;
+        e = open_failed(failure);
+        return e == ERR_MEMORY ? e : ERR_UNAVAILABLE;
     }
     memcpy(asked.user_data, report_data, TEE_REPORT_DATA_SIZE);
     e = extended_report(system, device, &asked, out, failure);
@@ -176,8 +177,8 @@ enum err snp_device_report(const struct tee_system *system,
 }
 
 /* MSG_KEY_RSP: status, 28 reserved, the key. */
-static enum err take_key(const struct snp_derived_key_resp *response, uint8_t key[SNP_KEY_SIZE],
-                         struct tee_failure *failure)
+MUST_CHECK static enum err take_key(const struct snp_derived_key_resp *response,
+                                    uint8_t key[SNP_KEY_SIZE], struct tee_failure *failure)
 {
     struct reader r = reader_over(SPAN_OF(response->data));
     uint32_t status = reader_u32le(&r);
@@ -211,8 +212,8 @@ enum err snp_device_key(const struct tee_system *system, const struct snp_key_re
     enum err e;
 
     if (device < 0) {
-        (void)open_failed(failure);
-        return ERR_UNAVAILABLE;
+        e = open_failed(failure);
+        return e == ERR_MEMORY ? e : ERR_UNAVAILABLE;
     }
     e = request(system, device, SNP_GET_DERIVED_KEY, &asked, &response, &exit, failure);
     (void)system->close(system->context, device);

@@ -130,8 +130,8 @@ static ssize_t read_on(const struct tee_system *s, int file, void *out, size_t s
     return got;
 }
 
-static enum err read_all(const struct tee_system *s, int file, const char *path, size_t max,
-                         struct buffer *out, struct tee_failure *failure)
+MUST_CHECK static enum err read_all(const struct tee_system *s, int file, const char *path,
+                                    size_t max, struct buffer *out, struct tee_failure *failure)
 {
     size_t start = out->size;
 

@@ -34,7 +34,7 @@ const struct tee_system *tee_system_of(const struct tee_settings *settings);
  * ERR_OVERLOADED  EBUSY, EAGAIN: worth another attempt
  * ERR_IO          the rest
  */
-enum err system_failed(const char *doing, const char *path, struct tee_failure *failure);
+MUST_CHECK enum err system_failed(const char *doing, const char *path, struct tee_failure *failure);
 
 /* Appends what `path` holds. As system_failed(); ERR_TOO_LARGE beyond `max` bytes; ERR_MEMORY */
 MUST_CHECK enum err system_read(const struct tee_system *s, const char *path, size_t max,

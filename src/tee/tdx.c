@@ -33,14 +33,14 @@ static struct span report_data_in(struct span bytes)
 
 static const struct tsm_kind kind = {.provider = "tdx_guest", .report_data = report_data_in};
 
-static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
-                      struct timestamp now, struct tee_evidence *out)
+MUST_CHECK static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
+                                 struct timestamp now, struct tee_evidence *out)
 {
     (void)now; /* a quote holds no time */
     return tsm_report(tdx_of(tee)->system, &kind, report_data, out, &tee->failure);
 }
 
-static enum err collateral(struct tee *tee, struct timestamp now, struct buffer *out)
+MUST_CHECK static enum err collateral(struct tee *tee, struct timestamp now, struct buffer *out)
 {
     (void)tee;
     (void)now;
@@ -48,20 +48,20 @@ static enum err collateral(struct tee *tee, struct timestamp now, struct buffer 
     return ERR_NONE; /* Intel's, which verifiers have from a PCCS of theirs */
 }
 
-static enum err no_sealing(struct tee *tee)
+MUST_CHECK static enum err no_sealing(struct tee *tee)
 {
     tee_failure_set(&tee->failure, "TDX has no key to seal with");
     return ERR_UNSUPPORTED;
 }
 
-static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
+MUST_CHECK static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
 {
     (void)plain;
     (void)out;
     return no_sealing(tee);
 }
 
-static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
+MUST_CHECK static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
 {
     (void)sealed;
     (void)plain;
@@ -84,8 +84,8 @@ static const struct tee_ops tdx_ops = {
 };
 
 /* A TDX guest with an old kernel has the device alone, and that is no use. */
-static enum err explain_device(const struct tee_system *system, enum err e,
-                               struct tee_failure *failure)
+MUST_CHECK static enum err explain_device(const struct tee_system *system, enum err e,
+                                          struct tee_failure *failure)
 {
     int device;
 

@@ -23,8 +23,8 @@ static struct tpm2 *tpm2_of(struct tee *tee)
 }
 
 /* A TPM quote says what booted, not what code runs: nothing that attest/ could appraise. */
-static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
-                      struct timestamp now, struct tee_evidence *out)
+MUST_CHECK static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
+                                 struct timestamp now, struct tee_evidence *out)
 {
     (void)report_data;
     (void)now;
@@ -33,7 +33,7 @@ static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA
     return ERR_UNSUPPORTED;
 }
 
-static enum err collateral(struct tee *tee, struct timestamp now, struct buffer *out)
+MUST_CHECK static enum err collateral(struct tee *tee, struct timestamp now, struct buffer *out)
 {
     (void)tee;
     (void)now;
@@ -41,8 +41,9 @@ static enum err collateral(struct tee *tee, struct timestamp now, struct buffer 
     return ERR_NONE; /* without evidence there is none */
 }
 
-static enum err seal_with(struct tpm2_device *device, uint32_t pcr_mask, struct span plain,
-                          struct buffer *out, struct tee_failure *failure)
+MUST_CHECK static enum err seal_with(struct tpm2_device *device, uint32_t pcr_mask,
+                                     struct span plain, struct buffer *out,
+                                     struct tee_failure *failure)
 {
     struct tpm2_blob blob = {.srk_name = tpm2_device_srk_name(device)};
     uint8_t key[TPM2_WRAPPING_KEY_SIZE];
@@ -57,7 +58,7 @@ static enum err seal_with(struct tpm2_device *device, uint32_t pcr_mask, struct 
     return e;
 }
 
-static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
+MUST_CHECK static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
 {
     struct tpm2 *t = tpm2_of(tee);
     struct tpm2_device *device = NULL;
@@ -91,8 +92,8 @@ static uint32_t name_differences(const struct tpm2_pcrs *sealed, const struct tp
 }
 
 /* For the message alone: it is the TPM that refuses, in tpm2_device_unseal(). */
-static enum err explain_pcrs(struct tpm2_device *device, const struct tpm2_blob *blob,
-                             struct tee_failure *failure)
+MUST_CHECK static enum err explain_pcrs(struct tpm2_device *device, const struct tpm2_blob *blob,
+                                        struct tee_failure *failure)
 {
     struct tpm2_pcrs present;
     char numbers[TPM2_PCR_COUNT * 4];
@@ -111,8 +112,9 @@ static enum err explain_pcrs(struct tpm2_device *device, const struct tpm2_blob 
     return ERR_DENIED;
 }
 
-static enum err unseal_with(struct tpm2_device *device, const struct tpm2_blob *blob,
-                            uint32_t pcr_mask, struct secret **plain, struct tee_failure *failure)
+MUST_CHECK static enum err unseal_with(struct tpm2_device *device, const struct tpm2_blob *blob,
+                                       uint32_t pcr_mask, struct secret **plain,
+                                       struct tee_failure *failure)
 {
     uint8_t key[TPM2_WRAPPING_KEY_SIZE] = {0};
     enum err e;
@@ -138,7 +140,7 @@ static enum err unseal_with(struct tpm2_device *device, const struct tpm2_blob *
     return e;
 }
 
-static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
+MUST_CHECK static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
 {
     struct tpm2_device *device = NULL;
     struct tpm2_blob blob;
@@ -170,8 +172,8 @@ static const struct tee_ops tpm2_ops = {
     .close = close_tpm2,
 };
 
-static enum err configure(struct tpm2 *t, const struct tee_settings *settings,
-                          struct tee_failure *failure)
+MUST_CHECK static enum err configure(struct tpm2 *t, const struct tee_settings *settings,
+                                     struct tee_failure *failure)
 {
     const char *tcti = settings->tpm2_tcti ? settings->tpm2_tcti : DEFAULT_TCTI;
     const char *pcrs = settings->tpm2_pcrs ? settings->tpm2_pcrs : DEFAULT_PCRS;
@@ -191,7 +193,7 @@ static enum err configure(struct tpm2 *t, const struct tee_settings *settings,
 }
 
 /* That the TPM answers, has a storage root key and the PCRs asked for. */
-static enum err probe(struct tpm2 *t, struct tee_failure *failure)
+MUST_CHECK static enum err probe(struct tpm2 *t, struct tee_failure *failure)
 {
     struct tpm2_device *device = NULL;
     struct tpm2_pcrs pcrs;

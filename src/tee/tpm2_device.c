@@ -36,8 +36,8 @@ static bool from_tpm(TSS2_RC rc, TSS2_RC expected)
            bare(rc) == expected;
 }
 
-static enum err fail(const struct tpm2_device *d, const char *doing, TSS2_RC rc,
-                     struct tee_failure *failure)
+MUST_CHECK static enum err fail(const struct tpm2_device *d, const char *doing, TSS2_RC rc,
+                                struct tee_failure *failure)
 {
     if ((rc & TSS2_RC_LAYER_MASK) == TSS2_TCTI_RC_LAYER)
         tee_failure_set(failure, "no TPM answers at %s: %s", d->tcti_name, Tss2_RC_Decode(rc));
@@ -116,7 +116,7 @@ static bool is_storage_key(const TPMT_PUBLIC *area)
            (area->type == TPM2_ALG_ECC || area->type == TPM2_ALG_RSA);
 }
 
-static enum err check_srk(struct tpm2_device *d, struct tee_failure *failure)
+MUST_CHECK static enum err check_srk(struct tpm2_device *d, struct tee_failure *failure)
 {
     TPM2B_PUBLIC *public = NULL;
     TPM2B_NAME *name = NULL;
@@ -141,7 +141,7 @@ static enum err check_srk(struct tpm2_device *d, struct tee_failure *failure)
     return e;
 }
 
-static enum err find_srk(struct tpm2_device *d, struct tee_failure *failure)
+MUST_CHECK static enum err find_srk(struct tpm2_device *d, struct tee_failure *failure)
 {
     TSS2_RC rc = Esys_TR_FromTPMPublic(d->esys, SRK_HANDLE, NO_SESSIONS, &d->srk);
 
@@ -154,7 +154,7 @@ static enum err find_srk(struct tpm2_device *d, struct tee_failure *failure)
 
 /* Connections */
 
-static enum err device_connect(struct tpm2_device *d, struct tee_failure *failure)
+MUST_CHECK static enum err device_connect(struct tpm2_device *d, struct tee_failure *failure)
 {
     TSS2_RC rc = Tss2_TctiLdr_Initialize(d->tcti_name, &d->tcti);
 
@@ -295,7 +295,7 @@ enum err tpm2_device_pcrs(struct tpm2_device *d, uint32_t mask, struct tpm2_pcrs
 /* Sealing */
 
 /* No userWithAuth: the policy is the only way. noDA: it has no password to be guessed. */
-static enum err object_template(const struct tpm2_pcrs *pcrs, TPM2B_PUBLIC *out)
+MUST_CHECK static enum err object_template(const struct tpm2_pcrs *pcrs, TPM2B_PUBLIC *out)
 {
     TPMT_PUBLIC *area = &out->publicArea;
 

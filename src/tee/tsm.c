@@ -27,7 +27,7 @@ static const char *file_of(struct report *r, const char *name)
     return r->path;
 }
 
-static enum err report_make(struct report *r)
+MUST_CHECK static enum err report_make(struct report *r)
 {
     uint8_t name[NAME_SIZE];
     char text[2 * NAME_SIZE + 1];
@@ -51,7 +51,7 @@ static void report_remove(struct report *r)
     log_write(LOG_WARN, "tee", "report_left_behind", LOG_STRING("directory", r->dir));
 }
 
-static enum err check_provider(struct report *r)
+MUST_CHECK static enum err check_provider(struct report *r)
 {
     char name[64];
     enum err e = system_read_line(r->system, file_of(r, "provider"), name, sizeof name, r->failure);
@@ -63,14 +63,14 @@ static enum err check_provider(struct report *r)
     return ERR_UNSUPPORTED;
 }
 
-static enum err set(struct report *r, const char *name, struct span value)
+MUST_CHECK static enum err set(struct report *r, const char *name, struct span value)
 {
     r->generation++;
     return system_write(r->system, file_of(r, name), value, r->failure);
 }
 
 /* The least number that the kernel allows: 0, or more under an SVSM or a paravisor. */
-static enum err set_privilege(struct report *r)
+MUST_CHECK static enum err set_privilege(struct report *r)
 {
     uint64_t floor = 0;
     char text[4];
@@ -87,7 +87,7 @@ static enum err set_privilege(struct report *r)
     return set(r, "privlevel", span_string(text));
 }
 
-static enum err read_certificates(struct report *r, struct buffer *out)
+MUST_CHECK static enum err read_certificates(struct report *r, struct buffer *out)
 {
     enum err e =
         system_read(r->system, file_of(r, "auxblob"), SNP_CERTIFICATES_MAX, out, r->failure);
@@ -96,7 +96,7 @@ static enum err read_certificates(struct report *r, struct buffer *out)
 }
 
 /* ERR_CONFLICT when somebody else wrote as well: the evidence may be over their data. */
-static enum err check_generation(struct report *r)
+MUST_CHECK static enum err check_generation(struct report *r)
 {
     uint64_t now = 0;
     enum err e = system_read_number(r->system, file_of(r, "generation"), &now, r->failure);
@@ -107,7 +107,8 @@ static enum err check_generation(struct report *r)
     return ERR_CONFLICT;
 }
 
-static enum err check_binding(struct report *r, struct span report_data, struct span quote)
+MUST_CHECK static enum err check_binding(struct report *r, struct span report_data,
+                                         struct span quote)
 {
     if (span_equal(r->kind->report_data(quote), report_data))
         return ERR_NONE;
@@ -116,7 +117,8 @@ static enum err check_binding(struct report *r, struct span report_data, struct 
     return ERR_CONFLICT;
 }
 
-static enum err fill_and_read(struct report *r, struct span report_data, struct tee_evidence *out)
+MUST_CHECK static enum err fill_and_read(struct report *r, struct span report_data,
+                                         struct tee_evidence *out)
 {
     enum err e;
 
@@ -133,7 +135,8 @@ static enum err fill_and_read(struct report *r, struct span report_data, struct 
     return check_binding(r, report_data, buffer_span(&out->quote));
 }
 
-static enum err attempt(struct report *r, struct span report_data, struct tee_evidence *out)
+MUST_CHECK static enum err attempt(struct report *r, struct span report_data,
+                                   struct tee_evidence *out)
 {
     enum err e = report_make(r);
 
@@ -161,7 +164,7 @@ enum err tsm_report(const struct tee_system *system, const struct tsm_kind *kind
     return e == ERR_NONE || e == ERR_MEMORY ? e : ERR_UNAVAILABLE;
 }
 
-static enum err explain(enum err e, struct tee_failure *failure)
+MUST_CHECK static enum err explain(enum err e, struct tee_failure *failure)
 {
     if (e == ERR_NOT_FOUND)
         tee_failure_set(failure, TSM_ROOT " is not there or has nobody behind it: mount configfs, "

@@ -34,13 +34,13 @@ struct bench {
 static const uint8_t nonce[AEAD_NONCE_SIZE] = {1};
 static const struct envelope_context context = {.key_version = 1};
 
-static enum err run_sha256(struct bench *b)
+MUST_CHECK static enum err run_sha256(struct bench *b)
 {
     sha256(SPAN_OF(b->text), b->out);
     return ERR_NONE;
 }
 
-static enum err run_hmac(struct bench *b)
+MUST_CHECK static enum err run_hmac(struct bench *b)
 {
     const struct span text = SPAN_OF(b->text);
 
@@ -48,30 +48,30 @@ static enum err run_hmac(struct bench *b)
     return ERR_NONE;
 }
 
-static enum err run_hkdf(struct bench *b)
+MUST_CHECK static enum err run_hkdf(struct bench *b)
 {
     return hkdf_sha256((struct span){0}, SPAN_OF(b->private_key),
                        SPAN_LITERAL("outlayer-keystore-v1"), b->out, AEAD_KEY_SIZE);
 }
 
-static enum err run_x25519(struct bench *b)
+MUST_CHECK static enum err run_x25519(struct bench *b)
 {
     return x25519(b->private_key, b->public_key, b->out);
 }
 
-static enum err run_x25519_public(struct bench *b)
+MUST_CHECK static enum err run_x25519_public(struct bench *b)
 {
     x25519_public(b->private_key, b->out);
     return ERR_NONE;
 }
 
-static enum err run_aead_open(struct bench *b)
+MUST_CHECK static enum err run_aead_open(struct bench *b)
 {
     return aead_open(AEAD_CHACHA20_POLY1305, b->private_key, nonce, (struct span){0},
                      SPAN_OF(b->sealed), b->out);
 }
 
-static enum err open_envelope(struct bench *b, struct span sealed)
+MUST_CHECK static enum err open_envelope(struct bench *b, struct span sealed)
 {
     struct secret *plain = NULL;
     enum err e = envelope_open(b->private_key, b->public_key, &context, sealed, &plain);
@@ -80,33 +80,33 @@ static enum err open_envelope(struct bench *b, struct span sealed)
     return e;
 }
 
-static enum err run_ecies(struct bench *b)
+MUST_CHECK static enum err run_ecies(struct bench *b)
 {
     return open_envelope(b, SPAN_OF(b->ecies));
 }
 
-static enum err run_hpke(struct bench *b)
+MUST_CHECK static enum err run_hpke(struct bench *b)
 {
     return open_envelope(b, SPAN_OF(b->hpke));
 }
 
-static enum err run_ed25519_sign(struct bench *b)
+MUST_CHECK static enum err run_ed25519_sign(struct bench *b)
 {
     ed25519_sign(b->private_key, SPAN_OF(b->text), b->out);
     return ERR_NONE;
 }
 
-static enum err run_p256_sign(struct bench *b)
+MUST_CHECK static enum err run_p256_sign(struct bench *b)
 {
     return p256_sign(b->signer, SPAN_OF(b->text), b->out);
 }
 
-static enum err run_p256_verify(struct bench *b)
+MUST_CHECK static enum err run_p256_verify(struct bench *b)
 {
     return p256_verify(b->verifier, SPAN_OF(b->text), b->signature);
 }
 
-static enum err run_p256_public(struct bench *b)
+MUST_CHECK static enum err run_p256_public(struct bench *b)
 {
     struct p256_public *key = NULL;
     enum err e = p256_public_from_point(b->point, &key);
@@ -133,7 +133,7 @@ static const struct {
     {"p256_public",         run_p256_public  },
 };
 
-static enum err prepare(struct bench *b)
+MUST_CHECK static enum err prepare(struct bench *b)
 {
     const struct span text = SPAN_OF(b->text);
     enum err e;

@@ -152,8 +152,8 @@ static uint64_t bits_of(struct attest_result *e, size_t id)
     return value & ~policy_fields[id].names->beside;
 }
 
-static enum err set_texts(struct appraisal_rule *rule, size_t id, char *list,
-                          struct policy_fault *fault)
+MUST_CHECK static enum err set_texts(struct appraisal_rule *rule, size_t id, char *list,
+                                     struct policy_fault *fault)
 {
     char *texts[64];
     size_t count = 0;
@@ -340,8 +340,8 @@ static void spoil(struct attest_result *e, size_t id)
     }
 }
 
-static enum err ask(const struct appraisal_rule *rule, const struct attest_result *e,
-                    struct appraisal_denial *denial)
+MUST_CHECK static enum err ask(const struct appraisal_rule *rule, const struct attest_result *e,
+                               struct appraisal_denial *denial)
 {
     const struct appraisal_policy policy = {.count = 1, .rules = rule};
     const struct appraisal_question q = {.evidence = e, .binding = &binding, .now = now};

@@ -22,7 +22,8 @@ static uint64_t below(uint64_t limit)
     return random % limit;
 }
 
-static enum err subtree(void *context, unsigned level, uint64_t index, struct merkle_hash *out)
+MUST_CHECK static enum err subtree(void *context, unsigned level, uint64_t index,
+                                   struct merkle_hash *out)
 {
     struct merkle_hash left, right;
 

@@ -187,8 +187,8 @@ struct held {
     struct attest_vek *vek;
 };
 
-static enum err held_open(const struct evidence_case *c, struct held *out,
-                          enum attest_reason *reason)
+MUST_CHECK static enum err held_open(const struct evidence_case *c, struct held *out,
+                                     enum attest_reason *reason)
 {
     const struct attest_collateral_input intel = evidence_input(c);
     const struct span chain = buffer_span(&c->amd_chain);

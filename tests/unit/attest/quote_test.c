@@ -55,7 +55,8 @@ static void fixture_close(struct fixture *f)
     json_decref(f->index);
 }
 
-static enum err verify_into(struct fixture *f, struct span quote, struct attest_result *r)
+MUST_CHECK static enum err verify_into(struct fixture *f, struct span quote,
+                                       struct attest_result *r)
 {
     const struct attest_collateral *items[] = {f->collateral};
     const struct attest_collateral_set set = {.count = 1, .items = items};

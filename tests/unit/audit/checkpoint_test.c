@@ -17,7 +17,7 @@ static uint8_t public_key[ED25519_PUBLIC_SIZE];
 static const struct checkpoint sample = {123456, {{1, 2, 3}}};
 static char note[CHECKPOINT_TEXT_MAX];
 
-static enum err verify(struct span text)
+MUST_CHECK static enum err verify(struct span text)
 {
     struct checkpoint out;
 
@@ -113,7 +113,7 @@ static void another_key_or_origin_is_refused(void **state)
 }
 
 /* Puts `lines` after the blank line, before our signature, or after it. */
-static enum err verify_with_lines(const char *before, const char *after)
+MUST_CHECK static enum err verify_with_lines(const char *before, const char *after)
 {
     char copy[CHECKPOINT_TEXT_MAX + 4096];
     const char *ours = strstr(note, "\n\n") + 2;

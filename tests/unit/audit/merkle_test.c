@@ -35,7 +35,8 @@ static struct merkle_hash reference(size_t start, size_t end)
     return hash;
 }
 
-static enum err subtree(void *context, unsigned level, uint64_t index, struct merkle_hash *out)
+MUST_CHECK static enum err subtree(void *context, unsigned level, uint64_t index,
+                                   struct merkle_hash *out)
 {
     const size_t *size = context;
     size_t start = (size_t)index << level;
@@ -335,7 +336,8 @@ static void a_node_is_not_a_leaf_of_the_same_bytes(void **state)
     assert_memory_not_equal(&node, &leaf, sizeof node);
 }
 
-static enum err broken(void *context, unsigned level, uint64_t index, struct merkle_hash *out)
+MUST_CHECK static enum err broken(void *context, unsigned level, uint64_t index,
+                                  struct merkle_hash *out)
 {
     int *left = context;
 

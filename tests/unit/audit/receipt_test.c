@@ -24,7 +24,7 @@ static char note[CHECKPOINT_TEXT_MAX];
 static uint8_t sample[RECEIPT_MAX];
 static size_t sample_size;
 
-static enum err verify_as(struct span receipt, const char *origin, const uint8_t *key)
+MUST_CHECK static enum err verify_as(struct span receipt, const char *origin, const uint8_t *key)
 {
     uint8_t entry[AUDIT_ENTRY_MAX];
     size_t size = 0;
@@ -38,7 +38,7 @@ static enum err verify_as(struct span receipt, const char *origin, const uint8_t
     return e;
 }
 
-static enum err verify(struct span receipt)
+MUST_CHECK static enum err verify(struct span receipt)
 {
     return verify_as(receipt, ORIGIN, public_key);
 }
@@ -87,7 +87,8 @@ static void another_key_or_origin_is_refused(void **state)
                      ERR_MALFORMED);
 }
 
-static enum err verify_made(uint64_t index, const char *entry, const struct merkle_proof *p)
+MUST_CHECK static enum err verify_made(uint64_t index, const char *entry,
+                                       const struct merkle_proof *p)
 {
     uint8_t bytes[RECEIPT_MAX];
     struct writer w = writer_over(bytes, sizeof bytes);
@@ -197,7 +198,8 @@ static void what_cannot_be_written_is_an_error(void **state)
     }
 }
 
-static enum err subtree(void *context, unsigned level, uint64_t index, struct merkle_hash *out)
+MUST_CHECK static enum err subtree(void *context, unsigned level, uint64_t index,
+                                   struct merkle_hash *out)
 {
     (void)context;
     if (level == 0)

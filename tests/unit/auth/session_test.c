@@ -56,7 +56,7 @@ static struct session example(void)
     return s;
 }
 
-static enum err parse(struct span token, struct session *out)
+MUST_CHECK static enum err parse(struct span token, struct session *out)
 {
     return session_parse(token, public_key, point, out);
 }

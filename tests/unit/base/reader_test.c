@@ -25,7 +25,7 @@ static void write_all(struct writer *w)
     writer_zero(w, 8);
 }
 
-static enum err read_all(struct span bytes)
+MUST_CHECK static enum err read_all(struct span bytes)
 {
     struct reader r = reader_over(bytes);
     uint8_t copy[3] = {9, 9, 9};

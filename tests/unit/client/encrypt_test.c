@@ -25,7 +25,7 @@ static struct vs_public_key recipient(const char *seed, uint32_t version)
     return key;
 }
 
-static enum err open_as(struct span key_id, uint32_t version, struct span envelope)
+MUST_CHECK static enum err open_as(struct span key_id, uint32_t version, struct span envelope)
 {
     const struct envelope_context context = {.key_id = key_id, .key_version = version};
     struct secret *opened = NULL;

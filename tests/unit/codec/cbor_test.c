@@ -28,7 +28,7 @@ static void drop(struct span bytes)
     free((void *)(uintptr_t)bytes.data);
 }
 
-static enum err parse_hex(const char *hex, size_t *offset)
+MUST_CHECK static enum err parse_hex(const char *hex, size_t *offset)
 {
     struct span bytes = bytes_of(hex);
     struct cbor_value value;
@@ -473,7 +473,7 @@ static void test_refuses_every_prefix(void **state)
 }
 
 /* `count` times `head`, then `tail`. */
-static enum err parse_repeated(uint8_t head, size_t count, const char *tail)
+MUST_CHECK static enum err parse_repeated(uint8_t head, size_t count, const char *tail)
 {
     struct span end = bytes_of(tail);
     uint8_t *bytes = malloc(count + end.size);

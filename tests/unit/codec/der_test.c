@@ -191,7 +191,7 @@ static void test_a_failed_reader_stays_failed(void **state)
 }
 
 /* SEQUENCE { BOOLEAN, INTEGER, SEQUENCE { OCTET STRING } }; the layout of Intel's SGX extension. */
-static enum err read_sample(struct span bytes)
+MUST_CHECK static enum err read_sample(struct span bytes)
 {
     struct reader r = reader_over(bytes);
     struct reader outer = reader_over(der_take(&r, DER_SEQUENCE));

@@ -21,7 +21,7 @@ static uint8_t *exact_copy(struct span bytes)
     return copy;
 }
 
-static enum err parse_at(struct span document, enum json_type *type, size_t *offset)
+MUST_CHECK static enum err parse_at(struct span document, enum json_type *type, size_t *offset)
 {
     uint8_t *copy = exact_copy(document);
     struct json_value value;
@@ -248,7 +248,7 @@ static void test_failure_leaves_the_result_alone(void **state)
     assert_int_equal(json_parse((struct span){0}, &value, NULL), ERR_MALFORMED);
 }
 
-static enum err parse_nested(size_t depth, char open, char close)
+MUST_CHECK static enum err parse_nested(size_t depth, char open, char close)
 {
     char text[2 * (JSON_DEPTH_MAX + 1)];
     enum json_type type;
@@ -273,7 +273,7 @@ static void test_limits_depth(void **state)
 }
 
 /* {"0":0,"1":1,...} or [0,1,...] of `count`. */
-static enum err parse_many(size_t count, bool object)
+MUST_CHECK static enum err parse_many(size_t count, bool object)
 {
     struct buffer text = {0};
     enum json_type type;

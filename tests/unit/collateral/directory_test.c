@@ -39,8 +39,8 @@ struct tally {
     char last[COLLATERAL_NAME_SIZE];
 };
 
-static enum err take(void *context, const char *path, struct timestamp modified, enum err e,
-                     struct span document)
+MUST_CHECK static enum err take(void *context, const char *path, struct timestamp modified,
+                                enum err e, struct span document)
 {
     struct tally *t = context;
     struct collateral_put_result result = {0};

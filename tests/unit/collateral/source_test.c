@@ -41,8 +41,8 @@ static void handle(void *context, struct http_exchange *x)
     http_exchange_reply(x, &reply);
 }
 
-static enum err fetch(enum collateral_source_type type, const char *name, struct buffer *out,
-                      struct collateral_failure *failure)
+MUST_CHECK static enum err fetch(enum collateral_source_type type, const char *name,
+                                 struct buffer *out, struct collateral_failure *failure)
 {
     const struct http_server_options options = {.host = "127.0.0.1",
                                                 .loops = 1,

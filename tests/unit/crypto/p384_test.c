@@ -185,7 +185,7 @@ static struct buffer hex_buffer(const char *text)
     return b;
 }
 
-static enum err p256_of(struct span spki)
+MUST_CHECK static enum err p256_of(struct span spki)
 {
     struct p256_public *key = NULL;
     enum err e = p256_public_from_spki(spki, &key);
@@ -195,7 +195,7 @@ static enum err p256_of(struct span spki)
     return e;
 }
 
-static enum err p384_of(struct span spki)
+MUST_CHECK static enum err p384_of(struct span spki)
 {
     struct p384_public *key = NULL;
     enum err e = p384_public_from_spki(spki, &key);

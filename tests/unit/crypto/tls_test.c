@@ -124,7 +124,7 @@ static void write_text(const char *path, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
-static enum err load(struct fixture *f)
+MUST_CHECK static enum err load(struct fixture *f)
 {
     f->why[0] = '\0';
     return tls_server_from_files(f->chain, f->key, f->why, &f->server);

@@ -38,7 +38,7 @@ static void put_hex(struct writer *w, const char *text)
 }
 
 /* The usual certificate with another `field`. */
-static enum err parse_with(enum field field, const char *other, struct x509_cert **out)
+MUST_CHECK static enum err parse_with(enum field field, const char *other, struct x509_cert **out)
 {
     uint8_t tbs_bytes[1024], der_bytes[1100];
     struct writer tbs = writer_over(tbs_bytes, sizeof tbs_bytes);

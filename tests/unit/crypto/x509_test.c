@@ -244,7 +244,7 @@ static void links_need_name_and_key_of_the_issuer(void **state)
 }
 
 /* The leaf again, changed by `change` and signed anew by the root. */
-static enum err parse_changed(void (*change)(X509 *x509))
+MUST_CHECK static enum err parse_changed(void (*change)(X509 *x509))
 {
     const unsigned char *next = f.leaf.data;
     X509 *x509 = d2i_X509(NULL, &next, (long)f.leaf.size);
@@ -382,7 +382,7 @@ static void crls_list_and_lapse(void **state)
 }
 
 /* The CRL again, changed and signed anew. */
-static enum err parse_changed_crl(bool without_end, bool critical)
+MUST_CHECK static enum err parse_changed_crl(bool without_end, bool critical)
 {
     const unsigned char *next = f.crl.data;
     X509_CRL *changed = d2i_X509_CRL(NULL, &next, (long)f.crl.size);

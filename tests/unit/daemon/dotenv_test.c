@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-static enum err parse(const char *text, size_t size, char *copy, struct dotenv *out, unsigned *line)
+MUST_CHECK static enum err parse(const char *text, size_t size, char *copy, struct dotenv *out,
+                                 unsigned *line)
 {
     const char *why = NULL;
     enum err e;

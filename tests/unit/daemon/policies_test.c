@@ -26,7 +26,7 @@ static int start(void **state)
     return crypto_start() != ERR_NONE;
 }
 
-static enum err load(const char *yaml, const char *dotenv, char **environment)
+MUST_CHECK static enum err load(const char *yaml, const char *dotenv, char **environment)
 {
     return settings_load_text(span_string(yaml), "test.yaml", span_string(dotenv), environment,
                               &settings, &problem);
@@ -115,7 +115,8 @@ static void file_write(const char *directory, const char *name, const char *text
 
 /* A directory with one policy file `text`, and the settings that name it, or what is `inside` it.
  */
-static enum err load_policy_file(const char *text, const char *inside, char directory[64])
+MUST_CHECK static enum err load_policy_file(const char *text, const char *inside,
+                                            char directory[64])
 {
     char yaml[1200];
     char named[256];

@@ -27,15 +27,15 @@ static int start(void **state)
     return crypto_start() != ERR_NONE;
 }
 
-static enum err load(const char *yaml, const char *dotenv, char **environment)
+MUST_CHECK static enum err load(const char *yaml, const char *dotenv, char **environment)
 {
     return settings_load_text(span_string(yaml), "test.yaml", span_string(dotenv), environment,
                               &settings, &problem);
 }
 
 /* Up to two "NAME=VALUE" in writable memory, as a process has them. */
-static enum err load_with(const char *yaml, const char *dotenv, const char *first,
-                          const char *second)
+MUST_CHECK static enum err load_with(const char *yaml, const char *dotenv, const char *first,
+                                     const char *second)
 {
     char *environment[3] = {first ? strdup(first) : NULL, second ? strdup(second) : NULL, NULL};
     enum err e = load(yaml, dotenv, environment);

@@ -77,7 +77,7 @@ struct seed_case {
     const char *name, *branch, *owner, *profile, *seed;
 };
 
-static enum err build(const struct seed_case *c, char out[SEED_MAX_SIZE + 1])
+MUST_CHECK static enum err build(const struct seed_case *c, char out[SEED_MAX_SIZE + 1])
 {
     const struct accessor a = {
         .kind = c->kind,

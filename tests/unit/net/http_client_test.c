@@ -62,8 +62,8 @@ static void start(struct http_server **server, struct tls_server *tls, char url[
                    (unsigned)http_server_port(*server));
 }
 
-static enum err send_to(const struct http_client_options *o, const char *path, size_t size,
-                        struct http_client_reply *reply)
+MUST_CHECK static enum err send_to(const struct http_client_options *o, const char *path,
+                                   size_t size, struct http_client_reply *reply)
 {
     static uint8_t body[100000];
     struct http_client *c = NULL;

@@ -28,8 +28,8 @@ static struct appraisal_question question_of(const struct attest_result *evidenc
         .evidence = evidence, .binding = &good_binding, .token_name = "worker-1", .now = now};
 }
 
-static enum err ask(const struct appraisal_rule *rule, const struct appraisal_question *q,
-                    struct appraisal_denial *denial)
+MUST_CHECK static enum err ask(const struct appraisal_rule *rule,
+                               const struct appraisal_question *q, struct appraisal_denial *denial)
 {
     const struct appraisal_policy policy = {.count = 1, .rules = rule};
     const struct appraisal_rule *accepted = NULL;
@@ -48,8 +48,8 @@ static bool names(const struct rule_text *texts, const char *key)
 }
 
 /* The least rule of a TEE with fields more, or other ones by the same key; values NULL: without. */
-static enum err rule_with(struct appraisal_rule *rule, const char *tee,
-                          const struct rule_text *extra, struct policy_fault *fault)
+MUST_CHECK static enum err rule_with(struct appraisal_rule *rule, const char *tee,
+                                     const struct rule_text *extra, struct policy_fault *fault)
 {
     struct rule_text texts[RULE_MAX] = {{0}};
     size_t count = 0;
@@ -690,8 +690,9 @@ struct told {
     const char *name, *told, *payload;
 };
 
-static enum err ask_with_events(const char *wanted, const struct told *events, size_t count,
-                                bool other_rtmr, struct appraisal_denial *denial)
+MUST_CHECK static enum err ask_with_events(const char *wanted, const struct told *events,
+                                           size_t count, bool other_rtmr,
+                                           struct appraisal_denial *denial)
 {
     const struct rule_text texts[] = {
         {"rtmr3",  NULL  },

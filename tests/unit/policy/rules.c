@@ -19,8 +19,8 @@ const struct binding good_binding = {
 
 enum { TEXTS_MAX = 64 };
 
-static enum err set(struct appraisal_rule *rule, const struct rule_text *text,
-                    struct policy_fault *fault)
+MUST_CHECK static enum err set(struct appraisal_rule *rule, const struct rule_text *text,
+                               struct policy_fault *fault)
 {
     char *copy = strdup(text->values);
     char *values[TEXTS_MAX];

@@ -25,7 +25,7 @@
 
 static const struct timestamp now = {1000};
 
-static enum err replay(struct reference_values *v, uint64_t index, const char *entry)
+MUST_CHECK static enum err replay(struct reference_values *v, uint64_t index, const char *entry)
 {
     return reference_values_replay(v, index, span_string(entry));
 }

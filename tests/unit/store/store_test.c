@@ -9,7 +9,7 @@
 
 enum { MANY = 1000 }; /* three nodes of level 8, and a tail */
 
-static enum err expect_entry(void *context, uint64_t index, struct span entry)
+MUST_CHECK static enum err expect_entry(void *context, uint64_t index, struct span entry)
 {
     uint64_t *next = context;
     char text[TEXT_SIZE];
@@ -135,7 +135,7 @@ static void entries_are_read_from_any_range(void **state)
     store_close(&store);
 }
 
-static enum err stop_at_seven(void *context, uint64_t index, struct span entry)
+MUST_CHECK static enum err stop_at_seven(void *context, uint64_t index, struct span entry)
 {
     (void)entry;
     *(uint64_t *)context = index;
@@ -790,7 +790,7 @@ static void request_id(uint64_t n, char out[37])
                    (unsigned)(ms & 0xffff), (unsigned long long)n);
 }
 
-static enum err count_entry(void *context, uint64_t index, struct span entry)
+MUST_CHECK static enum err count_entry(void *context, uint64_t index, struct span entry)
 {
     uint64_t *found = context;
 

@@ -55,7 +55,7 @@ static inline int directory_remove(void **state)
     return rmdir(directory);
 }
 
-static inline enum err try_open(bool create, struct store **out)
+MUST_CHECK static inline enum err try_open(bool create, struct store **out)
 {
     struct store_options options = {database, ORIGIN, log_seed, create};
 

@@ -102,7 +102,7 @@ struct comparison {
     bool seen[THREADS * REQUESTS];
 };
 
-static enum err compare_entry(void *context, uint64_t index, struct span entry)
+MUST_CHECK static enum err compare_entry(void *context, uint64_t index, struct span entry)
 {
     struct comparison *c = context;
     char text[TEXT_SIZE] = {0};

@@ -20,8 +20,8 @@ static const uint8_t report_data[TEE_REPORT_DATA_SIZE] = {1, 2, 3, [63] = 4};
 static const struct timestamp now = {0};
 static const struct span root = {(const uint8_t *)"thirty-two bytes of a root, or so", 32};
 
-static enum err open_on(struct fake_kernel *k, struct tee_settings settings, struct tee **out,
-                        char text[TEE_FAILURE_SIZE])
+MUST_CHECK static enum err open_on(struct fake_kernel *k, struct tee_settings settings,
+                                   struct tee **out, char text[TEE_FAILURE_SIZE])
 {
     struct tee_failure failure = {""};
     enum err e;

@@ -45,8 +45,8 @@ static struct fake_kernel gramine(void)
     return k;
 }
 
-static enum err open_on(struct fake_kernel *k, enum tee_sgx_seal policy, struct tee **out,
-                        struct tee_failure *failure)
+MUST_CHECK static enum err open_on(struct fake_kernel *k, enum tee_sgx_seal policy,
+                                   struct tee **out, struct tee_failure *failure)
 {
     struct tee_settings settings = {.sgx_seal = policy, .system = &k->system};
 
@@ -159,7 +159,7 @@ static void sealed_by(struct tee *tee, struct buffer *out)
     assert_int_equal(tee->ops->seal(tee, root, out), ERR_NONE);
 }
 
-static enum err unsealing(struct tee *tee, struct span blob)
+MUST_CHECK static enum err unsealing(struct tee *tee, struct span blob)
 {
     struct secret *plain = NULL;
     enum err e = tee->ops->unseal(tee, blob, &plain);
@@ -297,7 +297,7 @@ static void test_limits_of_what_is_sealed(void **state)
 }
 
 /* Opens, quotes, seals, unseals; the first that fails. */
-static enum err everything(struct fake_kernel *k, char text[TEE_FAILURE_SIZE])
+MUST_CHECK static enum err everything(struct fake_kernel *k, char text[TEE_FAILURE_SIZE])
 {
     struct tee_failure failure = {""};
     struct tee_evidence evidence = {0};

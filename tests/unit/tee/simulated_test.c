@@ -81,7 +81,7 @@ static const char *file_of(const struct place *p, const char *name)
     return path;
 }
 
-static enum err open_error(const struct place *p, char text[TEE_FAILURE_SIZE])
+MUST_CHECK static enum err open_error(const struct place *p, char text[TEE_FAILURE_SIZE])
 {
     const struct tee_settings settings = {.simulated_dir = p->dir};
     struct tee_failure failure = {""};
@@ -570,7 +570,7 @@ static void the_provider_measures_this_program(void **state)
     place_remove(&p);
 }
 
-static enum err unseal_error(struct tee *tee, struct span blob)
+MUST_CHECK static enum err unseal_error(struct tee *tee, struct span blob)
 {
     struct secret *plain = NULL;
     enum err e = tee->ops->unseal(tee, blob, &plain);

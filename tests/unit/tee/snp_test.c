@@ -41,8 +41,8 @@ static struct fake_kernel guest(void)
                                 .committed_tcb = 0x1700000000000904};
 }
 
-static enum err open_on(struct fake_kernel *k, enum tee_snp_root snp_root, struct tee **out,
-                        struct tee_failure *failure)
+MUST_CHECK static enum err open_on(struct fake_kernel *k, enum tee_snp_root snp_root,
+                                   struct tee **out, struct tee_failure *failure)
 {
     const struct tee_settings settings = {.system = &k->system, .snp_root = snp_root};
 
@@ -216,7 +216,7 @@ static struct buffer sealed_by(struct tee *tee)
     return blob;
 }
 
-static enum err unsealing(struct tee *tee, struct span blob)
+MUST_CHECK static enum err unsealing(struct tee *tee, struct span blob)
 {
     struct secret *plain = NULL;
     enum err e = tee->ops->unseal(tee, blob, &plain);
@@ -420,7 +420,7 @@ static void test_blobs_of_other_providers_are_malformed(void **state)
     buffer_clear(&blob);
 }
 
-static enum err everything(struct fake_kernel *k, char text[TEE_FAILURE_SIZE])
+MUST_CHECK static enum err everything(struct fake_kernel *k, char text[TEE_FAILURE_SIZE])
 {
     struct tee_failure failure = {""};
     struct tee_evidence evidence = {0};

@@ -51,7 +51,7 @@ static void sealed_root(struct swtpm *t, const char *pcrs, struct buffer *out)
 }
 
 /* The error of unsealing; when there is none, it was the root that came out. */
-static enum err unsealed(struct tee *tee, struct span blob)
+MUST_CHECK static enum err unsealed(struct tee *tee, struct span blob)
 {
     struct secret *plain = NULL;
     enum err e = tee->ops->unseal(tee, blob, &plain);

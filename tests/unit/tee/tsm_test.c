@@ -341,8 +341,8 @@ static void test_machines_that_are_something_else(void **state)
 }
 
 /* Opens and quotes, with the n-th call failing. */
-static enum err with_fault(struct fake_kernel *k, open_function *open, unsigned at, int number,
-                           char text[TEE_FAILURE_SIZE])
+MUST_CHECK static enum err with_fault(struct fake_kernel *k, open_function *open, unsigned at,
+                                      int number, char text[TEE_FAILURE_SIZE])
 {
     const struct tee_settings settings = {.system = &k->system};
     struct tee_failure failure = {""};
