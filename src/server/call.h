@@ -65,7 +65,7 @@ struct call {
 
 struct loop_state {
     struct service_thread thread;
-    char reply[4096]; /* bodies of refusals at the door */
+    char reply[4096]; /* bodies of refusals at admission */
     char headers[256];
 };
 

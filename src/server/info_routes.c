@@ -100,7 +100,7 @@ MUST_CHECK static enum err operation_metrics(struct call *c)
                       "Operations decided, by decision.", operations, COUNT_OF(operations));
 
     if (e == ERR_NONE)
-        e = write_metrics(&c->body, "vouchsafe_refused_at_the_door_total", "counter",
+        e = write_metrics(&c->body, "vouchsafe_admission_refused_total", "counter",
                           "Requests refused before authentication was complete.", refused,
                           COUNT_OF(refused));
     if (e == ERR_NONE)

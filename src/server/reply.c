@@ -255,7 +255,7 @@ void call_finish(struct call *c)
         post_reveal(c);
         return;
     }
-    if (c->outcome.result != ERR_NONE) /* see admit(): too many of these shut the door */
+    if (c->outcome.result != ERR_NONE) /* admission refuses a token with too many of these */
         (void)rate_take(c->server->denials, SPAN_OF(c->token->hash), clock_monotonic_us());
     c->outcome.commit.owner = c;
     e = store_writer_submit(c->server->writer, &c->outcome.commit);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "codec/json.h"
-#include "server/door.h"
+#include "server/admission.h"
 #include "service/journal.h"
 
 enum { DRAIN_MS = 5000 };
@@ -28,7 +28,7 @@ static void turn_back(struct server *s, struct http_exchange *x)
                                             "The server cannot take it; try again"};
     struct http_reply reply;
 
-    door_refusal(s, http_exchange_request(x)->loop, REFUSED_OTHER, &why, 1000, &reply);
+    admission_refusal(s, http_exchange_request(x)->loop, REFUSED_OTHER, &why, 1000, &reply);
     reply.close = true;
     http_exchange_reply(x, &reply);
 }
@@ -51,11 +51,11 @@ static void handle(void *context, struct http_exchange *x)
     c->request = http_exchange_request(x);
     c->loop = c->request->loop;
     c->now = clock_now();
-    c->route = door_route(c->request, &path_known);
+    c->route = admission_route(c->request, &path_known);
     request_id_write(c->now, c->request_id);
     /* admit() has let it in; what it found is found again here rather than carried along */
-    if (!c->route ||
-        (c->route->roles != 0 && door_authenticate(s, c->request, &c->token, &why) != ERR_NONE)) {
+    if (!c->route || (c->route->roles != 0 &&
+                      admission_authenticate(s, c->request, &c->token, &why) != ERR_NONE)) {
         call_refuse(c, 401, "unauthenticated", "Invalid token");
         call_reveal(c);
         return;
@@ -215,7 +215,8 @@ enum err server_start(const struct server_options *options, struct service *svc,
                       struct server **out)
 {
     struct server *s = calloc(1, sizeof *s);
-    struct http_handler handler = {door_admit, handle, door_refused, loop_begin, loop_end, s};
+    struct http_handler handler = {admission_check, handle,   admission_net_refused,
+                                   loop_begin,      loop_end, s};
     enum err e;
 
     if (!s)
@@ -223,7 +224,7 @@ enum err server_start(const struct server_options *options, struct service *svc,
     s->options = *options;
     s->svc = svc;
     s->last_summary = svc->started;
-    if ((e = door_rates_new(s)) != ERR_NONE || (e = loops_new(s)) != ERR_NONE ||
+    if ((e = admission_rates_new(s)) != ERR_NONE || (e = loops_new(s)) != ERR_NONE ||
         (e = pool_start(options->pool_threads, &s->pool)) != ERR_NONE ||
         (e = pool_start(1, &s->quoter)) != ERR_NONE ||
         (e = pool_start(1, &s->changer)) != ERR_NONE ||
@@ -289,6 +290,6 @@ void server_stop(struct server **server)
     for (unsigned i = 0; s->loops && i < s->options.http.loops; i++)
         service_thread_clear(&s->loops[i].thread);
     free(s->loops);
-    door_rates_free(s);
+    admission_rates_free(s);
     free(s);
 }

@@ -1,5 +1,5 @@
-/* Reading the log: receipts, the trace behind a request, and the summary of what was refused at the
- * door. */
+/* Reading the log: receipts, the trace behind a request, and the summary of what admission refused.
+ */
 #ifndef SERVICE_JOURNAL_H
 #define SERVICE_JOURNAL_H
 

@@ -18,7 +18,7 @@ SHORT = {"server.head_timeout_ms": int(HEAD_TIMEOUT_S * 1000),
          "server.connections_per_address": 20000}
 SLACK_S = 3  # a busy machine may be late; it must not be late by more
 IDLE = 10_000
-REFUSED = 'vouchsafe_refused_at_the_door_total{reason="bad_framing"}'
+REFUSED = 'vouchsafe_admission_refused_total{reason="bad_framing"}'
 TIMEOUTS = "vouchsafe_http_timeouts_total"
 SERVER_ERRORS = 'vouchsafe_http_replies_total{status="5xx"}'
 GET = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -1,5 +1,4 @@
-/* The door: what is decided about a request when its head is complete, before its body is read. */
-#include "server/door.h"
+#include "server/admission.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +35,7 @@ static bool path_is(const struct route *route, struct span path)
     return memchr(path.data, '/', path.size) == NULL;
 }
 
-const struct route *door_route(const struct http_request *r, bool *path_known)
+const struct route *admission_route(const struct http_request *r, bool *path_known)
 {
     bool is_head = span_equal_string(r->method, "HEAD");
 
@@ -69,8 +68,8 @@ static const char *allowed_methods(const struct http_request *r)
 }
 
 /* A refusal that gets no log entry, only a count. What it says stays until the loop's next one. */
-void door_refusal(struct server *s, unsigned loop, enum refusal kind,
-                  const struct http_refusal *why, int64_t wait_ms, struct http_reply *reply)
+void admission_refusal(struct server *s, unsigned loop, enum refusal kind,
+                       const struct http_refusal *why, int64_t wait_ms, struct http_reply *reply)
 {
     struct loop_state *l = &s->loops[loop];
     char request_id[REQUEST_ID_SIZE + 1] = {0};
@@ -88,16 +87,16 @@ void door_refusal(struct server *s, unsigned loop, enum refusal kind,
                                  .extra_headers = l->headers};
 }
 
-/* Refuses at the door. */
-static unsigned turn_away(struct server *s, const struct http_request *r, enum refusal kind,
-                          unsigned status, const char *code, const char *text, int64_t wait_ms,
-                          struct http_reply *reply)
+/* Refuses before the body is read; `*reply` is complete, Allow and WWW-Authenticate included. */
+static unsigned refuse(struct server *s, const struct http_request *r, enum refusal kind,
+                       unsigned status, const char *code, const char *text, int64_t wait_ms,
+                       struct http_reply *reply)
 {
     char *headers = s->loops[r->loop].headers;
     size_t capacity = sizeof s->loops[r->loop].headers;
     size_t used;
 
-    door_refusal(s, r->loop, kind, &(struct http_refusal){status, code, text}, wait_ms, reply);
+    admission_refusal(s, r->loop, kind, &(struct http_refusal){status, code, text}, wait_ms, reply);
     used = strlen(headers);
     if (status == 405)
         (void)snprintf(headers + used, capacity - used, "Allow: %s\r\n", allowed_methods(r));
@@ -145,8 +144,8 @@ static bool is_json(const struct http_request *r)
            type.data[wanted.size] == ' ';
 }
 
-enum err door_authenticate(const struct server *s, const struct http_request *r,
-                           const struct token_entry **token, const char **why)
+enum err admission_authenticate(const struct server *s, const struct http_request *r,
+                                const struct token_entry **token, const char **why)
 {
     struct span value = {0};
     bool present = http_header(r, "authorization", &value);
@@ -162,24 +161,24 @@ static unsigned admit_token(struct server *s, const struct http_request *r,
     const char *why = "";
     int64_t wait;
 
-    if (door_authenticate(s, r, &token, &why) != ERR_NONE) {
+    if (admission_authenticate(s, r, &token, &why) != ERR_NONE) {
         wait = rates_of_stranger(s, r, false, now_us);
         if (wait > 0)
-            return turn_away(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait,
-                             reply);
-        return turn_away(s, r, REFUSED_TOKEN, 401, "unauthenticated", why, 0, reply);
+            return refuse(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait,
+                          reply);
+        return refuse(s, r, REFUSED_TOKEN, 401, "unauthenticated", why, 0, reply);
     }
     if (!(route->roles & (unsigned)token->role))
-        return turn_away(s, r, REFUSED_TOKEN, 403, "role_not_allowed",
-                         "This token's role does not allow this request", 0, reply);
+        return refuse(s, r, REFUSED_TOKEN, 403, "role_not_allowed",
+                      "This token's role does not allow this request", 0, reply);
     wait = rates_of_token(s, token, now_us);
     if (wait > 0)
-        return turn_away(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait, reply);
+        return refuse(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait, reply);
     /* every denial is a log entry: who only collects those does not fill the disk */
     wait = rate_wait(s->denials, SPAN_OF(token->hash), now_us);
     if (wait > 0)
-        return turn_away(s, r, REFUSED_RATE, 429, "too_many_denials",
-                         "Too many of this token's requests were denied", wait, reply);
+        return refuse(s, r, REFUSED_RATE, 429, "too_many_denials",
+                      "Too many of this token's requests were denied", wait, reply);
     return 0;
 }
 
@@ -189,7 +188,7 @@ static unsigned admit_stranger(struct server *s, const struct http_request *r, b
     int64_t wait = rates_of_stranger(s, r, expensive, now_us);
 
     if (wait > 0)
-        return turn_away(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait, reply);
+        return refuse(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait, reply);
     return 0;
 }
 
@@ -197,23 +196,23 @@ static unsigned admit_body(struct server *s, const struct http_request *r,
                            const struct route *route, size_t body_size, struct http_reply *reply)
 {
     if (route->body_max > 0 && !is_json(r))
-        return turn_away(s, r, REFUSED_OTHER, 415, "content_type",
-                         "Expected request with `Content-Type: application/json`", 0, reply);
+        return refuse(s, r, REFUSED_OTHER, 415, "content_type",
+                      "Expected request with `Content-Type: application/json`", 0, reply);
     if (route->body_max == 0 && body_size > 0 && strcmp(route->method, "POST") != 0)
-        return turn_away(s, r, REFUSED_OTHER, 400, "unexpected_body", "This request has no body", 0,
-                         reply);
+        return refuse(s, r, REFUSED_OTHER, 400, "unexpected_body", "This request has no body", 0,
+                      reply);
     if (body_size > (route->body_max > 0 ? route->body_max : EMPTY_BODY_MAX))
-        return turn_away(s, r, REFUSED_OTHER, 413, "body_too_large",
-                         "The body is larger than this request's can be", 0, reply);
+        return refuse(s, r, REFUSED_OTHER, 413, "body_too_large",
+                      "The body is larger than this request's can be", 0, reply);
     return 0;
 }
 
-unsigned door_admit(void *context, const struct http_request *r, size_t body_size,
-                    struct http_reply *reply)
+unsigned admission_check(void *context, const struct http_request *r, size_t body_size,
+                         struct http_reply *reply)
 {
     struct server *s = context;
     bool path_known;
-    const struct route *route = door_route(r, &path_known);
+    const struct route *route = admission_route(r, &path_known);
     int64_t now_us = clock_monotonic_us();
     unsigned status;
 
@@ -224,23 +223,23 @@ unsigned door_admit(void *context, const struct http_request *r, size_t body_siz
     if (status != 0)
         return status;
     if (!path_known)
-        return turn_away(s, r, REFUSED_OTHER, 404, "no_such_path", "No such path", 0, reply);
+        return refuse(s, r, REFUSED_OTHER, 404, "no_such_path", "No such path", 0, reply);
     if (!route)
-        return turn_away(s, r, REFUSED_OTHER, 405, "method_not_allowed", "Method not allowed", 0,
-                         reply);
+        return refuse(s, r, REFUSED_OTHER, 405, "method_not_allowed", "Method not allowed", 0,
+                      reply);
     return admit_body(s, r, route, body_size, reply);
 }
 
 /* What net/ refuses: bad framing, and deadlines that passed. */
-void door_refused(void *context, unsigned loop, const char *peer, const struct http_refusal *why,
-                  struct http_reply *reply)
+void admission_net_refused(void *context, unsigned loop, const char *peer,
+                           const struct http_refusal *why, struct http_reply *reply)
 {
-    door_refusal(context, loop, REFUSED_FRAMING, why, 0, reply);
+    admission_refusal(context, loop, REFUSED_FRAMING, why, 0, reply);
     log_write(LOG_DEBUG, "net", "request_refused", LOG_STRING("peer", peer),
               LOG_STRING("code", why->code));
 }
 
-enum err door_rates_new(struct server *s)
+enum err admission_rates_new(struct server *s)
 {
     struct rate_limit expensive = {EXPENSIVE_PER_SECOND, EXPENSIVE_BURST};
     enum err e;
@@ -253,7 +252,7 @@ enum err door_rates_new(struct server *s)
     return rate_table_new(s->options.total, 4, &s->total);
 }
 
-void door_rates_free(struct server *s)
+void admission_rates_free(struct server *s)
 {
     rate_table_free(&s->per_token);
     rate_table_free(&s->denials);

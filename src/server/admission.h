@@ -1,0 +1,34 @@
+/*
+ * Admission: credentials, rates and sizes are checked when the head of a request is complete,
+ * before its body is read. A request refused here gets no log entry, only a count. Internal to
+ * server/.
+ */
+#ifndef SERVER_ADMISSION_H
+#define SERVER_ADMISSION_H
+
+#include "server/call.h"
+
+#define EMPTY_BODY_MAX                                                                             \
+    1024 /* bytes tolerated on routes that need no body; they are not looked at */
+
+/* For struct http_handler. */
+unsigned admission_check(void *context, const struct http_request *r, size_t body_size,
+                         struct http_reply *reply);
+void admission_net_refused(void *context, unsigned loop, const char *peer,
+                           const struct http_refusal *why, struct http_reply *reply);
+
+/* NULL when there is none; `*path_known` tells a wrong method from a wrong path. */
+const struct route *admission_route(const struct http_request *r, bool *path_known);
+
+/* ERR_UNAUTHENTICATED with a sentence in `*why`. */
+MUST_CHECK enum err admission_authenticate(const struct server *s, const struct http_request *r,
+                                           const struct token_entry **token, const char **why);
+
+/* A refusal that is only counted. What `reply` borrows stays until the loop's next refusal. */
+void admission_refusal(struct server *s, unsigned loop, enum refusal kind,
+                       const struct http_refusal *why, int64_t wait_ms, struct http_reply *reply);
+
+MUST_CHECK enum err admission_rates_new(struct server *s);
+void admission_rates_free(struct server *s);
+
+#endif
