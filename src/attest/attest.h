@@ -374,7 +374,7 @@ struct attest_intel {
 
 /* What collateral would judge this evidence: what to fetch when it is missing. Unless the
  * signatures are valid it is the caller's word alone. */
-struct attest_wanted {
+struct attest_missing {
     bool known;
     enum attest_vendor vendor; /* ATTEST_INTEL, or AMD's product */
     uint8_t fmspc[6];          /* Intel */
@@ -392,15 +392,15 @@ struct attest_result {
     char presented[160];
     size_t step_count; /* what was passed, in order; static strings */
     const char *steps[ATTEST_STEPS_MAX];
-    enum attest_tee kind;        /* as told by its form, also on refusal */
-    struct attest_wanted wanted; /* SGX, TDX, SNP; also on refusal */
+    enum attest_tee kind;          /* as told by its form, also on refusal */
+    struct attest_missing missing; /* SGX, TDX, SNP; also on refusal */
     /*
      * Every signature of the evidence itself verified up to a pinned root. Then what stands until
      * `intel` is written, for diagnosis, also when it was refused for another reason (collateral,
      * TCB, ...). SGX and TDX: that alone is NOT the platform's word. Intel's PCE certifies the key
      * of any enclave that its host gives the right to ask (PROVISIONKEY), so until the quoting
      * enclave proves to be Intel's the host may have written the whole quote. The PCK chain, and so
-     * `wanted`, is genuine.
+     * `missing`, is genuine.
      */
     bool signatures_valid;
     /*

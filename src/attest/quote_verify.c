@@ -264,13 +264,13 @@ static void platform_fill(const struct verification *v, struct attest_result *re
 }
 
 /* What collateral to fetch: known as soon as the chain verified. */
-static void wanted_fill(const struct verification *v, struct attest_wanted *wanted)
+static void missing_fill(const struct verification *v, struct attest_missing *missing)
 {
-    wanted->vendor = ATTEST_INTEL;
-    wanted->processor_ca =
+    missing->vendor = ATTEST_INTEL;
+    missing->processor_ca =
         x509_cert_common_name_contains(pck_chain_ca(v->chain), "Intel SGX PCK Processor CA");
-    memcpy(wanted->fmspc, v->chain->pck.fmspc, sizeof wanted->fmspc);
-    wanted->known = true;
+    memcpy(missing->fmspc, v->chain->pck.fmspc, sizeof missing->fmspc);
+    missing->known = true;
 }
 
 MUST_CHECK static enum err quote_read(struct verification *v, struct span evidence,
@@ -311,7 +311,7 @@ MUST_CHECK static enum err evidence_verify(struct verification *v, const struct 
     if ((e = pck_chain_find(in->cache, v->trust, v->quote.certification.data, &v->chain, owned,
                             r)) != ERR_NONE)
         return e;
-    wanted_fill(v, &out->wanted);
+    missing_fill(v, &out->missing);
     if ((e = chain_judge(v, r)) != ERR_NONE)
         return e;
     step_passed(out, "pck_chain");

@@ -18,7 +18,7 @@ struct verification {
 };
 
 /* What to fetch for this report. Version 2 does not name the product: its VEK does, if it came. */
-static void wanted_fill(const struct verification *v, struct attest_wanted *out)
+static void missing_fill(const struct verification *v, struct attest_missing *out)
 {
     const struct snp_report *report = &v->evidence.report;
     enum attest_vendor product = v->vek ? v->vek->claims.product : ATTEST_INTEL;
@@ -44,7 +44,7 @@ static const struct attest_vek *vek_at(const struct verification *v, size_t i)
 }
 
 /* The one that fits; the only one, if it does not, so that the refusal names what differs. */
-MUST_CHECK static enum err vek_choose(struct verification *v, struct attest_wanted *wanted,
+MUST_CHECK static enum err vek_choose(struct verification *v, struct attest_missing *missing,
                                       struct refusal *r)
 {
     const struct attest_vek *vek;
@@ -54,7 +54,7 @@ MUST_CHECK static enum err vek_choose(struct verification *v, struct attest_want
         count++;
         if (snp_vek_match(vek, &v->evidence, r) == ERR_NONE) {
             v->vek = vek;
-            wanted_fill(v, wanted);
+            missing_fill(v, missing);
             return ERR_NONE;
         }
     }
@@ -62,7 +62,7 @@ MUST_CHECK static enum err vek_choose(struct verification *v, struct attest_want
         return ERR_DENIED;
     return refuse(r, ATTEST_COLLATERAL_MISSING, "vek",
                   v->evidence.by_vlek ? "the VLEK of this TCB" : "the VCEK of this chip and TCB",
-                  wanted->known ? "none" : "none; version 2 does not name the product");
+                  missing->known ? "none" : "none; version 2 does not name the product");
 }
 
 /* The host's own, of the right type if it has that; judged by snp_chain_verify(). */
@@ -192,9 +192,9 @@ MUST_CHECK static enum err evidence_verify(struct verification *v, struct attest
     if ((e = snp_report_parse(in->evidence->bytes, &v->evidence, r)) != ERR_NONE)
         return e;
     step_passed(out, "report");
-    wanted_fill(v, &out->wanted);
+    missing_fill(v, &out->missing);
     if ((e = snp_host_read(in->evidence->certificates, &v->host, r)) != ERR_NONE ||
-        (e = vek_choose(v, &out->wanted, r)) != ERR_NONE)
+        (e = vek_choose(v, &out->missing, r)) != ERR_NONE)
         return e;
     step_passed(out, "vek");
     if ((e = issuer_choose(v, r)) != ERR_NONE ||

@@ -7,7 +7,7 @@
 #include "client/attest.h"
 #include "client/client.h"
 #include "collateral/directory.h"
-#include "collateral/unit.h"
+#include "collateral/item.h"
 
 /* Room for one more of each sort, whatever it will be. */
 static bool has_room(const struct vs_verifier *v)
@@ -16,8 +16,8 @@ static bool has_room(const struct vs_verifier *v)
            v->vek_count < VS_COLLATERAL_MAX && v->arm_key_count < VS_COLLATERAL_MAX;
 }
 
-/* What was verified becomes the verifier's; the rest of the unit is not needed. */
-static void take(struct vs_verifier *v, struct collateral_unit *u)
+/* What was verified becomes the verifier's; the rest of the item is not needed. */
+static void take(struct vs_verifier *v, struct collateral_item *u)
 {
     switch (u->kind) {
     case COLLATERAL_INTEL:
@@ -43,19 +43,19 @@ static void take(struct vs_verifier *v, struct collateral_unit *u)
 
 MUST_CHECK static enum err add_document(struct vs_verifier *v, struct span document)
 {
-    struct collateral_unit *u = NULL;
+    struct collateral_item *u = NULL;
     enum attest_reason reason = ATTEST_OK;
     enum err e;
 
     v->reason = ATTEST_OK;
     if (!has_room(v))
         return ERR_TOO_LARGE;
-    e = collateral_unit_new(&v->trust, document, "", (struct timestamp){0}, &u, &reason);
+    e = collateral_item_new(&v->trust, document, "", (struct timestamp){0}, &u, &reason);
     if (e == ERR_NONE)
         take(v, u);
     else if (e == ERR_DENIED)
         v->reason = reason;
-    collateral_unit_release(&u);
+    collateral_item_release(&u);
     return e;
 }
 

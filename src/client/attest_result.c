@@ -259,7 +259,7 @@ const char *product_name(enum attest_vendor vendor)
                                                                               : "";
 }
 
-static void wanted_of_amd(const struct attest_wanted *w, struct vs_wanted *out)
+static void wanted_of_amd(const struct attest_missing *w, struct vs_wanted *out)
 {
     const size_t chip_id_size = w->vendor == ATTEST_AMD_TURIN ? 8 : sizeof w->chip_id;
 
@@ -280,9 +280,9 @@ void vs_result_wanted(const struct vs_result *r, struct vs_wanted *out)
     if (out == NULL)
         return;
     *out = (struct vs_wanted){.vendor = VS_VENDOR_INTEL};
-    if (r == NULL || !r->verified.wanted.known)
+    if (r == NULL || !r->verified.missing.known)
         return;
-    const struct attest_wanted *w = &r->verified.wanted;
+    const struct attest_missing *w = &r->verified.missing;
     out->known = true;
     out->vendor = (enum vs_vendor)((int)w->vendor + 1);
     if (w->vendor != ATTEST_INTEL) {

@@ -24,11 +24,11 @@ enum vs_error vs_collateral_names(const struct vs_verifier *roots, struct vs_byt
                                   size_t *count)
 {
     const struct attest_collateral_set none = {0};
-    struct collateral_key keys[COLLATERAL_WANTED_MAX];
+    struct collateral_key keys[COLLATERAL_MISSING_MAX];
     struct attest_result result;
     enum err e;
 
-    _Static_assert((int)VS_COLLATERAL_NAMES_MAX == (int)COLLATERAL_WANTED_MAX &&
+    _Static_assert((int)VS_COLLATERAL_NAMES_MAX == (int)COLLATERAL_MISSING_MAX &&
                        (int)VS_COLLATERAL_NAME_SIZE == (int)COLLATERAL_NAME_SIZE,
                    "the header says the same");
     if (roots == NULL || names == NULL || count == NULL)
@@ -39,7 +39,7 @@ enum vs_error vs_collateral_names(const struct vs_verifier *roots, struct vs_byt
                       &result);
     if (e != ERR_NONE && e != ERR_DENIED)
         return error_of(e);
-    *count = collateral_keys_wanted(&result, keys);
+    *count = collateral_keys_missing(&result, keys);
     for (size_t i = 0; i < *count; i++)
         collateral_key_name(&keys[i], names[i]);
     return *count > 0 ? VS_OK : VS_ERR_MALFORMED;
@@ -56,7 +56,7 @@ struct taking {
     char last[512]; /* why the last one was refused */
 };
 
-static void tell(struct taking *t, const char *file, const struct collateral_unit *u,
+static void tell(struct taking *t, const char *file, const struct collateral_item *u,
                  const char *result, const char *text)
 {
     struct vs_collateral_item item = {
@@ -79,26 +79,26 @@ static void tell(struct taking *t, const char *file, const struct collateral_uni
 }
 
 /* Whether what the directory has of that name is newer, or the same. */
-static bool has_better(struct taking *t, const struct collateral_unit *u)
+static bool has_better(struct taking *t, const struct collateral_item *u)
 {
     char path[4096];
     struct buffer bytes = {0};
-    struct collateral_unit *there = NULL;
+    struct collateral_item *there = NULL;
     enum attest_reason reason;
     bool better = false;
 
     (void)snprintf(path, sizeof path, "%s/%s.json", t->directory, u->name);
     if (file_read(path, COLLATERAL_DOCUMENT_MAX, &bytes) == ERR_NONE &&
-        collateral_unit_new(&t->roots->trust, buffer_span(&bytes), "", u->fetched, &there,
+        collateral_item_new(&t->roots->trust, buffer_span(&bytes), "", u->fetched, &there,
                             &reason) == ERR_NONE &&
         strcmp(there->name, u->name) == 0)
-        better = collateral_unit_compare(there, u) == COLLATERAL_OLDER;
-    collateral_unit_release(&there);
+        better = collateral_item_compare(there, u) == COLLATERAL_OLDER;
+    collateral_item_release(&there);
     buffer_clear(&bytes);
     return better;
 }
 
-MUST_CHECK static enum err keep(struct taking *t, const char *file, const struct collateral_unit *u)
+MUST_CHECK static enum err keep(struct taking *t, const char *file, const struct collateral_item *u)
 {
     enum err e = ERR_NONE;
 
@@ -123,10 +123,10 @@ MUST_CHECK static enum err take(struct taking *t, const char *file, struct span 
     if (result.put == COLLATERAL_REFUSED)
         tell(t, file, NULL, attest_reason_code(result.reason), attest_reason_text(result.reason));
     else if (collateral_put_is_good(result.put) || !t->directory)
-        e = keep(t, file, result.unit);
+        e = keep(t, file, result.item);
     else
-        tell(t, file, result.unit, collateral_put_code(result.put), "there is a newer one");
-    collateral_unit_release(&result.unit);
+        tell(t, file, result.item, collateral_put_code(result.put), "there is a newer one");
+    collateral_item_release(&result.item);
     return e;
 }
 

@@ -124,8 +124,8 @@ static enum vs_error fetch_unit(struct examination *x, const struct collateral_k
  */
 static enum vs_error fetch_collateral(struct examination *x)
 {
-    struct collateral_key keys[COLLATERAL_WANTED_MAX];
-    const size_t count = collateral_keys_wanted(&x->result->verified, keys);
+    struct collateral_key keys[COLLATERAL_MISSING_MAX];
+    const size_t count = collateral_keys_missing(&x->result->verified, keys);
     enum vs_error e = VS_OK;
 
     for (size_t i = 0; i < count && e == VS_OK; i++)
@@ -136,9 +136,9 @@ static enum vs_error fetch_collateral(struct examination *x)
 /* Names what is missing, so that somebody can get it. */
 static enum vs_error collateral_missing(struct examination *x)
 {
-    struct collateral_key keys[COLLATERAL_WANTED_MAX];
-    char names[COLLATERAL_WANTED_MAX][COLLATERAL_NAME_SIZE] = {{0}};
-    const size_t count = collateral_keys_wanted(&x->result->verified, keys);
+    struct collateral_key keys[COLLATERAL_MISSING_MAX];
+    char names[COLLATERAL_MISSING_MAX][COLLATERAL_NAME_SIZE] = {{0}};
+    const size_t count = collateral_keys_missing(&x->result->verified, keys);
 
     for (size_t i = 0; i < count; i++)
         collateral_key_name(&keys[i], names[i]);
@@ -156,13 +156,13 @@ static enum vs_error check_genuine(struct examination *x)
     if ((vs_result_signatures_valid(x->result) || vs_result_verdict(x->result) == VS_VALID) &&
         (e = claims_check_bound(x->result, x->report_data, x->claims)) != VS_OK)
         return untrusted(x);
-    if (collateral_is_wanting(*reason) && x->demand->fetch_collateral &&
+    if (collateral_is_missing(*reason) && x->demand->fetch_collateral &&
         vs_result_signatures_valid(x->result))
         e = fetch_collateral(x);
     if (e != VS_OK || vs_result_verdict(x->result) == VS_VALID)
         return e;
     reason = &x->result->verified.reason;
-    return collateral_is_wanting(*reason) ? collateral_missing(x) : untrusted(x);
+    return collateral_is_missing(*reason) ? collateral_missing(x) : untrusted(x);
 }
 
 static enum vs_error check_accepted(struct examination *x)

@@ -184,10 +184,10 @@ enum err collateral_key_parse(struct span name, struct collateral_key *out)
     return ERR_NOT_FOUND;
 }
 
-size_t collateral_keys_wanted(const struct attest_result *result,
-                              struct collateral_key out[COLLATERAL_WANTED_MAX])
+size_t collateral_keys_missing(const struct attest_result *result,
+                               struct collateral_key out[COLLATERAL_MISSING_MAX])
 {
-    const struct attest_wanted *w = &result->wanted;
+    const struct attest_missing *w = &result->missing;
     struct collateral_key key = {.kind = COLLATERAL_INTEL,
                                  .tdx = result->kind == ATTEST_TDX,
                                  .processor_ca = w->processor_ca,

@@ -1,5 +1,5 @@
 /*
- * Names of collateral. One unit is what is fetched, verified and replaced as a whole:
+ * Names of collateral. One item is what is fetched, verified and replaced as a whole:
  *
  *   intel-<sgx|tdx>-<fmspc>-<platform|processor>   TCB info, QE identity, CRLs and their chains
  *   amd-<product>                                  ARK, ASK, ASVK and the CRL
@@ -44,12 +44,12 @@ void collateral_key_name(const struct collateral_key *key, char out[COLLATERAL_N
 MUST_CHECK enum err collateral_key_parse(struct span name, struct collateral_key *out);
 
 /*
- * What refused evidence needs: writes at most COLLATERAL_WANTED_MAX keys and returns their count; 0
- * when it names nothing that could be fetched (a masked chip id, VLEKs).
+ * What refused evidence needs: writes at most COLLATERAL_MISSING_MAX keys and returns their count;
+ * 0 when it names nothing that could be fetched (a masked chip id, VLEKs).
  */
-#define COLLATERAL_WANTED_MAX 2
-size_t collateral_keys_wanted(const struct attest_result *result,
-                              struct collateral_key out[COLLATERAL_WANTED_MAX]);
+#define COLLATERAL_MISSING_MAX 2
+size_t collateral_keys_missing(const struct attest_result *result,
+                               struct collateral_key out[COLLATERAL_MISSING_MAX]);
 
 /* "milan", "genoa", "turin"; NULL for other vendors. */
 const char *collateral_product_name(enum attest_vendor vendor);

@@ -1,6 +1,6 @@
 /*
  * From what vendors serve to documents, and the pieces in between. A document is the form in which
- * a unit is kept, sent and written to disk, one JSON object:
+ * an item is kept, sent and written to disk, one JSON object:
  *
  *   Intel    {"tcb_info":"..","tcb_info_signature":"<hex>","tcb_info_issuer_chain":"<PEM>",..}:
  *            dcap-qvl's QuoteCollateralV3, see attest_collateral_from_bundle()
@@ -8,7 +8,7 @@
  *   VEK      {"vek":{"certificate":"<hex of DER>","name":"vcek-milan-.."}}, name optional
  *   Arm key  {"arm_key":{"instance_id":"<hex>","public_key":"<PEM>"}}
  *
- * Nothing here is believed: form only. What may be believed says collateral/unit.h.
+ * Nothing here is believed: form only. What may be believed says collateral/item.h.
  */
 #ifndef COLLATERAL_PARTS_H
 #define COLLATERAL_PARTS_H

@@ -13,7 +13,7 @@
 
 enum {
     TURN_MS = 1000,          /* between looks at the clock */
-    FORGET_MS = 3600 * 1000, /* what is wanted in vain, after nobody asked for it any more */
+    FORGET_MS = 3600 * 1000, /* what is missing in vain, after nobody asked for it any more */
     LOOK_AGAIN_MAX_MS = 86400000,
     BACKOFF_DOUBLINGS = 16,
 };
@@ -32,13 +32,13 @@ struct directory_state {
     uint8_t fingerprint[SHA256_SIZE];
 };
 
-/* A unit that is looked after. */
+/* An item that is looked after. */
 struct target {
     struct collateral_key key;
     char name[COLLATERAL_NAME_SIZE];
     bool prefetch;
-    bool wanted;
-    struct timestamp wanted_at;
+    bool requested;
+    struct timestamp requested_at;
     struct timestamp next_look; /* after a success */
     struct {
         struct timestamp not_before;
@@ -72,16 +72,16 @@ static bool is_change(enum collateral_put put)
 
 static void tell_change(struct collateral_refresh *r, const struct collateral_put_result *result)
 {
-    const struct collateral_unit *u = result->unit;
+    const struct collateral_item *item = result->item;
     char expires[TIMESTAMP_TEXT_SIZE] = "never";
 
-    if (u->expires.ms != INT64_MAX)
-        timestamp_write(u->expires, expires);
-    log_write(LOG_INFO, "collateral", collateral_put_code(result->put), LOG_STRING("name", u->name),
-              LOG_STRING("source", u->source), LOG_NUMBER("evaluation", u->evaluation_number),
-              LOG_STRING("expires", expires));
+    if (item->expires.ms != INT64_MAX)
+        timestamp_write(item->expires, expires);
+    log_write(LOG_INFO, "collateral", collateral_put_code(result->put),
+              LOG_STRING("name", item->name), LOG_STRING("source", item->source),
+              LOG_NUMBER("evaluation", item->evaluation_number), LOG_STRING("expires", expires));
     if (r->options.changed)
-        r->options.changed(r->options.context, &(struct collateral_change){result->put, u});
+        r->options.changed(r->options.context, &(struct collateral_change){result->put, item});
 }
 
 /* ---- directories ---- */
@@ -100,7 +100,7 @@ static bool is_held(struct collateral_store *store, struct span document)
 
     sha256(document, digest);
     for (size_t i = 0; i < held->count && !is; i++)
-        is = span_equal(SPAN_OF(held->units[i]->sha256), SPAN_OF(digest));
+        is = span_equal(SPAN_OF(held->items[i]->sha256), SPAN_OF(digest));
     collateral_snapshot_release(&held);
     return is;
 }
@@ -136,7 +136,7 @@ MUST_CHECK static enum err file_found(void *context, const char *path, struct ti
         log_file(path, attest_reason_code(result.reason), attest_reason_text(result.reason));
     else if (!collateral_put_is_good(result.put))
         log_file(path, collateral_put_code(result.put), "what is held stays");
-    collateral_unit_release(&result.unit);
+    collateral_item_release(&result.item);
     return ERR_NONE;
 }
 
@@ -168,15 +168,15 @@ static void directories_look(struct collateral_refresh *r, struct timestamp now)
         directory_look(r, &r->directories[i], now);
 }
 
-static void cache_write(struct collateral_refresh *r, const struct collateral_unit *u)
+static void cache_write(struct collateral_refresh *r, const struct collateral_item *item)
 {
     enum err e;
 
     if (!r->options.cache || !*r->options.cache)
         return;
-    e = collateral_directory_write(r->options.cache, u->name, buffer_span(&u->document));
+    e = collateral_directory_write(r->options.cache, item->name, buffer_span(&item->document));
     if (e != ERR_NONE)
-        log_write(LOG_WARN, "collateral", "not_cached", LOG_STRING("name", u->name),
+        log_write(LOG_WARN, "collateral", "not_cached", LOG_STRING("name", item->name),
                   LOG_STRING("reason", err_text(e)));
 }
 
@@ -190,15 +190,15 @@ static struct target *target_find(struct collateral_refresh *r, const char *name
     return NULL;
 }
 
-static struct collateral_unit *unit_hold(struct collateral_refresh *r, const char *name)
+static struct collateral_item *unit_hold(struct collateral_refresh *r, const char *name)
 {
     struct collateral_snapshot *held = collateral_store_hold(r->store);
-    struct collateral_unit *u = collateral_snapshot_find(held, span_string(name));
+    struct collateral_item *item = collateral_snapshot_find(held, span_string(name));
 
-    if (u)
-        (void)collateral_unit_hold(u);
+    if (item)
+        (void)collateral_item_hold(item);
     collateral_snapshot_release(&held);
-    return u;
+    return item;
 }
 
 static bool source_could(const struct collateral_refresh *r, const struct collateral_key *key)
@@ -234,7 +234,7 @@ static void targets_from_store(struct collateral_refresh *r)
 
     if (held->generation != r->generation)
         for (size_t i = 0; i < held->count; i++)
-            if (collateral_key_parse(span_string(held->units[i]->name), &key) == ERR_NONE)
+            if (collateral_key_parse(span_string(held->items[i]->name), &key) == ERR_NONE)
                 (void)target_of(r, &key);
     r->generation = held->generation;
     collateral_snapshot_release(&held);
@@ -249,8 +249,8 @@ static void targets_from_queue(struct collateral_refresh *r, struct timestamp no
 
         if (!t)
             continue;
-        t->wanted = true;
-        t->wanted_at = now;
+        t->requested = true;
+        t->requested_at = now;
     }
 }
 
@@ -258,10 +258,11 @@ static void targets_forget(struct collateral_refresh *r, struct timestamp now)
 {
     for (size_t i = 0; i < r->target_count;) {
         struct target *t = &r->targets[i];
-        struct collateral_unit *u = unit_hold(r, t->name);
-        bool keep = u || t->prefetch || (t->wanted && now.ms - t->wanted_at.ms < FORGET_MS);
+        struct collateral_item *item = unit_hold(r, t->name);
+        bool keep =
+            item || t->prefetch || (t->requested && now.ms - t->requested_at.ms < FORGET_MS);
 
-        collateral_unit_release(&u);
+        collateral_item_release(&item);
         if (keep)
             i++;
         else
@@ -269,16 +270,16 @@ static void targets_forget(struct collateral_refresh *r, struct timestamp now)
     }
 }
 
-/* When this unit is to be fetched anew. */
+/* When this item is to be fetched anew. */
 static struct timestamp due_at(const struct collateral_refresh *r, const struct target *t,
-                               const struct collateral_unit *u)
+                               const struct collateral_item *item)
 {
-    int64_t lifetime = u->expires.ms - u->issued.ms;
-    int64_t at = u->issued.ms + lifetime / 100 * (int64_t)r->options.refresh_percent;
-    int64_t oldest = u->fetched.ms + r->options.max_age_s * 1000;
+    int64_t lifetime = item->expires.ms - item->issued.ms;
+    int64_t at = item->issued.ms + lifetime / 100 * (int64_t)r->options.refresh_percent;
+    int64_t oldest = item->fetched.ms + r->options.max_age_s * 1000;
 
     /* a VCEK says the same for years */
-    if (r->options.max_age_s > 0 && u->kind != COLLATERAL_VEK && oldest < at)
+    if (r->options.max_age_s > 0 && item->kind != COLLATERAL_VEK && oldest < at)
         at = oldest;
     return (struct timestamp){at > t->next_look.ms ? at : t->next_look.ms};
 }
@@ -286,10 +287,10 @@ static struct timestamp due_at(const struct collateral_refresh *r, const struct 
 static bool target_is_due(struct collateral_refresh *r, const struct target *t,
                           struct timestamp now)
 {
-    struct collateral_unit *u = unit_hold(r, t->name);
-    bool due = u ? now.ms >= due_at(r, t, u).ms : t->wanted || t->prefetch;
+    struct collateral_item *item = unit_hold(r, t->name);
+    bool due = item ? now.ms >= due_at(r, t, item).ms : t->requested || t->prefetch;
 
-    collateral_unit_release(&u);
+    collateral_item_release(&item);
     return due;
 }
 
@@ -339,7 +340,7 @@ static void source_failed(struct collateral_refresh *r, struct source_state *s,
     log_failure(s, t, err_code(e), f->why, now, s->not_before);
 }
 
-/* This source has not this unit, or not one that can be believed. */
+/* This source has not this item, or not one that can be believed. */
 static void target_failed(struct collateral_refresh *r, size_t index, struct target *t,
                           const char *code, const char *why, struct timestamp now)
 {
@@ -348,13 +349,13 @@ static void target_failed(struct collateral_refresh *r, size_t index, struct tar
 }
 
 static void target_good(const struct collateral_refresh *r, size_t index, struct target *t,
-                        const struct collateral_unit *u, struct timestamp now)
+                        const struct collateral_item *item, struct timestamp now)
 {
     int64_t least = r->options.backoff_s * 1000;
-    int64_t wait = (u->expires.ms - now.ms) / 10;
+    int64_t wait = (item->expires.ms - now.ms) / 10;
 
     t->sources[index].failures = 0;
-    t->wanted = false;
+    t->requested = false;
     wait = wait < least ? least : wait > LOOK_AGAIN_MAX_MS ? LOOK_AGAIN_MAX_MS : wait;
     t->next_look = (struct timestamp){now.ms + wait};
 }
@@ -374,7 +375,7 @@ static bool document_take(struct collateral_refresh *r, size_t index, struct tar
     }
     if (collateral_put_is_good(result.put)) {
         count(&s->fetched);
-        target_good(r, index, t, result.unit, now);
+        target_good(r, index, t, result.item, now);
     } else {
         count(&s->refused);
         target_failed(r, index, t, collateral_put_code(result.put),
@@ -383,10 +384,10 @@ static bool document_take(struct collateral_refresh *r, size_t index, struct tar
                       now);
     }
     if (is_change(result.put)) {
-        cache_write(r, result.unit);
+        cache_write(r, result.item);
         tell_change(r, &result);
     }
-    collateral_unit_release(&result.unit);
+    collateral_item_release(&result.item);
     return is_change(result.put);
 }
 

@@ -1,11 +1,11 @@
 /*
- * Keeps the store fresh: one thread that reads directories when they change, fetches what is wanted
- * or about to be needed, verifies it, and tells of what changed. A unit is fetched anew
+ * Keeps the store fresh: one thread that reads directories when they change, fetches what is
+ * missing or about to be needed, verifies it, and tells of what changed. An item is fetched anew
  *
- *   when `refresh_percent` of its validity has passed, or it is `max_age_s` old, or it is wanted
+ *   when `refresh_percent` of its validity has passed, or it is `max_age_s` old, or it is missing
  *
  * from the first source that has it and is not being left alone. After a failure a source is left
- * alone for that unit: `backoff_s`, doubled each time up to `backoff_max_s`, plus or minus a
+ * alone for that item: `backoff_s`, doubled each time up to `backoff_max_s`, plus or minus a
  * quarter; after 429 or 503 with Retry-After altogether, as long as it asked. What is held stays
  * until it is replaced.
  */
@@ -17,13 +17,13 @@
 
 #define COLLATERAL_SOURCES_MAX 16
 #define COLLATERAL_DIRECTORIES_MAX 80
-#define COLLATERAL_TARGETS_MAX 2048 /* units looked after, held or wanted */
+#define COLLATERAL_TARGETS_MAX 2048 /* items looked after, held or missing */
 #define COLLATERAL_PREFETCH_MAX 64
 
 /* What a change was, for the log. Borrowed. */
 struct collateral_change {
     enum collateral_put put; /* COLLATERAL_ADDED or COLLATERAL_REPLACED */
-    const struct collateral_unit *unit;
+    const struct collateral_item *item;
 };
 
 struct collateral_refresh_options {
@@ -33,7 +33,7 @@ struct collateral_refresh_options {
     const char *const *directories; /* read at the start, and again when they change */
     const char *cache;              /* directory for what was fetched; NULL or "": none */
     size_t prefetch_count;
-    const char *const *prefetch; /* names of units to have before anybody wants them */
+    const char *const *prefetch; /* names of items to have before evidence needs them */
     unsigned refresh_percent;    /* 1 to 99 */
     int64_t max_age_s;           /* 0: no limit */
     int64_t backoff_s, backoff_max_s;
@@ -69,7 +69,7 @@ bool collateral_refresh_step(struct collateral_refresh *r, struct timestamp now)
 
 struct collateral_source_figures {
     const char *name;
-    uint64_t fetched, failed, refused; /* units; refused: came, but were not believed */
+    uint64_t fetched, failed, refused; /* items; refused: came, but were not believed */
     bool left_alone;                   /* it asked for patience */
 };
 /* Returns the count, at most COLLATERAL_SOURCES_MAX. Any thread. */

@@ -16,7 +16,7 @@
 
 #include <stdatomic.h>
 
-#include "collateral/unit.h"
+#include "collateral/item.h"
 
 enum collateral_source_type {
     COLLATERAL_SOURCE_PCS,
@@ -40,7 +40,7 @@ struct collateral_source_options {
                                  when that is given */
     const char *ca_file;      /* NULL or "": the system's */
     const char *token_file;   /* peer: holds the bearer token; NULL or "": none */
-    unsigned timeout_ms;      /* of one unit in all, however many requests it takes */
+    unsigned timeout_ms;      /* of one item in all, however many requests it takes */
     const _Atomic bool *stop; /* NULL, or ends a fetch within about a second */
 };
 
@@ -64,7 +64,7 @@ struct collateral_failure {
 };
 
 /*
- * Fetches one unit's document, appended to `out`. Blocks up to the time limit.
+ * Fetches one item's document, appended to `out`. Blocks up to the time limit.
  * ERR_IO, ERR_TIMEOUT, ERR_TOO_LARGE, ERR_MALFORMED, ERR_UNAVAILABLE (told to stop), ERR_MEMORY;
  * all but the last fill `failure`.
  */

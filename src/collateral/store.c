@@ -8,7 +8,7 @@
 
 #define MINUTE_MS 60000
 
-struct wanted {
+struct fetch_request {
     struct collateral_key key;
     char name[COLLATERAL_NAME_SIZE];
 };
@@ -22,8 +22,8 @@ struct collateral_store {
     pthread_mutex_t queue_lock; /* of all below */
     pthread_cond_t queue_changed;
     bool woken;
-    size_t wanted_count;
-    struct wanted wanted[COLLATERAL_QUEUE_MAX];
+    size_t request_count;
+    struct fetch_request requests[COLLATERAL_QUEUE_MAX];
     struct timestamp minute; /* in which strangers are counted */
     unsigned strangers;
     uint64_t queued, dropped;
@@ -57,8 +57,8 @@ void collateral_snapshot_release(struct collateral_snapshot **snapshot)
     if (!s || atomic_fetch_sub_explicit(&s->holders, 1, memory_order_acq_rel) > 1)
         return;
     for (size_t i = 0; i < s->count; i++)
-        collateral_unit_release(&s->units[i]);
-    free(s->units);
+        collateral_item_release(&s->items[i]);
+    free(s->items);
     free((void *)s->set.items);
     free((void *)s->set.amd);
     free((void *)s->set.veks);
@@ -72,7 +72,7 @@ static void *pointers_new(size_t count)
     return calloc(count + 1, sizeof(void *));
 }
 
-/* Room for `count` units; the arrays of the set are filled by snapshot_fill(). */
+/* Room for `count` items; the arrays of the set are filled by snapshot_fill(). */
 static struct collateral_snapshot *snapshot_new(size_t count)
 {
     struct collateral_snapshot *s = calloc(1, sizeof *s);
@@ -80,12 +80,12 @@ static struct collateral_snapshot *snapshot_new(size_t count)
     if (!s)
         return NULL;
     atomic_init(&s->holders, 1);
-    s->units = pointers_new(count);
+    s->items = pointers_new(count);
     s->set.items = pointers_new(count);
     s->set.amd = pointers_new(count);
     s->set.veks = pointers_new(count);
     s->set.arm_keys = pointers_new(count);
-    if (!s->units || !s->set.items || !s->set.amd || !s->set.veks || !s->set.arm_keys)
+    if (!s->items || !s->set.items || !s->set.amd || !s->set.veks || !s->set.arm_keys)
         collateral_snapshot_release(&s);
     return s;
 }
@@ -99,17 +99,17 @@ static void snapshot_fill(struct collateral_snapshot *s)
     const struct attest_arm_key **arm_keys = (const struct attest_arm_key **)s->set.arm_keys;
 
     for (size_t i = 0; i < s->count; i++) {
-        const struct collateral_unit *u = s->units[i];
+        const struct collateral_item *item = s->items[i];
 
-        assert(u); /* a snapshot has no gaps */
-        if (u->intel)
-            items[s->set.count++] = u->intel;
-        if (u->amd)
-            amd[s->set.amd_count++] = u->amd;
-        if (u->vek)
-            veks[s->set.vek_count++] = u->vek;
-        if (u->arm_key)
-            arm_keys[s->set.arm_key_count++] = u->arm_key;
+        assert(item); /* a snapshot has no gaps */
+        if (item->intel)
+            items[s->set.count++] = item->intel;
+        if (item->amd)
+            amd[s->set.amd_count++] = item->amd;
+        if (item->vek)
+            veks[s->set.vek_count++] = item->vek;
+        if (item->arm_key)
+            arm_keys[s->set.arm_key_count++] = item->arm_key;
     }
 }
 
@@ -122,7 +122,7 @@ static size_t position_of(const struct collateral_snapshot *s, struct span name,
     *found = false;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const char *there = s->units[middle]->name;
+        const char *there = s->items[middle]->name;
         size_t size = strlen(there);
         int order = memcmp(there, name.data, size < name.size ? size : name.size); /* public */
 
@@ -140,43 +140,44 @@ static size_t position_of(const struct collateral_snapshot *s, struct span name,
     return low;
 }
 
-struct collateral_unit *collateral_snapshot_find(const struct collateral_snapshot *snapshot,
+struct collateral_item *collateral_snapshot_find(const struct collateral_snapshot *snapshot,
                                                  struct span name)
 {
     bool found;
     size_t at = position_of(snapshot, name, &found);
 
-    return found ? snapshot->units[at] : NULL;
+    return found ? snapshot->items[at] : NULL;
 }
 
-/* Which unit leaves when there is no room: COLLATERAL_UNITS_MAX when none may. */
+/* Which item leaves when there is no room: COLLATERAL_ITEMS_MAX when none may. */
 static size_t victim_of(const struct collateral_snapshot *s)
 {
-    size_t victim = COLLATERAL_UNITS_MAX;
+    size_t victim = COLLATERAL_ITEMS_MAX;
 
     for (size_t i = 0; i < s->count; i++)
-        if (s->units[i]->kind == COLLATERAL_VEK &&
-            (victim == COLLATERAL_UNITS_MAX ||
-             s->units[i]->fetched.ms < s->units[victim]->fetched.ms))
+        if (s->items[i]->kind == COLLATERAL_VEK &&
+            (victim == COLLATERAL_ITEMS_MAX ||
+             s->items[i]->fetched.ms < s->items[victim]->fetched.ms))
             victim = i;
     return victim;
 }
 
-/* The snapshot with `u` in it, in its place; `victim` (an index, or more than any) is left out. */
+/* The snapshot with `item` in it, in its place; `victim` (an index, or more than any) is left out.
+ */
 static struct collateral_snapshot *snapshot_with(const struct collateral_snapshot *old,
-                                                 struct collateral_unit *u, size_t victim)
+                                                 struct collateral_item *item, size_t victim)
 {
     bool found;
-    size_t at = position_of(old, span_string(u->name), &found);
+    size_t at = position_of(old, span_string(item->name), &found);
     struct collateral_snapshot *s = snapshot_new(old->count + 1);
 
     if (!s)
         return NULL;
     for (size_t i = 0; i <= old->count; i++) {
         if (i == at)
-            s->units[s->count++] = collateral_unit_hold(u);
+            s->items[s->count++] = collateral_item_hold(item);
         if (i < old->count && i != victim && !(found && i == at))
-            s->units[s->count++] = collateral_unit_hold(old->units[i]);
+            s->items[s->count++] = collateral_item_hold(old->items[i]);
     }
     s->generation = old->generation + 1;
     snapshot_fill(s);
@@ -251,17 +252,17 @@ void collateral_view_clear(struct collateral_view *view)
     collateral_snapshot_release(&view->held);
 }
 
-static bool in_its_time(const struct collateral_unit *u, struct timestamp now)
+static bool in_its_time(const struct collateral_item *item, struct timestamp now)
 {
-    return now.ms <= u->expires.ms && (!u->intel || u->facts.valid_from.ms <= now.ms);
+    return now.ms <= item->expires.ms && (!item->intel || item->facts.valid_from.ms <= now.ms);
 }
 
-static enum collateral_put judge(const struct collateral_unit *held,
-                                 const struct collateral_unit *candidate, struct timestamp now)
+static enum collateral_put judge(const struct collateral_item *held,
+                                 const struct collateral_item *candidate, struct timestamp now)
 {
     if (!held)
         return COLLATERAL_ADDED;
-    switch (collateral_unit_compare(held, candidate)) {
+    switch (collateral_item_compare(held, candidate)) {
     case COLLATERAL_SAME:
         return COLLATERAL_UNCHANGED;
     case COLLATERAL_OLDER:
@@ -274,22 +275,22 @@ static enum collateral_put judge(const struct collateral_unit *held,
 }
 
 /* With the lock. */
-MUST_CHECK static enum err put_locked(struct collateral_store *s, struct collateral_unit *u,
+MUST_CHECK static enum err put_locked(struct collateral_store *s, struct collateral_item *item,
                                       struct timestamp now, enum collateral_put *put)
 {
     struct collateral_snapshot *old = s->current;
     struct collateral_snapshot *made;
     size_t victim = SIZE_MAX;
 
-    *put = judge(collateral_snapshot_find(old, span_string(u->name)), u, now);
-    if (*put == COLLATERAL_ADDED && old->count == COLLATERAL_UNITS_MAX) {
+    *put = judge(collateral_snapshot_find(old, span_string(item->name)), item, now);
+    if (*put == COLLATERAL_ADDED && old->count == COLLATERAL_ITEMS_MAX) {
         victim = victim_of(old);
-        if (victim == COLLATERAL_UNITS_MAX)
+        if (victim == COLLATERAL_ITEMS_MAX)
             *put = COLLATERAL_FULL;
     }
     if (*put != COLLATERAL_ADDED && *put != COLLATERAL_REPLACED)
         return ERR_NONE;
-    made = snapshot_with(old, u, victim);
+    made = snapshot_with(old, item, victim);
     if (!made)
         return ERR_MEMORY;
     s->current = made;
@@ -303,7 +304,7 @@ enum err collateral_store_put(struct collateral_store *s, struct span document, 
                               struct collateral_put_result *result)
 {
     struct collateral_put_result made = {.put = COLLATERAL_REFUSED, .reason = ATTEST_OK};
-    enum err e = collateral_unit_new(&s->trust, document, source, now, &made.unit, &made.reason);
+    enum err e = collateral_item_new(&s->trust, document, source, now, &made.item, &made.reason);
 
     if (e == ERR_DENIED) {
         *result = made;
@@ -311,15 +312,15 @@ enum err collateral_store_put(struct collateral_store *s, struct span document, 
     }
     if (e != ERR_NONE)
         return e;
-    if (expected && strcmp(expected, made.unit->name) != 0) {
+    if (expected && strcmp(expected, made.item->name) != 0) {
         made.put = COLLATERAL_OTHER;
     } else {
         (void)pthread_mutex_lock(&s->lock);
-        e = put_locked(s, made.unit, now, &made.put);
+        e = put_locked(s, made.item, now, &made.put);
         (void)pthread_mutex_unlock(&s->lock);
     }
     if (e != ERR_NONE) {
-        collateral_unit_release(&made.unit);
+        collateral_item_release(&made.item);
         return e;
     }
     *result = made;
@@ -328,7 +329,7 @@ enum err collateral_store_put(struct collateral_store *s, struct span document, 
 
 /* ---- the queue ---- */
 
-bool collateral_is_wanting(enum attest_reason reason)
+bool collateral_is_missing(enum attest_reason reason)
 {
     return reason == ATTEST_COLLATERAL_MISSING || reason == ATTEST_COLLATERAL_EXPIRED ||
            reason == ATTEST_CRL_MISSING || reason == ATTEST_CRL_TIME;
@@ -342,8 +343,8 @@ void collateral_store_no_sources(struct collateral_store *s)
 static bool is_at_hand(struct collateral_store *s, const char *name, struct timestamp now)
 {
     struct collateral_snapshot *held = collateral_store_hold(s);
-    const struct collateral_unit *u = collateral_snapshot_find(held, span_string(name));
-    bool is = u && in_its_time(u, now);
+    const struct collateral_item *item = collateral_snapshot_find(held, span_string(name));
+    bool is = item && in_its_time(item, now);
 
     collateral_snapshot_release(&held);
     return is;
@@ -362,33 +363,34 @@ static bool stranger_passes(struct collateral_store *s, struct timestamp now)
 }
 
 /* With the queue's lock. */
-static bool queue_add(struct collateral_store *s, const struct wanted *w, bool is_signed,
+static bool queue_add(struct collateral_store *s, const struct fetch_request *w, bool is_signed,
                       struct timestamp now)
 {
-    for (size_t i = 0; i < s->wanted_count; i++)
-        if (strcmp(s->wanted[i].name, w->name) == 0)
+    for (size_t i = 0; i < s->request_count; i++)
+        if (strcmp(s->requests[i].name, w->name) == 0)
             return true;
     /* strangers leave half of the queue to others */
-    if (s->wanted_count == COLLATERAL_QUEUE_MAX ||
-        (!is_signed && (s->wanted_count >= COLLATERAL_QUEUE_MAX / 2 || !stranger_passes(s, now)))) {
+    if (s->request_count == COLLATERAL_QUEUE_MAX ||
+        (!is_signed &&
+         (s->request_count >= COLLATERAL_QUEUE_MAX / 2 || !stranger_passes(s, now)))) {
         s->dropped++;
         return false;
     }
-    s->wanted[s->wanted_count++] = *w;
+    s->requests[s->request_count++] = *w;
     s->queued++;
     (void)pthread_cond_signal(&s->queue_changed);
     return true;
 }
 
-bool collateral_store_want(struct collateral_store *s, const struct attest_result *result,
-                           struct timestamp now)
+bool collateral_store_request_fetch(struct collateral_store *s, const struct attest_result *result,
+                                    struct timestamp now)
 {
-    struct collateral_key keys[COLLATERAL_WANTED_MAX];
-    size_t count = s->no_sources ? 0 : collateral_keys_wanted(result, keys);
+    struct collateral_key keys[COLLATERAL_MISSING_MAX];
+    size_t count = s->no_sources ? 0 : collateral_keys_missing(result, keys);
     bool coming = false;
 
     for (size_t i = 0; i < count; i++) {
-        struct wanted w = {.key = keys[i]};
+        struct fetch_request w = {.key = keys[i]};
 
         collateral_key_name(&w.key, w.name);
         if (is_at_hand(s, w.name, now))
@@ -405,11 +407,11 @@ bool collateral_store_take(struct collateral_store *s, struct collateral_key *ou
     bool any;
 
     (void)pthread_mutex_lock(&s->queue_lock);
-    any = s->wanted_count > 0;
+    any = s->request_count > 0;
     if (any) {
-        *out = s->wanted[0].key;
-        s->wanted_count--;
-        memmove(&s->wanted[0], &s->wanted[1], s->wanted_count * sizeof s->wanted[0]);
+        *out = s->requests[0].key;
+        s->request_count--;
+        memmove(&s->requests[0], &s->requests[1], s->request_count * sizeof s->requests[0]);
     }
     (void)pthread_mutex_unlock(&s->queue_lock);
     return any;
@@ -428,7 +430,7 @@ void collateral_store_wait(struct collateral_store *s, unsigned timeout_ms)
         until.tv_nsec -= 1000000000;
     }
     (void)pthread_mutex_lock(&s->queue_lock);
-    while (s->wanted_count == 0 && !s->woken && status == 0)
+    while (s->request_count == 0 && !s->woken && status == 0)
         status = pthread_cond_timedwait(&s->queue_changed, &s->queue_lock, &until);
     s->woken = false;
     (void)pthread_mutex_unlock(&s->queue_lock);
@@ -447,6 +449,6 @@ void collateral_store_queue_figures(struct collateral_store *s,
 {
     (void)pthread_mutex_lock(&s->queue_lock);
     *out = (struct collateral_queue_figures){
-        .queued = s->queued, .dropped = s->dropped, .waiting = s->wanted_count};
+        .queued = s->queued, .dropped = s->dropped, .waiting = s->request_count};
     (void)pthread_mutex_unlock(&s->queue_lock);
 }

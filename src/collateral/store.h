@@ -6,9 +6,9 @@
 #ifndef COLLATERAL_STORE_H
 #define COLLATERAL_STORE_H
 
-#include "collateral/unit.h"
+#include "collateral/item.h"
 
-#define COLLATERAL_UNITS_MAX 1024 /* beyond it the VEK that was fetched first makes room */
+#define COLLATERAL_ITEMS_MAX 1024 /* beyond it the VEK that was fetched first makes room */
 
 struct collateral_store;
 
@@ -23,7 +23,7 @@ struct collateral_snapshot {
     uint64_t generation; /* counts changes */
     struct attest_collateral_set set;
     size_t count;
-    struct collateral_unit **units; /* in order of their names */
+    struct collateral_item **items; /* in order of their names */
 };
 
 /*
@@ -42,8 +42,8 @@ void collateral_view_clear(struct collateral_view *view);
 struct collateral_snapshot *collateral_store_hold(struct collateral_store *s);
 void collateral_snapshot_release(struct collateral_snapshot **snapshot);
 
-/* The unit of that name, or NULL. */
-struct collateral_unit *collateral_snapshot_find(const struct collateral_snapshot *snapshot,
+/* The item of that name, or NULL. */
+struct collateral_item *collateral_snapshot_find(const struct collateral_snapshot *snapshot,
                                                  struct span name);
 
 enum collateral_put {
@@ -64,7 +64,7 @@ bool collateral_put_is_good(enum collateral_put p);
 struct collateral_put_result {
     enum collateral_put put;
     enum attest_reason reason;    /* COLLATERAL_REFUSED */
-    struct collateral_unit *unit; /* the candidate, held; NULL when refused for its form */
+    struct collateral_item *item; /* the candidate, held; NULL when refused for its form */
 };
 
 /*
@@ -73,14 +73,14 @@ struct collateral_put_result {
  * expected  the name it must have, or NULL
  * now       to tell what is out of its time; also the time of receipt
  *
- * ERR_MEMORY; else ERR_NONE and `*result`, whose unit the caller releases.
+ * ERR_MEMORY; else ERR_NONE and `*result`, whose item the caller releases.
  */
 MUST_CHECK enum err collateral_store_put(struct collateral_store *s, struct span document,
                                          const char *source, const char *expected,
                                          struct timestamp now,
                                          struct collateral_put_result *result);
 
-/* ---- what is wanted ---- */
+/* ---- what is missing ---- */
 
 #define COLLATERAL_QUEUE_MAX 64
 #define COLLATERAL_RETRY_AFTER_S 5         /* what a caller is told: a fetch takes seconds */
@@ -92,17 +92,17 @@ MUST_CHECK enum err collateral_store_put(struct collateral_store *s, struct span
  * (with SGX and TDX the FMSPC is a genuine PCK's then) has a small share. True when a fetch is on
  * its way or may be.
  */
-bool collateral_store_want(struct collateral_store *s, const struct attest_result *result,
-                           struct timestamp now);
+bool collateral_store_request_fetch(struct collateral_store *s, const struct attest_result *result,
+                                    struct timestamp now);
 /* Whether this refusal is one for want of (current) collateral. */
-bool collateral_is_wanting(enum attest_reason reason);
+bool collateral_is_missing(enum attest_reason reason);
 
 /* Nobody fetches: then want() answers false and queues nothing. Before threads start. */
 void collateral_store_no_sources(struct collateral_store *s);
 
-/* The next wanted one; false when there is none. */
+/* The next missing one; false when there is none. */
 bool collateral_store_take(struct collateral_store *s, struct collateral_key *out);
-/* Waits until something is wanted, collateral_store_wake() is called, or the time has passed. */
+/* Waits until something is missing, collateral_store_wake() is called, or the time has passed. */
 void collateral_store_wait(struct collateral_store *s, unsigned timeout_ms);
 void collateral_store_wake(struct collateral_store *s);
 

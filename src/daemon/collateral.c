@@ -19,7 +19,7 @@ struct daemon_collateral {
     const char *directories[COLLATERAL_DIRECTORIES_MAX];
 };
 
-size_t daemon_collateral_detail(const char *change, const struct collateral_unit *u,
+size_t daemon_collateral_detail(const char *change, const struct collateral_item *item,
                                 char out[DAEMON_COLLATERAL_DETAIL_MAX])
 {
     struct writer w = writer_over(out, DAEMON_COLLATERAL_DETAIL_MAX);
@@ -27,19 +27,19 @@ size_t daemon_collateral_detail(const char *change, const struct collateral_unit
     char issued[TIMESTAMP_TEXT_SIZE];
     char expires[TIMESTAMP_TEXT_SIZE];
 
-    timestamp_write(u->issued, issued);
+    timestamp_write(item->issued, issued);
     json_open_object(&j, NULL);
     json_put_string(&j, "change", span_string(change));
-    json_put_string(&j, "name", span_string(u->name));
-    json_put_string(&j, "source", span_string(u->source));
-    if (u->kind == COLLATERAL_INTEL)
-        json_put_int(&j, "evaluation_number", u->evaluation_number);
+    json_put_string(&j, "name", span_string(item->name));
+    json_put_string(&j, "source", span_string(item->source));
+    if (item->kind == COLLATERAL_INTEL)
+        json_put_int(&j, "evaluation_number", item->evaluation_number);
     json_put_string(&j, "issued", span_string(issued));
-    if (u->expires.ms != INT64_MAX) {
-        timestamp_write(u->expires, expires);
+    if (item->expires.ms != INT64_MAX) {
+        timestamp_write(item->expires, expires);
         json_put_string(&j, "expires", span_string(expires));
     }
-    json_put_hex(&j, "sha256", SPAN_OF(u->sha256));
+    json_put_hex(&j, "sha256", SPAN_OF(item->sha256));
     json_close_object(&j);
     return writer_finish(&w, NULL) == ERR_NONE ? w.size : 0;
 }
@@ -48,7 +48,7 @@ static void on_change(void *context, const struct collateral_change *change)
 {
     const struct daemon_collateral *c = context;
     char detail[DAEMON_COLLATERAL_DETAIL_MAX];
-    size_t size = daemon_collateral_detail(collateral_put_code(change->put), change->unit, detail);
+    size_t size = daemon_collateral_detail(collateral_put_code(change->put), change->item, detail);
 
     if (c->server) /* before there is one, main() logs what is held at the start */
         server_event(c->server, SPAN_LITERAL("collateral"), span_of(detail, size), clock_now());
@@ -74,7 +74,7 @@ MUST_CHECK static enum err bundle_load(struct daemon_collateral *c, const char *
             LOG_STRING("code", e == ERR_DENIED ? attest_reason_code(result.reason) : err_code(e)));
         (void)snprintf(why, 256, "attestation.collateral cannot be used (see above)");
     }
-    collateral_unit_release(&result.unit);
+    collateral_item_release(&result.item);
     buffer_clear(&bytes);
     return e;
 }
@@ -184,7 +184,7 @@ enum err daemon_collateral_start(struct daemon_collateral *c, struct server *ser
     char detail[DAEMON_COLLATERAL_DETAIL_MAX];
 
     for (size_t i = 0; i < held->count; i++) {
-        size_t size = daemon_collateral_detail("held", held->units[i], detail);
+        size_t size = daemon_collateral_detail("held", held->items[i], detail);
 
         server_event(server, SPAN_LITERAL("collateral"), span_of(detail, size), now);
     }

@@ -28,11 +28,11 @@ MUST_CHECK enum err daemon_collateral_start(struct daemon_collateral *c, struct 
 void daemon_collateral_stop(struct daemon_collateral *c);
 
 /*
- * The detail of a log entry about one unit: {"change":"added","name":..,"source":..,
+ * The detail of a log entry about one item: {"change":"added","name":..,"source":..,
  * "evaluation_number":..,"issued":..,"expires":..,"sha256":..}. Returns its size.
  */
 #define DAEMON_COLLATERAL_DETAIL_MAX 768
-size_t daemon_collateral_detail(const char *change, const struct collateral_unit *u,
+size_t daemon_collateral_detail(const char *change, const struct collateral_item *item,
                                 char out[DAEMON_COLLATERAL_DETAIL_MAX]);
 
 #endif

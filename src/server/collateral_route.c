@@ -25,7 +25,7 @@ static void put_time(struct json_writer *j, const char *name, struct timestamp t
     json_put_string(j, name, span_string(text));
 }
 
-static void put_unit(struct json_writer *j, const struct collateral_unit *u)
+static void put_unit(struct json_writer *j, const struct collateral_item *u)
 {
     json_open_object(j, NULL);
     json_put_string(j, "name", span_string(u->name));
@@ -57,7 +57,7 @@ MUST_CHECK static enum err list_write(const struct collateral_snapshot *held, st
     put_time(&j, "now", now);
     json_open_array(&j, "units");
     for (size_t i = 0; i < held->count; i++)
-        put_unit(&j, held->units[i]);
+        put_unit(&j, held->items[i]);
     json_close_array(&j);
     json_close_object(&j);
     if ((e = writer_finish(&w, NULL)) == ERR_NONE)
@@ -78,7 +78,7 @@ void route_collateral_item(struct call *c, struct service_thread *thread)
 {
     const struct collateral_snapshot *held =
         collateral_store_view(c->server->svc->collateral, &thread->collateral);
-    const struct collateral_unit *u = NULL;
+    const struct collateral_item *u = NULL;
     char name[COLLATERAL_NAME_SIZE];
     size_t size = 0;
 
@@ -112,30 +112,30 @@ uint64_t collateral_seconds_left(const struct call *c)
     int64_t least = INT64_MAX;
 
     for (size_t i = 0; i < held->count; i++)
-        if (held->units[i]->expires.ms - c->now.ms < least)
-            least = held->units[i]->expires.ms - c->now.ms;
+        if (held->items[i]->expires.ms - c->now.ms < least)
+            least = held->items[i]->expires.ms - c->now.ms;
     if (held->count == 0 || least < 0)
         least = 0;
     collateral_snapshot_release(&held);
     return (uint64_t)least / 1000;
 }
 
-static bool has_figures(const struct collateral_unit *u)
+static bool has_figures(const struct collateral_item *u)
 {
     return u->kind == COLLATERAL_INTEL || u->kind == COLLATERAL_AMD;
 }
 
-static int64_t age_s(const struct collateral_unit *u, struct timestamp now)
+static int64_t age_s(const struct collateral_item *u, struct timestamp now)
 {
     return (now.ms - u->issued.ms) / 1000;
 }
 
-static int64_t left_s(const struct collateral_unit *u, struct timestamp now)
+static int64_t left_s(const struct collateral_item *u, struct timestamp now)
 {
     return (u->expires.ms - now.ms) / 1000;
 }
 
-static int64_t left_days(const struct collateral_unit *u, struct timestamp now)
+static int64_t left_days(const struct collateral_item *u, struct timestamp now)
 {
     return left_s(u, now) / 86400;
 }
@@ -144,7 +144,7 @@ MUST_CHECK static enum err unit_metrics(struct call *c, const struct collateral_
 {
     static const struct {
         const char *name, *help;
-        int64_t (*value)(const struct collateral_unit *u, struct timestamp now);
+        int64_t (*value)(const struct collateral_item *u, struct timestamp now);
     } gauges[] = {
         {"vouchsafe_collateral_age_seconds",    "Since the collateral was issued.",        age_s    },
         {"vouchsafe_collateral_expiry_seconds", "Until it expires; negative once it has.", left_s   },
@@ -158,7 +158,7 @@ MUST_CHECK static enum err unit_metrics(struct call *c, const struct collateral_
         e = buffer_printf(&c->body, "# HELP %s %s\n# TYPE %s gauge\n", gauges[g].name,
                           gauges[g].help, gauges[g].name);
         for (size_t i = 0; i < held->count && e == ERR_NONE; i++) {
-            const struct collateral_unit *u = held->units[i];
+            const struct collateral_item *u = held->items[i];
 
             if (has_figures(u) && written++ < METRIC_UNITS_MAX)
                 e = buffer_printf(&c->body, "%s{name=\"%s\"} %lld\n", gauges[g].name, u->name,

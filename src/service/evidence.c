@@ -11,25 +11,25 @@ MUST_CHECK static enum err refuse_evidence(struct outcome *o, const char *code, 
 
 /* Want of collateral is no fault of the caller's, and it may be there soon. Where another
  * platform's collateral is all there is, this one's is missing. */
-static void collateral_want(const struct service *svc, struct attest_result *result,
-                            struct timestamp now, struct outcome *o)
+static void collateral_request(const struct service *svc, struct attest_result *result,
+                               struct timestamp now, struct outcome *o)
 {
-    bool wanting = collateral_is_wanting(result->reason);
+    bool is_missing = collateral_is_missing(result->reason);
 
-    if (!wanting && result->reason != ATTEST_TCB_INFO_MISMATCH &&
+    if (!is_missing && result->reason != ATTEST_TCB_INFO_MISMATCH &&
         result->reason != ATTEST_CRL_ISSUER_MISMATCH)
         return;
-    if (!collateral_store_want(svc->collateral, result, now))
+    if (!collateral_store_request_fetch(svc->collateral, result, now))
         return;
     o->retry_after_s = COLLATERAL_RETRY_AFTER_S;
-    if (!wanting)
+    if (!is_missing)
         result->reason = ATTEST_COLLATERAL_MISSING;
 }
 
 MUST_CHECK static enum err refuse_verification(const struct service *svc, struct outcome *o,
                                                struct attest_result *result, struct timestamp now)
 {
-    collateral_want(svc, result, now, o);
+    collateral_request(svc, result, now, o);
     outcome_detail(o, result->step, NULL, result->expected, result->presented);
     return refuse_evidence(o, attest_reason_code(result->reason),
                            attest_reason_text(result->reason));

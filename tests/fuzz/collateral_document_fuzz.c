@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collateral/unit.h"
+#include "collateral/item.h"
 #include "crypto/random.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -44,7 +44,7 @@ static void fuzz_parts(struct span bytes)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct attest_trust trust;
-    struct collateral_unit *unit = NULL;
+    struct collateral_item *unit = NULL;
     enum attest_reason reason = ATTEST_OK;
 
     if (trust.count == 0) {
@@ -54,9 +54,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     fuzz_name(span_of(data, size));
     fuzz_parts(span_of(data, size));
-    if (collateral_unit_new(&trust, span_of(data, size), "fuzz", (struct timestamp){0}, &unit,
+    if (collateral_item_new(&trust, span_of(data, size), "fuzz", (struct timestamp){0}, &unit,
                             &reason) == ERR_NONE)
         assert(collateral_name_check(span_string(unit->name)));
-    collateral_unit_release(&unit);
+    collateral_item_release(&unit);
     return 0;
 }

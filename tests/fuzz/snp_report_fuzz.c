@@ -31,8 +31,8 @@ static void check_result(enum err e, const struct attest_result *result)
     assert(result->kind == ATTEST_SNP);
     if (e != ERR_NONE)
         return;
-    assert(result->authentic && !result->simulated && result->wanted.known);
-    assert(result->wanted.vendor == result->snp.product);
+    assert(result->authentic && !result->simulated && result->missing.known);
+    assert(result->missing.vendor == result->snp.product);
     assert(strcmp(result->steps[result->step_count - 1], "tcb_order") == 0);
 }
 

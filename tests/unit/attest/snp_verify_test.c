@@ -385,11 +385,11 @@ static void check_accepted(const struct snp_case *c, const struct attest_result 
     assert_int_equal(r->debug, (r->snp.policy >> 19 & 1) != 0);
     assert_memory_equal(r->report_data, r->snp.report_data, sizeof r->report_data);
     assert_true(r->earliest_expiry.ms >= c->now.ms);
-    assert_true(r->wanted.known);
-    assert_int_equal(r->wanted.vendor, c->product);
-    assert_int_equal(r->wanted.by_vlek, c->by_vlek);
-    assert_memory_equal(r->wanted.chip_id, r->snp.chip_id, sizeof r->wanted.chip_id);
-    assert_memory_equal(&r->wanted.tcb, &r->snp.reported_tcb, sizeof r->wanted.tcb);
+    assert_true(r->missing.known);
+    assert_int_equal(r->missing.vendor, c->product);
+    assert_int_equal(r->missing.by_vlek, c->by_vlek);
+    assert_memory_equal(r->missing.chip_id, r->snp.chip_id, sizeof r->missing.chip_id);
+    assert_memory_equal(&r->missing.tcb, &r->snp.reported_tcb, sizeof r->missing.tcb);
     assert_string_equal(r->steps[0], "report");
     assert_string_equal(r->steps[r->step_count - 1], "tcb_order");
     if (debug)
@@ -674,19 +674,19 @@ static void what_is_missing_is_named(void **state)
         load_by_id(index, cases[i].id, &c);
         assert_int_equal(verify(&c, (struct span){0}, NULL, NULL, &r), ATTEST_COLLATERAL_MISSING);
         assert_string_equal(r.step, "vek");
-        assert_int_equal(r.wanted.known, cases[i].known);
-        assert_int_equal(r.wanted.by_vlek, c.by_vlek);
-        assert_memory_equal(r.wanted.chip_id, c.report.data + 0x1a0, sizeof r.wanted.chip_id);
-        assert_int_equal(r.wanted.vendor, cases[i].known ? c.product : ATTEST_INTEL);
+        assert_int_equal(r.missing.known, cases[i].known);
+        assert_int_equal(r.missing.by_vlek, c.by_vlek);
+        assert_memory_equal(r.missing.chip_id, c.report.data + 0x1a0, sizeof r.missing.chip_id);
+        assert_int_equal(r.missing.vendor, cases[i].known ? c.product : ATTEST_INTEL);
         assert_false(r.authentic);
 
         /* the VEK alone: now the product is known, and its chain is wanted */
         assert_int_equal(verify(&c, buffer_span(&c.vek), NULL, NULL, &r),
                          ATTEST_COLLATERAL_MISSING);
         assert_string_equal(r.step, "vek_chain");
-        assert_true(r.wanted.known);
-        assert_int_equal(r.wanted.vendor, c.product);
-        assert_int_equal(r.wanted.tcb.microcode, c.report.data[0x187]);
+        assert_true(r.missing.known);
+        assert_int_equal(r.missing.vendor, c.product);
+        assert_int_equal(r.missing.tcb.microcode, c.report.data[0x187]);
 
         /* and with it, it verifies */
         struct attest_amd *amd = amd_of(&c, &reason);
@@ -737,10 +737,10 @@ static void certificates_are_chosen_from_a_set(void **state)
     }
     set.vek_count = 2; /* Milan's and Genoa's: neither is Turin's */
     assert_int_equal(verify(&c[2], (struct span){0}, &set, NULL, &r), ATTEST_COLLATERAL_MISSING);
-    assert_true(r.wanted.known);
+    assert_true(r.missing.known);
     set.vek_count = 1; /* the only one: its refusal says what differs */
     assert_int_equal(verify(&c[2], (struct span){0}, &set, NULL, &r), ATTEST_VEK_TCB_MISMATCH);
-    assert_true(r.wanted.known);
+    assert_true(r.missing.known);
     set.vek_count = MANY;
     set.amd_count = 1; /* Milan's VCEK chain is none for a VLEK, and none for Turin */
     assert_int_equal(verify(&c[3], (struct span){0}, &set, NULL, &r), ATTEST_COLLATERAL_MISSING);

@@ -520,9 +520,9 @@ static void passed_steps_are_told_in_order(void **state)
     assert_true(r.signatures_valid && !r.authentic);
     assert_int_equal(r.kind, ATTEST_TDX);
     assert_int_equal(r.td.tee_tcb_svn[0], 6);
-    assert_true(r.wanted.known && !r.wanted.processor_ca);
-    assert_int_equal(r.wanted.vendor, ATTEST_INTEL);
-    assert_int_equal(r.wanted.fmspc[1], 0x80);
+    assert_true(r.missing.known && !r.missing.processor_ca);
+    assert_int_equal(r.missing.vendor, ATTEST_INTEL);
+    assert_int_equal(r.missing.fmspc[1], 0x80);
 
     /* a refusal in between stops there */
     td_quote(2, (const uint8_t[]){6, 2, 7}, (const uint8_t[3]){0}, &quote);
@@ -539,7 +539,7 @@ static void passed_steps_are_told_in_order(void **state)
 
     quote.data[quote.size / 2] ^= 1; /* in the chain */
     assert_int_equal(verify(&quote, bare, &r), ATTEST_PCK_CHAIN_INVALID);
-    assert_false(r.wanted.known);
+    assert_false(r.missing.known);
     assert_steps(&r, steps, 1);
     attest_collateral_free(&collateral);
     attest_collateral_free(&bare);

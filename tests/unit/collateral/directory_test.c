@@ -55,9 +55,9 @@ MUST_CHECK static enum err take(void *context, const char *path, struct timestam
                                           timestamp_of_seconds(1770000000), &result),
                      ERR_NONE);
     t->good += collateral_put_is_good(result.put) || result.put == COLLATERAL_ROLLBACK;
-    if (result.unit)
-        memcpy(t->last, result.unit->name, sizeof t->last);
-    collateral_unit_release(&result.unit);
+    if (result.item)
+        memcpy(t->last, result.item->name, sizeof t->last);
+    collateral_item_release(&result.item);
     return ERR_NONE;
 }
 

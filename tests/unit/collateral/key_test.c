@@ -79,36 +79,36 @@ static void what_is_no_name_is_refused(void **state)
 
 static void evidence_names_what_it_needs(void **state)
 {
-    struct collateral_key keys[COLLATERAL_WANTED_MAX];
+    struct collateral_key keys[COLLATERAL_MISSING_MAX];
     struct attest_result r = {.kind = ATTEST_TDX};
     char name[COLLATERAL_NAME_SIZE];
 
     (void)state;
-    assert_int_equal(collateral_keys_wanted(&r, keys), 0); /* it did not say */
-    r.wanted = (struct attest_wanted){
+    assert_int_equal(collateral_keys_missing(&r, keys), 0); /* it did not say */
+    r.missing = (struct attest_missing){
         .known = true, .vendor = ATTEST_INTEL, .fmspc = {0x90, 0xc0, 0x6f},
                 .processor_ca = true
     };
-    assert_int_equal(collateral_keys_wanted(&r, keys), 1);
+    assert_int_equal(collateral_keys_missing(&r, keys), 1);
     collateral_key_name(&keys[0], name);
     assert_string_equal(name, "intel-tdx-90c06f000000-processor");
 
     r = (struct attest_result){
-        .kind = ATTEST_SNP, .wanted = {.known = true, .vendor = ATTEST_AMD_GENOA}
+        .kind = ATTEST_SNP, .missing = {.known = true, .vendor = ATTEST_AMD_GENOA}
     };
-    assert_int_equal(collateral_keys_wanted(&r, keys), 1); /* the chip's id is masked */
-    r.wanted.chip_id[0] = 0xab;
-    r.wanted.tcb = (struct snp_tcb){.boot_loader = 7, .snp = 14, .microcode = 72};
-    assert_int_equal(collateral_keys_wanted(&r, keys), 2);
+    assert_int_equal(collateral_keys_missing(&r, keys), 1); /* the chip's id is masked */
+    r.missing.chip_id[0] = 0xab;
+    r.missing.tcb = (struct snp_tcb){.boot_loader = 7, .snp = 14, .microcode = 72};
+    assert_int_equal(collateral_keys_missing(&r, keys), 2);
     collateral_key_name(&keys[0], name);
     assert_string_equal(name, "amd-genoa");
     collateral_key_name(&keys[1], name);
     assert_true(strncmp(name, "vcek-genoa-ab00", 15) == 0);
     assert_non_null(strstr(name, "-7-0-14-72"));
-    r.wanted.by_vlek = true; /* nobody can fetch those */
-    assert_int_equal(collateral_keys_wanted(&r, keys), 1);
-    r.wanted.vendor = ATTEST_AWS;
-    assert_int_equal(collateral_keys_wanted(&r, keys), 0);
+    r.missing.by_vlek = true; /* nobody can fetch those */
+    assert_int_equal(collateral_keys_missing(&r, keys), 1);
+    r.missing.vendor = ATTEST_AWS;
+    assert_int_equal(collateral_keys_missing(&r, keys), 0);
 }
 
 int main(void)

@@ -68,7 +68,7 @@ static enum collateral_put put(struct collateral_store *s, int64_t issued, uint3
     assert_int_equal(simulated_collateral_bundle(platform, &how, at(issued), &bundle), ERR_NONE);
     assert_int_equal(collateral_store_put(s, buffer_span(&bundle), "test", NULL, at(now), &result),
                      ERR_NONE);
-    collateral_unit_release(&result.unit);
+    collateral_item_release(&result.item);
     buffer_clear(&bundle);
     return result.put;
 }
@@ -96,7 +96,7 @@ static void nothing_goes_back(void **state)
     assert_int_equal(put(s, 1, 17, 2), COLLATERAL_REPLACED);
     second = collateral_store_view(s, &view);
     assert_int_equal(second->set.count, 1);
-    assert_int_equal(second->units[0]->issued.ms, at(1).ms);
+    assert_int_equal(second->items[0]->issued.ms, at(1).ms);
     assert_int_equal(put(s, 2, 18, 3), COLLATERAL_REPLACED);
     assert_int_equal(put(s, 3, 17, 4), COLLATERAL_ROLLBACK);
     /* long after its end, what is not rolled back is taken even when it is out of its time */
@@ -115,8 +115,8 @@ static void who_looks_keeps_what_was_replaced(void **state)
     assert_int_equal(put(s, 0, 17, 0), COLLATERAL_ADDED);
     held = collateral_store_hold(s);
     assert_int_equal(put(s, 1, 17, 1), COLLATERAL_REPLACED);
-    assert_int_equal(held->units[0]->issued.ms, at(0).ms);
-    assert_non_null(collateral_snapshot_find(held, span_string(held->units[0]->name)));
+    assert_int_equal(held->items[0]->issued.ms, at(0).ms);
+    assert_non_null(collateral_snapshot_find(held, span_string(held->items[0]->name)));
     assert_null(collateral_snapshot_find(held, SPAN_LITERAL("amd-milan")));
     collateral_store_free(&s);
     assert_int_equal(held->count, 1); /* and outlives the store */
@@ -153,21 +153,21 @@ static void what_does_not_verify_or_was_not_asked_for_changes_nothing(void **sta
             ERR_NONE);
         assert_int_equal(result.put, COLLATERAL_REFUSED);
         assert_int_not_equal(result.reason, ATTEST_OK);
-        assert_null(result.unit);
+        assert_null(result.item);
     }
     assert_int_equal(simulated_collateral_bundle(platform, &how, at(0), &bundle), ERR_NONE);
     assert_int_equal(
         collateral_store_put(s, buffer_span(&bundle), "test", "amd-milan", at(0), &result),
         ERR_NONE);
     assert_int_equal(result.put, COLLATERAL_OTHER);
-    collateral_unit_release(&result.unit);
+    collateral_item_release(&result.item);
     for (size_t i = 0; i < bundle.size; i += 7) { /* the signatures are over nearly all of it */
         bundle.data[i] ^= 1;
         assert_int_equal(
             collateral_store_put(s, buffer_span(&bundle), "test", NULL, at(0), &result), ERR_NONE);
         if (result.put != COLLATERAL_REFUSED) /* a letter of hex in another case */
             assert_true(collateral_put_is_good(result.put));
-        collateral_unit_release(&result.unit);
+        collateral_item_release(&result.item);
         bundle.data[i] ^= 1;
     }
     held = collateral_store_hold(s);
@@ -183,10 +183,10 @@ static struct attest_result refusal(uint8_t chip, bool is_signed)
         .reason = ATTEST_COLLATERAL_MISSING,
         .kind = ATTEST_SGX,
         .signatures_valid = is_signed,
-        .wanted = {.known = true, .vendor = ATTEST_INTEL}
+        .missing = {.known = true, .vendor = ATTEST_INTEL}
     };
 
-    r.wanted.fmspc[0] = chip;
+    r.missing.fmspc[0] = chip;
     return r;
 }
 
@@ -199,35 +199,35 @@ static void wants_are_bounded_and_queued_once(void **state)
 
     (void)state;
     assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
-    assert_true(collateral_store_want(s, &r, at(0)));
-    assert_true(collateral_store_want(s, &r, at(0)));
+    assert_true(collateral_store_request_fetch(s, &r, at(0)));
+    assert_true(collateral_store_request_fetch(s, &r, at(0)));
     collateral_store_queue_figures(s, &figures);
     assert_int_equal(figures.waiting, 1);
     for (unsigned i = 2; i < 200; i++) { /* strangers have a share of the minute */
         r = refusal((uint8_t)i, false);
-        (void)collateral_store_want(s, &r, at(1));
+        (void)collateral_store_request_fetch(s, &r, at(1));
     }
     collateral_store_queue_figures(s, &figures);
     assert_int_equal(figures.waiting, 1 + COLLATERAL_STRANGERS_PER_MINUTE);
     for (unsigned i = 2; i < 200; i++) { /* and of the queue, however long they try */
         r = refusal((uint8_t)i, false);
-        (void)collateral_store_want(s, &r, at(100 * (int64_t)i));
+        (void)collateral_store_request_fetch(s, &r, at(100 * (int64_t)i));
     }
     collateral_store_queue_figures(s, &figures);
     assert_int_equal(figures.waiting, COLLATERAL_QUEUE_MAX / 2);
     r = refusal(250, true); /* there is room for whose signatures are valid */
-    assert_true(collateral_store_want(s, &r, at(1)));
+    assert_true(collateral_store_request_fetch(s, &r, at(1)));
     assert_true(collateral_store_take(s, &key));
     assert_int_equal(key.fmspc[0], 1);
     while (collateral_store_take(s, &key))
         ;
     assert_int_equal(key.fmspc[0], 250);
     collateral_store_no_sources(s);
-    assert_false(collateral_store_want(s, &r, at(1)));
+    assert_false(collateral_store_request_fetch(s, &r, at(1)));
     collateral_store_free(&s);
 }
 
-static void what_is_at_hand_is_not_wanted(void **state)
+static void what_is_at_hand_is_not_requested(void **state)
 {
     enum { DAY = 86400 };
     struct collateral_store *s = NULL;
@@ -238,10 +238,10 @@ static void what_is_at_hand_is_not_wanted(void **state)
     assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
     assert_int_equal(put(s, 0, 17, 0), COLLATERAL_ADDED);
     held = collateral_store_hold(s);
-    memcpy(r.wanted.fmspc, held->units[0]->facts.fmspc, sizeof r.wanted.fmspc);
+    memcpy(r.missing.fmspc, held->items[0]->facts.fmspc, sizeof r.missing.fmspc);
     collateral_snapshot_release(&held);
-    assert_false(collateral_store_want(s, &r, at(1)));
-    assert_true(collateral_store_want(s, &r, at(31 * DAY))); /* it has ended */
+    assert_false(collateral_store_request_fetch(s, &r, at(1)));
+    assert_true(collateral_store_request_fetch(s, &r, at(31 * DAY))); /* it has ended */
     collateral_store_free(&s);
 }
 
@@ -252,7 +252,7 @@ int main(void)
         cmocka_unit_test(who_looks_keeps_what_was_replaced),
         cmocka_unit_test(what_does_not_verify_or_was_not_asked_for_changes_nothing),
         cmocka_unit_test(wants_are_bounded_and_queued_once),
-        cmocka_unit_test(what_is_at_hand_is_not_wanted),
+        cmocka_unit_test(what_is_at_hand_is_not_requested),
     };
 
     return cmocka_run_group_tests(tests, start, finish);

@@ -1,4 +1,4 @@
-#include "collateral/unit.h"
+#include "collateral/item.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -53,26 +53,26 @@ MUST_CHECK static enum err refuse_form(enum err e, enum attest_reason *reason)
 }
 
 MUST_CHECK static enum err intel_read(const struct attest_trust *trust, struct json_value document,
-                                      struct collateral_unit *u, enum attest_reason *reason)
+                                      struct collateral_item *item, enum attest_reason *reason)
 {
     struct collateral_key key = {.kind = COLLATERAL_INTEL};
-    enum err e = attest_collateral_from_bundle(trust, document.raw, &u->intel, reason);
+    enum err e = attest_collateral_from_bundle(trust, document.raw, &item->intel, reason);
 
     if (e != ERR_NONE)
         return e;
-    attest_collateral_facts(u->intel, &u->facts);
-    key.tdx = u->facts.tdx;
-    key.processor_ca = u->facts.processor_ca;
-    memcpy(key.fmspc, u->facts.fmspc, sizeof key.fmspc);
-    collateral_key_name(&key, u->name);
-    u->issued = u->facts.issued[0];
-    u->expires = u->facts.valid_until;
-    u->evaluation_number = u->facts.tcb_evaluation_number;
+    attest_collateral_facts(item->intel, &item->facts);
+    key.tdx = item->facts.tdx;
+    key.processor_ca = item->facts.processor_ca;
+    memcpy(key.fmspc, item->facts.fmspc, sizeof key.fmspc);
+    collateral_key_name(&key, item->name);
+    item->issued = item->facts.issued[0];
+    item->expires = item->facts.valid_until;
+    item->evaluation_number = item->facts.tcb_evaluation_number;
     return ERR_NONE;
 }
 
 MUST_CHECK static enum err amd_read(const struct attest_trust *trust, struct json_value object,
-                                    struct collateral_unit *u, enum attest_reason *reason)
+                                    struct collateral_item *item, enum attest_reason *reason)
 {
     struct json_value vcek_value, vlek_value, crl_value;
     const struct json_field fields[] = {
@@ -93,12 +93,12 @@ MUST_CHECK static enum err amd_read(const struct attest_trust *trust, struct jso
         e = attest_amd_new(
             trust,
             &(struct attest_amd_input){buffer_span(&vcek), buffer_span(&vlek), buffer_span(&crl)},
-            &u->amd, reason);
+            &item->amd, reason);
     if (e == ERR_NONE) {
-        key.product = attest_amd_product(u->amd);
-        collateral_key_name(&key, u->name);
-        u->expires = attest_amd_expiry(u->amd);
-        u->has_crl = crl.size > 0;
+        key.product = attest_amd_product(item->amd);
+        collateral_key_name(&key, item->name);
+        item->expires = attest_amd_expiry(item->amd);
+        item->has_crl = crl.size > 0;
     }
     buffer_clear(&vcek);
     buffer_clear(&vlek);
@@ -128,7 +128,7 @@ MUST_CHECK static enum err vek_name(struct json_value name, struct span certific
 }
 
 MUST_CHECK static enum err vek_read(const struct attest_trust *trust, struct json_value object,
-                                    struct collateral_unit *u, enum attest_reason *reason)
+                                    struct collateral_item *item, enum attest_reason *reason)
 {
     struct json_value certificate_value, name_value;
     const struct json_field fields[] = {
@@ -141,15 +141,15 @@ MUST_CHECK static enum err vek_read(const struct attest_trust *trust, struct jso
     (void)trust; /* judged with the product's certificates, where it is used */
     if ((e = json_object_read(object, fields, COUNT_OF(fields), false, NULL)) == ERR_NONE &&
         (e = hex_read_member(certificate_value, X509_MAX_SIZE, &certificate)) == ERR_NONE &&
-        (e = vek_name(name_value, buffer_span(&certificate), u->name)) == ERR_NONE &&
-        (e = attest_vek_new(buffer_span(&certificate), &u->vek, reason)) == ERR_NONE)
-        u->expires = attest_vek_expiry(u->vek);
+        (e = vek_name(name_value, buffer_span(&certificate), item->name)) == ERR_NONE &&
+        (e = attest_vek_new(buffer_span(&certificate), &item->vek, reason)) == ERR_NONE)
+        item->expires = attest_vek_expiry(item->vek);
     buffer_clear(&certificate);
     return e;
 }
 
 MUST_CHECK static enum err arm_read(const struct attest_trust *trust, struct json_value object,
-                                    struct collateral_unit *u, enum attest_reason *reason)
+                                    struct collateral_item *item, enum attest_reason *reason)
 {
     struct json_value id_value, key_value;
     const struct json_field fields[] = {
@@ -165,11 +165,11 @@ MUST_CHECK static enum err arm_read(const struct attest_trust *trust, struct jso
     if ((e = json_object_read(object, fields, COUNT_OF(fields), false, NULL)) == ERR_NONE &&
         (e = hex_read_member(id_value, ATTEST_ARM_INSTANCE_MAX, &id)) == ERR_NONE &&
         (e = text_read(key_value, ATTEST_CHAIN_MAX, &pem)) == ERR_NONE &&
-        (e = attest_arm_key_new(buffer_span(&id), buffer_span(&pem), &u->arm_key, reason)) ==
+        (e = attest_arm_key_new(buffer_span(&id), buffer_span(&pem), &item->arm_key, reason)) ==
             ERR_NONE) {
         hex_write(buffer_span(&id), hex);
-        (void)snprintf(u->name, sizeof u->name, "arm-%s", hex);
-        u->expires = (struct timestamp){INT64_MAX};
+        (void)snprintf(item->name, sizeof item->name, "arm-%s", hex);
+        item->expires = (struct timestamp){INT64_MAX};
     }
     buffer_clear(&id);
     buffer_clear(&pem);
@@ -180,7 +180,7 @@ static const struct form {
     const char *member; /* that only documents of this kind have */
     enum collateral_kind kind;
     enum err (*read)(const struct attest_trust *trust, struct json_value value,
-                     struct collateral_unit *u, enum attest_reason *reason);
+                     struct collateral_item *item, enum attest_reason *reason);
 } forms[COLLATERAL_KINDS] = {
     {"tcb_info", COLLATERAL_INTEL,   intel_read},
     {"amd",      COLLATERAL_AMD,     amd_read  },
@@ -189,7 +189,7 @@ static const struct form {
 };
 
 MUST_CHECK static enum err unit_read(const struct attest_trust *trust, struct span text,
-                                     struct collateral_unit *u, enum attest_reason *reason)
+                                     struct collateral_item *item, enum attest_reason *reason)
 {
     struct json_value document, value;
     enum err e;
@@ -201,60 +201,61 @@ MUST_CHECK static enum err unit_read(const struct attest_trust *trust, struct sp
     for (size_t i = 0; i < COLLATERAL_KINDS; i++) {
         if (json_member(document, forms[i].member, &value) != ERR_NONE)
             continue;
-        u->kind = forms[i].kind;
-        if (u->kind == COLLATERAL_INTEL)
-            return forms[i].read(trust, document, u, reason);
-        return json_count(document) != 1 ? ERR_MALFORMED : forms[i].read(trust, value, u, reason);
+        item->kind = forms[i].kind;
+        if (item->kind == COLLATERAL_INTEL)
+            return forms[i].read(trust, document, item, reason);
+        return json_count(document) != 1 ? ERR_MALFORMED
+                                         : forms[i].read(trust, value, item, reason);
     }
     return ERR_MALFORMED;
 }
 
-enum err collateral_unit_new(const struct attest_trust *trust, struct span document,
+enum err collateral_item_new(const struct attest_trust *trust, struct span document,
                              const char *source, struct timestamp fetched,
-                             struct collateral_unit **out, enum attest_reason *reason)
+                             struct collateral_item **out, enum attest_reason *reason)
 {
-    struct collateral_unit *u = calloc(1, sizeof *u);
+    struct collateral_item *item = calloc(1, sizeof *item);
     enum err e;
 
-    if (!u)
+    if (!item)
         return ERR_MEMORY;
-    atomic_init(&u->holders, 1);
-    u->fetched = u->issued = fetched;
-    (void)snprintf(u->source, sizeof u->source, "%s", source);
+    atomic_init(&item->holders, 1);
+    item->fetched = item->issued = fetched;
+    (void)snprintf(item->source, sizeof item->source, "%s", source);
     *reason = ATTEST_OK;
-    if ((e = refuse_form(unit_read(trust, document, u, reason), reason)) == ERR_NONE &&
-        (e = buffer_append(&u->document, document)) == ERR_NONE) {
-        sha256(document, u->sha256);
-        *out = u;
-        u = NULL; /* the caller owns it now */
+    if ((e = refuse_form(unit_read(trust, document, item, reason), reason)) == ERR_NONE &&
+        (e = buffer_append(&item->document, document)) == ERR_NONE) {
+        sha256(document, item->sha256);
+        *out = item;
+        item = NULL; /* the caller owns it now */
     }
-    collateral_unit_release(&u);
+    collateral_item_release(&item);
     return e;
 }
 
-struct collateral_unit *collateral_unit_hold(struct collateral_unit *u)
+struct collateral_item *collateral_item_hold(struct collateral_item *item)
 {
-    (void)atomic_fetch_add_explicit(&u->holders, 1, memory_order_relaxed);
-    return u;
+    (void)atomic_fetch_add_explicit(&item->holders, 1, memory_order_relaxed);
+    return item;
 }
 
-void collateral_unit_release(struct collateral_unit **unit)
+void collateral_item_release(struct collateral_item **held)
 {
-    struct collateral_unit *u = *unit;
+    struct collateral_item *item = *held;
 
-    *unit = NULL;
-    if (!u || atomic_fetch_sub_explicit(&u->holders, 1, memory_order_acq_rel) > 1)
+    *held = NULL;
+    if (!item || atomic_fetch_sub_explicit(&item->holders, 1, memory_order_acq_rel) > 1)
         return;
-    if (u->intel)
-        attest_collateral_free(&u->intel);
-    if (u->amd)
-        attest_amd_free(&u->amd);
-    if (u->vek)
-        attest_vek_free(&u->vek);
-    if (u->arm_key)
-        attest_arm_key_free(&u->arm_key);
-    buffer_clear(&u->document);
-    free(u);
+    if (item->intel)
+        attest_collateral_free(&item->intel);
+    if (item->amd)
+        attest_amd_free(&item->amd);
+    if (item->vek)
+        attest_vek_free(&item->vek);
+    if (item->arm_key)
+        attest_arm_key_free(&item->arm_key);
+    buffer_clear(&item->document);
+    free(item);
 }
 
 static enum collateral_order intel_compare(const struct attest_collateral_facts *held,
@@ -280,8 +281,8 @@ static enum collateral_order intel_compare(const struct attest_collateral_facts 
     return order;
 }
 
-enum collateral_order collateral_unit_compare(const struct collateral_unit *held,
-                                              const struct collateral_unit *candidate)
+enum collateral_order collateral_item_compare(const struct collateral_item *held,
+                                              const struct collateral_item *candidate)
 {
     bool same = span_equal(SPAN_OF(held->sha256), SPAN_OF(candidate->sha256));
 

@@ -1,9 +1,9 @@
 /*
- * A unit of collateral: its document (collateral/parts.h), and what attest/ made of it after it had
- * verified it. Immutable but for the count of those who hold it.
+ * An item of collateral: its document (collateral/parts.h), and what attest/ made of it after it
+ * had verified it. Immutable but for the count of those who hold it.
  */
-#ifndef COLLATERAL_UNIT_H
-#define COLLATERAL_UNIT_H
+#ifndef COLLATERAL_ITEM_H
+#define COLLATERAL_ITEM_H
 
 #include <stdatomic.h>
 
@@ -12,7 +12,7 @@
 
 #define COLLATERAL_SOURCE_SIZE 64 /* of a source's name, with the terminator */
 
-struct collateral_unit {
+struct collateral_item {
     _Atomic unsigned holders;
     enum collateral_kind kind;
     char name[COLLATERAL_NAME_SIZE];
@@ -33,19 +33,19 @@ struct collateral_unit {
 };
 
 /*
- * Verifies a document and makes a unit of it, with one holder.
+ * Verifies a document and makes an item of it, with one holder.
  *
  * source   for the record; cut if too long
  * fetched  when it was received
  *
  * ERR_DENIED   `*reason` is the code: signature, chain, pin, form ... ERR_TOO_LARGE, ERR_MEMORY
  */
-MUST_CHECK enum err collateral_unit_new(const struct attest_trust *trust, struct span document,
+MUST_CHECK enum err collateral_item_new(const struct attest_trust *trust, struct span document,
                                         const char *source, struct timestamp fetched,
-                                        struct collateral_unit **out, enum attest_reason *reason);
-struct collateral_unit *collateral_unit_hold(struct collateral_unit *u);
+                                        struct collateral_item **out, enum attest_reason *reason);
+struct collateral_item *collateral_item_hold(struct collateral_item *item);
 /* One holder less; the last one frees it. Sets to NULL. */
-void collateral_unit_release(struct collateral_unit **u);
+void collateral_item_release(struct collateral_item **item);
 
 /*
  * Whether `candidate` may take the place of `held`, of the same name. Nothing goes back: a source
@@ -57,7 +57,7 @@ enum collateral_order {
     COLLATERAL_OLDER, /* a lower evaluation number, an earlier date of issue of any part, an earlier
                          end (AMD), no CRL where there was one */
 };
-enum collateral_order collateral_unit_compare(const struct collateral_unit *held,
-                                              const struct collateral_unit *candidate);
+enum collateral_order collateral_item_compare(const struct collateral_item *held,
+                                              const struct collateral_item *candidate);
 
 #endif
