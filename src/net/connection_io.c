@@ -1,0 +1,206 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/secret.h"
+#include "crypto/tls.h"
+#include "net/connection_state.h"
+
+enum { LINGER_MAX_SIZE = 1024 * 1024 }; /* what a peer may send after the last reply, bytes */
+
+/* Writing */
+
+/* Takes over `o`; on OUTPUT_WAIT it goes on when the socket takes more. */
+enum output_result connection_send(struct connection *c, struct output *o)
+{
+    enum output_result result = output_write(c->loop, c->fd, c->tls, o);
+
+    if (result == OUTPUT_WAIT) {
+        c->output = malloc(sizeof *c->output);
+        if (c->output && output_keep(o) == ERR_NONE && event_add(&c->writable, NULL) == 0) {
+            *c->output = *o; /* the connection owns it now */
+            return OUTPUT_WAIT;
+        }
+        free(c->output);
+        c->output = NULL;
+        result = OUTPUT_FAILED;
+    }
+    output_clear(o);
+    if (result == OUTPUT_FAILED)
+        connection_close(c);
+    return result;
+}
+
+/* Reading */
+
+static void read_on(struct connection *c)
+{
+    if (!c->reading)
+        c->reading = event_add(&c->readable, NULL) == 0;
+    if (!c->reading)
+        connection_close(c);
+}
+
+/* After a reply: bytes that are already here raise no event, so it is raised for them. */
+void connection_resume(struct connection *c)
+{
+    read_on(c);
+    if (c->state != STATE_CLOSED && c->state != STATE_LINGER &&
+        (c->in.size > 0 || (c->tls && tls_stream_pending(c->tls))))
+        event_active(&c->readable, EV_READ, 0);
+}
+
+static void take_received(struct connection *c, size_t size)
+{
+    struct loop *l = c->loop;
+    struct span bytes = span_of(l->scratch, size);
+
+    loop_count(l, FIGURE_BYTES_IN, size);
+    if (c->in.size == 0)
+        connection_use(c, bytes);
+    else if (buffer_append(&c->in, bytes) == ERR_NONE)
+        connection_use(c, buffer_span(&c->in));
+    else
+        connection_close(c);
+    bytes_wipe(l->scratch, size); /* the next request may be long in coming */
+    registers_wipe();
+}
+
+/* False when nothing came: no bytes yet, or the connection is closed now. */
+static bool receive_plain(struct connection *c, size_t *got)
+{
+    ssize_t size = recv(c->fd, c->loop->scratch, LOOP_SCRATCH_SIZE, MSG_DONTWAIT);
+
+    if (size > 0) {
+        *got = (size_t)size;
+        return true;
+    }
+    if (size == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+        connection_close(c);
+    return false;
+}
+
+static bool receive_tls(struct connection *c, size_t *got)
+{
+    size_t size = 0;
+    enum tls_want want;
+
+    *got = 0;
+    do { /* a call gives one record at most */
+        size = 0;
+        want = tls_stream_read(c->tls, c->loop->scratch + *got, LOOP_SCRATCH_SIZE - *got, &size);
+        *got += size;
+    } while (want == TLS_DONE && *got < LOOP_SCRATCH_SIZE && tls_stream_pending(c->tls));
+    if (*got > 0)
+        return true; /* an end that was met as well is met again by the next read */
+    if (want == TLS_CLOSED || want == TLS_FAILED)
+        connection_close(c);
+    return false;
+}
+
+static void receive(struct connection *c)
+{
+    size_t got = 0;
+
+    if (c->in.size > 0 && c->state == STATE_IDLE) /* pipelined behind the last request */
+        connection_use(c, buffer_span(&c->in));
+    while (connection_may_receive(c) && (c->tls ? receive_tls(c, &got) : receive_plain(c, &got))) {
+        take_received(c, got);
+        if (!c->tls || !connection_may_receive(c) || !tls_stream_pending(c->tls))
+            break;
+    }
+}
+
+/* Events */
+
+static void drop_received(struct connection *c)
+{
+    ssize_t size = recv(c->fd, c->loop->scratch, LOOP_SCRATCH_SIZE, MSG_DONTWAIT);
+
+    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    if (size > 0) {
+        bytes_wipe(c->loop->scratch, (size_t)size);
+        c->lingered += (size_t)size;
+    }
+    if (size <= 0 || c->lingered > LINGER_MAX_SIZE)
+        connection_close(c);
+}
+
+static void handshake(struct connection *c)
+{
+    enum tls_want want = tls_stream_handshake(c->tls);
+
+    if (want == TLS_WANT_READ)
+        return;
+    if (want == TLS_WANT_WRITE) {
+        if (event_add(&c->writable, NULL) != 0)
+            connection_close(c);
+        return;
+    }
+    if (want != TLS_DONE) {
+        loop_count(c->loop, FIGURE_TLS_FAILURES, 1);
+        connection_close(c);
+        return;
+    }
+    loop_count(c->loop, FIGURE_TLS_HANDSHAKES, 1);
+    (void)event_del(&c->writable); /* an earlier step may still wait for it: nothing does now */
+    connection_enter(c, STATE_IDLE);
+    if (tls_stream_pending(c->tls))
+        receive(c);
+}
+
+static void pause_reading(struct connection *c)
+{
+    if (c->reading)
+        (void)event_del(&c->readable);
+    c->reading = false;
+}
+
+void connection_on_readable(int fd, short what, void *context)
+{
+    struct connection *c = context;
+
+    (void)fd;
+    (void)what;
+    connection_callback_begin(c);
+    if (c->state == STATE_HANDSHAKE)
+        handshake(c);
+    else if (c->state == STATE_LINGER)
+        drop_received(c);
+    else if (connection_may_receive(c))
+        receive(c);
+    else
+        pause_reading(c); /* the next request, or the end, waits until this one is answered */
+    if (connection_may_receive(c) && !c->reading)
+        connection_resume(c);
+    connection_callback_end(c);
+}
+
+void connection_on_writable(int fd, short what, void *context)
+{
+    struct connection *c = context;
+    enum output_result result;
+
+    (void)fd;
+    (void)what;
+    connection_callback_begin(c);
+    if (c->state == STATE_HANDSHAKE) {
+        handshake(c);
+        connection_callback_end(c);
+        return;
+    }
+    result = output_write(c->loop, c->fd, c->tls, c->output);
+    if (result == OUTPUT_WAIT && event_add(&c->writable, NULL) == 0) {
+        connection_callback_end(c);
+        return;
+    }
+    connection_output_free(c);
+    if (result != OUTPUT_DONE)
+        connection_close(c);
+    else if (c->state == STATE_WRITING)
+        connection_reply_done(c);
+    if (c->state != STATE_CLOSED)
+        connection_resume(c);
+    connection_callback_end(c);
+}

@@ -1,0 +1,170 @@
+#include <string.h>
+
+#include "crypto/tls.h"
+#include "net/connection_state.h"
+
+static void refuse_for_memory(struct connection *c)
+{
+    static const struct http_refusal out_of_memory = {503, "overloaded", "out of memory"};
+
+    connection_refuse(c, &out_of_memory);
+}
+
+/* Whether the handler wants it; else it was refused, and `unread` tells if bytes were left. */
+static bool admit(struct connection *c, const struct http_exchange *x, const struct http_framing *f,
+                  size_t available)
+{
+    const struct http_handler *h = &c->loop->server->handler;
+    struct http_reply reply = {0};
+    unsigned status = h->admit ? h->admit(h->context, &x->request, f->body_size, &reply) : 0;
+
+    if (status == 0)
+        return true;
+    loop_count(c->loop, FIGURE_REFUSED_REQUESTS, 1);
+    reply.status = status;
+    if (available < f->head_size + f->body_size) {
+        reply.close = true;
+        c->unread = true;
+    }
+    connection_reply(c, &reply, x->head_only);
+    return false;
+}
+
+/* The body is still to come. False when there is no room for it: the request was refused. */
+static bool wait_for_body(struct connection *c, const struct http_framing *f, size_t available)
+{
+    static const struct http_refusal no_room = {503, "overloaded",
+                                                "too many bodies are being received"};
+    struct output o = {.parts = {SPAN_LITERAL("HTTP/1.1 100 Continue\r\n\r\n")}};
+
+    c->needed = f->head_size + f->body_size;
+    if (!connection_reserve(c, c->needed)) {
+        connection_refuse(c, &no_room);
+        return false;
+    }
+    connection_enter(c, STATE_BODY);
+    if (f->expect_continue && available == f->head_size)
+        (void)connection_send(c, &o);
+    return true;
+}
+
+static void serve(struct connection *c, struct http_exchange *x)
+{
+    const struct http_handler *h = &c->loop->server->handler;
+
+    loop_count(c->loop, FIGURE_REQUESTS, 1);
+    /* the exchange may outlive the connection. Out of memory: as if there was no certificate */
+    if (c->tls && tls_stream_peer_certificate(c->tls, &x->certificate) == ERR_NONE)
+        x->request.client_certificate = buffer_span(&x->certificate);
+    x->connection = c;
+    c->exchange = x;
+    connection_enter(c, STATE_SERVING);
+    h->handle(h->context, x);
+}
+
+static void request_begin(struct connection *c, struct http_exchange *x)
+{
+    struct http_request *r = &x->request;
+
+    memcpy(r->peer, c->peer, sizeof r->peer);
+    memcpy(r->peer_key, c->key.bytes, sizeof r->peer_key);
+    r->tls = c->tls != NULL;
+    r->loop = c->loop->index;
+    r->body = (struct span){0};
+}
+
+/*
+ * One request from the front of `bytes`, with an exchange at hand. Returns the bytes used, 0 when
+ * more are needed. `*taken` when the exchange went to the handler.
+ */
+static size_t step(struct connection *c, struct span bytes, struct http_exchange *x, bool *taken)
+{
+    const struct http_refusal *refusal = NULL;
+    struct http_framing f = {0};
+    size_t body_max = c->loop->server->options.body_max;
+    bool in_body = c->state == STATE_BODY;
+    enum http_parsed parsed;
+    size_t size;
+
+    request_begin(c, x);
+    parsed = http_head_parse(bytes, body_max, &c->scan, &x->request, &f, &refusal);
+    if (parsed == HTTP_INCOMPLETE)
+        return 0;
+    c->scan = (struct http_scan){0};
+    if (parsed == HTTP_REFUSED) {
+        connection_refuse(c, refusal);
+        return bytes.size;
+    }
+    size = f.head_size + f.body_size;
+    x->head_only = span_equal_string(x->request.method, "HEAD");
+    c->close_after = f.close;
+    c->unread = false;
+    if (!in_body && !admit(c, x, &f, bytes.size))
+        return size < bytes.size ? size : bytes.size;
+    if (bytes.size < size)
+        return wait_for_body(c, &f, bytes.size) ? 0 : bytes.size;
+    x->request.body = span_of(bytes.data + f.head_size, f.body_size);
+    if (exchange_adopt(x, bytes, size, bytes.data == c->in.data ? &c->in : NULL) != ERR_NONE) {
+        refuse_for_memory(c);
+        return bytes.size;
+    }
+    *taken = true;
+    serve(c, x);
+    return size;
+}
+
+static size_t use_request(struct connection *c, struct span bytes)
+{
+    struct http_exchange *x;
+    bool taken = false;
+    size_t used;
+
+    if (c->state == STATE_IDLE) {
+        c->first_byte_us = c->loop->now_us;
+        connection_enter(c, STATE_HEAD);
+    }
+    if (c->state == STATE_BODY && bytes.size < c->needed)
+        return 0;
+    x = exchange_take(c->loop);
+    if (!x) {
+        refuse_for_memory(c);
+        return bytes.size;
+    }
+    used = step(c, bytes, x, &taken);
+    if (!taken)
+        exchange_give(x);
+    return used;
+}
+
+/* Whether bytes received now can be used now. */
+bool connection_may_receive(const struct connection *c)
+{
+    return !c->output &&
+           (c->state == STATE_IDLE || c->state == STATE_HEAD || c->state == STATE_BODY);
+}
+
+/* Uses what it can of `bytes`, which are either c->in or new while c->in is empty; keeps the rest.
+ */
+void connection_use(struct connection *c, struct span bytes)
+{
+    bool kept = bytes.data == c->in.data;
+    size_t used = 0;
+
+    while (used < bytes.size && connection_may_receive(c)) {
+        size_t step_size = use_request(c, span_of(bytes.data + used, bytes.size - used));
+
+        if (step_size == 0)
+            break;
+        used += step_size;
+    }
+    if (c->state == STATE_CLOSED || c->state == STATE_LINGER)
+        return;
+    if (kept && c->in.data) {
+        buffer_drop(&c->in, used);
+        if (c->in.size == 0)
+            buffer_clear(&c->in); /* an idle connection holds no buffer */
+    } else if (used < bytes.size &&
+               buffer_append(&c->in, span_of(bytes.data + used, bytes.size - used)) != ERR_NONE) {
+        connection_close(c);
+    }
+}
