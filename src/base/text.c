@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include <string.h>
+
 void hex_write(struct span bytes, char *out)
 {
     for (size_t i = 0; i < bytes.size; i++) {
@@ -154,4 +156,88 @@ enum err base64_read(struct span text, uint8_t *out, size_t capacity, size_t *si
 enum err base64url_read(struct span text, uint8_t *out, size_t capacity, size_t *size)
 {
     return decode(text, out, capacity, size, '-', '_');
+}
+
+enum err decimal_read(struct span text, uint64_t *out)
+{
+    uint64_t value = 0;
+
+    if (text.size == 0 || (text.size > 1 && text.data[0] == '0'))
+        return ERR_MALFORMED;
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return ERR_MALFORMED;
+    for (size_t i = 0; i < text.size; i++)
+        if (__builtin_mul_overflow(value, 10u, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(text.data[i] - '0'), &value))
+            return ERR_TOO_LARGE;
+    *out = value;
+    return ERR_NONE;
+}
+
+enum { NAME_MAX_COMPARED = 95 };
+
+static char folded(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return (char)(c - 'A' + 'a');
+    return (char)(c == '-' ? '_' : c);
+}
+
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+/*
+ * Optimal string alignment distance (Damerau-Levenshtein, each part edited at most once); three
+ * rows of the usual table. Both are at most NAME_MAX_COMPARED long.
+ */
+static unsigned distance(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+    unsigned rows[3][NAME_MAX_COMPARED + 1] = {{0}};
+    unsigned *before = rows[0];
+    unsigned *last = rows[1];
+    unsigned *row = rows[2];
+
+    for (size_t j = 0; j <= b_size; j++)
+        last[j] = (unsigned)j;
+    for (size_t i = 1; i <= a_size; i++) {
+        unsigned *oldest = before;
+
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= b_size; j++) {
+            const bool same = folded(a[i - 1]) == folded(b[j - 1]);
+
+            row[j] = least(least(last[j] + 1, row[j - 1] + 1), last[j - 1] + !same);
+            if (i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2]) &&
+                folded(a[i - 2]) == folded(b[j - 1]))
+                row[j] = least(row[j], before[j - 2] + 1);
+        }
+        before = last;
+        last = row;
+        row = oldest;
+    }
+    return last[b_size];
+}
+
+const char *text_nearest(const char *text, const char *const *names, size_t count)
+{
+    const size_t size = strlen(text);
+    const char *nearest = NULL;
+    unsigned best = (unsigned)(size + 2) / 3 + 1; /* the first that is too far */
+
+    for (size_t i = 0; i < count && size <= NAME_MAX_COMPARED; i++) {
+        const size_t name_size = strlen(names[i]);
+        unsigned d;
+
+        if (name_size > NAME_MAX_COMPARED)
+            continue;
+        d = distance(text, size, names[i], name_size);
+        if (d < best && d < name_size) {
+            best = d;
+            nearest = names[i];
+        }
+    }
+    return nearest;
 }

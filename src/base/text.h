@@ -1,4 +1,7 @@
-/* Hex and base64, strict: one accepted spelling per value. */
+/*
+ * Hex, base64 and decimal numbers, strict: one accepted spelling per value. And the name that a
+ * person probably meant.
+ */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
@@ -30,5 +33,18 @@ void base64url_write(struct span bytes, char *out);
  */
 MUST_CHECK enum err base64_read(struct span text, uint8_t *out, size_t capacity, size_t *size);
 MUST_CHECK enum err base64url_read(struct span text, uint8_t *out, size_t capacity, size_t *size);
+
+/*
+ * A decimal number: digits only, no sign, no leading zeros, no white space.
+ * ERR_MALFORMED for another spelling, ERR_TOO_LARGE beyond UINT64_MAX
+ */
+MUST_CHECK enum err decimal_read(struct span text, uint64_t *out);
+
+/*
+ * The one of `names` that `text` most resembles, or NULL when none is close: at most one edit for
+ * three characters, where an edit inserts, removes or replaces a character or exchanges two
+ * neighbours. Case and the difference between - and _ do not count.
+ */
+const char *text_nearest(const char *text, const char *const *names, size_t count);
 
 #endif

@@ -221,6 +221,80 @@ static void test_random_bytes_read_back(void **state)
     }
 }
 
+static void a_decimal_number_has_one_spelling(void **state)
+{
+    static const struct {
+        const char *text;
+        enum err e;
+        uint64_t value;
+    } cases[] = {
+        {"0",                     ERR_NONE,      0         },
+        {"7",                     ERR_NONE,      7         },
+        {"10",                    ERR_NONE,      10        },
+        {"18446744073709551615",  ERR_NONE,      UINT64_MAX},
+        {"18446744073709551616",  ERR_TOO_LARGE, 0         },
+        {"99999999999999999999",  ERR_TOO_LARGE, 0         },
+        {"99999999999999999999x", ERR_MALFORMED, 0         },
+        {"",                      ERR_MALFORMED, 0         },
+        {"00",                    ERR_MALFORMED, 0         },
+        {"01",                    ERR_MALFORMED, 0         },
+        {"+1",                    ERR_MALFORMED, 0         },
+        {"-1",                    ERR_MALFORMED, 0         },
+        {" 1",                    ERR_MALFORMED, 0         },
+        {"1 ",                    ERR_MALFORMED, 0         },
+        {"1/",                    ERR_MALFORMED, 0         },
+        {"1:",                    ERR_MALFORMED, 0         },
+        {"0x1",                   ERR_MALFORMED, 0         },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        uint64_t value = 5;
+
+        assert_int_equal(decimal_read(span_string(cases[i].text), &value), cases[i].e);
+        assert_int_equal(value, cases[i].e == ERR_NONE ? cases[i].value : 5);
+    }
+}
+
+static void the_nearest_name_is_close(void **state)
+{
+    static const char *const names[] = {"host", "port", "idle_timeout_ms", "tls.mode", "tokens"};
+    static const struct {
+        const char *text;
+        const char *nearest;
+    } cases[] = {
+        {"host",                      "host"           },
+        {"hots",                      "host"           }, /* neighbours exchanged: one edit */
+        {"prot",                      "port"           },
+        {"HOST",                      "host"           },
+        {"idle-timeout-ms",           "idle_timeout_ms"},
+        {"idle_timeout",              "idle_timeout_ms"},
+        {"tls.moed",                  "tls.mode"       },
+        {"token",                     "tokens"         },
+        {"x",                         NULL             },
+        {"",                          NULL             },
+        {"listen",                    NULL             },
+        {"completely_different_name", NULL             },
+    };
+    char text[200];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *nearest = text_nearest(cases[i].text, names, COUNT_OF(names));
+
+        if (cases[i].nearest)
+            assert_string_equal(nearest, cases[i].nearest);
+        else
+            assert_null(nearest);
+    }
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    assert_null(text_nearest(text, names, COUNT_OF(names)));
+    text[95] = '\0';
+    assert_null(text_nearest(text, names, COUNT_OF(names)));
+    assert_null(text_nearest("host", names, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +306,8 @@ int main(void)
         cmocka_unit_test(test_capacity_is_held),
         cmocka_unit_test(test_hex_wants_the_exact_length),
         cmocka_unit_test(test_random_bytes_read_back),
+        cmocka_unit_test(a_decimal_number_has_one_spelling),
+        cmocka_unit_test(the_nearest_name_is_close),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
