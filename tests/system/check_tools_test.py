@@ -62,6 +62,7 @@ class Layers(Tree):
             ("src/cli/a.c", '"cli/b.h"'),
             ("src/crypto/a.c", "<openssl/evp.h>"),
             ("src/crypto/a.c", "<sodium.h>"),
+            ("src/codec/a.c", "<yaml.h>"),
             ("src/net/a.c", "<event2/event.h>"),
             ("src/net/a.c", "<curl/curl.h>"),
             ("src/tee/a.c", "<tss2/tss2_esys.h>"),
@@ -97,6 +98,7 @@ class Layers(Tree):
             ("src/client/a.c", "<curl/curl.h>"),
             ("src/service/a.c", "<tss2/tss2_esys.h>"),
             ("src/base/a.c", "<cyaml/cyaml.h>"),
+            ("src/daemon/a.c", "<yaml.h>"),
         ]:
             with self.subTest(path=path, include=include):
                 self.assertFalse(self.arrow(path, include))
