@@ -11,9 +11,10 @@
 #ifndef AUTH_SESSION_H
 #define AUTH_SESSION_H
 
-#include "auth/token.h"
+#include "auth/principal.h"
 #include "base/clock.h"
 #include "crypto/curve25519.h"
+#include "crypto/hash.h"
 #include "crypto/p256.h"
 
 #define SESSION_TOKEN_MAX 2048
@@ -22,7 +23,7 @@
 
 struct session {
     char issuer[129];
-    char subject[TOKEN_NAME_MAX + 1];
+    char subject[PRINCIPAL_NAME_MAX + 1];
     uint8_t token_hash[SHA256_SIZE];  /* of the bearer token it is bound to */
     struct timestamp issued, expires; /* whole seconds */
     uint8_t id[SESSION_ID_SIZE];

@@ -1,15 +1,57 @@
 #include "auth/token.h"
 
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/hash.h"
+
 static const char prefix[] = "Bearer ";
 enum { PREFIX_SIZE = sizeof prefix - 1 };
 
-/* Index of the entry with this hash, or `count`; the same work wherever it is. */
-static size_t entry_index(const struct token_table *table, const uint8_t hash[SHA256_SIZE])
-{
-    size_t found = table->count;
+static_assert(PRINCIPAL_ID_SIZE == SHA256_SIZE, "the id of a token is its hash");
 
-    for (size_t i = 0; i < table->count; i++) {
-        size_t mask = (size_t)0 - bytes_equal_ct(table->entries[i].hash, hash, SHA256_SIZE);
+struct token_table {
+    size_t count;
+    struct principal principals[];
+};
+
+enum err token_table_new(const struct principal *principals, size_t count, struct token_table **out)
+{
+    struct token_table *t;
+
+    if (count > TOKENS_MAX)
+        return ERR_TOO_LARGE;
+    t = calloc(1, sizeof *t + count * sizeof t->principals[0]);
+    if (!t)
+        return ERR_MEMORY;
+    t->count = count;
+    for (size_t i = 0; i < count; i++) {
+        assert(principals[i].kind == PRINCIPAL_TOKEN);
+        t->principals[i] = principals[i];
+    }
+    *out = t;
+    return ERR_NONE;
+}
+
+void token_table_free(struct token_table **t)
+{
+    free(*t);
+    *t = NULL;
+}
+
+size_t token_table_count(const struct token_table *t)
+{
+    return t->count;
+}
+
+/* Index of the token with this hash, or `count`; the same work wherever it is. */
+static size_t token_index(const struct token_table *t, const uint8_t hash[SHA256_SIZE])
+{
+    size_t found = t->count;
+
+    for (size_t i = 0; i < t->count; i++) {
+        size_t mask = (size_t)0 - bytes_equal_ct(t->principals[i].id, hash, SHA256_SIZE);
 
         found = (found & ~mask) | (i & mask);
     }
@@ -22,8 +64,8 @@ MUST_CHECK static enum err refuse(const char **why, const char *text)
     return ERR_UNAUTHENTICATED;
 }
 
-enum err token_check(const struct token_table *table, struct span authorization, bool missing,
-                     const struct token_entry **out, const char **why)
+enum err token_check(const struct token_table *t, struct span authorization, bool missing,
+                     struct principal *out, const char **why)
 {
     uint8_t hash[SHA256_SIZE];
     struct span token;
@@ -37,24 +79,9 @@ enum err token_check(const struct token_table *table, struct span authorization,
     if (token.size == 0 || token.size > TOKEN_MAX_SIZE)
         return refuse(why, "Invalid token");
     sha256(token, hash);
-    index = entry_index(table, hash);
-    if (index == table->count)
+    index = token_index(t, hash);
+    if (index == t->count)
         return refuse(why, "Invalid token");
-    *out = &table->entries[index];
+    *out = t->principals[index];
     return ERR_NONE;
-}
-
-const char *role_name(enum role role)
-{
-    switch (role) {
-    case ROLE_WORKER:
-        return "worker";
-    case ROLE_OPERATOR:
-        return "operator";
-    case ROLE_AUDITOR:
-        return "auditor";
-    case ROLE_NONE:
-        break;
-    }
-    return "none";
 }

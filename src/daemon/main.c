@@ -40,7 +40,7 @@ struct arguments {
 /* All that lives from start to stop. */
 struct daemon {
     struct settings settings;
-    struct token_table tokens;
+    struct token_table *tokens;
     struct appraisal_policy policy; /* of the configuration */
     struct reference_values added;  /* found in the log */
     struct attest_trust trust;
@@ -261,10 +261,14 @@ MUST_CHECK static enum err open_service(struct daemon *d, struct root *root, str
     };
     enum err e;
 
-    d->tokens = (struct token_table){s->tokens, s->token_count};
     d->policy = (struct appraisal_policy){.count = s->attestation.policy_count,
                                           .rules = s->attestation.policies};
-    e = service_new(&options, root, tee, &d->tokens, &d->policy, &d->trust,
+    if ((e = token_table_new(s->tokens, s->token_count, &d->tokens)) != ERR_NONE) {
+        root_free(&root);
+        tee_close(&tee);
+        return fail(e, err_text(e));
+    }
+    e = service_new(&options, root, tee, d->tokens, &d->policy, &d->trust,
                     daemon_collateral_store(d->collateral), now, &d->service);
     if (e == ERR_NONE)
         e = policy_store_restore(d->service->policies, &d->added);
@@ -422,6 +426,7 @@ static void close_all(struct daemon *d)
     daemon_collateral_stop(d->collateral);
     server_stop(&d->server);
     service_free(&d->service);
+    token_table_free(&d->tokens);
     store_close(&d->store);
     secret_free(&d->log_seed);
     reference_values_clear(&d->added);

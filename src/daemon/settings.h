@@ -119,8 +119,8 @@ struct settings {
     struct {
         struct rate_limit per_token, per_address, total, denials;
     } rate;
-    size_t token_count; /* names and hashes are unique; 0 is allowed, with a warning */
-    struct token_entry *tokens;
+    size_t token_count;       /* names and hashes are unique; 0 is allowed, with a warning */
+    struct principal *tokens; /* id: SHA-256 of the token */
 
     size_t warning_count; /* for the operator: the daemon logs each once at start */
     char warnings[SETTINGS_WARNINGS_MAX][256];

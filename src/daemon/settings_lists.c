@@ -9,20 +9,20 @@
 
 #define TOKENS "tokens[]"
 
-static const struct token_entry *token_with(const struct settings *s, const char *name,
-                                            const uint8_t hash[SHA256_SIZE])
+static const struct principal *token_with(const struct settings *s, const char *name,
+                                          const uint8_t hash[SHA256_SIZE])
 {
     assert(s->tokens || s->token_count == 0);
     for (size_t i = 0; i < s->token_count; i++)
         if ((name && strcmp(s->tokens[i].name, name) == 0) ||
-            (hash && bytes_equal_ct(s->tokens[i].hash, hash, SHA256_SIZE)))
+            (hash && bytes_equal_ct(s->tokens[i].id, hash, SHA256_SIZE)))
             return &s->tokens[i];
     return NULL;
 }
 
-MUST_CHECK static enum err token_append(struct settings *s, const struct token_entry *token)
+MUST_CHECK static enum err token_append(struct settings *s, const struct principal *token)
 {
-    struct token_entry *grown;
+    struct principal *grown;
 
     if (s->token_count == TOKENS_MAX)
         return ERR_TOO_LARGE;
@@ -40,7 +40,7 @@ static const char hash_hint[] =
 
 MUST_CHECK static enum err token_read(struct settings *s, const struct settings_view *v)
 {
-    struct token_entry token = {0};
+    struct principal token = principal_named(PRINCIPAL_TOKEN, "");
     const char *hash = view_text(v, "sha256");
     const char *may_explain = view_text(v, "may_explain");
     const char *may_administer = view_text(v, "may_administer");
@@ -53,18 +53,18 @@ MUST_CHECK static enum err token_read(struct settings *s, const struct settings_
         e = view_choice(v, "role", &role);
     if (e != ERR_NONE)
         return e;
-    token.role = (enum role)role;
-    if (!hash || !settings_hash(hash, token.hash))
+    token.roles = role;
+    if (!hash || !settings_hash(hash, token.id))
         return view_blame(v, "sha256", hash ? hash_hint : "missing; it must be given");
     if (may_explain && !settings_bool(may_explain, &token.may_explain))
         return view_refuse(v, "may_explain", may_explain);
     if (may_administer && !settings_bool(may_administer, &token.may_administer))
         return view_refuse(v, "may_administer", may_administer);
-    if (token.may_administer && token.role != ROLE_OPERATOR)
+    if (token.may_administer && token.roles != ROLE_OPERATOR)
         return view_blame(v, "may_administer", "for tokens with role operator alone; remove it");
     if (token_with(s, token.name, NULL))
         return view_blame(v, "name", "given twice; names of tokens must differ");
-    if (token_with(s, NULL, token.hash))
+    if (token_with(s, NULL, token.id))
         return view_blame(v, "sha256", "given twice; each token has one entry and one role");
     return token_append(s, &token);
 }
@@ -106,15 +106,16 @@ MUST_CHECK static enum err hash_blame(const struct hashes *h, const char *what)
 MUST_CHECK static enum err hash_add(void *context, struct span part)
 {
     const struct hashes *h = context;
-    struct token_entry token = {.role = h->role};
-    const struct token_entry *known;
+    struct principal token = principal_named(PRINCIPAL_TOKEN, "");
+    const struct principal *known;
     char text[2 * SHA256_SIZE + 1];
     enum err e;
 
-    if (span_to_string(part, text, sizeof text) != ERR_NONE || !settings_hash(text, token.hash))
+    token.roles = h->role;
+    if (span_to_string(part, text, sizeof text) != ERR_NONE || !settings_hash(text, token.id))
         return hash_blame(h, hash_hint);
-    known = token_with(h->s, NULL, token.hash);
-    if (known && known->role == h->role)
+    known = token_with(h->s, NULL, token.id);
+    if (known && known->roles == h->role)
         return ERR_NONE;
     if (known)
         return hash_blame(h, "a hash is also given with another role; each token has one role");

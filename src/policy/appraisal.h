@@ -7,7 +7,8 @@
 #define POLICY_APPRAISAL_H
 
 #include "attest/binding.h"
-#include "auth/token.h"
+#include "auth/principal.h"
+#include "crypto/hash.h"
 #include "policy/fields.h"
 
 #define POLICY_NAME_MAX 64
@@ -40,7 +41,7 @@ struct appraisal_rule {
     size_t seed_count;
     char seeds[POLICY_LIST_MAX][POLICY_SEED_PATTERN_MAX + 1];
     size_t token_count; /* names of tokens it is for. None: all. */
-    char tokens[POLICY_LIST_MAX][TOKEN_NAME_MAX + 1];
+    char tokens[POLICY_LIST_MAX][PRINCIPAL_NAME_MAX + 1];
     bool allow_plain; /* replies also in the clear, for who asks so */
 };
 

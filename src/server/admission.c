@@ -120,10 +120,10 @@ static int64_t rates_of_stranger(struct server *s, const struct http_request *r,
     return wait != 0 ? wait : rate_take(s->total, SPAN_LITERAL("strangers"), now_us);
 }
 
-static int64_t rates_of_token(struct server *s, const struct token_entry *token, int64_t now_us)
+static int64_t rates_of_principal(struct server *s, const struct principal *principal,
+                                  int64_t now_us)
 {
-    struct span name = SPAN_OF(token->hash);
-    int64_t wait = rate_take(s->per_token, name, now_us);
+    int64_t wait = rate_take(s->per_token, SPAN_OF(principal->id), now_us);
 
     if (wait == 0)
         wait = rate_take(s->total, SPAN_LITERAL("tokens"), now_us);
@@ -145,37 +145,37 @@ static bool is_json(const struct http_request *r)
 }
 
 enum err admission_authenticate(const struct server *s, const struct http_request *r,
-                                const struct token_entry **token, const char **why)
+                                struct principal *principal, const char **why)
 {
     struct span value = {0};
     bool present = http_header(r, "authorization", &value);
 
-    return token_check(s->svc->tokens, value, !present, token, why);
+    return token_check(s->svc->tokens, value, !present, principal, why);
 }
 
 /* For routes that need a token. 0, or the status it was turned away with. */
 static unsigned admit_token(struct server *s, const struct http_request *r,
                             const struct route *route, int64_t now_us, struct http_reply *reply)
 {
-    const struct token_entry *token = NULL;
+    struct principal principal;
     const char *why = "";
     int64_t wait;
 
-    if (admission_authenticate(s, r, &token, &why) != ERR_NONE) {
+    if (admission_authenticate(s, r, &principal, &why) != ERR_NONE) {
         wait = rates_of_stranger(s, r, false, now_us);
         if (wait > 0)
             return refuse(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait,
                           reply);
         return refuse(s, r, REFUSED_TOKEN, 401, "unauthenticated", why, 0, reply);
     }
-    if (!(route->roles & (unsigned)token->role))
+    if (!principal_has_role(&principal, route->roles))
         return refuse(s, r, REFUSED_TOKEN, 403, "role_not_allowed",
                       "This token's role does not allow this request", 0, reply);
-    wait = rates_of_token(s, token, now_us);
+    wait = rates_of_principal(s, &principal, now_us);
     if (wait > 0)
         return refuse(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait, reply);
     /* every denial is a log entry: who only collects those does not fill the disk */
-    wait = rate_wait(s->denials, SPAN_OF(token->hash), now_us);
+    wait = rate_wait(s->denials, SPAN_OF(principal.id), now_us);
     if (wait > 0)
         return refuse(s, r, REFUSED_RATE, 429, "too_many_denials",
                       "Too many of this token's requests were denied", wait, reply);

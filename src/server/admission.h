@@ -22,7 +22,7 @@ const struct route *admission_route(const struct http_request *r, bool *path_kno
 
 /* ERR_UNAUTHENTICATED with a sentence in `*why`. */
 MUST_CHECK enum err admission_authenticate(const struct server *s, const struct http_request *r,
-                                           const struct token_entry **token, const char **why);
+                                           struct principal *principal, const char **why);
 
 /* A refusal that is only counted. What `reply` borrows stays until the loop's next refusal. */
 void admission_refusal(struct server *s, unsigned loop, enum refusal kind,

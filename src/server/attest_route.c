@@ -8,7 +8,7 @@
 
 void route_challenge(struct call *c, struct service_thread *thread)
 {
-    struct caller caller = {c->token, span_of(c->request_id, REQUEST_ID_SIZE)};
+    struct caller caller = {&c->principal, span_of(c->request_id, REQUEST_ID_SIZE)};
     uint8_t nonce[NONCE_SIZE];
     char text[2 * NONCE_SIZE + 1];
     enum err e = service_challenge(c->server->svc, &caller, c->now, nonce);
@@ -102,7 +102,7 @@ MUST_CHECK static enum err parse(struct call *c, struct attest_request *r)
 
 void route_attest(struct call *c, struct service_thread *thread)
 {
-    struct caller caller = {c->token, span_of(c->request_id, REQUEST_ID_SIZE)};
+    struct caller caller = {&c->principal, span_of(c->request_id, REQUEST_ID_SIZE)};
     struct attest_request r = {0};
 
     if (parse(c, &r) == ERR_NONE) {

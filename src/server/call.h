@@ -2,9 +2,11 @@
 #ifndef SERVER_CALL_H
 #define SERVER_CALL_H
 
+#include <pthread.h>
 #include <semaphore.h>
 
 #include "auth/rate.h"
+#include "auth/share.h"
 #include "collateral/refresh.h"
 #include "net/http_server.h"
 #include "server/server.h"
@@ -39,7 +41,7 @@ struct call {
     struct http_exchange *exchange;
     const struct http_request *request;
     const struct route *route;
-    const struct token_entry *token; /* NULL on public routes */
+    struct principal principal; /* PRINCIPAL_NONE on public routes */
     unsigned loop;
     struct timestamp now;
     char request_id[REQUEST_ID_SIZE + 1];
@@ -60,7 +62,8 @@ struct call {
     struct buffer body;
     struct secret *secret_body;
     unsigned retry_after_s;
-    _Atomic uint32_t *place_taken; /* on the pool; given back when the call ends */
+    bool holds_place; /* on the pool or the quoter; given back when the call ends */
+    uint32_t place;   /* on the pool: a row of the server's `places` */
 };
 
 struct loop_state {
@@ -83,11 +86,12 @@ struct server {
     struct pool *quoter;  /* of one thread */
     struct pool *changer; /* likewise */
     struct rate_table *per_token, *denials, *per_address, *total, *expensive;
-    _Atomic uint32_t places[TOKENS_MAX + 1]; /* in use on the pool, by token; the last: strangers */
-    _Atomic uint32_t quote_places;           /* in use on the quoter */
-    struct loop_state *loops;                /* options.http.loops of them */
-    _Atomic uint64_t refused[REFUSALS];      /* since the start */
-    uint64_t summarised[REFUSALS];           /* at the last summary */
+    pthread_mutex_t places_lock;
+    struct share_table *places; /* in use on the pool, by principal; strangers are one together */
+    _Atomic uint32_t quote_places;      /* in use on the quoter */
+    struct loop_state *loops;           /* options.http.loops of them */
+    _Atomic uint64_t refused[REFUSALS]; /* since the start */
+    uint64_t summarised[REFUSALS];      /* at the last summary */
     struct timestamp last_summary;
     _Atomic uint64_t replies[6]; /* by hundreds of the status */
     _Atomic uint64_t pending;    /* calls between handle and reply */
@@ -114,6 +118,7 @@ void call_committed(struct call *c);
 
 /* Runs on the route's pool, or refuses with 429 or 503. A call that ran has to come to
  * call_finish(). */
+void call_place_give(struct call *c);
 void call_to_pool(struct call *c, void (*run)(struct pool_job *, struct service_thread *));
 
 /* The only place where a reply leaves; `argument` is the call. On its loop's thread. */

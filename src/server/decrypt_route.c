@@ -226,7 +226,7 @@ MUST_CHECK static enum err parse(struct call *c)
 
 static void decide(struct call *c, struct service_thread *thread)
 {
-    struct caller caller = {c->token, span_of(c->request_id, REQUEST_ID_SIZE)};
+    struct caller caller = {&c->principal, span_of(c->request_id, REQUEST_ID_SIZE)};
 
     /* refused or not, the outcome says so and is recorded */
     if (service_decrypt(c->server->svc, thread, &caller, &c->decrypt, c->now, &c->outcome) !=

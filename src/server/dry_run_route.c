@@ -93,7 +93,7 @@ MUST_CHECK static enum err parse(struct call *c, struct dry_run_request *r)
 
 void route_dry_run(struct call *c, struct service_thread *thread)
 {
-    struct caller caller = {c->token, span_of(c->request_id, REQUEST_ID_SIZE)};
+    struct caller caller = {&c->principal, span_of(c->request_id, REQUEST_ID_SIZE)};
     struct dry_run_request r = {0};
 
     if (parse(c, &r) == ERR_NONE) {

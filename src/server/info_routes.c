@@ -207,7 +207,7 @@ static void write_status(struct call *c, const struct appraisal_policy *policy, 
     json_put_int(&j, "last_batch_size", (int64_t)figures.last_batch_size);
     json_put_int(&j, "decrypt_allowed", (int64_t)read_counter(&svc->counters.decrypt_allowed));
     json_put_int(&j, "decrypt_denied", (int64_t)read_counter(&svc->counters.decrypt_denied));
-    json_put_int(&j, "tokens", (int64_t)svc->tokens->count);
+    json_put_int(&j, "tokens", (int64_t)token_table_count(svc->tokens));
     json_put_int(&j, "collateral_count", (int64_t)collateral_count(c));
     json_put_int(&j, "collateral_seconds_left", (int64_t)collateral_seconds_left(c));
     json_open_array(&j, "policies");

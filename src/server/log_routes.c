@@ -113,13 +113,13 @@ MUST_CHECK static enum err query_request_id(struct call *c, char id[REQUEST_ID_S
 
 void route_log_receipt(struct call *c, struct service_thread *thread)
 {
-    bool sees_all = (c->token->role & (ROLE_AUDITOR | ROLE_OPERATOR)) != 0;
+    bool sees_all = principal_has_role(&c->principal, ROLE_AUDITOR | ROLE_OPERATOR);
     char id[REQUEST_ID_SIZE + 1];
 
     (void)thread;
     if (query_request_id(c, id) == ERR_NONE)
         call_answer(c, journal_receipt_of_request(c->server->svc, span_of(id, REQUEST_ID_SIZE),
-                                                  sees_all ? NULL : c->token->name, &c->body));
+                                                  sees_all ? NULL : c->principal.name, &c->body));
     call_finish(c);
 }
 

@@ -79,7 +79,7 @@ MUST_CHECK static enum err read_query(struct call *c, struct policy_change *chan
 /* On its own thread: one change is committed before the next one is judged. */
 static void make_change(struct call *c, struct policy_change *change)
 {
-    const struct caller caller = {c->token, span_of(c->request_id, REQUEST_ID_SIZE)};
+    const struct caller caller = {&c->principal, span_of(c->request_id, REQUEST_ID_SIZE)};
     struct policy_snapshot *next = NULL;
 
     if (read_policy(c, change) != ERR_NONE) {

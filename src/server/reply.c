@@ -67,8 +67,7 @@ static void call_free(struct call *c)
     buffer_clear(&c->certificates);
     buffer_clear(&c->body);
     secret_free(&c->secret_body);
-    if (c->place_taken)
-        atomic_fetch_sub_explicit(c->place_taken, 1, memory_order_relaxed);
+    call_place_give(c);
     atomic_fetch_sub_explicit(&c->server->pending, 1, memory_order_release);
     free(c);
 }
@@ -256,7 +255,7 @@ void call_finish(struct call *c)
         return;
     }
     if (c->outcome.result != ERR_NONE) /* admission refuses a token with too many of these */
-        (void)rate_take(c->server->denials, SPAN_OF(c->token->hash), clock_monotonic_us());
+        (void)rate_take(c->server->denials, SPAN_OF(c->principal.id), clock_monotonic_us());
     c->outcome.commit.owner = c;
     e = store_writer_submit(c->server->writer, &c->outcome.commit);
     if (e == ERR_NONE)

@@ -55,7 +55,7 @@ static void handle(void *context, struct http_exchange *x)
     request_id_write(c->now, c->request_id);
     /* admit() has let it in; what it found is found again here rather than carried along */
     if (!c->route || (c->route->roles != 0 &&
-                      admission_authenticate(s, c->request, &c->token, &why) != ERR_NONE)) {
+                      admission_authenticate(s, c->request, &c->principal, &why) != ERR_NONE)) {
         call_refuse(c, 401, "unauthenticated", "Invalid token");
         call_reveal(c);
         return;
@@ -73,17 +73,35 @@ static void handle(void *context, struct http_exchange *x)
 static bool place_take(struct call *c)
 {
     struct server *s = c->server;
-    bool quote = c->route->place == ON_QUOTER;
-    size_t token = c->token ? (size_t)(c->token - s->svc->tokens->entries) : TOKENS_MAX;
-    _Atomic uint32_t *place = quote ? &s->quote_places : &s->places[token];
 
-    if (atomic_fetch_add_explicit(place, 1, memory_order_relaxed) >=
-        (quote ? PLACES_OF_QUOTES : PLACES_PER_TOKEN)) {
-        atomic_fetch_sub_explicit(place, 1, memory_order_relaxed);
-        return false;
+    if (c->route->place == ON_QUOTER) {
+        c->holds_place =
+            atomic_fetch_add_explicit(&s->quote_places, 1, memory_order_relaxed) < PLACES_OF_QUOTES;
+        if (!c->holds_place)
+            atomic_fetch_sub_explicit(&s->quote_places, 1, memory_order_relaxed);
+        return c->holds_place;
     }
-    c->place_taken = place;
-    return true;
+    (void)pthread_mutex_lock(&s->places_lock);
+    c->place = share_take(s->places, c->principal.id, PLACES_PER_TOKEN);
+    (void)pthread_mutex_unlock(&s->places_lock);
+    c->holds_place = c->place != SHARE_NONE;
+    return c->holds_place;
+}
+
+void call_place_give(struct call *c)
+{
+    struct server *s = c->server;
+
+    if (!c->holds_place)
+        return;
+    c->holds_place = false;
+    if (c->route->place == ON_QUOTER) {
+        atomic_fetch_sub_explicit(&s->quote_places, 1, memory_order_relaxed);
+        return;
+    }
+    (void)pthread_mutex_lock(&s->places_lock);
+    share_give(s->places, c->place);
+    (void)pthread_mutex_unlock(&s->places_lock);
 }
 
 static struct pool *pool_of(const struct call *c)
@@ -224,7 +242,9 @@ enum err server_start(const struct server_options *options, struct service *svc,
     s->options = *options;
     s->svc = svc;
     s->last_summary = svc->started;
-    if ((e = admission_rates_new(s)) != ERR_NONE || (e = loops_new(s)) != ERR_NONE ||
+    (void)pthread_mutex_init(&s->places_lock, NULL);
+    if ((e = share_table_new(4 * TOKENS_MAX, &s->places)) != ERR_NONE ||
+        (e = admission_rates_new(s)) != ERR_NONE || (e = loops_new(s)) != ERR_NONE ||
         (e = pool_start(options->pool_threads, &s->pool)) != ERR_NONE ||
         (e = pool_start(1, &s->quoter)) != ERR_NONE ||
         (e = pool_start(1, &s->changer)) != ERR_NONE ||
@@ -291,5 +311,7 @@ void server_stop(struct server **server)
         service_thread_clear(&s->loops[i].thread);
     free(s->loops);
     admission_rates_free(s);
+    share_table_free(&s->places);
+    (void)pthread_mutex_destroy(&s->places_lock);
     free(s);
 }

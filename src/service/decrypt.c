@@ -198,7 +198,7 @@ MUST_CHECK static enum err record(const struct service *svc, const struct caller
         .rule = claims->rule ? span_string(claims->rule->name) : SPAN_LITERAL("default-deny"),
         .key = r->seed, /* the global key has no name, which no seed can look like */
         .key_version = version,
-        .principal = span_string(caller->token->name),
+        .principal = span_string(caller->principal->name),
         .auth = span_string(claims->auth ? claims->auth : "bearer"),
         .tee = span_string(claims->tee),
         .task = r->task_id,

@@ -257,7 +257,7 @@ static void put_appraisal(struct json_writer *j, const struct dry_run *d)
         json_put_bool(j, "accepted", false);
         return;
     }
-    if (d->caller->token->may_explain)
+    if (d->caller->principal->may_explain)
         put_trace(j, d, &n);
     else
         (void)judge(d, &n, NULL);
@@ -318,7 +318,7 @@ static void question_fill(struct dry_run *d)
     d->question = (struct appraisal_question){
         .evidence = &d->result,
         .binding = r->has_binding ? &d->binding : NULL,
-        .token_name = d->caller->token->name,
+        .token_name = d->caller->principal->name,
         .now = d->now,
         .event_log = r->evidence.event_log,
     };
@@ -332,7 +332,7 @@ static bool is_known(const struct dry_run *d)
     if (d->request->policy[0] == '\0')
         return true;
     rule = appraisal_find(d->policy, d->request->policy);
-    return rule && (d->caller->token->may_explain || is_for(rule, d->caller->token->name));
+    return rule && (d->caller->principal->may_explain || is_for(rule, d->caller->principal->name));
 }
 
 MUST_CHECK static enum err run(struct dry_run *d, struct service_thread *thread, struct outcome *o)
@@ -359,7 +359,7 @@ MUST_CHECK static enum err record(const struct dry_run *d, struct outcome *o)
         .request_id = d->caller->request_id,
         .op = SPAN_LITERAL("explain"),
         .rule = SPAN_LITERAL("dry-run"),
-        .principal = span_string(d->caller->token->name),
+        .principal = span_string(d->caller->principal->name),
         .auth = SPAN_LITERAL("bearer"),
         .tee = span_string(r->authentic ? r->tee : ""),
         .has_claims = valid,

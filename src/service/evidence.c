@@ -92,7 +92,7 @@ enum err evidence_accept(const struct service *svc, struct service_thread *threa
     const struct appraisal_question question = {
         .evidence = result,
         .binding = binding,
-        .token_name = caller->token->name,
+        .token_name = caller->principal->name,
         .now = now,
         .event_log = evidence->event_log,
     };
@@ -149,7 +149,7 @@ enum err session_claims(struct service *svc, struct service_thread *thread,
     if (!s)
         return refuse_session(o, ERR_DENIED, code);
     claims->policy = policy_store_view(svc->policies, &thread->policy);
-    e = session_check(s, svc->options.origin, caller->token->hash, claims->policy->policy.version,
+    e = session_check(s, svc->options.origin, caller->principal->id, claims->policy->policy.version,
                       now, &code);
     if (e != ERR_NONE)
         return refuse_session(o, e, code);

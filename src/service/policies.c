@@ -132,7 +132,8 @@ MUST_CHECK static enum err read_change(struct json_value detail, struct policy_c
 
 /* Whether an allowed change; ERR_NOT_FOUND when it is another entry. */
 MUST_CHECK static enum err read_entry(struct span line, struct policy_change *change,
-                                      char principal[TOKEN_NAME_MAX + 1], struct timestamp *time)
+                                      char principal[PRINCIPAL_NAME_MAX + 1],
+                                      struct timestamp *time)
 {
     struct json_value document, op, decision, name, detail;
     struct audit_entry_view view;
@@ -144,7 +145,7 @@ MUST_CHECK static enum err read_entry(struct span line, struct policy_change *ch
         return ERR_NOT_FOUND;
     if (audit_entry_view(line, &view) != ERR_NONE ||
         json_member(document, "principal", &name) != ERR_NONE ||
-        read_text(name, principal, TOKEN_NAME_MAX + 1) != ERR_NONE ||
+        read_text(name, principal, PRINCIPAL_NAME_MAX + 1) != ERR_NONE ||
         json_member(document, "detail", &detail) != ERR_NONE ||
         read_change(detail, change) != ERR_NONE)
         return ERR_MALFORMED;
@@ -157,7 +158,7 @@ enum err reference_values_replay(void *values, uint64_t index, struct span entry
     static const char mark[] = "\"op\":\"policy\""; /* quotes inside of texts are escaped */
     struct reference_values *v = values;
     struct policy_change change;
-    char principal[TOKEN_NAME_MAX + 1];
+    char principal[PRINCIPAL_NAME_MAX + 1];
     struct timestamp time;
     enum err e;
 

@@ -28,7 +28,7 @@ struct reference_value {
     char field[REFERENCE_FIELD_MAX + 1];
     uint8_t bytes[POLICY_BYTES_MAX];
     size_t size;
-    char principal[TOKEN_NAME_MAX + 1]; /* who added it */
+    char principal[PRINCIPAL_NAME_MAX + 1]; /* who added it */
     struct timestamp added;
     uint64_t index; /* of the entry that did */
     bool used;      /* false: the configuration has no such rule or list any more, has the value

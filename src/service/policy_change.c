@@ -9,7 +9,7 @@
 enum {
     REPLY_MAX = 128,
     RULE_ROOM = 6 * POLICY_NAME_MAX + 128,
-    VALUE_ROOM = 6 * TOKEN_NAME_MAX + 2 * POLICY_BYTES_MAX + 256
+    VALUE_ROOM = 6 * PRINCIPAL_NAME_MAX + 2 * POLICY_BYTES_MAX + 256
 };
 
 static void detail_write(const struct policy_change *change, struct outcome *o)
@@ -33,10 +33,10 @@ MUST_CHECK static enum err judge(struct service *svc, const struct caller *calle
 {
     enum err e;
 
-    if (caller->token->role != ROLE_OPERATOR || !caller->token->may_administer)
+    if (!principal_has_role(caller->principal, ROLE_OPERATOR) || !caller->principal->may_administer)
         return outcome_refuse(o, ERR_DENIED, "may_not_administer",
                               "Access denied: this token may not change policies");
-    e = policy_store_prepare(svc->policies, change, caller->token->name, now, next, o);
+    e = policy_store_prepare(svc->policies, change, caller->principal->name, now, next, o);
     if (e == ERR_NONE)
         e = secret_new(REPLY_MAX, &o->reply); /* now: after the commit nothing may fail */
     if (e == ERR_MEMORY)
@@ -53,7 +53,7 @@ enum err service_policy_change(struct service *svc, const struct caller *caller,
         .request_id = caller->request_id,
         .op = SPAN_LITERAL("policy"),
         .rule = SPAN_LITERAL("administration"),
-        .principal = span_string(caller->token->name),
+        .principal = span_string(caller->principal->name),
         .auth = SPAN_LITERAL("bearer"),
         .simulated = svc->simulated,
     };

@@ -12,6 +12,7 @@
 #include "auth/nonce.h"
 #include "auth/seen.h"
 #include "auth/session.h"
+#include "auth/token.h"
 #include "collateral/store.h"
 #include "keys/derive.h"
 #include "service/policies.h"
@@ -35,8 +36,8 @@ struct service_counters {
 
 struct service {
     struct service_options options;
-    const struct token_table *tokens;
-    struct policy_store *policies; /* owned */
+    const struct token_table *tokens; /* borrowed */
+    struct policy_store *policies;    /* owned */
     struct attest_trust trust;
     struct collateral_store *collateral; /* borrowed */
     struct root *root;                   /* owned */
@@ -96,7 +97,7 @@ void service_private_key(const struct service *svc, const struct root_epoch *epo
 
 /* The caller after authentication. */
 struct caller {
-    const struct token_entry *token;
+    const struct principal *principal;
     struct span request_id; /* REQUEST_ID_SIZE characters */
 };
 

@@ -14,14 +14,14 @@ enum err service_challenge(struct service *svc, const struct caller *caller, str
                            uint8_t nonce[NONCE_SIZE])
 {
     atomic_fetch_add_explicit(&svc->counters.challenges, 1, memory_order_relaxed);
-    return nonce_issue(svc->nonces, caller->token->hash, now, nonce);
+    return nonce_issue(svc->nonces, caller->principal->id, now, nonce);
 }
 
 MUST_CHECK static enum err use_nonce(struct service *svc, const struct caller *caller,
                                      const struct attest_request *r, struct timestamp now,
                                      struct outcome *o)
 {
-    enum err e = nonce_use(svc->nonces, caller->token->hash, r->nonce, now);
+    enum err e = nonce_use(svc->nonces, caller->principal->id, r->nonce, now);
 
     if (e == ERR_NONE)
         return e;
@@ -42,10 +42,10 @@ static void session_fill(const struct service *svc, const struct caller *caller,
         .simulated = svc->simulated || strcmp(claims->tee, "simulated") == 0,
     };
     (void)snprintf(s->issuer, sizeof s->issuer, "%s", svc->options.origin);
-    (void)snprintf(s->subject, sizeof s->subject, "%s", caller->token->name);
+    (void)snprintf(s->subject, sizeof s->subject, "%s", caller->principal->name);
     (void)snprintf(s->tee, sizeof s->tee, "%s", claims->tee);
     (void)snprintf(s->policy, sizeof s->policy, "%s", claims->rule->name);
-    memcpy(s->token_hash, caller->token->hash, sizeof s->token_hash);
+    memcpy(s->token_hash, caller->principal->id, sizeof s->token_hash);
     memcpy(s->nonce, r->nonce, sizeof s->nonce);
     memcpy(s->key, r->key, sizeof s->key);
     memcpy(s->policy_version, claims->policy->policy.version, sizeof s->policy_version);
@@ -117,7 +117,7 @@ MUST_CHECK static enum err record(const struct service *svc, const struct caller
         .request_id = caller->request_id,
         .op = SPAN_LITERAL("attest"),
         .rule = claims->rule ? span_string(claims->rule->name) : SPAN_LITERAL("default-deny"),
-        .principal = span_string(caller->token->name),
+        .principal = span_string(caller->principal->name),
         .auth = SPAN_LITERAL("bearer"),
         .tee = span_string(claims->tee),
         .has_claims = claims->has_digest,

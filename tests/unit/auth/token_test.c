@@ -2,11 +2,13 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "crypto/hash.h"
 #include "crypto/random.h"
 
 /* Token and hash: NEAR OutLayer's documentation of the keystore worker. */
@@ -15,34 +17,56 @@
 #define OTHER "test-token"
 #define OTHER_HASH "4c5dc9b7708905f77f5e5d16316b5dfb425e68cb326dcd55a860e90a7707031e"
 
-static struct token_entry entries[3] = {
-    {.name = "first",           .role = ROLE_AUDITOR },
-    {.name = "worker:dc45a475", .role = ROLE_WORKER  },
-    {.name = "last",            .role = ROLE_OPERATOR}
+static struct principal principals[3] = {
+    {.kind = PRINCIPAL_TOKEN, .name = "first",           .roles = ROLE_AUDITOR },
+    {.kind = PRINCIPAL_TOKEN, .name = "worker:dc45a475", .roles = ROLE_WORKER  },
+    {.kind = PRINCIPAL_TOKEN, .name = "last",            .roles = ROLE_OPERATOR}
 };
-static const struct token_table table = {entries, COUNT_OF(entries)};
+static struct token_table *table;
 
 static int start(void **state)
 {
     (void)state;
-    memset(entries[0].hash, 0x11, SHA256_SIZE);
+    memset(principals[0].id, 0x11, PRINCIPAL_ID_SIZE);
     return crypto_start() != ERR_NONE ||
-           hex_read(span_string(TOKEN_HASH), entries[1].hash, SHA256_SIZE) != ERR_NONE ||
-           hex_read(span_string(OTHER_HASH), entries[2].hash, SHA256_SIZE) != ERR_NONE;
+           hex_read(span_string(TOKEN_HASH), principals[1].id, PRINCIPAL_ID_SIZE) != ERR_NONE ||
+           hex_read(span_string(OTHER_HASH), principals[2].id, PRINCIPAL_ID_SIZE) != ERR_NONE ||
+           token_table_new(principals, COUNT_OF(principals), &table) != ERR_NONE;
+}
+
+static int finish(void **state)
+{
+    (void)state;
+    token_table_free(&table);
+    return 0;
+}
+
+/* What a table of these says of a header. */
+static enum err check_in(const struct principal *of, size_t count, struct span header,
+                         struct principal *out)
+{
+    struct token_table *t = NULL;
+    const char *why = NULL;
+    enum err e;
+
+    assert_int_equal(token_table_new(of, count, &t), ERR_NONE);
+    e = token_check(t, header, false, out, &why);
+    if (e != ERR_NONE)
+        assert_string_equal(why, "Invalid token");
+    token_table_free(&t);
+    return e;
 }
 
 static void accepts_known_tokens(void **state)
 {
-    const struct token_entry *out = NULL;
+    struct principal out = {0};
     const char *why = NULL;
 
     (void)state;
-    assert_int_equal(token_check(&table, span_string("Bearer " TOKEN), false, &out, &why),
-                     ERR_NONE);
-    assert_ptr_equal(out, &entries[1]);
-    assert_int_equal(token_check(&table, span_string("Bearer " OTHER), false, &out, &why),
-                     ERR_NONE);
-    assert_ptr_equal(out, &entries[2]);
+    assert_int_equal(token_check(table, span_string("Bearer " TOKEN), false, &out, &why), ERR_NONE);
+    assert_memory_equal(&out, &principals[1], sizeof out);
+    assert_int_equal(token_check(table, span_string("Bearer " OTHER), false, &out, &why), ERR_NONE);
+    assert_memory_equal(&out, &principals[2], sizeof out);
 }
 
 static void refuses_everything_else(void **state)
@@ -74,88 +98,89 @@ static void refuses_everything_else(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        const struct token_entry *out = NULL;
+        struct principal out = {0};
         const char *why = NULL;
 
         assert_int_equal(
-            token_check(&table, span_string(cases[i].header), !cases[i].header, &out, &why),
+            token_check(table, span_string(cases[i].header), !cases[i].header, &out, &why),
             ERR_UNAUTHENTICATED);
         assert_string_equal(why, cases[i].why);
-        assert_null(out);
+        assert_int_equal(out.kind, PRINCIPAL_NONE);
     }
 }
 
 static void refuses_what_is_too_long(void **state)
 {
     char header[7 + TOKEN_MAX_SIZE + 2];
-    struct token_entry entry = {.name = "long", .role = ROLE_WORKER};
-    struct token_table one = {&entry, 1};
-    const struct token_entry *out = NULL;
-    const char *why = NULL;
+    struct principal one = {.kind = PRINCIPAL_TOKEN, .name = "long", .roles = ROLE_WORKER};
+    struct principal out;
 
     (void)state;
     memset(header, 'a', sizeof header);
     memcpy(header, "Bearer ", 7);
-    sha256(span_of(header + 7, TOKEN_MAX_SIZE), entry.hash);
-    assert_int_equal(token_check(&one, span_of(header, 7 + TOKEN_MAX_SIZE), false, &out, &why),
-                     ERR_NONE);
-    sha256(span_of(header + 7, TOKEN_MAX_SIZE + 1), entry.hash);
-    assert_int_equal(token_check(&one, span_of(header, 7 + TOKEN_MAX_SIZE + 1), false, &out, &why),
+    sha256(span_of(header + 7, TOKEN_MAX_SIZE), one.id);
+    assert_int_equal(check_in(&one, 1, span_of(header, 7 + TOKEN_MAX_SIZE), &out), ERR_NONE);
+    sha256(span_of(header + 7, TOKEN_MAX_SIZE + 1), one.id);
+    assert_int_equal(check_in(&one, 1, span_of(header, 7 + TOKEN_MAX_SIZE + 1), &out),
                      ERR_UNAUTHENTICATED);
 }
 
 static void every_flipped_bit_of_a_hash_is_another_token(void **state)
 {
     (void)state;
-    for (size_t bit = 0; bit < 8 * (size_t)SHA256_SIZE; bit++) {
-        struct token_entry entry = entries[1];
-        struct token_table one = {&entry, 1};
-        const struct token_entry *out = NULL;
-        const char *why = NULL;
+    for (size_t bit = 0; bit < 8 * (size_t)PRINCIPAL_ID_SIZE; bit++) {
+        struct principal one = principals[1];
+        struct principal out;
 
-        entry.hash[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        assert_int_equal(token_check(&one, span_string("Bearer " TOKEN), false, &out, &why),
+        one.id[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_int_equal(check_in(&one, 1, span_string("Bearer " TOKEN), &out),
                          ERR_UNAUTHENTICATED);
     }
 }
 
 static void an_empty_table_refuses_all(void **state)
 {
-    const struct token_table none = {NULL, 0};
-    const struct token_entry *out = NULL;
-    const char *why = NULL;
+    struct principal out;
 
     (void)state;
-    assert_int_equal(token_check(&none, span_string("Bearer " TOKEN), false, &out, &why),
-                     ERR_UNAUTHENTICATED);
-    assert_string_equal(why, "Invalid token");
+    assert_int_equal(check_in(NULL, 0, span_string("Bearer " TOKEN), &out), ERR_UNAUTHENTICATED);
 }
 
 /*
- * All entries are compared whichever matches: when two have the same hash the later one is found,
+ * All tokens are compared whichever matches: when two have the same hash the later one is found,
  * which a search that stops at the first could not do.
  */
 static void the_whole_table_is_compared(void **state)
 {
-    struct token_entry twins[5];
-    struct token_table five = {twins, COUNT_OF(twins)};
-    const struct token_entry *out = NULL;
-    const char *why = NULL;
+    struct principal twins[5];
+    struct principal out;
 
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(twins); i++)
-        twins[i] = entries[1];
-    assert_int_equal(token_check(&five, span_string("Bearer " TOKEN), false, &out, &why), ERR_NONE);
-    assert_ptr_equal(out, &twins[4]);
+    for (size_t i = 0; i < COUNT_OF(twins); i++) {
+        twins[i] = principals[1];
+        twins[i].name[0] = (char)('0' + i);
+    }
+    assert_int_equal(check_in(twins, COUNT_OF(twins), span_string("Bearer " TOKEN), &out),
+                     ERR_NONE);
+    assert_int_equal(out.name[0], '4');
 }
 
-static void roles_have_names(void **state)
+static void a_table_has_a_bound(void **state)
 {
+    struct principal *many = calloc(TOKENS_MAX + 1, sizeof *many);
+    struct token_table *t = NULL;
+
     (void)state;
-    assert_string_equal(role_name(ROLE_WORKER), "worker");
-    assert_string_equal(role_name(ROLE_OPERATOR), "operator");
-    assert_string_equal(role_name(ROLE_AUDITOR), "auditor");
-    assert_string_equal(role_name(ROLE_NONE), "none");
+    assert_non_null(many);
+    for (size_t i = 0; i <= TOKENS_MAX; i++)
+        many[i].kind = PRINCIPAL_TOKEN;
+    assert_int_equal(token_table_new(many, TOKENS_MAX + 1, &t), ERR_TOO_LARGE);
+    assert_null(t);
+    assert_int_equal(token_table_new(many, TOKENS_MAX, &t), ERR_NONE);
+    assert_int_equal(token_table_count(t), TOKENS_MAX);
+    token_table_free(&t);
+    assert_null(t);
+    free(many);
 }
 
 int main(void)
@@ -167,8 +192,8 @@ int main(void)
         cmocka_unit_test(every_flipped_bit_of_a_hash_is_another_token),
         cmocka_unit_test(an_empty_table_refuses_all),
         cmocka_unit_test(the_whole_table_is_compared),
-        cmocka_unit_test(roles_have_names),
+        cmocka_unit_test(a_table_has_a_bound),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, start, finish);
 }

@@ -405,10 +405,10 @@ static void tokens_come_from_file_and_variables(void **state)
                      ERR_NONE);
     assert_int_equal(settings.token_count, 2);
     assert_string_equal(settings.tokens[0].name, "ops");
-    assert_int_equal(settings.tokens[0].role, ROLE_OPERATOR);
+    assert_int_equal(settings.tokens[0].roles, ROLE_OPERATOR);
     assert_string_equal(settings.tokens[1].name, "worker:4c5dc9b7");
-    assert_int_equal(settings.tokens[1].role, ROLE_WORKER);
-    assert_int_equal(settings.tokens[1].hash[0], 0x4c);
+    assert_int_equal(settings.tokens[1].roles, ROLE_WORKER);
+    assert_int_equal(settings.tokens[1].id[0], 0x4c);
     assert_warned("tokens: none", false);
     settings_clear(&settings);
 }

@@ -50,7 +50,7 @@ struct keystore {
     struct collateral_store *collateral;
     struct service *service;
     struct server *server;
-    struct token_table tokens;
+    struct token_table *tokens;
     struct appraisal_policy policy;
 };
 
@@ -112,7 +112,8 @@ static void keystore_start(struct keystore *k)
                    &k->store),
         ERR_NONE);
     assert_int_equal(collateral_store_new(&trust, &k->collateral), ERR_NONE);
-    assert_int_equal(service_new(&options, root, guest(), &k->tokens, &k->policy, &trust,
+    assert_int_equal(token_table_new(NULL, 0, &k->tokens), ERR_NONE);
+    assert_int_equal(service_new(&options, root, guest(), k->tokens, &k->policy, &trust,
                                  k->collateral, clock_now(), &k->service),
                      ERR_NONE);
     k->service->store = k->store;
@@ -126,6 +127,7 @@ static void keystore_stop(struct keystore *k)
 
     server_stop(&k->server);
     service_free(&k->service);
+    token_table_free(&k->tokens);
     store_close(&k->store);
     collateral_store_free(&k->collateral);
     secret_free(&k->seed);
