@@ -26,25 +26,29 @@ struct tls_server {
 
 struct tls_stream {
     SSL *ssl;
-    bool failed; /* after a fatal error SSL_shutdown() must not be called */
+    int fd;
+    bool failed;          /* after a fatal error SSL_shutdown() must not be called */
+    size_t turn_size;     /* bytes taken from the socket in this turn */
+    unsigned key_updates; /* received since `data_size` was last 0 */
+    size_t data_size;     /* application data received since then, bytes */
 };
 
 /* A socket BIO that never raises SIGPIPE; OpenSSL's own writes with write(2). */
 
-static BIO *socket_bio_new(const BIO_METHOD *method, int fd)
+static BIO *socket_bio_new(const BIO_METHOD *method, struct tls_stream *t)
 {
     BIO *bio = BIO_new(method);
 
     if (!bio)
         return NULL;
-    BIO_set_data(bio, (void *)(intptr_t)fd);
+    BIO_set_data(bio, t);
     BIO_set_init(bio, 1);
     return bio;
 }
 
-static int socket_of(BIO *bio)
+static struct tls_stream *stream_of(BIO *bio)
 {
-    return (int)(intptr_t)BIO_get_data(bio);
+    return BIO_get_data(bio);
 }
 
 static bool is_retry(ssize_t result)
@@ -54,7 +58,7 @@ static bool is_retry(ssize_t result)
 
 static int socket_write(BIO *bio, const char *data, int size)
 {
-    ssize_t put = send(socket_of(bio), data, (size_t)size, MSG_NOSIGNAL);
+    ssize_t put = send(stream_of(bio)->fd, data, (size_t)size, MSG_NOSIGNAL);
 
     BIO_clear_retry_flags(bio);
     if (is_retry(put))
@@ -62,11 +66,25 @@ static int socket_write(BIO *bio, const char *data, int size)
     return (int)put;
 }
 
+/*
+ * SSL_read() goes on by itself as long as records without data come, so the end of a turn has to be
+ * told from here: the socket then seems to have no more bytes.
+ */
 static int socket_read(BIO *bio, char *out, int capacity)
 {
-    ssize_t got = recv(socket_of(bio), out, (size_t)capacity, 0);
+    struct tls_stream *t = stream_of(bio);
+    ssize_t got;
 
     BIO_clear_retry_flags(bio);
+    if (t->key_updates > TLS_KEY_UPDATES_MAX)
+        return -1;
+    if (t->turn_size >= TLS_TURN_MAX_SIZE) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    got = recv(t->fd, out, (size_t)capacity, 0);
+    if (got > 0)
+        t->turn_size += (size_t)got;
     if (is_retry(got))
         BIO_set_retry_read(bio);
     else if (got == 0)
@@ -94,6 +112,19 @@ static BIO_METHOD *socket_method_new(void)
     return NULL;
 }
 
+/* Counts the KeyUpdate messages of the peer: each makes us derive keys, and none is needed. */
+static void on_message(int written, int version, int content_type, const void *bytes, size_t size,
+                       SSL *ssl, void *context)
+{
+    struct tls_stream *t = SSL_get_app_data(ssl);
+
+    (void)version;
+    (void)context;
+    if (!written && t && content_type == SSL3_RT_HANDSHAKE && size > 0 &&
+        *(const uint8_t *)bytes == SSL3_MT_KEY_UPDATE)
+        t->key_updates++;
+}
+
 /* The settings */
 
 static bool context_configure(SSL_CTX *c)
@@ -105,6 +136,7 @@ static bool context_configure(SSL_CTX *c)
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(c, 1); /* one system call for a record instead of two */
     SSL_CTX_set_verify(c, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_msg_callback(c, on_message);
     return SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_num_tickets(c, 0) == 1 && SSL_CTX_set1_groups_list(c, "X25519:P-256") == 1;
 }
@@ -345,9 +377,9 @@ enum err tls_stream_new(struct tls_server *s, int fd, struct tls_stream **out)
 {
     struct tls_stream *t = calloc(1, sizeof *t);
     SSL *ssl = SSL_new(s->context);
-    BIO *bio = socket_bio_new(s->socket_method, fd);
+    BIO *bio = socket_bio_new(s->socket_method, t);
 
-    if (!t || !ssl || !bio) {
+    if (!t || !ssl || !bio || SSL_set_app_data(ssl, t) != 1) {
         free(t);
         SSL_free(ssl);
         BIO_free(bio);
@@ -357,8 +389,14 @@ enum err tls_stream_new(struct tls_server *s, int fd, struct tls_stream **out)
     SSL_set_bio(ssl, bio, bio); /* the one reference is the stream's now */
     SSL_set_accept_state(ssl);
     t->ssl = ssl;
+    t->fd = fd;
     *out = t;
     return ERR_NONE;
+}
+
+void tls_stream_begin_turn(struct tls_stream *t)
+{
+    t->turn_size = 0;
 }
 
 /* What the failed call wants; the error queue is left empty for the next call on this thread. */
@@ -392,7 +430,18 @@ enum tls_want tls_stream_read(struct tls_stream *t, void *out, size_t capacity, 
 
     ERR_clear_error();
     result = SSL_read_ex(t->ssl, out, capacity, got);
-    return result == 1 ? TLS_DONE : want_of(t, result);
+    if (t->key_updates > TLS_KEY_UPDATES_MAX) {
+        t->failed = true; /* also when data follows them */
+        return TLS_FAILED;
+    }
+    if (result != 1)
+        return want_of(t, result);
+    t->data_size += *got;
+    if (t->data_size >= TLS_KEY_UPDATES_DATA_SIZE) {
+        t->data_size = 0;
+        t->key_updates = 0;
+    }
+    return TLS_DONE;
 }
 
 enum tls_want tls_stream_write(struct tls_stream *t, struct span bytes, size_t *put)

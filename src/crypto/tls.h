@@ -36,8 +36,21 @@ void tls_server_ask_certificate(struct tls_server *s);
 
 enum tls_want { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_FAILED };
 
+/*
+ * A stream takes at most about this much from its socket in one turn. Then reads want more although
+ * the socket has it, so that one peer never holds a thread for long: OpenSSL works through all
+ * records that are there as long as they carry no data.
+ */
+#define TLS_TURN_MAX_SIZE (64u * 1024) /* bytes */
+/* A peer that sends more KeyUpdate messages than this before it has sent that much data is left:
+ * reading fails. Clients that mean well send one in many gigabytes (RFC 8446 section 5.5). */
+#define TLS_KEY_UPDATES_MAX 8
+#define TLS_KEY_UPDATES_DATA_SIZE (64u * 1024) /* bytes */
+
 /* Takes no ownership of `fd`. ERR_MEMORY */
 MUST_CHECK enum err tls_stream_new(struct tls_server *s, int fd, struct tls_stream **out);
+/* A turn begins: to be called before the first handshake step or read of each event. */
+void tls_stream_begin_turn(struct tls_stream *t);
 enum tls_want tls_stream_handshake(struct tls_stream *t);
 /* TLS_DONE: `*got` > 0 bytes. */
 enum tls_want tls_stream_read(struct tls_stream *t, void *out, size_t capacity, size_t *got);

@@ -199,6 +199,9 @@ void connection_callback_begin(struct connection *c)
 {
     c->loop->now_us = clock_monotonic_us();
     c->in_callback = true;
+    c->turn_requests = 0;
+    if (c->tls)
+        tls_stream_begin_turn(c->tls);
 }
 
 void connection_callback_end(struct connection *c)

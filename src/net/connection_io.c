@@ -93,22 +93,34 @@ static bool receive_tls(struct connection *c, size_t *got)
     } while (want == TLS_DONE && *got < LOOP_SCRATCH_SIZE && tls_stream_pending(c->tls));
     if (*got > 0)
         return true; /* an end that was met as well is met again by the next read */
-    if (want == TLS_CLOSED || want == TLS_FAILED)
+    /* a read that has to write answers KeyUpdates of a peer that does not read the answers */
+    if (want != TLS_DONE && want != TLS_WANT_READ)
         connection_close(c);
     return false;
 }
 
+static bool may_receive_now(const struct connection *c)
+{
+    return connection_may_receive(c) && !connection_had_its_turn(c);
+}
+
+/*
+ * One turn: what was left of the last one, then what came. Other connections wait meanwhile, so it
+ * has limits: in requests, in bytes (the scratch; of TLS also in records, see crypto/tls.h).
+ */
 static void receive(struct connection *c)
 {
     size_t got = 0;
 
     if (c->in.size > 0 && c->state == STATE_IDLE) /* pipelined behind the last request */
         connection_use(c, buffer_span(&c->in));
-    while (connection_may_receive(c) && (c->tls ? receive_tls(c, &got) : receive_plain(c, &got))) {
+    while (may_receive_now(c) && (c->tls ? receive_tls(c, &got) : receive_plain(c, &got))) {
         take_received(c, got);
-        if (!c->tls || !connection_may_receive(c) || !tls_stream_pending(c->tls))
+        if (!c->tls || !may_receive_now(c) || !tls_stream_pending(c->tls))
             break;
     }
+    if (connection_may_receive(c) && connection_had_its_turn(c))
+        connection_resume(c);
 }
 
 /* Events */

@@ -3,6 +3,9 @@
 #include "crypto/tls.h"
 #include "net/connection_state.h"
 
+/* At most this many requests of one connection are begun in a turn of its loop. */
+enum { TURN_REQUESTS_MAX = 8 };
+
 static void refuse_for_memory(struct connection *c)
 {
     static const struct http_refusal out_of_memory = {503, "overloaded", "out of memory"};
@@ -90,6 +93,7 @@ static size_t step(struct connection *c, struct span bytes, struct http_exchange
     parsed = http_head_parse(bytes, body_max, &c->scan, &x->request, &f, &refusal);
     if (parsed == HTTP_INCOMPLETE)
         return 0;
+    c->turn_requests++;
     c->scan = (struct http_scan){0};
     if (parsed == HTTP_REFUSED) {
         connection_refuse(c, refusal);
@@ -143,6 +147,11 @@ bool connection_may_receive(const struct connection *c)
            (c->state == STATE_IDLE || c->state == STATE_HEAD || c->state == STATE_BODY);
 }
 
+bool connection_had_its_turn(const struct connection *c)
+{
+    return c->turn_requests >= TURN_REQUESTS_MAX;
+}
+
 /* Uses what it can of `bytes`, which are either c->in or new while c->in is empty; keeps the rest.
  */
 void connection_use(struct connection *c, struct span bytes)
@@ -150,7 +159,7 @@ void connection_use(struct connection *c, struct span bytes)
     bool kept = bytes.data == c->in.data;
     size_t used = 0;
 
-    while (used < bytes.size && connection_may_receive(c)) {
+    while (used < bytes.size && connection_may_receive(c) && !connection_had_its_turn(c)) {
         size_t step_size = use_request(c, span_of(bytes.data + used, bytes.size - used));
 
         if (step_size == 0)

@@ -34,6 +34,7 @@ struct connection {
     size_t needed;                      /* STATE_BODY: size of the whole request */
     size_t reserved;                    /* bytes counted in the server's `receiving` */
     size_t lingered;                    /* STATE_LINGER: bytes dropped */
+    unsigned turn_requests;             /* begun in this turn of the loop */
     int64_t first_byte_us;              /* of the present request */
     int64_t deadline_us;                /* of the present state */
     int64_t armed_us;                   /* when `timer` will fire: not after deadline_us */
@@ -75,6 +76,8 @@ enum output_result connection_send(struct connection *c, struct output *o);
 
 /* Whether bytes received now can be used now. */
 bool connection_may_receive(const struct connection *c);
+/* Whether it had its share of this turn: the rest waits until other connections had theirs. */
+bool connection_had_its_turn(const struct connection *c);
 /* Uses what it can of `bytes`, which are either c->in or new while c->in is empty; keeps the rest.
  */
 void connection_use(struct connection *c, struct span bytes);

@@ -13,7 +13,11 @@
 #include "net/connection.h"
 #include "net/output.h"
 
-enum { ACCEPT_BATCH = 64, ACCEPT_PAUSE_MS = 50 };
+enum {
+    ACCEPT_BATCH = 64,
+    ACCEPT_PAUSE_MS = 50,
+    EVENTS_MAX = 32, /* handled before the loop looks for new ones */
+};
 
 void loop_count(struct loop *l, enum figure f, uint64_t by)
 {
@@ -190,13 +194,18 @@ static void *run(void *context)
     return NULL;
 }
 
-/* An event_base that one thread alone uses needs no locks. */
+/*
+ * An event_base that only one thread uses needs no locks. Connections make their own event active
+ * again while they have more to do; without a limit libevent handles those before it looks at any
+ * other socket.
+ */
 static struct event_base *base_new(void)
 {
     struct event_config *config = event_config_new();
     struct event_base *base = NULL;
 
-    if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
+    if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0 &&
+        event_config_set_max_dispatch_interval(config, NULL, EVENTS_MAX, 0) == 0)
         base = event_base_new_with_config(config);
     if (config)
         event_config_free(config);

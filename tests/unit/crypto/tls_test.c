@@ -12,11 +12,13 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -189,6 +191,72 @@ static void keys_of_known_strength_are_taken(void **state)
     }
 }
 
+/* Both ends of a connection, with the handshake done; `*client` has its socket for its own. */
+static void connect_pair(struct fixture *f, SSL_CTX *context, struct tls_stream **stream,
+                         SSL **client, int fds[2])
+{
+    enum tls_want want = TLS_WANT_READ;
+    int done = 0;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(tls_stream_new(f->server, fds[0], stream), ERR_NONE);
+    *client = SSL_new(context);
+    assert_int_equal(SSL_set_fd(*client, fds[1]), 1);
+    SSL_set_connect_state(*client);
+    for (int step = 0; step < 100 && (want != TLS_DONE || done != 1); step++) {
+        done = SSL_do_handshake(*client);
+        tls_stream_begin_turn(*stream);
+        want = tls_stream_handshake(*stream);
+    }
+    assert_int_equal(want, TLS_DONE);
+    assert_int_equal(done, 1);
+}
+
+/* One byte of data a record: 65536 bytes from the socket hold less than 3000 of those. */
+static void one_turn_takes_a_bounded_part_of_what_is_there(void **state)
+{
+    struct fixture *f = *state;
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    EVP_PKEY *key = key_new("EC", "P-256", 0);
+    struct tls_stream *stream = NULL;
+    SSL *client = NULL;
+    enum { RECORDS = 7000 };
+    BIO *records = BIO_new(BIO_s_mem());
+    unsigned received = 0;
+    char *bytes;
+    long size;
+    int fds[2];
+
+    write_key(f, key, NULL);
+    write_chain(f, key, 1);
+    assert_int_equal(load(f), ERR_NONE);
+    connect_pair(f, context, &stream, &client, fds);
+    SSL_set0_wbio(client, records); /* the client owns it now */
+    for (int i = 0; i < RECORDS; i++)
+        assert_int_equal(SSL_write(client, "a", 1), 1);
+    size = BIO_get_mem_data(records, &bytes);
+    assert_int_equal(write(fds[1], bytes, (size_t)size), size);
+    for (unsigned turn = 0; turn < 10 && received < RECORDS; turn++) {
+        uint8_t byte[1];
+        size_t got;
+        unsigned before = received;
+
+        tls_stream_begin_turn(stream);
+        while (tls_stream_read(stream, byte, 1, &got) == TLS_DONE)
+            received++;
+        assert_true(received > before);
+        assert_true(received - before <= (TLS_TURN_MAX_SIZE + 17000) / 23);
+    }
+    assert_int_equal(received, RECORDS);
+    SSL_free(client);
+    tls_stream_close(&stream);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    tls_server_free(&f->server);
+    EVP_PKEY_free(key);
+    SSL_CTX_free(context);
+}
+
 static void files_that_do_not_belong_together(void **state)
 {
     struct fixture *f = *state;
@@ -298,6 +366,7 @@ static void encrypted_keys_are_refused_without_asking(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(one_turn_takes_a_bounded_part_of_what_is_there),
         TEST(keys_of_known_strength_are_taken),
         TEST(files_that_do_not_belong_together),
         TEST(files_that_cannot_be_used),

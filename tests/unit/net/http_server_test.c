@@ -63,6 +63,9 @@ struct fixture {
     atomic_uint refused_count;
     atomic_uint tasks_run;
     atomic_uint loops_begun, loops_ended;
+    atomic_uint handled;          /* requests so far */
+    atomic_uint marked_at;        /* what `handled` was when /mark came */
+    atomic_bool halted, released; /* /halt stops its loop in between */
     char refused_code[32];
     const char *peer;         /* what the clients' address must be */
     const char *refusal_body; /* what refused() replaces net/'s own with, or NULL */
@@ -129,6 +132,14 @@ static void handle(void *context, struct http_exchange *x)
     struct http_reply reply = {.status = 200, .content_type = "text/plain", .body = r->body};
 
     assert_null(http_exchange_state(x));
+    if (span_equal_string(r->path, "/mark"))
+        atomic_store(&f->marked_at, atomic_load(&f->handled));
+    atomic_fetch_add(&f->handled, 1);
+    if (span_equal_string(r->path, "/halt")) {
+        atomic_store(&f->halted, true);
+        while (!atomic_load(&f->released))
+            (void)poll(NULL, 0, 1);
+    }
     if (span_equal_string(r->path, "/late")) {
         http_exchange_set_state(x, f);
         f->late[atomic_load(&f->late_count)] = x;
@@ -451,6 +462,41 @@ static void pipelined_requests_are_answered_in_order(void **state)
         assert_answer(fd, 200, expected);
     }
     close(fd);
+    buffer_clear(&all);
+    fixture_stop(&f);
+}
+
+/* One connection has many requests ready, another one has one: that is served after a few. */
+static void connections_take_turns(void **state)
+{
+    struct fixture f;
+    struct buffer all = {0};
+    int greedy;
+    int other;
+
+    (void)state;
+    fixture_init(&f);
+    f.options.loops = 1;
+    fixture_start(&f);
+    greedy = dial(&f);
+    other = dial(&f);
+    say(other, GET("/target")); /* the loop knows it */
+    assert_answer(other, 200, "/target");
+    say(greedy, GET("/halt"));
+    while (!atomic_load(&f.halted))
+        (void)poll(NULL, 0, 1);
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(buffer_append(&all, SPAN_LITERAL(GET("/target"))), ERR_NONE);
+    say_bytes(greedy, all.data, all.size);
+    say(other, GET("/mark"));
+    atomic_store(&f.released, true);
+    assert_answer(other, 200, "");
+    assert_true(atomic_load(&f.marked_at) < 100);
+    assert_answer(greedy, 200, "");
+    for (int i = 0; i < 1000; i++)
+        assert_answer(greedy, 200, "/target");
+    close(greedy);
+    close(other);
     buffer_clear(&all);
     fixture_stop(&f);
 }
@@ -1427,6 +1473,61 @@ static void tls_serves_like_plain(void **state)
     fixture_stop(&f);
 }
 
+/* How many of `count` KeyUpdates could be sent before the server ended the connection. */
+static int tls_update_keys(SSL *ssl, int kind, int count)
+{
+    int sent = 0;
+
+    while (sent < count && SSL_key_update(ssl, kind) == 1 && SSL_do_handshake(ssl) == 1)
+        sent++;
+    return sent;
+}
+
+static void tls_key_updates_without_data_end_the_connection(void **state)
+{
+    static const int kinds[] = {SSL_KEY_UPDATE_NOT_REQUESTED, SSL_KEY_UPDATE_REQUESTED};
+    static const char head[] = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 70000\r\n\r\n";
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    f.options.loops = 1;
+    fixture_start_tls(&f);
+    (void)signal(SIGPIPE, SIG_IGN); /* the socket of the client's OpenSSL raises it */
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        SSL *ssl = tls_dial(&f, context);
+        struct http_figures figures;
+
+        assert_non_null(ssl);
+        /* some are fine, as long as data comes with them */
+        for (int round = 0; round < 3; round++) {
+            assert_int_equal(tls_update_keys(ssl, kinds[i], 5), 5);
+            tls_say(ssl, head, sizeof head - 1);
+            for (int part = 0; part < 7; part++) {
+                uint8_t bytes[10000] = {0};
+                struct answer a;
+
+                tls_say(ssl, bytes, sizeof bytes);
+                if (part < 6)
+                    continue;
+                hear_from(from_tls, ssl, false, &a);
+                assert_int_equal(a.status, 200);
+                buffer_clear(&a.body);
+            }
+        }
+        /* the server's end is met by SSL_read; what the client had sent until then is of no matter
+         */
+        (void)tls_update_keys(ssl, kinds[i], 100);
+        assert_true(SSL_read(ssl, &figures, 1) <= 0);
+        await_open(&f, 0);
+        SSL_set_quiet_shutdown(ssl, 1);
+        tls_hang_up(ssl);
+    }
+    SSL_CTX_free(context);
+    fixture_stop(&f);
+}
+
 static void tls_takes_large_bodies_and_late_answers(void **state)
 {
     enum { SIZE = 1 << 20 };
@@ -1620,6 +1721,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_connection_serves_many_requests),
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
+        cmocka_unit_test(connections_take_turns),
         cmocka_unit_test(bytes_may_come_one_at_a_time),
         cmocka_unit_test(half_closed_connection_gets_its_answer),
         cmocka_unit_test(the_connection_ends_when_asked),
@@ -1647,6 +1749,7 @@ int main(void)
         cmocka_unit_test(ten_thousand_idle_connections),
         cmocka_unit_test(without_descriptors_connections_are_shed),
         cmocka_unit_test(tls_serves_like_plain),
+        cmocka_unit_test(tls_key_updates_without_data_end_the_connection),
         cmocka_unit_test(tls_takes_large_bodies_and_late_answers),
         cmocka_unit_test(tls_refuses_older_versions_and_plain_text),
         cmocka_unit_test(tls_client_certificates_reach_the_handler_if_asked_for),
