@@ -75,14 +75,14 @@ struct cli {
     char **arguments;
 };
 
-extern const struct cli_command command_init, command_config_check, command_token_new,
-    command_pubkey, command_encrypt, command_decrypt, command_attest, command_attest_explain,
-    command_attest_verify, command_sim_create, command_sim_quote, command_sim_collateral,
-    command_sim_measure, command_log_key, command_log_checkpoint, command_log_export,
-    command_log_verify, command_log_receipt, command_log_verify_receipt, command_explain,
-    command_status, command_collateral_fetch, command_collateral_import, command_collateral_export,
-    command_collateral_show, command_policy_show, command_policy_add_value,
-    command_policy_remove_value;
+extern const struct cli_command command_init, command_config_check, command_dev, command_dev_stop,
+    command_token_new, command_pubkey, command_encrypt, command_decrypt, command_attest,
+    command_attest_explain, command_attest_verify, command_sim_create, command_sim_quote,
+    command_sim_collateral, command_sim_measure, command_log_key, command_log_checkpoint,
+    command_log_export, command_log_verify, command_log_receipt, command_log_verify_receipt,
+    command_explain, command_status, command_collateral_fetch, command_collateral_import,
+    command_collateral_export, command_collateral_show, command_policy_show,
+    command_policy_add_value, command_policy_remove_value;
 
 /* options.c: PARSED, or the exit code when there is nothing left to do (--help, wrong usage). */
 int cli_parse(struct cli *cli, int argc, char **argv, const struct cli_option *options,

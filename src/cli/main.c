@@ -9,6 +9,8 @@
 static const struct cli_command *const commands[] = {
     &command_init,
     &command_config_check,
+    &command_dev,
+    &command_dev_stop,
     &command_token_new,
     &command_pubkey,
     &command_encrypt,
