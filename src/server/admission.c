@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "server/render.h"
 #include "service/journal.h"
 
 enum {
@@ -12,7 +13,7 @@ enum {
     EXPENSIVE_BURST = 100,
 };
 
-static void count_refusal(struct server *s, enum refusal kind)
+static void count_refusal(struct server *s, enum rejection kind)
 {
     atomic_fetch_add_explicit(&s->refused[kind], 1, memory_order_relaxed);
 }
@@ -68,7 +69,7 @@ static const char *allowed_methods(const struct http_request *r)
 }
 
 /* A refusal that gets no log entry, only a count. What it says stays until the loop's next one. */
-void admission_refusal(struct server *s, unsigned loop, enum refusal kind,
+void admission_refusal(struct server *s, unsigned loop, enum rejection kind,
                        const struct http_refusal *why, int64_t wait_ms, struct http_reply *reply)
 {
     struct loop_state *l = &s->loops[loop];
@@ -78,7 +79,7 @@ void admission_refusal(struct server *s, unsigned loop, enum refusal kind,
     count_refusal(s, kind);
     atomic_fetch_add_explicit(&s->replies[why->status / 100 % 6], 1, memory_order_relaxed);
     request_id_write(clock_now(), request_id);
-    error_write(&w, why->code, why->text, NULL, request_id);
+    render_error(why->code, why->text, request_id, &w);
     headers_write(l->headers, sizeof l->headers, request_id,
                   wait_ms > 0 ? (unsigned)((wait_ms + 999) / 1000) : 0);
     *reply = (struct http_reply){.status = why->status,
@@ -88,7 +89,7 @@ void admission_refusal(struct server *s, unsigned loop, enum refusal kind,
 }
 
 /* Refuses before the body is read; `*reply` is complete, Allow and WWW-Authenticate included. */
-static unsigned refuse(struct server *s, const struct http_request *r, enum refusal kind,
+static unsigned refuse(struct server *s, const struct http_request *r, enum rejection kind,
                        unsigned status, const char *code, const char *text, int64_t wait_ms,
                        struct http_reply *reply)
 {

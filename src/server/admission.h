@@ -25,7 +25,7 @@ MUST_CHECK enum err admission_authenticate(const struct server *s, const struct 
                                            struct principal *principal, const char **why);
 
 /* A refusal that is only counted. What `reply` borrows stays until the loop's next refusal. */
-void admission_refusal(struct server *s, unsigned loop, enum refusal kind,
+void admission_refusal(struct server *s, unsigned loop, enum rejection kind,
                        const struct http_refusal *why, int64_t wait_ms, struct http_reply *reply);
 
 MUST_CHECK enum err admission_rates_new(struct server *s);

@@ -5,6 +5,7 @@
 #include "codec/json.h"
 #include "server/call.h"
 #include "service/identity.h"
+#include "service/session.h"
 
 void route_challenge(struct call *c, struct service_thread *thread)
 {
@@ -102,16 +103,10 @@ MUST_CHECK static enum err parse(struct call *c, struct attest_request *r)
 
 void route_attest(struct call *c, struct service_thread *thread)
 {
-    struct caller caller = {&c->principal, span_of(c->request_id, REQUEST_ID_SIZE)};
     struct attest_request r = {0};
 
-    if (parse(c, &r) == ERR_NONE) {
-        if (service_attest(c->server->svc, thread, &caller, &r, c->now, &c->outcome) != ERR_NONE &&
-            c->outcome.entry.size == 0)
-            call_refuse(c, 503, c->outcome.code, c->outcome.message);
-        else
-            call_record(c);
-    }
+    if (parse(c, &r) == ERR_NONE)
+        call_operate(c, thread, OPERATION_ATTEST, &r);
     call_finish(c);
 }
 

@@ -11,8 +11,8 @@
 #include "net/http_server.h"
 #include "server/server.h"
 #include "service/decrypt.h"
+#include "service/operation.h"
 #include "service/pool.h"
-#include "service/session.h"
 
 struct call;
 
@@ -48,8 +48,10 @@ struct call {
     struct pool_job job;
     struct http_task task;
     struct outcome outcome; /* of operations that are recorded */
+    struct secret *reply;   /* the outcome as JSON, held back until its entry is durable */
     bool recorded;          /* the outcome goes through the log before it is revealed */
-    sem_t *awaited;         /* a thread waits for the commit; else NULL */
+    bool wants_receipt;
+    sem_t *awaited; /* a thread waits for the commit; else NULL */
     struct decrypt_request decrypt;
     char seed[SEED_MAX_SIZE + 1];
     char task_id[TASK_ID_MAX + 1];
@@ -75,7 +77,7 @@ struct loop_state {
 #define PLACES_PER_TOKEN 32
 #define PLACES_OF_QUOTES 16 /* a second or so of waiting, if a quote takes 50 ms */
 
-enum refusal { REFUSED_FRAMING, REFUSED_TOKEN, REFUSED_RATE, REFUSED_OTHER, REFUSALS };
+enum rejection { REFUSED_FRAMING, REFUSED_TOKEN, REFUSED_RATE, REFUSED_OTHER, REFUSALS };
 
 struct server {
     struct server_options options;
@@ -105,16 +107,20 @@ void call_refuse_err(struct call *c, enum err e, const char *code, const char *t
 /* JSON in c->body is the reply; ERR_NONE gives 200, anything else refuses with its own code. */
 void call_answer(struct call *c, enum err e);
 
-/* The outcome is to be committed and then revealed. */
-void call_record(struct call *c);
+/*
+ * Runs an operation for the caller and prepares its reply; call_finish() then commits its entry and
+ * reveals the reply. `request` is the operation's own type, and stays until the call ends.
+ */
+void call_operate(struct call *c, struct service_thread *thread, enum operation_id id,
+                  const void *request);
 
 /*
- * Commits the outcome's entry and waits for it, for work that has to be done between the commit and
- * the reply. ERR_NONE when it is durable; then call_committed() takes the outcome's reply, and
- * call_finish() follows as ever. Not on a loop.
+ * The same for an operation that changes what the next one is judged by. ERR_NONE: its entry is
+ * durable and the change is in effect; the route makes the reply of the outcome's result, with
+ * memory that it has reserved before. Else the call is refused. Not on a loop.
  */
-MUST_CHECK enum err call_commit(struct call *c);
-void call_committed(struct call *c);
+MUST_CHECK enum err call_operate_and_commit(struct call *c, struct service_thread *thread,
+                                            enum operation_id id, const void *request);
 
 /* Runs on the route's pool, or refuses with 429 or 503. A call that ran has to come to
  * call_finish(). */
@@ -127,9 +133,7 @@ void call_reveal(void *argument);
 /* For the writer: hands each loop its part of a committed batch with one wake. */
 void batch_done(void *context, struct writer_request *batch, size_t count);
 
-/* {"error","code","request_id"[,"detail"]} and the headers that every reply has. */
-void error_write(struct writer *w, const char *code, const char *text, const char *detail,
-                 const char *request_id);
+/* The headers that every reply has. */
 void headers_write(char *out, size_t size, const char *request_id, unsigned retry_after_s);
 
 /* Routes call this when their work is done, on whatever thread they run. */
@@ -142,7 +146,7 @@ void route_signed_pubkey(struct call *c, struct service_thread *thread);
 void route_decrypt(struct call *c, struct service_thread *thread);
 void route_challenge(struct call *c, struct service_thread *thread);
 void route_attest(struct call *c, struct service_thread *thread);
-void route_dry_run(struct call *c, struct service_thread *thread);
+void route_attest_explain(struct call *c, struct service_thread *thread);
 void route_own_evidence(struct call *c, struct service_thread *thread);
 void route_checkpoint(struct call *c, struct service_thread *thread);
 void route_log_key(struct call *c, struct service_thread *thread);

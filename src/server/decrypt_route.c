@@ -216,7 +216,7 @@ MUST_CHECK static enum err parse(struct call *c)
         return e;
     c->decrypt.body = c->request->body;
     c->decrypt.seal = m.seal.type == JSON_TRUE;
-    c->outcome.wants_receipt = m.receipt.type == JSON_TRUE;
+    c->wants_receipt = m.receipt.type == JSON_TRUE;
     if (http_header(c->request, "x-tee-session", &c->decrypt.session) &&
         c->decrypt.session.size > 0)
         return ERR_NONE; /* the session is the attestation; an object beside it is ignored */
@@ -226,15 +226,7 @@ MUST_CHECK static enum err parse(struct call *c)
 
 static void decide(struct call *c, struct service_thread *thread)
 {
-    struct caller caller = {&c->principal, span_of(c->request_id, REQUEST_ID_SIZE)};
-
-    /* refused or not, the outcome says so and is recorded */
-    if (service_decrypt(c->server->svc, thread, &caller, &c->decrypt, c->now, &c->outcome) !=
-            ERR_NONE &&
-        c->outcome.entry.size == 0)
-        call_refuse(c, 503, c->outcome.code, c->outcome.message);
-    else
-        call_record(c);
+    call_operate(c, thread, OPERATION_OPEN, &c->decrypt);
     call_finish(c);
 }
 

@@ -1,5 +1,6 @@
 /* /health, /healthz, /readyz, /metrics, /openapi.json, /v1/status: what operators and orchestrators
  * ask. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -76,15 +77,29 @@ MUST_CHECK static enum err write_metrics(struct buffer *out, const char *family,
     return e;
 }
 
+MUST_CHECK static enum err decision_metrics(struct call *c)
+{
+    static const char *const decisions[] = {"deny", "allow"};
+    char labels[OPERATION_COUNT][COUNT_OF(decisions)][64];
+    struct metric metrics[OPERATION_COUNT * COUNT_OF(decisions)];
+    size_t count = 0;
+
+    for (unsigned id = 0; id < OPERATION_COUNT; id++)
+        for (unsigned allowed = 0; allowed < COUNT_OF(decisions); allowed++) {
+            (void)snprintf(labels[id][allowed], sizeof labels[id][allowed],
+                           "{op=\"%s\",decision=\"%s\"}", operation_of((enum operation_id)id)->name,
+                           decisions[allowed]);
+            metrics[count++] = (struct metric){
+                labels[id][allowed],
+                operation_count(c->server->svc, (enum operation_id)id, allowed != 0)};
+        }
+    return write_metrics(&c->body, "vouchsafe_operations_total", "counter",
+                         "Operations decided, by decision.", metrics, count);
+}
+
 MUST_CHECK static enum err operation_metrics(struct call *c)
 {
     const struct service_counters *n = &c->server->svc->counters;
-    const struct metric operations[] = {
-        {"{op=\"open\",decision=\"allow\"}",   read_counter(&n->decrypt_allowed)},
-        {"{op=\"open\",decision=\"deny\"}",    read_counter(&n->decrypt_denied) },
-        {"{op=\"attest\",decision=\"allow\"}", read_counter(&n->attest_allowed) },
-        {"{op=\"attest\",decision=\"deny\"}",  read_counter(&n->attest_denied)  },
-    };
     const struct metric refused[] = {
         {"{reason=\"bad_framing\"}",  read_counter(&c->server->refused[REFUSED_FRAMING])},
         {"{reason=\"bad_token\"}",    read_counter(&c->server->refused[REFUSED_TOKEN])  },
@@ -95,9 +110,7 @@ MUST_CHECK static enum err operation_metrics(struct call *c)
         {"{result=\"hit\"}",  read_counter(&n->session_cache_hits)  },
         {"{result=\"miss\"}", read_counter(&n->session_cache_misses)},
     };
-    enum err e =
-        write_metrics(&c->body, "vouchsafe_operations_total", "counter",
-                      "Operations decided, by decision.", operations, COUNT_OF(operations));
+    enum err e = decision_metrics(c);
 
     if (e == ERR_NONE)
         e = write_metrics(&c->body, "vouchsafe_admission_refused_total", "counter",
@@ -205,8 +218,8 @@ static void write_status(struct call *c, const struct appraisal_policy *policy, 
     json_put_int(&j, "open_connections", (int64_t)http.open_connections);
     json_put_int(&j, "queue_length", (int64_t)figures.queue_length);
     json_put_int(&j, "last_batch_size", (int64_t)figures.last_batch_size);
-    json_put_int(&j, "decrypt_allowed", (int64_t)read_counter(&svc->counters.decrypt_allowed));
-    json_put_int(&j, "decrypt_denied", (int64_t)read_counter(&svc->counters.decrypt_denied));
+    json_put_int(&j, "decrypt_allowed", (int64_t)operation_count(svc, OPERATION_OPEN, true));
+    json_put_int(&j, "decrypt_denied", (int64_t)operation_count(svc, OPERATION_OPEN, false));
     json_put_int(&j, "tokens", (int64_t)token_table_count(svc->tokens));
     json_put_int(&j, "collateral_count", (int64_t)collateral_count(c));
     json_put_int(&j, "collateral_seconds_left", (int64_t)collateral_seconds_left(c));

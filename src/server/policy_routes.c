@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "codec/json.h"
 #include "server/call.h"
+#include "server/render.h"
 #include "service/policy_change.h"
 
 #define BEFORE_POLICY "/v1/policies/"
@@ -77,28 +78,17 @@ MUST_CHECK static enum err read_query(struct call *c, struct policy_change *chan
 }
 
 /* On its own thread: one change is committed before the next one is judged. */
-static void make_change(struct call *c, struct policy_change *change)
+static void make_change(struct call *c, struct service_thread *thread, struct policy_change *change)
 {
-    const struct caller caller = {&c->principal, span_of(c->request_id, REQUEST_ID_SIZE)};
-    struct policy_snapshot *next = NULL;
+    enum err e = read_policy(c, change);
 
-    if (read_policy(c, change) != ERR_NONE) {
-        call_refuse(c, 404, "policy_not_found", "There is no such policy");
-    } else if (service_policy_change(c->server->svc, &caller, change, c->now, &next, &c->outcome) !=
-               ERR_NONE) {
-        if (c->outcome.entry.size == 0)
-            call_refuse(c, 503, c->outcome.code, c->outcome.message);
-        else
-            call_record(c);
-    } else if (call_commit(c) == ERR_NONE) {
-        service_policy_commit(c->server->svc, &next, &c->outcome);
-        call_committed(c);
-    } else {
-        policy_snapshot_release(&next);
-        secret_free(&c->outcome.reply);
-        c->retry_after_s = 1;
-        call_refuse(c, 503, "log_unavailable",
-                    "The log cannot be written, so nothing was changed; try again");
+    if (e != ERR_NONE) {
+        call_refuse(c, 404, "policy_not_found", "This token has no policy of that name");
+    } else if ((e = buffer_reserve(&c->body, POLICY_CHANGED_MAX)) != ERR_NONE) {
+        call_answer(c, e); /* now: after the commit nothing may fail */
+    } else if (call_operate_and_commit(c, thread, OPERATION_CHANGE_POLICY, change) == ERR_NONE) {
+        render_policy_changed(&c->outcome.result.policy, c->outcome.commit.index, &c->body);
+        call_answer(c, ERR_NONE);
     }
     call_finish(c);
 }
@@ -107,9 +97,8 @@ void route_reference_value_add(struct call *c, struct service_thread *thread)
 {
     struct policy_change change = {.removes = false};
 
-    (void)thread;
     if (read_body(c, &change) == ERR_NONE)
-        make_change(c, &change);
+        make_change(c, thread, &change);
     else
         call_finish(c);
 }
@@ -118,9 +107,8 @@ void route_reference_value_remove(struct call *c, struct service_thread *thread)
 {
     struct policy_change change = {.removes = true};
 
-    (void)thread;
     if (read_query(c, &change) == ERR_NONE)
-        make_change(c, &change);
+        make_change(c, thread, &change);
     else
         call_finish(c);
 }

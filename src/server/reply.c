@@ -4,48 +4,48 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "codec/json.h"
 #include "server/call.h"
+#include "server/render.h"
 #include "server/status.h"
 #include "service/journal.h"
 
-void error_write(struct writer *w, const char *code, const char *text, const char *detail,
-                 const char *request_id)
+enum { ERROR_MAX = 8192 };
+
+static void take_error(struct call *c, unsigned status, const struct writer *w)
 {
-    struct json_writer j = json_writer_over(w);
-
-    json_open_object(&j, NULL);
-    json_put_string(&j, "error", span_string(text));
-    json_put_string(&j, "code", span_string(code));
-    json_put_string(&j, "request_id", span_string(request_id));
-    if (detail && *detail)
-        json_put_raw(&j, "detail", span_string(detail));
-    json_close_object(&j);
-}
-
-static void refuse(struct call *c, unsigned status, const char *code, const char *text,
-                   const char *detail)
-{
-    uint8_t body[OUTCOME_DETAIL_MAX + 4 * OUTCOME_MESSAGE_MAX + 512];
-    struct writer w = writer_over(body, sizeof body);
-
     c->status = status;
     c->content_type = "application/json";
     buffer_clear(&c->body);
     secret_free(&c->secret_body);
-    error_write(&w, code, text, detail, c->request_id);
-    if (w.failed || buffer_append(&c->body, span_of(body, w.size)) != ERR_NONE)
+    secret_free(&c->reply);
+    if (w->failed || buffer_append(&c->body, span_of(w->data, w->size)) != ERR_NONE)
         c->content_type = NULL; /* out of memory: the status alone */
 }
 
 void call_refuse(struct call *c, unsigned status, const char *code, const char *text)
 {
-    refuse(c, status, code, text, NULL);
+    uint8_t body[ERROR_MAX];
+    struct writer w = writer_over(body, sizeof body);
+
+    render_error(code, text, c->request_id, &w);
+    take_error(c, status, &w);
 }
 
 void call_refuse_err(struct call *c, enum err e, const char *code, const char *text)
 {
-    refuse(c, status_of(e), code, text, NULL);
+    call_refuse(c, status_of(e), code, text);
+}
+
+/* The operation's own refusal. */
+static void refuse_outcome(struct call *c)
+{
+    const struct refusal *why = &c->outcome.refusal;
+    uint8_t body[ERROR_MAX];
+    struct writer w = writer_over(body, sizeof body);
+
+    render_refusal(why, c->request_id, &w);
+    c->retry_after_s = why->retry_after_s;
+    take_error(c, status_of(why->error), &w);
 }
 
 void call_answer(struct call *c, enum err e)
@@ -62,6 +62,7 @@ void call_answer(struct call *c, enum err e)
 static void call_free(struct call *c)
 {
     outcome_clear(&c->outcome);
+    secret_free(&c->reply);
     buffer_clear(&c->scratch);
     buffer_clear(&c->quote);
     buffer_clear(&c->certificates);
@@ -110,7 +111,7 @@ static void post_reveal(struct call *c)
 MUST_CHECK static enum err append_receipt(struct call *c, struct span receipt)
 {
     static const char name[] = ",\"receipt\":";
-    struct span reply = secret_span(c->outcome.reply);
+    struct span reply = secret_span(c->reply);
     struct secret *joined = NULL;
     struct writer w;
     enum err e = secret_new(reply.size + sizeof name + receipt.size, &joined);
@@ -123,25 +124,22 @@ MUST_CHECK static enum err append_receipt(struct call *c, struct span receipt)
     writer_put(&w, receipt);
     writer_u8(&w, '}');
     secret_shrink(joined, w.size);
-    secret_free(&c->outcome.reply);
-    c->outcome.reply = joined;
+    secret_free(&c->reply);
+    c->reply = joined;
     return ERR_NONE;
 }
 
 /* The outcome is durable: its reply may go out. */
 static void take_reply(struct call *c)
 {
-    struct outcome *o = &c->outcome;
-
-    if (o->result != ERR_NONE) {
-        c->retry_after_s = o->retry_after_s;
-        refuse(c, status_of(o->result), o->code, o->message, o->detail);
+    if (c->outcome.refusal.error != ERR_NONE) {
+        refuse_outcome(c);
         return;
     }
     c->status = 200;
     c->content_type = "application/json";
-    c->secret_body = o->reply;
-    o->reply = NULL;
+    c->secret_body = c->reply;
+    c->reply = NULL;
 }
 
 static void receipt_then_reveal(struct pool_job *job, struct service_thread *thread)
@@ -166,14 +164,14 @@ static void committed(void *argument)
     struct call *c = argument;
 
     if (c->outcome.commit.result != ERR_NONE) {
-        secret_free(&c->outcome.reply);
         c->retry_after_s = 1;
         call_refuse(c, 503, "log_unavailable",
                     "The log cannot be written, so nothing was released; try again");
         call_reveal(c);
         return;
     }
-    if (c->outcome.wants_receipt && c->outcome.reply) {
+    operation_committed(c->server->svc, &c->outcome);
+    if (c->wants_receipt && c->reply) {
         c->job.run = receipt_then_reveal;
         if (pool_submit(c->server->pool, &c->job) == ERR_NONE)
             return;
@@ -217,7 +215,8 @@ void batch_done(void *context, struct writer_request *batch, size_t count)
             http_server_post_list(s->http, i, first[i], last[i]);
 }
 
-enum err call_commit(struct call *c)
+/* Commits the outcome's entry and waits for it. */
+MUST_CHECK static enum err commit_and_wait(struct call *c)
 {
     sem_t committed;
     enum err e;
@@ -236,31 +235,63 @@ enum err call_commit(struct call *c)
     return e;
 }
 
-void call_committed(struct call *c)
+/* Refused or not, the outcome says so and is recorded; unless there is no memory for that. */
+MUST_CHECK static enum err operate(struct call *c, struct service_thread *thread,
+                                   enum operation_id id, const void *request)
 {
-    take_reply(c);
+    const struct caller caller = {&c->principal, span_of(c->request_id, REQUEST_ID_SIZE)};
+    enum err e = operation_run(c->server->svc, thread, id, &caller, request, c->now, &c->outcome);
+
+    c->recorded = c->outcome.entry.size > 0;
+    if (!c->recorded)
+        refuse_outcome(c);
+    return e;
 }
 
-void call_record(struct call *c)
+void call_operate(struct call *c, struct service_thread *thread, enum operation_id id,
+                  const void *request)
 {
-    c->recorded = true;
+    enum err e = operate(c, thread, id, request);
+
+    if (e != ERR_NONE)
+        return;
+    e = render_result(&c->outcome, &c->reply);
+    operation_result_clear(&c->outcome.result);
+    if (e != ERR_NONE) { /* what cannot be answered is not released: no entry says it was */
+        c->recorded = false;
+        call_answer(c, e);
+    }
+}
+
+enum err call_operate_and_commit(struct call *c, struct service_thread *thread,
+                                 enum operation_id id, const void *request)
+{
+    enum err e = operate(c, thread, id, request);
+
+    if (e != ERR_NONE)
+        return e;
+    c->recorded = false; /* call_finish() has nothing left to commit */
+    if ((e = commit_and_wait(c)) != ERR_NONE) {
+        c->retry_after_s = 1;
+        call_refuse(c, 503, "log_unavailable",
+                    "The log cannot be written, so nothing was changed; try again");
+        return e;
+    }
+    operation_committed(c->server->svc, &c->outcome);
+    return ERR_NONE;
 }
 
 void call_finish(struct call *c)
 {
-    enum err e;
-
     if (!c->recorded) {
         post_reveal(c);
         return;
     }
-    if (c->outcome.result != ERR_NONE) /* admission refuses a token with too many of these */
+    if (c->outcome.refusal.error != ERR_NONE) /* admission refuses a token with too many of these */
         (void)rate_take(c->server->denials, SPAN_OF(c->principal.id), clock_monotonic_us());
     c->outcome.commit.owner = c;
-    e = store_writer_submit(c->server->writer, &c->outcome.commit);
-    if (e == ERR_NONE)
+    if (store_writer_submit(c->server->writer, &c->outcome.commit) == ERR_NONE)
         return;
-    secret_free(&c->outcome.reply);
     c->retry_after_s = 1;
     call_refuse(c, 503, "overloaded", "The log's queue is full; nothing was released; try again");
     post_reveal(c);

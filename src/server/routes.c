@@ -18,7 +18,7 @@ const struct route routes[] = {
     {"POST",   "/pubkey",                                0,             ON_LOOP,    SMALL_BODY_MAX,   false, route_pubkey_post    },
     {"POST",   "/v1/attest/challenge",                   WORKER,        ON_LOOP,    0,                false, route_challenge      },
     {"POST",   "/v1/attest",                             WORKER,        ON_POOL,    ATTEST_BODY_MAX,  false, route_attest         },
-    {"POST",   "/v1/attest/explain",                     WORKER,        ON_POOL,    ATTEST_BODY_MAX,  false, route_dry_run        },
+    {"POST",   "/v1/attest/explain",                     WORKER,        ON_POOL,    ATTEST_BODY_MAX,  false, route_attest_explain },
     {"GET",    "/v1/attestation",                        0,             ON_QUOTER,  0,                true,  route_own_evidence   },
     {"GET",    "/v1/pubkey",                             0,             ON_LOOP,    0,                false, route_signed_pubkey  },
     {"GET",    "/v1/log/checkpoint",                     0,             ON_LOOP,    0,                false, route_checkpoint     },

@@ -20,13 +20,4 @@ struct decrypt_request {
     struct span body; /* the request's, exactly as sent: what a sealed reply answers */
 };
 
-/*
- * Decides and computes; reveals nothing. `o` holds the reply (complete JSON) and the log line,
- * refused or not; commit it before it is sent. ERR_NONE or the reason, also in `o->result`;
- * ERR_MEMORY with no log line only if there is no memory for one.
- */
-MUST_CHECK enum err service_decrypt(struct service *svc, struct service_thread *thread,
-                                    const struct caller *caller, const struct decrypt_request *r,
-                                    struct timestamp now, struct outcome *o);
-
 #endif

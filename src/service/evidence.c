@@ -3,40 +3,35 @@
 #include <stdio.h>
 #include <string.h>
 
-MUST_CHECK static enum err refuse_evidence(struct outcome *o, const char *code, const char *text)
-{
-    return outcome_refuse(o, ERR_UNAUTHENTICATED, code, "Attestation verification failed: %s",
-                          text);
-}
+#include "service/operation.h"
 
 /* Want of collateral is no fault of the caller's, and it may be there soon. Where another
  * platform's collateral is all there is, this one's is missing. */
-static void collateral_request(const struct service *svc, struct attest_result *result,
-                               struct timestamp now, struct outcome *o)
+static void collateral_request(const struct operation_context *x, struct attest_result *result)
 {
     bool is_missing = collateral_is_missing(result->reason);
 
     if (!is_missing && result->reason != ATTEST_TCB_INFO_MISMATCH &&
         result->reason != ATTEST_CRL_ISSUER_MISMATCH)
         return;
-    if (!collateral_store_request_fetch(svc->collateral, result, now))
+    if (!collateral_store_request_fetch(x->svc->collateral, result, x->now))
         return;
-    o->retry_after_s = COLLATERAL_RETRY_AFTER_S;
+    x->why->retry_after_s = COLLATERAL_RETRY_AFTER_S;
     if (!is_missing)
         result->reason = ATTEST_COLLATERAL_MISSING;
 }
 
-MUST_CHECK static enum err refuse_verification(const struct service *svc, struct outcome *o,
-                                               struct attest_result *result, struct timestamp now)
+MUST_CHECK static enum err refuse_verification(struct operation_context *x,
+                                               struct attest_result *result)
 {
-    collateral_request(svc, result, now, o);
-    outcome_detail(o, result->step, NULL, result->expected, result->presented);
-    return refuse_evidence(o, attest_reason_code(result->reason),
-                           attest_reason_text(result->reason));
+    collateral_request(x, result);
+    refusal_detail(x->why, result->step, NULL, result->expected, result->presented);
+    return refusal_set_hint(x->why, ERR_UNAUTHENTICATED, attest_reason_code(result->reason),
+                            attest_reason_text(result->reason));
 }
 
 /* The kind the caller names must be the kind it is: "sgx" never stands for a simulated quote. */
-MUST_CHECK static enum err check_kind(struct outcome *o, const struct evidence *evidence,
+MUST_CHECK static enum err check_kind(struct operation_context *x, const struct evidence *evidence,
                                       const struct attest_result *result)
 {
     struct span tee_type = evidence->tee_type;
@@ -48,55 +43,53 @@ MUST_CHECK static enum err check_kind(struct outcome *o, const struct evidence *
         return ERR_NONE;
     if (span_to_string(evidence->tee_type, named, sizeof named) != ERR_NONE)
         named[0] = '\0';
-    outcome_detail(o, "tee_type", NULL, result->tee, named);
-    return refuse_evidence(o, "tee_type_mismatch", "tee_type is not the kind of this evidence");
+    refusal_detail(x->why, "tee_type", NULL, result->tee, named);
+    return refusal_set(x->why, ERR_UNAUTHENTICATED, "tee_type_mismatch");
 }
 
-MUST_CHECK static enum err verify(const struct service *svc, struct service_thread *thread,
-                                  const struct evidence *evidence, struct timestamp now,
-                                  struct attest_result *result, struct outcome *o)
+MUST_CHECK static enum err verify(struct operation_context *x, const struct evidence *evidence,
+                                  struct attest_result *result)
 {
     const struct attest_evidence presented = {.bytes = evidence->quote,
                                               .certificates = evidence->certificates};
     const struct collateral_snapshot *collateral =
-        collateral_store_view(svc->collateral, &thread->collateral);
+        collateral_store_view(x->svc->collateral, &x->thread->collateral);
     enum err e;
 
     if (evidence->certificates.size > ATTEST_CHAIN_MAX)
-        return refuse_evidence(o, attest_reason_code(ATTEST_TOO_LARGE), "too many certificates");
-    e = attest_verify(&svc->trust, &collateral->set, thread->chains, &presented, now, result);
+        return refusal_set_hint(x->why, ERR_UNAUTHENTICATED, attest_reason_code(ATTEST_TOO_LARGE),
+                                "too many certificates");
+    e = attest_verify(&x->svc->trust, &collateral->set, x->thread->chains, &presented, x->now,
+                      result);
     if (e == ERR_DENIED)
-        return refuse_verification(svc, o, result, now);
-    return e == ERR_NONE ? e : outcome_refuse(o, e, err_code(e), "%s", err_text(e));
+        return refuse_verification(x, result);
+    return e == ERR_NONE ? e : refusal_failed(x->why, e);
 }
 
-MUST_CHECK static enum err judge(const struct appraisal_question *question, struct claims *claims,
-                                 struct outcome *o)
+MUST_CHECK static enum err judge(struct operation_context *x,
+                                 const struct appraisal_question *question)
 {
+    struct claims *claims = &x->claims;
     struct appraisal_denial denial;
 
     if (appraise(&claims->policy->policy, question, &claims->rule, &denial) == ERR_NONE)
         return ERR_NONE;
-    outcome_detail(o, "policy", denial.rule, denial.expected, denial.presented);
-    return refuse_evidence(o, denial.code,
-                           strcmp(denial.code, "report_data_mismatch") == 0
-                               ? "the evidence does not bind this key and this nonce or time"
-                               : "no policy accepts this evidence");
+    refusal_detail(x->why, "policy", denial.rule, denial.expected, denial.presented);
+    return refusal_set(x->why, ERR_UNAUTHENTICATED, denial.code);
 }
 
-enum err evidence_accept(const struct service *svc, struct service_thread *thread,
-                         const struct caller *caller, const struct evidence *evidence,
-                         const struct binding *binding, struct timestamp now,
-                         struct attest_result *result, struct claims *claims, struct outcome *o)
+enum err evidence_accept(struct operation_context *x, const struct evidence *evidence,
+                         const struct binding *binding, struct attest_result *result)
 {
     const struct appraisal_question question = {
         .evidence = result,
         .binding = binding,
-        .token_name = caller->principal->name,
-        .now = now,
+        .token_name = x->caller->principal->name,
+        .now = x->now,
         .event_log = evidence->event_log,
     };
-    enum err e = verify(svc, thread, evidence, now, result, o);
+    struct claims *claims = &x->claims;
+    enum err e = verify(x, evidence, result);
 
     if (e != ERR_NONE)
         return e;
@@ -104,20 +97,10 @@ enum err evidence_accept(const struct service *svc, struct service_thread *threa
     (void)snprintf(claims->tee, sizeof claims->tee, "%s", result->tee);
     attest_claims_digest(result, claims->digest);
     claims->has_digest = true;
-    if ((e = check_kind(o, evidence, result)) != ERR_NONE)
+    if ((e = check_kind(x, evidence, result)) != ERR_NONE)
         return e;
-    claims->policy = policy_store_view(svc->policies, &thread->policy);
-    return judge(&question, claims, o);
-}
-
-MUST_CHECK static enum err refuse_session(struct outcome *o, enum err e, const char *code)
-{
-    /* OutLayer's worker attests anew when the text holds "session not found" or "session expired"
-     */
-    return outcome_refuse(o, e, code, "TEE session not found or expired: %s",
-                          strcmp(code, "session_expired") == 0
-                              ? "it has expired; attest again"
-                              : "it is not a valid session of this token; attest again");
+    claims->policy = policy_store_view(x->svc->policies, &x->thread->policy);
+    return judge(x, &question);
 }
 
 /* The verified session, from the thread's memory or by its signature. */
@@ -137,26 +120,25 @@ static const struct session *session_known(struct service *svc, struct service_t
     return scratch;
 }
 
-enum err session_claims(struct service *svc, struct service_thread *thread,
-                        const struct caller *caller, struct span token, struct timestamp now,
-                        struct claims *claims, struct outcome *o)
+enum err session_claims(struct operation_context *x, struct span token)
 {
+    struct claims *claims = &x->claims;
     struct session scratch;
-    const struct session *s = session_known(svc, thread, token, &scratch);
+    const struct session *s = session_known(x->svc, x->thread, token, &scratch);
     const char *code = "session_invalid";
     enum err e;
 
     if (!s)
-        return refuse_session(o, ERR_DENIED, code);
-    claims->policy = policy_store_view(svc->policies, &thread->policy);
-    e = session_check(s, svc->options.origin, caller->principal->id, claims->policy->policy.version,
-                      now, &code);
+        return refusal_set(x->why, ERR_DENIED, code);
+    claims->policy = policy_store_view(x->svc->policies, &x->thread->policy);
+    e = session_check(s, x->svc->options.origin, x->caller->principal->id,
+                      claims->policy->policy.version, x->now, &code);
     if (e != ERR_NONE)
-        return refuse_session(o, e, code);
+        return refusal_set(x->why, e, code);
     claims->auth = "session";
     claims->rule = appraisal_find(&claims->policy->policy, s->policy);
     if (!claims->rule) /* cannot be while the policy's version matches; refused all the same */
-        return refuse_session(o, ERR_DENIED, "session_policy_changed");
+        return refusal_set(x->why, ERR_DENIED, "session_policy_changed");
     memcpy(claims->tee, s->tee, sizeof claims->tee);
     memcpy(claims->digest, s->claims, sizeof claims->digest);
     memcpy(claims->key, s->key, sizeof claims->key);

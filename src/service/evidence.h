@@ -2,6 +2,7 @@
 #ifndef SERVICE_EVIDENCE_H
 #define SERVICE_EVIDENCE_H
 
+#include "service/refusal.h"
 #include "service/service.h"
 
 /* What is known of the caller's code once its evidence is accepted. */
@@ -28,23 +29,20 @@ struct evidence {
     struct span event_log;    /* TDX: JSON, see attest/event_log.h; may be empty */
 };
 
-/*
- * Verifies and appraises; the evidence must bind `binding` as the rule that accepts it wants it. On
- * refusal `o` has the code, the sentence "Attestation verification failed: ..." and the detail.
- * `result` is scratch of the caller's. ERR_UNAUTHENTICATED refused, ERR_MEMORY
- */
-MUST_CHECK enum err evidence_accept(const struct service *svc, struct service_thread *thread,
-                                    const struct caller *caller, const struct evidence *evidence,
-                                    const struct binding *binding, struct timestamp now,
-                                    struct attest_result *result, struct claims *claims,
-                                    struct outcome *o);
+struct operation_context; /* service/operation.h */
 
 /*
- * Claims of a known session. ERR_DENIED (malformed or forged token, another token's session,
- * another policy), ERR_EXPIRED; `o` says which.
+ * Verifies and appraises; the evidence must bind `binding` as the rule that accepts it wants it.
+ * Sets the context's claims; on refusal why, with the detail. `result` is written either way.
+ * ERR_UNAUTHENTICATED refused, ERR_MEMORY
  */
-MUST_CHECK enum err session_claims(struct service *svc, struct service_thread *thread,
-                                   const struct caller *caller, struct span token,
-                                   struct timestamp now, struct claims *claims, struct outcome *o);
+MUST_CHECK enum err evidence_accept(struct operation_context *x, const struct evidence *evidence,
+                                    const struct binding *binding, struct attest_result *result);
+
+/*
+ * The claims of a session. ERR_DENIED (malformed or forged token, another token's session, another
+ * policy), ERR_EXPIRED; the context's refusal says which.
+ */
+MUST_CHECK enum err session_claims(struct operation_context *x, struct span token);
 
 #endif

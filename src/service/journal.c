@@ -201,9 +201,9 @@ enum err journal_event(const struct service *svc, struct span op, struct span de
         .request_id = request_id,
         .op = op,
         .principal = SPAN_LITERAL(AUDIT_PRINCIPAL_KEYSTORE),
+        .detail = detail,
         .simulated = svc->simulated,
     };
-    enum err e = span_to_string(detail, o->detail, sizeof o->detail);
 
-    return e != ERR_NONE ? e : outcome_record(o, &entry);
+    return outcome_record(o, &entry);
 }

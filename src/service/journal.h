@@ -3,6 +3,7 @@
 #ifndef SERVICE_JOURNAL_H
 #define SERVICE_JOURNAL_H
 
+#include "service/outcome.h"
 #include "service/service.h"
 
 /* The receipt of an entry under the latest checkpoint; JSON appended to `out`. ERR_NOT_FOUND,

@@ -357,40 +357,36 @@ void policy_view_clear(struct policy_view *view)
 
 /* ---- changes ---- */
 
-MUST_CHECK static enum err refuse_extension(enum policy_extension why, struct outcome *o)
+MUST_CHECK static enum err refuse_extension(enum policy_extension found, struct refusal *why)
 {
-    switch (why) {
+    switch (found) {
     case EXTENSION_DONE:
         return ERR_NONE;
     case EXTENSION_FIELD:
-        return outcome_refuse(o, ERR_MALFORMED, "field_not_addable",
-                              "Values can be added only to lists of bytes that this policy has in "
-                              "the configuration, and to none that accepts any");
+        return refusal_set(why, ERR_MALFORMED, "field_not_addable");
     case EXTENSION_VALUE:
-        return outcome_refuse(o, ERR_MALFORMED, "bad_value",
-                              "The value is not of this field's size in hex, or is zero");
+        return refusal_set(why, ERR_MALFORMED, "bad_value");
     case EXTENSION_EXISTS:
-        return outcome_refuse(o, ERR_CONFLICT, "value_exists", "The policy has this value");
+        return refusal_set(why, ERR_CONFLICT, "value_exists");
     case EXTENSION_FULL:
         break;
     }
-    return outcome_refuse(o, ERR_CONFLICT, "too_many_values",
-                          "The policy's list is full; remove values, or write another policy");
+    return refusal_set(why, ERR_CONFLICT, "too_many_values");
 }
 
 /* Tried on the new snapshot's rule, which has everything but this value. */
 MUST_CHECK static enum err check_add(struct policy_snapshot *next,
-                                     const struct policy_change *change, struct outcome *o)
+                                     const struct policy_change *change, struct refusal *why)
 {
     struct appraisal_rule *rule = rule_named(next, change->policy);
     enum err e;
 
     if (values_find(&next->added, change) < next->added.count)
-        return refuse_extension(EXTENSION_EXISTS, o);
+        return refuse_extension(EXTENSION_EXISTS, why);
     if (next->added.count >= REFERENCE_VALUES_MAX)
-        return refuse_extension(EXTENSION_FULL, o);
+        return refuse_extension(EXTENSION_FULL, why);
     e = refuse_extension(
-        appraisal_rule_extend(rule, change->field, span_of(change->bytes, change->size)), o);
+        appraisal_rule_extend(rule, change->field, span_of(change->bytes, change->size)), why);
     if (e == ERR_NONE)
         next->added.changed = true;
     return e;
@@ -398,48 +394,46 @@ MUST_CHECK static enum err check_add(struct policy_snapshot *next,
 
 MUST_CHECK static enum err check_remove(const struct policy_store *store,
                                         const struct policy_snapshot *next,
-                                        const struct policy_change *change, struct outcome *o)
+                                        const struct policy_change *change, struct refusal *why)
 {
     const struct appraisal_rule *rule = appraisal_find(store->configured, change->policy);
 
     if (change->size == 0)
-        return refuse_extension(EXTENSION_VALUE, o);
+        return refuse_extension(EXTENSION_VALUE, why);
     if (values_find(&next->added, change) < next->added.count)
         return ERR_NONE;
     if (rule && appraisal_rule_lists(rule, change->field, span_of(change->bytes, change->size)))
-        return outcome_refuse(o, ERR_CONFLICT, "value_is_configured",
-                              "The configuration has this value; remove it there");
+        return refusal_set(why, ERR_CONFLICT, "value_is_configured");
     if (!rule)
-        return outcome_refuse(o, ERR_NOT_FOUND, "policy_not_found", "There is no such policy");
-    return outcome_refuse(o, ERR_NOT_FOUND, "value_not_found",
-                          "No such value was added to this policy");
+        return refusal_set(why, ERR_NOT_FOUND, "policy_not_found");
+    return refusal_set(why, ERR_NOT_FOUND, "value_not_found");
 }
 
 MUST_CHECK static enum err prepare(struct policy_store *store, const struct policy_change *change,
                                    const char *principal, struct timestamp now,
-                                   struct policy_snapshot *next, struct outcome *o)
+                                   struct policy_snapshot *next, struct refusal *why)
 {
     enum err e;
 
     if (!change->removes && !rule_named(next, change->policy))
-        return outcome_refuse(o, ERR_NOT_FOUND, "policy_not_found", "There is no such policy");
-    e = change->removes ? check_remove(store, next, change, o) : check_add(next, change, o);
+        return refusal_set(why, ERR_NOT_FOUND, "policy_not_found");
+    e = change->removes ? check_remove(store, next, change, why) : check_add(next, change, why);
     if (e != ERR_NONE)
         return e;
     if (values_apply(&next->added, change, principal, now, 0) != ERR_NONE)
-        return outcome_refuse(o, ERR_MEMORY, err_code(ERR_MEMORY), "%s", err_text(ERR_MEMORY));
+        return refusal_failed(why, ERR_MEMORY);
     return ERR_NONE;
 }
 
 enum err policy_store_prepare(struct policy_store *store, const struct policy_change *change,
                               const char *principal, struct timestamp now,
-                              struct policy_snapshot **next, struct outcome *o)
+                              struct policy_snapshot **next, struct refusal *why)
 {
     struct policy_snapshot *tried = NULL;
     struct policy_snapshot *made = NULL;
     enum err e = snapshot_new(store, &store->current->added, &tried);
 
-    if (e == ERR_NONE && (e = prepare(store, change, principal, now, tried, o)) != ERR_NONE) {
+    if (e == ERR_NONE && (e = prepare(store, change, principal, now, tried, why)) != ERR_NONE) {
         policy_snapshot_release(&tried);
         return e;
     }
@@ -448,7 +442,7 @@ enum err policy_store_prepare(struct policy_store *store, const struct policy_ch
         e = snapshot_new(store, &tried->added, &made);
     policy_snapshot_release(&tried);
     if (e != ERR_NONE)
-        return outcome_refuse(o, e, err_code(e), "%s", err_text(e));
+        return refusal_failed(why, e);
     *next = made;
     return ERR_NONE;
 }

@@ -18,7 +18,7 @@
 
 #include "attest/trust.h"
 #include "policy/extend.h"
-#include "service/outcome.h"
+#include "service/refusal.h"
 
 #define REFERENCE_VALUES_MAX 4096 /* added ones, of all rules */
 #define REFERENCE_FIELD_MAX 31    /* letters of a field's name */
@@ -98,12 +98,12 @@ struct policy_change {
 
 /*
  * The snapshot after `change`, which nobody sees yet. Only one thread may prepare and swap. Refused
- * with a code in `o`: policy_not_found, field_not_addable, bad_value, value_exists,
+ * with a code in `why`: policy_not_found, field_not_addable, bad_value, value_exists,
  * value_not_found, value_is_configured, too_many_values; or ERR_MEMORY.
  */
 MUST_CHECK enum err policy_store_prepare(struct policy_store *s, const struct policy_change *change,
                                          const char *principal, struct timestamp now,
-                                         struct policy_snapshot **next, struct outcome *o);
+                                         struct policy_snapshot **next, struct refusal *why);
 
 /* Once the change is entry `index` of the log. Takes `next` over; cannot fail. */
 void policy_store_swap(struct policy_store *s, struct policy_snapshot **next, uint64_t index);

@@ -5,17 +5,35 @@
 
 #include "base/text.h"
 #include "codec/json.h"
+#include "service/operations.h"
 
 enum {
-    REPLY_MAX = 128,
     RULE_ROOM = 6 * POLICY_NAME_MAX + 128,
     VALUE_ROOM = 6 * PRINCIPAL_NAME_MAX + 2 * POLICY_BYTES_MAX + 256
 };
 
-static void detail_write(const struct policy_change *change, struct outcome *o)
+MUST_CHECK static enum err authorise(struct operation_context *x)
 {
-    struct writer w = writer_over(o->detail, sizeof o->detail - 1);
-    struct json_writer j = json_writer_over(&w);
+    const struct principal *principal = x->caller->principal;
+
+    if (!principal_has_role(principal, ROLE_OPERATOR) || !principal->may_administer)
+        return refusal_set(x->why, ERR_DENIED, "may_not_administer");
+    return ERR_NONE;
+}
+
+MUST_CHECK static enum err compute(struct operation_context *x)
+{
+    x->result->kind = RESULT_POLICY_CHANGED;
+    return policy_store_prepare(x->svc->policies, x->request, x->caller->principal->name, x->now,
+                                &x->result->policy.next, x->why);
+}
+
+/* The change itself, also when it is refused. */
+static void describe(const struct operation_context *x, struct audit_entry *entry,
+                     struct writer *scratch)
+{
+    const struct policy_change *change = x->request;
+    struct json_writer j = json_writer_over(scratch);
 
     json_open_object(&j, NULL);
     json_put_string(&j, "policy", span_string(change->policy));
@@ -23,67 +41,28 @@ static void detail_write(const struct policy_change *change, struct outcome *o)
     json_put_hex(&j, "value", span_of(change->bytes, change->size));
     json_put_string(&j, "action", span_string(change->removes ? "remove" : "add"));
     json_close_object(&j);
-    o->detail[w.failed ? 0 : w.size] = '\0';
-    assert(!w.failed); /* names and a value are far shorter */
+    assert(!scratch->failed); /* names and a value are far shorter */
+    entry->detail = span_of(scratch->data, scratch->size);
 }
 
-MUST_CHECK static enum err judge(struct service *svc, const struct caller *caller,
-                                 const struct policy_change *change, struct timestamp now,
-                                 struct policy_snapshot **next, struct outcome *o)
+static void committed(struct service *svc, struct outcome *o)
 {
-    enum err e;
+    struct policy_changed *changed = &o->result.policy;
+    const struct policy_snapshot *s = changed->next;
 
-    if (!principal_has_role(caller->principal, ROLE_OPERATOR) || !caller->principal->may_administer)
-        return outcome_refuse(o, ERR_DENIED, "may_not_administer",
-                              "Access denied: this token may not change policies");
-    e = policy_store_prepare(svc->policies, change, caller->principal->name, now, next, o);
-    if (e == ERR_NONE)
-        e = secret_new(REPLY_MAX, &o->reply); /* now: after the commit nothing may fail */
-    if (e == ERR_MEMORY)
-        return outcome_refuse(o, e, err_code(e), "%s", err_text(e));
-    return e;
+    /* `s` stays: it is the current one, and only this thread replaces it */
+    policy_store_swap(svc->policies, &changed->next, o->commit.index);
+    memcpy(changed->version, s->policy.version, sizeof changed->version);
 }
 
-enum err service_policy_change(struct service *svc, const struct caller *caller,
-                               const struct policy_change *change, struct timestamp now,
-                               struct policy_snapshot **next, struct outcome *o)
-{
-    struct audit_entry entry = {
-        .time = now,
-        .request_id = caller->request_id,
-        .op = SPAN_LITERAL("policy"),
-        .rule = SPAN_LITERAL("administration"),
-        .principal = span_string(caller->principal->name),
-        .auth = SPAN_LITERAL("bearer"),
-        .simulated = svc->simulated,
-    };
-    enum err e = judge(svc, caller, change, now, next, o);
-
-    o->result = e;
-    detail_write(change, o);
-    if (outcome_record(o, &entry) != ERR_NONE)
-        e = outcome_refuse(o, ERR_MEMORY, err_code(ERR_MEMORY), "%s", err_text(ERR_MEMORY));
-    if (e != ERR_NONE) {
-        secret_free(&o->reply);
-        policy_snapshot_release(next);
-    }
-    return e;
-}
-
-void service_policy_commit(struct service *svc, struct policy_snapshot **next, struct outcome *o)
-{
-    const struct policy_snapshot *s = *next;
-    struct writer w = writer_over(secret_data(o->reply), REPLY_MAX);
-    struct json_writer j = json_writer_over(&w);
-
-    policy_store_swap(svc->policies, next, o->commit.index); /* `s` stays: it is the current one */
-    json_open_object(&j, NULL);
-    json_put_int(&j, "index", (int64_t)o->commit.index);
-    json_put_hex(&j, "policy_version", SPAN_OF(s->policy.version));
-    json_close_object(&j);
-    assert(!w.failed);
-    secret_shrink(o->reply, w.size);
-}
+const struct operation operation_change_policy = {
+    .name = "policy",
+    .rule = "administration",
+    .authorise = authorise,
+    .compute = compute,
+    .describe = describe,
+    .committed = committed,
+};
 
 /* ---- the list ---- */
 

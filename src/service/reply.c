@@ -3,8 +3,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/text.h"
-#include "codec/json.h"
 #include "crypto/aead.h"
 #include "crypto/envelope.h"
 #include "crypto/mac.h"
@@ -15,8 +13,6 @@
 #define SESSION_KEY_DOMAIN "vouchsafe-session-key-v1"
 #define REPLY_DOMAIN_HPKE "vouchsafe-reply-v1"
 #define REPLY_DOMAIN_SESSION "vouchsafe-reply-v2"
-
-enum { REPLY_FRAME = 192 }; /* bytes of JSON around the text */
 
 static void domain_put(struct writer *w, const char *domain)
 {
@@ -78,97 +74,51 @@ out:
     return e;
 }
 
-enum err reply_plain(const struct secret *plain, struct outcome *o)
-{
-    enum err e = secret_new(REPLY_FRAME + base64_size(secret_size(plain)), &o->reply);
-    struct writer w;
-    struct json_writer j;
-
-    if (e != ERR_NONE)
-        return e;
-    w = writer_over(secret_data(o->reply), secret_size(o->reply));
-    j = json_writer_over(&w);
-    json_open_object(&j, NULL);
-    json_put_base64(&j, "plaintext_secrets", secret_span(plain));
-    json_close_object(&j);
-    if ((e = writer_finish(&w, NULL)) == ERR_NONE)
-        secret_shrink(o->reply, w.size);
-    return e;
-}
-
-/* {"sealed_secrets":{<name>:<opening>,"ciphertext":<sealed>}} */
-MUST_CHECK static enum err sealed_write(const char *name, struct span opening, struct span sealed,
-                                        struct outcome *o)
-{
-    enum err e = secret_new(REPLY_FRAME + base64_size(sealed.size), &o->reply);
-    struct writer w;
-    struct json_writer j;
-
-    if (e != ERR_NONE)
-        return e;
-    w = writer_over(secret_data(o->reply), secret_size(o->reply));
-    j = json_writer_over(&w);
-    json_open_object(&j, NULL);
-    json_open_object(&j, "sealed_secrets");
-    json_put_base64(&j, name, opening);
-    json_put_base64(&j, "ciphertext", sealed);
-    json_close_object(&j);
-    json_close_object(&j);
-    if ((e = writer_finish(&w, NULL)) == ERR_NONE)
-        secret_shrink(o->reply, w.size);
-    return e;
-}
-
-enum err reply_sealed_in_session(const struct service *svc, const struct caller *caller,
-                                 const struct claims *claims, struct span body,
-                                 const struct secret *plain, struct outcome *o)
+enum err reply_seal_for_session(const struct operation_context *x, struct span body,
+                                const struct secret *plain, struct opened *out)
 {
     uint8_t aad[sizeof REPLY_DOMAIN_SESSION + REQUEST_ID_SIZE + SHA256_SIZE];
     struct writer w = writer_over(aad, sizeof aad);
-    uint8_t nonce[AEAD_XNONCE_SIZE];
     uint8_t body_hash[SHA256_SIZE];
     uint8_t key[REPLY_KEY_SIZE];
-    struct buffer sealed = {0};
     enum err e;
 
-    assert(claims->has_session && caller->request_id.size == REQUEST_ID_SIZE);
+    assert(x->claims.has_session && x->caller->request_id.size == REQUEST_ID_SIZE);
     sha256(body, body_hash);
     domain_put(&w, REPLY_DOMAIN_SESSION);
-    writer_put(&w, caller->request_id);
+    writer_put(&w, x->caller->request_id);
     writer_put(&w, SPAN_OF(body_hash));
-    random_bytes(nonce, sizeof nonce);
-    if ((e = buffer_reserve(&sealed, secret_size(plain) + AEAD_TAG_SIZE)) != ERR_NONE ||
-        (e = session_reply_key(svc, claims->session_id, claims->key, key)) != ERR_NONE)
+    random_bytes(out->opening, AEAD_XNONCE_SIZE);
+    if ((e = buffer_reserve(&out->sealed, secret_size(plain) + AEAD_TAG_SIZE)) != ERR_NONE ||
+        (e = session_reply_key(x->svc, x->claims.session_id, x->claims.key, key)) != ERR_NONE)
         goto out;
-    aead_seal(AEAD_XCHACHA20_POLY1305, key, nonce, SPAN_OF(aad), secret_span(plain), sealed.data);
-    sealed.size = secret_size(plain) + AEAD_TAG_SIZE;
-    e = sealed_write("nonce", SPAN_OF(nonce), buffer_span(&sealed), o);
+    aead_seal(AEAD_XCHACHA20_POLY1305, key, out->opening, SPAN_OF(aad), secret_span(plain),
+              out->sealed.data);
+    out->form = OPENED_FOR_SESSION;
+    out->opening_size = AEAD_XNONCE_SIZE;
+    out->sealed.size = secret_size(plain) + AEAD_TAG_SIZE;
 out:
     bytes_wipe(key, sizeof key);
     stack_wipe();
-    buffer_clear(&sealed);
     return e;
 }
 
-enum err reply_sealed_to_key(const struct caller *caller, const struct claims *claims,
-                             const struct secret *plain, struct outcome *o)
+enum err reply_seal_for_key(const struct operation_context *x, const struct secret *plain,
+                            struct opened *out)
 {
     uint8_t info[sizeof REPLY_DOMAIN_HPKE + REQUEST_ID_SIZE];
     struct writer w = writer_over(info, sizeof info);
-    uint8_t enc[X25519_SIZE];
-    struct buffer sealed = {0};
     enum err e;
 
-    assert(claims->has_key && caller->request_id.size == REQUEST_ID_SIZE);
+    assert(x->claims.has_key && x->caller->request_id.size == REQUEST_ID_SIZE);
     domain_put(&w, REPLY_DOMAIN_HPKE);
-    writer_put(&w, caller->request_id);
-    if ((e = buffer_reserve(&sealed, secret_size(plain) + AEAD_TAG_SIZE)) != ERR_NONE ||
-        (e = hpke_seal(claims->key, SPAN_OF(info), (struct span){0}, secret_span(plain), NULL, enc,
-                       sealed.data)) != ERR_NONE)
-        goto out;
-    sealed.size = secret_size(plain) + AEAD_TAG_SIZE;
-    e = sealed_write("enc", SPAN_OF(enc), buffer_span(&sealed), o);
-out:
-    buffer_clear(&sealed);
-    return e;
+    writer_put(&w, x->caller->request_id);
+    if ((e = buffer_reserve(&out->sealed, secret_size(plain) + AEAD_TAG_SIZE)) != ERR_NONE ||
+        (e = hpke_seal(x->claims.key, SPAN_OF(info), (struct span){0}, secret_span(plain), NULL,
+                       out->opening, out->sealed.data)) != ERR_NONE)
+        return e;
+    out->form = OPENED_FOR_KEY;
+    out->opening_size = X25519_SIZE;
+    out->sealed.size = secret_size(plain) + AEAD_TAG_SIZE;
+    return ERR_NONE;
 }

@@ -8,16 +8,7 @@
 #ifndef SERVICE_REPLY_H
 #define SERVICE_REPLY_H
 
-#include "service/evidence.h"
-
-#define REPLY_KEY_SIZE 32
-
-/* What comes with a session; see docs/protocol.md. */
-struct session_grant {
-    uint8_t enc[X25519_SIZE];
-    uint8_t ciphertext[REPLY_KEY_SIZE + 16];
-    uint8_t signature[ED25519_SIGNATURE_SIZE];
-};
+#include "service/operation.h"
 
 /* Seals the reply key of session `s` to its attested key, and signs that this keystore made `token`
  * for its nonce. ERR_CRYPTO the attested key is of low order */
@@ -25,18 +16,16 @@ MUST_CHECK enum err session_grant_make(const struct service *svc, const struct s
                                        struct span token, struct session_grant *out);
 
 /*
- * The three forms of the reply to POST /decrypt, complete JSON in `o->reply`.
+ * Seals a plaintext into `out->opening` and `out->sealed`, which operation_result_clear() frees.
  * ERR_MEMORY, ERR_TOO_LARGE
  */
-MUST_CHECK enum err reply_plain(const struct secret *plain, struct outcome *o);
 
-/* With the session's reply key, bound to the request id and the request's bytes. */
-MUST_CHECK enum err reply_sealed_in_session(const struct service *svc, const struct caller *caller,
-                                            const struct claims *claims, struct span body,
-                                            const struct secret *plain, struct outcome *o);
+/* With the session's reply key, bound to the request id and the request's bytes, `body`. */
+MUST_CHECK enum err reply_seal_for_session(const struct operation_context *x, struct span body,
+                                           const struct secret *plain, struct opened *out);
 
 /* By HPKE to the key that inline evidence binds. ERR_CRYPTO the key is of low order */
-MUST_CHECK enum err reply_sealed_to_key(const struct caller *caller, const struct claims *claims,
-                                        const struct secret *plain, struct outcome *o);
+MUST_CHECK enum err reply_seal_for_key(const struct operation_context *x,
+                                       const struct secret *plain, struct opened *out);
 
 #endif

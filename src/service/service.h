@@ -19,6 +19,8 @@
 #include "store/store.h"
 #include "tee/tee.h"
 
+#define OPERATIONS_MAX 64 /* of enum operation_id */
+
 struct service_options {
     const char *prefix;   /* of repository seeds */
     const char *origin;   /* of the log, and the issuer of sessions */
@@ -30,7 +32,7 @@ struct service_options {
 };
 
 struct service_counters {
-    _Atomic uint64_t decrypt_allowed, decrypt_denied, attest_allowed, attest_denied;
+    _Atomic uint64_t decided[OPERATIONS_MAX][2]; /* by operation; refused, allowed */
     _Atomic uint64_t challenges, evidence, receipts, session_cache_hits, session_cache_misses;
 };
 

@@ -20,10 +20,4 @@ struct attest_request {
     struct span client_certificate;
 };
 
-/* Verifies, appraises, and issues a session; `o` holds the reply (complete JSON) and the log line.
- * With ra_tls, `r->nonce` becomes the SHA-256 of the certificate, which the session then names. */
-MUST_CHECK enum err service_attest(struct service *svc, struct service_thread *thread,
-                                   const struct caller *caller, struct attest_request *r,
-                                   struct timestamp now, struct outcome *o);
-
 #endif

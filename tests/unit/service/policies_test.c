@@ -120,7 +120,7 @@ static void make(struct fixture *f, uint8_t byte, bool removes, uint64_t index)
 {
     const struct policy_change change = change_of(byte, removes);
     struct policy_snapshot *next = NULL;
-    struct outcome o = {0};
+    struct refusal o = {0};
 
     assert_int_equal(policy_store_prepare(f->store, &change, "op", now, &next, &o), ERR_NONE);
     policy_store_swap(f->store, &next, index);
@@ -131,7 +131,7 @@ static void refuse(struct fixture *f, uint8_t byte, bool removes, const char *co
 {
     const struct policy_change change = change_of(byte, removes);
     struct policy_snapshot *next = NULL;
-    struct outcome o = {0};
+    struct refusal o = {0};
 
     assert_int_not_equal(policy_store_prepare(f->store, &change, "op", now, &next, &o), ERR_NONE);
     assert_string_equal(o.code, code);
@@ -172,7 +172,7 @@ static void test_an_abandoned_change_is_none(void **state)
     const struct policy_change change = change_of(0x22, false);
     struct policy_snapshot *next = NULL;
     struct policy_snapshot *held = policy_store_hold(f->store);
-    struct outcome o = {0};
+    struct refusal o = {0};
 
     assert_int_equal(policy_store_prepare(f->store, &change, "op", now, &next, &o), ERR_NONE);
     policy_snapshot_release(&next);

@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "codec/json.h"
 #include "server/call.h"
-#include "service/dry_run.h"
+#include "service/explain.h"
 
 MUST_CHECK static enum err read_hex(struct json_value value, uint8_t *out, size_t size)
 {
@@ -41,7 +41,7 @@ MUST_CHECK static enum err read_name(struct json_value value, char *out, size_t 
 
 /* Both or neither. */
 MUST_CHECK static enum err read_binding(struct json_value nonce, struct json_value key,
-                                        struct dry_run_request *r)
+                                        struct explain_request *r)
 {
     enum err e;
 
@@ -54,7 +54,7 @@ MUST_CHECK static enum err read_binding(struct json_value nonce, struct json_val
     return e;
 }
 
-MUST_CHECK static enum err parse(struct call *c, struct dry_run_request *r)
+MUST_CHECK static enum err parse(struct call *c, struct explain_request *r)
 {
     struct json_value document, tee_type, quote, certificates, event_log, policy, nonce, key;
     const struct json_field fields[] = {
@@ -91,17 +91,11 @@ MUST_CHECK static enum err parse(struct call *c, struct dry_run_request *r)
     return ERR_NONE;
 }
 
-void route_dry_run(struct call *c, struct service_thread *thread)
+void route_attest_explain(struct call *c, struct service_thread *thread)
 {
-    struct caller caller = {&c->principal, span_of(c->request_id, REQUEST_ID_SIZE)};
-    struct dry_run_request r = {0};
+    struct explain_request r = {0};
 
-    if (parse(c, &r) == ERR_NONE) {
-        if (service_dry_run(c->server->svc, thread, &caller, &r, c->now, &c->outcome) != ERR_NONE &&
-            c->outcome.entry.size == 0)
-            call_refuse(c, 503, c->outcome.code, c->outcome.message);
-        else
-            call_record(c);
-    }
+    if (parse(c, &r) == ERR_NONE)
+        call_operate(c, thread, OPERATION_EXPLAIN, &r);
     call_finish(c);
 }

@@ -1,0 +1,41 @@
+/*
+ * From typed results and refusals to JSON and sentences. Field names and texts for people are here
+ * and nowhere below. Internal to server/.
+ */
+#ifndef SERVER_RENDER_H
+#define SERVER_RENDER_H
+
+#include "codec/json.h"
+#include "service/outcome.h"
+
+#define REFUSAL_SENTENCE_MAX 512
+
+/* The result of an allowed operation as complete JSON in guarded memory, before its entry is
+ * committed; but for RESULT_POLICY_CHANGED. ERR_MEMORY, ERR_TOO_LARGE */
+MUST_CHECK enum err render_result(const struct outcome *o, struct secret **out);
+
+/* One for each kind of result. */
+MUST_CHECK enum err render_opened(const struct opened *opened, struct secret **out);
+MUST_CHECK enum err render_session(const struct session_issued *issued, struct secret **out);
+MUST_CHECK enum err render_explanation(const struct explanation *x, struct secret **out);
+
+/* A change that is in effect, into `out`, where POLICY_CHANGED_MAX bytes are reserved. Cannot fail.
+ */
+#define POLICY_CHANGED_MAX 128
+void render_policy_changed(const struct policy_changed *changed, uint64_t index,
+                           struct buffer *out);
+
+/* What they share: at most `room` bytes of guarded memory, which `write` fills from `subject`. */
+typedef void render_writer(struct json_writer *j, const void *subject);
+MUST_CHECK enum err render_into(size_t room, render_writer *write, const void *subject,
+                                struct secret **out);
+
+/* The sentence for a refusal's code, from the one table of them. Terminated; cut if too long. */
+void refusal_sentence(const struct refusal *why, char out[REFUSAL_SENTENCE_MAX]);
+
+/* {"error","code","request_id"[,"detail"]}: the body of a refused operation, and of a refusal that
+ * the server makes itself. */
+void render_refusal(const struct refusal *why, const char *request_id, struct writer *w);
+void render_error(const char *code, const char *text, const char *request_id, struct writer *w);
+
+#endif

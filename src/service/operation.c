@@ -1,0 +1,89 @@
+#include "service/operation.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "service/operations.h"
+
+enum { DETAIL_MAX = 1024 };
+
+_Static_assert(OPERATION_COUNT <= OPERATIONS_MAX, "a counter for each operation");
+
+static const struct operation *const operations[OPERATION_COUNT] = {
+    [OPERATION_OPEN] = &operation_open,
+    [OPERATION_ATTEST] = &operation_attest,
+    [OPERATION_EXPLAIN] = &operation_explain,
+    [OPERATION_CHANGE_POLICY] = &operation_change_policy,
+};
+
+const struct operation *operation_of(enum operation_id id)
+{
+    return operations[id];
+}
+
+MUST_CHECK static enum err record(const struct operation *op, const struct operation_context *x,
+                                  struct outcome *o)
+{
+    const struct claims *claims = &x->claims;
+    uint8_t detail[DETAIL_MAX];
+    struct writer scratch = writer_over(detail, sizeof detail);
+    struct audit_entry entry = {
+        .time = x->now,
+        .request_id = x->caller->request_id,
+        .op = span_string(op->name),
+        .rule = span_string(claims->rule ? claims->rule->name : op->rule),
+        .key_version = x->key_version,
+        .principal = span_string(x->caller->principal->name),
+        .auth = span_string(claims->auth ? claims->auth : "bearer"),
+        .tee = span_string(claims->tee),
+        .has_claims = claims->has_digest,
+        .simulated = x->svc->simulated,
+    };
+
+    memcpy(entry.claims, claims->digest, sizeof entry.claims);
+    if (op->describe)
+        op->describe(x, &entry, &scratch);
+    return outcome_record(o, &entry);
+}
+
+enum err operation_run(struct service *svc, struct service_thread *thread, enum operation_id id,
+                       const struct caller *caller, const void *request, struct timestamp now,
+                       struct outcome *o)
+{
+    const struct operation *op = operations[id];
+    struct operation_context x = {
+        .svc = svc,
+        .thread = thread,
+        .caller = caller,
+        .request = request,
+        .now = now,
+        .why = &o->refusal,
+        .result = &o->result,
+    };
+    enum err e;
+
+    o->operation = op;
+    if ((e = op->authorise(&x)) == ERR_NONE)
+        e = op->compute(&x);
+    assert(e == o->refusal.error); /* refused, and it says why; or neither */
+    if (e != ERR_NONE)
+        operation_result_clear(&o->result);
+    atomic_fetch_add_explicit(&svc->counters.decided[id][e == ERR_NONE], 1, memory_order_relaxed);
+    if (record(op, &x, o) != ERR_NONE) { /* what cannot be recorded is not answered */
+        operation_result_clear(&o->result);
+        return refusal_failed(&o->refusal, ERR_MEMORY);
+    }
+    return e;
+}
+
+void operation_committed(struct service *svc, struct outcome *o)
+{
+    assert(o->commit.result == ERR_NONE);
+    if (o->operation && o->operation->committed && o->refusal.error == ERR_NONE)
+        o->operation->committed(svc, o);
+}
+
+uint64_t operation_count(const struct service *svc, enum operation_id id, bool allowed)
+{
+    return atomic_load_explicit(&svc->counters.decided[id][allowed], memory_order_relaxed);
+}
