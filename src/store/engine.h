@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include "store/store.h"
 
@@ -33,6 +34,15 @@ struct engine_reader {
 
 enum { ENGINE_READERS_MAX = 4 };
 
+/* The files that must stay the ones that were opened. */
+enum engine_file_kind { ENGINE_FILE_DATABASE, ENGINE_FILE_WAL, ENGINE_FILE_LOCK, ENGINE_FILES };
+
+struct engine_file {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+};
+
 struct store {
     char *path;
     char origin[CHECKPOINT_ORIGIN_MAX + 1];
@@ -44,6 +54,8 @@ struct store {
     sqlite3 *db;
     sqlite3_stmt *statements[ENGINE_STATEMENTS];
     struct merkle_frontier frontier;
+    struct engine_file files[ENGINE_FILES]; /* as the last commit left them */
+    bool files_lost; /* for good: only a new start looks at the whole log again */
 
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t reader_returned;
@@ -95,6 +107,20 @@ MUST_CHECK enum err engine_grow(struct merkle_frontier *f, const struct merkle_h
  * the entries at fault.
  */
 MUST_CHECK enum err engine_verify(struct store *store, store_each_entry *each, void *context);
+
+/* Remembers the files as they are now. ERR_NOT_FOUND, ERR_IO */
+MUST_CHECK enum err engine_files_record(struct store *store);
+/*
+ * Before a commit: all files have the inode and the size that the last commit left.
+ * ERR_TAMPERED, and an alarm in the operational log, when one was deleted, replaced or cut, or
+ * another process wrote to it; from then on always. ERR_IO
+ */
+MUST_CHECK enum err engine_files_check(struct store *store);
+/*
+ * After a commit, or one that failed: the same files still have their names; remembers their sizes.
+ * ERR_TAMPERED when that cannot be said, and from then on always.
+ */
+MUST_CHECK enum err engine_files_settle(struct store *store);
 
 void engine_readers_close(struct store *store);
 

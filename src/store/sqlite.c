@@ -283,7 +283,7 @@ enum err store_open_each(const struct store_options *options, store_each_entry *
         (e = writer_connect(s)) != ERR_NONE ||
         (e = database_open(s, options->create)) != ERR_NONE ||
         (e = engine_verify(s, each, context)) != ERR_NONE ||
-        (e = statements_prepare(s)) != ERR_NONE)
+        (e = statements_prepare(s)) != ERR_NONE || (e = engine_files_record(s)) != ERR_NONE)
         goto out;
     *out = s;
     s = NULL; /* the caller owns it now */
@@ -385,11 +385,16 @@ enum err store_append(struct store *s, const struct span *entries, size_t count,
     for (size_t i = 0; i < count; i++)
         if (entries[i].size > AUDIT_ENTRY_MAX)
             return ERR_TOO_LARGE;
-    e = batch_write(s, entries, count, &f, &checkpoint, note);
-    if (e != ERR_NONE) {
-        batch_undo(s, e);
+    if ((e = engine_files_check(s)) != ERR_NONE)
         return e;
-    }
+    e = batch_write(s, entries, count, &f, &checkpoint, note);
+    if (e != ERR_NONE)
+        batch_undo(s, e);
+    /* a commit into files that lost their names is no record: nothing may be released for it */
+    if (engine_files_settle(s) != ERR_NONE && e == ERR_NONE)
+        e = ERR_TAMPERED;
+    if (e != ERR_NONE)
+        return e;
     *first = s->frontier.size;
     s->frontier = f;
     (void)pthread_mutex_lock(&s->mutex);
@@ -397,6 +402,11 @@ enum err store_append(struct store *s, const struct span *entries, size_t count,
     memcpy(s->note, note, strlen(note) + 1);
     (void)pthread_mutex_unlock(&s->mutex);
     return ERR_NONE;
+}
+
+enum err store_check(struct store *s)
+{
+    return engine_files_check(s);
 }
 
 void store_checkpoint(struct store *s, struct checkpoint *out, char text[CHECKPOINT_TEXT_MAX])

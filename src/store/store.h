@@ -43,9 +43,19 @@ void store_close(struct store **store);
  * `*first` is the index of the first. Only one thread may call it. On any error nothing was
  * appended: ERR_IO; ERR_MEMORY; ERR_TAMPERED a row is where we left none; ERR_TOO_LARGE an entry
  * beyond AUDIT_ENTRY_MAX.
+ *
+ * ERR_TAMPERED also when a file of the log was deleted, replaced or cut since the last append, or
+ * while this one ran (its entries are then in a file that no longer is the log). The operational
+ * log gets one alarm, and every later append fails: only a new start can open the log again.
  */
 MUST_CHECK enum err store_append(struct store *store, const struct span *entries, size_t count,
                                  uint64_t *first);
+
+/*
+ * Looks at the files without appending, as store_append() does; on the same thread.
+ * ERR_TAMPERED a file was deleted, replaced or cut; ERR_IO
+ */
+MUST_CHECK enum err store_check(struct store *store);
 
 /* The last committed checkpoint as signed text (CHECKPOINT_TEXT_MAX); any thread. */
 void store_checkpoint(struct store *store, struct checkpoint *out, char text[CHECKPOINT_TEXT_MAX]);

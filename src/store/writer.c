@@ -1,5 +1,6 @@
 #include "store/writer.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@
 enum {
     GATHER_FROM = 8,        /* a batch of this many says that there is load */
     GATHER_NS = 500 * 1000, /* and then this long is worth waiting for more */
-    NS_PER_S = 1000000000
+    NS_PER_S = 1000000000,
+    LOOK_NS = NS_PER_S, /* how often the files are looked at when there is no work */
 };
 
 /* What the thread waits for: only then does submitting cost a signal. */
@@ -73,12 +75,12 @@ enum err store_writer_submit(struct store_writer *w, struct writer_request *requ
     return e;
 }
 
-static struct timespec gather_deadline(void)
+static struct timespec deadline_in(long ns)
 {
     struct timespec t;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_nsec += GATHER_NS;
+    t.tv_nsec += ns;
     if (t.tv_nsec >= NS_PER_S) {
         t.tv_nsec -= NS_PER_S;
         t.tv_sec++;
@@ -88,12 +90,36 @@ static struct timespec gather_deadline(void)
 
 static void gather(struct store_writer *w)
 {
-    const struct timespec deadline = gather_deadline();
+    const struct timespec deadline = deadline_in(GATHER_NS);
     int result = 0;
 
     while (result == 0 && w->queued < WRITER_BATCH_MAX && !w->stopping) {
         w->waiting = WAITING_FULL;
         result = pthread_cond_timedwait(&w->wake, &w->mutex, &deadline);
+    }
+    w->waiting = WAITING_NOT;
+}
+
+/* The files, without the lock: nobody else touches the store. */
+static void files_look(struct store_writer *w)
+{
+    enum err e;
+
+    (void)pthread_mutex_unlock(&w->mutex);
+    e = store_check(w->store);
+    (void)pthread_mutex_lock(&w->mutex);
+    w->figures.failing |= e == ERR_TAMPERED;
+    w->figures.lost |= e == ERR_TAMPERED;
+}
+
+static void work_await(struct store_writer *w)
+{
+    while (w->queued == 0 && !w->stopping) {
+        const struct timespec deadline = deadline_in(LOOK_NS);
+
+        w->waiting = WAITING_ANY;
+        if (pthread_cond_timedwait(&w->wake, &w->mutex, &deadline) == ETIMEDOUT)
+            files_look(w);
     }
     w->waiting = WAITING_NOT;
 }
@@ -107,11 +133,7 @@ static size_t batch_take(struct store_writer *w, struct writer_request **batch)
     (void)pthread_mutex_lock(&w->mutex);
     if (w->figures.last_batch_size >= GATHER_FROM)
         gather(w);
-    while (w->queued == 0 && !w->stopping) {
-        w->waiting = WAITING_ANY;
-        (void)pthread_cond_wait(&w->wake, &w->mutex);
-    }
-    w->waiting = WAITING_NOT;
+    work_await(w);
     *batch = w->head;
     for (; *end && count < WRITER_BATCH_MAX; end = &(*end)->next)
         w->entries[count++] = (*end)->entry;
@@ -133,6 +155,7 @@ static void figures_add(struct store_writer *w, size_t count, int64_t took_us, e
     w->figures.commit_us += took_us > 0 ? (uint64_t)took_us : 0;
     w->figures.last_batch_size = count;
     w->figures.failing = e != ERR_NONE;
+    w->figures.lost |= e == ERR_TAMPERED && store_check(w->store) == ERR_TAMPERED;
     (void)pthread_mutex_unlock(&w->mutex);
 }
 

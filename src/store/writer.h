@@ -1,7 +1,8 @@
 /*
  * The one thread that writes. Requests queue up; it takes all that are there, commits them as one
  * transaction, and hands them back in one call: group commit. When the last batch had 8 or more it
- * waits up to 0.5 ms for more to come; at low load it does not wait.
+ * waits up to 0.5 ms for more to come; at low load it does not wait. Without work it looks at the
+ * log's files once a second, so that their loss is noticed on an idle keystore, too.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
@@ -39,6 +40,7 @@ struct writer_figures {
     uint64_t queue_length; /* now */
     uint64_t last_batch_size;
     bool failing; /* the last commit failed: nothing can be released */
+    bool lost;    /* a file of the log was deleted, replaced or cut; a new start is needed */
 };
 void store_writer_figures(struct store_writer *w, struct writer_figures *out);
 

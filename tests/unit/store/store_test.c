@@ -597,6 +597,110 @@ static void a_full_disk_loses_nothing_and_heals(void **state)
     store_close(&store);
 }
 
+/* What another process does to the files while the store has them open. */
+enum file_fault { UNLINKED, RENAMED, REPLACED, CUT, GROWN, LINKED };
+
+static void fault_make(const char *path, enum file_fault fault)
+{
+    char copy[600];
+    struct stat status;
+    int fd;
+
+    (void)snprintf(copy, sizeof copy, "%s.copy", database);
+    assert_int_equal(stat(path, &status), 0);
+    switch (fault) {
+    case UNLINKED:
+        assert_int_equal(unlink(path), 0);
+        break;
+    case RENAMED:
+        assert_int_equal(rename(path, copy), 0);
+        break;
+    case LINKED: /* the same bytes by another way */
+        assert_int_equal(rename(path, copy), 0);
+        assert_int_equal(symlink(copy, path), 0);
+        break;
+    case REPLACED:
+        fd = open(copy, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        assert_int_equal(ftruncate(fd, status.st_size), 0);
+        assert_int_equal(close(fd), 0);
+        assert_int_equal(rename(copy, path), 0);
+        break;
+    case CUT:
+        assert_int_equal(truncate(path, status.st_size / 2), 0);
+        break;
+    case GROWN:
+        assert_int_equal(truncate(path, status.st_size + 4096), 0);
+        break;
+    }
+}
+
+static void files_that_go_or_change_are_noticed_before_the_next_append(void **state)
+{
+    static const struct {
+        const char *suffix;
+        enum file_fault fault;
+    } cases[] = {
+        {"",      UNLINKED},
+        {"",      RENAMED },
+        {"",      REPLACED},
+        {"",      CUT     },
+        {"",      GROWN   },
+        {"",      LINKED  },
+        {"-wal",  UNLINKED},
+        {"-wal",  RENAMED },
+        {"-wal",  REPLACED},
+        {"-wal",  CUT     },
+        {"-wal",  GROWN   },
+        {".lock", UNLINKED},
+        {".lock", REPLACED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct store *store;
+        char path[600], text[TEXT_SIZE];
+        struct span entry = entry_text(10, text);
+        uint64_t first = 77;
+
+        remove_database();
+        store = must_open(true);
+        append_many(store, 0, 10);
+        assert_int_equal(store_check(store), ERR_NONE);
+        (void)snprintf(path, sizeof path, "%s%s", database, cases[i].suffix);
+        fault_make(path, cases[i].fault);
+        assert_int_equal(store_append(store, &entry, 1, &first), ERR_TAMPERED);
+        assert_int_equal(first, 77);
+        assert_int_equal(store_check(store), ERR_TAMPERED);
+        /* the commits that fail afterwards change nothing, and repair nothing */
+        assert_int_equal(store_append(store, &entry, 1, &first), ERR_TAMPERED);
+        expect_size(store, 10);
+        store_close(&store);
+    }
+    remove_database();
+}
+
+static void a_file_that_comes_back_needs_a_new_start(void **state)
+{
+    struct store *store = must_open(true);
+    char copy[600], text[TEXT_SIZE];
+    struct span entry = entry_text(10, text);
+    uint64_t first = 0;
+
+    (void)state;
+    append_many(store, 0, 10);
+    (void)snprintf(copy, sizeof copy, "%s.copy", database);
+    assert_int_equal(rename(database, copy), 0);
+    assert_int_equal(store_check(store), ERR_TAMPERED);
+    assert_int_equal(rename(copy, database), 0);
+    assert_int_equal(store_append(store, &entry, 1, &first), ERR_TAMPERED);
+    store_close(&store);
+    store = must_open(false);
+    append_many(store, 10, 11);
+    expect_size(store, 11);
+    store_close(&store);
+}
+
 /* SQLite's allocator, of which the n-th allocation fails. */
 static sqlite3_mem_methods real_memory;
 static long fail_after = -1;
@@ -893,6 +997,8 @@ int main(void)
         cmocka_unit_test_setup(a_changed_byte_of_the_file_never_passes_for_the_log, fresh),
         cmocka_unit_test_setup(what_is_no_database_is_refused, fresh),
         cmocka_unit_test_setup(a_full_disk_loses_nothing_and_heals, fresh),
+        cmocka_unit_test_setup(files_that_go_or_change_are_noticed_before_the_next_append, fresh),
+        cmocka_unit_test_setup(a_file_that_comes_back_needs_a_new_start, fresh),
         cmocka_unit_test_setup(the_nth_allocation_fails_for_every_n, fresh),
         cmocka_unit_test_setup(a_kill_at_any_moment_loses_nothing_acknowledged, fresh),
         cmocka_unit_test_setup(readers_do_not_disturb_the_writer, fresh),

@@ -294,6 +294,33 @@ static void a_failed_batch_fails_all_of_it_and_the_next_goes_on(void **state)
     store_close(&store);
 }
 
+static void a_log_that_was_deleted_fails_every_request(void **state)
+{
+    struct store *store = must_open(true);
+    struct store_writer *writer = NULL;
+    struct writer_figures figures;
+    struct results results;
+
+    (void)state;
+    results_init(&results);
+    assert_int_equal(store_writer_start(store, take_results, &results, &writer), ERR_NONE);
+    for (size_t i = 0; i < 3; i++) {
+        struct writer_request request = {.entry = SPAN_LITERAL("{}")};
+
+        assert_int_equal(store_writer_submit(writer, &request), ERR_NONE);
+        results_wait(&results, i + 1);
+        assert_int_equal(request.result, i == 0 ? ERR_NONE : ERR_TAMPERED);
+        store_writer_figures(writer, &figures);
+        assert_int_equal(figures.failing, i > 0);
+        assert_int_equal(figures.lost, i > 0);
+        if (i == 0)
+            assert_int_equal(unlink(database), 0);
+    }
+    assert_int_equal(results.failures, 2);
+    store_writer_stop(&writer);
+    store_close(&store);
+}
+
 struct stopping {
     struct store_writer *writer;
     atomic_bool ended;
@@ -358,6 +385,7 @@ int main(void)
         cmocka_unit_test_setup(a_full_queue_refuses, fresh),
         cmocka_unit_test_setup(an_entry_that_is_too_large_is_refused_alone, fresh),
         cmocka_unit_test_setup(a_failed_batch_fails_all_of_it_and_the_next_goes_on, fresh),
+        cmocka_unit_test_setup(a_log_that_was_deleted_fails_every_request, fresh),
         cmocka_unit_test_setup(stopping_commits_what_is_queued_and_refuses_more, fresh),
     };
 
