@@ -5,7 +5,7 @@
  *   v            1
  *   time         RFC 3339, milliseconds
  *   request_id   UUIDv7 of the request
- *   op           "open", "attest", "init", "start", "collateral", "policy", "refused-summary", ...
+ *   op           "open", "attest", "init", "new-log", "start", "collateral", "policy", ...
  *   decision     "allow" or "deny"
  *   code         stable code; "ok" when allowed
  *   rule         what decided, the name of a policy, or "default-deny"

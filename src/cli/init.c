@@ -6,30 +6,43 @@ static int run_init(struct cli *cli, int argc, char **argv)
 {
     const char *config = NULL;
     const char *state = NULL;
+    bool new_log = false;
     const struct cli_option options[] = {
-        {"config", OPTION_TEXT, &config, "FILE", "settings of the keystore",                      0},
-        {"state",  OPTION_TEXT, &state,  "DIR",  "state directory, instead of the settings' one", 0},
+        {"config",  OPTION_TEXT, &config,  "FILE", "settings of the keystore",                      0},
+        {"state",   OPTION_TEXT, &state,   "DIR",  "state directory, instead of the settings' one", 0},
+        {"new-log", OPTION_FLAG, &new_log, NULL,
+         "the log was lost: start a new one for the same root",                                     0},
     };
-    char *arguments[3] = {"init", "--config", NULL};
+    char *arguments[4] = {"init", NULL, NULL, NULL};
+    size_t count = 1;
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
     if (code != PARSED)
         return code;
     if (state != NULL && setenv("VOUCHSAFE_STATE_DIR", state, 1) != 0)
         return fail(cli, VS_ERR_MEMORY, "cannot pass the state directory on");
-    arguments[2] = (char *)config;
-    return exec_daemon(cli, arguments, config == NULL ? 1 : 3);
+    if (new_log)
+        arguments[count++] = "--new-log";
+    if (config != NULL) {
+        arguments[count++] = "--config";
+        arguments[count++] = (char *)config;
+    }
+    return exec_daemon(cli, arguments, count);
 }
 
 const struct cli_command command_init = {
     .name = "init",
     .arguments = "",
     .summary = "make a new keystore: root, sealed state, log",
-    .help = "Makes a root, seals it by this machine's TEE, and starts the log, by running\n"
-            "`vouchsafed init`. Nothing that exists is overwritten. The exit code is that of\n"
-            "vouchsafed: 0 done, else not.\n\n"
-            "Example:\n"
-            "  vouchsafe init --config /etc/vouchsafe/vouchsafe.yaml\n",
+    .help =
+        "Makes a root, seals it by this machine's TEE, and starts the log, by running\n"
+        "`vouchsafed init`. Nothing that exists is overwritten. The exit code is that of\n"
+        "vouchsafed: 0 done, else not.\n\n"
+        "With --new-log it starts an empty log for a root that is sealed already, after the old\n"
+        "log was lost. The first entry says so. Checkpoints and receipts of the old log do not\n"
+        "fit the new one.\n\n"
+        "Example:\n"
+        "  vouchsafe init --config /etc/vouchsafe/vouchsafe.yaml\n",
     .run = run_init,
 };
 

@@ -34,6 +34,7 @@ struct arguments {
     const char *user;
     bool check;
     bool init;
+    bool new_log;
     bool supervise;
 };
 
@@ -57,7 +58,7 @@ static void print_help(FILE *out)
 {
     (void)fputs(
         "Usage: vouchsafed [--config FILE] [--env-file FILE] [--user NAME] [--supervise]\n"
-        "       vouchsafed init [--config FILE] [--env-file FILE]\n"
+        "       vouchsafed init [--new-log] [--config FILE] [--env-file FILE]\n"
         "       vouchsafed --check-config [--config FILE] [--env-file FILE]\n"
         "\n"
         "The Vouchsafe keystore daemon.\n"
@@ -73,6 +74,7 @@ static void print_help(FILE *out)
         "  --test-clock N   for tests: it is now N, Unix seconds\n"
 #endif
         "  init             make a root, seal it, start the log, and exit\n"
+        "  init --new-log   the log was lost: start a new one for the sealed root, and exit\n"
         "\n"
         "Exit status: 0 stopped as asked, 1 refused to start or failed, 2 wrong usage.\n"
         "\n"
@@ -90,6 +92,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
         {"user",         required_argument, NULL, 'u'},
         {"supervise",    no_argument,       NULL, 's'},
         {"check-config", no_argument,       NULL, 'k'},
+        {"new-log",      no_argument,       NULL, 'n'},
         {"help",         no_argument,       NULL, 'h'},
         {"version",      no_argument,       NULL, 'v'},
 #ifdef VOUCHSAFE_TEST_CLOCK
@@ -117,6 +120,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
         case 'k':
             a->check = true;
             break;
+        case 'n':
+            a->new_log = true;
+            break;
         case 'h':
             print_help(stdout);
             return 0;
@@ -140,6 +146,11 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
     if (optind < argc) {
         (void)fprintf(stderr, "vouchsafed: unexpected argument: %s\nTry vouchsafed --help\n",
                       argv[optind]);
+        return EXIT_USAGE;
+    }
+    if (a->new_log && !a->init) {
+        (void)fputs("vouchsafed: --new-log is an option of init: vouchsafed init --new-log\n",
+                    stderr);
         return EXIT_USAGE;
     }
     return -1;
@@ -457,15 +468,18 @@ MUST_CHECK static enum err run(struct daemon *d)
     return ERR_NONE;
 }
 
-MUST_CHECK static enum err init(struct daemon *d)
+MUST_CHECK static enum err init(struct daemon *d, bool new_log)
 {
     struct state_problem problem = {{0}};
     char vkey[CHECKPOINT_VKEY_SIZE] = "";
-    enum err e = state_init(&d->settings, clock_now(), vkey, &problem);
+    enum err e = new_log ? state_new_log(&d->settings, clock_now(), vkey, &problem)
+                         : state_init(&d->settings, clock_now(), vkey, &problem);
 
     if (e != ERR_NONE)
         return fail(e, *problem.text ? problem.text : err_text(e));
-    (void)printf("Initialised in %s: root sealed, log started.\nLog key: %s\n",
+    (void)printf(new_log ? "Started a new log in %s for the root that is sealed there.\n"
+                           "Log key: %s\n"
+                         : "Initialised in %s: root sealed, log started.\nLog key: %s\n",
                  d->settings.state.dir, vkey);
     return ERR_NONE;
 }
@@ -485,7 +499,7 @@ static int start(const struct arguments *a)
         if ((e = crypto_start()) != ERR_NONE)
             e = fail(e, "the cryptographic libraries do not start (is memory locking allowed?)");
         else
-            e = a->init ? init(d) : run(d);
+            e = a->init ? init(d, a->new_log) : run(d);
     }
     close_all(d);
     free(d);

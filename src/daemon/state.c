@@ -1,6 +1,7 @@
 #include "daemon/state.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +115,23 @@ MUST_CHECK static enum err make_root(struct settings *s, struct timestamp now, s
     return root_import(secret_span(s->root.master_secret), now, out);
 }
 
+/* A root is never overwritten; without its log the next command is another one. */
+MUST_CHECK static enum err already_there(const struct settings *s, const char *root_path,
+                                         struct state_problem *problem)
+{
+    char log_path[PATH_SIZE];
+
+    path_of(s, STATE_LOG_FILE, log_path);
+    if (access(log_path, F_OK) == 0)
+        return explain(problem, ERR_CONFLICT, "%s exists: this keystore is already initialised",
+                       root_path);
+    return explain(problem, ERR_CONFLICT,
+                   "%s exists: this keystore is already initialised, but its log %s is missing. "
+                   "Restore the log from a backup, or start a new one for the same root with "
+                   "`vouchsafe init --new-log`",
+                   root_path, log_path);
+}
+
 MUST_CHECK static enum err save_root(const struct settings *s, struct tee *tee,
                                      const struct root *root, struct state_problem *problem)
 {
@@ -132,7 +150,7 @@ MUST_CHECK static enum err save_root(const struct settings *s, struct tee *tee,
     }
     e = file_write(path, buffer_span(&sealed), 0600, false);
     if (e == ERR_CONFLICT)
-        e = explain(problem, e, "%s exists: this keystore is already initialised", path);
+        e = already_there(s, path, problem);
     else if (e != ERR_NONE)
         e = explain(problem, e, "%s could not be written: %s", path, err_text(e));
 out:
@@ -291,15 +309,21 @@ enum err state_store_open(const struct settings *s, const struct secret *seed, b
                               : "%s is in use by another process",
                        path);
     case ERR_NOT_FOUND:
-        return explain(problem, e, "%s does not exist: run `vouchsafe init` first", path);
+        return explain(problem, e,
+                       "opening the log: %s does not exist, but the sealed root %s/%s does: the "
+                       "log was deleted or moved. Restore it from a backup. If it is lost, "
+                       "`vouchsafe init --new-log` starts a new one for the same root, and its "
+                       "first entry says so",
+                       path, s->state.dir, STATE_ROOT_FILE);
     default:
         return explain(problem, e, "%s does not open: %s", path, err_text(e));
     }
 }
 
-/* The log's first entry says when and how the root came to be. */
-MUST_CHECK static enum err write_init_entry(const struct settings *s, const struct root *root,
-                                            struct store *store, struct timestamp now)
+/* The log's first entry says when and how the root came to be, or that an older log was lost. */
+MUST_CHECK static enum err write_first_entry(const struct settings *s, struct span op,
+                                             const struct root *root, struct store *store,
+                                             struct timestamp now)
 {
     struct service scratch = {.simulated = s->tee.provider == TEE_PROVIDER_SIMULATED};
     char id[REQUEST_ID_SIZE];
@@ -312,8 +336,7 @@ MUST_CHECK static enum err write_init_entry(const struct settings *s, const stru
     enum err e;
 
     request_id_write(now, id);
-    e = journal_event(&scratch, SPAN_LITERAL("init"), span_of(detail, (size_t)size), SPAN_OF(id),
-                      now, &outcome);
+    e = journal_event(&scratch, op, span_of(detail, (size_t)size), SPAN_OF(id), now, &outcome);
     entry = buffer_span(&outcome.entry);
     if (e == ERR_NONE)
         e = store_append(store, &entry, 1, &index);
@@ -321,15 +344,16 @@ MUST_CHECK static enum err write_init_entry(const struct settings *s, const stru
     return e;
 }
 
-MUST_CHECK static enum err make_log(const struct settings *s, const struct root *root,
-                                    struct timestamp now, struct state_problem *problem)
+MUST_CHECK static enum err make_log(const struct settings *s, struct span op,
+                                    const struct root *root, struct timestamp now,
+                                    struct state_problem *problem)
 {
     struct secret *seed = NULL;
     struct store *store = NULL;
     enum err e = service_log_seed(root, &seed);
 
     if (e == ERR_NONE && (e = state_store_open(s, seed, true, NULL, &store, problem)) == ERR_NONE &&
-        (e = write_init_entry(s, root, store, now)) != ERR_NONE)
+        (e = write_first_entry(s, op, root, store, now)) != ERR_NONE)
         e = explain(problem, e, "the log's first entry could not be written: %s", err_text(e));
     store_close(&store);
     secret_free(&seed);
@@ -360,8 +384,7 @@ enum err state_init(struct settings *s, struct timestamp now, char vkey[CHECKPOI
 
     path_of(s, STATE_ROOT_FILE, path);
     if (access(path, F_OK) == 0)
-        return explain(problem, ERR_CONFLICT, "%s exists: this keystore is already initialised",
-                       path);
+        return already_there(s, path, problem);
     if ((e = directory_make(s->state.dir)) != ERR_NONE)
         return explain(problem, e, "%s cannot be made: its parent must exist and be writable",
                        s->state.dir);
@@ -375,10 +398,49 @@ enum err state_init(struct settings *s, struct timestamp now, char vkey[CHECKPOI
     }
     /* the log first: a crash in between leaves no root, and init can be repeated after removing it
      */
-    if ((e = make_log(s, root, now, problem)) == ERR_NONE &&
+    if ((e = make_log(s, SPAN_LITERAL("init"), root, now, problem)) == ERR_NONE &&
         (e = vkey_of(s, root, vkey)) == ERR_NONE)
         e = save_root(s, tee, root, problem);
 out:
+    root_free(&root);
+    tee_close(&tee);
+    return e;
+}
+
+/* What SQLite left beside a database that is gone does not belong to the new one; it is kept. */
+MUST_CHECK static enum err set_aside(const char *log_path, const char *suffix, struct timestamp now,
+                                     struct state_problem *problem)
+{
+    char from[PATH_SIZE + 8];
+    char to[PATH_SIZE + 64];
+
+    (void)snprintf(from, sizeof from, "%s%s", log_path, suffix);
+    (void)snprintf(to, sizeof to, "%s.lost-%lld", from, (long long)timestamp_seconds(now));
+    if (rename(from, to) == 0 || errno == ENOENT)
+        return ERR_NONE;
+    return explain(problem, ERR_IO, "%s cannot be moved to %s: %s", from, to, strerror(errno));
+}
+
+enum err state_new_log(const struct settings *s, struct timestamp now,
+                       char vkey[CHECKPOINT_VKEY_SIZE], struct state_problem *problem)
+{
+    char path[PATH_SIZE];
+    struct tee *tee = NULL;
+    struct root *root = NULL;
+    enum err e;
+
+    path_of(s, STATE_LOG_FILE, path);
+    if (access(path, F_OK) == 0)
+        return explain(problem, ERR_CONFLICT,
+                       "%s exists: a new log is started only where there is none. If the old one "
+                       "is damaged, move it to another directory and keep it as evidence",
+                       path);
+    if ((e = state_tee_open(s, &tee, problem)) == ERR_NONE &&
+        (e = state_root_open(s, tee, &root, problem)) == ERR_NONE &&
+        (e = set_aside(path, "-wal", now, problem)) == ERR_NONE &&
+        (e = set_aside(path, "-shm", now, problem)) == ERR_NONE &&
+        (e = make_log(s, SPAN_LITERAL("new-log"), root, now, problem)) == ERR_NONE)
+        e = vkey_of(s, root, vkey);
     root_free(&root);
     tee_close(&tee);
     return e;

@@ -29,6 +29,15 @@ MUST_CHECK enum err state_tee_open(const struct settings *s, struct tee **out,
 MUST_CHECK enum err state_init(struct settings *s, struct timestamp now,
                                char vkey[CHECKPOINT_VKEY_SIZE], struct state_problem *problem);
 
+/*
+ * `vouchsafe init --new-log`: for a sealed root whose log was lost. Starts an empty log with a
+ * "new-log" entry; what else SQLite left of the old one is renamed, not removed. Checkpoints and
+ * receipts of the old log do not fit the new one, and reference values added while running are
+ * gone. ERR_CONFLICT when there is a log; ERR_NOT_FOUND when there is no root
+ */
+MUST_CHECK enum err state_new_log(const struct settings *s, struct timestamp now,
+                                  char vkey[CHECKPOINT_VKEY_SIZE], struct state_problem *problem);
+
 /* Opens the sealed root. */
 MUST_CHECK enum err state_root_open(const struct settings *s, struct tee *tee, struct root **out,
                                     struct state_problem *problem);

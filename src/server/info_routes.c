@@ -42,7 +42,10 @@ void route_readyz(struct call *c, struct service_thread *thread)
     store_writer_figures(c->server->writer, &figures);
     if (figures.failing) {
         c->retry_after_s = 1;
-        call_refuse(c, 503, "log_unavailable", "The log cannot be written");
+        call_refuse(c, 503, "log_unavailable",
+                    figures.lost ? "The log's files were deleted, replaced or cut; the operator "
+                                   "must restore the log and start the keystore again"
+                                 : "The log cannot be written");
     } else if (figures.queue_length >= WRITER_QUEUE_MAX / 2) {
         c->retry_after_s = 1;
         call_refuse(c, 503, "overloaded", "The log's queue is more than half full");
@@ -173,6 +176,11 @@ MUST_CHECK static enum err log_metrics(struct call *c)
     if (e == ERR_NONE)
         e = write_metrics(&c->body, "vouchsafe_log_failures_total", "counter",
                           "Requests whose commit failed.", &(struct metric){"", f.failures}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(
+            &c->body, "vouchsafe_log_files_lost", "gauge",
+            "1 when a file of the log was deleted, replaced or cut while it was open.",
+            &(struct metric){"", f.lost}, 1);
     if (e == ERR_NONE)
         e = write_metrics(&c->body, "vouchsafe_log_queue_length", "gauge",
                           "Outcomes waiting to be committed.", &(struct metric){"", f.queue_length},

@@ -13,7 +13,7 @@ import time
 import unittest
 
 import workload
-from harness import Keystore, Worker
+from harness import PLAIN, Keystore, Worker, ecies_seal
 
 KILLS, KEEP_EVERY, WORKERS = 200, 20, 16
 RUN_MAX_S = 0.12  # from the beginning of the load to the kill
@@ -195,6 +195,77 @@ class Tampered(unittest.TestCase):
         with open(self.path, "wb") as f:
             f.write(good)
         self.keystore.start()  # it was the change, and nothing else
+
+
+class LostLog(unittest.TestCase):
+    """The files of the log go or change under the running daemon: it releases nothing more, and there is a way out."""
+
+    def setUp(self):
+        self.keystore = Keystore(policies=[PLAIN])
+        self.addCleanup(self.keystore.close)
+        self.keystore.init().start()
+        self.worker = Worker(self.keystore)
+        self.assertEqual(self.worker.attest().status, 200)
+        self.envelope = ecies_seal(self.keystore.pubkey(), b'{"A":"b"}')
+        self.assertEqual(self.worker.decrypt(self.envelope).status, 200)
+        self.path = os.path.join(self.keystore.dir, "state/log.db")
+
+    def fault_all(self, names, change):
+        for name in names:
+            change(self.path + name)
+
+    def check_refused(self):
+        for _ in range(3):
+            reply = self.worker.decrypt(self.envelope)
+            self.assertEqual((reply.status, reply.code), (503, "log_unavailable"), reply.body)
+        ready = self.keystore.get("/readyz")
+        self.assertEqual((ready.status, ready.code), (503, "log_unavailable"))
+        self.assertEqual(workload.metric(self.keystore, "vouchsafe_log_files_lost"), 1)
+        self.assertEqual(self.keystore.log().count("LOG_FILES_LOST"), 1)
+
+    def start_says(self, *arguments):
+        done = subprocess.run(self.keystore.daemon(*arguments), capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        return done.stderr
+
+    def test_deleted(self):
+        self.assertEqual(workload.metric(self.keystore, "vouchsafe_log_files_lost"), 0)
+        self.fault_all(("", "-wal", "-shm"), os.remove)
+        self.check_refused()
+        self.assertEqual(self.keystore.stop(), 0)
+        self.assertIn("vouchsafe init --new-log", self.start_says())
+        self.assertIn("vouchsafe init --new-log", self.start_says("init"))
+        done = subprocess.run(self.keystore.daemon("init", "--new-log"), capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("Log key: test.example/log+", done.stdout)
+        self.keystore.start()
+        lines, note = workload.export_log(self.keystore)
+        self.assertEqual([json.loads(line)["op"] for line in lines[:2]], ["new-log", "start"])
+        self.assertEqual(workload.verify_log(self.keystore, lines, note).returncode, 0)
+        self.assertEqual(self.worker.attest().status, 200)
+        self.assertEqual(self.worker.decrypt(self.envelope).status, 200)  # the root is the same
+        self.assertIn("exists", self.start_says("init", "--new-log"))
+
+    def test_cut(self):
+        os.truncate(self.path + "-wal", 0)
+        self.check_refused()
+
+    def test_replaced(self):
+        shutil.copy(self.path, self.path + ".copy")
+        os.rename(self.path + ".copy", self.path)
+        self.check_refused()
+
+    def test_noticed_without_any_request(self):
+        os.rename(self.path, self.path + ".away")
+        deadline = time.monotonic() + 10
+        while self.keystore.get("/readyz").status != 503:
+            self.assertLess(time.monotonic(), deadline, "nothing was noticed")
+            time.sleep(0.05)
+        os.rename(self.path + ".away", self.path)
+        self.check_refused()  # for good: only a new start reads the whole log
+        self.assertEqual(self.keystore.stop(), 0)
+        self.keystore.start()
+        self.assertEqual(self.worker.decrypt(self.envelope).status, 200)
 
 
 class FullDisk(unittest.TestCase):
