@@ -262,6 +262,17 @@ class Names(unittest.TestCase):
         for file in re.findall(r"\b((?:src|tests|docs|tools|script|include|dist)/[\w/.-]+\.\w+)", text):
             self.assertTrue(os.path.exists(os.path.join(ROOT, file)), file)
 
+    def test_functions_that_the_architecture_names_are_where_it_says(self):
+        """`src/folder/file.c` (`function`, ...) or `function` in that file."""
+        text = read(os.path.join(ROOT, "docs/architecture.md"))
+        named = re.findall(r"`(src/[\w/.]+\.[ch])` \(((?:`\w+`(?:, )?)+)\)", text)
+        self.assertGreater(len(named), 1)
+        for file, functions in named:
+            code = read(os.path.join(ROOT, file))
+            for function in re.findall(r"`(\w+)`", functions):
+                with self.subTest(f"{file}: {function}"):
+                    self.assertRegex(code, rf"\b{function}\(")
+
 
 class Links(unittest.TestCase):
     @staticmethod
