@@ -147,6 +147,8 @@ class Names(unittest.TestCase):
         cls.settings = set(re.findall(r"^\| `([a-z0-9_.\[\]]+)`", cls.manual, re.M))
         sources = glob.glob(os.path.join(ROOT, "src/*/*.[ch]")) + [os.path.join(ROOT, "include/vouchsafe/vouchsafe.h")]
         cls.code = "\n".join(read(p) for p in sorted(sources))
+        cls.tools = "\n".join(read(p) for pattern in ("tests/*.py", "tests/*/*.py", "script/*")
+                              for p in sorted(glob.glob(os.path.join(ROOT, pattern))))
         cls.routes = set(re.findall(r'^    \{"(?:GET|POST)",\s+"(/[^"]*)"', read(os.path.join(ROOT, "src/server/routes.c")),
                                     re.M))
         cls.openapi = yaml.safe_load(read(os.path.join(ROOT, "docs/openapi.yaml")))
@@ -196,7 +198,7 @@ class Names(unittest.TestCase):
             for word in re.findall(r"`\$?([A-Z][A-Z0-9]*_[A-Z0-9_]*)=?`", prose(read(path))):
                 with self.subTest(f"{name(path)}: {word}"):
                     # those of the chain are passed over by their common beginning
-                    self.assertTrue(word.startswith("NEAR_") or re.search(rf"\b{word}\b", self.code))
+                    self.assertTrue(word.startswith("NEAR_") or re.search(rf"\b{word}\b", self.code + self.tools))
 
     def test_routes_exist(self):
         for path in PAGES:
