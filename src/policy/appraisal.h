@@ -9,13 +9,13 @@
 #include "attest/binding.h"
 #include "auth/principal.h"
 #include "crypto/hash.h"
+#include "policy/fault.h"
 #include "policy/fields.h"
+#include "policy/scope.h"
 
 #define POLICY_NAME_MAX 64
-#define POLICY_LIST_MAX 32
 #define POLICY_TEXT_MAX 255     /* one text of a FIELD_TEXTS or FIELD_EVENTS */
 #define POLICY_VALUES_MAX 12288 /* bytes of all listed values of one rule */
-#define POLICY_SEED_PATTERN_MAX 256
 
 /* What a rule says of one field. */
 struct policy_value {
@@ -43,12 +43,6 @@ struct appraisal_rule {
     size_t token_count; /* names of tokens it is for. None: all. */
     char tokens[POLICY_LIST_MAX][PRINCIPAL_NAME_MAX + 1];
     bool allow_plain; /* replies also in the clear, for who asks so */
-};
-
-/* Why a rule is refused: which member of it, and a sentence with the fix. */
-struct policy_fault {
-    const char *key;
-    char text[240];
 };
 
 /*

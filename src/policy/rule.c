@@ -1,6 +1,5 @@
 /* From texts to a rule, and the rules that can never be right. */
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,21 +14,6 @@ struct setter {
     struct policy_fault *fault;
 };
 
-MUST_CHECK static enum err blame(struct policy_fault *fault, const char *key, const char *format,
-                                 ...) PRINTF_LIKE(3, 4);
-
-MUST_CHECK static enum err blame(struct policy_fault *fault, const char *key, const char *format,
-                                 ...)
-{
-    va_list arguments;
-
-    fault->key = key;
-    va_start(arguments, format);
-    (void)vsnprintf(fault->text, sizeof fault->text, format, arguments);
-    va_end(arguments);
-    return ERR_CONFIG;
-}
-
 /* Shows at most 40 characters of a value, without control characters. */
 MUST_CHECK static enum err blame_value(const struct setter *s, const char *text, const char *why)
 {
@@ -39,8 +23,8 @@ MUST_CHECK static enum err blame_value(const struct setter *s, const char *text,
     for (char *c = shown; *c; c++)
         if (*c < ' ' || *c > '~')
             *c = '?';
-    return blame(s->fault, s->field->key, "%s%s %s; correct it", *shown ? shown : "an empty value",
-                 strlen(text) > 40 ? "..." : "", why);
+    return policy_blame(s->fault, s->field->key, "%s%s %s; correct it",
+                        *shown ? shown : "an empty value", strlen(text) > 40 ? "..." : "", why);
 }
 
 /* ---- values */
@@ -79,7 +63,8 @@ MUST_CHECK static enum err append(const struct setter *s, struct span bytes, boo
     if (has_value(s, bytes))
         return blame_value(s, text, "is given twice");
     if (size > sizeof rule->values - rule->values_size)
-        return blame(s->fault, s->field->key, "too many values in one policy; write two policies");
+        return policy_blame(s->fault, s->field->key,
+                            "too many values in one policy; write two policies");
     if (sized)
         rule->values[rule->values_size] = (uint8_t)bytes.size;
     memcpy(rule->values + rule->values_size + (sized ? 1 : 0), bytes.data, bytes.size);
@@ -206,7 +191,7 @@ MUST_CHECK static enum err parse_name(const struct setter *s, const char *text)
         return blame_value(s, text, why);
     }
     if (names->never >> bit & 1)
-        return blame(s->fault, s->field->key, "%s; remove it", names->never_why);
+        return policy_blame(s->fault, s->field->key, "%s; remove it", names->never_why);
     if (s->value->number >> bit & 1)
         return blame_value(s, text, "is given twice");
     s->value->number |= UINT64_C(1) << bit;
@@ -277,9 +262,10 @@ enum err appraisal_rule_start(struct appraisal_rule *rule, const char *name, con
         if (strcmp(tees[i].tee, tee) == 0)
             rule->kind = tees[i].kind;
     if (rule->kind == ATTEST_TEE_NONE)
-        return blame(fault, "tee", "must be one of sgx, tdx, snp, nitro, simulated; correct it");
+        return policy_blame(fault, "tee",
+                            "must be one of sgx, tdx, snp, nitro, simulated; correct it");
     if (*name == '\0' || strlen(name) > POLICY_NAME_MAX)
-        return blame(fault, "name", "must have 1 to 64 characters; correct it");
+        return policy_blame(fault, "name", "must have 1 to 64 characters; correct it");
     (void)snprintf(rule->name, sizeof rule->name, "%s", name);
     (void)snprintf(rule->tee, sizeof rule->tee, "%s", tee);
     return ERR_NONE;
@@ -301,10 +287,10 @@ MUST_CHECK static enum err check_count(const struct setter *s, size_t count)
 
     if (!kinds[field->kind].is_list)
         return count == 1 ? ERR_NONE
-                          : blame(s->fault, field->key, "is one value; give one of them");
+                          : policy_blame(s->fault, field->key, "is one value; give one of them");
     if (count < field->min || count > field->max)
-        return blame(s->fault, field->key, "must have %llu to %llu values; correct it",
-                     (unsigned long long)field->min, (unsigned long long)field->max);
+        return policy_blame(s->fault, field->key, "must have %llu to %llu values; correct it",
+                            (unsigned long long)field->min, (unsigned long long)field->max);
     return ERR_NONE;
 }
 
@@ -316,13 +302,14 @@ enum err appraisal_rule_set(struct appraisal_rule *rule, const char *key, char *
     enum err e;
 
     if (!field)
-        return blame(fault, key, "unknown; correct or remove it");
+        return policy_blame(fault, key, "unknown; correct or remove it");
     if (!is_for(field, rule))
-        return blame(fault, field->key,
-                     "nothing that evidence of kind %s has; remove it, or correct tee", rule->tee);
+        return policy_blame(fault, field->key,
+                            "nothing that evidence of kind %s has; remove it, or correct tee",
+                            rule->tee);
     s.value = &rule->fields[field - policy_fields];
     if (s.value->stated)
-        return blame(fault, field->key, "given twice; remove one");
+        return policy_blame(fault, field->key, "given twice; remove one");
     if ((e = check_count(&s, count)) != ERR_NONE)
         return e;
     *s.value =
@@ -403,16 +390,18 @@ MUST_CHECK static enum err check_sgx(const struct appraisal_rule *rule, struct p
     const bool has_part = states(rule, FIELD_ID_ISVPRODID) || states(rule, FIELD_ID_MIN_ISVSVN);
 
     if (by_signer != has_part || has_part != has_version)
-        return blame(fault, "mrsigner",
-                     "mrsigner, isvprodid and min_isvsvn go together: a signer may sign other "
-                     "products, and old versions; give all three");
+        return policy_blame(
+            fault, "mrsigner",
+            "mrsigner, isvprodid and min_isvsvn go together: a signer may sign other "
+            "products, and old versions; give all three");
     if (!by_enclave && !by_signer)
-        return blame(fault, "mrenclave",
-                     "missing; a policy needs mrenclave, or mrsigner with isvprodid and "
-                     "min_isvsvn");
+        return policy_blame(fault, "mrenclave",
+                            "missing; a policy needs mrenclave, or mrsigner with isvprodid and "
+                            "min_isvsvn");
     if (by_enclave && by_signer)
-        return blame(fault, "mrsigner",
-                     "a policy has either mrenclave or mrsigner; write two policies for both");
+        return policy_blame(
+            fault, "mrsigner",
+            "a policy has either mrenclave or mrsigner; write two policies for both");
     return ERR_NONE;
 }
 
@@ -435,19 +424,21 @@ MUST_CHECK static enum err check_tdx(const struct appraisal_rule *rule, struct p
                                                  FIELD_ID_RTMR3};
 
     if (!states(rule, FIELD_ID_MRTD))
-        return blame(fault, "mrtd", "missing; a policy for TDX needs mrtd and rtmr0 to rtmr3");
+        return policy_blame(fault, "mrtd",
+                            "missing; a policy for TDX needs mrtd and rtmr0 to rtmr3");
     for (size_t i = 0; i < COUNT_OF(rtmrs); i++)
         if (!states(rule, rtmrs[i]) &&
             !(rtmrs[i] == FIELD_ID_RTMR3 && states(rule, FIELD_ID_EVENTS)))
-            return blame(fault, policy_fields[rtmrs[i]].key,
-                         "missing; mrtd is the firmware alone, so give its values, or say "
-                         "[any]%s",
-                         rtmrs[i] == FIELD_ID_RTMR3 ? ", or demand events" : "");
+            return policy_blame(fault, policy_fields[rtmrs[i]].key,
+                                "missing; mrtd is the firmware alone, so give its values, or say "
+                                "[any]%s",
+                                rtmrs[i] == FIELD_ID_RTMR3 ? ", or demand events" : "");
     if (allows_bit(rule, FIELD_ID_TD_ATTRIBUTES_ALLOWED, 29) &&
         (!states(rule, FIELD_ID_MRSERVICETD) || lists_zero(rule, FIELD_ID_MRSERVICETD)))
-        return blame(fault, "mrservicetd",
-                     "missing or zero, but MIGRATABLE is allowed; name the service TDs that may "
-                     "migrate, or do not allow it");
+        return policy_blame(
+            fault, "mrservicetd",
+            "missing or zero, but MIGRATABLE is allowed; name the service TDs that may "
+            "migrate, or do not allow it");
     return ERR_NONE;
 }
 
@@ -476,15 +467,17 @@ MUST_CHECK static enum err check_snp_tcb(const struct appraisal_rule *rule,
         const bool stated = states(rule, minimums[i]);
 
         if (i < REQUIRED && !stated)
-            return blame(fault, policy_fields[minimums[i]].key,
-                         "missing; AMD calls no firmware out of date, so a policy for SNP needs "
-                         "min_tcb_snp and min_tcb_microcode, or any for each, which says that it "
-                         "does not matter");
+            return policy_blame(
+                fault, policy_fields[minimums[i]].key,
+                "missing; AMD calls no firmware out of date, so a policy for SNP needs "
+                "min_tcb_snp and min_tcb_microcode, or any for each, which says that it "
+                "does not matter");
         if (stated && !rule->fields[minimums[i]].any && !names_one_product(rule))
-            return blame(fault, "product",
-                         "must be one of milan, genoa, turin beside %s: each product counts its "
-                         "versions its own way; name it, and write a policy for each",
-                         policy_fields[minimums[i]].key);
+            return policy_blame(
+                fault, "product",
+                "must be one of milan, genoa, turin beside %s: each product counts its "
+                "versions its own way; name it, and write a policy for each",
+                policy_fields[minimums[i]].key);
     }
     return ERR_NONE;
 }
@@ -495,19 +488,21 @@ MUST_CHECK static enum err check_snp(const struct appraisal_rule *rule, struct p
         states(rule, FIELD_ID_ID_KEY_DIGEST) || states(rule, FIELD_ID_AUTHOR_KEY_DIGEST);
 
     if (!states(rule, FIELD_ID_MEASUREMENT) && !by_key)
-        return blame(fault, "measurement",
-                     "missing; a policy for SNP needs measurement, or id_key_digest or "
-                     "author_key_digest with family_id, image_id and min_guest_svn");
+        return policy_blame(fault, "measurement",
+                            "missing; a policy for SNP needs measurement, or id_key_digest or "
+                            "author_key_digest with family_id, image_id and min_guest_svn");
     if (!states(rule, FIELD_ID_MEASUREMENT) &&
         (!states(rule, FIELD_ID_FAMILY_ID) || !states(rule, FIELD_ID_IMAGE_ID) ||
          !states(rule, FIELD_ID_MIN_GUEST_SVN)))
-        return blame(fault, "id_key_digest",
-                     "without measurement, family_id, image_id and min_guest_svn go with the key: "
-                     "it may sign other images, and old versions; give all three");
+        return policy_blame(
+            fault, "id_key_digest",
+            "without measurement, family_id, image_id and min_guest_svn go with the key: "
+            "it may sign other images, and old versions; give all three");
     if (allows_bit(rule, FIELD_ID_GUEST_POLICY_ALLOWED, 18) && !states(rule, FIELD_ID_REPORT_ID_MA))
-        return blame(fault, "report_id_ma",
-                     "missing, but MIGRATE_MA is allowed; name the migration agents, or do not "
-                     "allow it");
+        return policy_blame(
+            fault, "report_id_ma",
+            "missing, but MIGRATE_MA is allowed; name the migration agents, or do not "
+            "allow it");
     return check_snp_tcb(rule, fault);
 }
 
@@ -515,8 +510,9 @@ MUST_CHECK static enum err check_nitro(const struct appraisal_rule *rule,
                                        struct policy_fault *fault)
 {
     if (!states(rule, FIELD_ID_PCR0) && !states(rule, FIELD_ID_PCR8))
-        return blame(fault, "pcr0",
-                     "missing; a policy for Nitro needs pcr0 (the image) or pcr8 (its signer)");
+        return policy_blame(
+            fault, "pcr0",
+            "missing; a policy for Nitro needs pcr0 (the image) or pcr8 (its signer)");
     return ERR_NONE;
 }
 
@@ -527,15 +523,17 @@ MUST_CHECK static enum err check_status(const struct appraisal_rule *rule,
     const uint64_t late = 1u << TCB_OUT_OF_DATE | 1u << TCB_OUT_OF_DATE_CONFIGURATION_NEEDED;
 
     if ((accepted & late) != 0 && !states(rule, FIELD_ID_OUT_OF_DATE_GRACE_DAYS))
-        return blame(fault, "out_of_date_grace_days",
-                     "missing, but tcb_status has OutOfDate; say for how long");
+        return policy_blame(fault, "out_of_date_grace_days",
+                            "missing, but tcb_status has OutOfDate; say for how long");
     if ((accepted & late) == 0 && states(rule, FIELD_ID_OUT_OF_DATE_GRACE_DAYS))
-        return blame(fault, "out_of_date_grace_days",
-                     "of no use: tcb_status does not have OutOfDate; remove it, or add that");
+        return policy_blame(
+            fault, "out_of_date_grace_days",
+            "of no use: tcb_status does not have OutOfDate; remove it, or add that");
     if ((accepted & ~(UINT64_C(1) << TCB_UP_TO_DATE)) != 0 && !states(rule, FIELD_ID_ADVISORIES))
-        return blame(fault, "advisories",
-                     "missing, but tcb_status has others than UpToDate; list the weaknesses that "
-                     "are tolerated ([] for none)");
+        return policy_blame(
+            fault, "advisories",
+            "missing, but tcb_status has others than UpToDate; list the weaknesses that "
+            "are tolerated ([] for none)");
     return ERR_NONE;
 }
 
@@ -543,16 +541,16 @@ MUST_CHECK static enum err check_seeds(const struct appraisal_rule *rule,
                                        struct policy_fault *fault)
 {
     if (rule->seed_count > POLICY_LIST_MAX)
-        return blame(fault, "seeds", "too many; at most 32");
+        return policy_blame(fault, "seeds", "too many; at most 32");
     for (size_t i = 0; i < rule->seed_count; i++) {
         const char *star = strchr(rule->seeds[i], '*');
 
         if (star && star[1] != '\0')
-            return blame(fault, "seeds", "'*' may only end a seed pattern");
+            return policy_blame(fault, "seeds", "'*' may only end a seed pattern");
         /* "app:alice.near*" would cover alice.near2 */
         if (star && star > rule->seeds[i] && star[-1] != '/' && star[-1] != ':')
-            return blame(fault, "seeds",
-                         "'*' in a seed pattern must follow '/' or ':', or stand alone");
+            return policy_blame(fault, "seeds",
+                                "'*' in a seed pattern must follow '/' or ':', or stand alone");
     }
     return ERR_NONE;
 }
@@ -561,10 +559,10 @@ MUST_CHECK static enum err check_tokens(const struct appraisal_rule *rule,
                                         struct policy_fault *fault)
 {
     if (rule->token_count > POLICY_LIST_MAX)
-        return blame(fault, "tokens", "too many; at most 32");
+        return policy_blame(fault, "tokens", "too many; at most 32");
     for (size_t i = 0; i < rule->token_count; i++)
         if (rule->tokens[i][0] == '\0')
-            return blame(fault, "tokens", "a token name is empty");
+            return policy_blame(fault, "tokens", "a token name is empty");
     return ERR_NONE;
 }
 
@@ -574,9 +572,9 @@ MUST_CHECK static enum err check_binding(const struct appraisal_rule *rule,
     const struct policy_value *accepted = &rule->fields[FIELD_ID_REPORT_DATA];
 
     if (accepted->number == 0)
-        return blame(fault, "report_data", "missing; name a convention");
+        return policy_blame(fault, "report_data", "missing; name a convention");
     if (rule->kind != ATTEST_NITRO && (accepted->number >> BINDING_NATIVE & 1))
-        return blame(fault, "report_data", "native is for Nitro alone; remove it");
+        return policy_blame(fault, "report_data", "native is for Nitro alone; remove it");
     return ERR_NONE;
 }
 
@@ -599,7 +597,7 @@ MUST_CHECK static enum err check_identity(const struct appraisal_rule *rule,
     case ATTEST_TEE_COUNT:
         break;
     }
-    return blame(fault, "tee", "of no kind that can be appraised; correct it");
+    return policy_blame(fault, "tee", "of no kind that can be appraised; correct it");
 }
 
 enum err appraisal_rule_check(const struct appraisal_rule *rule, struct policy_fault *fault)
@@ -607,7 +605,7 @@ enum err appraisal_rule_check(const struct appraisal_rule *rule, struct policy_f
     enum err e = ERR_NONE;
 
     if (rule->name[0] == '\0')
-        return blame(fault, "name", "a policy needs a name");
+        return policy_blame(fault, "name", "a policy needs a name");
     if ((e = check_identity(rule, fault)) != ERR_NONE)
         return e;
     if (rule->kind == ATTEST_SGX || rule->kind == ATTEST_TDX)

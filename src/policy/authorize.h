@@ -1,0 +1,84 @@
+/*
+ * Authorisation: may this principal, whose code is known as far as its claims say, do this with
+ * this key. One pure function decides for every operation. Whether evidence is acceptable is
+ * policy/appraisal.h's question; this one starts from its answer: the policy that accepted it.
+ *
+ * Default deny: an operation without a row in the table of authorize.c is refused.
+ */
+#ifndef POLICY_AUTHORIZE_H
+#define POLICY_AUTHORIZE_H
+
+#include "base/clock.h"
+#include "policy/scope.h"
+
+enum action {
+    ACTION_NONE,             /* nothing; always refused */
+    ACTION_OPEN,             /* open an envelope: POST /decrypt */
+    ACTION_ATTEST,           /* get a nonce, and a session for accepted evidence */
+    ACTION_EXPLAIN_EVIDENCE, /* POST /v1/attest/explain */
+    ACTION_EXPLAIN_REQUEST,  /* GET /v1/explain: the trace of a request */
+    ACTION_READ_LOG,         /* entries */
+    ACTION_READ_RECEIPT,
+    ACTION_READ_COLLATERAL,
+    ACTION_READ_POLICIES,
+    ACTION_CHANGE_POLICY, /* add or remove a reference value */
+    ACTION_READ_STATUS,
+    ACTION_COUNT
+};
+
+/* "open", "attest", ...: for logs and tests. */
+const char *action_name(enum action action);
+
+/* What verified and accepted evidence says of the caller's code. */
+struct caller_claims {
+    const char *policy;               /* the name of the policy that accepted it */
+    const struct policy_scope *scope; /* of that policy */
+    bool has_key;                     /* the evidence binds a key that replies can be sealed to */
+};
+
+/* All borrowed. */
+struct authorize_question {
+    const struct principal *principal;
+    enum action action;
+    const struct caller_claims *claims; /* NULL: none, or none that a policy accepts */
+    struct span key;                    /* the seed; empty: the global key, or no key at all */
+    bool wants_seal;                    /* the request asks for a sealed reply */
+    struct timestamp now;
+};
+
+struct decision {
+    bool allowed;
+    const char *code; /* stable and static; "ok" when allowed */
+    /*
+     * The rule that decided: the name of a policy (borrowed from the claims), "roles" (the
+     * principal's roles and permissions), or "default-deny".
+     */
+    const char *rule;
+    bool plain_reply; /* ACTION_OPEN: the reply leaves in the clear; else it must be sealed */
+    bool sees_all;    /* READ_RECEIPT: those of others, too; EXPLAIN_EVIDENCE: every policy, and
+                         what each rule says */
+};
+
+/*
+ * Decides. `out` is written in every case; what it allows must not be done without it.
+ *
+ * ERR_DENIED           role_not_allowed, may_not_administer, policy_not_for_principal,
+ *                      seed_not_allowed, seal_required
+ * ERR_UNAUTHENTICATED  attestation_required: the operation needs claims
+ * ERR_MALFORMED        no_attested_key: the request asks for a seal and names no key
+ */
+MUST_CHECK enum err authorize(const struct authorize_question *q, struct decision *out);
+
+/*
+ * The first part of that: whether the principal's roles allow the operation at all. For admission,
+ * before a body is read; authorize() asks again.
+ */
+bool authorize_admits(const struct principal *principal, enum action action);
+
+/*
+ * Whether the principal may know that a policy exists and what it accepts. For all others it must
+ * look like no policy.
+ */
+bool authorize_knows(const struct principal *principal, const struct policy_scope *scope);
+
+#endif

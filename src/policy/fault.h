@@ -1,0 +1,16 @@
+/* Why a policy is refused: which member of it, and a sentence with the fix. */
+#ifndef POLICY_FAULT_H
+#define POLICY_FAULT_H
+
+#include "base/span.h"
+
+struct policy_fault {
+    const char *key; /* static */
+    char text[240];
+};
+
+/* Fills `fault`. Always ERR_CONFIG, so that a check can end with it. */
+MUST_CHECK enum err policy_blame(struct policy_fault *fault, const char *key, const char *format,
+                                 ...) PRINTF_LIKE(3, 4);
+
+#endif
