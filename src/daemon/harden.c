@@ -2,11 +2,16 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/gramine.h"
@@ -28,13 +33,27 @@ enum err harden_first(void)
     return ERR_NONE;
 }
 
+/* False when this process may lock less than all its memory without CAP_IPC_LOCK. */
+static bool memory_lock_unlimited(void)
+{
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+
+    if (setrlimit(RLIMIT_MEMLOCK, &limit) == 0)
+        return true;
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0)
+        return false;
+    limit.rlim_cur = limit.rlim_max; /* as far as it goes */
+    return setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_max == RLIM_INFINITY;
+}
+
 enum err harden_become(const char *user)
 {
     struct passwd *p = getpwnam(user);
 
     if (!p)
         return ERR_NOT_FOUND;
-    if (setgroups(0, NULL) != 0 || setresgid(p->pw_gid, p->pw_gid, p->pw_gid) != 0 ||
+    (void)memory_lock_unlimited();
+    if (initgroups(p->pw_name, p->pw_gid) != 0 || setresgid(p->pw_gid, p->pw_gid, p->pw_gid) != 0 ||
         setresuid(p->pw_uid, p->pw_uid, p->pw_uid) != 0)
         return ERR_DENIED;
     if (p->pw_uid != 0 && setuid(0) == 0) /* it must not be possible to go back */
@@ -43,53 +62,246 @@ enum err harden_become(const char *user)
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? ERR_NONE : ERR_INTERNAL;
 }
 
+/* Capabilities */
+
+#define CAPABILITY(number) (UINT64_C(1) << (number))
+
+MUST_CHECK static enum err capabilities_get(struct __user_cap_data_struct sets[2])
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+
+    return syscall(SYS_capget, &header, sets) == 0 ? ERR_NONE : ERR_INTERNAL;
+}
+
+MUST_CHECK static enum err capabilities_set(uint64_t kept)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[2] = {{0}};
+
+    for (size_t i = 0; i < COUNT_OF(sets); i++)
+        sets[i].permitted = sets[i].effective = (uint32_t)(kept >> (32 * i));
+    return syscall(SYS_capset, &header, sets) == 0 ? ERR_NONE : ERR_INTERNAL;
+}
+
+/* Needs CAP_SETPCAP, so it comes first; without it nothing can be gained through the set, either:
+ * PR_SET_NO_NEW_PRIVS holds. */
+static void bounding_drop(uint64_t kept)
+{
+    for (unsigned long i = 0; i < 64 && prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++)
+        if (!(kept & CAPABILITY(i)))
+            (void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+}
+
+enum err harden_capabilities(uint64_t keep)
+{
+    struct __user_cap_data_struct sets[2] = {{0}};
+    bool unlimited = memory_lock_unlimited();
+    uint64_t kept;
+    enum err e;
+
+    if (gramine_is_here()) /* it has none */
+        return ERR_NONE;
+    if ((e = capabilities_get(sets)) != ERR_NONE)
+        return e;
+    if (!unlimited)
+        keep |= CAPABILITY(CAP_IPC_LOCK);
+    kept = keep & ((uint64_t)sets[1].permitted << 32 | sets[0].permitted);
+    bounding_drop(kept);
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
+        return ERR_INTERNAL;
+    return capabilities_set(kept);
+}
+
+/* System calls */
+
+/* What the daemon calls through the C library, OpenSSL, SQLite, libevent, libcurl and tpm2-tss. */
+static const int allowed[] = {
+    /* reading, writing, waiting */
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(readv),
+    SCMP_SYS(writev),
+    SCMP_SYS(pread64),
+    SCMP_SYS(pwrite64),
+    SCMP_SYS(preadv),
+    SCMP_SYS(pwritev),
+    SCMP_SYS(lseek),
+    SCMP_SYS(close),
+    SCMP_SYS(close_range),
+    SCMP_SYS(dup),
+    SCMP_SYS(dup2),
+    SCMP_SYS(dup3),
+    SCMP_SYS(fcntl),
+    SCMP_SYS(pipe2),
+    SCMP_SYS(eventfd2),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(select),
+    SCMP_SYS(pselect6),
+    SCMP_SYS(epoll_create1),
+    SCMP_SYS(epoll_ctl),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_pwait2),
+    SCMP_SYS(timerfd_create),
+    SCMP_SYS(timerfd_settime),
+    /* files */
+    SCMP_SYS(open),
+    SCMP_SYS(openat),
+    SCMP_SYS(stat),
+    SCMP_SYS(lstat),
+    SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(statx),
+    SCMP_SYS(statfs),
+    SCMP_SYS(fstatfs),
+    SCMP_SYS(access),
+    SCMP_SYS(faccessat),
+    SCMP_SYS(faccessat2),
+    SCMP_SYS(readlink),
+    SCMP_SYS(readlinkat),
+    SCMP_SYS(getdents64),
+    SCMP_SYS(getcwd),
+    SCMP_SYS(umask),
+    SCMP_SYS(fchmod),
+    SCMP_SYS(fchown),
+    SCMP_SYS(fsync),
+    SCMP_SYS(fdatasync),
+    SCMP_SYS(ftruncate),
+    SCMP_SYS(fallocate),
+    SCMP_SYS(fadvise64),
+    SCMP_SYS(flock),
+    SCMP_SYS(link),
+    SCMP_SYS(linkat),
+    SCMP_SYS(rename),
+    SCMP_SYS(renameat),
+    SCMP_SYS(renameat2),
+    SCMP_SYS(unlink),
+    SCMP_SYS(unlinkat),
+    SCMP_SYS(mkdir),
+    SCMP_SYS(mkdirat),
+    SCMP_SYS(rmdir),
+    /* memory */
+    SCMP_SYS(brk),
+    SCMP_SYS(mmap),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(mprotect),
+    SCMP_SYS(madvise),
+    SCMP_SYS(mlock),
+    SCMP_SYS(mlock2),
+    SCMP_SYS(munlock),
+    SCMP_SYS(membarrier),
+    /* threads and signals; clone has a rule of its own */
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(futex),
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(rseq),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(getcpu),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(tgkill),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigtimedwait),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(restart_syscall),
+    /* time, random numbers, what the process is */
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_getres),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(time),
+    SCMP_SYS(times),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(getrlimit),
+    SCMP_SYS(getrusage),
+    SCMP_SYS(sysinfo),
+    SCMP_SYS(uname),
+    SCMP_SYS(getuid),
+    SCMP_SYS(geteuid),
+    SCMP_SYS(getgid),
+    SCMP_SYS(getegid),
+    SCMP_SYS(capget),
+    /* the network; socket and socketpair have rules of their own */
+    SCMP_SYS(bind),
+    SCMP_SYS(listen),
+    SCMP_SYS(accept),
+    SCMP_SYS(accept4),
+    SCMP_SYS(connect),
+    SCMP_SYS(shutdown),
+    SCMP_SYS(getsockname),
+    SCMP_SYS(getpeername),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(setsockopt),
+    SCMP_SYS(sendto),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(sendmmsg),
+    SCMP_SYS(recvmmsg),
+};
+
+/* A call that is allowed when one argument, with `mask` over it, has this value. */
+static const struct {
+    int call;
+    unsigned argument;
+    uint64_t mask, value;
+} allowed_when[] = {
+  /* threads, in the namespaces that are there */
+    {SCMP_SYS(clone),      0,
+     CLONE_THREAD | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
+         CLONE_NEWPID | CLONE_NEWNET,
+     CLONE_THREAD                                        },
+    {SCMP_SYS(socket),     0, UINT64_MAX, AF_UNIX        },
+    {SCMP_SYS(socket),     0, UINT64_MAX, AF_INET        },
+    {SCMP_SYS(socket),     0, UINT64_MAX, AF_INET6       },
+    {SCMP_SYS(socket),     0, UINT64_MAX, AF_NETLINK     }, /* getaddrinfo() */
+    {SCMP_SYS(socketpair), 0, UINT64_MAX, AF_UNIX        },
+    {SCMP_SYS(prctl),      0, UINT64_MAX, PR_SET_NAME    },
+    {SCMP_SYS(prctl),      0, UINT64_MAX, PR_GET_NAME    },
+    {SCMP_SYS(prctl),      0, UINT64_MAX, PR_GET_DUMPABLE},
+    {SCMP_SYS(prctl),      0, UINT64_MAX, PR_GET_SECCOMP },
+    {SCMP_SYS(prctl),      0, UINT64_MAX, PR_CAPBSET_READ},
+    {SCMP_SYS(prlimit64),  0, UINT64_MAX, 0              }, /* of this process */
+};
+
+MUST_CHECK static enum err rules_add(scmp_filter_ctx filter)
+{
+    int result = 0;
+
+    /* -EDOM: not a call of this architecture */
+    for (size_t i = 0; i < COUNT_OF(allowed) && (result == 0 || result == -EDOM); i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+    for (size_t i = 0; i < COUNT_OF(allowed_when) && (result == 0 || result == -EDOM); i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_when[i].call, 1,
+                                  SCMP_CMP(allowed_when[i].argument, SCMP_CMP_MASKED_EQ,
+                                           allowed_when[i].mask, allowed_when[i].value));
+    /* devices of TEEs; not typing into a terminal */
+    if (result == 0 || result == -EDOM)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                                  SCMP_A1(SCMP_CMP_NE, TIOCSTI));
+    if (result == 0)
+        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    return result == 0 ? ERR_NONE : ERR_INTERNAL;
+}
+
 enum err harden_last(void)
 {
-    static const int forbidden[] = {
-        SCMP_SYS(execve),
-        SCMP_SYS(execveat),
-        SCMP_SYS(ptrace),
-        SCMP_SYS(fork),
-        SCMP_SYS(vfork),
-        SCMP_SYS(mount),
-        SCMP_SYS(umount2),
-        SCMP_SYS(pivot_root),
-        SCMP_SYS(chroot),
-        SCMP_SYS(unshare),
-        SCMP_SYS(setns),
-        SCMP_SYS(init_module),
-        SCMP_SYS(bpf),
-        SCMP_SYS(finit_module),
-        SCMP_SYS(delete_module),
-        SCMP_SYS(kexec_load),
-        SCMP_SYS(kexec_file_load),
-        SCMP_SYS(reboot),
-        SCMP_SYS(swapon),
-        SCMP_SYS(perf_event_open),
-        SCMP_SYS(userfaultfd),
-        SCMP_SYS(add_key),
-        SCMP_SYS(process_vm_readv),
-        SCMP_SYS(keyctl),
-        SCMP_SYS(request_key),
-        SCMP_SYS(process_vm_writev),
-        SCMP_SYS(open_by_handle_at),
-        SCMP_SYS(io_uring_setup),
-    };
     scmp_filter_ctx filter;
-    int failed;
+    enum err e = ERR_INTERNAL;
 
     if (gramine_is_here()) /* its manifest says what is allowed: sys.disallowed_syscalls */
         return ERR_NONE;
-    filter = seccomp_init(SCMP_ACT_ALLOW);
-    failed = filter ? 0 : 1;
-
-    for (size_t i = 0; i < COUNT_OF(forbidden) && !failed; i++) {
-        int result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), forbidden[i], 0);
-
-        failed = result != 0 && result != -EDOM; /* -EDOM: not a call of this architecture */
-    }
-    if (!failed)
-        failed = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) || seccomp_load(filter);
+    filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    if (filter && rules_add(filter) == ERR_NONE &&
+        seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) == 0 && seccomp_load(filter) == 0)
+        e = ERR_NONE;
     seccomp_release(filter);
-    return failed ? ERR_INTERNAL : ERR_NONE;
+    return e;
 }

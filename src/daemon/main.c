@@ -1,6 +1,7 @@
 /* vouchsafed: wires everything together, once. */
 #include <errno.h>
 #include <getopt.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -447,6 +448,32 @@ static void close_all(struct daemon *d)
     secret_cache_clear();
 }
 
+/*
+ * What a daemon that was started with capabilities cannot do without. Files of requests in
+ * configfs-tsm always belong to root, so another user needs CAP_DAC_OVERRIDE to get evidence.
+ */
+static uint64_t capabilities_needed(const struct daemon *d)
+{
+    const struct tee *tee = d->service->tee;
+    const char *evidence = tee && tee->ops->evidence ? tee->ops->evidence : "";
+    uint64_t needed = 0;
+
+    if (d->settings.server.port < 1024)
+        needed |= UINT64_C(1) << CAP_NET_BIND_SERVICE;
+    if (geteuid() != 0 && (strcmp(evidence, "tdx") == 0 || strcmp(evidence, "snp") == 0))
+        needed |= UINT64_C(1) << CAP_DAC_OVERRIDE;
+    return needed;
+}
+
+static void warn_of_root(void)
+{
+    if (geteuid() == 0)
+        log_write(LOG_WARN, "daemon", "running_as_root",
+                  LOG_STRING("warning",
+                             "the daemon runs as root, which it does not need: start it by "
+                             "dist/vouchsafed.service, or with --user NAME"));
+}
+
 MUST_CHECK static enum err run(struct daemon *d)
 {
     struct timestamp now = clock_now();
@@ -454,9 +481,14 @@ MUST_CHECK static enum err run(struct daemon *d)
 
     log_write(LOG_INFO, "daemon", "Starting NEAR OutLayer Keystore Worker",
               LOG_STRING("program", "vouchsafed " VOUCHSAFE_VERSION));
+    warn_of_root();
     if ((e = load_trust(d)) != ERR_NONE || (e = load_collateral(d, now)) != ERR_NONE ||
         (e = open_state(d, now)) != ERR_NONE || (e = log_start(d, now)) != ERR_NONE)
         return e;
+    secret_free(
+        &d->settings.root.master_secret); /* compared with the sealed root; not needed now */
+    if ((e = harden_capabilities(capabilities_needed(d))) != ERR_NONE)
+        return fail(e, "the capabilities of the process could not be dropped");
     if ((e = harden_last()) != ERR_NONE)
         return fail(e, "the system call filter could not be installed");
     if ((e = open_server(d)) != ERR_NONE)
