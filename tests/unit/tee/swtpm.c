@@ -165,13 +165,22 @@ void swtpm_remove(struct swtpm *t)
 
 ESYS_CONTEXT *swtpm_connect(const struct swtpm *t)
 {
-    TSS2_TCTI_CONTEXT *tcti = NULL;
-    ESYS_CONTEXT *esys = NULL;
+    const struct timespec pause = {.tv_nsec = TRY_NS};
 
-    if (Tss2_TctiLdr_Initialize(t->tcti, &tcti) != TSS2_RC_SUCCESS ||
-        Esys_Initialize(&esys, tcti, NULL) != TSS2_RC_SUCCESS)
-        abort();
-    return esys;
+    /* swtpm takes one connection at a time, and needs a moment to see that the last one ended */
+    for (int i = 0; i < START_TRIES; i++) {
+        TSS2_TCTI_CONTEXT *tcti = NULL;
+        ESYS_CONTEXT *esys = NULL;
+
+        if (Tss2_TctiLdr_Initialize(t->tcti, &tcti) == TSS2_RC_SUCCESS) {
+            if (Esys_Initialize(&esys, tcti, NULL) == TSS2_RC_SUCCESS)
+                return esys;
+            Tss2_TctiLdr_Finalize(&tcti);
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    (void)fprintf(stderr, "swtpm at %s takes no connection\n", t->tcti);
+    abort();
 }
 
 void swtpm_disconnect(ESYS_CONTEXT **esys)
