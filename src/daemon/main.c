@@ -556,7 +556,7 @@ int main(int argc, char **argv)
         return EXIT_REFUSED;
     }
     /* before anything is read: the parent never sees a setting, let alone a secret */
-    if (a.supervise && !a.init && !a.check && (status = supervise()) >= 0)
+    if (a.supervise && !a.init && !a.check && (status = supervise(environ)) >= 0)
         return status;
     return start(&a);
 }

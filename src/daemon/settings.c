@@ -571,6 +571,23 @@ static void secrets_wipe(char **environment)
     }
 }
 
+void settings_forget_secrets(char **environment)
+{
+    char **kept = environment;
+
+    secrets_wipe(environment);
+    for (char **pair = environment; *pair; pair++) {
+        bool secret = false;
+
+        for (size_t i = 0; i < settings_table_count; i++)
+            secret |= settings_table[i].type == SETTING_SECRET &&
+                      pair_value(*pair, settings_table[i].variable) != NULL;
+        if (!secret)
+            *kept++ = *pair;
+    }
+    *kept = NULL;
+}
+
 /* `dotenv` is the text, which is parsed in place. */
 MUST_CHECK static enum err load_texts(struct span yaml, const char *yaml_file,
                                       struct buffer *dotenv_text, const char *dotenv_file,

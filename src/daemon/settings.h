@@ -147,6 +147,12 @@ MUST_CHECK enum err settings_load(const char *yaml_path, const char *dotenv_path
                                   char **environment, struct settings *out,
                                   struct settings_problem *problem);
 
+/*
+ * Overwrites the values of variables that hold secrets, and removes those variables from the list:
+ * for a process that hands its environment on and needs none of them.
+ */
+void settings_forget_secrets(char **environment);
+
 /* Wipes and frees everything; `s` is zeroed and may be cleared again. */
 void settings_clear(struct settings *s);
 

@@ -9,12 +9,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/settings.h"
 
 enum { FIRST_WAIT_MS = 100, LONGEST_WAIT_MS = 5000, STABLE_US = 10 * 1000 * 1000 };
 
 static void block(sigset_t *set)
 {
-    static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+    static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
 
     (void)sigemptyset(set);
     for (size_t i = 0; i < COUNT_OF(handled); i++)
@@ -31,7 +32,7 @@ static int wait_for(pid_t child, const sigset_t *set, bool *stopping)
         int signal_number = sigwaitinfo(set, NULL);
 
         if (signal_number > 0 && signal_number != SIGCHLD) {
-            *stopping |= signal_number != SIGHUP;
+            *stopping |= signal_number == SIGTERM || signal_number == SIGINT;
             (void)kill(child, signal_number);
         }
     }
@@ -46,7 +47,7 @@ static void pause_ms(int ms, const sigset_t *set, bool *stopping)
     *stopping |= signal_number == SIGTERM || signal_number == SIGINT;
 }
 
-int supervise(void)
+int supervise(char **environment)
 {
     bool stopping = false;
     int wait_ms = FIRST_WAIT_MS;
@@ -65,6 +66,7 @@ int supervise(void)
         }
         if (child < 0)
             return 1;
+        settings_forget_secrets(environment);
         status = wait_for(child, &set, &stopping);
         if (stopping || WIFEXITED(status))
             break;
