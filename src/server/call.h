@@ -10,7 +10,6 @@
 #include "collateral/refresh.h"
 #include "net/http_server.h"
 #include "server/server.h"
-#include "service/decrypt.h"
 #include "service/operation.h"
 #include "service/pool.h"
 
@@ -51,13 +50,9 @@ struct call {
     struct secret *reply;   /* the outcome as JSON, held back until its entry is durable */
     bool recorded;          /* the outcome goes through the log before it is revealed */
     bool wants_receipt;
-    sem_t *awaited; /* a thread waits for the commit; else NULL */
-    struct decrypt_request decrypt;
-    char seed[SEED_MAX_SIZE + 1];
-    char task_id[TASK_ID_MAX + 1];
-    struct buffer scratch; /* decoded envelope or quote, which requests borrow from */
-    struct buffer quote;
-    struct buffer certificates;
+    sem_t *awaited;            /* a thread waits for the commit; else NULL */
+    void *parsed;              /* the route's request, when it goes from the loop to a pool */
+    struct call_block *memory; /* see call_allocate() */
     /* the reply */
     unsigned status;
     const char *content_type;
@@ -99,6 +94,14 @@ struct server {
     _Atomic uint64_t pending;    /* calls between handle and reply */
     _Atomic bool stopping;       /* no call is begun any more */
 };
+
+/*
+ * Zeroed memory of the call's, wiped and freed when it ends: requests, and what they borrow from.
+ * ERR_MEMORY, ERR_TOO_LARGE
+ */
+#define CALL_MEMORY_MAX ((size_t)32 * 1024 * 1024) /* of one piece */
+MUST_CHECK enum err call_allocate(struct call *c, size_t size, void **out);
+void call_memory_free(struct call *c);
 
 /* Ends with {"error","code","request_id"[,"detail"]}. */
 void call_refuse(struct call *c, unsigned status, const char *code, const char *text);

@@ -1,10 +1,10 @@
 /* POST /decrypt: from JSON to one checked struct. After this nobody looks at raw input again. */
+#include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
-#include "codec/json.h"
 #include "keys/seed.h"
-#include "server/call.h"
+#include "server/fields.h"
+#include "service/decrypt.h"
 
 /* The members of a request, as found; JSON_NULL when absent. */
 struct members {
@@ -12,17 +12,16 @@ struct members {
     struct json_value seal, receipt;
 };
 
+/* The request, and the memory that it borrows from. */
+struct parsed {
+    struct decrypt_request request;
+    char seed[SEED_MAX_SIZE + 1];
+    char task_id[TASK_ID_MAX + 1];
+};
+
 MUST_CHECK static enum err bad_request(struct call *c, const char *code, const char *text)
 {
-    call_refuse(c, 400, code, text);
-    return ERR_MALFORMED;
-}
-
-/* A string member without escapes as a span; the empty span when absent. */
-MUST_CHECK static enum err plain_string(struct json_value value, struct span *out)
-{
-    *out = (struct span){0};
-    return value.type == JSON_NULL ? ERR_NONE : json_string_plain(value, out);
+    return fields_refuse(c, ERR_MALFORMED, code, text);
 }
 
 MUST_CHECK static enum err read_members(struct call *c, struct members *m)
@@ -55,46 +54,24 @@ MUST_CHECK static enum err read_members(struct call *c, struct members *m)
     return bad_request(c, "bad_field", text);
 }
 
-/* base64 that may hold JSON escapes ("\/") into a buffer of the call's. */
-MUST_CHECK static enum err decode_base64(struct json_value value, struct buffer *out)
+MUST_CHECK static enum err read_envelope(struct call *c, struct json_value value,
+                                         struct decrypt_request *r)
 {
-    size_t capacity = value.raw.size;
-    size_t size = 0;
-    struct span text;
-    enum err e;
+    enum err e = field_base64(c, value, &r->envelope);
 
-    if ((e = buffer_reserve(out, capacity)) != ERR_NONE)
-        return e;
-    if (json_string_plain(value, &text) == ERR_NONE)
-        e = base64_read(text, out->data, capacity, &out->size);
-    else if ((e = json_string(value, out->data, capacity, &size)) == ERR_NONE)
-        e = base64_read(span_of(out->data, size), out->data, capacity, &out->size);
-    return e;
+    return e == ERR_NONE ? e
+                         : fields_refuse(c, e, "bad_base64", "Invalid base64: encrypted_secrets");
 }
 
-MUST_CHECK static enum err read_envelope(struct call *c, struct json_value value)
-{
-    enum err e = decode_base64(value, &c->scratch);
-
-    if (e == ERR_MEMORY) {
-        call_refuse_err(c, e, err_code(e), err_text(e));
-        return e;
-    }
-    if (e != ERR_NONE)
-        return bad_request(c, "bad_base64", "Invalid base64: encrypted_secrets");
-    c->decrypt.envelope = buffer_span(&c->scratch);
-    return ERR_NONE;
-}
-
-MUST_CHECK static enum err read_task_id(struct call *c, struct json_value value)
+MUST_CHECK static enum err read_task_id(struct call *c, struct json_value value, struct parsed *p)
 {
     size_t size = 0;
 
     if (value.type == JSON_NULL)
         return ERR_NONE;
-    if (json_string(value, c->task_id, TASK_ID_MAX, &size) != ERR_NONE)
+    if (json_string(value, p->task_id, TASK_ID_MAX, &size) != ERR_NONE)
         return bad_request(c, "bad_field", "task_id is longer than 256 bytes");
-    c->decrypt.task_id = span_of(c->task_id, size);
+    p->request.task_id = span_of(p->task_id, size);
     return ERR_NONE;
 }
 
@@ -123,14 +100,14 @@ MUST_CHECK static enum err read_accessor(struct json_value object, struct access
             json_string_plain(name, &a->name) != ERR_NONE)
             return ERR_MALFORMED;
         if (json_member(object, "branch", &branch) == ERR_NONE)
-            return plain_string(branch, &a->branch);
+            return field_plain(branch, &a->branch);
         return ERR_NONE;
     }
     return ERR_MALFORMED;
 }
 
 /* Which key: a seed, an accessor, the repo form, or none for the global key; never two at once. */
-MUST_CHECK static enum err read_key(struct call *c, const struct members *m)
+MUST_CHECK static enum err read_key(struct call *c, const struct members *m, struct parsed *p)
 {
     struct accessor a = {0};
     int ways =
@@ -148,85 +125,93 @@ MUST_CHECK static enum err read_key(struct call *c, const struct members *m)
     if (ways == 0)
         return ERR_NONE;
     if (m->seed.type != JSON_NULL) {
-        if (json_string(m->seed, c->seed, SEED_MAX_SIZE, &size) != ERR_NONE ||
-            seed_check(span_of(c->seed, size)) != ERR_NONE)
+        if (json_string(m->seed, p->seed, SEED_MAX_SIZE, &size) != ERR_NONE ||
+            seed_check(span_of(p->seed, size)) != ERR_NONE)
             return bad_request(c, "bad_key", "seed is not 1 to 1024 bytes of text");
-        c->decrypt.seed = span_of(c->seed, size);
+        p->request.seed = span_of(p->seed, size);
         return ERR_NONE;
     }
     if (m->accessor.type != JSON_NULL)
         e = read_accessor(m->accessor, &a);
     else
-        e = plain_string(m->repo, &a.name);
+        e = field_plain(m->repo, &a.name);
     if (m->repo.type != JSON_NULL && e == ERR_NONE)
-        e = plain_string(m->branch, &a.branch);
-    if (e != ERR_NONE || plain_string(m->owner, &a.owner) != ERR_NONE ||
-        plain_string(m->profile, &a.profile) != ERR_NONE ||
-        seed_build(&a, c->seed, sizeof c->seed) != ERR_NONE)
+        e = field_plain(m->branch, &a.branch);
+    if (e != ERR_NONE || field_plain(m->owner, &a.owner) != ERR_NONE ||
+        field_plain(m->profile, &a.profile) != ERR_NONE ||
+        seed_build(&a, p->seed, sizeof p->seed) != ERR_NONE)
         return bad_request(c, "bad_key",
                            "The accessor or its owner has another form than required");
-    c->decrypt.seed = span_string(c->seed);
+    p->request.seed = span_string(p->seed);
     return ERR_NONE;
 }
 
-MUST_CHECK static enum err read_evidence(struct call *c, struct json_value object)
+MUST_CHECK static enum err read_worker_key(struct json_value value, struct decrypt_request *r)
 {
-    struct json_value tee_type, quote, certificates, event_log, key, timestamp;
+    if (value.type == JSON_NULL)
+        return ERR_NONE;
+    r->has_worker_key = true;
+    return field_hex(value, r->worker_key, X25519_SIZE);
+}
+
+MUST_CHECK static enum err refuse_base64(struct call *c, enum err e, const char *member)
+{
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "Invalid base64: attestation.%s", member);
+    return fields_refuse(c, e, "bad_base64", text);
+}
+
+MUST_CHECK static enum err read_evidence(struct call *c, struct json_value object,
+                                         struct decrypt_request *r)
+{
+    struct evidence_members evidence;
+    struct json_value key, timestamp;
     const struct json_field fields[] = {
-        {"tee_type",      JSON_STRING, true,  &tee_type    },
-        {"quote",         JSON_STRING, true,  &quote       },
-        {"certificates",  JSON_STRING, false, &certificates},
-        {"event_log",     JSON_ARRAY,  false, &event_log   },
-        {"worker_pubkey", JSON_STRING, false, &key         },
-        {"timestamp",     JSON_NUMBER, true,  &timestamp   },
+        EVIDENCE_FIELDS(evidence, true),
+        {"worker_pubkey", JSON_STRING, false, &key      },
+        {"timestamp",     JSON_NUMBER, true,  &timestamp},
     };
-    struct decrypt_request *r = &c->decrypt;
-    struct span key_text;
+    const char *bad = "";
+    enum err e;
 
     if (json_object_read(object, fields, COUNT_OF(fields), true, NULL) != ERR_NONE ||
-        json_string_plain(tee_type, &r->evidence.tee_type) != ERR_NONE ||
         json_int64(timestamp, &r->timestamp) != ERR_NONE || r->timestamp < 0 ||
         r->timestamp > INT64_MAX / 2000)
         return bad_request(c, "bad_field", "attestation needs tee_type, quote and timestamp");
-    if (decode_base64(quote, &c->quote) != ERR_NONE)
-        return bad_request(c, "bad_base64", "Invalid base64: attestation.quote");
-    if (certificates.type != JSON_NULL && decode_base64(certificates, &c->certificates) != ERR_NONE)
-        return bad_request(c, "bad_base64", "Invalid base64: attestation.certificates");
-    if (key.type != JSON_NULL) {
-        if (plain_string(key, &key_text) != ERR_NONE ||
-            hex_read(key_text, r->worker_key, X25519_SIZE) != ERR_NONE)
-            return bad_request(c, "bad_field", "worker_pubkey is not 64 hex digits of X25519");
-        r->has_worker_key = true;
-    }
+    e = evidence_read(c, &evidence, &r->evidence, &bad);
+    if (e == ERR_MALFORMED && strcmp(bad, "tee_type") == 0)
+        return bad_request(c, "bad_field", "attestation needs tee_type, quote and timestamp");
+    if (e != ERR_NONE)
+        return refuse_base64(c, e, bad);
+    if (read_worker_key(key, r) != ERR_NONE)
+        return bad_request(c, "bad_field", "worker_pubkey is not 64 hex digits of X25519");
     r->has_evidence = true;
-    r->evidence.quote = buffer_span(&c->quote);
-    r->evidence.certificates = buffer_span(&c->certificates);
-    if (event_log.type != JSON_NULL)
-        r->evidence.event_log = event_log.raw;
     return ERR_NONE;
 }
 
-MUST_CHECK static enum err parse(struct call *c)
+MUST_CHECK static enum err parse(struct call *c, struct parsed *p)
 {
+    struct decrypt_request *r = &p->request;
     struct members m;
     enum err e;
 
-    if ((e = read_members(c, &m)) != ERR_NONE || (e = read_envelope(c, m.encrypted)) != ERR_NONE ||
-        (e = read_task_id(c, m.task_id)) != ERR_NONE || (e = read_key(c, &m)) != ERR_NONE)
+    if ((e = read_members(c, &m)) != ERR_NONE ||
+        (e = read_envelope(c, m.encrypted, r)) != ERR_NONE ||
+        (e = read_task_id(c, m.task_id, p)) != ERR_NONE || (e = read_key(c, &m, p)) != ERR_NONE)
         return e;
-    c->decrypt.body = c->request->body;
-    c->decrypt.seal = m.seal.type == JSON_TRUE;
+    r->body = c->request->body;
+    r->seal = m.seal.type == JSON_TRUE;
     c->wants_receipt = m.receipt.type == JSON_TRUE;
-    if (http_header(c->request, "x-tee-session", &c->decrypt.session) &&
-        c->decrypt.session.size > 0)
+    if (http_header(c->request, "x-tee-session", &r->session) && r->session.size > 0)
         return ERR_NONE; /* the session is the attestation; an object beside it is ignored */
-    c->decrypt.session = (struct span){0};
-    return m.attestation.type == JSON_NULL ? ERR_NONE : read_evidence(c, m.attestation);
+    r->session = (struct span){0};
+    return m.attestation.type == JSON_NULL ? ERR_NONE : read_evidence(c, m.attestation, r);
 }
 
 static void decide(struct call *c, struct service_thread *thread)
 {
-    call_operate(c, thread, OPERATION_OPEN, &c->decrypt);
+    call_operate(c, thread, OPERATION_OPEN, c->parsed);
     call_finish(c);
 }
 
@@ -237,13 +222,21 @@ static void decide_on_pool(struct pool_job *job, struct service_thread *thread)
 
 void route_decrypt(struct call *c, struct service_thread *thread)
 {
-    if (parse(c) != ERR_NONE) {
+    void *memory = NULL;
+    struct parsed *p;
+    enum err e = call_allocate(c, sizeof *p, &memory);
+
+    p = memory;
+    if (e != ERR_NONE) {
+        call_answer(c, e);
         call_finish(c);
-        return;
+    } else if (parse(c, p) != ERR_NONE) {
+        call_finish(c);
+    } else {
+        c->parsed = &p->request;
+        if (p->request.has_evidence)
+            call_to_pool(c, decide_on_pool); /* verifying a quote takes longer than a loop may */
+        else
+            decide(c, thread);
     }
-    if (!c->decrypt.has_evidence) {
-        decide(c, thread);
-        return;
-    }
-    call_to_pool(c, decide_on_pool); /* verifying a quote takes longer than a loop may */
 }

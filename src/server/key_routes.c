@@ -3,75 +3,80 @@
 
 #include "base/text.h"
 #include "codec/base58.h"
-#include "codec/json.h"
 #include "keys/seed.h"
-#include "server/call.h"
+#include "server/fields.h"
 #include "service/identity.h"
 
-/* Whether every parameter of the query is one of `names`: a misspelt one would name another key. */
-static bool query_has_only(struct span query, const char *const *names, size_t count)
-{
-    while (query.size > 0) {
-        const uint8_t *end = memchr(query.data, '&', query.size);
-        size_t size = end ? (size_t)(end - query.data) : query.size;
-        const uint8_t *equals = memchr(query.data, '=', size);
-        struct span name = span_of(query.data, equals ? (size_t)(equals - query.data) : size);
-        size_t i = 0;
+/* The repo form of a query: `repo` with `owner` and perhaps `branch`. */
+struct repo_query {
+    char repo[SEED_MAX_SIZE + 1], owner[SEED_MAX_SIZE + 1], branch[SEED_MAX_SIZE + 1];
+};
 
-        while (i < count && !span_equal_string(name, names[i]))
-            i++;
-        if (i == count)
-            return false;
-        query = span_slice(query, size + 1, query.size);
-    }
-    return true;
+MUST_CHECK static enum err read_part(struct span query, const char *name, char *out,
+                                     struct span *part)
+{
+    size_t size = 0;
+    enum err e = http_query(query, name, out, SEED_MAX_SIZE + 1, &size);
+
+    if (e == ERR_NONE)
+        *part = span_of(out, size);
+    return e == ERR_NONE || e == ERR_NOT_FOUND ? e : ERR_MALFORMED;
 }
 
-/*
- * The seed the query names, in c->seed: `seed`, or `repo` with `owner` and perhaps `branch`.
- * ERR_NOT_FOUND when it names none.
- */
-MUST_CHECK static enum err seed_of_query(struct call *c, struct span *out)
+MUST_CHECK static enum err seed_of_repo(struct span query, struct repo_query *q,
+                                        char seed[SEED_MAX_SIZE + 1])
 {
-    struct span query = c->request->query;
-    char repo[SEED_MAX_SIZE + 1], owner[SEED_MAX_SIZE + 1], branch[SEED_MAX_SIZE + 1];
-    static const char *const names[] = {"seed", "repo", "owner", "branch", "nonce"};
     struct accessor a = {.kind = ACCESSOR_REPO};
-    size_t size = 0;
-    enum err e = http_query(query, "seed", c->seed, sizeof c->seed, &size);
+    enum err repo = read_part(query, "repo", q->repo, &a.name);
+    enum err owner = read_part(query, "owner", q->owner, &a.owner);
+    enum err branch = read_part(query, "branch", q->branch, &a.branch);
 
-    if (!query_has_only(query, names, COUNT_OF(names)))
-        return ERR_MALFORMED;
-    if (e != ERR_NOT_FOUND) {
-        *out = span_of(c->seed, size);
-        return e == ERR_NONE && seed_check(*out) == ERR_NONE ? ERR_NONE : ERR_MALFORMED;
-    }
-    if ((e = http_query(query, "repo", repo, sizeof repo, &size)) == ERR_NOT_FOUND &&
-        http_query(query, "owner", owner, sizeof owner, &size) == ERR_NOT_FOUND &&
-        http_query(query, "branch", branch, sizeof branch, &size) == ERR_NOT_FOUND)
+    if (repo == ERR_NOT_FOUND && owner == ERR_NOT_FOUND && branch == ERR_NOT_FOUND)
         return ERR_NOT_FOUND;
-    if (e != ERR_NONE)
+    if (repo != ERR_NONE || owner != ERR_NONE || branch == ERR_MALFORMED ||
+        seed_build(&a, seed, SEED_MAX_SIZE + 1) != ERR_NONE)
         return ERR_MALFORMED;
-    a.name = span_of(repo, size);
-    if (http_query(query, "owner", owner, sizeof owner, &size) != ERR_NONE)
-        return ERR_MALFORMED;
-    a.owner = span_of(owner, size);
-    e = http_query(query, "branch", branch, sizeof branch, &size);
-    if (e == ERR_NONE)
-        a.branch = span_of(branch, size);
-    else if (e != ERR_NOT_FOUND)
-        return ERR_MALFORMED;
-    if (seed_build(&a, c->seed, sizeof c->seed) != ERR_NONE)
-        return ERR_MALFORMED;
-    *out = span_string(c->seed);
     return ERR_NONE;
 }
 
-static void refuse_seed(struct call *c)
+/*
+ * The seed the query names, in the call's memory: `seed`, or `repo` with `owner` and perhaps
+ * `branch`. ERR_NOT_FOUND when it names none; ERR_MALFORMED, ERR_MEMORY
+ */
+MUST_CHECK static enum err seed_of_query(struct call *c, struct span *out)
 {
-    call_refuse(c, 400, "bad_key",
-                "Failed to deserialize query string: the seed is 1 to 1024 bytes "
-                "of text, or repo and owner have another form than required");
+    static const char *const names[] = {"seed", "repo", "owner", "branch", "nonce"};
+    const struct span query = c->request->query;
+    void *memory = NULL;
+    char *seed;
+    size_t size = 0;
+    enum err e;
+
+    if (query.size == 0)
+        return ERR_NOT_FOUND;
+    if (!query_has_only(query, names, COUNT_OF(names)))
+        return ERR_MALFORMED;
+    if ((e = call_allocate(c, SEED_MAX_SIZE + 1 + sizeof(struct repo_query), &memory)) != ERR_NONE)
+        return e;
+    seed = memory;
+    e = http_query(query, "seed", seed, SEED_MAX_SIZE + 1, &size);
+    if (e == ERR_NOT_FOUND) {
+        if ((e = seed_of_repo(query, (void *)(seed + SEED_MAX_SIZE + 1), seed)) == ERR_NONE)
+            *out = span_string(seed);
+        return e;
+    }
+    *out = span_of(seed, size);
+    return e == ERR_NONE && seed_check(*out) == ERR_NONE ? ERR_NONE : ERR_MALFORMED;
+}
+
+static void refuse_seed(struct call *c, enum err e)
+{
+    if (e == ERR_MEMORY)
+        call_answer(c, e);
+    else
+        call_refuse(c, 400, "bad_key",
+                    "Failed to deserialize query string: the seed is 1 to 1024 bytes of text, or "
+                    "repo and owner have another form than required");
 }
 
 MUST_CHECK static enum err write_public_key(struct call *c, const uint8_t key[X25519_SIZE],
@@ -99,10 +104,10 @@ void route_pubkey(struct call *c, struct service_thread *thread)
     uint8_t key[X25519_SIZE];
     enum err e = seed_of_query(c, &seed);
 
-    if (e == ERR_MALFORMED) {
-        refuse_seed(c);
-    } else if (e == ERR_NOT_FOUND) {
+    if (e == ERR_NOT_FOUND) {
         call_answer(c, write_public_key(c, svc->global_key, false));
+    } else if (e != ERR_NONE) {
+        refuse_seed(c, e);
     } else {
         service_public_key(svc, thread, root_current(svc->root), seed, key);
         call_answer(c, write_public_key(c, key, true));
@@ -112,76 +117,65 @@ void route_pubkey(struct call *c, struct service_thread *thread)
 
 void route_signed_pubkey(struct call *c, struct service_thread *thread)
 {
-    char text[2 * IDENTITY_NONCE_MAX + 1];
     uint8_t nonce[IDENTITY_NONCE_MAX];
     size_t size = 0;
     struct span seed = {0};
     enum err e = seed_of_query(c, &seed);
 
-    if (e == ERR_MALFORMED) {
-        refuse_seed(c);
-        call_finish(c);
-        return;
-    }
-    e = http_query(c->request->query, "nonce", text, sizeof text, &size);
-    if (e == ERR_NONE)
-        e = hex_read(span_of(text, size), nonce, size / 2);
-    else if (e == ERR_NOT_FOUND)
-        e = ERR_NONE;
-    if (e != ERR_NONE)
+    if (e != ERR_NONE && e != ERR_NOT_FOUND) {
+        refuse_seed(c, e);
+    } else if (query_hex(c, "nonce", nonce, sizeof nonce, &size) == ERR_MALFORMED) {
         call_refuse(c, 400, "bad_nonce", "nonce is at most 64 bytes in hex");
-    else
-        call_answer(c, service_signed_public_key(c->server->svc, thread, seed,
-                                                 span_of(nonce, size / 2), &c->body));
+    } else {
+        call_answer(c, service_signed_public_key(c->server->svc, thread, seed, span_of(nonce, size),
+                                                 &c->body));
+    }
     call_finish(c);
 }
 
 /* The names in secrets_json, checked against what the contract reserves (spec: OutLayer 3.3). */
-MUST_CHECK static enum err check_names(struct call *c, struct json_value secrets)
+MUST_CHECK static enum err check_name(struct call *c, struct json_value value)
 {
-    struct json_iterator i = {0};
-    struct json_value name, value;
+    void *memory = NULL;
     size_t size = 0;
+    enum err e = call_allocate(c, value.raw.size, &memory);
+    struct span name;
 
-    while (json_next(secrets, &i, &name, &value)) {
-        c->quote.size = 0; /* no quote on this route: the buffer is free for names */
-        if (buffer_reserve(&c->quote, name.raw.size) != ERR_NONE ||
-            json_string(name, c->quote.data, c->quote.capacity, &size) != ERR_NONE) {
-            call_refuse(c, 503, "overloaded", "Out of memory; try again");
-            return ERR_MEMORY;
-        }
-        c->quote.size = size;
-        if (secret_name_is_reserved(buffer_span(&c->quote))) {
-            call_refuse(c, 400, "reserved_name",
-                        "Cannot use reserved system keywords as secret keys");
-            return ERR_MALFORMED;
-        }
-        if (secret_name_is_protected(buffer_span(&c->quote))) {
-            call_refuse(c, 400, "protected_name",
-                        "Manual secrets cannot use 'PROTECTED_' prefix (reserved for "
-                        "auto-generated secrets)");
-            return ERR_MALFORMED;
-        }
-    }
+    if (e == ERR_NONE)
+        e = json_string(value, memory, value.raw.size, &size);
+    if (e != ERR_NONE)
+        return fields_refuse(c, e, "bad_json", "Invalid JSON format: secrets_json");
+    name = span_of(memory, size);
+    if (secret_name_is_reserved(name))
+        return fields_refuse(c, ERR_MALFORMED, "reserved_name",
+                             "Cannot use reserved system keywords as secret keys");
+    if (secret_name_is_protected(name))
+        return fields_refuse(c, ERR_MALFORMED, "protected_name",
+                             "Manual secrets cannot use 'PROTECTED_' prefix (reserved for "
+                             "auto-generated secrets)");
     return ERR_NONE;
 }
 
+/* What it holds are the user's secrets, so it is in the call's memory, which is wiped. */
 MUST_CHECK static enum err check_secrets_json(struct call *c, struct json_value value)
 {
-    struct json_value secrets;
+    struct json_value secrets, name, member;
+    struct json_iterator i = {0};
+    void *memory = NULL;
     size_t size = 0;
-    enum err e = buffer_reserve(&c->scratch, value.raw.size);
+    enum err e = call_allocate(c, value.raw.size, &memory);
 
     if (e == ERR_NONE)
-        e = json_string(value, c->scratch.data, c->scratch.capacity, &size);
+        e = json_string(value, memory, value.raw.size, &size);
     if (e == ERR_NONE)
-        c->scratch.size = size; /* wiped when the call ends: these are the user's secrets */
-    if (e != ERR_NONE || json_parse(buffer_span(&c->scratch), &secrets, NULL) != ERR_NONE ||
-        secrets.type != JSON_OBJECT) {
-        call_refuse(c, 400, "bad_json", "Invalid JSON format: secrets_json is not an object");
-        return ERR_MALFORMED;
-    }
-    return check_names(c, secrets);
+        e = json_parse(span_of(memory, size), &secrets, NULL);
+    if (e != ERR_NONE || secrets.type != JSON_OBJECT)
+        return fields_refuse(c, e != ERR_NONE ? e : ERR_MALFORMED, "bad_json",
+                             "Invalid JSON format: secrets_json is not an object");
+    while (json_next(secrets, &i, &name, &member))
+        if ((e = check_name(c, name)) != ERR_NONE)
+            return e;
+    return ERR_NONE;
 }
 
 void route_pubkey_post(struct call *c, struct service_thread *thread)
@@ -192,19 +186,20 @@ void route_pubkey_post(struct call *c, struct service_thread *thread)
         {"seed",         JSON_STRING, true, &seed   },
         {"secrets_json", JSON_STRING, true, &secrets},
     };
+    char text[SEED_MAX_SIZE + 1];
     uint8_t key[X25519_SIZE];
     size_t size = 0;
 
     if (json_parse(c->request->body, &document, NULL) != ERR_NONE) {
         call_refuse(c, 400, "bad_json", "Failed to parse the request body as JSON");
     } else if (json_object_read(document, fields, COUNT_OF(fields), true, NULL) != ERR_NONE ||
-               json_string(seed, c->seed, SEED_MAX_SIZE, &size) != ERR_NONE ||
-               seed_check(span_of(c->seed, size)) != ERR_NONE) {
+               json_string(seed, text, SEED_MAX_SIZE, &size) != ERR_NONE ||
+               seed_check(span_of(text, size)) != ERR_NONE) {
         call_refuse(c, 422, "bad_field",
                     "Failed to deserialize the JSON body into the target type: needed are seed "
                     "and secrets_json");
     } else if (check_secrets_json(c, secrets) == ERR_NONE) {
-        service_public_key(svc, thread, root_current(svc->root), span_of(c->seed, size), key);
+        service_public_key(svc, thread, root_current(svc->root), span_of(text, size), key);
         call_answer(c, write_public_key(c, key, true));
     }
     call_finish(c);

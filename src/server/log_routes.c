@@ -2,29 +2,8 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "server/call.h"
+#include "server/fields.h"
 #include "service/journal.h"
-
-/* A query parameter as a number without sign or leading zeros. */
-MUST_CHECK static enum err query_number(const struct call *c, const char *name, uint64_t *out)
-{
-    char text[19];
-    size_t size = 0;
-    uint64_t value = 0;
-    enum err e = http_query(c->request->query, name, text, sizeof text, &size);
-
-    if (e != ERR_NONE)
-        return e == ERR_NOT_FOUND ? e : ERR_MALFORMED;
-    if (size == 0 || (size > 1 && text[0] == '0'))
-        return ERR_MALFORMED;
-    for (size_t i = 0; i < size; i++) { /* 19 digits cannot overflow */
-        if (text[i] < '0' || text[i] > '9')
-            return ERR_MALFORMED;
-        value = value * 10 + (uint64_t)(text[i] - '0');
-    }
-    *out = value;
-    return ERR_NONE;
-}
 
 static void refuse_query(struct call *c, const char *text)
 {

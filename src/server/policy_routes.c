@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "codec/json.h"
-#include "server/call.h"
+#include "server/fields.h"
 #include "server/render.h"
 #include "service/policy_change.h"
 
@@ -39,25 +38,21 @@ MUST_CHECK static enum err read_policy(const struct call *c, struct policy_chang
 
 MUST_CHECK static enum err read_body(struct call *c, struct policy_change *change)
 {
-    struct json_value document, field, value;
+    static const char needed[] =
+        "Needed: field (a name as in the configuration) and value (hex); nothing else";
+    struct json_value field, value;
     const struct json_field fields[] = {
         {"field", JSON_STRING, true, &field},
         {"value", JSON_STRING, true, &value},
     };
     struct span text;
+    enum err e = body_read(c, fields, COUNT_OF(fields), needed);
 
-    if (json_parse(c->request->body, &document, NULL) != ERR_NONE) {
-        call_refuse(c, 400, "bad_json", "Failed to parse the request body as JSON");
-        return ERR_MALFORMED;
-    }
-    if (json_object_read(document, fields, COUNT_OF(fields), false, NULL) != ERR_NONE ||
-        json_string_plain(field, &text) != ERR_NONE ||
-        span_to_string(text, change->field, sizeof change->field) != ERR_NONE ||
-        json_string_plain(value, &text) != ERR_NONE) {
-        call_refuse(c, 400, "bad_field",
-                    "Needed: field (a name as in the configuration) and value (hex); nothing else");
-        return ERR_MALFORMED;
-    }
+    if (e != ERR_NONE)
+        return e;
+    if ((e = field_string(field, change->field, sizeof change->field)) != ERR_NONE ||
+        (e = json_string_plain(value, &text)) != ERR_NONE)
+        return fields_refuse(c, e, "bad_field", needed);
     read_value(text, change);
     return ERR_NONE;
 }

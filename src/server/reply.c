@@ -63,9 +63,7 @@ static void call_free(struct call *c)
 {
     outcome_clear(&c->outcome);
     secret_free(&c->reply);
-    buffer_clear(&c->scratch);
-    buffer_clear(&c->quote);
-    buffer_clear(&c->certificates);
+    call_memory_free(c);
     buffer_clear(&c->body);
     secret_free(&c->secret_body);
     call_place_give(c);

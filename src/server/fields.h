@@ -1,0 +1,68 @@
+/*
+ * From JSON members and query parameters to the types of requests: one reader for each form, used
+ * by all routes. What they give is in the call's memory. Internal to server/.
+ */
+#ifndef SERVER_FIELDS_H
+#define SERVER_FIELDS_H
+
+#include "codec/json.h"
+#include "server/call.h"
+#include "service/evidence.h"
+
+/* An absent member (JSON_NULL) is ERR_MALFORMED, but where it says otherwise. */
+
+/* Exactly `size` bytes in hex. */
+MUST_CHECK enum err field_hex(struct json_value value, uint8_t *out, size_t size);
+
+/* base64, which may hold JSON's escapes ("\/"). Absent: empty. ERR_MALFORMED, ERR_MEMORY */
+MUST_CHECK enum err field_base64(struct call *c, struct json_value value, struct span *out);
+
+/* A string without escapes, borrowed from the body. Absent: empty. */
+MUST_CHECK enum err field_plain(struct json_value value, struct span *out);
+
+/* Any string of at most `size` - 1 bytes, terminated. Absent: "". ERR_TOO_LARGE */
+MUST_CHECK enum err field_string(struct json_value value, char *out, size_t size);
+
+/*
+ * The body as an object with these members. Refuses the call with `bad_json`, or with `status`,
+ * `bad_field` and `needed`, the sentence that lists the members.
+ */
+MUST_CHECK enum err body_read(struct call *c, const struct json_field *fields, size_t count,
+                              const char *needed);
+
+/* Refuses the call as malformed (400), or as out of memory when `e` says so. Returns `e`. */
+MUST_CHECK enum err fields_refuse(struct call *c, enum err e, const char *code, const char *text);
+
+/* ---- evidence: the names of its members, once */
+
+struct evidence_members {
+    struct json_value tee_type, quote, certificates, event_log;
+};
+
+#define EVIDENCE_FIELDS(members, quote_required)                                                   \
+    {"tee_type", JSON_STRING, true, &(members).tee_type},                                          \
+        {"quote", JSON_STRING, quote_required, &(members).quote},                                  \
+        {"certificates", JSON_STRING, false, &(members).certificates},                             \
+    {                                                                                              \
+        "event_log", JSON_ARRAY, false, &(members).event_log                                       \
+    }
+
+/* On ERR_MALFORMED `*bad` is the name of the member. ERR_MEMORY */
+MUST_CHECK enum err evidence_read(struct call *c, const struct evidence_members *m,
+                                  struct evidence *out, const char **bad);
+
+/* ---- query parameters */
+
+/* A decimal number below 2^63, without sign or leading zeros. ERR_NOT_FOUND, ERR_MALFORMED */
+MUST_CHECK enum err query_number(const struct call *c, const char *name, uint64_t *out);
+
+#define QUERY_BYTES_MAX 64
+/* Bytes in hex, at most `capacity`, which is at most QUERY_BYTES_MAX. ERR_NOT_FOUND, ERR_MALFORMED
+ * (also: too many) */
+MUST_CHECK enum err query_hex(const struct call *c, const char *name, uint8_t *out, size_t capacity,
+                              size_t *size);
+
+/* Whether every parameter is one of `names`: a misspelt one would name another thing. */
+bool query_has_only(struct span query, const char *const *names, size_t count);
+
+#endif
