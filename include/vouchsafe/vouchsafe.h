@@ -122,6 +122,22 @@ VS_MUST_CHECK enum vs_error vs_secret_read(int fd, size_t max, struct vs_secret 
 VS_MUST_CHECK enum vs_error vs_file_read(const char *path, size_t max, struct vs_blob *out);
 
 /*
+ * The same for a file that decides what is trusted, such as a profile or a policy: a regular file
+ * (or a link to one) of this user or of root, to which no other user can write.
+ * VS_ERR_UNTRUSTED another user owns it or can write to it; `why` (may be NULL) says which.
+ */
+VS_MUST_CHECK enum vs_error vs_trusted_file_read(const char *path, size_t max, struct vs_blob *out,
+                                                 struct vs_why *why);
+
+/*
+ * Whether a file may hold a credential (token, worker key, session): a regular file (or a link to
+ * one) of this user or of root, which other users can neither read nor write. Its group may read it
+ * when this process is in that group: 0440 and 0640, as in Kubernetes.
+ * VS_ERR_NOT_FOUND, VS_ERR_IO; VS_ERR_MALFORMED it may not, and `why` (may be NULL) says why.
+ */
+VS_MUST_CHECK enum vs_error vs_credential_check(const char *path, struct vs_why *why);
+
+/*
  * Writes a file so that it is either complete or not there: to a temporary file beside it, which is
  * then renamed. `mode` such as 0600. `replace`: may take the place of a file that is there.
  * VS_ERR_EXISTS, VS_ERR_IO

@@ -1,20 +1,10 @@
-/* Blobs, secrets, files, and what else carries bytes across the library's edge. */
+/* Blobs and secrets: what carries bytes across the edge of the library. Files: file_io.c. */
 #include "client/client.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/text.h"
-#include "crypto/hash.h"
-#include "crypto/random.h"
-
-#define FILE_PIECE 65536
-#define FILE_HASHED_MAX (512u * 1024 * 1024)
 
 void vs_blob_clear(struct vs_blob *b)
 {
@@ -67,8 +57,7 @@ void vs_secret_free(struct vs_secret **s)
     *s = NULL;
 }
 
-/* Reads until the end or until `capacity` is full. */
-static enum vs_error read_fully(int fd, uint8_t *out, size_t capacity, size_t *size)
+enum vs_error fd_read_fully(int fd, uint8_t *out, size_t capacity, size_t *size)
 {
     size_t got = 0;
 
@@ -101,7 +90,7 @@ static enum vs_error secret_grow(struct secret **s, size_t size)
     return VS_OK;
 }
 
-static enum vs_error read_secret(int fd, size_t max, struct secret **out)
+enum vs_error fd_read_secret(int fd, size_t max, struct secret **out)
 {
     struct secret *s = NULL;
     size_t used = 0;
@@ -109,7 +98,7 @@ static enum vs_error read_secret(int fd, size_t max, struct secret **out)
     enum vs_error e = error_of(secret_new(max < 4095 ? max + 1 : 4096, &s));
 
     while (e == VS_OK) {
-        e = read_fully(fd, secret_data(s) + used, secret_size(s) - used, &got);
+        e = fd_read_fully(fd, secret_data(s) + used, secret_size(s) - used, &got);
         if (e != VS_OK)
             break;
         used += got;
@@ -138,136 +127,8 @@ enum vs_error vs_secret_read(int fd, size_t max, struct vs_secret **out)
 
     if (fd < 0 || out == NULL || max >= SECRET_MAX_SIZE)
         return VS_ERR_ARGUMENT;
-    e = read_secret(fd, max, &s);
+    e = fd_read_secret(fd, max, &s);
     if (e == VS_OK)
         *out = secret_to_public(s);
-    return e;
-}
-
-static enum vs_error open_for_reading(const char *path, int *fd)
-{
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (*fd >= 0)
-        return VS_OK;
-    return errno == ENOENT ? VS_ERR_NOT_FOUND : VS_ERR_IO;
-}
-
-enum vs_error file_read_secret(const char *path, size_t max, bool private, struct secret **out)
-{
-    struct stat status;
-    int fd = -1;
-    enum vs_error e = open_for_reading(path, &fd);
-
-    if (e != VS_OK)
-        return e;
-    if (fstat(fd, &status) != 0 || S_ISDIR(status.st_mode))
-        e = VS_ERR_IO;
-    else if (private && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-        e = VS_ERR_MALFORMED;
-    else
-        e = read_secret(fd, max, out);
-    (void)close(fd);
-    return e;
-}
-
-enum vs_error vs_file_read(const char *path, size_t max, struct vs_blob *out)
-{
-    struct buffer b = {0};
-    size_t got = 0;
-    int fd = -1;
-    enum vs_error e;
-
-    if (path == NULL || out == NULL)
-        return VS_ERR_ARGUMENT;
-    e = open_for_reading(path, &fd);
-    if (e != VS_OK)
-        return e;
-    do {
-        e = error_of(buffer_reserve(&b, FILE_PIECE));
-        if (e == VS_OK)
-            e = read_fully(fd, b.data + b.size, FILE_PIECE, &got);
-        if (e == VS_OK)
-            b.size += got;
-        if (e == VS_OK && b.size > max)
-            e = VS_ERR_TOO_LARGE;
-    } while (e == VS_OK && got == FILE_PIECE);
-    (void)close(fd);
-    if (e == VS_OK)
-        e = blob_copy(buffer_span(&b), out);
-    buffer_clear(&b);
-    return e;
-}
-
-static enum vs_error write_fully(int fd, struct span bytes)
-{
-    while (bytes.size > 0) {
-        ssize_t n = write(fd, bytes.data, bytes.size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return VS_ERR_IO;
-        bytes.data += n;
-        bytes.size -= (size_t)n;
-    }
-    return VS_OK;
-}
-
-/* link() refuses to take another file's place, rename() does it as one step. */
-static enum vs_error put_in_place(const char *temporary, const char *path, bool replace)
-{
-    if (replace)
-        return rename(temporary, path) == 0 ? VS_OK : VS_ERR_IO;
-    if (link(temporary, path) != 0)
-        return errno == EEXIST ? VS_ERR_EXISTS : VS_ERR_IO;
-    return unlink(temporary) == 0 ? VS_OK : VS_ERR_IO;
-}
-
-enum vs_error vs_file_write(const char *path, struct vs_bytes bytes, unsigned mode, bool replace)
-{
-    struct buffer temporary = {0};
-    uint8_t random[8];
-    char suffix[2 * sizeof random + 1];
-    int fd = -1;
-    enum vs_error e;
-
-    if (path == NULL || path[0] == '\0' || (bytes.data == NULL && bytes.size > 0))
-        return VS_ERR_ARGUMENT;
-    random_bytes(random, sizeof random);
-    hex_write(SPAN_OF(random), suffix);
-    e = error_of(buffer_printf(&temporary, "%s.%s.tmp%c", path, suffix, '\0'));
-    if (e != VS_OK)
-        goto out;
-    fd = open((const char *)temporary.data, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-              (mode_t)mode);
-    if (fd < 0) {
-        e = VS_ERR_IO;
-        goto out;
-    }
-    e = write_fully(fd, span_of_bytes(bytes));
-    if (e == VS_OK && fsync(fd) != 0)
-        e = VS_ERR_IO;
-    if (close(fd) != 0 && e == VS_OK)
-        e = VS_ERR_IO;
-    if (e == VS_OK)
-        e = put_in_place((const char *)temporary.data, path, replace);
-    if (e != VS_OK)
-        (void)unlink((const char *)temporary.data);
-out:
-    buffer_clear(&temporary);
-    return e;
-}
-
-enum vs_error vs_file_sha256(const char *path, uint8_t out[VS_HASH_SIZE])
-{
-    struct vs_blob file = {0};
-    enum vs_error e;
-
-    if (out == NULL)
-        return VS_ERR_ARGUMENT;
-    e = vs_file_read(path, FILE_HASHED_MAX, &file);
-    if (e == VS_OK)
-        sha256(span_of(file.data, file.size), out);
-    vs_blob_clear(&file);
     return e;
 }

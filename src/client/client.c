@@ -142,11 +142,12 @@ enum vs_error client_pin(struct vs_client *c, const uint8_t spki_sha256[SHA256_S
 static enum vs_error token_from_file(struct vs_client *c, struct secret *token, size_t *size)
 {
     struct secret *file = NULL;
-    enum vs_error e = file_read_secret(c->token_file, CLIENT_TOKEN_MAX + 2, false, &file);
+    struct vs_why why = {0};
+    enum vs_error e = credential_read(c->token_file, CLIENT_TOKEN_MAX + 2, &file, &why);
 
     if (e != VS_OK)
-        return client_fail(c, e, "cannot read the token file %s: %s", c->token_file,
-                           vs_error_text(e));
+        return client_fail(c, e, "cannot use the token file %.200s: %.250s", c->token_file,
+                           why.text);
     struct span text = secret_span(file);
     while (text.size > 0 && (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == '\r'))
         text.size--;

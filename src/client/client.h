@@ -86,11 +86,16 @@ MUST_CHECK enum vs_error blob_copy(struct span bytes, struct vs_blob *out);
 MUST_CHECK enum vs_error blob_from_buffer(struct buffer *b, struct vs_blob *out);
 
 /*
- * Reads a file that holds a secret into guarded memory. `private`: refused when group or others may
- * read it. VS_ERR_NOT_FOUND, VS_ERR_IO, VS_ERR_TOO_LARGE, VS_ERR_MALFORMED (permissions)
+ * Reads a credential (vs_credential_check()) into guarded memory; `why` says what is wrong.
+ * VS_ERR_NOT_FOUND, VS_ERR_IO, VS_ERR_TOO_LARGE, VS_ERR_MALFORMED (owner or mode)
  */
-MUST_CHECK enum vs_error file_read_secret(const char *path, size_t max, bool private,
-                                          struct secret **out);
+MUST_CHECK enum vs_error credential_read(const char *path, size_t max, struct secret **out,
+                                         struct vs_why *why);
+
+/* Reads until the end or until `capacity` is full. VS_ERR_IO */
+MUST_CHECK enum vs_error fd_read_fully(int fd, uint8_t *out, size_t capacity, size_t *size);
+/* Reads to the end into guarded memory. VS_ERR_IO, VS_ERR_TOO_LARGE */
+MUST_CHECK enum vs_error fd_read_secret(int fd, size_t max, struct secret **out);
 
 static inline struct span span_of_bytes(struct vs_bytes b)
 {

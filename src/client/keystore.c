@@ -69,7 +69,9 @@ static enum vs_error check_signature(struct vs_client *c, const struct vs_keysto
         e = ed25519_verify(keystore->identity_key, statement, p->signature);
     if (e != ERR_NONE)
         return client_fail(c, VS_ERR_UNTRUSTED,
-                           "the public key is not signed by the attested identity key");
+                           "the public key is not signed by the keystore's identity key, which was "
+                           "verified or pinned: another server answers, or the keystore has a new "
+                           "root");
     return VS_OK;
 }
 

@@ -194,8 +194,9 @@ static enum vs_error check_signature(struct vs_client *c, const struct vs_keysto
     writer_put(&w, SPAN_OF(r->ciphertext));
     if (ed25519_verify(keystore->identity_key, SPAN_OF(statement), r->signature) != ERR_NONE)
         return client_fail(c, VS_ERR_UNTRUSTED,
-                           "the session is not signed by the attested identity key: somebody "
-                           "stands between this client and the keystore");
+                           "the session is not signed by the keystore's identity key, which was "
+                           "verified or pinned: another server answers, or the keystore has a new "
+                           "root");
     return VS_OK;
 }
 
@@ -312,7 +313,7 @@ enum vs_error vs_session_load(const char *path, struct vs_session **out)
 
     if (path == NULL || out == NULL)
         return VS_ERR_ARGUMENT;
-    e = file_read_secret(path, SESSION_FILE_MAX, true, &file);
+    e = credential_read(path, SESSION_FILE_MAX, &file, NULL);
     if (e != VS_OK)
         return e == VS_ERR_TOO_LARGE ? VS_ERR_MALFORMED : e;
     if (session_file_parse(secret_span(file), &f) != ERR_NONE)

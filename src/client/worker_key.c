@@ -58,7 +58,7 @@ enum vs_error vs_worker_key_load(const char *path, struct vs_worker_key **out)
 
     if (path == NULL || out == NULL)
         return VS_ERR_ARGUMENT;
-    if ((e = file_read_secret(path, KEY_FILE_SIZE + 1, true, &file)) != VS_OK)
+    if ((e = credential_read(path, KEY_FILE_SIZE + 1, &file, NULL)) != VS_OK)
         return e == VS_ERR_TOO_LARGE ? VS_ERR_MALFORMED : e;
     if ((e = error_of(secret_new(X25519_SIZE, &private_key))) == VS_OK)
         e = error_of(key_file_parse(secret_span(file), secret_data(private_key)));
