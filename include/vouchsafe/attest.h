@@ -401,9 +401,10 @@ struct vs_keystore_demand {
     /* Roots and collateral of the caller's, besides what the keystore sends; NULL: the vendors'
      * roots. Nobody else may use it during the call, and afterwards it is as it was. */
     struct vs_verifier *verifier;
-    /* Ask the keystore for collateral that is missing. This sends the client's token before it is
-     * known who answers: only the evidence's signatures and what they bind have been checked. Never
-     * for evidence whose signatures cannot be, such as SEV-SNP's without the chip's certificate. */
+    /* Ask the keystore for collateral that is missing. This sends the client's token once the
+     * evidence's signatures hold, it binds the keystore's keys, and its code is accepted; the state
+     * of the platform is not known yet. The token is never sent for evidence whose signatures
+     * cannot be checked, such as SEV-SNP's without the chip's certificate. */
     bool fetch_collateral;
     int64_t at; /* the time to judge by; 0: now */
 };

@@ -118,9 +118,56 @@ static enum vs_error fetch_unit(struct examination *x, const struct collateral_k
     return e;
 }
 
+static enum vs_error check_accepted(struct examination *x)
+{
+    const struct vs_keystore_demand *d = x->demand;
+    struct vs_refusal refusal = {.code = "tee_not_accepted", .expected = "sgx"};
+    enum vs_error e;
+
+    if (d->policy != NULL)
+        e = vs_result_judge(x->result, d->policy, d->at, (struct vs_bytes){0}, &refusal);
+    else
+        e = vs_result_appraise(x->result, d->appraisal, &refusal);
+    if (e == VS_ERR_UNSUPPORTED) { /* measurements of SGX, and evidence of another kind */
+        memcpy(refusal.presented, x->claims->tee, sizeof x->claims->tee);
+        e = VS_ERR_POLICY;
+    }
+    e = claims_appraised(e, &refusal, x->claims);
+    if (e != VS_ERR_POLICY)
+        return e;
+    return client_fail(x->c, e, "the keystore is not accepted: %s, expected %s, presented %s",
+                       x->claims->code, x->claims->expected, x->claims->presented);
+}
+
 /*
- * The keystore may hold what its platform is judged by. Asked only once the evidence's signatures
- * and what it binds are right: no proof of anything yet, but a recorded answer gets no token.
+ * Judges the code before there is collateral: as if the platform were found in the best state. What
+ * is refused even so is not the program that the caller accepts, so it gets no token. The state of
+ * the platform is judged later, when its collateral is there.
+ */
+static enum vs_error check_code(struct examination *x)
+{
+    struct vs_result *r = x->result;
+    const enum vs_verdict verdict = r->verdict;
+    const struct attest_result verified = r->verified;
+    enum vs_error e;
+
+    r->verdict = VS_VALID;
+    r->verified.reason = ATTEST_OK;
+    r->verified.status = TCB_UP_TO_DATE;
+    r->verified.advisory_count = 0;
+    r->verified.intel.tcb_evaluation_number = UINT32_MAX;
+    r->verified.intel.qe_evaluation_number = UINT32_MAX;
+    e = check_accepted(x);
+    r->verdict = verdict;
+    r->verified = verified;
+    if (e == VS_ERR_POLICY && strcmp(x->claims->code, "tcb_status_not_accepted") == 0)
+        e = VS_OK; /* the policy takes other statuses, and which one it is will be seen */
+    return e;
+}
+
+/*
+ * The keystore may hold what its platform is judged by. It is asked only once the evidence's
+ * signatures and what it binds are right, and its code is accepted.
  */
 static enum vs_error fetch_collateral(struct examination *x)
 {
@@ -157,33 +204,12 @@ static enum vs_error check_genuine(struct examination *x)
         (e = claims_check_bound(x->result, x->report_data, x->claims)) != VS_OK)
         return untrusted(x);
     if (collateral_is_missing(*reason) && x->demand->fetch_collateral &&
-        vs_result_signatures_valid(x->result))
+        vs_result_signatures_valid(x->result) && (e = check_code(x)) == VS_OK)
         e = fetch_collateral(x);
     if (e != VS_OK || vs_result_verdict(x->result) == VS_VALID)
         return e;
     reason = &x->result->verified.reason;
     return collateral_is_missing(*reason) ? collateral_missing(x) : untrusted(x);
-}
-
-static enum vs_error check_accepted(struct examination *x)
-{
-    const struct vs_keystore_demand *d = x->demand;
-    struct vs_refusal refusal = {.code = "tee_not_accepted", .expected = "sgx"};
-    enum vs_error e;
-
-    if (d->policy != NULL)
-        e = vs_result_judge(x->result, d->policy, d->at, (struct vs_bytes){0}, &refusal);
-    else
-        e = vs_result_appraise(x->result, d->appraisal, &refusal);
-    if (e == VS_ERR_UNSUPPORTED) { /* measurements of SGX, and evidence of another kind */
-        memcpy(refusal.presented, x->claims->tee, sizeof x->claims->tee);
-        e = VS_ERR_POLICY;
-    }
-    e = claims_appraised(e, &refusal, x->claims);
-    if (e != VS_ERR_POLICY)
-        return e;
-    return client_fail(x->c, e, "the keystore is not accepted: %s, expected %s, presented %s",
-                       x->claims->code, x->claims->expected, x->claims->presented);
 }
 
 static enum vs_error check_evidence(struct vs_client *c, const struct vs_keystore_demand *demand,

@@ -366,6 +366,32 @@ static void collateral_is_fetched_when_asked_for(void **state)
     vs_verifier_free(&v);
 }
 
+static void code_that_is_not_accepted_gets_no_token(void **state)
+{
+    static const uint8_t other[32] = {0xee};
+    const struct vs_appraisal wrong = {
+        .mr_enclave = {other, sizeof other}
+    };
+    struct vs_verifier *v = verifier(false);
+    struct vs_keystore_demand demand = {
+        .appraisal = &wrong, .verifier = v, .fetch_collateral = true};
+    struct vs_keystore k;
+
+    (void)state;
+    reset();
+    fake.item = span_of(bundle.data, bundle.size);
+    assert_int_equal(judge(&demand, &k), VS_ERR_POLICY);
+    assert_string_equal(k.claims.code, "measurement_mismatch");
+    assert_int_equal(fake.items, 0);
+    /* statuses are judged by the collateral, so they do not keep it from being fetched */
+    struct vs_appraisal strict = first;
+    strict.min_tcb_evaluation_number = UINT32_MAX;
+    demand.appraisal = &strict;
+    assert_int_equal(judge(&demand, &k), VS_ERR_POLICY);
+    assert_int_equal(fake.items, 1);
+    vs_verifier_free(&v);
+}
+
 static void collateral_that_is_fetched_is_not_believed(void **state)
 {
     static uint8_t changed[65536];
@@ -625,6 +651,7 @@ int main(void)
         cmocka_unit_test(a_demand_of_nothing_or_of_two_things_is_none),
         cmocka_unit_test(collateral_may_be_the_callers),
         cmocka_unit_test(collateral_is_fetched_when_asked_for),
+        cmocka_unit_test(code_that_is_not_accepted_gets_no_token),
         cmocka_unit_test(collateral_that_is_fetched_is_not_believed),
         cmocka_unit_test(what_is_no_attestation_is_refused),
         cmocka_unit_test(a_genuine_tdx_quote_of_others_is_refused),
