@@ -32,11 +32,10 @@ static void print_session(const struct cli *cli, const struct vs_session_info *s
 }
 
 static int attest(const struct cli *cli, const char *key_file, const char *session_file,
-                  const struct cli_trust *trust, const struct cli_quote *quote)
+                  struct cli_trust *trust, const struct cli_quote *quote)
 {
     struct vs_client *c = NULL;
-    struct vs_keystore keystore = {0};
-    bool verified = false;
+    struct cli_proof proof;
     struct vs_worker_key *key = NULL;
     struct vs_session *session = NULL;
     struct vs_session_info info;
@@ -44,10 +43,10 @@ static int attest(const struct cli *cli, const char *key_file, const char *sessi
     int code;
 
     if ((code = open_client(cli, &c)) != PARSED ||
-        (code = verify_keystore(cli, c, trust, "the session", &keystore, &verified)) != PARSED ||
+        (code = prove_keystore(cli, c, trust, &proof)) != PARSED ||
         (code = open_worker_key(cli, key_file, &key)) != PARSED)
         goto out;
-    e = vs_attest(c, verified ? &keystore : NULL, key, &quote->source, &session);
+    e = vs_attest(c, proof_keystore(&proof), key, &quote->source, &session);
     if (e != VS_OK) {
         code = fail_client(cli, c, e);
         goto out;
@@ -69,22 +68,20 @@ out:
 static int run_attest(struct cli *cli, int argc, char **argv)
 {
     struct cli_enclave enclave = {0};
-    struct cli_trust trust = {.flag = "require-attestation", .prefix = "keystore-"};
+    struct cli_trust trust = {.code = {.prefix = "keystore-"}};
     const char *key_file = NULL;
     const char *session_file = NULL;
     const struct cli_option options[] = {
         QUOTE_OPTIONS(enclave),
         {"key-file",     OPTION_TEXT, &key_file,     "FILE", "the worker's key; made when not there", 0},
         {"session-file", OPTION_TEXT, &session_file, "FILE", "keep the session there",                0},
-        TRUST_OPTIONS(trust, "require-attestation", "verify the keystore's own evidence first",
-                      "keystore-"),
         KEYSTORE_OPTIONS(trust),
     };
     struct cli_quote quote = {0};
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
     if (code == PARSED)
-        code = check_trust(cli, &trust);
+        code = settle_trust(cli, &trust, "its session");
     if (code == PARSED)
         code = open_quote(cli, &enclave, &quote);
     if (code == PARSED)
@@ -97,14 +94,17 @@ const struct cli_command command_attest = {
     .name = "attest",
     .arguments = "",
     .summary = "prove this machine to the keystore and get a session",
-    .help = "Fetches a challenge, makes evidence over it and over a worker key, and prints the\n"
-            "session and the policy that accepted it. With --require-attestation the keystore\n"
-            "proves itself first, and the session must be signed by it. Needs a worker's token.\n\n"
-            "Examples:\n"
-            "  vouchsafe attest --token-file worker.token --sim ./sim\n"
-            "  vouchsafe attest --sim ./sim --require-attestation --keystore-mrenclave 5f3e... \\\n"
-            "      --trust-root state/sim/root_ca.pem\n"
-            "  vouchsafe attest --quote-command ./quote.sh --key-file worker.key \\\n"
-            "      --session-file worker.session\n",
+    .help =
+        "Fetches a challenge, makes evidence over it and over a worker key, and prints the\n"
+        "session and the policy that accepted it. The keystore proves itself, too: by its "
+        "evidence\n"
+        "(--require-attestation) or a pinned identity (a profile, --identity), which must sign\n"
+        "the session. Needs a worker's token.\n\n"
+        "Examples:\n"
+        "  vouchsafe attest --token-file worker.token --sim ./sim\n"
+        "  vouchsafe attest --sim ./sim --require-attestation --keystore-mrenclave 5f3e... \\\n"
+        "      --trust-root state/sim/root_ca.pem\n"
+        "  vouchsafe attest --quote-command ./quote.sh --key-file worker.key \\\n"
+        "      --session-file worker.session\n",
     .run = run_attest,
 };

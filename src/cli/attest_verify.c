@@ -10,8 +10,10 @@
 
 struct verify_options {
     const char *tee, *certificates, *arm_key, *at, *report_data, *policy, *event_log;
+    const char *trust_root;
     struct cli_list collateral;
-    struct cli_trust trust;
+    bool required;
+    struct cli_code code;
 };
 
 /* What the options say, once they are read. */
@@ -34,7 +36,7 @@ struct judgement {
 /* The code is named by options, for SGX. */
 static bool is_named(const struct verify_options *o)
 {
-    return o->trust.mr_enclaves.count > 0 || o->trust.mr_signer.set;
+    return o->code.mr_enclaves.count > 0 || o->code.mr_signer.set;
 }
 
 static int read_options(const struct cli *cli, const struct verify_options *o, struct judgement *j)
@@ -48,13 +50,13 @@ static int read_options(const struct cli *cli, const struct verify_options *o, s
         return cli_usage_error(cli, "--at takes 2026-11-21T22:58:00Z or Unix seconds");
     if (o->report_data != NULL && !hex_parse(o->report_data, j->report_data, sizeof j->report_data))
         return cli_usage_error(cli, "--report-data takes 128 hex digits");
-    if (o->trust.required && !is_named(o))
+    if (o->required && !is_named(o))
         return cli_usage_error(cli, "--appraise needs --mrenclave or --mrsigner");
     if (o->policy != NULL && is_named(o))
         return cli_usage_error(cli, "either --policy, or --mrenclave and --mrsigner");
     if (o->event_log != NULL && o->policy == NULL)
         return cli_usage_error(cli, "--event-log is looked at for a --policy only");
-    return make_appraisal(cli, &o->trust, &j->appraisal);
+    return make_appraisal(cli, &o->code, &j->appraisal);
 }
 
 static int add_root(const struct cli *cli, const char *path, struct vs_verifier *v)
@@ -121,7 +123,7 @@ static int fill_verifier(const struct cli *cli, const struct verify_options *o, 
 
     if (e != VS_OK)
         return fail(cli, e, "%s", vs_error_text(e));
-    if ((code = add_root(cli, o->trust.trust_root, j->verifier)) != PARSED)
+    if ((code = add_root(cli, o->trust_root, j->verifier)) != PARSED)
         return code;
     for (size_t i = 0; i < o->collateral.count && j->early_step == NULL; i++)
         if ((code = add_collateral(cli, o->collateral.items[i], j)) != PARSED)
@@ -317,9 +319,7 @@ static void judgement_clear(struct judgement *j)
 
 static int run_verify(struct cli *cli, int argc, char **argv)
 {
-    struct verify_options o = {
-        .trust = {.flag = "appraise", .prefix = ""}
-    };
+    struct verify_options o = {.code = {.prefix = ""}};
     const struct cli_option options[] = {
         {"tee",          OPTION_TEXT, &o.tee,          "NAME", "it must be of this kind: sgx, tdx, snp, nitro, ...",
          0                                                                                                            },
@@ -335,8 +335,10 @@ static int run_verify(struct cli *cli, int argc, char **argv)
          "judge by the policies of this YAML file or directory",                                                     0},
         {"event-log",    OPTION_TEXT, &o.event_log,    "FILE",
          "TDX, for --policy: the event log, a JSON array",                                                           0},
-        TRUST_OPTIONS(o.trust, "appraise", "insist on --mrenclave or --mrsigner: fail without them",
-                      ""),
+        {"appraise",     OPTION_FLAG, &o.required,     NULL,
+         "insist on --mrenclave or --mrsigner: fail without them",                                                   0},
+        TRUST_ROOT_OPTION(o.trust_root),
+        CODE_OPTIONS(o.code, ""),
     };
     struct judgement j = {0};
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));

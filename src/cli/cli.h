@@ -25,7 +25,7 @@ enum {
 };
 
 #define CLI_LIST_MAX 64
-#define CLI_OPTIONS_MAX 48
+#define CLI_OPTIONS_MAX 64
 #define CLI_FILE_MAX (16u * 1024 * 1024 - 1)
 
 struct cli_list {
@@ -43,13 +43,13 @@ struct cli_number {
     uint64_t value;
 };
 
-enum cli_kind { OPTION_FLAG, OPTION_TEXT, OPTION_LIST, OPTION_HASH, OPTION_NUMBER };
+enum cli_kind { OPTION_FLAG, OPTION_TEXT, OPTION_LIST, OPTION_HASH, OPTION_NUMBER, OPTION_ALIAS };
 
 struct cli_option {
     const char *name;
     enum cli_kind kind;
     void *out;            /* bool, const char *, struct cli_list, cli_hash or cli_number */
-    const char *argument; /* its name in the help; NULL for a flag */
+    const char *argument; /* its name in the help; NULL for a flag; of an alias: the option */
     const char *help;
     uint64_t max; /* of a number */
 };
@@ -65,11 +65,16 @@ struct cli_command {
     int (*run)(struct cli *cli, int argc, char **argv);
 };
 
+struct cli_profile;
+
 struct cli {
     const struct cli_command *command;
+    struct cli_profile *profile;
+    const char *profile_name; /* --profile */
     const char *url, *token_file, *ca, *pin;
     struct cli_number timeout_s;
     bool json;
+    bool quiet;
     bool insecure_http;
     int count; /* arguments that are not options */
     char **arguments;
@@ -82,7 +87,8 @@ extern const struct cli_command command_init, command_config_check, command_dev,
     command_log_export, command_log_verify, command_log_receipt, command_log_verify_receipt,
     command_explain, command_status, command_collateral_fetch, command_collateral_import,
     command_collateral_export, command_collateral_show, command_policy_show,
-    command_policy_add_value, command_policy_remove_value;
+    command_policy_add_value, command_policy_remove_value, command_profile_create,
+    command_profile_show;
 
 /* options.c: PARSED, or the exit code when there is nothing left to do (--help, wrong usage). */
 int cli_parse(struct cli *cli, int argc, char **argv, const struct cli_option *options,
@@ -91,6 +97,9 @@ int cli_parse(struct cli *cli, int argc, char **argv, const struct cli_option *o
 int cli_parse_global(struct cli *cli, int argc, char **argv, int *next);
 int cli_usage_error(const struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Gives one option its value. `where` ("", "FILE:7: ") goes before what is wrong with it. */
+int set_option(const struct cli *cli, const struct cli_option *o, const char *text,
+               const char *where);
 
 /* output.c: one JSON object on standard output. */
 struct cli_json {
@@ -125,35 +134,20 @@ int fail_client(const struct cli *cli, const struct vs_client *c, enum vs_error 
 int fail(const struct cli *cli, enum vs_error e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* remote.c */
-struct cli_trust {      /* which keystore is believed */
-    const char *flag;   /* the option that asks for its evidence, without "--" */
-    const char *prefix; /* of the options that name it; "" but where those mean the worker */
-    bool required;
-    const char *trust_root;
+/* Which code is accepted: measurements of SGX, and how its platform is judged. */
+struct cli_code {
+    const char *prefix; /* of the options that name it */
     struct cli_list mr_enclaves, statuses, advisories;
     struct cli_hash mr_signer;
     struct cli_number isv_prod_id, min_isv_svn, grace_days, min_evaluation;
-    /* KEYSTORE_OPTIONS */
-    const char *policy;
-    struct cli_list collateral;
-    bool fetch_collateral;
 };
-/* `help` of the flag; `prefix` as in the struct. */
-#define TRUST_OPTIONS(t, flag, help, prefix)                                                         \
-    {flag, OPTION_FLAG, &(t).required, NULL, help, 0},                                               \
-        {"trust-root",                                                                               \
-         OPTION_TEXT,                                                                                \
-         &(t).trust_root,                                                                            \
-         "PEM",                                                                                      \
-         "also trust this simulated root (vendors' roots are built in)",                             \
-         0},                                                                                         \
-        {prefix "mrenclave",                                                                         \
-         OPTION_LIST,                                                                                \
-         &(t).mr_enclaves,                                                                           \
-         "HEX",                                                                                      \
-         "accept this measurement; may be given several times",                                      \
-         0},                                                                                         \
+#define CODE_OPTIONS(t, prefix)                                                                      \
+    {prefix "mrenclave",                                                                             \
+     OPTION_LIST,                                                                                    \
+     &(t).mr_enclaves,                                                                               \
+     "HEX",                                                                                          \
+     "accept this measurement; may be given several times",                                          \
+     0},                                                                                             \
         {prefix "mrsigner",                                                                          \
          OPTION_HASH,                                                                                \
          &(t).mr_signer,                                                                             \
@@ -161,14 +155,24 @@ struct cli_trust {      /* which keystore is believed */
          "accept this signer, with --" prefix "isvprodid and --" prefix "min-isvsvn",                \
          0},                                                                                         \
         {prefix "isvprodid", OPTION_NUMBER, &(t).isv_prod_id, "N", "product of that signer", 65535}, \
-        {prefix "min-isvsvn", OPTION_NUMBER, &(t).min_isv_svn, "N", "least version of it", 65535},   \
+        {prefix "min-isvsvn",                                                                        \
+         OPTION_NUMBER,                                                                              \
+         &(t).min_isv_svn,                                                                           \
+         "N",                                                                                        \
+         "least version of that product",                                                            \
+         65535},                                                                                     \
         {"accept-status",                                                                            \
          OPTION_LIST,                                                                                \
          &(t).statuses,                                                                              \
          "NAME",                                                                                     \
          "accept this TCB status (default UpToDate); may be given several times",                    \
          0},                                                                                         \
-        {"grace-days", OPTION_NUMBER, &(t).grace_days, "N", "with OutOfDate: for how long", 3650},   \
+        {"grace-days",                                                                               \
+         OPTION_NUMBER,                                                                              \
+         &(t).grace_days,                                                                            \
+         "N",                                                                                        \
+         "accept OutOfDate for this number of days",                                                 \
+         3650},                                                                                      \
         {"min-evaluation",                                                                           \
          OPTION_NUMBER,                                                                              \
          &(t).min_evaluation,                                                                        \
@@ -179,40 +183,133 @@ struct cli_trust {      /* which keystore is believed */
         "accept-advisory", OPTION_LIST, &(t).advisories, "ID",                                       \
             "tolerate this advisory when the status is not UpToDate", 0                              \
     }
-
-/* Where it is a keystore that is judged: evidence of every kind. */
-#define KEYSTORE_OPTIONS(t)                                                                        \
-    {"keystore-policy",                                                                            \
-     OPTION_TEXT,                                                                                  \
-     &(t).policy,                                                                                  \
-     "PATH",                                                                                       \
-     "accept what this policy file or directory accepts (any TEE)",                                \
-     0},                                                                                           \
-        {"collateral",                                                                             \
-         OPTION_LIST,                                                                              \
-         &(t).collateral,                                                                          \
-         "PATH",                                                                                   \
-         "of the keystore's platform: a directory or a bundle; several times",                     \
-         0},                                                                                       \
+#define TRUST_ROOT_OPTION(out)                                                                     \
     {                                                                                              \
-        "fetch-collateral", OPTION_FLAG, &(t).fetch_collateral, NULL,                              \
-            "ask the keystore for it (the token goes there before its code is judged)", 0          \
+        "trust-root", OPTION_TEXT, &(out), "PEM",                                                  \
+            "also trust this simulated root (vendors' roots are built in)", 0                      \
     }
 
-/* PARSED, or an exit code. The caller releases `*c`. */
-int open_client(const struct cli *cli, struct vs_client **c);
 /* An appraisal from options; `measurements` is memory for it. */
 struct cli_appraisal {
     struct vs_appraisal appraisal;
     uint8_t measurements[CLI_LIST_MAX * 32];
 };
-int make_appraisal(const struct cli *cli, const struct cli_trust *t, struct cli_appraisal *out);
-/* That the options go together. */
-int check_trust(const struct cli *cli, const struct cli_trust *t);
-/* Verifies the keystore when that is required; `*verified` says whether it was. When it was not,
- * standard error says that `what` ("the public key") is believed from whoever answers. */
-int verify_keystore(const struct cli *cli, struct vs_client *c, const struct cli_trust *t,
-                    const char *what, struct vs_keystore *out, bool *verified);
+int make_appraisal(const struct cli *cli, const struct cli_code *code, struct cli_appraisal *out);
+
+/*
+ * Which keystore a command believes. A command that uses what a keystore answers believes it in one
+ * of three cases: its evidence verifies now (--require-attestation), it signs with an identity that
+ * is pinned (--identity, or a profile that was made from verified evidence), or the user gives
+ * --unverified. Otherwise the command refuses.
+ */
+struct cli_trust {
+    bool required, unverified, fetch_collateral;
+    struct cli_hash identity;
+    struct cli_code code;
+    const char *trust_root, *policy;
+    struct cli_list collateral;
+};
+/* What a profile can hold, too. */
+#define JUDGE_OPTIONS(t)                                                                           \
+    CODE_OPTIONS((t).code, "keystore-"),                                                           \
+        {"keystore-policy",                                                                        \
+         OPTION_TEXT,                                                                              \
+         &(t).policy,                                                                              \
+         "PATH",                                                                                   \
+         "accept a keystore that this policy file or directory accepts (any TEE)",                 \
+         0},                                                                                       \
+        TRUST_ROOT_OPTION((t).trust_root),                                                         \
+        {"collateral",                                                                             \
+         OPTION_LIST,                                                                              \
+         &(t).collateral,                                                                          \
+         "PATH",                                                                                   \
+         "collateral of the keystore's platform: a directory or a bundle",                         \
+         0},                                                                                       \
+    {                                                                                              \
+        "fetch-collateral", OPTION_FLAG, &(t).fetch_collateral, NULL,                              \
+            "ask the keystore for missing collateral, once its code is accepted", 0                \
+    }
+#define KEYSTORE_OPTIONS(t)                                                                        \
+    {"require-attestation",                                                                        \
+     OPTION_FLAG,                                                                                  \
+     &(t).required,                                                                                \
+     NULL,                                                                                         \
+     "verify the keystore's own evidence first",                                                   \
+     0},                                                                                           \
+        {"identity",                                                                               \
+         OPTION_HASH,                                                                              \
+         &(t).identity,                                                                            \
+         "HEX",                                                                                    \
+         "accept only what this identity key of the keystore signs",                               \
+         0},                                                                                       \
+        {"unverified",                                                                             \
+         OPTION_FLAG,                                                                              \
+         &(t).unverified,                                                                          \
+         NULL,                                                                                     \
+         "believe any server that answers at the URL",                                             \
+         0},                                                                                       \
+        JUDGE_OPTIONS(t)
+/* Names of release 0.1.0, for the commands that had them. */
+#define OLD_NAME(old, name)                                                                        \
+    {                                                                                              \
+        old, OPTION_ALIAS, NULL, name, "old name of --" name ", until 0.3.0", 0                    \
+    }
+#define OLD_KEYSTORE_NAMES                                                                         \
+    OLD_NAME("mrenclave", "keystore-mrenclave"), OLD_NAME("mrsigner", "keystore-mrsigner"),        \
+        OLD_NAME("isvprodid", "keystore-isvprodid"), OLD_NAME("min-isvsvn", "keystore-min-isvsvn")
+
+/* The keystore as far as it is known to be itself. */
+struct cli_proof {
+    enum { PROOF_NONE, PROOF_PINNED, PROOF_ATTESTED } kind;
+    struct vs_keystore keystore; /* PINNED: identity key, and the log's key when that is pinned */
+};
+/* "none", "pinned", "attested" */
+const char *proof_name(const struct cli_proof *p);
+/* For the library: NULL when nothing is known. */
+const struct vs_keystore *proof_keystore(const struct cli_proof *p);
+
+/* report.c: a line on standard error, unless --quiet. */
+void note(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* remote.c */
+/* PARSED, or an exit code. The caller releases `*c`. */
+int open_client(const struct cli *cli, struct vs_client **c);
+/* Adds the profile to the options, and checks that they go together and allow `what` ("the public
+ * key") to be used. Before any connection is made. */
+int settle_trust(const struct cli *cli, struct cli_trust *t, const char *what);
+/* After settle_trust(): verifies the keystore's evidence when that is asked for. */
+int prove_keystore(const struct cli *cli, struct vs_client *c, const struct cli_trust *t,
+                   struct cli_proof *out);
+/* The same for a command that believes what the log's key signs: --vkey or a profile's is enough.
+ */
+int settle_log_trust(const struct cli *cli, struct cli_trust *t, const char *vkey);
+const char *keystore_url(const struct cli *cli); /* after load_profile() */
+/*
+ * The log's key that something is checked with: `given` (--vkey), else of the proof, else of the
+ * profile, else (--unverified) as the server states it; "" in `out` when `c` is NULL and nothing is
+ * known.
+ */
+int get_log_key(const struct cli *cli, struct vs_client *c, const struct cli_trust *t,
+                const struct cli_proof *p, const char *given, char out[VS_VKEY_SIZE]);
+
+/*
+ * profile.c: a file of `option = value` lines that give options a value when the command line does
+ * not. It lies at $VOUCHSAFE_PROFILE, else ~/.config/vouchsafe/profile.
+ */
+struct cli_profile {
+    bool loaded;
+    char path[4096];
+    struct vs_blob text;           /* the strings below point into it, ... */
+    char *copies[CLI_OPTIONS_MAX]; /* ... into these copies of lists of the environment, */
+    size_t copy_count;             /* ... or into the environment itself */
+    const char *url, *token_file, *ca, *pin, *vkey;
+    bool insecure_http;
+    struct cli_number timeout_s;
+    struct cli_trust trust;
+};
+/* Reads it once. A file that was not asked for by name may be missing. */
+int load_profile(const struct cli *cli);
+void profile_clear(struct cli_profile *p);
 
 struct cli_name { /* which key */
     const char *seed, *repo, *owner, *branch;
@@ -286,9 +383,12 @@ void print_verdict(const struct cli_verdict *v);
 void print_verdict_json(const struct cli_verdict *v);
 
 /* files.c: "-" or NULL is standard input or output. */
+bool is_standard(const char *path);
 int read_file(const struct cli *cli, const char *path, size_t max, struct vs_blob *out);
 int read_secret(const struct cli *cli, const char *path, size_t max, struct vs_secret **out);
 int write_output(const struct cli *cli, const char *path, struct vs_bytes bytes, unsigned mode);
+/* Says why a file is not a credential that can be used: its owner, its mode, or its content. */
+int fail_credential(const struct cli *cli, enum vs_error e, const char *path, const char *what);
 /* A key that is there, or a new one; saved at `path` unless that is NULL. */
 int open_worker_key(const struct cli *cli, const char *path, struct vs_worker_key **out);
 

@@ -60,8 +60,7 @@ static int get_session(const struct cli *cli, struct vs_client *c, const struct 
         e = VS_ERR_NOT_FOUND;
     }
     if (e == VS_ERR_MALFORMED || e == VS_ERR_IO)
-        return fail(cli, e, "%s is not a session file, or others may read it (chmod 600)",
-                    o->session_file);
+        return fail_credential(cli, e, o->session_file, "a session file");
     if (e == VS_OK)
         return PARSED;
     e = vs_attest(c, keystore, key, source, out);
@@ -138,74 +137,52 @@ static int write_plain(const struct cli *cli, const struct decrypt_options *o,
     return PARSED;
 }
 
-static int check_options(const struct cli *cli, const struct decrypt_options *o)
+static int check_options(const struct cli *cli, struct decrypt_options *o)
 {
     if (o->session_file != NULL && o->key_file == NULL)
         return cli_usage_error(cli, "a session belongs to a worker key: add --key-file");
     if (o->session_file != NULL && o->use_inline)
         return cli_usage_error(cli, "--inline needs no session");
-    if (cli->json && o->out != NULL)
+    if (cli->json && !is_standard(o->out))
         return cli_usage_error(cli, "--json prints the plaintext; it does not go with --out");
     if (o->vkey != NULL && o->receipt == NULL)
         return cli_usage_error(cli, "--vkey goes with --receipt");
-    return check_trust(cli, &o->trust);
+    return settle_trust(cli, &o->trust, "its reply");
 }
 
 /*
- * Replies of a session prove who made them; others only come from the keystore if the connection
- * does, and that is proven when the evidence names its TLS key.
+ * Replies of a session prove who made them. Other replies come from the keystore only if the
+ * connection does, and that is proven when the evidence or a pin names its TLS key.
  */
 static int prepare_trust(const struct cli *cli, struct vs_client *c,
-                         const struct decrypt_options *o, struct vs_keystore *keystore,
-                         bool *verified)
+                         const struct decrypt_options *o, struct cli_proof *proof)
 {
-    int code = verify_keystore(cli, c, &o->trust, "the plaintext", keystore, verified);
+    int code = prove_keystore(cli, c, &o->trust, proof);
 
-    if (code == PARSED && *verified && (o->use_inline || o->plain) && !keystore->tls_bound)
+    if (code == PARSED && proof->kind != PROOF_NONE && (o->use_inline || o->plain) &&
+        !proof->keystore.tls_bound)
         code = fail(cli, VS_ERR_UNTRUSTED,
-                    "%s proves nothing about who answers, unless TLS ends in the attested keystore",
-                    o->use_inline ? "--inline" : "--plain");
+                    "%s proves nothing about who answers, unless TLS ends in the keystore: use "
+                    "https with a keystore that ends TLS itself, or omit %s",
+                    o->use_inline ? "--inline" : "--plain", o->use_inline ? "--inline" : "--plain");
     return code;
 }
 
-/* The key that the receipt must verify with: given, attested, or as whoever answers states it. */
-static int get_log_vkey(const struct cli *cli, struct vs_client *c, const struct decrypt_options *o,
-                        const struct vs_keystore *keystore, char out[VS_VKEY_SIZE])
-{
-    const char *known = o->vkey != NULL ? o->vkey : keystore != NULL ? keystore->log_vkey : NULL;
-    enum vs_error e;
-
-    out[0] = '\0';
-    if (o->receipt == NULL)
-        return PARSED;
-    if (known != NULL && strlen(known) >= VS_VKEY_SIZE)
-        return cli_usage_error(cli, "--vkey is of the form origin+key id+base64");
-    if (known != NULL) {
-        (void)snprintf(out, VS_VKEY_SIZE, "%s", known);
-        return PARSED;
-    }
-    fprintf(stderr, "vouchsafe: warning: the receipt is checked with the key that this keystore "
-                    "states; give --vkey to be sure\n");
-    e = vs_log_vkey(c, out);
-    return e == VS_OK ? PARSED : fail_client(cli, c, e);
-}
-
-static int decrypt(const struct cli *cli, const struct decrypt_options *o,
-                   const struct vs_key_name *name, const struct vs_blob *envelope,
-                   struct cli_quote *quote)
+static int decrypt(const struct cli *cli, struct decrypt_options *o, const struct vs_key_name *name,
+                   const struct vs_blob *envelope, struct cli_quote *quote)
 {
     struct vs_client *c = NULL;
     struct vs_worker_key *key = NULL;
     struct vs_secret *plain = NULL;
     struct vs_blob receipt = {0};
-    struct vs_keystore attested = {0};
-    char vkey[VS_VKEY_SIZE];
-    bool verified = false;
+    struct cli_proof proof;
+    char vkey[VS_VKEY_SIZE] = "";
     int code;
 
     if ((code = open_client(cli, &c)) != PARSED ||
-        (code = prepare_trust(cli, c, o, &attested, &verified)) != PARSED ||
-        (code = get_log_vkey(cli, c, o, verified ? &attested : NULL, vkey)) != PARSED ||
+        (code = prepare_trust(cli, c, o, &proof)) != PARSED ||
+        (o->receipt != NULL &&
+         (code = get_log_key(cli, c, &o->trust, &proof, o->vkey, vkey)) != PARSED) ||
         (code = open_worker_key(cli, o->key_file, &key)) != PARSED)
         goto out;
     struct vs_decrypt_request request = {
@@ -219,7 +196,7 @@ static int decrypt(const struct cli *cli, const struct decrypt_options *o,
         .log_vkey = o->receipt != NULL ? vkey : NULL,
     };
     /* the receipt was verified when there is a plaintext, and lies on disk before it is shown */
-    if ((code = attest_and_decrypt(cli, c, o, verified ? &attested : NULL, &request, &quote->source,
+    if ((code = attest_and_decrypt(cli, c, o, proof_keystore(&proof), &request, &quote->source,
                                    &plain, &receipt)) != PARSED ||
         (code = keep_receipt(cli, o, &receipt)) != PARSED ||
         (code = write_plain(cli, o, c, plain)) != PARSED)
@@ -235,9 +212,7 @@ out:
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-    struct decrypt_options o = {
-        .trust = {.flag = "require-attestation", .prefix = "keystore-"}
-    };
+    struct decrypt_options o = {.trust = {.code = {.prefix = "keystore-"}}};
     const struct cli_option options[] = {
         NAME_OPTIONS(o.name),
         {"in",           OPTION_TEXT, &o.in,           "FILE", "the envelope, bytes or base64 (default: input)", 0},
@@ -252,8 +227,6 @@ static int run(struct cli *cli, int argc, char **argv)
         {"receipt",      OPTION_TEXT, &o.receipt,      "FILE",
                   "check and store the log's receipt, before anything is printed",                                        0},
         {"vkey",         OPTION_TEXT, &o.vkey,         "KEY",  "the log's key for that check",                   0},
-        TRUST_OPTIONS(o.trust, "require-attestation", "verify the keystore's own evidence first",
-                      "keystore-"),
         KEYSTORE_OPTIONS(o.trust),
     };
     struct vs_key_name name;
@@ -279,11 +252,13 @@ const struct cli_command command_decrypt = {
     .summary = "as a worker: attest, have an envelope opened, print it",
     .help =
         "Attests with this machine's evidence, has the keystore open an envelope, and prints the\n"
-        "plaintext. The reply is sealed by the keystore for this session and this request; any\n"
-        "other is refused, but a plain one with --plain. With --require-attestation the\n"
-        "keystore proves itself first; without it whoever answers is believed. With --inline\n"
-        "the reply is sealed to the worker's key, which anybody can do: it proves who answered\n"
-        "only over TLS that ends in an attested keystore. Needs a worker's token.\n\n"
+        "plaintext. The reply is sealed by the keystore for this session and this request; the\n"
+        "command refuses any other reply, but takes a plain one with --plain. The keystore proves\n"
+        "itself by its evidence (--require-attestation) or a pinned identity (a profile,\n"
+        "--identity). With --inline the reply is sealed to the worker's key. Everyone can do "
+        "that,\n"
+        "so it proves who answered only over TLS that ends in the keystore. Needs a worker's\n"
+        "token.\n\n"
         "Examples:\n"
         "  vouchsafe decrypt --token-file worker.token --sim ./sim \\\n"
         "      --seed github.com/alice/project:alice.near --in secrets.b64 \\\n"

@@ -8,6 +8,7 @@ struct encrypt_options {
     struct cli_name name;
     struct cli_trust trust;
     const char *in, *out, *format;
+    const char *proof; /* of the key: "attested", "pinned", "none", "given" */
     struct cli_hash pubkey;
     struct cli_number key_version;
     bool raw, binary;
@@ -16,9 +17,10 @@ struct encrypt_options {
 static int known_key(const struct cli *cli, const struct encrypt_options *o,
                      const struct vs_key_name *name, struct vs_public_key *key)
 {
-    if (o->trust.required)
-        return cli_usage_error(cli, "--pubkey is believed as it is; it does not go with "
-                                    "--require-attestation");
+    if (o->trust.required || o->trust.unverified || o->trust.identity.set)
+        return cli_usage_error(cli, "--pubkey is used as given, and no keystore is asked; it does "
+                                    "not go with --require-attestation, --identity or "
+                                    "--unverified");
     *key =
         (struct vs_public_key){.version = o->key_version.set ? (uint32_t)o->key_version.value : 1};
     memcpy(key->key, o->pubkey.bytes, sizeof key->key);
@@ -26,19 +28,19 @@ static int known_key(const struct cli *cli, const struct encrypt_options *o,
     return e == VS_OK ? PARSED : fail(cli, e, "no key can have this name");
 }
 
-static int fetch_key(const struct cli *cli, const struct encrypt_options *o,
+static int fetch_key(const struct cli *cli, struct encrypt_options *o,
                      const struct vs_key_name *name, struct vs_public_key *key)
 {
     struct vs_client *c = NULL;
-    struct vs_keystore keystore = {0};
-    bool verified = false;
-    int code = open_client(cli, &c);
+    struct cli_proof proof;
+    int code;
 
-    if (code == PARSED)
-        code = verify_keystore(cli, c, &o->trust, "the public key", &keystore, &verified);
-    if (code == PARSED) {
-        enum vs_error e = vs_pubkey(c, verified ? &keystore : NULL, name, key);
+    if ((code = settle_trust(cli, &o->trust, "its public key")) == PARSED &&
+        (code = open_client(cli, &c)) == PARSED &&
+        (code = prove_keystore(cli, c, &o->trust, &proof)) == PARSED) {
+        enum vs_error e = vs_pubkey(c, proof_keystore(&proof), name, key);
 
+        o->proof = proof_name(&proof);
         code = e == VS_OK ? PARSED : fail_client(cli, c, e);
     }
     vs_client_free(&c);
@@ -78,6 +80,7 @@ static void print_json(const struct encrypt_options *o, const struct vs_public_k
     json_hex(&j, "pubkey", key->key, sizeof key->key);
     json_number(&j, "key_version", key->version);
     json_flag(&j, "verified", key->verified);
+    json_text(&j, "keystore", o->proof);
     json_text(&j, "format", o->format);
     json_base64(&j, "envelope", envelope, size);
     json_close(&j, '}');
@@ -137,7 +140,7 @@ static int check_options(const struct cli *cli, const struct encrypt_options *o)
 {
     if (strcmp(o->format, "hpke") != 0 && strcmp(o->format, "ecies") != 0)
         return cli_usage_error(cli, "--format is hpke or ecies");
-    if (cli->json && (o->out != NULL || o->binary))
+    if (cli->json && (!is_standard(o->out) || o->binary))
         return cli_usage_error(cli, "--json prints the envelope; it does not go with --out or "
                                     "--binary");
     if (o->key_version.set && !o->pubkey.set)
@@ -148,7 +151,9 @@ static int check_options(const struct cli *cli, const struct encrypt_options *o)
 static int run(struct cli *cli, int argc, char **argv)
 {
     struct encrypt_options o = {
-        .format = "hpke", .trust = {.flag = "require-attestation", .prefix = ""}
+        .format = "hpke",
+        .proof = "given",
+        .trust = {.code = {.prefix = "keystore-"}},
     };
     const struct cli_option options[] = {
         NAME_OPTIONS(o.name),
@@ -159,9 +164,8 @@ static int run(struct cli *cli, int argc, char **argv)
         {"raw",         OPTION_FLAG,   &o.raw,         NULL,   "do not check JSON objects for reserved names", 0         },
         {"pubkey",      OPTION_HASH,   &o.pubkey,      "HEX",  "encrypt offline to this key",                  0         },
         {"key-version", OPTION_NUMBER, &o.key_version, "N",    "of that key (default 1)",                      UINT32_MAX},
-        TRUST_OPTIONS(o.trust, "require-attestation", "verify the keystore's own evidence first",
-                      ""),
         KEYSTORE_OPTIONS(o.trust),
+        OLD_KEYSTORE_NAMES,
     };
     struct vs_key_name name;
     struct vs_public_key key = {0};
@@ -189,10 +193,13 @@ const struct cli_command command_encrypt = {
         "Reads secrets, such as {\"OPENAI_KEY\":\"sk-...\"}, or any bytes, and writes an envelope\n"
         "in base64. Secrets are never arguments: other users could see those. A JSON object is\n"
         "checked for reserved names.\n\n"
+        "The command refuses unless something proves whose key it uses: a profile (`vouchsafe\n"
+        "profile create`), --require-attestation, --identity or --pubkey. --unverified takes the\n"
+        "key of any server that answers.\n\n"
         "Examples:\n"
         "  vouchsafe encrypt --repo github.com/alice/project --owner alice.near \\\n"
         "      --in secrets.json --out secrets.b64\n"
-        "  vouchsafe encrypt --seed SEED --require-attestation --mrenclave 5f3e... \\\n"
+        "  vouchsafe encrypt --seed SEED --require-attestation --keystore-mrenclave 5f3e... \\\n"
         "      --trust-root sim/root_ca.pem < secrets.json\n"
         "  vouchsafe encrypt --seed SEED --pubkey fb32... --key-version 1 < secrets.json\n",
     .run = run,

@@ -5,7 +5,7 @@
 
 #include "cli.h"
 
-static bool is_standard(const char *path)
+bool is_standard(const char *path)
 {
     return path == NULL || strcmp(path, "-") == 0;
 }
@@ -68,6 +68,15 @@ int write_output(const struct cli *cli, const char *path, struct vs_bytes bytes,
     return e == VS_OK ? PARSED : fail(cli, e, "cannot write %s: %s", path, vs_error_text(e));
 }
 
+int fail_credential(const struct cli *cli, enum vs_error e, const char *path, const char *what)
+{
+    struct vs_why why = {0};
+
+    if (vs_credential_check(path, &why) != VS_OK)
+        return fail(cli, e, "cannot use %s: %s", path, why.text);
+    return fail(cli, e, "%s is not %s", path, what);
+}
+
 int open_worker_key(const struct cli *cli, const char *path, struct vs_worker_key **out)
 {
     enum vs_error e;
@@ -75,7 +84,7 @@ int open_worker_key(const struct cli *cli, const char *path, struct vs_worker_ke
     if (path != NULL) {
         e = vs_worker_key_load(path, out);
         if (e == VS_ERR_MALFORMED)
-            return fail(cli, e, "%s is not a worker key, or others may read it (chmod 600)", path);
+            return fail_credential(cli, e, path, "the file of a worker key");
         if (e != VS_ERR_NOT_FOUND)
             return e == VS_OK ? PARSED : fail(cli, e, "cannot read %s: %s", path, vs_error_text(e));
     }

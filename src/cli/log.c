@@ -23,25 +23,19 @@ static void print_vkey(const struct cli *cli, const char *vkey, bool verified)
 
 static int run_key(struct cli *cli, int argc, char **argv)
 {
-    struct cli_trust trust = {.flag = "attested", .prefix = ""};
-    const struct cli_option options[] = {
-        TRUST_OPTIONS(trust, "attested", "verify the keystore's own evidence first", ""),
-        KEYSTORE_OPTIONS(trust)};
+    struct cli_trust trust = {.code = {.prefix = "keystore-"}};
+    const struct cli_option options[] = {KEYSTORE_OPTIONS(trust), OLD_KEYSTORE_NAMES,
+                                         OLD_NAME("attested", "require-attestation")};
     struct vs_client *c = NULL;
-    struct vs_keystore keystore = {0};
+    struct cli_proof proof;
     char vkey[VS_VKEY_SIZE] = "";
-    bool verified = false;
-    enum vs_error e = VS_OK;
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
-    if (code == PARSED)
-        code = open_client(cli, &c);
-    if (code == PARSED)
-        code = verify_keystore(cli, c, &trust, "the log's key", &keystore, &verified);
-    if (code == PARSED && !verified && (e = vs_log_vkey(c, vkey)) != VS_OK)
-        code = fail_client(cli, c, e);
-    if (code == PARSED) {
-        print_vkey(cli, verified ? keystore.log_vkey : vkey, verified);
+    if (code == PARSED && (code = settle_log_trust(cli, &trust, NULL)) == PARSED &&
+        (code = open_client(cli, &c)) == PARSED &&
+        (code = prove_keystore(cli, c, &trust, &proof)) == PARSED &&
+        (code = get_log_key(cli, c, &trust, &proof, NULL, vkey)) == PARSED) {
+        print_vkey(cli, vkey, !trust.unverified);
         code = EXIT_DONE;
     }
     vs_client_free(&c);
@@ -53,10 +47,12 @@ const struct cli_command command_log_key = {
     .arguments = "",
     .summary = "fetch the key that signs the log's checkpoints",
     .help =
-        "Prints the log's key, to keep and to check receipts and logs with. With --attested the\n"
-        "keystore must prove by its TEE's evidence that the key is its own.\n\n"
+        "Prints the log's key, to keep and to check receipts and logs with. With\n"
+        "--require-attestation the keystore proves by its TEE's evidence that the key is its own.\n"
+        "A profile that holds the key (vkey) prints that one.\n\n"
         "Examples:\n"
-        "  vouchsafe log key --attested --mrenclave 5f3e... --trust-root sim/root_ca.pem\n",
+        "  vouchsafe log key --require-attestation --keystore-mrenclave 5f3e... \\\n"
+        "      --trust-root sim/root_ca.pem\n",
     .run = run_key,
 };
 
@@ -93,46 +89,68 @@ static int check_kept(const struct cli *cli, struct vs_client *c, const char *vk
     return PARSED;
 }
 
+/* What the commands share that fetch something the log's key signs. */
+struct log_options {
+    struct cli_trust trust;
+    const char *vkey;
+};
+#define LOG_OPTIONS(o)                                                                             \
+    {"vkey", OPTION_TEXT, &(o).vkey, "KEY", "the log's key (default: the profile's)", 0},          \
+        KEYSTORE_OPTIONS((o).trust)
+
+/* A connection, and the key that everything must verify with. */
+static int open_log(const struct cli *cli, struct log_options *o, struct vs_client **c,
+                    char vkey[VS_VKEY_SIZE])
+{
+    struct cli_proof proof;
+    int code;
+
+    if ((code = settle_log_trust(cli, &o->trust, o->vkey)) == PARSED &&
+        (code = open_client(cli, c)) == PARSED &&
+        (code = prove_keystore(cli, *c, &o->trust, &proof)) == PARSED)
+        code = get_log_key(cli, *c, &o->trust, &proof, o->vkey, vkey);
+    return code;
+}
+
 static int run_checkpoint(struct cli *cli, int argc, char **argv)
 {
+    struct log_options o = {.trust = {.code = {.prefix = "keystore-"}}};
     const char *out = NULL;
-    const char *vkey = NULL;
     struct cli_list kept = {0};
     const struct cli_option options[] = {
         {"out",  OPTION_TEXT, &out,  "FILE", "keep it there (default: standard output)", 0},
-        {"vkey", OPTION_TEXT, &vkey, "KEY",  "check its signature with this key",        0},
         {"kept", OPTION_LIST, &kept, "FILE", "prove that this older one is contained",   0},
+        LOG_OPTIONS(o),
     };
     struct vs_client *c = NULL;
-    struct vs_blob note = {0};
+    struct vs_blob checkpoint = {0};
+    char vkey[VS_VKEY_SIZE] = "";
     uint64_t size = 0;
     enum vs_error e;
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
     if (code != PARSED)
         return code;
-    if (kept.count > 0 && vkey == NULL)
-        return cli_usage_error(cli, "--kept needs --vkey");
-    if ((code = open_client(cli, &c)) != PARSED)
-        return code;
-    if ((e = vs_log_checkpoint(c, &note)) != VS_OK)
+    if ((code = open_log(cli, &o, &c, vkey)) == PARSED &&
+        (e = vs_log_checkpoint(c, &checkpoint)) != VS_OK)
         code = fail_client(cli, c, e);
-    if (code == PARSED && vkey != NULL)
-        code = verify_note(cli, &note, vkey, &size);
     if (code == PARSED)
-        code = check_kept(cli, c, vkey, &kept, &note);
+        code = verify_note(cli, &checkpoint, vkey, &size);
+    if (code == PARSED)
+        code = check_kept(cli, c, vkey, &kept, &checkpoint);
     if (code == PARSED && cli->json) {
         struct cli_json j = {0};
 
         json_open(&j, NULL, '{');
-        json_text(&j, "checkpoint", (const char *)note.data);
-        json_flag(&j, "verified", vkey != NULL);
+        json_text(&j, "checkpoint", (const char *)checkpoint.data);
+        json_unsigned(&j, "size", size);
+        json_flag(&j, "verified", !o.trust.unverified);
         json_close(&j, '}');
         json_end();
     }
-    if (code == PARSED && (!cli->json || out != NULL))
-        code = write_output(cli, out, (struct vs_bytes){note.data, note.size}, 0644);
-    vs_blob_clear(&note);
+    if (code == PARSED && (!cli->json || !is_standard(out)))
+        code = write_output(cli, out, (struct vs_bytes){checkpoint.data, checkpoint.size}, 0644);
+    vs_blob_clear(&checkpoint);
     vs_client_free(&c);
     return code == PARSED ? EXIT_DONE : code;
 }
@@ -141,11 +159,12 @@ const struct cli_command command_log_checkpoint = {
     .name = "log checkpoint",
     .arguments = "",
     .summary = "fetch the log's signed checkpoint, to keep",
-    .help = "Prints the signed checkpoint. Whoever keeps one can prove later that the log was cut\n"
-            "or rewritten behind it.\n\n"
-            "Examples:\n"
-            "  vouchsafe log checkpoint --out checkpoint-$(date +%F)\n"
-            "  vouchsafe log checkpoint --vkey KEY --kept checkpoint-2026-11-01\n",
+    .help =
+        "Prints the signed checkpoint, once its signature verifies. Keep checkpoints: a kept one\n"
+        "proves later that the log was cut or rewritten.\n\n"
+        "Examples:\n"
+        "  vouchsafe log checkpoint --vkey KEY --out checkpoint-$(date +%F)\n"
+        "  vouchsafe log checkpoint --vkey KEY --kept checkpoint-2026-11-01\n",
     .run = run_checkpoint,
 };
 
@@ -154,21 +173,6 @@ static enum vs_error append_piece(void *context, struct vs_bytes piece)
     FILE *file = context;
 
     return fwrite(piece.data, 1, piece.size, file) == piece.size ? VS_OK : VS_ERR_IO;
-}
-
-static int get_vkey(const struct cli *cli, struct vs_client *c, const char *given,
-                    char out[VS_VKEY_SIZE])
-{
-    enum vs_error e;
-
-    if (given != NULL) {
-        if (strlen(given) >= VS_VKEY_SIZE)
-            return cli_usage_error(cli, "--vkey is of the form origin+key id+base64");
-        (void)snprintf(out, VS_VKEY_SIZE, "%s", given);
-        return PARSED;
-    }
-    e = vs_log_vkey(c, out);
-    return e == VS_OK ? PARSED : fail_client(cli, c, e);
 }
 
 static int write_export(const struct cli *cli, struct vs_client *c, const char *path, uint64_t size)
@@ -190,18 +194,18 @@ static int write_export(const struct cli *cli, struct vs_client *c, const char *
 
 static int run_export(struct cli *cli, int argc, char **argv)
 {
+    struct log_options o = {.trust = {.code = {.prefix = "keystore-"}}};
     const char *out = NULL;
     const char *checkpoint_out = NULL;
-    const char *vkey = NULL;
     const struct cli_option options[] = {
-        {"out",            OPTION_TEXT, &out,            "FILE", "the entries, a line each (required)",        0},
+        {"out",            OPTION_TEXT, &out,            "FILE", "the entries, a line each (required)", 0},
         {"checkpoint-out", OPTION_TEXT, &checkpoint_out, "FILE", "the checkpoint they belong to",
-         0                                                                                                      },
-        {"vkey",           OPTION_TEXT, &vkey,           "KEY",  "the log's key (default: the one it states)", 0},
+         0                                                                                               },
+        LOG_OPTIONS(o),
     };
     struct vs_client *c = NULL;
     struct vs_blob note = {0};
-    char key[VS_VKEY_SIZE];
+    char key[VS_VKEY_SIZE] = "";
     uint64_t size = 0;
     enum vs_error e;
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
@@ -210,10 +214,7 @@ static int run_export(struct cli *cli, int argc, char **argv)
         return code;
     if (out == NULL)
         return cli_usage_error(cli, "--out is required");
-    if ((code = open_client(cli, &c)) != PARSED)
-        return code;
-    if ((code = get_vkey(cli, c, vkey, key)) == PARSED &&
-        (e = vs_log_checkpoint(c, &note)) != VS_OK)
+    if ((code = open_log(cli, &o, &c, key)) == PARSED && (e = vs_log_checkpoint(c, &note)) != VS_OK)
         code = fail_client(cli, c, e);
     if (code == PARSED && (code = verify_note(cli, &note, key, &size)) == PARSED &&
         (code = write_export(cli, c, out, size)) == PARSED && checkpoint_out != NULL)
@@ -242,7 +243,7 @@ const struct cli_command command_log_export = {
         "Writes every entry, one JSON object a line, and the checkpoint that covers them. Needs\n"
         "an auditor's token. An existing file is not overwritten.\n\n"
         "Example:\n"
-        "  vouchsafe log export --out log.ndjson --checkpoint-out log.checkpoint\n",
+        "  vouchsafe log export --vkey KEY --out log.ndjson --checkpoint-out log.checkpoint\n",
     .run = run_export,
 };
 
@@ -336,6 +337,19 @@ static int open_verifier(const struct cli *cli, const char *checkpoint, const ch
     return PARSED;
 }
 
+/* Offline there are only two that are believed: the given one, and the profile's. */
+static int known_vkey(const struct cli *cli, const char **vkey)
+{
+    int code = load_profile(cli);
+
+    if (code == PARSED && *vkey == NULL)
+        *vkey = cli->profile->vkey;
+    if (code == PARSED && *vkey == NULL)
+        code =
+            cli_usage_error(cli, "--vkey, the log's key, is required (or a profile that has it)");
+    return code;
+}
+
 static int run_verify(struct cli *cli, int argc, char **argv)
 {
     const char *checkpoint = NULL;
@@ -343,7 +357,7 @@ static int run_verify(struct cli *cli, int argc, char **argv)
     struct cli_list kept = {0};
     const struct cli_option options[] = {
         {"checkpoint", OPTION_TEXT, &checkpoint, "FILE", "that covers the export (required)",             0},
-        {"vkey",       OPTION_TEXT, &vkey,       "KEY",  "the log's key (required)",                      0},
+        {"vkey",       OPTION_TEXT, &vkey,       "KEY",  "the log's key (default: the profile's)",        0},
         {"kept",       OPTION_LIST, &kept,       "FILE", "a checkpoint kept from earlier; several times", 0},
     };
     struct vs_log_verifier *v = NULL;
@@ -353,8 +367,10 @@ static int run_verify(struct cli *cli, int argc, char **argv)
 
     if (code != PARSED)
         return code;
-    if (checkpoint == NULL || vkey == NULL)
-        return cli_usage_error(cli, "--checkpoint and --vkey are required");
+    if (checkpoint == NULL)
+        return cli_usage_error(cli, "--checkpoint is required");
+    if ((code = known_vkey(cli, &vkey)) != PARSED)
+        return code;
     if ((code = open_verifier(cli, checkpoint, vkey, &kept, &v)) == PARSED &&
         (code = add_file(cli, v, cli->arguments[0])) == PARSED) {
         enum vs_error e = vs_log_verifier_finish(v, &report, &why);
@@ -381,22 +397,41 @@ const struct cli_command command_log_verify = {
     .run = run_verify,
 };
 
+/* A receipt of another request, or of another log, is not handed on. */
+static int check_receipt(const struct cli *cli, const struct vs_blob *receipt, const char *vkey)
+{
+    static struct vs_receipt_info info;
+    struct vs_why why = {0};
+    const enum vs_error e = vs_receipt_verify((struct vs_bytes){receipt->data, receipt->size}, vkey,
+                                              cli->arguments[0], &info, &why);
+
+    return e == VS_OK ? PARSED
+                      : fail(cli, e == VS_ERR_MALFORMED ? VS_ERR_REPLY : e,
+                             "the receipt that %s sent is not good: %s", keystore_url(cli),
+                             why.text[0] != '\0' ? why.text : vs_error_text(e));
+}
+
 static int run_receipt(struct cli *cli, int argc, char **argv)
 {
+    struct log_options o = {.trust = {.code = {.prefix = "keystore-"}}};
     const char *out = NULL;
     const struct cli_option options[] = {
         {"out", OPTION_TEXT, &out, "FILE", "keep it there (default: standard output)", 0},
+        LOG_OPTIONS(o),
     };
     struct vs_client *c = NULL;
     struct vs_blob receipt = {0};
+    char vkey[VS_VKEY_SIZE] = "";
     enum vs_error e;
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
-    if (code != PARSED || (code = open_client(cli, &c)) != PARSED)
+    if (code != PARSED)
         return code;
-    e = vs_log_receipt(c, cli->arguments[0], &receipt);
-    code = e == VS_OK ? write_output(cli, out, (struct vs_bytes){receipt.data, receipt.size}, 0644)
-                      : fail_client(cli, c, e);
+    if ((code = open_log(cli, &o, &c, vkey)) == PARSED &&
+        (e = vs_log_receipt(c, cli->arguments[0], &receipt)) != VS_OK)
+        code = fail_client(cli, c, e);
+    if (code == PARSED && (code = check_receipt(cli, &receipt, vkey)) == PARSED)
+        code = write_output(cli, out, (struct vs_bytes){receipt.data, receipt.size}, 0644);
     vs_blob_clear(&receipt);
     vs_client_free(&c);
     return code == PARSED ? EXIT_DONE : code;
@@ -406,10 +441,11 @@ const struct cli_command command_log_receipt = {
     .name = "log receipt",
     .arguments = "REQUEST-ID",
     .summary = "fetch the receipt of a request",
-    .help = "Prints the proof that a request is in the log, with the token that made it or an\n"
-            "auditor's.\n\n"
-            "Example:\n"
-            "  vouchsafe log receipt 01932f6e-7b8a-7cc0-9d3e-0123456789ab --out receipt.json\n",
+    .help =
+        "Prints the proof that a request is in the log, once the proof verifies. Needs the token\n"
+        "that made the request, or an auditor's.\n\n"
+        "Example:\n"
+        "  vouchsafe log receipt 01932f6e-7b8a-7cc0-9d3e-0123456789ab --vkey KEY --out r.json\n",
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run_receipt,
@@ -421,8 +457,8 @@ static int run_verify_receipt(struct cli *cli, int argc, char **argv)
     const char *vkey = NULL;
     const char *request = NULL;
     const struct cli_option options[] = {
-        {"vkey",    OPTION_TEXT, &vkey,    "KEY", "the log's key (required)",     0},
-        {"request", OPTION_TEXT, &request, "ID",  "the request it must be about", 0},
+        {"vkey",    OPTION_TEXT, &vkey,    "KEY", "the log's key (default: the profile's)", 0},
+        {"request", OPTION_TEXT, &request, "ID",  "the request it must be about",           0},
     };
     struct cli_json j = {0};
     struct vs_blob receipt = {0};
@@ -432,9 +468,8 @@ static int run_verify_receipt(struct cli *cli, int argc, char **argv)
 
     if (code != PARSED)
         return code;
-    if (vkey == NULL)
-        return cli_usage_error(cli, "--vkey is required");
-    if ((code = read_file(cli, cli->arguments[0], 65536, &receipt)) != PARSED)
+    if ((code = known_vkey(cli, &vkey)) != PARSED ||
+        (code = read_file(cli, cli->arguments[0], 65536, &receipt)) != PARSED)
         return code;
     e = vs_receipt_verify((struct vs_bytes){receipt.data, receipt.size}, vkey, request, &info,
                           &why);

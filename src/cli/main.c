@@ -37,6 +37,8 @@ static const struct cli_command *const commands[] = {
     &command_policy_show,
     &command_policy_add_value,
     &command_policy_remove_value,
+    &command_profile_create,
+    &command_profile_show,
 };
 
 static int overview(FILE *file, int code)
@@ -117,14 +119,13 @@ static void harden(void)
 
 int main(int argc, char **argv)
 {
-    struct cli cli = {0};
+    struct cli_profile profile = {0};
+    struct cli cli = {.profile = &profile};
     int next = 1;
     int words = 0;
     int code;
 
     harden();
-    cli.url = getenv("VOUCHSAFE_URL");
-    cli.token_file = getenv("VOUCHSAFE_TOKEN_FILE");
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         printf("vouchsafe %s\n", vs_version());
         return EXIT_DONE;
@@ -139,13 +140,12 @@ int main(int argc, char **argv)
     cli.command = find_command(argc, argv, &words);
     if (cli.command == NULL)
         return no_such_command(argc, argv);
-    if (cli.url == NULL || cli.url[0] == '\0')
-        cli.url = "http://127.0.0.1:8081";
     if (vs_start() != VS_OK) {
         fprintf(stderr, "vouchsafe: the cryptographic libraries do not start\n");
         return EXIT_REACH;
     }
     code = cli.command->run(&cli, argc - words + 1, argv + words - 1);
+    profile_clear(&profile);
     /* what was not written was not done */
     if (fflush(stdout) != 0 && code == EXIT_DONE) {
         fprintf(stderr, "vouchsafe: cannot write to standard output\n");

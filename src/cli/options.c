@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -21,13 +22,15 @@ static size_t global_options(struct cli *cli, struct cli_option *out)
 {
     const struct cli_option options[] = {
         {"url",           OPTION_TEXT,   &cli->url,           "URL",
-         "of the keystore (default $VOUCHSAFE_URL, else http://127.0.0.1:8081)",                                        0   },
-        {"token-file",    OPTION_TEXT,   &cli->token_file,    "FILE",
-         "holds the bearer token (default $VOUCHSAFE_TOKEN_FILE)",                                                      0   },
+         "address of the keystore (default http://127.0.0.1:8081)",                                                     0   },
+        {"token-file",    OPTION_TEXT,   &cli->token_file,    "FILE", "file with the bearer token",                     0   },
         {"ca",            OPTION_TEXT,   &cli->ca,            "PEM",  "trust this CA for TLS",                          0   },
         {"pin",           OPTION_TEXT,   &cli->pin,           "HEX",  "accept only this TLS key (SHA-256 of its SPKI)", 0   },
         {"timeout",       OPTION_NUMBER, &cli->timeout_s,     "S",    "per request, seconds (default 30)",              3600},
         {"json",          OPTION_FLAG,   &cli->json,          NULL,   "print JSON for programs",                        0   },
+        {"quiet",         OPTION_FLAG,   &cli->quiet,         NULL,   "print results and errors only; also -q",         0   },
+        {"profile",       OPTION_TEXT,   &cli->profile_name,  "FILE",
+         "take what is not given here from this profile (see `vouchsafe profile create`)",                              0   },
         {"insecure-http", OPTION_FLAG,   &cli->insecure_http, NULL,
          "allow http:// to another machine: tokens and keys are then readable on the way",                              0   },
     };
@@ -35,14 +38,26 @@ static size_t global_options(struct cli *cli, struct cli_option *out)
     return COUNT_OF(options);
 }
 
+/* The option that an old name stands for. */
+static const struct cli_option *find_option(const struct cli_option *options, size_t count,
+                                            size_t index)
+{
+    if (options[index].kind != OPTION_ALIAS)
+        return &options[index];
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(options[i].name, options[index].argument) == 0)
+            return &options[i];
+    return &options[index];
+}
+
 static void print_options(const struct cli_option *options, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        const struct cli_option *o = find_option(options, count, i);
         char left[64];
 
         (void)snprintf(left, sizeof left, "--%s%s%s", options[i].name,
-                       options[i].argument == NULL ? "" : " ",
-                       options[i].argument == NULL ? "" : options[i].argument);
+                       o->argument == NULL ? "" : " ", o->argument == NULL ? "" : o->argument);
         printf("  %-24s %s\n", left, options[i].help);
     }
 }
@@ -92,7 +107,8 @@ static bool number_parse(const char *text, uint64_t max, struct cli_number *out)
     return true;
 }
 
-static int set_option(const struct cli *cli, const struct cli_option *o, const char *text)
+int set_option(const struct cli *cli, const struct cli_option *o, const char *text,
+               const char *where)
 {
     struct cli_list *list = o->out;
     struct cli_hash *hash = o->out;
@@ -106,19 +122,23 @@ static int set_option(const struct cli *cli, const struct cli_option *o, const c
         return PARSED;
     case OPTION_LIST:
         if (list->count == CLI_LIST_MAX)
-            return cli_usage_error(cli, "--%s is given more than %d times", o->name, CLI_LIST_MAX);
+            return cli_usage_error(cli, "%s--%s is given more than %d times", where, o->name,
+                                   CLI_LIST_MAX);
         list->items[list->count++] = text;
         return PARSED;
     case OPTION_HASH:
         if (!hex_parse(text, hash->bytes, sizeof hash->bytes))
-            return cli_usage_error(cli, "--%s takes 64 hex digits, not '%s'", o->name, text);
+            return cli_usage_error(cli, "%s--%s takes 64 hex digits, not '%s'", where, o->name,
+                                   text);
         hash->set = true;
         return PARSED;
     case OPTION_NUMBER:
         if (!number_parse(text, o->max, o->out))
-            return cli_usage_error(cli, "--%s takes a number from 0 to %" PRIu64 ", not '%s'",
-                                   o->name, o->max, text);
+            return cli_usage_error(cli, "%s--%s takes a number from 0 to %" PRIu64 ", not '%s'",
+                                   where, o->name, o->max, text);
         return PARSED;
+    case OPTION_ALIAS:
+        break;
     }
     return PARSED;
 }
@@ -139,10 +159,13 @@ static int parse_table(struct cli *cli, int argc, char **argv, const char *order
     struct option longs[CLI_OPTIONS_MAX + 2] = {{0}};
     int c;
 
-    for (size_t i = 0; i < count; i++)
-        longs[i] = (struct option){options[i].name,
-                                   options[i].kind == OPTION_FLAG ? no_argument : required_argument,
-                                   NULL, (int)i + HELP_CODE + 1};
+    assert(count <= CLI_OPTIONS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const bool flag = find_option(options, count, i)->kind == OPTION_FLAG;
+
+        longs[i] = (struct option){options[i].name, flag ? no_argument : required_argument, NULL,
+                                   (int)i + HELP_CODE + 1};
+    }
     longs[count] = (struct option){"help", no_argument, NULL, HELP_CODE};
     optind = 0; /* glibc: start anew */
     opterr = 0;
@@ -151,9 +174,14 @@ static int parse_table(struct cli *cli, int argc, char **argv, const char *order
             *help = true;
             return PARSED;
         }
+        if (c == 'q') {
+            cli->quiet = true;
+            continue;
+        }
         if (c < HELP_CODE)
             return unknown_option(cli, c, argv);
-        int code = set_option(cli, &options[c - HELP_CODE - 1], optarg);
+        const struct cli_option *o = find_option(options, count, (size_t)c - HELP_CODE - 1);
+        int code = set_option(cli, o, optarg, "");
         if (code != PARSED)
             return code;
     }
@@ -170,7 +198,7 @@ int cli_parse(struct cli *cli, int argc, char **argv, const struct cli_option *o
 
     if (count > 0)
         memcpy(all + global_count, options, count * sizeof all[0]);
-    code = parse_table(cli, argc, argv, ":h", all, global_count + count, &help);
+    code = parse_table(cli, argc, argv, ":hq", all, global_count + count, &help);
     if (code != PARSED)
         return code;
     if (help)
@@ -190,7 +218,7 @@ int cli_parse_global(struct cli *cli, int argc, char **argv, int *next)
     struct cli_option all[CLI_OPTIONS_MAX];
     const size_t count = global_options(cli, all);
     bool help = false;
-    int code = parse_table(cli, argc, argv, "+:h", all, count, &help);
+    int code = parse_table(cli, argc, argv, "+:hq", all, count, &help);
 
     *next = help ? argc : optind;
     return code;

@@ -2,15 +2,18 @@
 
 #include "cli.h"
 
-static void print_key(const struct cli *cli, const struct vs_public_key *key)
+static void print_key(const struct cli *cli, const struct vs_public_key *key,
+                      const struct cli_proof *proof)
 {
     struct cli_json j = {0};
 
     if (!cli->json) {
         hex_print(stdout, key->key, sizeof key->key);
         printf("\n");
-        fprintf(stderr, "key version %" PRIu32 "%s\n", key->version,
-                key->verified ? "; signed by an attested keystore" : "");
+        if (!cli->quiet)
+            fprintf(stderr, "key version %" PRIu32 "%s%s%s\n", key->version,
+                    key->verified ? "; signed by a keystore that is " : "",
+                    key->verified ? proof_name(proof) : "", key->verified ? "" : "; not verified");
         return;
     }
     json_open(&j, NULL, '{');
@@ -18,6 +21,7 @@ static void print_key(const struct cli *cli, const struct vs_public_key *key)
     json_hex(&j, "pubkey", key->key, sizeof key->key);
     json_number(&j, "key_version", key->version);
     json_flag(&j, "verified", key->verified);
+    json_text(&j, "keystore", proof_name(proof));
     json_close(&j, '}');
     json_end();
 }
@@ -25,28 +29,27 @@ static void print_key(const struct cli *cli, const struct vs_public_key *key)
 static int run(struct cli *cli, int argc, char **argv)
 {
     struct cli_name name = {0};
-    struct cli_trust trust = {.flag = "attested", .prefix = ""};
-    const struct cli_option options[] = {
-        NAME_OPTIONS(name),
-        TRUST_OPTIONS(trust, "attested", "verify the keystore's own evidence first", ""),
-        KEYSTORE_OPTIONS(trust)};
+    struct cli_trust trust = {.code = {.prefix = "keystore-"}};
+    const struct cli_option options[] = {NAME_OPTIONS(name), KEYSTORE_OPTIONS(trust),
+                                         OLD_KEYSTORE_NAMES,
+                                         OLD_NAME("attested", "require-attestation")};
     struct vs_client *c = NULL;
     struct vs_key_name key_name;
-    struct vs_keystore keystore = {0};
+    struct cli_proof proof;
     struct vs_public_key key = {0};
-    bool verified = false;
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
     if (code != PARSED || (code = check_name(cli, &name, &key_name)) != PARSED ||
+        (code = settle_trust(cli, &trust, "its public key")) != PARSED ||
         (code = open_client(cli, &c)) != PARSED ||
-        (code = verify_keystore(cli, c, &trust, "the public key", &keystore, &verified)) != PARSED)
+        (code = prove_keystore(cli, c, &trust, &proof)) != PARSED)
         goto out;
-    enum vs_error e = vs_pubkey(c, verified ? &keystore : NULL, &key_name, &key);
+    enum vs_error e = vs_pubkey(c, proof_keystore(&proof), &key_name, &key);
     if (e != VS_OK) {
         code = fail_client(cli, c, e);
         goto out;
     }
-    print_key(cli, &key);
+    print_key(cli, &key, &proof);
     code = EXIT_DONE;
 out:
     vs_client_free(&c);
@@ -59,11 +62,12 @@ const struct cli_command command_pubkey = {
     .summary = "fetch the public key that secrets are encrypted to",
     .help =
         "Prints the public key of a seed, or of a repository and its owner; without a name the\n"
-        "global key. With --attested the keystore must prove by its TEE's evidence that the\n"
-        "key is its own.\n\n"
+        "global key. The keystore proves that the key is its own: by its TEE's evidence\n"
+        "(--require-attestation), or by the signature of a pinned identity (a profile,\n"
+        "--identity).\n\n"
         "Examples:\n"
         "  vouchsafe pubkey --repo https://github.com/alice/project --owner alice.near\n"
-        "  vouchsafe pubkey --seed github.com/alice/project:alice.near --attested \\\n"
-        "      --mrenclave 5f3e...  --trust-root sim/root_ca.pem\n",
+        "  vouchsafe pubkey --seed github.com/alice/project:alice.near --require-attestation \\\n"
+        "      --keystore-mrenclave 5f3e... --trust-root sim/root_ca.pem\n",
     .run = run,
 };

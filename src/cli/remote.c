@@ -21,45 +21,64 @@ static bool is_loopback(const char *authority)
     return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
-/* Tokens go out, and keys come back: in the clear only where nobody else is on the way. */
-static int check_transport(const struct cli *cli)
+/* Tokens go out and keys come back: without TLS only on this machine. */
+static int check_transport(const struct cli *cli, const char *url, bool insecure_http)
 {
-    if (cli->insecure_http || strncmp(cli->url, "http://", 7) != 0 || is_loopback(cli->url + 7))
+    if (insecure_http || strncmp(url, "http://", 7) != 0 || is_loopback(url + 7))
         return PARSED;
     return cli_usage_error(cli,
-                           "%s is not encrypted and not on this machine: tokens and keys would be "
-                           "readable on the way. Use https, or --insecure-http if that network is "
-                           "protected otherwise",
-                           cli->url);
+                           "%s is not encrypted and not on this machine: others on the way could "
+                           "read tokens and keys. Use https, or --insecure-http if that network "
+                           "is protected otherwise",
+                           url);
+}
+
+const char *keystore_url(const struct cli *cli)
+{
+    if (cli->url != NULL && cli->url[0] != '\0')
+        return cli->url;
+    return cli->profile->url != NULL && cli->profile->url[0] != '\0' ? cli->profile->url
+                                                                     : "http://127.0.0.1:8081";
+}
+
+static bool over_tls(const struct cli *cli)
+{
+    return strncmp(keystore_url(cli), "https://", 8) == 0;
 }
 
 int open_client(const struct cli *cli, struct vs_client **c)
 {
+    const struct cli_profile *p = cli->profile;
+    int code = load_profile(cli);
+
+    if (code != PARSED)
+        return code;
+    const char *url = keystore_url(cli);
+    const char *pin_text = cli->pin != NULL ? cli->pin : p->pin;
     uint8_t pin[32];
     struct vs_client_options options = {
-        .url = cli->url,
-        .ca_file = cli->ca,
-        .token_file = cli->token_file,
-        .timeout_ms = cli->timeout_s.set ? (unsigned)cli->timeout_s.value * 1000 : 0,
+        .url = url,
+        .ca_file = cli->ca != NULL ? cli->ca : p->ca,
+        .token_file = cli->token_file != NULL ? cli->token_file : p->token_file,
+        .timeout_ms = (unsigned)(cli->timeout_s.set ? cli->timeout_s : p->timeout_s).value * 1000,
     };
 
-    if (cli->pin != NULL) {
-        if (!hex_parse(cli->pin, pin, sizeof pin))
-            return cli_usage_error(cli, "--pin takes 64 hex digits");
-        if (strncmp(cli->url, "https://", 8) != 0)
-            return cli_usage_error(cli, "--pin needs an https URL");
+    if (pin_text != NULL) {
+        if (!hex_parse(pin_text, pin, sizeof pin))
+            return cli_usage_error(cli, "--pin takes 64 hex digits, not '%s'", pin_text);
+        if (!over_tls(cli))
+            return cli_usage_error(cli, "--pin needs an https URL, and the URL is %s", url);
         options.spki_sha256 = pin;
     }
-    const int code = check_transport(cli);
-    if (code != PARSED)
+    if ((code = check_transport(cli, url, cli->insecure_http || p->insecure_http)) != PARSED)
         return code;
     enum vs_error e = vs_client_open(&options, c);
     if (e == VS_ERR_ARGUMENT)
-        return cli_usage_error(cli, "'%s' is not a URL like https://host:port", cli->url);
+        return cli_usage_error(cli, "'%s' is not a URL like https://host:port", url);
     return e == VS_OK ? PARSED : fail(cli, e, "cannot set up the connection: %s", vs_error_text(e));
 }
 
-int make_appraisal(const struct cli *cli, const struct cli_trust *t, struct cli_appraisal *out)
+int make_appraisal(const struct cli *cli, const struct cli_code *t, struct cli_appraisal *out)
 {
     struct vs_appraisal *a = &out->appraisal;
 
@@ -70,7 +89,7 @@ int make_appraisal(const struct cli *cli, const struct cli_trust *t, struct cli_
     a->mr_enclave = (struct vs_bytes){out->measurements, 32 * t->mr_enclaves.count};
     if (t->mr_signer.set && (!t->isv_prod_id.set || !t->min_isv_svn.set))
         return cli_usage_error(cli,
-                               "--%smrsigner alone accepts anything that signer ever made; add "
+                               "--%smrsigner accepts every program of that signer; add "
                                "--%sisvprodid and --%smin-isvsvn",
                                t->prefix, t->prefix, t->prefix);
     a->mr_signer = t->mr_signer.set ? t->mr_signer.bytes : NULL;
@@ -95,43 +114,83 @@ int make_appraisal(const struct cli *cli, const struct cli_trust *t, struct cli_
 
 static bool names_code(const struct cli_trust *t)
 {
-    return t->mr_enclaves.count > 0 || t->mr_signer.set;
+    return t->code.mr_enclaves.count > 0 || t->code.mr_signer.set;
 }
 
 /* What a policy says itself. */
 static bool judges_platform(const struct cli_trust *t)
 {
-    return t->statuses.count > 0 || t->advisories.count > 0 || t->grace_days.set ||
-           t->min_evaluation.set;
+    return t->code.statuses.count > 0 || t->code.advisories.count > 0 || t->code.grace_days.set ||
+           t->code.min_evaluation.set;
 }
 
-/* What means nothing unless the keystore's evidence is looked at. */
-static bool says_something(const struct cli_trust *t)
+/* What has no meaning unless the keystore's evidence is verified. */
+static bool judges(const struct cli_trust *t)
 {
-    return names_code(t) || t->trust_root != NULL || t->policy != NULL || t->collateral.count > 0 ||
-           t->fetch_collateral;
+    return names_code(t) || judges_platform(t) || t->trust_root != NULL || t->policy != NULL ||
+           t->collateral.count > 0 || t->fetch_collateral;
 }
 
-int check_trust(const struct cli *cli, const struct cli_trust *t)
+/* The command line goes before the profile. Code and statuses come from one of the two as a whole:
+ * a mixture is what nobody wrote. */
+static void add_profile(struct cli_trust *t, const struct cli_trust *p)
 {
-    if (!t->required && says_something(t))
-        return cli_usage_error(cli,
-                               "measurements, policies, roots and collateral are only looked at "
-                               "when the keystore's evidence is asked for: add --%s",
-                               t->flag);
-    if (t->required && !names_code(t) && t->policy == NULL)
-        return cli_usage_error(cli,
-                               "say which keystore is accepted: --keystore-policy; or for SGX "
-                               "--%smrenclave, or --%smrsigner with --%sisvprodid and "
-                               "--%smin-isvsvn",
-                               t->prefix, t->prefix, t->prefix, t->prefix);
+    if (!t->required && !t->identity.set)
+        t->required = p->required;
+    if (!t->identity.set)
+        t->identity = p->identity;
+    if (!t->required)
+        return;
+    if (!names_code(t) && t->policy == NULL && !judges_platform(t)) {
+        t->code = p->code;
+        t->policy = p->policy;
+    }
+    if (t->trust_root == NULL)
+        t->trust_root = p->trust_root;
+    if (t->collateral.count == 0)
+        t->collateral = p->collateral;
+    t->fetch_collateral = t->fetch_collateral || p->fetch_collateral;
+}
+
+static int check_evidence_options(const struct cli *cli, const struct cli_trust *t)
+{
+    if (!names_code(t) && t->policy == NULL)
+        return cli_usage_error(cli, "say which keystore is accepted: --keystore-policy; or for SGX "
+                                    "--keystore-mrenclave, or --keystore-mrsigner with "
+                                    "--keystore-isvprodid and --keystore-min-isvsvn");
     if (t->policy != NULL && (names_code(t) || judges_platform(t)))
-        return cli_usage_error(cli,
-                               "a --keystore-policy names code and statuses itself: leave "
-                               "--%smrenclave, --%smrsigner, --accept-status, "
-                               "--accept-advisory, --grace-days and --min-evaluation away",
-                               t->prefix, t->prefix);
+        return cli_usage_error(cli, "a --keystore-policy names code and statuses itself: omit "
+                                    "--keystore-mrenclave, --keystore-mrsigner, --accept-status, "
+                                    "--accept-advisory, --grace-days and --min-evaluation");
     return PARSED;
+}
+
+int settle_trust(const struct cli *cli, struct cli_trust *t, const char *what)
+{
+    const bool given = t->required || t->identity.set;
+    int code;
+
+    if (t->unverified && (given || judges(t)))
+        return cli_usage_error(cli, "--unverified accepts any server: it does not go with options "
+                                    "that say which keystore is accepted");
+    if (!t->unverified && !t->required && judges(t))
+        return cli_usage_error(cli, "measurements, policies, roots and collateral are used only "
+                                    "when the keystore's evidence is verified: add "
+                                    "--require-attestation");
+    if ((code = load_profile(cli)) != PARSED || t->unverified)
+        return code;
+    add_profile(t, &cli->profile->trust);
+    if (t->required)
+        return check_evidence_options(cli, t);
+    if (t->identity.set)
+        return PARSED;
+    return cli_usage_error(cli,
+                           "nothing proves which keystore answers at %s, so %s cannot be trusted. "
+                           "Verify the keystore with --require-attestation and "
+                           "--keystore-mrenclave or --keystore-policy; or pin it with --identity "
+                           "or a profile (`vouchsafe profile create`); or accept any server with "
+                           "--unverified",
+                           keystore_url(cli), what);
 }
 
 static int add_root(const struct cli *cli, const char *path, struct vs_verifier *v)
@@ -184,7 +243,7 @@ static int make_demand(const struct cli *cli, const struct cli_trust *t, struct 
     if (code != PARSED)
         return code;
     if (t->policy == NULL)
-        return make_appraisal(cli, t, &out->appraisal);
+        return make_appraisal(cli, &t->code, &out->appraisal);
     const enum vs_error e = vs_policy_load(t->policy, &out->policy, &why);
     return e == VS_OK ? PARSED
                       : fail(cli, e, "%s", why.text[0] != '\0' ? why.text : vs_error_text(e));
@@ -232,24 +291,91 @@ static int judge_keystore(const struct cli *cli, struct vs_client *c, const stru
     return code;
 }
 
-int verify_keystore(const struct cli *cli, struct vs_client *c, const struct cli_trust *t,
-                    const char *what, struct vs_keystore *out, bool *verified)
+/* The program is accepted, but it is not the keystore that was pinned: its root is another one. */
+static int check_identity(const struct cli *cli, const struct cli_trust *t,
+                          const struct vs_keystore *k)
 {
-    int code = check_trust(cli, t);
+    char found[2 * VS_KEY_SIZE + 1];
+    char pinned[2 * VS_KEY_SIZE + 1];
 
-    *verified = false;
-    if (code != PARSED)
-        return code;
-    if (!t->required) {
-        fprintf(stderr,
-                "vouchsafe: warning: the keystore is not verified: %s may be from anybody who "
-                "answers at %s (see --%s)\n",
-                what, cli->url, t->flag);
+    if (!t->identity.set || memcmp(k->identity_key, t->identity.bytes, VS_KEY_SIZE) == 0)
+        return PARSED; /* public */
+    hex_text(k->identity_key, VS_KEY_SIZE, found);
+    hex_text(t->identity.bytes, VS_KEY_SIZE, pinned);
+    return fail(cli, VS_ERR_UNTRUSTED,
+                "the evidence of %s is accepted, but its identity key is %s, and %s is pinned: it "
+                "is another keystore, or its root was made anew. If that is right, run `vouchsafe "
+                "profile create --force`, or give the new --identity",
+                keystore_url(cli), found, pinned);
+}
+
+int prove_keystore(const struct cli *cli, struct vs_client *c, const struct cli_trust *t,
+                   struct cli_proof *out)
+{
+    const struct cli_profile *p = cli->profile;
+    int code;
+
+    *out = (struct cli_proof){.kind = PROOF_NONE};
+    if (t->required) {
+        if ((code = judge_keystore(cli, c, t, &out->keystore)) != PARSED ||
+            (code = check_identity(cli, t, &out->keystore)) != PARSED)
+            return code;
+        out->kind = PROOF_ATTESTED;
+    } else if (t->identity.set) {
+        memcpy(out->keystore.identity_key, t->identity.bytes, VS_KEY_SIZE);
+        out->keystore.tls_bound = over_tls(cli) && (cli->pin != NULL || p->pin != NULL);
+        out->kind = PROOF_PINNED;
+    } else if (t->unverified) {
+        note(cli, "warning: --unverified: any server can answer at %s", keystore_url(cli));
+    }
+    return PARSED;
+}
+
+const char *proof_name(const struct cli_proof *p)
+{
+    return p->kind == PROOF_ATTESTED ? "attested" : p->kind == PROOF_PINNED ? "pinned" : "none";
+}
+
+const struct vs_keystore *proof_keystore(const struct cli_proof *p)
+{
+    return p->kind == PROOF_NONE ? NULL : &p->keystore;
+}
+
+int get_log_key(const struct cli *cli, struct vs_client *c, const struct cli_trust *t,
+                const struct cli_proof *p, const char *given, char out[VS_VKEY_SIZE])
+{
+    const char *known = given;
+
+    if (known == NULL && p->kind == PROOF_ATTESTED)
+        known = p->keystore.log_vkey;
+    if (known == NULL && !t->unverified)
+        known = cli->profile->vkey;
+    if (known != NULL && strlen(known) >= VS_VKEY_SIZE)
+        return cli_usage_error(cli, "--vkey is of the form origin+key id+base64");
+    if (known != NULL) {
+        (void)snprintf(out, VS_VKEY_SIZE, "%s", known);
         return PARSED;
     }
-    if ((code = judge_keystore(cli, c, t, out)) == PARSED)
-        *verified = true;
-    return code;
+    if (!t->unverified)
+        return cli_usage_error(cli,
+                               "the key of the log is not known, so nothing that %s says about it "
+                               "can be checked. Give --vkey, a profile with `vkey`, or "
+                               "--require-attestation; or believe the server with --unverified",
+                               keystore_url(cli));
+    const enum vs_error e = vs_log_vkey(c, out);
+    return e == VS_OK ? PARSED : fail_client(cli, c, e);
+}
+
+int settle_log_trust(const struct cli *cli, struct cli_trust *t, const char *vkey)
+{
+    const bool given = t->required || t->identity.set || t->unverified || judges(t);
+    int code = load_profile(cli);
+
+    if (code != PARSED)
+        return code;
+    if (!given && (vkey != NULL || cli->profile->vkey != NULL))
+        return PARSED;
+    return settle_trust(cli, t, "its log");
 }
 
 int check_name(const struct cli *cli, const struct cli_name *n, struct vs_key_name *out)

@@ -142,11 +142,25 @@ int fail_client(const struct cli *cli, const struct vs_client *c, enum vs_error 
         report_json(e, text, &reply);
     else
         report_text(text, &reply);
-    if (e == VS_ERR_ARGUMENT && cli->token_file == NULL)
+    if (e == VS_ERR_ARGUMENT && cli->token_file == NULL && cli->profile->token_file == NULL)
         return cli_usage_error(cli, "give --token-file, or set VOUCHSAFE_TOKEN_FILE");
     if (e == VS_ERR_UNREACHABLE && !cli->json)
-        fprintf(stderr, "  %-10s is it running, and is --url right?\n", "what to do");
+        fprintf(stderr, "  %-10s check that the keystore is running and that --url is right\n",
+                "what to do");
     return e == VS_ERR_REFUSED && reply.status >= 500 ? EXIT_REACH : exit_code_of(e);
+}
+
+void note(const struct cli *cli, const char *format, ...)
+{
+    va_list arguments;
+
+    if (cli->quiet)
+        return;
+    fprintf(stderr, "vouchsafe: ");
+    va_start(arguments, format);
+    (void)vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\n");
 }
 
 int fail(const struct cli *cli, enum vs_error e, const char *format, ...)

@@ -23,7 +23,7 @@ static void print_json(const char *name, const char *role, const char *out,
     json_text(&j, "name", name);
     json_text(&j, "role", role);
     json_text(&j, "sha256", token->sha256);
-    if (out == NULL)
+    if (is_standard(out))
         json_text(&j, "token", token->text);
     else
         json_text(&j, "file", out);
@@ -75,12 +75,12 @@ static int run(struct cli *cli, int argc, char **argv)
         return cli_usage_error(cli, "--name takes letters, digits, '.', '_' and '-'");
     if (vs_token_make(&token) != VS_OK)
         return fail(cli, VS_ERR_INTERNAL, "cannot make a token");
-    if (out != NULL)
+    if (!is_standard(out))
         code = save_token(cli, out, &token);
     if (code == PARSED && cli->json)
         print_json(name, role, out, &token);
     else if (code == PARSED) {
-        if (out == NULL)
+        if (is_standard(out))
             printf("%s\n", token.text);
         print_snippet(name, role, &token);
     }

@@ -15,12 +15,13 @@ import unittest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PUBKEY = "fb3234db8f36e87a8ec08c1b77799b55788f8855931c76eec948f33b76f9ff19"
 SEED = "github.com/alice/project:alice.near"
+REQUEST = "01932f6e-7b8a-7cc0-9d3e-0123456789ab"
 COMMANDS = [
     "collateral fetch", "collateral import", "collateral export", "collateral show",
     "init", "config check", "token new", "pubkey", "encrypt", "decrypt", "attest",
     "attest explain", "attest verify",
     "sim create", "sim quote", "sim collateral", "sim measure", "log checkpoint", "log export",
-    "log verify", "log receipt", "log verify-receipt", "explain", "status",
+    "log verify", "log receipt", "log verify-receipt", "explain", "status", "profile create", "profile show",
 ]
 
 
@@ -56,6 +57,12 @@ class CliTest(unittest.TestCase):
         self.assertEqual(done.returncode, code, (arguments, done.stdout, done.stderr))
         return done
 
+    def write(self, name, text, mode=0o600):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(self.path(name), mode)
+        return self.path(name)
+
     def make_sim(self):
         self.expect(0, "sim", "create", self.path("sim"))
         return self.path("sim")
@@ -71,7 +78,7 @@ class Usage(CliTest):
             self.assertRegex(text, r"--require-attestation +verify the keystore's own evidence")
             self.assertRegex(text, r"--mrenclave HEX +measurement to pretend")
             self.assertRegex(text, r"--keystore-mrenclave HEX +accept this measurement")
-            self.assertRegex(text, r"--keystore-policy PATH +accept what this policy")
+            self.assertRegex(text, r"--keystore-policy PATH +accept a keystore that this policy")
 
     def test_each_command_explains_itself(self):
         for command in COMMANDS:
@@ -98,7 +105,8 @@ class Usage(CliTest):
                 ["encrypt", "--key-version", "-1", "--pubkey", PUBKEY],
                 ["encrypt", "--pubkey", PUBKEY, "--require-attestation"],
                 ["encrypt", "--mrenclave", "0" * 64, "--seed", "a"],
-                ["encrypt", "--require-attestation", "--seed", "a"],
+                ["encrypt", "--require-attestation", "--seed", "a"], ["encrypt", "--seed", "a"],
+                ["encrypt", "--pubkey", PUBKEY, "--unverified"],
                 ["encrypt", "--keystore-policy", "p.yaml", "--seed", "a"],
                 ["encrypt", "--collateral", "dir", "--seed", "a"],
                 ["log", "key", "--fetch-collateral"],
@@ -131,13 +139,12 @@ class Usage(CliTest):
 
     def test_an_unreachable_keystore_is_3(self):
         token = self.path("token")
-        with open(token, "w", encoding="ascii") as file:
-            file.write("abc\n")
+        self.write("token", "abc\n")
         url = "http://127.0.0.1:1"
         self.expect(3, "status", "--url", url, "--token-file", token)
-        self.expect(3, "--url", url, "pubkey")
-        self.expect(3, "pubkey", environment={"VOUCHSAFE_URL": url})
-        done = self.expect(3, "pubkey", "--url", url, "--json")
+        self.expect(3, "--url", url, "pubkey", "--unverified")
+        self.expect(3, "pubkey", "--unverified", environment={"VOUCHSAFE_URL": url})
+        done = self.expect(3, "pubkey", "--unverified", "--url", url, "--json")
         self.assertEqual(json.loads(done.stdout)["code"], "unreachable")
         self.expect(4, "status", "--url", url, "--token-file", self.path("none"))
 
@@ -145,7 +152,8 @@ class Usage(CliTest):
 class Transport(CliTest):
     """Tokens and keys travel there: in the clear only on this machine, or when it is written out."""
 
-    COMMANDS = (["pubkey"], ["encrypt", "--seed", SEED], ["log", "key"], ["log", "checkpoint"],
+    COMMANDS = (["pubkey", "--unverified"], ["encrypt", "--seed", SEED, "--unverified"],
+                ["log", "key", "--unverified"], ["log", "checkpoint", "--vkey", "k"],
                 ["status"], ["explain", "01932f6e-7b8a-7cc0-9d3e-0123456789ab"])
 
     def test_http_to_another_machine_is_refused(self):
@@ -156,37 +164,250 @@ class Transport(CliTest):
             for arguments in self.COMMANDS:
                 done = self.expect(2, *arguments, "--url", url)
                 self.assertIn(b"--insecure-http", done.stderr)
-        done = self.expect(2, "pubkey", environment={"VOUCHSAFE_URL": "http://192.0.2.1"})
+        done = self.expect(2, "pubkey", "--unverified", environment={"VOUCHSAFE_URL": "http://192.0.2.1"})
         self.assertIn(b"--insecure-http", done.stderr)
 
     def test_this_machine_and_tls_are_allowed(self):
         for url in ("http://127.0.0.1:1", "http://127.9.9.9:1", "http://localhost:1",
                     "http://[::1]:1/", "https://localhost:1"):
-            self.expect(3, "pubkey", "--url", url)
+            self.expect(3, "pubkey", "--unverified", "--url", url)
 
     def test_it_can_be_allowed(self):
-        done = self.expect(3, "pubkey", "--url", "http://0.0.0.0:1", "--insecure-http")
+        done = self.expect(3, "pubkey", "--unverified", "--url", "http://0.0.0.0:1", "--insecure-http")
         self.assertNotIn(b"--insecure-http", done.stderr)
-        self.expect(3, "--insecure-http", "--url", "http://0.0.0.0:1", "pubkey")
+        self.expect(3, "--insecure-http", "--url", "http://0.0.0.0:1", "pubkey", "--unverified")
 
 
-class Unverified(CliTest):
-    def test_whoever_is_believed_without_evidence_is_warned_of(self):
-        url = ["--url", "http://127.0.0.1:1"]
+class Trust(CliTest):
+    """What a keystore answers is used only when it is known which keystore answered."""
+
+    URL = ["--url", "http://127.0.0.1:1"]
+    IDENTITY = "ab" * 32
+
+    def believing(self):
         self.make_sim()
-        worker = ["--sim", self.path("sim"), "--token-file", self.path("token")]
-        with open(self.path("token"), "w", encoding="ascii") as file:
-            file.write("abc\n")
-        envelope = self.expect(0, "encrypt", "--seed", SEED, "--pubkey", PUBKEY, data=b"x")
-        self.assertNotIn(b"not verified", envelope.stderr)  # the key is the caller's own word
-        for arguments in (["pubkey"], ["pubkey", "--json"], ["encrypt", "--seed", SEED],
-                          ["log", "key"], ["attest", *worker], ["decrypt", "--seed", SEED, *worker],
-                          ["decrypt", "--seed", SEED, "--inline", *worker]):
-            done = self.expect(3, *arguments, *url, data=envelope.stdout)
-            self.assertIn(b"warning: the keystore is not verified", done.stderr, arguments)
-        for arguments in (["pubkey", "--attested", "--mrenclave", "0" * 64],
-                          ["attest", "--require-attestation", "--keystore-mrenclave", "0" * 64, *worker]):
-            self.assertNotIn(b"warning", self.expect(3, *arguments, *url).stderr)
+        worker = ["--sim", self.path("sim"), "--token-file", self.write("token", "abc\n")]
+        return (["pubkey"], ["pubkey", "--json"], ["encrypt", "--seed", SEED], ["log", "key"],
+                ["log", "checkpoint"], ["log", "receipt", REQUEST], ["log", "export", "--out", self.path("e")],
+                ["attest", *worker], ["decrypt", "--seed", SEED, *worker],
+                ["decrypt", "--seed", SEED, "--inline", *worker])
+
+    def test_nothing_is_believed_without_proof_or_consent(self):
+        envelope = self.expect(0, "encrypt", "--seed", SEED, "--pubkey", PUBKEY, data=b"x").stdout
+        for arguments in self.believing():
+            done = self.expect(2, *arguments, *self.URL, data=envelope)
+            self.assertIn(b"nothing proves which keystore answers at http://127.0.0.1:1", done.stderr, arguments)
+            for option in (b"--require-attestation", b"profile create", b"--identity", b"--unverified"):
+                self.assertIn(option, done.stderr, arguments)
+            done = self.expect(3, *arguments, *self.URL, "--unverified", data=envelope)
+            self.assertIn(b"warning: --unverified: any server can answer", done.stderr, arguments)
+            done = self.expect(3, *arguments, *self.URL, "--unverified", "-q", data=envelope)
+            self.assertNotIn(b"warning", done.stderr, arguments)
+            attested = ["--require-attestation", "--keystore-mrenclave", "0" * 64]
+            self.assertNotIn(b"warning", self.expect(3, *arguments, *self.URL, *attested, data=envelope).stderr)
+            self.expect(2, *arguments, *self.URL, *attested, "--unverified", data=envelope)
+            self.expect(2, *arguments, *self.URL, "--identity", self.IDENTITY, "--unverified", data=envelope)
+
+    def test_a_pinned_identity_is_enough_for_what_it_signs(self):
+        for arguments in self.believing():
+            if arguments[0] == "log":
+                done = self.expect(2, *arguments, *self.URL, "--identity", self.IDENTITY)
+                self.assertIn(b"--vkey", done.stderr)  # the identity does not sign the log
+            else:  # an --inline reply proves nothing without a TLS key
+                self.expect(1 if "--inline" in arguments else 3, *arguments, *self.URL, "--identity", self.IDENTITY,
+                            data=self.expect(0, "encrypt", "--pubkey", PUBKEY, data=b"x").stdout)
+
+    def test_old_names_are_aliases(self):
+        for command in ("pubkey", "log key"):
+            self.expect(3, *command.split(), *self.URL, "--attested", "--mrenclave", "0" * 64)
+            self.expect(3, *command.split(), *self.URL, "--attested", "--mrsigner", "0" * 64, "--isvprodid", "1",
+                        "--min-isvsvn", "1")
+            self.assertIn(b"old name of --require-attestation, until 0.3.0",
+                          self.expect(0, *command.split(), "--help").stdout)
+
+
+class Profile(CliTest):
+    IDENTITY = "ab" * 32
+    VKEY = "log.example+00000000+AAAA"
+
+    def profile(self, text, mode=0o600, name="profile"):
+        return ["--profile", self.write(name, text, mode)]
+
+    def test_it_is_the_short_way(self):
+        more = self.profile(f"# mine\n\nurl = http://127.0.0.1:1\nidentity={self.IDENTITY}\n  vkey = {self.VKEY}  \n"
+                            "timeout = 5\n")
+        for arguments in (["pubkey"], ["encrypt", "--seed", SEED], ["log", "checkpoint"], ["log", "receipt", REQUEST,
+                          "--token-file", self.write("token", "abc\n")]):
+            done = self.expect(3, *arguments, *more, data=b"x")
+            self.assertNotIn(b"warning", done.stderr)
+        self.assertEqual(self.expect(0, "log", "key", *more).stdout.decode().strip(), self.VKEY)
+        self.expect(3, "encrypt", environment={"VOUCHSAFE_PROFILE": self.path("profile")}, data=b"x")
+        os.makedirs(self.path("home/.config/vouchsafe"))
+        os.rename(self.path("profile"), self.path("home/.config/vouchsafe/profile"))
+        for home in ({"HOME": self.path("home")}, {"XDG_CONFIG_HOME": self.path("home/.config")}):
+            self.expect(3, "encrypt", environment=home, data=b"x")
+
+    def test_the_environment_goes_before_the_file_and_the_command_line_before_both(self):
+        more = self.profile(f"url = http://127.0.0.1:1\nidentity = {self.IDENTITY}\n")
+        environment = {"VOUCHSAFE_URL": "http://127.0.0.1:2", "VOUCHSAFE_VKEY": self.VKEY,
+                       "VOUCHSAFE_KEYSTORE_MRENCLAVE": "0" * 64 + ", " + "1" * 64}
+        said = json.loads(self.expect(0, "profile", "show", "--json", *more, environment=environment).stdout)
+        self.assertEqual(said, {"path": self.path("profile"), "url": "http://127.0.0.1:2", "identity": self.IDENTITY,
+                                "vkey": self.VKEY, "keystore-mrenclave": ["0" * 64, "1" * 64]})
+        self.assertIn(b"127.0.0.1:2", self.expect(3, "pubkey", *more, environment=environment).stderr)
+        done = self.expect(3, "pubkey", *more, "--url", "http://127.0.0.1:3", environment=environment)
+        self.assertIn(b"127.0.0.1:3", done.stderr)
+        self.expect(2, "pubkey", environment={"VOUCHSAFE_IDENTITY": "short"})
+        # what the profile accepts is used when evidence is asked for, and only then
+        self.expect(3, "pubkey", *more, "--require-attestation", environment=environment)
+        self.expect(2, "pubkey", *more, "--require-attestation")
+        done = self.expect(3, "pubkey", *more, "--unverified", environment=environment)
+        self.assertIn(b"warning: --unverified", done.stderr)
+
+    def test_a_file_of_others_is_not_trusted(self):
+        text = f"identity = {self.IDENTITY}\n"
+        for mode in (0o620, 0o602, 0o666):
+            done = self.expect(1, "pubkey", *self.profile(text, mode))
+            self.assertIn(b"other users can write", done.stderr)
+        self.expect(3, "pubkey", "--url", "http://127.0.0.1:1", *self.profile(text, 0o644))
+        if os.geteuid() == 0:
+            os.chown(self.path("profile"), 1234, 1234)
+            self.assertIn(b"belongs to user 1234", self.expect(1, "pubkey", "--profile", self.path("profile")).stderr)
+        os.mkfifo(self.path("pipe"))
+        self.assertIn(b"not a regular file", self.expect(1, "pubkey", "--profile", self.path("pipe")).stderr)
+        self.expect(4, "pubkey", "--profile", self.path("nothing"))
+
+    def test_what_is_wrong_is_named_with_its_line(self):
+        for line, why in (("identity = 12", b"64 hex digits"), ("nonsense", b"expected"), ("color = red", b"'color'"),
+                          ("token-file = here", b"absolute path"), ("url =", b"no value"),
+                          ("insecure-http = maybe", b"yes or no"), ("timeout = soon", b"number")):
+            done = self.expect(2, "pubkey", *self.profile(f"# first\n{line}\n"))
+            self.assertIn((self.path("profile") + ":2: ").encode(), done.stderr)
+            self.assertIn(why, done.stderr)
+
+    def test_it_is_never_made_from_a_keystore_that_is_not_verified(self):
+        where = ["--profile", self.path("new/sub/profile"), "--url", "http://127.0.0.1:1"]
+        self.expect(2, "profile", "create", *where)
+        self.expect(2, "profile", "create", *where, "--unverified")
+        self.expect(3, "profile", "create", *where, "--require-attestation", "--keystore-mrenclave", "0" * 64)
+        self.assertFalse(os.path.exists(self.path("new")))
+        self.write("token", "abc\n")
+        self.expect(0, "profile", "create", *where, "--identity", self.IDENTITY, "--vkey", self.VKEY, "--token-file",
+                    os.path.relpath(self.path("token")))
+        said = json.loads(self.expect(0, "profile", "show", "--json", "--profile", where[1]).stdout)
+        self.assertEqual((said["identity"], said["vkey"], said["token-file"]),
+                         (self.IDENTITY, self.VKEY, os.path.realpath(self.path("token"))))
+        self.assertEqual(stat.S_IMODE(os.stat(where[1]).st_mode), 0o600)
+        self.expect(4, "profile", "create", *where, "--identity", "cd" * 32)
+        self.expect(0, "profile", "create", *where, "--identity", "cd" * 32, "--force")
+
+
+class Credentials(CliTest):
+    """Tokens, worker keys and sessions: one rule."""
+
+    def status(self, path, code):
+        return self.expect(code, "status", "--url", "http://127.0.0.1:1", "--token-file", path)
+
+    def test_owner_and_mode(self):
+        for mode, code in ((0o600, 3), (0o400, 3), (0o440, 3), (0o640, 3), (0o644, 4), (0o604, 4), (0o660, 4),
+                           (0o602, 4), (0o444, 4)):
+            done = self.status(self.write("token", "abc\n", mode), code)
+            if code == 4:
+                self.assertIn(b"chmod", done.stderr)
+                self.assertIn(self.path("token").encode(), done.stderr)
+            os.unlink(self.path("token"))
+
+    def test_a_link_to_a_good_file_is_good(self):
+        os.makedirs(self.path("..data"))
+        self.write("..data/token", "abc\n", 0o440)
+        os.symlink("..data/token", self.path("token"))
+        self.status(self.path("token"), 3)
+        os.chmod(self.path("..data/token"), 0o444)
+        self.status(self.path("token"), 4)
+
+    def test_neither_a_pipe_nor_a_device_nor_another_users_file(self):
+        os.mkfifo(self.path("pipe"), 0o600)
+        self.assertIn(b"not a regular file", self.status(self.path("pipe"), 4).stderr)
+        self.assertIn(b"not a regular file", self.status("/dev/null", 4).stderr)
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        self.write("token", "abc\n")
+        os.chown(self.path("token"), 1234, 0)
+        self.assertIn(b"belongs to user 1234", self.status(self.path("token"), 4).stderr)
+        os.chown(self.path("token"), 0, 1234)
+        os.chmod(self.path("token"), 0o640)
+        self.assertIn(b"group 1234", self.status(self.path("token"), 4).stderr)
+
+    def test_worker_keys(self):
+        self.make_sim()
+        worker = ["decrypt", "--unverified", "--url", "http://127.0.0.1:1", "--sim", self.path("sim"), "--key-file",
+                  self.path("key"), "--token-file", self.write("token", "abc\n")]
+        envelope = self.expect(0, "encrypt", "--pubkey", PUBKEY, data=b"x").stdout
+        self.expect(3, *worker, data=envelope)
+        self.assertEqual(stat.S_IMODE(os.stat(self.path("key")).st_mode), 0o600)
+        os.chmod(self.path("key"), 0o440)
+        self.expect(3, *worker, data=envelope)
+        os.chmod(self.path("key"), 0o644)
+        self.assertIn(b"0644", self.expect(4, *worker, data=envelope).stderr)
+        os.chmod(self.path("key"), 0o600)
+        self.write("key", "nonsense")
+        self.assertIn(b"not the file of a worker key", self.expect(4, *worker, data=envelope).stderr)
+
+
+class Output(CliTest):
+    """--out: a file is replaced as a whole; a device, a pipe or a link is written through."""
+
+    def encrypt(self, out, code=0):
+        return self.expect(code, "encrypt", "--pubkey", PUBKEY, "--binary", "--out", out, data=b"bytes")
+
+    def test_a_file_is_replaced_as_a_whole(self):
+        self.write("e", "old")
+        inode = os.stat(self.path("e")).st_ino
+        self.encrypt(self.path("e"))
+        self.assertEqual(os.stat(self.path("e")).st_size, 54)
+        self.assertNotEqual(os.stat(self.path("e")).st_ino, inode)
+        self.assertEqual(os.listdir(self.folder.name), ["e"])
+
+    def test_dash_is_standard_output(self):
+        self.assertEqual(len(self.encrypt("-").stdout), 54)
+        self.assertRegex(self.expect(0, "token", "new", "--out", "-").stdout, rb"\A[0-9a-f]{64}\n\Z")
+        said = json.loads(self.expect(0, "encrypt", "--pubkey", PUBKEY, "--json", "--out", "-", data=b"x").stdout)
+        self.assertIn("envelope", said)
+        self.assertFalse(os.path.exists("-"))
+
+    def test_a_pipe_is_written_through(self):
+        os.mkfifo(self.path("pipe"))
+        reader = subprocess.Popen(["cat", self.path("pipe")], stdout=subprocess.PIPE)
+        self.encrypt(self.path("pipe"))
+        self.assertEqual(len(reader.communicate(timeout=30)[0]), 54)
+        self.assertTrue(stat.S_ISFIFO(os.lstat(self.path("pipe")).st_mode))
+
+    def test_a_link_is_written_through(self):
+        self.write("e", "x" * 100, 0o644)
+        os.symlink("e", self.path("link"))
+        self.encrypt(self.path("link"))
+        self.assertTrue(os.path.islink(self.path("link")))
+        self.assertEqual(os.stat(self.path("e")).st_size, 54)
+        os.symlink("new", self.path("dangling"))
+        self.encrypt(self.path("dangling"))
+        self.assertEqual(os.stat(self.path("new")).st_size, 54)
+        self.expect(4, "token", "new", "--out", self.path("link"))  # never overwritten
+        self.encrypt(self.folder.name, 3)
+
+    def test_a_device_stays_a_device(self):
+        self.encrypt("/dev/null")
+        self.assertTrue(stat.S_ISCHR(os.lstat("/dev/null").st_mode))
+        try:
+            os.mknod(self.path("null"), 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+        except PermissionError:
+            self.skipTest("needs root, to make a device")
+        try:
+            os.close(os.open(self.path("null"), os.O_WRONLY))
+        except OSError:
+            self.skipTest("devices do not open on this file system")
+        self.encrypt(self.path("null"))
+        self.expect(0, "token", "new", "--out", self.path("null"))
+        self.assertTrue(stat.S_ISCHR(os.lstat(self.path("null")).st_mode))
 
 
 class Token(CliTest):

@@ -39,6 +39,17 @@ def hpke_seal(public, info, plain):
     return base64.b64encode(enc).decode(), base64.b64encode(sealed).decode()
 
 
+BELIEVING = ("encrypt", "pubkey", "decrypt", "attest", "log key", "log checkpoint", "log export", "log receipt")
+TRUST = ("--require-attestation", "--attested", "--identity", "--unverified", "--pubkey", "--profile")
+
+
+def unverified(arguments):
+    """--unverified, for a command that believes an answer and is not told whose."""
+    name = " ".join(arguments[:2]) if arguments[0] == "log" else arguments[0]
+    known = [option for option in arguments if option in TRUST or (option == "--vkey" and arguments[0] == "log")]
+    return ["--unverified"] if name in BELIEVING and not known else []
+
+
 class WithKeystore(unittest.TestCase):
     POLICY = DEFAULT
 
@@ -55,7 +66,7 @@ class WithKeystore(unittest.TestCase):
         options = ["--url", url or self.keystore.url]
         if role:
             options += ["--token-file", self.keystore.token_file(role)]
-        done = command(*options, *arguments, check=False, stdin=data)
+        done = command(*options, *arguments, *unverified(arguments), check=False, stdin=data)
         self.assertEqual(done.returncode, code, (arguments, done.stdout, done.stderr))
         return done
 
@@ -139,12 +150,49 @@ class ClientTest(WithKeystore):
         receipt = self.path("verified.receipt")
         done = self.decrypt(envelope, *trust, "--task", "7 \u2603", "--receipt", receipt)
         self.assertEqual((done.stdout, done.stderr), (SECRETS, b""))  # nothing to warn of
-        self.assertIn(b"not verified", self.decrypt(envelope).stderr)
+        self.assertIn(b"--unverified", self.decrypt(envelope).stderr)
         trust[-1] = "ee" * 32
         self.assertEqual(self.decrypt(envelope, *trust, code=1).stdout, b"")
         said = self.run_cli("attest", "--json", "--sim", self.keystore.platform.path, "--mrenclave",
                             MRENCLAVE, *self.worker_trust(), role="worker").stdout
         self.assertTrue(json.loads(said)["verified"])
+
+    def test_a_profile_is_the_short_way(self):
+        profile = {"VOUCHSAFE_PROFILE": self.path("profiles/mine")}
+        trust = self.worker_trust()
+        def run(*arguments, code=0, stdin=b"", **more):
+            done = command(*arguments, check=False, stdin=stdin, env={**profile, **more})
+            self.assertEqual(done.returncode, code, (arguments, done.stdout, done.stderr))
+            return done
+        run("profile", "create", "--url", self.keystore.url, *trust[:-1], "ee" * 32, code=1)
+        self.assertFalse(os.path.exists(profile["VOUCHSAFE_PROFILE"]))
+        run("profile", "create", "--url", self.keystore.url, "--token-file", self.keystore.token_file("worker"), *trust)
+        envelope = run("encrypt", "--seed", SEED, stdin=SECRETS)
+        self.assertEqual(envelope.stderr, b"")
+        said = json.loads(run("encrypt", "--seed", SEED, "--json", stdin=SECRETS).stdout)
+        self.assertEqual((said["verified"], said["keystore"]), (True, "pinned"))
+        worker = ["--sim", self.keystore.platform.path, "--mrenclave", MRENCLAVE]
+        self.assertEqual(run("decrypt", "--seed", SEED, *worker, "--receipt", self.path("r"),
+                             stdin=envelope.stdout).stdout, SECRETS)
+        self.assertTrue(json.loads(run("attest", "--json", *worker).stdout)["verified"])
+        run("log", "verify-receipt", self.path("r"))
+        run("log", "checkpoint", "--out", self.path("kept-by-profile"))
+        self.assertEqual(json.loads(run("pubkey", "--json", "--require-attestation").stdout)["keystore"], "attested")
+        # another keystore, or this one with another root, does not sign with that identity
+        wrong = {"VOUCHSAFE_IDENTITY": "ab" * 32}
+        for arguments in (["encrypt", "--seed", SEED], ["pubkey"], ["attest", *worker]):
+            done = run(*arguments, code=1, stdin=SECRETS, **wrong)
+            self.assertIn(b"not signed by the keystore's identity key", done.stderr)
+            self.assertEqual(done.stdout, b"")
+        done = run("pubkey", "--require-attestation", code=1, **wrong)
+        self.assertIn(b"is pinned", done.stderr)
+        vkey = run("log", "key").stdout.decode().strip()
+        other = vkey[:-6] + ("AAAAA=" if not vkey.endswith("AAAAA=") else "BBBBB=")
+        for arguments in (["log", "checkpoint"], ["log", "export", "--out", self.path("none"), "--token-file",
+                          self.keystore.token_file("auditor")]):
+            done = command(*arguments, check=False, env={**profile, "VOUCHSAFE_VKEY": other})
+            self.assertIn(done.returncode, (1, 4), arguments)
+        self.assertFalse(os.path.exists(self.path("none")))
 
     def test_what_proves_nothing_does_not_go_with_a_verified_keystore(self):
         envelope, trust = self.encrypt(), self.worker_trust()
@@ -165,7 +213,12 @@ class ClientTest(WithKeystore):
         self.assertNotEqual(tokens[1], tokens[2])
         self.assertEqual(tokens[2:], tokens[2:3] * 3)
         os.chmod(self.path("session2"), 0o640)
-        self.decrypt(envelope, *options, code=4)
+        self.decrypt(envelope, *options)  # the group is our own
+        for mode in (0o644, 0o660, 0o602):
+            os.chmod(self.path("session2"), mode)
+            done = self.decrypt(envelope, *options, code=4)
+            self.assertIn(f"{mode:04o}".encode(), done.stderr)
+            self.assertIn(b"session2", done.stderr)
 
     def test_repository_and_seed_are_the_same_key(self):
         by_seed = self.run_cli("pubkey", "--seed", SEED).stdout
@@ -267,7 +320,7 @@ class ClientTest(WithKeystore):
         policies = [{"name": "worker", "tee": "simulated", "mrenclave": [measured],
                      "tcb_status": ["UpToDate"]}]
         with Keystore(policies=policies) as other:
-            envelope = command("--url", other.url, "encrypt", "--seed", SEED, stdin=SECRETS).stdout
+            envelope = command("--url", other.url, "encrypt", "--seed", SEED, "--unverified", stdin=SECRETS).stdout
             root = os.path.join(other.dir, "state", "sim", "root_ca.pem")
             done = subprocess.run([worker, other.url, other.token_file("worker"), other.platform.path,
                                    SEED, os.path.join(other.dir, "r"), trust[3], root],
@@ -420,7 +473,7 @@ class GatewayTest(WithKeystore):
         self.gateway.change = change
         done = self.through("--inline")
         self.assertEqual(done.stdout, LIES)
-        self.assertIn(b"not verified", done.stderr)
+        self.assertIn(b"--unverified", done.stderr)
 
     def test_a_session_of_its_own_is_not_taken(self):
         def change(_method, path, _request, reply, _headers):
@@ -434,7 +487,7 @@ class GatewayTest(WithKeystore):
                         {"reply_key": {"enc": base64.b64encode(b"\x09" + bytes(31)).decode(),
                                        "ciphertext": base64.b64encode(bytes(48)).decode()}},
                         {"session": "a.b.c"}):
-            self.refused(why=b"not signed by the attested identity key")
+            self.refused(why=b"not signed by the keystore's identity key")
 
     def test_the_log_cannot_be_renamed(self):
         def change(_method, path, _request, reply, _headers):
@@ -517,8 +570,8 @@ class TlsTest(unittest.TestCase):
         cls.pin = hashlib.sha256(spki).hexdigest()
 
     def pubkey(self, *arguments):
-        return command("--url", self.keystore.url, "pubkey", "--seed", SEED, "--json", *arguments,
-                       check=False)
+        arguments = ("pubkey", "--seed", SEED, "--json", *arguments)
+        return command("--url", self.keystore.url, *arguments, *unverified(arguments), check=False)
 
     def test_only_the_pinned_key_is_spoken_to(self):
         self.assertEqual(self.pubkey().returncode, 3)
@@ -535,9 +588,9 @@ class TlsTest(unittest.TestCase):
 
     def test_a_worker_over_tls(self):
         envelope = command("--url", self.keystore.url, "--pin", self.pin, "encrypt", "--seed", SEED,
-                           stdin=SECRETS).stdout
+                           "--unverified", stdin=SECRETS).stdout
         plain = command("--url", self.keystore.url, "--pin", self.pin, "--token-file",
-                        self.keystore.token_file("worker"), "decrypt", "--seed", SEED, "--sim",
+                        self.keystore.token_file("worker"), "decrypt", "--unverified", "--seed", SEED, "--sim",
                         self.keystore.platform.path, "--mrenclave", MRENCLAVE, stdin=envelope)
         self.assertEqual(plain.stdout, SECRETS)
 

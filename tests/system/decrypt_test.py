@@ -210,7 +210,8 @@ class Release(unittest.TestCase):
             worker.decrypt(ecies_seal(self.keystore.pubkey(SEED), SECRET), seed=SEED)
         export = os.path.join(self.keystore.dir, "log.ndjson")
         note = os.path.join(self.keystore.dir, "checkpoint.txt")
-        self.keystore.command("log", "export", "--out", export, "--checkpoint-out", note, token="auditor")
+        self.keystore.command("log", "export", "--vkey", vkey, "--out", export,
+                              "--checkpoint-out", note, token="auditor")
         vkey = self.keystore.get("/v1/log/key").json()["vkey"]
         verify = ("log", "verify", export, "--checkpoint", note, "--vkey", vkey)
         harness.command(*verify)

@@ -41,9 +41,9 @@ def free_port():
 
 
 def command(*arguments, check=True, stdin=b"", env=None):
-    """Runs the `vouchsafe` command; returns the finished process."""
+    """Runs the `vouchsafe` command; returns the finished process. No profile of the user's is read."""
     result = subprocess.run([COMMAND, *arguments], input=stdin, capture_output=True, timeout=120,
-                            env={**os.environ, **(env or {})})
+                            env={**os.environ, "HOME": "/nonexistent", **(env or {})})
     if check and result.returncode != 0:
         raise AssertionError(f"vouchsafe {' '.join(arguments)}: exit {result.returncode}\n"
                              f"{result.stderr.decode(errors='replace')}")

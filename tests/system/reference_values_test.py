@@ -119,9 +119,9 @@ class Changes(Case):
         explained = k.get("/v1/explain?request_id=" + reply.request_id, token="operator")
         self.assertEqual(explained.json()["entries"][0]["entry"], entry)
         with tempfile.TemporaryDirectory() as out:
-            key = k.command("log", "key").stdout.decode().strip()
+            key = k.command("log", "key", "--unverified").stdout.decode().strip()
             export, note = os.path.join(out, "log"), os.path.join(out, "note")
-            k.command("log", "export", "--out", export, "--checkpoint-out", note, token="auditor")
+            k.command("log", "export", "--vkey", key, "--out", export, "--checkpoint-out", note, token="auditor")
             k.command("log", "verify", export, "--checkpoint", note, "--vkey", key)
 
     def test_what_never_counts_does_not_with_a_value_either(self):
