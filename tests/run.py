@@ -123,7 +123,7 @@ def stage_check(_):
 
 
 def stage_sanitize(_):
-    # one suppressed thing only: memory that OpenSSL and libsodium keep for the life of the process is no leak
+    # one suppressed thing only: memory that OpenSSL keeps for the life of the process is no leak
     build("build-asan", ["-Db_sanitize=address,undefined", "-Doptimization=1"])
     return meson_tests("build-asan", {
         "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1",

@@ -1,4 +1,4 @@
-/* X25519 (RFC 7748) and Ed25519 (RFC 8032), over libsodium. */
+/* X25519 (RFC 7748) and Ed25519 (RFC 8032), over AWS-LC. */
 #ifndef CRYPTO_CURVE25519_H
 #define CRYPTO_CURVE25519_H
 
@@ -29,7 +29,10 @@ void ed25519_sign_with(const uint8_t seed[ED25519_SEED_SIZE],
                        const uint8_t public_key[ED25519_PUBLIC_SIZE], struct span message,
                        uint8_t out[ED25519_SIGNATURE_SIZE]);
 
-/* ERR_CRYPTO; strict: small-order keys and non-canonical encodings are refused. */
+/*
+ * ERR_CRYPTO; strict: a key or an R of small order is refused, and so is a key, an R or an S that
+ * is not in its one canonical encoding.
+ */
 MUST_CHECK enum err ed25519_verify(const uint8_t public_key[ED25519_PUBLIC_SIZE],
                                    struct span message,
                                    const uint8_t signature[ED25519_SIGNATURE_SIZE]);

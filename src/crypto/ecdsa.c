@@ -1,10 +1,11 @@
 #include "crypto/ecdsa.h"
 
-#include <openssl/core_names.h>
+#include <openssl/bn.h>
+#include <openssl/ec_key.h>
+#include <openssl/ecdsa.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
-#include <pthread.h>
+#include <openssl/nid.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "crypto/hash.h"
@@ -12,7 +13,6 @@
 
 #define POINT_UNCOMPRESSED 0x04 /* SEC 1 section 2.3.3 */
 #define SEC1_MAX (1 + ECDSA_POINT_MAX)
-#define DER_SIGNATURE_MAX 104 /* SEQUENCE of two INTEGERs of at most 49 bytes */
 
 /* Everything of the SubjectPublicKeyInfo before the coordinates: RFC 5480 sections 2.1.1 and 2.2.
  */
@@ -24,146 +24,108 @@
     "\x03\x62\x00\x04"
 
 static const struct {
-    const char *group;
+    int nid;
     size_t scalar_size;
     size_t hash_size;
     void (*hash)(struct span bytes, uint8_t *out);
     struct span spki_head;
 } curves[] = {
-    [ECDSA_P256] = {"P-256",
+    [ECDSA_P256] = {NID_X9_62_prime256v1,
                     32, SHA256_SIZE,
                     sha256, {(const uint8_t *)P256_SPKI_HEAD, sizeof P256_SPKI_HEAD - 1}},
-    [ECDSA_P384] = {"P-384",
+    [ECDSA_P384] = {NID_secp384r1,
                     48, SHA384_SIZE,
                     sha384, {(const uint8_t *)P384_SPKI_HEAD, sizeof P384_SPKI_HEAD - 1}},
 };
 
-/*
- * Keys that have a curve and no point: a copy of one given a point costs a fifth of a key made from
- * parameters, since the name of the curve is looked up once. Made at first use, then constant.
- */
-static pthread_mutex_t templates_lock = PTHREAD_MUTEX_INITIALIZER;
-static EVP_PKEY *templates[COUNT_OF(curves)];
-
-static EVP_PKEY *template_make(enum ecdsa_curve curve)
-{
-    EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    char group[16];
-    OSSL_PARAM params[2] = {OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end()};
-    EVP_PKEY *key = NULL;
-
-    memcpy(group, curves[curve].group, strlen(curves[curve].group) + 1);
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
-    if (!maker || EVP_PKEY_fromdata_init(maker) != 1 ||
-        EVP_PKEY_fromdata(maker, &key, EVP_PKEY_KEY_PARAMETERS, params) != 1)
-        key = NULL;
-    EVP_PKEY_CTX_free(maker);
-    return key;
-}
-
-static const EVP_PKEY *template_of(enum ecdsa_curve curve)
-{
-    const EVP_PKEY *found = NULL;
-
-    if (pthread_mutex_lock(&templates_lock) != 0)
-        return NULL;
-    if (!templates[curve]) /* again, if memory was short the last time */
-        templates[curve] = template_make(curve);
-    found = templates[curve];
-    (void)pthread_mutex_unlock(&templates_lock);
-    return found;
-}
+struct ecdsa_public {
+    enum ecdsa_curve curve;
+    EC_KEY *key;
+};
 
 /* Refuses points that are not on the curve. The cofactor is 1, so that is the whole check
  * (SP 800-56A revision 3, section 5.6.2.3.4); infinity has no uncompressed form. */
-static EVP_PKEY *key_of(enum ecdsa_curve curve, const uint8_t *point)
+static bool set_point(EC_KEY *key, enum ecdsa_curve curve, const uint8_t *point)
 {
     size_t size = 2 * curves[curve].scalar_size;
-    const EVP_PKEY *from = template_of(curve);
     uint8_t sec1[SEC1_MAX] = {POINT_UNCOMPRESSED};
-    EVP_PKEY *key = EVP_PKEY_new();
+    EC_POINT *read = EC_POINT_new(EC_KEY_get0_group(key));
+    bool done;
 
     memcpy(sec1 + 1, point, size);
-    if (key && from && EVP_PKEY_copy_parameters(key, from) == 1 &&
-        EVP_PKEY_set1_encoded_public_key(key, sec1, 1 + size) == 1)
-        return key;
-    EVP_PKEY_free(key);
-    return NULL;
+    done = read && EC_POINT_oct2point(EC_KEY_get0_group(key), read, sec1, 1 + size, NULL) == 1 &&
+           EC_KEY_set_public_key(key, read) == 1;
+    EC_POINT_free(read);
+    return done;
 }
 
-enum err ecdsa_public_init(struct ecdsa_public *out, enum ecdsa_curve curve, const uint8_t *point)
+enum err ecdsa_public_new(enum ecdsa_curve curve, const uint8_t *point, struct ecdsa_public **out)
 {
-    struct ecdsa_public made = {.curve = curve, .key = key_of(curve, point)};
+    struct ecdsa_public *made = calloc(1, sizeof *made);
+    enum err e = ERR_NONE;
 
-    if (made.key)
-        made.prepared = EVP_PKEY_CTX_new_from_pkey(NULL, made.key, NULL);
-    if (!made.prepared || EVP_PKEY_verify_init(made.prepared) != 1) {
-        ecdsa_public_clear(&made);
-        ERR_clear_error();
-        return ERR_CRYPTO;
+    if (!made)
+        return ERR_MEMORY;
+    made->curve = curve;
+    made->key = EC_KEY_new_by_curve_name(curves[curve].nid);
+    if (!made->key)
+        e = ERR_MEMORY;
+    else if (!set_point(made->key, curve, point))
+        e = ERR_CRYPTO;
+    if (e != ERR_NONE) {
+        ecdsa_public_free(&made);
+        ERR_clear_error(); /* AWS-LC keeps the last errors of each thread */
+        return e;
     }
     *out = made;
     return ERR_NONE;
 }
 
-void ecdsa_public_clear(struct ecdsa_public *key)
+void ecdsa_public_free(struct ecdsa_public **key)
 {
-    EVP_PKEY_CTX_free(key->prepared);
-    EVP_PKEY_free(key->key);
-    *key = (struct ecdsa_public){0};
+    if (*key)
+        EC_KEY_free((*key)->key);
+    free(*key);
+    *key = NULL;
 }
 
-/* An INTEGER of DER (X.690 section 8.3): no leading zeros but one before a set top bit. */
-static size_t der_integer(const uint8_t *scalar, size_t scalar_size, uint8_t *out)
+/* Takes `pair`; NULL is a signature that could not be read. */
+MUST_CHECK static enum err verify_pair(const struct ecdsa_public *key, struct span message,
+                                       ECDSA_SIG *pair)
 {
-    size_t skip = 0;
-    size_t pad;
-    size_t size;
+    uint8_t digest[SHA384_SIZE];
+    enum err e = ERR_CRYPTO;
 
-    while (skip < scalar_size - 1 && scalar[skip] == 0)
-        skip++;
-    pad = scalar[skip] >> 7;
-    size = scalar_size - skip;
-    out[0] = 0x02;
-    out[1] = (uint8_t)(size + pad);
-    out[2] = 0;
-    memcpy(out + 2 + pad, scalar + skip, size);
-    return 2 + pad + size;
-}
-
-static size_t der_from_raw(const uint8_t *raw, size_t scalar_size, uint8_t der[DER_SIGNATURE_MAX])
-{
-    size_t size = der_integer(raw, scalar_size, der + 2);
-
-    size += der_integer(raw + scalar_size, scalar_size, der + 2 + size);
-    der[0] = 0x30;
-    der[1] = (uint8_t)size;
-    return 2 + size;
+    if (pair) {
+        curves[key->curve].hash(message, digest);
+        if (ECDSA_do_verify(digest, curves[key->curve].hash_size, pair, key->key) == 1)
+            e = ERR_NONE;
+    }
+    if (e != ERR_NONE)
+        ERR_clear_error();
+    ECDSA_SIG_free(pair);
+    return e;
 }
 
 enum err ecdsa_verify_der(const struct ecdsa_public *key, struct span message, struct span der)
 {
-    EVP_PKEY_CTX *work = EVP_PKEY_CTX_dup(key->prepared);
-    uint8_t digest[SHA384_SIZE];
-    enum err e = ERR_NONE;
-
-    if (!work)
-        return ERR_MEMORY;
-    curves[key->curve].hash(message, digest);
-    if (EVP_PKEY_verify(work, der.data, der.size, digest, curves[key->curve].hash_size) != 1) {
-        ERR_clear_error();
-        e = ERR_CRYPTO;
-    }
-    EVP_PKEY_CTX_free(work);
-    return e;
+    return verify_pair(key, message, ECDSA_SIG_from_bytes(der.data, der.size));
 }
 
 enum err ecdsa_verify(const struct ecdsa_public *key, struct span message, const uint8_t *raw)
 {
-    uint8_t der[DER_SIGNATURE_MAX];
-    size_t size = der_from_raw(raw, curves[key->curve].scalar_size, der);
+    size_t size = curves[key->curve].scalar_size;
+    ECDSA_SIG *pair = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(raw, size, NULL);
+    BIGNUM *s = BN_bin2bn(raw + size, size, NULL);
 
-    return ecdsa_verify_der(key, message, span_of(der, size));
+    if (!pair || !r || !s || ECDSA_SIG_set0(pair, r, s) != 1) {
+        BN_free(r);
+        BN_free(s);
+        ECDSA_SIG_free(pair);
+        return ERR_MEMORY;
+    }
+    return verify_pair(key, message, pair);
 }
 
 const uint8_t *ecdsa_spki_point(enum ecdsa_curve curve, struct span der)

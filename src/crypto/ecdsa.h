@@ -15,27 +15,16 @@ enum ecdsa_curve {
 #define ECDSA_SCALAR_MAX 48
 #define ECDSA_POINT_MAX (2 * ECDSA_SCALAR_MAX)
 
-struct evp_pkey_st;
-struct evp_pkey_ctx_st;
-
-/*
- * `prepared` has the key and the operation set and is never used itself: each call works on a copy,
- * which is cheaper than preparing, and lets threads share the handle.
- */
-struct ecdsa_public {
-    enum ecdsa_curve curve;
-    struct evp_pkey_st *key;
-    struct evp_pkey_ctx_st *prepared;
-};
+struct ecdsa_public; /* may be used by several threads */
 
 /*
  * point  x || y, big-endian, 64 or 96 bytes; ERR_CRYPTO when it is not on the curve. ERR_MEMORY
  *
- * The caller clears `out` after success.
+ * The caller owns `*out`.
  */
-MUST_CHECK enum err ecdsa_public_init(struct ecdsa_public *out, enum ecdsa_curve curve,
-                                      const uint8_t *point);
-void ecdsa_public_clear(struct ecdsa_public *key);
+MUST_CHECK enum err ecdsa_public_new(enum ecdsa_curve curve, const uint8_t *point,
+                                     struct ecdsa_public **out);
+void ecdsa_public_free(struct ecdsa_public **key);
 
 /* ERR_CRYPTO when it does not verify. `raw` is r || s, 64 or 96 bytes; `der` is an Ecdsa-Sig-Value
  * (RFC 5480 appendix A). ERR_MEMORY */

@@ -1,187 +1,190 @@
 #include "crypto/p256.h"
 
 #include <openssl/bn.h>
-#include <openssl/core_names.h>
-#include <openssl/ec.h>
-#include <openssl/evp.h>
-#include <openssl/param_build.h>
-#include <pthread.h>
+#include <openssl/ec_key.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/nid.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "crypto/ecdsa.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
 
 #define SEC1_SIZE (1 + P256_POINT_SIZE)
-#define DER_SIGNATURE_MAX 72 /* SEQUENCE of two INTEGERs of at most 33 bytes */
+#define LIMBS 4 /* of 64 bits, the least significant first */
 
-/* `prepared` is as in struct ecdsa_public: copied by each call, never used itself. */
+/*
+ * AWS-LC knows no locked memory. So the scalar lives here, and each signature makes a key object
+ * around it, which AWS-LC wipes when it frees it: a microsecond beside the 20 of a signature.
+ */
 struct p256_private {
-    EVP_PKEY *key;
-    EVP_PKEY_CTX *prepared;
+    struct secret *scalar;
     uint8_t point[P256_POINT_SIZE];
 };
 
 struct p256_public {
-    struct ecdsa_public ecdsa;
+    struct ecdsa_public *ecdsa;
 };
 
-/* Constant after `once`; read by all threads. */
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static EC_GROUP *curve;
+/* The order n: SEC 2 section 2.4.2. */
+static const uint64_t order[LIMBS] = {0xf3b9cac2fc632551, 0xbce6faada7179e84, 0xffffffffffffffff,
+                                      0xffffffff00000000};
+static const uint64_t order_less_one[LIMBS] = {0xf3b9cac2fc632550, 0xbce6faada7179e84,
+                                               0xffffffffffffffff, 0xffffffff00000000};
 
-static void make_curve(void)
+/* out = a - b; 1 if that borrows. Constant-time: neither branches nor comparisons. */
+static uint64_t subtract(const uint64_t a[LIMBS], const uint64_t b[LIMBS], uint64_t out[LIMBS])
 {
-    curve = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    uint64_t borrow = 0;
+
+    for (size_t i = 0; i < LIMBS; i++) {
+        uint64_t x = a[i];
+        uint64_t difference = x - b[i] - borrow;
+
+        borrow = ((~x & b[i]) | ((~x | b[i]) & difference)) >> 63;
+        out[i] = difference;
+    }
+    return borrow;
 }
 
-MUST_CHECK static enum err ready(void)
+/* r = (2 r + bit) mod (n - 1), for r < n - 1. Constant-time. */
+static void shift_in(uint64_t r[LIMBS], uint64_t bit)
 {
-    enum err e = crypto_start(); /* without the secure heap no private key */
+    uint64_t reduced[LIMBS];
+    uint64_t carry = bit;
+    uint64_t keep; /* all ones if the shifted value is below n - 1 */
 
-    if (e == ERR_NONE && (pthread_once(&once, make_curve) != 0 || !curve))
-        e = ERR_CRYPTO;
-    return e;
+    for (size_t i = 0; i < LIMBS; i++) {
+        uint64_t next = r[i] >> 63;
+
+        r[i] = r[i] << 1 | carry;
+        carry = next;
+    }
+    keep = 0 - (subtract(r, order_less_one, reduced) & (carry ^ 1));
+    for (size_t i = 0; i < LIMBS; i++)
+        r[i] = (r[i] & keep) | (reduced[i] & ~keep);
+    bytes_wipe(reduced, sizeof reduced);
 }
 
-/* The caller owns the result; NULL on failure. */
-static EVP_PKEY *key_from(const BIGNUM *scalar, const uint8_t sec1[SEC1_SIZE])
+/* bytes mod (n - 1) + 1. Constant-time. */
+static void reduce(const uint8_t bytes[P256_DERIVE_SIZE], uint8_t scalar[P256_SCALAR_SIZE])
 {
-    EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-    OSSL_PARAM *params = NULL;
-    EVP_PKEY *key = NULL;
+    uint64_t r[LIMBS] = {0};
+    uint64_t carry = 1;
 
-    if (!maker || !builder ||
-        OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) != 1 ||
-        OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, sec1, SEC1_SIZE) != 1 ||
-        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_PRIV_KEY, scalar) != 1)
-        goto out;
-    params = OSSL_PARAM_BLD_to_param(builder); /* a secure BIGNUM goes to the secure heap */
-    if (!params || EVP_PKEY_fromdata_init(maker) != 1 ||
-        EVP_PKEY_fromdata(maker, &key, EVP_PKEY_KEYPAIR, params) != 1)
+    for (size_t i = 0; i < (size_t)8 * P256_DERIVE_SIZE; i++)
+        shift_in(r, (uint64_t)bytes[i / 8] >> (7 - i % 8) & 1);
+    for (size_t i = 0; i < LIMBS; i++) {
+        r[i] += carry; /* overflows to 0, or has no carry left to hand on */
+        carry &= (~r[i] & (r[i] - 1)) >> 63;
+        for (size_t j = 0; j < 8; j++)
+            scalar[P256_SCALAR_SIZE - 1 - 8 * i - j] = (uint8_t)(r[i] >> 8 * j);
+    }
+    bytes_wipe(r, sizeof r);
+}
+
+/* Whether it is in 1..n-1. */
+static bool is_scalar(const uint8_t scalar[P256_SCALAR_SIZE])
+{
+    uint64_t number[LIMBS] = {0};
+    uint64_t rest[LIMBS];
+    uint64_t any = 0;
+    uint64_t below;
+
+    for (size_t i = 0; i < P256_SCALAR_SIZE; i++) {
+        number[LIMBS - 1 - i / 8] = number[LIMBS - 1 - i / 8] << 8 | scalar[i];
+        any |= scalar[i];
+    }
+    below = subtract(number, order, rest);
+    bytes_wipe(number, sizeof number);
+    bytes_wipe(rest, sizeof rest);
+    return any != 0 && below == 1;
+}
+
+/* The caller frees it at once: AWS-LC's heap is not locked. NULL when memory is short. */
+static EC_KEY *key_of(const uint8_t scalar[P256_SCALAR_SIZE])
+{
+    EC_KEY *key = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
+    BIGNUM *number = BN_bin2bn(scalar, P256_SCALAR_SIZE, NULL);
+
+    if (!key || !number || EC_KEY_set_private_key(key, number) != 1) {
+        EC_KEY_free(key);
         key = NULL;
-out:
-    OSSL_PARAM_free(params);
-    OSSL_PARAM_BLD_free(builder);
-    EVP_PKEY_CTX_free(maker);
+    }
+    BN_clear_free(number);
     return key;
 }
 
 /* The public point of `scalar`; constant-time in it. */
-static bool point_of(const BIGNUM *scalar, uint8_t sec1[SEC1_SIZE])
+static bool point_of(const uint8_t scalar[P256_SCALAR_SIZE], uint8_t point[P256_POINT_SIZE])
 {
-    BN_CTX *scratch = BN_CTX_secure_new();
-    EC_POINT *point = EC_POINT_new(curve);
-    bool made = scratch && point && EC_POINT_mul(curve, point, scalar, NULL, NULL, scratch) == 1 &&
-                EC_POINT_point2oct(curve, point, POINT_CONVERSION_UNCOMPRESSED, sec1, SEC1_SIZE,
-                                   scratch) == SEC1_SIZE;
+    const EC_GROUP *group = EC_group_p256();
+    EC_POINT *product = EC_POINT_new(group);
+    BIGNUM *number = BN_bin2bn(scalar, P256_SCALAR_SIZE, NULL);
+    uint8_t sec1[SEC1_SIZE];
+    bool made = product && number && EC_POINT_mul(group, product, number, NULL, NULL, NULL) == 1 &&
+                EC_POINT_point2oct(group, product, POINT_CONVERSION_UNCOMPRESSED, sec1, sizeof sec1,
+                                   NULL) == sizeof sec1;
 
-    EC_POINT_free(point);
-    BN_CTX_free(scratch);
+    if (made)
+        memcpy(point, sec1 + 1, P256_POINT_SIZE);
+    BN_clear_free(number);
+    EC_POINT_free(product);
     return made;
 }
 
-MUST_CHECK static enum err private_from_number(const BIGNUM *scalar, struct p256_private **out)
+MUST_CHECK static enum err private_new(const uint8_t scalar[P256_SCALAR_SIZE],
+                                       struct p256_private **out)
 {
-    uint8_t sec1[SEC1_SIZE];
     struct p256_private *made = calloc(1, sizeof *made);
+    enum err e = ERR_MEMORY;
 
-    if (!made)
-        return ERR_MEMORY;
-    if (point_of(scalar, sec1))
-        made->key = key_from(scalar, sec1);
-    if (made->key)
-        made->prepared = EVP_PKEY_CTX_new_from_pkey(NULL, made->key, NULL);
-    if (!made->prepared || EVP_PKEY_sign_init(made->prepared) != 1) {
-        p256_private_free(&made);
-        return ERR_CRYPTO;
+    if (made && (e = secret_copy(span_of(scalar, P256_SCALAR_SIZE), &made->scalar)) == ERR_NONE &&
+        !point_of(scalar, made->point)) {
+        ERR_clear_error(); /* AWS-LC keeps the last errors of each thread */
+        e = ERR_MEMORY;
     }
-    memcpy(made->point, sec1 + 1, sizeof made->point);
-    *out = made;
-    return ERR_NONE;
+    stack_wipe();
+    if (e == ERR_NONE)
+        *out = made;
+    else
+        p256_private_free(&made);
+    return e;
+}
+
+enum err p256_derive(const uint8_t bytes[P256_DERIVE_SIZE], struct p256_private **out)
+{
+    uint8_t scalar[P256_SCALAR_SIZE];
+    enum err e;
+
+    reduce(bytes, scalar);
+    e = private_new(scalar, out);
+    bytes_wipe(scalar, sizeof scalar);
+    return e;
 }
 
 enum err p256_generate(struct p256_private **out)
 {
     uint8_t bytes[P256_DERIVE_SIZE];
-    enum err e = ready();
+    enum err e;
 
-    if (e != ERR_NONE)
-        return e;
     random_bytes(bytes, sizeof bytes);
     e = p256_derive(bytes, out);
     bytes_wipe(bytes, sizeof bytes);
     return e;
 }
 
-/* number = bytes mod (n - 1) + 1, in constant time. */
-static bool reduce(BIGNUM *number)
-{
-    BN_CTX *scratch = BN_CTX_secure_new();
-    BIGNUM *limit = BN_dup(EC_GROUP_get0_order(curve));
-    bool done;
-
-    BN_set_flags(number, BN_FLG_CONSTTIME);
-    done = scratch && limit && BN_sub_word(limit, 1) == 1 &&
-           BN_mod(number, number, limit, scratch) == 1 && BN_add_word(number, 1) == 1;
-    BN_free(limit);
-    BN_CTX_free(scratch);
-    return done;
-}
-
-enum err p256_derive(const uint8_t bytes[P256_DERIVE_SIZE], struct p256_private **out)
-{
-    BIGNUM *scalar = NULL;
-    enum err e = ready();
-
-    if (e != ERR_NONE)
-        return e;
-    scalar = BN_secure_new();
-    if (!scalar || !BN_bin2bn(bytes, P256_DERIVE_SIZE, scalar))
-        e = ERR_MEMORY;
-    else if (!reduce(scalar))
-        e = ERR_CRYPTO;
-    else
-        e = private_from_number(scalar, out);
-    BN_clear_free(scalar);
-    stack_wipe();
-    return e;
-}
-
 enum err p256_private_from_scalar(const uint8_t scalar[P256_SCALAR_SIZE], struct p256_private **out)
 {
-    BIGNUM *number = NULL;
-    enum err e = ready();
-
-    if (e != ERR_NONE)
-        return e;
-    number = BN_secure_new();
-    if (!number || !BN_bin2bn(scalar, P256_SCALAR_SIZE, number))
-        e = ERR_MEMORY;
-    else if (BN_is_zero(number) || BN_cmp(number, EC_GROUP_get0_order(curve)) >= 0)
-        e = ERR_CRYPTO;
-    else
-        e = private_from_number(number, out);
-    BN_clear_free(number);
-    stack_wipe();
-    return e;
+    return is_scalar(scalar) ? private_new(scalar, out) : ERR_CRYPTO;
 }
 
-enum err p256_private_scalar(const struct p256_private *key, uint8_t out[P256_SCALAR_SIZE])
+void p256_private_scalar(const struct p256_private *key, uint8_t out[P256_SCALAR_SIZE])
 {
-    BIGNUM *number = BN_secure_new();
-    enum err e = ERR_NONE;
-
-    if (!number)
-        return ERR_MEMORY;
-    if (EVP_PKEY_get_bn_param(key->key, OSSL_PKEY_PARAM_PRIV_KEY, &number) != 1 ||
-        BN_bn2binpad(number, out, P256_SCALAR_SIZE) != P256_SCALAR_SIZE)
-        e = ERR_CRYPTO;
-    BN_clear_free(number);
-    stack_wipe(); /* OpenSSL passes the scalar through an array of its own */
-    return e;
+    memcpy(out, secret_span(key->scalar).data, P256_SCALAR_SIZE);
 }
 
 void p256_private_point(const struct p256_private *key, uint8_t out[P256_POINT_SIZE])
@@ -189,48 +192,35 @@ void p256_private_point(const struct p256_private *key, uint8_t out[P256_POINT_S
     memcpy(out, key->point, P256_POINT_SIZE);
 }
 
-MUST_CHECK static enum err raw_from_der(const uint8_t *der, size_t size,
-                                        uint8_t out[P256_SIGNATURE_SIZE])
-{
-    ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &der, (long)size);
-    enum err e = ERR_CRYPTO;
-
-    if (pair && BN_bn2binpad(ECDSA_SIG_get0_r(pair), out, P256_SCALAR_SIZE) == P256_SCALAR_SIZE &&
-        BN_bn2binpad(ECDSA_SIG_get0_s(pair), out + P256_SCALAR_SIZE, P256_SCALAR_SIZE) ==
-            P256_SCALAR_SIZE)
-        e = ERR_NONE;
-    ECDSA_SIG_free(pair);
-    return e;
-}
-
 enum err p256_sign(const struct p256_private *key, struct span message,
                    uint8_t out[P256_SIGNATURE_SIZE])
 {
-    EVP_PKEY_CTX *work = EVP_PKEY_CTX_dup(key->prepared);
+    EC_KEY *work = key_of(secret_span(key->scalar).data);
+    ECDSA_SIG *pair = NULL;
     uint8_t digest[SHA256_SIZE];
-    uint8_t der[DER_SIGNATURE_MAX];
-    size_t size = sizeof der;
-    enum err e = ERR_MEMORY;
+    enum err e = ERR_MEMORY; /* nothing else can fail */
 
-    if (!work)
-        return e;
-    sha256(message, digest);
-    e = EVP_PKEY_sign(work, der, &size, digest, sizeof digest) == 1 ? raw_from_der(der, size, out)
-                                                                    : ERR_CRYPTO;
-    EVP_PKEY_CTX_free(work);
+    if (work) {
+        sha256(message, digest);
+        pair = ECDSA_do_sign(digest, sizeof digest, work);
+    }
+    if (pair && BN_bn2bin_padded(out, P256_SCALAR_SIZE, ECDSA_SIG_get0_r(pair)) == 1 &&
+        BN_bn2bin_padded(out + P256_SCALAR_SIZE, P256_SCALAR_SIZE, ECDSA_SIG_get0_s(pair)) == 1)
+        e = ERR_NONE;
+    else
+        ERR_clear_error();
+    ECDSA_SIG_free(pair);
+    EC_KEY_free(work);
+    stack_wipe();
     return e;
 }
 
 void p256_private_free(struct p256_private **key)
 {
-    struct p256_private *dead = *key;
-
+    if (*key)
+        secret_free(&(*key)->scalar);
+    free(*key);
     *key = NULL;
-    if (!dead)
-        return;
-    EVP_PKEY_CTX_free(dead->prepared);
-    EVP_PKEY_free(dead->key);
-    free(dead);
 }
 
 enum err p256_public_from_point(const uint8_t point[P256_POINT_SIZE], struct p256_public **out)
@@ -240,7 +230,7 @@ enum err p256_public_from_point(const uint8_t point[P256_POINT_SIZE], struct p25
 
     if (!made)
         return ERR_MEMORY;
-    e = ecdsa_public_init(&made->ecdsa, ECDSA_P256, point);
+    e = ecdsa_public_new(ECDSA_P256, point, &made->ecdsa);
     if (e == ERR_NONE)
         *out = made;
     else
@@ -259,18 +249,13 @@ enum err p256_public_from_spki(struct span spki, struct p256_public **out)
 enum err p256_verify(const struct p256_public *key, struct span message,
                      const uint8_t signature[P256_SIGNATURE_SIZE])
 {
-    return ecdsa_verify(&key->ecdsa, message, signature);
+    return ecdsa_verify(key->ecdsa, message, signature);
 }
 
 void p256_public_free(struct p256_public **key)
 {
     if (*key)
-        ecdsa_public_clear(&(*key)->ecdsa);
+        ecdsa_public_free(&(*key)->ecdsa);
     free(*key);
     *key = NULL;
-}
-
-struct evp_pkey_st *p256_private_evp(const struct p256_private *key)
-{
-    return key->key;
 }

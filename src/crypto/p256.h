@@ -15,23 +15,23 @@
 struct p256_private;
 struct p256_public;
 
-/* A fresh key. The caller owns it. ERR_CRYPTO, ERR_MEMORY */
+/* A fresh key. The caller owns it. ERR_MEMORY */
 MUST_CHECK enum err p256_generate(struct p256_private **out);
 
 /*
  * The key for 48 uniformly random bytes: scalar = bytes mod (n - 1) + 1, FIPS 186-5 appendix A.2.1.
- * ERR_CRYPTO, ERR_MEMORY
+ * ERR_MEMORY
  */
 #define P256_DERIVE_SIZE 48
 MUST_CHECK enum err p256_derive(const uint8_t bytes[P256_DERIVE_SIZE], struct p256_private **out);
 
-/* A scalar in 1..n-1, big-endian, else ERR_CRYPTO. */
+/* A scalar in 1..n-1, big-endian, else ERR_CRYPTO. ERR_MEMORY */
 MUST_CHECK enum err p256_private_from_scalar(const uint8_t scalar[P256_SCALAR_SIZE],
                                              struct p256_private **out);
 /* The scalar, for sealing; the caller wipes it. */
-MUST_CHECK enum err p256_private_scalar(const struct p256_private *key,
-                                        uint8_t out[P256_SCALAR_SIZE]);
+void p256_private_scalar(const struct p256_private *key, uint8_t out[P256_SCALAR_SIZE]);
 void p256_private_point(const struct p256_private *key, uint8_t out[P256_POINT_SIZE]);
+/* ERR_MEMORY */
 MUST_CHECK enum err p256_sign(const struct p256_private *key, struct span message,
                               uint8_t out[P256_SIGNATURE_SIZE]);
 void p256_private_free(struct p256_private **key);
@@ -49,9 +49,5 @@ MUST_CHECK enum err p256_public_from_spki(struct span spki, struct p256_public *
 MUST_CHECK enum err p256_verify(const struct p256_public *key, struct span message,
                                 const uint8_t signature[P256_SIGNATURE_SIZE]);
 void p256_public_free(struct p256_public **key);
-
-/* For crypto/ itself: the OpenSSL object inside, borrowed. */
-struct evp_pkey_st;
-struct evp_pkey_st *p256_private_evp(const struct p256_private *key);
 
 #endif

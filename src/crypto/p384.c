@@ -5,7 +5,7 @@
 #include "crypto/ecdsa.h"
 
 struct p384_public {
-    struct ecdsa_public ecdsa;
+    struct ecdsa_public *ecdsa;
 };
 
 enum err p384_public_from_point(const uint8_t point[P384_POINT_SIZE], struct p384_public **out)
@@ -15,7 +15,7 @@ enum err p384_public_from_point(const uint8_t point[P384_POINT_SIZE], struct p38
 
     if (!made)
         return ERR_MEMORY;
-    e = ecdsa_public_init(&made->ecdsa, ECDSA_P384, point);
+    e = ecdsa_public_new(ECDSA_P384, point, &made->ecdsa);
     if (e == ERR_NONE)
         *out = made;
     else
@@ -34,13 +34,13 @@ enum err p384_public_from_spki(struct span spki, struct p384_public **out)
 enum err p384_verify(const struct p384_public *key, struct span message,
                      const uint8_t signature[P384_SIGNATURE_SIZE])
 {
-    return ecdsa_verify(&key->ecdsa, message, signature);
+    return ecdsa_verify(key->ecdsa, message, signature);
 }
 
 void p384_public_free(struct p384_public **key)
 {
     if (*key)
-        ecdsa_public_clear(&(*key)->ecdsa);
+        ecdsa_public_free(&(*key)->ecdsa);
     free(*key);
     *key = NULL;
 }

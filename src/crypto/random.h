@@ -1,16 +1,16 @@
-/* Randomness from the kernel. Never fails once crypto_start() succeeded. */
+/* Randomness from AWS-LC: a CTR-DRBG for each thread, seeded by the kernel and the processor. */
 #ifndef CRYPTO_RANDOM_H
 #define CRYPTO_RANDOM_H
 
 #include "base/span.h"
 
 /*
- * Once per process, before any other function of crypto/: initialises libsodium, OpenSSL's secure
- * heap (private keys held by OpenSSL live there: locked, guarded, not dumped) and the algorithms
- * that are fetched once. ERR_CRYPTO
+ * Once per process, before any other function of crypto/ and before a filter of system calls:
+ * AWS-LC opens here what it needs to notice a fork or a restored snapshot. ERR_CRYPTO
  */
 MUST_CHECK enum err crypto_start(void);
 
+/* Ends the process if the kernel gives no randomness. */
 void random_bytes(void *out, size_t size);
 
 #endif

@@ -1,10 +1,8 @@
 #include "crypto/rsa_pss.h"
 
 #include <openssl/bn.h>
-#include <openssl/core_names.h>
+#include <openssl/digest.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/param_build.h>
 #include <openssl/rsa.h>
 
 #include "crypto/hash.h"
@@ -46,48 +44,32 @@ bool rsa4096_pss_is_algorithm(struct span der)
                                         "\xa3\x03\x02\x01\x01"));
 }
 
-static EVP_PKEY *key_of(const uint8_t modulus[RSA4096_SIZE])
+static RSA *key_of(const uint8_t modulus[RSA4096_SIZE])
 {
-    EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
-    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
     BIGNUM *n = BN_bin2bn(modulus, RSA4096_SIZE, NULL);
-    OSSL_PARAM *params = NULL;
-    EVP_PKEY *key = NULL;
+    BIGNUM *e = BN_new();
+    RSA *key = NULL;
 
-    if (!maker || !builder || !n ||
-        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) != 1 ||
-        OSSL_PARAM_BLD_push_ulong(builder, OSSL_PKEY_PARAM_RSA_E, EXPONENT) != 1)
-        goto out;
-    params = OSSL_PARAM_BLD_to_param(builder);
-    if (!params || EVP_PKEY_fromdata_init(maker) != 1 ||
-        EVP_PKEY_fromdata(maker, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
-        key = NULL;
-out:
-    OSSL_PARAM_free(params);
+    if (n && e && BN_set_word(e, EXPONENT) == 1)
+        key = RSA_new_public_key(n, e);
     BN_free(n);
-    OSSL_PARAM_BLD_free(builder);
-    EVP_PKEY_CTX_free(maker);
+    BN_free(e);
     return key;
 }
 
 enum err rsa4096_pss_verify(const uint8_t modulus[RSA4096_SIZE], struct span message,
                             struct span signature)
 {
-    EVP_PKEY *key = key_of(modulus);
-    EVP_PKEY_CTX *work = key ? EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL) : NULL;
+    RSA *key = key_of(modulus);
     uint8_t digest[SHA384_SIZE];
     enum err e = ERR_CRYPTO;
 
     sha384(message, digest);
-    if (work && signature.size == RSA4096_SIZE && EVP_PKEY_verify_init(work) == 1 &&
-        EVP_PKEY_CTX_set_rsa_padding(work, RSA_PKCS1_PSS_PADDING) == 1 &&
-        EVP_PKEY_CTX_set_signature_md(work, EVP_sha384()) == 1 &&
-        EVP_PKEY_CTX_set_rsa_mgf1_md(work, EVP_sha384()) == 1 &&
-        EVP_PKEY_CTX_set_rsa_pss_saltlen(work, SALT_SIZE) == 1 &&
-        EVP_PKEY_verify(work, signature.data, signature.size, digest, sizeof digest) == 1)
+    if (key && RSA_verify_pss_mgf1(key, digest, sizeof digest, EVP_sha384(), EVP_sha384(),
+                                   SALT_SIZE, signature.data, signature.size) == 1)
         e = ERR_NONE;
-    ERR_clear_error();
-    EVP_PKEY_CTX_free(work);
-    EVP_PKEY_free(key);
+    else
+        ERR_clear_error(); /* AWS-LC keeps the last errors of each thread */
+    RSA_free(key);
     return e;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "crypto/p256_openssl.h"
 
 enum { CHAIN_MAX_COUNT = 8, FILE_MAX_SIZE = 64 * 1024, RSA_MIN_BITS = 2048, RSA_MAX_BITS = 8192 };
 
@@ -247,8 +248,13 @@ enum err tls_server_new(const struct p256_private *key, struct span chain_pem,
                         struct tls_server **out)
 {
     const char *wrong;
+    EVP_PKEY *made = NULL;
+    enum err e = p256_openssl_key(key, &made);
 
-    return server_from(p256_private_evp(key), chain_pem, &wrong, out);
+    if (e == ERR_NONE)
+        e = server_from(made, chain_pem, &wrong, out);
+    EVP_PKEY_free(made);
+    return e == ERR_CRYPTO ? ERR_CONFIG : e;
 }
 
 /* Without stdio: its buffers are not wiped. ERR_DENIED for a key that everybody can read. */
@@ -327,10 +333,12 @@ enum err tls_server_from_files(const char *chain_file, const char *key_file, cha
     EVP_PKEY *key = NULL;
     const char *wrong = NULL;
     const char *about = key_file;
-    enum err e = file_read(key_file, true, &key_pem);
+    enum err e = openssl_heap_start();
 
-    /* NOLINTNEXTLINE(bugprone-branch-clone): the same words are about two files */
+    /* NOLINTBEGIN(bugprone-branch-clone): the same words are about two files */
     if (e != ERR_NONE) {
+        wrong = "there is no locked memory for the key; raise the limit on locked memory";
+    } else if ((e = file_read(key_file, true, &key_pem)) != ERR_NONE) {
         wrong = file_problem(e);
     } else if ((key = key_parse(secret_span(key_pem))) == NULL) {
         wrong = "is not an unencrypted private key in PEM";
@@ -341,6 +349,7 @@ enum err tls_server_from_files(const char *chain_file, const char *key_file, cha
     } else if ((e = server_from(key, secret_span(chain), &wrong, out)) == ERR_NONE) {
         wrong = NULL;
     }
+    /* NOLINTEND(bugprone-branch-clone) */
     if (wrong && e != ERR_MEMORY)
         e = ERR_CONFIG;
     if (e != ERR_NONE)

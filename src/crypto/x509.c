@@ -1,5 +1,3 @@
-#include <openssl/err.h>
-#include <openssl/objects.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,31 +7,14 @@
 /* Context-specific tags of tbsCertificate. */
 enum { TAG_VERSION = 0xa0, TAG_EXTENSIONS = 0xa3 };
 
-enum { SERIAL_MAX = 21 }; /* 20 octets and, in some genuine ones, a zero before them */
+/* Far beyond any object identifier that we look for. */
+#define OID_MAX 32
+#define ARC_MAX UINT32_MAX
 
-/* Object identifiers of RFC 5280, contents alone. */
+/* Object identifiers of RFC 5280, only the contents. */
 #define OID_KEY_USAGE SPAN_LITERAL("\x55\x1d\x0f")
 #define OID_BASIC_CONSTRAINTS SPAN_LITERAL("\x55\x1d\x13")
 #define OID_COMMON_NAME SPAN_LITERAL("\x55\x04\x03")
-
-struct extension {
-    struct span oid;
-    bool critical;
-    struct span contents;
-};
-
-static struct extension extension_take(struct reader *r)
-{
-    struct reader inner = reader_over(der_take(r, DER_SEQUENCE));
-    struct extension x = {.oid = der_take(&inner, DER_OID)};
-
-    if (der_peek(&inner) == DER_BOOLEAN)
-        x.critical = der_take_bool(&inner);
-    x.contents = der_take(&inner, DER_OCTET_STRING);
-    if (reader_finish(&inner) != ERR_NONE)
-        r->failed = true;
-    return x;
-}
 
 /* RFC 5280 section 4.2.1.9 */
 MUST_CHECK static enum err constraints_read(struct span contents, struct x509_cert *c)
@@ -81,7 +62,7 @@ MUST_CHECK static enum err extensions_read(struct x509_cert *c)
     enum err e = ERR_NONE;
 
     while (e == ERR_NONE && r.rest.size > 0) {
-        struct extension x = extension_take(&r);
+        struct extension x = der_take_extension(&r);
 
         e = r.failed ? ERR_MALFORMED : extension_read(&x, c);
     }
@@ -107,18 +88,6 @@ static void extensions_take(struct reader *r, struct x509_cert *c)
         r->failed = true;
 }
 
-/* An INTEGER with its head: in its shortest form (X.690 section 8.3.2), and not too long. */
-static bool serial_is_well_formed(struct span whole)
-{
-    struct reader r = reader_over(whole);
-    struct span bytes = der_take(&r, DER_INTEGER);
-
-    if (r.failed || bytes.size == 0 || bytes.size > SERIAL_MAX)
-        return false;
-    return bytes.size == 1 || (bytes.data[0] != 0x00 && bytes.data[0] != 0xff) ||
-           (bytes.data[0] ^ bytes.data[1]) >= 0x80;
-}
-
 /* tbsCertificate of version 3, in the order of RFC 5280 section 4.1; unique identifiers are
  * refused. */
 MUST_CHECK static enum err tbs_read(struct x509_cert *c)
@@ -129,7 +98,7 @@ MUST_CHECK static enum err tbs_read(struct x509_cert *c)
     struct span version = der_take(&r, TAG_VERSION);
     struct span algorithm;
 
-    c->serial = der_take_whole(&r, DER_INTEGER);
+    c->serial = der_take_serial(&r);
     algorithm = der_take_whole(&r, DER_SEQUENCE);
     c->issuer = der_take_whole(&r, DER_SEQUENCE);
     validity_take(&r, c);
@@ -138,7 +107,7 @@ MUST_CHECK static enum err tbs_read(struct x509_cert *c)
     if (der_peek(&r) == TAG_EXTENSIONS)
         extensions_take(&r, c);
     if (reader_finish(&r) != ERR_NONE || !span_equal(version, version_3) ||
-        !serial_is_well_formed(c->serial) || !span_equal(algorithm, c->parts.algorithm))
+        !span_equal(algorithm, c->parts.algorithm))
         return ERR_MALFORMED;
     return extensions_read(c);
 }
@@ -322,7 +291,7 @@ MUST_CHECK static enum err extension_find(struct span extensions, struct span oi
     size_t count = 0;
 
     while (!r.failed && r.rest.size > 0) {
-        struct extension x = extension_take(&r);
+        struct extension x = der_take_extension(&r);
 
         if (!span_equal(x.oid, oid))
             continue;
@@ -332,20 +301,68 @@ MUST_CHECK static enum err extension_find(struct span extensions, struct span oi
     return count == 0 ? ERR_NOT_FOUND : count == 1 ? ERR_NONE : ERR_MALFORMED;
 }
 
+/* A decimal number of at most ARC_MAX. */
+static bool arc_take(const char **text, uint64_t *out)
+{
+    const char *at = *text;
+
+    for (*out = 0; *at >= '0' && *at <= '9' && *out <= ARC_MAX; at++)
+        *out = 10 * *out + (uint64_t)(*at - '0');
+    if (at == *text || *out > ARC_MAX)
+        return false;
+    *text = at;
+    return true;
+}
+
+/* A number of an object identifier, 7 bits a byte: X.690 section 8.19.2. */
+static bool arc_write(uint64_t arc, uint8_t out[OID_MAX], size_t *size)
+{
+    unsigned shift = 0;
+
+    while (shift < 63 && arc >> (shift + 7) != 0)
+        shift += 7;
+    for (;; shift -= 7) {
+        if (*size == OID_MAX)
+            return false;
+        out[(*size)++] = (uint8_t)((arc >> shift & 0x7f) | (shift > 0 ? 0x80 : 0));
+        if (shift == 0)
+            return true;
+    }
+}
+
+/* The contents for "1.2.840.113741.1"; false for what is no object identifier. The first two
+ * numbers share one: X.690 section 8.19.4. */
+static bool oid_write(const char *text, uint8_t out[OID_MAX], size_t *size)
+{
+    uint64_t arc = 0;
+    uint64_t root = 0;
+
+    *size = 0;
+    for (size_t count = 1;; count++) {
+        if (!arc_take(&text, &arc))
+            return false;
+        if (count == 1)
+            root = arc;
+        else if (!arc_write(count == 2 ? 40 * root + arc : arc, out, size))
+            return false;
+        if (*text == '\0')
+            return count > 1;
+        if (*text++ != '.')
+            return false;
+    }
+}
+
 enum err x509_cert_extension(const struct x509_cert *c, const char *oid, struct span *out)
 {
-    ASN1_OBJECT *object = OBJ_txt2obj(oid, 1);
+    uint8_t contents[OID_MAX];
     struct span found = {0};
-    enum err e;
+    size_t size;
+    enum err e = ERR_NOT_FOUND;
 
-    if (!object) { /* OpenSSL keeps a queue of errors per thread; it must not grow */
-        ERR_clear_error();
-        return ERR_NOT_FOUND;
-    }
-    e = extension_find(c->extensions, span_of(OBJ_get0_data(object), OBJ_length(object)), &found);
+    if (oid_write(oid, contents, &size))
+        e = extension_find(c->extensions, span_of(contents, size), &found);
     if (e == ERR_NONE)
         *out = found;
-    ASN1_OBJECT_free(object);
     return e;
 }
 

@@ -84,8 +84,7 @@ bool x509_crl_issuer_is(const struct x509_crl *crl, const struct x509_cert *issu
 bool x509_crl_valid_at(const struct x509_crl *crl, struct timestamp now);
 struct timestamp x509_crl_this_update(const struct x509_crl *crl);
 struct timestamp x509_crl_next_update(const struct x509_crl *crl);
-/* By serial number: the caller makes sure that both have the same issuer. Changes nothing: several
- * threads may ask. Who cannot be looked up counts as listed. */
+/* By serial number: the caller makes sure that both have the same issuer. */
 bool x509_crl_lists(const struct x509_crl *crl, const struct x509_cert *c);
 
 #endif

@@ -1,17 +1,18 @@
-#include <openssl/err.h>
-#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "crypto/pem.h"
 #include "crypto/x509_der.h"
 
+enum { TAG_EXTENSIONS = 0xa0 }; /* context-specific, of tbsCertList */
+
 struct x509_crl {
-    X509_CRL *crl; /* for what is listed */
     struct signed_parts parts;
     struct span issuer; /* Name, with its head */
     struct timestamp this_update;
     struct timestamp next_update;
+    struct span *revoked; /* serial numbers, sorted */
+    size_t revoked_count;
     uint8_t der[];
 };
 
@@ -20,64 +21,90 @@ struct x509_crl {
  * (issuingDistributionPoint) and indirect entries (certificateIssuer) are critical (RFC 5280
  * sections 5.2 and 5.3) and all refused.
  */
-static bool crl_has_critical_extension(X509_CRL *crl)
+static void extensions_skip(struct reader *r)
 {
-    STACK_OF(X509_REVOKED) *revoked = X509_CRL_get_REVOKED(crl);
+    struct reader list = reader_over(der_take(r, DER_SEQUENCE));
 
-    for (int i = 0; i < X509_CRL_get_ext_count(crl); i++)
-        if (X509_EXTENSION_get_critical(X509_CRL_get_ext(crl, i)))
-            return true;
-    for (int i = 0; i < sk_X509_REVOKED_num(revoked); i++) {
-        const X509_REVOKED *entry = sk_X509_REVOKED_value(revoked, i);
-
-        for (int j = 0; j < X509_REVOKED_get_ext_count(entry); j++)
-            if (X509_EXTENSION_get_critical(X509_REVOKED_get_ext(entry, j)))
-                return true;
-    }
-    return false;
+    while (!list.failed && list.rest.size > 0)
+        if (der_take_extension(&list).critical)
+            list.failed = true;
+    r->failed = r->failed || list.failed;
 }
 
-/* tbsCertList (RFC 5280 section 5.1.2) up to the list; nextUpdate has to be there. */
-MUST_CHECK static enum err head_read(struct x509_crl *c)
+/* The serial number of the next entry; when and why it was revoked does not matter: the reason
+ * "removeFromCRL" belongs to delta CRLs. */
+static struct span revoked_take(struct reader *r)
+{
+    struct reader entry = reader_over(der_take(r, DER_SEQUENCE));
+    struct span serial = der_take_serial(&entry);
+
+    (void)der_take_time(&entry);
+    if (entry.rest.size > 0)
+        extensions_skip(&entry);
+    if (reader_finish(&entry) != ERR_NONE)
+        r->failed = true;
+    return serial;
+}
+
+static int serial_compare(const void *a, const void *b)
+{
+    const struct span *x = a;
+    const struct span *y = b;
+
+    if (x->size != y->size)
+        return x->size < y->size ? -1 : 1;
+    return memcmp(x->data, y->data, x->size); /* public */
+}
+
+MUST_CHECK static enum err revoked_read(struct span list, struct x509_crl *c)
+{
+    struct reader r = reader_over(list);
+    size_t count = 0;
+
+    for (; !r.failed && r.rest.size > 0; count++)
+        (void)der_take(&r, DER_SEQUENCE);
+    if (r.failed)
+        return ERR_MALFORMED;
+    c->revoked = calloc(count + 1, sizeof *c->revoked);
+    if (!c->revoked)
+        return ERR_MEMORY;
+    r = reader_over(list);
+    for (size_t i = 0; i < count; i++)
+        c->revoked[i] = revoked_take(&r);
+    c->revoked_count = count;
+    if (r.failed)
+        return ERR_MALFORMED;
+    qsort(c->revoked, count, sizeof *c->revoked, serial_compare);
+    return ERR_NONE;
+}
+
+/* tbsCertList (RFC 5280 section 5.1.2); nextUpdate has to be there. */
+MUST_CHECK static enum err tbs_read(struct x509_crl *c)
 {
     struct reader outer = reader_over(c->parts.signed_bytes);
     struct reader r = reader_over(der_take(&outer, DER_SEQUENCE));
+    bool is_version_2 = der_peek(&r) == DER_INTEGER;
     struct span algorithm;
+    struct span list = {0};
 
-    if (der_peek(&r) == DER_INTEGER) /* version 2 */
-        (void)der_take_uint(&r, DER_INTEGER, 1);
+    if (is_version_2 && der_take_uint(&r, DER_INTEGER, 1) != 1)
+        r.failed = true;
     algorithm = der_take_whole(&r, DER_SEQUENCE);
     c->issuer = der_take_whole(&r, DER_SEQUENCE);
     c->this_update = der_take_time(&r);
     c->next_update = der_take_time(&r);
-    return !r.failed && span_equal(algorithm, c->parts.algorithm) ? ERR_NONE : ERR_MALFORMED;
-}
+    if (der_peek(&r) == DER_SEQUENCE)
+        list = der_take(&r, DER_SEQUENCE);
+    if (is_version_2 && der_peek(&r) == TAG_EXTENSIONS) {
+        struct reader wrapper = reader_over(der_take(&r, TAG_EXTENSIONS));
 
-/*
- * OpenSSL sorts the list at the first lookup, under a lock, and takes a lock that fails for "not
- * listed". Sorted here, while one thread has it, a lookup only reads.
- */
-static bool crl_sort(X509_CRL *crl)
-{
-    STACK_OF(X509_REVOKED) *revoked = X509_CRL_get_REVOKED(crl);
-
-    sk_X509_REVOKED_sort(revoked);
-    return sk_X509_REVOKED_is_sorted(revoked) == 1; /* also of a list that is not there */
-}
-
-MUST_CHECK static enum err crl_fill(struct x509_crl *c, size_t size)
-{
-    const unsigned char *next = c->der;
-    enum err e;
-
-    if ((e = signed_parts_read(span_of(c->der, size), &c->parts)) != ERR_NONE ||
-        (e = head_read(c)) != ERR_NONE)
-        return e;
-    c->crl = d2i_X509_CRL(NULL, &next, (long)size);
-    if (c->crl && next == c->der + size && !crl_has_critical_extension(c->crl) && crl_sort(c->crl))
-        return ERR_NONE;
-    ERR_clear_error(); /* OpenSSL keeps a queue of them per thread; it must not grow */
-    return ERR_MALFORMED;
+        extensions_skip(&wrapper);
+        if (reader_finish(&wrapper) != ERR_NONE)
+            r.failed = true;
+    }
+    if (reader_finish(&r) != ERR_NONE || !span_equal(algorithm, c->parts.algorithm))
+        return ERR_MALFORMED;
+    return revoked_read(list, c);
 }
 
 MUST_CHECK static enum err crl_parse_der(struct span der, struct x509_crl **out)
@@ -93,8 +120,8 @@ MUST_CHECK static enum err crl_parse_der(struct span der, struct x509_crl **out)
     if (!c)
         return ERR_MEMORY;
     memcpy(c->der, der.data, der.size);
-    e = crl_fill(c, der.size);
-    if (e != ERR_NONE)
+    if ((e = signed_parts_read(span_of(c->der, der.size), &c->parts)) != ERR_NONE ||
+        (e = tbs_read(c)) != ERR_NONE)
         x509_crl_free(&c);
     else
         *out = c;
@@ -124,7 +151,7 @@ enum err x509_crl_parse(struct span bytes, struct x509_crl **out)
 void x509_crl_free(struct x509_crl **crl)
 {
     if (*crl)
-        X509_CRL_free((*crl)->crl);
+        free((*crl)->revoked);
     free(*crl);
     *crl = NULL;
 }
@@ -159,14 +186,6 @@ struct timestamp x509_crl_next_update(const struct x509_crl *crl)
 
 bool x509_crl_lists(const struct x509_crl *crl, const struct x509_cert *c)
 {
-    const unsigned char *next = c->serial.data;
-    ASN1_INTEGER *serial = d2i_ASN1_INTEGER(NULL, &next, (long)c->serial.size);
-    X509_REVOKED *entry = NULL;
-    /* the reason does not matter: "removeFromCRL" belongs to delta CRLs, which are refused; and who
-     * cannot be looked up, or only in a list out of order, is as good as listed */
-    bool listed = !serial || sk_X509_REVOKED_is_sorted(X509_CRL_get_REVOKED(crl->crl)) != 1 ||
-                  X509_CRL_get0_by_serial(crl->crl, &entry, serial) != 0;
-
-    ASN1_INTEGER_free(serial);
-    return listed;
+    return bsearch(&c->serial, crl->revoked, crl->revoked_count, sizeof *crl->revoked,
+                   serial_compare) != NULL;
 }

@@ -10,6 +10,7 @@
 #define ECDSA_WITH_SHA384 SPAN_LITERAL("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03")
 
 enum { UTC_TIME = 0x17, GENERALIZED_TIME = 0x18 };
+enum { SERIAL_MAX = 21 }; /* 20 octets and, in some genuine ones, a zero before them */
 
 struct span der_take_whole(struct reader *r, uint8_t tag)
 {
@@ -43,6 +44,33 @@ struct timestamp der_take_time(struct reader *r)
     return t;
 }
 
+struct extension der_take_extension(struct reader *r)
+{
+    struct reader inner = reader_over(der_take(r, DER_SEQUENCE));
+    struct extension x = {.oid = der_take(&inner, DER_OID)};
+
+    if (der_peek(&inner) == DER_BOOLEAN)
+        x.critical = der_take_bool(&inner);
+    x.contents = der_take(&inner, DER_OCTET_STRING);
+    if (reader_finish(&inner) != ERR_NONE)
+        r->failed = true;
+    return x;
+}
+
+struct span der_take_serial(struct reader *r)
+{
+    struct span bytes = der_take(r, DER_INTEGER);
+    bool is_shortest =
+        bytes.size == 1 || (bytes.size > 1 && ((bytes.data[0] != 0x00 && bytes.data[0] != 0xff) ||
+                                               (bytes.data[0] ^ bytes.data[1]) >= 0x80));
+
+    if (r->failed || !is_shortest || bytes.size > SERIAL_MAX) {
+        r->failed = true;
+        return (struct span){0};
+    }
+    return bytes;
+}
+
 enum err signed_parts_read(struct span der, struct signed_parts *out)
 {
     struct reader file = reader_over(der);
@@ -67,13 +95,12 @@ MUST_CHECK static enum err ecdsa_check(enum ecdsa_curve curve, struct span spki,
                                        const struct signed_parts *parts)
 {
     const uint8_t *point = ecdsa_spki_point(curve, spki);
-    struct ecdsa_public key = {0};
-    enum err e = point ? ecdsa_public_init(&key, curve, point) : ERR_CRYPTO;
+    struct ecdsa_public *key = NULL;
+    enum err e = point ? ecdsa_public_new(curve, point, &key) : ERR_CRYPTO;
 
-    if (e != ERR_NONE)
-        return e;
-    e = ecdsa_verify_der(&key, parts->signed_bytes, parts->signature);
-    ecdsa_public_clear(&key);
+    if (e == ERR_NONE)
+        e = ecdsa_verify_der(key, parts->signed_bytes, parts->signature);
+    ecdsa_public_free(&key);
     return e;
 }
 

@@ -1,6 +1,6 @@
 /*
- * The DER that certificates and CRLs share (RFC 5280 sections 4.1 and 5.1), read without OpenSSL,
- * which decodes every key it meets at several times the price of a signature check. Internal to
+ * The DER that certificates and CRLs share (RFC 5280 sections 4.1 and 5.1), read without a library:
+ * those decode every key they meet at several times the price of a signature check. Internal to
  * crypto/.
  */
 #ifndef CRYPTO_X509_DER_H
@@ -19,7 +19,7 @@ struct signed_parts {
 /* All spans are of `der`. */
 struct x509_cert {
     struct signed_parts parts;
-    struct span serial;     /* INTEGER, with its head */
+    struct span serial;     /* contents of the INTEGER */
     struct span issuer;     /* Name, with its head */
     struct span subject;    /* Name, with its head */
     struct span spki;       /* SubjectPublicKeyInfo, with its head */
@@ -50,6 +50,17 @@ MUST_CHECK enum err signed_parts_check(const struct signed_parts *parts, struct 
 
 /* The next element with its head; marks the reader failed when it has another tag. */
 struct span der_take_whole(struct reader *r, uint8_t tag);
+
+/* An Extension (RFC 5280 section 4.1). */
+struct extension {
+    struct span oid;
+    bool critical;
+    struct span contents;
+};
+struct extension der_take_extension(struct reader *r);
+
+/* The contents of an INTEGER in its shortest form (X.690 section 8.3.2), of at most 21 bytes. */
+struct span der_take_serial(struct reader *r);
 
 /* UTCTime or GeneralizedTime as RFC 5280 section 4.1.2.5 has them: with seconds, in UTC; from 1970.
  */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "crypto/p256_openssl.h"
 
 #define KEY_ID_SIZE 20
 
@@ -235,13 +236,12 @@ static bool add_extension(X509 *cert, const char *oid, struct span contents)
     return done;
 }
 
-static bool fill(X509 *cert, const struct x509_template *t)
+static bool fill(X509 *cert, const struct x509_template *t, EVP_PKEY *key)
 {
     return X509_set_version(cert, X509_VERSION_3) == 1 && set_serial(cert, t->serial) &&
-           set_names(cert, t) && set_times(cert, t) &&
-           X509_set_pubkey(cert, p256_private_evp(t->key)) == 1 && add_key_ids(cert, t) &&
-           (!t->crl_url || add_crl_url(cert, t->crl_url)) && add_key_usage(cert, t) &&
-           add_basic_constraints(cert, t) && add_tls_server(cert, t) &&
+           set_names(cert, t) && set_times(cert, t) && X509_set_pubkey(cert, key) == 1 &&
+           add_key_ids(cert, t) && (!t->crl_url || add_crl_url(cert, t->crl_url)) &&
+           add_key_usage(cert, t) && add_basic_constraints(cert, t) && add_tls_server(cert, t) &&
            (!t->extension_oid || add_extension(cert, t->extension_oid, t->extension));
 }
 
@@ -258,20 +258,27 @@ MUST_CHECK static enum err append_der(unsigned char *der, int size, struct buffe
 
 enum err x509_make(const struct x509_template *t, struct buffer *out)
 {
-    const struct p256_private *signer = t->signer ? t->signer : t->key;
-    X509 *cert = X509_new();
+    X509 *cert = NULL;
+    EVP_PKEY *key = NULL;
+    EVP_PKEY *signer = NULL;
     unsigned char *der = NULL;
-    enum err e = ERR_CRYPTO;
+    enum err e;
 
     assert(t->serial > 0); /* RFC 5280 section 4.1.2.2 */
-    if (!cert)
-        return ERR_MEMORY;
-    if (fill(cert, t) && X509_sign(cert, p256_private_evp(signer), EVP_sha256()) > 0) {
+    if ((e = p256_openssl_key(t->key, &key)) != ERR_NONE ||
+        (e = p256_openssl_key(t->signer ? t->signer : t->key, &signer)) != ERR_NONE)
+        goto out;
+    cert = X509_new();
+    e = cert ? ERR_CRYPTO : ERR_MEMORY;
+    if (cert && fill(cert, t, key) && X509_sign(cert, signer, EVP_sha256()) > 0) {
         int size = i2d_X509(cert, &der);
 
         e = append_der(der, size, out);
     }
+out:
     X509_free(cert);
+    EVP_PKEY_free(signer);
+    EVP_PKEY_free(key);
     return e;
 }
 
@@ -325,19 +332,23 @@ static bool fill_crl_extensions(X509_CRL *crl, const struct x509_crl_template *t
 
 enum err x509_make_crl(const struct x509_crl_template *t, struct buffer *out)
 {
-    X509_CRL *crl = X509_CRL_new();
+    X509_CRL *crl = NULL;
+    EVP_PKEY *signer = NULL;
     unsigned char *der = NULL;
-    enum err e = ERR_CRYPTO;
+    enum err e = p256_openssl_key(t->signer, &signer);
 
-    if (!crl)
-        return ERR_MEMORY;
-    if (fill_crl_body(crl, t) && fill_crl_extensions(crl, t) && X509_CRL_sort(crl) == 1 &&
-        X509_CRL_sign(crl, p256_private_evp(t->signer), EVP_sha256()) > 0) {
+    if (e != ERR_NONE)
+        return e;
+    crl = X509_CRL_new();
+    e = crl ? ERR_CRYPTO : ERR_MEMORY;
+    if (crl && fill_crl_body(crl, t) && fill_crl_extensions(crl, t) && X509_CRL_sort(crl) == 1 &&
+        X509_CRL_sign(crl, signer, EVP_sha256()) > 0) {
         int size = i2d_X509_CRL(crl, &der);
 
         e = append_der(der, size, out);
     }
     X509_CRL_free(crl);
+    EVP_PKEY_free(signer);
     return e;
 }
 

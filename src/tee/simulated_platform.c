@@ -81,10 +81,10 @@ MUST_CHECK static enum err save_key(const char *dir, const char *name,
                                     const struct p256_private *key)
 {
     uint8_t scalar[P256_SCALAR_SIZE];
-    enum err e = p256_private_scalar(key, scalar);
+    enum err e;
 
-    if (e == ERR_NONE)
-        e = save(dir, name, SPAN_OF(scalar), 0600);
+    p256_private_scalar(key, scalar);
+    e = save(dir, name, SPAN_OF(scalar), 0600);
     bytes_wipe(scalar, sizeof(scalar));
     return e;
 }

@@ -21,7 +21,6 @@
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,6 +32,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/text.h"
+#include "crypto/aead.h"
+
 enum { REPLY_MAX = 65536, LINE_MAX_SIZE = 65536, CASES_MAX = 4096, EVENTS = 256 };
 enum { REQUEST_ID_SIZE = 36 };
 
@@ -43,7 +45,7 @@ struct test_case {
     size_t request_size;
     char *expected;
     bool sealed;
-    unsigned char key[crypto_aead_xchacha20poly1305_ietf_KEYBYTES];
+    unsigned char key[AEAD_KEY_SIZE];
     unsigned char body_hash[SHA256_DIGEST_LENGTH];
 };
 
@@ -98,12 +100,8 @@ static char *field(char **line)
 
 static void read_key(struct test_case *c, const char *hex)
 {
-    size_t size = 0;
-
     c->sealed = strcmp(hex, "-") != 0;
-    if (c->sealed &&
-        (sodium_hex2bin(c->key, sizeof c->key, hex, strlen(hex), NULL, &size, NULL) != 0 ||
-         size != sizeof c->key))
+    if (c->sealed && hex_read(span_string(hex), c->key, sizeof c->key) != ERR_NONE)
         die("case file: a reply key is 64 hex digits");
 }
 
@@ -234,9 +232,8 @@ static size_t read_member(const struct connection *c, const char *name, unsigned
     const char *end = start ? strchr(start + strlen(name), '"') : NULL;
     size_t size = 0;
 
-    if (!end ||
-        sodium_base642bin(out, capacity, start + strlen(name), (size_t)(end - start) - strlen(name),
-                          NULL, &size, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+    if (!end || base64_read(span_of(start + strlen(name), (size_t)(end - start) - strlen(name)),
+                            out, capacity, &size) != ERR_NONE)
         return 0;
     return size;
 }
@@ -246,19 +243,20 @@ static bool opens_to_expected(const struct connection *c)
 {
     static unsigned char sealed[REPLY_MAX], plain[REPLY_MAX];
     unsigned char aad[sizeof REPLY_DOMAIN + REQUEST_ID_SIZE + SHA256_DIGEST_LENGTH];
-    unsigned char nonce[crypto_aead_xchacha20poly1305_ietf_NPUBBYTES];
+    unsigned char nonce[AEAD_XNONCE_SIZE];
     const char *id = request_id(c);
     size_t size = read_member(c, "\"ciphertext\":\"", sealed, sizeof sealed);
-    unsigned long long plain_size = 0;
+    size_t plain_size;
 
-    if (!id || size == 0 ||
+    if (!id || size < AEAD_TAG_SIZE ||
         read_member(c, "\"sealed_secrets\":{\"nonce\":\"", nonce, sizeof nonce) != sizeof nonce)
         return false;
     memcpy(aad, REPLY_DOMAIN, sizeof REPLY_DOMAIN);
     memcpy(aad + sizeof REPLY_DOMAIN, id, REQUEST_ID_SIZE);
     memcpy(aad + sizeof REPLY_DOMAIN + REQUEST_ID_SIZE, c->work->body_hash, SHA256_DIGEST_LENGTH);
-    return crypto_aead_xchacha20poly1305_ietf_decrypt(plain, &plain_size, NULL, sealed, size, aad,
-                                                      sizeof aad, nonce, c->work->key) == 0 &&
+    plain_size = size - AEAD_TAG_SIZE;
+    return aead_open(AEAD_XCHACHA20_POLY1305, c->work->key, nonce, SPAN_OF(aad),
+                     span_of(sealed, size), plain) == ERR_NONE &&
            plain_size == strlen(c->work->expected) &&
            memcmp(plain, c->work->expected, plain_size) == 0;
 }
@@ -433,8 +431,6 @@ int main(int argc, char **argv)
         }
     }
     if (!cases || r.port == 0 || r.connections < 1 || r.requests < 1)
-        return 2;
-    if (sodium_init() < 0)
         return 2;
     (void)signal(SIGPIPE, SIG_IGN);
     load_cases(&r, cases);

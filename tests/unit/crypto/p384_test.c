@@ -139,13 +139,13 @@ static void check_der(enum ecdsa_curve curve, const json_t *group, const json_t 
     struct buffer point = group_point(group);
     struct buffer message = case_bytes(c, "msg");
     struct buffer signature = case_bytes(c, "sig");
-    struct ecdsa_public key = {0};
+    struct ecdsa_public *key = NULL;
 
     assert_int_equal(point.size, curve == ECDSA_P256 ? P256_POINT_SIZE : P384_POINT_SIZE);
-    assert_int_equal(ecdsa_public_init(&key, curve, point.data), ERR_NONE);
-    assert_int_equal(ecdsa_verify_der(&key, buffer_span(&message), buffer_span(&signature)),
+    assert_int_equal(ecdsa_public_new(curve, point.data, &key), ERR_NONE);
+    assert_int_equal(ecdsa_verify_der(key, buffer_span(&message), buffer_span(&signature)),
                      case_is(c, "result", "valid") ? ERR_NONE : ERR_CRYPTO);
-    ecdsa_public_clear(&key);
+    ecdsa_public_free(&key);
     buffer_clear(&point);
     buffer_clear(&message);
     buffer_clear(&signature);

@@ -12,6 +12,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "crypto/p256_openssl.h"
 #include "crypto/x509.h"
 #include "crypto/x509_make.h"
 
@@ -243,6 +244,30 @@ static void links_need_name_and_key_of_the_issuer(void **state)
     buffer_clear(&other_der);
 }
 
+static EVP_PKEY *root_key(void)
+{
+    EVP_PKEY *key = NULL;
+
+    assert_int_equal(p256_openssl_key(f.root_key, &key), ERR_NONE);
+    return key;
+}
+
+static void sign_certificate(X509 *x509, const EVP_MD *hash)
+{
+    EVP_PKEY *key = root_key();
+
+    assert_true(X509_sign(x509, key, hash) > 0);
+    EVP_PKEY_free(key);
+}
+
+static void sign_crl(X509_CRL *crl)
+{
+    EVP_PKEY *key = root_key();
+
+    assert_true(X509_CRL_sign(crl, key, EVP_sha256()) > 0);
+    EVP_PKEY_free(key);
+}
+
 /* The leaf again, changed by `change` and signed anew by the root. */
 MUST_CHECK static enum err parse_changed(void (*change)(X509 *x509))
 {
@@ -256,7 +281,7 @@ MUST_CHECK static enum err parse_changed(void (*change)(X509 *x509))
 
     assert_non_null(x509);
     change(x509);
-    assert_true(X509_sign(x509, p256_private_evp(f.root_key), EVP_sha256()) > 0);
+    sign_certificate(x509, EVP_sha256());
     size = i2d_X509(x509, &der);
     assert_true(size > 0);
     e = x509_cert_parse(span_of(der, (size_t)size), &c);
@@ -401,7 +426,7 @@ MUST_CHECK static enum err parse_changed_crl(bool without_end, bool critical)
         assert_int_equal(X509_CRL_set1_nextUpdate(bare, X509_CRL_get0_nextUpdate(changed)), 1);
     if (critical) /* a delta CRL lists changes only */
         assert_int_equal(X509_CRL_add1_ext_i2d(bare, NID_delta_crl, base, 1, 0), 1);
-    assert_true(X509_CRL_sign(bare, p256_private_evp(f.root_key), EVP_sha256()) > 0);
+    sign_crl(bare);
     size = i2d_X509_CRL(bare, &der);
     assert_true(size > 0);
     e = x509_crl_parse(span_of(der, (size_t)size), &crl);
@@ -448,7 +473,7 @@ static void other_algorithms_are_refused(void **state)
 
     next = f.root.data;
     x509 = d2i_X509(NULL, &next, (long)f.root.size);
-    assert_true(X509_sign(x509, p256_private_evp(f.root_key), EVP_sha384()) > 0);
+    sign_certificate(x509, EVP_sha384());
     size = i2d_X509(x509, &der);
     assert_true(size > 0);
     assert_int_equal(x509_cert_parse(span_of(der, (size_t)size), &c), ERR_NONE);
