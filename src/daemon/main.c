@@ -25,7 +25,7 @@
 #include "service/journal.h"
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
-enum { POOL_THREADS = 2, RECEIVING_MAX = 256 * 1024 * 1024 };
+enum { POOL_THREADS = 2, HTTP_MEMORY_MAX = 256 * 1024 * 1024 };
 
 extern char **environ;
 
@@ -334,7 +334,7 @@ MUST_CHECK static enum err open_server(struct daemon *d)
                    .port = s->server.port,
                    .loops = loop_count(s),
                    .body_max = s->server.body_max,
-                   .receiving_max = RECEIVING_MAX,
+                   .memory_max = HTTP_MEMORY_MAX,
                    .connections_max = s->server.connections_max,
                    .connections_per_address = s->server.connections_per_address,
                    .head_timeout_ms = s->server.head_timeout_ms,

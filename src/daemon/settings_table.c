@@ -137,7 +137,7 @@ const struct setting settings_table[] = {
 {"server", "connections_per_address", SETTING_NUMBER, false, "VOUCHSAFE_SERVER_CONNECTIONS_PER_ADDRESS", NULL, AT(server.connections_per_address), "4096", 1, 1000000, NULL, NULL,
  "Open connections from one address."},
 {"server", "head_timeout_ms", SETTING_NUMBER, false, "VOUCHSAFE_SERVER_HEAD_TIMEOUT_MS", NULL, AT(server.head_timeout_ms), "5000", 100, 600000, NULL, "ms",
- "Total time for the head of a request, from its first byte."},
+ "Total time for the head of a request, from its first byte; and from the start of a connection to its first byte."},
 {"server", "request_timeout_ms", SETTING_NUMBER, false, "VOUCHSAFE_SERVER_REQUEST_TIMEOUT_MS", NULL, AT(server.request_timeout_ms), "30000", 100, 600000, NULL, "ms",
  "Total time for a request, from its first byte to the reply."},
 {"server", "idle_timeout_ms", SETTING_NUMBER, false, "VOUCHSAFE_SERVER_IDLE_TIMEOUT_MS", NULL, AT(server.idle_timeout_ms), "75000", 100, 3600000, NULL, "ms",

@@ -1,16 +1,20 @@
 #include "net/connection.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "crypto/tls.h"
 #include "net/connection_state.h"
 
-enum { LINGER_MS = 2000 }; /* for the peer to read a refusal before the socket is gone */
+enum {
+    LINGER_MS = 2000, /* for the peer to read a refusal before the socket is gone */
+    EVICT_LOOK_MAX = 16,
+};
 
 #define MAY(state) (1u << STATE_##state)
 
@@ -38,7 +42,7 @@ static int64_t state_deadline(const struct connection *c)
     case STATE_HANDSHAKE:
         return now + (int64_t)o->handshake_timeout_ms * 1000;
     case STATE_IDLE:
-        return now + (int64_t)o->idle_timeout_ms * 1000;
+        return now + (int64_t)(c->has_asked ? o->idle_timeout_ms : o->head_timeout_ms) * 1000;
     case STATE_HEAD:
         return head < request ? head : request;
     case STATE_BODY:
@@ -66,23 +70,74 @@ static void arm(struct connection *c)
     c->armed_us = event_add(&c->timer, &after) == 0 ? c->deadline_us : INT64_MAX;
 }
 
-/*
- * Room for a body that has to be waited for, out of what all connections share: many small ones
- * cannot add up to more memory than there is. Given back when the request is over.
- */
-bool connection_reserve(struct connection *c, size_t size)
-{
-    struct http_server *s = c->loop->server;
-    size_t before = atomic_fetch_add_explicit(&s->receiving, size, memory_order_relaxed);
+/* Accounts */
 
-    c->reserved = size;
-    return s->options.receiving_max == 0 || before + size <= s->options.receiving_max;
+bool connection_count_held(struct connection *c)
+{
+    size_t size = c->in.capacity;
+
+    if (c->output)
+        size += c->output->kept_size + (c->output->secret ? secret_size(c->output->secret) : 0);
+    return held_grow(&c->held, size);
 }
 
-static void give_room_back(struct connection *c)
+static void list_remove(struct connection *c)
 {
-    atomic_fetch_sub_explicit(&c->loop->server->receiving, c->reserved, memory_order_relaxed);
-    c->reserved = 0;
+    struct connection_list *list = c->has_place ? &c->loop->authenticated : &c->loop->strangers;
+
+    *(c->previous ? &c->previous->next : &list->first) = c->next;
+    *(c->next ? &c->next->previous : &list->last) = c->previous;
+}
+
+static void list_add(struct connection *c)
+{
+    struct connection_list *list = c->has_place ? &c->loop->authenticated : &c->loop->strangers;
+
+    c->previous = NULL;
+    c->next = list->first;
+    *(c->next ? &c->next->previous : &list->last) = c;
+    list->first = c;
+}
+
+/*
+ * One owner cannot have all places: beyond its share its connections may have to give way like
+ * those of strangers.
+ */
+static void take_place(struct connection *c, const struct quota_owner *owner)
+{
+    struct peer_key key;
+
+    memcpy(key.bytes, owner->key, sizeof key.bytes);
+    if (c->has_place || peers_enter(c->loop->server->owners, &key) != PEERS_ENTERED)
+        return;
+    list_remove(c);
+    c->has_place = true;
+    c->place = key;
+    list_add(c);
+}
+
+void connection_set_owner(struct connection *c, const struct http_owner *owner)
+{
+    struct http_server *s = c->loop->server;
+    struct quota *pot = owner->authenticated ? s->authenticated : s->strangers;
+
+    if (owner->authenticated)
+        take_place(c, &owner->key);
+    if (c->held.pot == pot && span_equal(SPAN_OF(c->held.owner.key), SPAN_OF(owner->key.key)))
+        return;
+    held_shrink(&c->held, 0);
+    c->held = (struct held){pot, owner->key, 0};
+}
+
+void connection_leave_exchange(struct connection *c)
+{
+    const struct http_handler *h = &c->loop->server->handler;
+    struct http_exchange *x = c->exchange;
+
+    c->exchange = NULL;
+    x->connection = NULL; /* its reply will be dropped */
+    if (h->gone)
+        h->gone(h->context, x);
 }
 
 /*
@@ -93,8 +148,6 @@ void connection_enter(struct connection *c, enum state state)
 {
     assert(next_states[c->state] & 1u << state);
     c->state = state;
-    if (c->reserved > 0 && (state == STATE_IDLE || state == STATE_LINGER || state == STATE_CLOSED))
-        give_room_back(c);
     c->deadline_us = state_deadline(c);
     if (state != STATE_CLOSED && c->deadline_us < c->armed_us)
         arm(c);
@@ -106,19 +159,6 @@ static void connection_free(struct connection *c)
 {
     buffer_clear(&c->in);
     free(c);
-}
-
-static void list_remove(struct connection *c)
-{
-    struct loop *l = c->loop;
-
-    if (c->previous)
-        c->previous->next = c->next;
-    else
-        l->connections = c->next;
-    if (c->next)
-        c->next->previous = c->previous;
-    l->connection_count--;
 }
 
 /* Tells who waits in http_server_drain() when this loop has no connection left. */
@@ -142,6 +182,7 @@ void connection_output_free(struct connection *c)
     output_clear(c->output);
     free(c->output);
     c->output = NULL;
+    held_shrink(&c->held, c->in.capacity);
 }
 
 void connection_close(struct connection *c)
@@ -152,17 +193,21 @@ void connection_close(struct connection *c)
         return;
     connection_enter(c, STATE_CLOSED);
     if (c->exchange)
-        c->exchange->connection = NULL; /* its reply will be dropped */
-    c->exchange = NULL;
+        connection_leave_exchange(c);
     (void)event_del(&c->readable);
     (void)event_del(&c->writable);
     (void)event_del(&c->timer);
     tls_stream_close(&c->tls);
     (void)close(c->fd);
     connection_output_free(c);
+    buffer_clear(&c->in);
+    held_shrink(&c->held, 0);
+    list_remove(c);
+    l->connection_count--;
+    if (c->has_place)
+        peers_leave(l->server->owners, &c->place);
     peers_leave(l->server->peers, &c->key);
     loop_count(l, FIGURE_CLOSED, 1);
-    list_remove(c);
     tell_when_empty(l);
 #ifndef __clang_analyzer__ /* it forgets in_callback at each call into libevent */
     if (!c->in_callback)
@@ -180,6 +225,7 @@ static void connection_linger(struct connection *c)
     tls_stream_close(&c->tls); /* says close_notify; what comes now is dropped unread */
     (void)shutdown(c->fd, SHUT_WR);
     buffer_clear(&c->in);
+    held_shrink(&c->held, 0);
     connection_enter(c, STATE_LINGER);
 }
 
@@ -228,8 +274,7 @@ static void expire(struct connection *c)
     } else if (c->state == STATE_BODY) {
         connection_refuse(c, &body_timeout);
     } else if (c->state == STATE_SERVING) {
-        c->exchange->connection = NULL; /* the late reply will be dropped */
-        c->exchange = NULL;
+        connection_leave_exchange(c);
         connection_refuse(c, &reply_timeout);
     } else {
         connection_close(c);
@@ -291,34 +336,61 @@ void connection_begin(struct loop *l, int fd, const struct peer_key *key,
     }
     c->key = *key;
     peer_text(address, c->peer);
-    c->next = l->connections;
-    if (c->next)
-        c->next->previous = c;
-    l->connections = c;
+    c->held.pot = l->server->strangers;
+    memcpy(c->held.owner.key, key->bytes, sizeof key->bytes);
+    list_add(c);
     l->connection_count++;
     c->state = c->tls ? STATE_HANDSHAKE : STATE_IDLE;
     c->deadline_us = state_deadline(c);
     arm(c);
 }
 
-void connection_drain_all(struct loop *l)
+/*
+ * One that is being answered is passed over, unless all that were looked at are: work was done for
+ * it already.
+ */
+bool connection_evict(struct loop *l)
+{
+    struct connection *c = l->strangers.last;
+
+    for (int i = 0; c && i < EVICT_LOOK_MAX; i++, c = c->previous)
+        if (c->state != STATE_SERVING && c->state != STATE_WRITING)
+            break;
+    if (!c || c->state == STATE_SERVING || c->state == STATE_WRITING)
+        c = l->strangers.last;
+    if (!c || c->in_callback)
+        return false;
+    loop_count(l, FIGURE_EVICTED, 1);
+    connection_close(c);
+    return true;
+}
+
+static void drain_list(const struct connection_list *list)
 {
     struct connection *next;
 
-    l->draining = true;
-    for (struct connection *c = l->connections; c; c = next) {
+    for (struct connection *c = list->first; c; c = next) {
         next = c->next;
         if (c->state == STATE_HANDSHAKE || c->state == STATE_IDLE)
             connection_close(c);
         else
             c->close_after = true;
     }
+}
+
+void connection_drain_all(struct loop *l)
+{
+    l->draining = true;
+    drain_list(&l->strangers);
+    drain_list(&l->authenticated);
     tell_when_empty(l);
 }
 
 void connection_end_all(struct loop *l)
 {
-    while (l->connections)
-        connection_close(l->connections);
+    while (l->strangers.first)
+        connection_close(l->strangers.first);
+    while (l->authenticated.first)
+        connection_close(l->authenticated.first);
     exchange_free_all(l);
 }

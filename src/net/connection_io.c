@@ -17,12 +17,13 @@ enum output_result connection_send(struct connection *c, struct output *o)
 
     if (result == OUTPUT_WAIT) {
         c->output = malloc(sizeof *c->output);
-        if (c->output && output_keep(o) == ERR_NONE && event_add(&c->writable, NULL) == 0) {
+        if (c->output && output_keep(o) == ERR_NONE) {
             *c->output = *o; /* the connection owns it now */
-            return OUTPUT_WAIT;
+            *o = (struct output){0};
+            if (connection_count_held(c) && event_add(&c->writable, NULL) == 0)
+                return OUTPUT_WAIT;
         }
-        free(c->output);
-        c->output = NULL;
+        connection_output_free(c);
         result = OUTPUT_FAILED;
     }
     output_clear(o);

@@ -19,8 +19,14 @@ static bool admit(struct connection *c, const struct http_exchange *x, const str
 {
     const struct http_handler *h = &c->loop->server->handler;
     struct http_reply reply = {0};
-    unsigned status = h->admit ? h->admit(h->context, &x->request, f->body_size, &reply) : 0;
+    struct http_owner owner = {0};
+    unsigned status = 0;
 
+    memcpy(owner.key.key, c->key.bytes, sizeof owner.key.key);
+    if (h->admit)
+        status = h->admit(h->context, &x->request, f->body_size, &owner, &reply);
+    c->has_asked = true;
+    connection_set_owner(c, &owner);
     if (status == 0)
         return true;
     loop_count(c->loop, FIGURE_REFUSED_REQUESTS, 1);
@@ -33,22 +39,23 @@ static bool admit(struct connection *c, const struct http_exchange *x, const str
     return false;
 }
 
-/* The body is still to come. False when there is no room for it: the request was refused. */
-static bool wait_for_body(struct connection *c, const struct http_framing *f, size_t available)
+static void refuse_for_room(struct connection *c)
 {
-    static const struct http_refusal no_room = {503, "overloaded",
-                                                "too many bodies are being received"};
+    static const struct http_refusal no_room = {
+        503, "overloaded", "requests and replies in flight hold all memory of this caller's share"};
+
+    connection_refuse(c, &no_room);
+}
+
+/* The body is still to come. */
+static void wait_for_body(struct connection *c, const struct http_framing *f, size_t available)
+{
     struct output o = {.parts = {SPAN_LITERAL("HTTP/1.1 100 Continue\r\n\r\n")}};
 
     c->needed = f->head_size + f->body_size;
-    if (!connection_reserve(c, c->needed)) {
-        connection_refuse(c, &no_room);
-        return false;
-    }
     connection_enter(c, STATE_BODY);
     if (f->expect_continue && available == f->head_size)
         (void)connection_send(c, &o);
-    return true;
 }
 
 static void serve(struct connection *c, struct http_exchange *x)
@@ -87,6 +94,7 @@ static size_t step(struct connection *c, struct span bytes, struct http_exchange
     size_t body_max = c->loop->server->options.body_max;
     bool in_body = c->state == STATE_BODY;
     enum http_parsed parsed;
+    enum err e;
     size_t size;
 
     request_begin(c, x);
@@ -105,11 +113,17 @@ static size_t step(struct connection *c, struct span bytes, struct http_exchange
     c->unread = false;
     if (!in_body && !admit(c, x, &f, bytes.size))
         return size < bytes.size ? size : bytes.size;
-    if (bytes.size < size)
-        return wait_for_body(c, &f, bytes.size) ? 0 : bytes.size;
+    if (bytes.size < size) {
+        wait_for_body(c, &f, bytes.size);
+        return 0;
+    }
     x->request.body = span_of(bytes.data + f.head_size, f.body_size);
-    if (exchange_adopt(x, bytes, size, bytes.data == c->in.data ? &c->in : NULL) != ERR_NONE) {
-        refuse_for_memory(c);
+    e = exchange_adopt(x, bytes, size, bytes.data == c->in.data ? &c->in : NULL, &c->held);
+    if (e != ERR_NONE) {
+        if (e == ERR_OVERLOADED)
+            refuse_for_room(c);
+        else
+            refuse_for_memory(c);
         return bytes.size;
     }
     *taken = true;
@@ -175,5 +189,12 @@ void connection_use(struct connection *c, struct span bytes)
     } else if (used < bytes.size &&
                buffer_append(&c->in, span_of(bytes.data + used, bytes.size - used)) != ERR_NONE) {
         connection_close(c);
+        return;
     }
+    if (connection_count_held(c))
+        return;
+    if (c->state == STATE_HEAD || c->state == STATE_BODY)
+        refuse_for_room(c);
+    else
+        connection_close(c);
 }

@@ -32,7 +32,7 @@ struct connection {
     struct buffer in;                   /* received and not used yet */
     struct http_scan scan;              /* of the head that `in` begins with */
     size_t needed;                      /* STATE_BODY: size of the whole request */
-    size_t reserved;                    /* bytes counted in the server's `receiving` */
+    struct held held;                   /* `in` and `output`, on the account of the last request */
     size_t lingered;                    /* STATE_LINGER: bytes dropped */
     unsigned turn_requests;             /* begun in this turn of the loop */
     int64_t first_byte_us;              /* of the present request */
@@ -45,6 +45,9 @@ struct connection {
     bool in_callback; /* one of its events is being handled: it must not be freed yet */
     bool close_after; /* the reply */
     bool unread;      /* part of the present request will not be read */
+    bool has_asked;   /* a head was complete once */
+    bool has_place;   /* among those of `place`: it is one of an authenticated caller */
+    struct peer_key place;
     struct peer_key key;
     char peer[PEER_TEXT_SIZE];
 };
@@ -57,8 +60,12 @@ void connection_close(struct connection *c);
 /* After a reply: the next request, or the end. */
 void connection_reply_done(struct connection *c);
 void connection_output_free(struct connection *c);
-/* Room for a body that has to be waited for; false when there is none. */
-bool connection_reserve(struct connection *c, size_t size);
+/* Counts what it holds now. False when that is more than the share of its account. */
+MUST_CHECK bool connection_count_held(struct connection *c);
+/* The request that begins is on this account. An authenticated one keeps its place from now on. */
+void connection_set_owner(struct connection *c, const struct http_owner *owner);
+/* The exchange's caller is gone. */
+void connection_leave_exchange(struct connection *c);
 /* Around what an event of the connection's does: it may end in between, and is freed at the end. */
 void connection_callback_begin(struct connection *c);
 void connection_callback_end(struct connection *c);

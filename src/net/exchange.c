@@ -47,6 +47,7 @@ void exchange_give(struct http_exchange *x)
     assert(x->is_live && !x->previous == (l->live == x));
     x->is_live = false;
     buffer_clear(&x->certificate);
+    held_shrink(&x->held, 0);
     if (x->previous)
         x->previous->next = x->next;
     else
@@ -86,21 +87,25 @@ static void request_rebase(struct http_request *r, const uint8_t *from, const ui
 }
 
 enum err exchange_adopt(struct http_exchange *x, struct span from, size_t size,
-                        struct buffer *owned)
+                        struct buffer *owned, struct held *held)
 {
     enum err e;
 
+    x->held = (struct held){held->pot, held->owner, 0};
     if (owned && owned->size == size && owned->data == from.data) {
         buffer_clear(&x->bytes);
         x->bytes = *owned;
+        x->held = *held;
+        held->size = 0;
         *owned = (struct buffer){0};
         return ERR_NONE;
     }
     x->bytes.size = 0;
     e = buffer_append(&x->bytes, span_of(from.data, size));
-    if (e == ERR_NONE)
-        request_rebase(&x->request, from.data, x->bytes.data);
-    return e;
+    if (e != ERR_NONE)
+        return e;
+    request_rebase(&x->request, from.data, x->bytes.data);
+    return held_grow(&x->held, x->bytes.capacity) ? ERR_NONE : ERR_OVERLOADED;
 }
 
 void exchange_free_all(struct loop *l)
@@ -118,6 +123,16 @@ void exchange_free_all(struct loop *l)
         exchange_free(x);
     }
     l->exchange_count = 0;
+}
+
+void http_exchange_release(struct http_exchange *x)
+{
+    struct http_request *r = &x->request;
+
+    r->method = r->target = r->path = r->query = r->body = (struct span){0};
+    r->header_count = 0;
+    buffer_clear(&x->bytes);
+    held_shrink(&x->held, 0);
 }
 
 const struct http_request *http_exchange_request(const struct http_exchange *x)

@@ -1,5 +1,6 @@
 #include "net/http_server.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -16,7 +17,10 @@
 #include "net/exchange.h"
 #include "net/loop.h"
 
-enum { LISTEN_BACKLOG = 4096 };
+enum {
+    LISTEN_BACKLOG = 4096,
+    DESCRIPTORS_SPARE = 64, /* for the log's files, fetches, and what else the process opens */
+};
 
 /* Ten thousand connections need as many descriptors; the soft limit is usually 1024. */
 static void raise_descriptor_limit(void)
@@ -132,9 +136,60 @@ static void server_free(struct http_server *s)
     for (unsigned i = 0; i < s->loop_count; i++)
         loop_clear(&s->loops[i]);
     peers_free(&s->peers);
+    peers_free(&s->owners);
+    quota_free(&s->strangers);
+    quota_free(&s->authenticated);
     (void)pthread_cond_destroy(&s->idle_changed);
     (void)pthread_mutex_destroy(&s->idle_lock);
     free(s);
+}
+
+/* Of the process now; 0 when that cannot be found out. */
+static unsigned open_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    if (!directory)
+        return 0;
+    while (readdir(directory))
+        count++;
+    (void)closedir(directory);
+    return count;
+}
+
+/* Places for connections that there are descriptors for: then accepting never fails for want of
+ * one. */
+static unsigned places(const struct http_server_options *options)
+{
+    struct rlimit limit;
+    unsigned used = open_descriptors() + DESCRIPTORS_SPARE + 4 * options->loops;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        limit.rlim_cur >= (rlim_t)used + options->connections_max)
+        return options->connections_max;
+    used = limit.rlim_cur > used ? (unsigned)limit.rlim_cur - used : 0;
+    log_write(LOG_WARN, "net", "the limit of open files allows fewer connections than set",
+              LOG_NUMBER("open_files", limit.rlim_cur),
+              LOG_NUMBER("connections_max", options->connections_max), LOG_NUMBER("allowed", used));
+    return used;
+}
+
+/* What callers share: places and memory. */
+MUST_CHECK static enum err accounts_new(struct http_server *s)
+{
+    struct http_server_options *o = &s->options;
+    size_t memory = o->memory_max > 0 ? o->memory_max : SIZE_MAX / 2;
+    enum err e;
+
+    o->connections_max = places(o);
+    if (o->connections_max == 0)
+        return ERR_CONFIG;
+    if ((e = peers_new(o->connections_max, o->connections_per_address, &s->peers)) != ERR_NONE ||
+        (e = peers_new(o->connections_max, 1 + o->connections_max / 4, &s->owners)) != ERR_NONE ||
+        (e = quota_new(memory / 4, &s->strangers)) != ERR_NONE)
+        return e;
+    return quota_new(memory - memory / 4, &s->authenticated);
 }
 
 MUST_CHECK static enum err server_new(const struct http_server_options *options,
@@ -158,8 +213,8 @@ MUST_CHECK static enum err server_new(const struct http_server_options *options,
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&s->idle_changed, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
-    e = peers_new(options->connections_max, options->connections_per_address, &s->peers);
     s->options.host = options->host;
+    e = accounts_new(s);
     while (e == ERR_NONE && s->loop_count < options->loops)
         e = loop_add(s);
     s->options.host = NULL;
@@ -248,6 +303,10 @@ void http_server_figures(const struct http_server *s, struct http_figures *out)
     *out = (struct http_figures){
         .closed = sum(s, FIGURE_CLOSED), /* before `accepted`, so that the difference is not < 0 */
         .refused_connections = sum(s, FIGURE_REFUSED_CONNECTIONS),
+        .evicted = sum(s, FIGURE_EVICTED),
+        .connections_max = s->options.connections_max,
+        .held_by_strangers = quota_held(s->strangers),
+        .held_by_authenticated = quota_held(s->authenticated),
         .requests = sum(s, FIGURE_REQUESTS),
         .refused_requests = sum(s, FIGURE_REFUSED_REQUESTS),
         .timeouts = sum(s, FIGURE_TIMEOUTS),

@@ -9,6 +9,7 @@
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H
 
+#include "base/quota.h"
 #include "base/secret.h"
 
 #define HTTP_HEADERS_MAX 64
@@ -52,6 +53,12 @@ const struct http_request *http_exchange_request(const struct http_exchange *x);
 void http_exchange_set_state(struct http_exchange *x, void *state);
 void *http_exchange_state(const struct http_exchange *x);
 
+/*
+ * Frees the bytes of the request before it is answered: all its spans are empty afterwards. To be
+ * called by the thread that works on the exchange.
+ */
+void http_exchange_release(struct http_exchange *x);
+
 struct http_reply {
     unsigned status;
     const char *content_type;  /* NULL: none, and an empty body */
@@ -71,16 +78,32 @@ struct http_refusal {
     const char *code, *text;
 };
 
+/*
+ * The account that the memory of a request is charged to. Authenticated callers and strangers draw
+ * on different pots. Connections of strangers give way when all places are taken.
+ */
+struct http_owner {
+    bool authenticated;
+    struct quota_owner key; /* the peer's address, unless admit() writes another key */
+};
+
 struct http_handler {
     /*
      * Called when the head is complete, before the body is read: `body` is empty, `body_size` what
      * was announced. Return 0 to go on, or a status to refuse with; then fill `*reply`. This is
-     * where credentials, rates and sizes are checked.
+     * where credentials, rates and sizes are checked. An authenticated caller gets an account of
+     * its own: fill `*owner`.
      */
     unsigned (*admit)(void *context, const struct http_request *r, size_t body_size,
-                      struct http_reply *reply);
+                      struct http_owner *owner, struct http_reply *reply);
     /* The whole request. Must lead to one http_exchange_reply(). Spans live until then. */
     void (*handle)(void *context, struct http_exchange *x);
+    /*
+     * The caller of an exchange has left, or was told that the answer took too long. Its reply will
+     * be dropped, so memory for it may go. http_exchange_reply() is still due. On the loop's
+     * thread. May be NULL.
+     */
+    void (*gone)(void *context, struct http_exchange *x);
     /*
      * A request that net/ refused, because of its framing or a deadline: for the metrics and the
      * summary. `*reply` is net/'s own, {"error","code"}; media type, body and extra headers may be
@@ -98,15 +121,25 @@ struct http_handler {
 struct tls_server; /* crypto/tls.h */
 
 struct http_server_options {
-    const char *host;         /* numeric address */
-    uint16_t port;            /* 0: any; see http_server_port() */
-    unsigned loops;           /* 1..HTTP_LOOPS_MAX */
-    size_t body_max;          /* bytes; more is 413 */
-    size_t receiving_max;     /* bytes of all bodies being received; more is 503; 0: no cap */
-    unsigned connections_max; /* in all */
-    /* beyond either: accepted and closed at once. 0: no limit per address; IPv6 counts by /64 */
+    const char *host; /* numeric address */
+    uint16_t port;    /* 0: any; see http_server_port() */
+    unsigned loops;   /* 1..HTTP_LOOPS_MAX */
+    size_t body_max;  /* bytes; more is 413 */
+    /*
+     * Bytes of all requests and replies that are held, until they are freed. A quarter is for
+     * strangers, the rest for authenticated callers. Each address and each owner has a share of
+     * that (base/quota.h). More is 503. 0: no cap
+     */
+    size_t memory_max;
+    /*
+     * In all. Lowered when the limit of open files is too low for it. When all places are taken,
+     * the oldest connection that never authenticated a caller gives way to a new one.
+     */
+    unsigned connections_max;
+    /* Connections beyond it are accepted and closed at once. 0: no limit. IPv6 counts by /64 */
     unsigned connections_per_address;
-    unsigned head_timeout_ms;    /* total, from the first byte of a head to its end */
+    /* total, from the first byte of a head to its end; and to the first byte of a connection */
+    unsigned head_timeout_ms;
     unsigned request_timeout_ms; /* total, from the first byte to the reply; and to send it */
     unsigned idle_timeout_ms;    /* between requests */
     unsigned handshake_timeout_ms;
@@ -118,8 +151,9 @@ struct http_server;
 
 /*
  * Binds and starts the threads. Raises the soft limit of open files to the hard one, since each
- * connection is a descriptor. ERR_IO (address in use, ...), ERR_MEMORY, ERR_CONFIG (loops or
- * connections_max out of range)
+ * connection is a descriptor. Some descriptors are left for files of the process's own.
+ * ERR_IO (address in use, ...), ERR_MEMORY, ERR_CONFIG (loops or connections_max out of range, or
+ * almost no file may be opened)
  */
 MUST_CHECK enum err http_server_start(const struct http_server_options *options,
                                       const struct http_handler *handler, struct http_server **out);
@@ -140,9 +174,11 @@ void http_server_post_list(struct http_server *s, unsigned loop, struct http_tas
                            struct http_task *last);
 
 struct http_figures {
-    uint64_t accepted, closed, refused_connections, requests, refused_requests, timeouts;
+    uint64_t accepted, closed, refused_connections, evicted, requests, refused_requests, timeouts;
     uint64_t bytes_in, bytes_out, tls_handshakes, tls_failures;
     uint64_t open_connections;
+    uint64_t connections_max;                          /* places there are */
+    uint64_t held_by_strangers, held_by_authenticated; /* bytes counted against `memory_max` */
 };
 void http_server_figures(const struct http_server *s, struct http_figures *out);
 

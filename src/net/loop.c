@@ -125,9 +125,13 @@ static void shed(struct loop *l)
 static void admit_connection(struct loop *l, int fd, const struct sockaddr_storage *address)
 {
     struct peer_key key;
+    enum peers_entered entered;
 
     peer_key_of(address, &key);
-    if (!peers_enter(l->server->peers, &key)) {
+    entered = peers_enter(l->server->peers, &key);
+    if (entered == PEERS_FULL && connection_evict(l))
+        entered = peers_enter(l->server->peers, &key);
+    if (entered != PEERS_ENTERED) {
         loop_count(l, FIGURE_REFUSED_CONNECTIONS, 1);
         (void)close(fd);
         return;

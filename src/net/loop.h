@@ -22,6 +22,7 @@ enum figure {
     FIGURE_ACCEPTED,
     FIGURE_CLOSED,
     FIGURE_REFUSED_CONNECTIONS,
+    FIGURE_EVICTED,
     FIGURE_REQUESTS,
     FIGURE_REFUSED_REQUESTS,
     FIGURE_TIMEOUTS,
@@ -44,7 +45,9 @@ struct loop {
     int reserve_fd; /* given up to shed a connection when there are no descriptors left */
     bool draining;
 
-    struct connection *connections; /* doubly linked */
+    struct connection_list {
+        struct connection *first, *last; /* the newest, the oldest */
+    } strangers, authenticated;
     size_t connection_count;
     struct http_exchange *exchanges; /* unused ones, kept for the next requests */
     size_t exchange_count;
@@ -64,7 +67,9 @@ struct http_server {
     struct http_server_options options;
     struct http_handler handler;
     struct peers *peers;
-    _Atomic size_t receiving; /* bytes of the bodies that connections are promised room for */
+    struct peers *owners;    /* the places of authenticated callers */
+    struct quota *strangers; /* memory held, bytes */
+    struct quota *authenticated;
     uint16_t port;
     bool drained;
     /* signalled while draining, whenever a loop has closed its last connection */

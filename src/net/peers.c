@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ enum err peers_new(unsigned count_max, unsigned per_address, struct peers **out)
     while (buckets < count_max)
         buckets *= 2;
     p->count_max = count_max;
-    p->per_address = per_address ? per_address : count_max;
+    p->per_address = per_address > 0 && per_address < count_max ? per_address : UINT_MAX;
     p->bucket_mask = buckets - 1;
     p->buckets = calloc(buckets, sizeof(struct peer *));
     p->all = calloc(count_max ? count_max : 1, sizeof *p->all);
@@ -122,12 +123,14 @@ static struct peer **find(struct peers *p, const struct peer_key *key)
     return at;
 }
 
-static bool enter_locked(struct peers *p, const struct peer_key *key)
+static enum peers_entered enter_locked(struct peers *p, const struct peer_key *key)
 {
     struct peer **at = find(p, key);
 
-    if (p->count == p->count_max || (*at && (*at)->count == p->per_address))
-        return false;
+    if (*at && (*at)->count == p->per_address)
+        return PEERS_SHARE_USED;
+    if (p->count == p->count_max)
+        return PEERS_FULL;
     if (!*at) {
         *at = p->unused; /* there is one: as many as connections */
         p->unused = (*at)->next;
@@ -135,12 +138,12 @@ static bool enter_locked(struct peers *p, const struct peer_key *key)
     }
     (*at)->count++;
     p->count++;
-    return true;
+    return PEERS_ENTERED;
 }
 
-bool peers_enter(struct peers *p, const struct peer_key *key)
+enum peers_entered peers_enter(struct peers *p, const struct peer_key *key)
 {
-    bool entered;
+    enum peers_entered entered;
 
     (void)pthread_mutex_lock(&p->lock);
     entered = enter_locked(p, key);

@@ -25,8 +25,13 @@ void peer_key_of(const struct sockaddr_storage *address, struct peer_key *out);
 /* Numeric, terminated; IPv4 mapped into IPv6 as IPv4; "" for other families. */
 void peer_text(const struct sockaddr_storage *address, char out[PEER_TEXT_SIZE]);
 
-/* False when a limit is reached. Thread-safe, as peers_leave() is. */
-bool peers_enter(struct peers *p, const struct peer_key *key);
+enum peers_entered {
+    PEERS_ENTERED,
+    PEERS_SHARE_USED, /* by connections of that address */
+    PEERS_FULL
+};
+/* Thread-safe, as peers_leave() is. */
+MUST_CHECK enum peers_entered peers_enter(struct peers *p, const struct peer_key *key);
 void peers_leave(struct peers *p, const struct peer_key *key);
 
 #endif

@@ -156,7 +156,8 @@ enum err admission_authenticate(const struct server *s, const struct http_reques
 
 /* For routes that need a token. 0, or the status it was turned away with. */
 static unsigned admit_token(struct server *s, const struct http_request *r,
-                            const struct route *route, int64_t now_us, struct http_reply *reply)
+                            const struct route *route, int64_t now_us, struct http_owner *owner,
+                            struct http_reply *reply)
 {
     struct principal principal;
     const char *why = "";
@@ -169,6 +170,8 @@ static unsigned admit_token(struct server *s, const struct http_request *r,
                           reply);
         return refuse(s, r, REFUSED_TOKEN, 401, "unauthenticated", why, 0, reply);
     }
+    owner->authenticated = true;
+    memcpy(owner->key.key, principal.id, sizeof owner->key.key);
     if (!principal_has_role(&principal, route->roles))
         return refuse(s, r, REFUSED_TOKEN, 403, "role_not_allowed",
                       "This token's role does not allow this request", 0, reply);
@@ -209,7 +212,7 @@ static unsigned admit_body(struct server *s, const struct http_request *r,
 }
 
 unsigned admission_check(void *context, const struct http_request *r, size_t body_size,
-                         struct http_reply *reply)
+                         struct http_owner *owner, struct http_reply *reply)
 {
     struct server *s = context;
     bool path_known;
@@ -220,7 +223,7 @@ unsigned admission_check(void *context, const struct http_request *r, size_t bod
     if (!route || route->roles == 0)
         status = admit_stranger(s, r, route && route->expensive, now_us, reply);
     else
-        status = admit_token(s, r, route, now_us, reply);
+        status = admit_token(s, r, route, now_us, owner, reply);
     if (status != 0)
         return status;
     if (!path_known)

@@ -13,7 +13,7 @@
 
 /* For struct http_handler. */
 unsigned admission_check(void *context, const struct http_request *r, size_t body_size,
-                         struct http_reply *reply);
+                         struct http_owner *owner, struct http_reply *reply);
 void admission_net_refused(void *context, unsigned loop, const char *peer,
                            const struct http_refusal *why, struct http_reply *reply);
 

@@ -147,6 +147,20 @@ MUST_CHECK static enum err http_metrics(struct call *c)
                           "Connections closed at once because of a cap.",
                           &(struct metric){"", f.refused_connections}, 1);
     if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_http_evicted_connections_total", "counter",
+                          "Connections of strangers that gave way to new ones.",
+                          &(struct metric){"", f.evicted}, 1);
+    if (e == ERR_NONE) {
+        struct metric held[] = {
+            {"{caller=\"stranger\"}",      f.held_by_strangers    },
+            {"{caller=\"authenticated\"}", f.held_by_authenticated}
+        };
+
+        e = write_metrics(&c->body, "vouchsafe_http_held_bytes", "gauge",
+                          "Memory of requests and replies in flight beyond 4 KiB each.", held,
+                          COUNT_OF(held));
+    }
+    if (e == ERR_NONE)
         e = write_metrics(&c->body, "vouchsafe_http_timeouts_total", "counter",
                           "Connections closed because a deadline passed.",
                           &(struct metric){"", f.timeouts}, 1);

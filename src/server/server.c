@@ -233,7 +233,7 @@ enum err server_start(const struct server_options *options, struct service *svc,
                       struct server **out)
 {
     struct server *s = calloc(1, sizeof *s);
-    struct http_handler handler = {admission_check, handle,   admission_net_refused,
+    struct http_handler handler = {admission_check, handle,   NULL, admission_net_refused,
                                    loop_begin,      loop_end, s};
     enum err e;
 

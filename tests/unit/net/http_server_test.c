@@ -61,6 +61,7 @@ struct fixture {
     struct http_exchange *late[LATE_MAX];
     atomic_uint late_count;
     atomic_uint refused_count;
+    atomic_uint gone_count;
     atomic_uint tasks_run;
     atomic_uint loops_begun, loops_ended;
     atomic_uint handled;          /* requests so far */
@@ -72,8 +73,14 @@ struct fixture {
 };
 
 static unsigned admit(void *context, const struct http_request *r, size_t body_size,
-                      struct http_reply *reply)
+                      struct http_owner *owner, struct http_reply *reply)
 {
+    struct span token;
+
+    if (http_header(r, "authorization", &token)) { /* one letter names the caller */
+        owner->authenticated = true;
+        memset(&owner->key, token.data[0], sizeof owner->key);
+    }
     (void)context;
     assert_int_equal(r->body.size, 0);
     if (!span_equal_string(r->path, "/denied"))
@@ -169,6 +176,12 @@ static void handle(void *context, struct http_exchange *x)
     http_exchange_reply(x, &reply);
 }
 
+static void gone(void *context, struct http_exchange *x)
+{
+    (void)x;
+    atomic_fetch_add(&((struct fixture *)context)->gone_count, 1);
+}
+
 static void refused(void *context, unsigned loop, const char *peer, const struct http_refusal *why,
                     struct http_reply *reply)
 {
@@ -214,7 +227,7 @@ static void fixture_init(struct fixture *f)
 
 static void fixture_start(struct fixture *f)
 {
-    const struct http_handler handler = {admit, handle, refused, loop_begin, loop_end, f};
+    const struct http_handler handler = {admit, handle, gone, refused, loop_begin, loop_end, f};
 
     f->options.tls = f->tls;
     assert_int_equal(http_server_start(&f->options, &handler, &f->server), ERR_NONE);
@@ -360,6 +373,15 @@ static void assert_answer(int fd, unsigned status, const char *body)
     hear(fd, &a);
     assert_int_equal(a.status, status);
     assert_true(span_equal_string(buffer_span(&a.body), body));
+    buffer_clear(&a.body);
+}
+
+static void assert_answer_status(int fd, unsigned status)
+{
+    struct answer a;
+
+    hear(fd, &a);
+    assert_int_equal(a.status, status);
     buffer_clear(&a.body);
 }
 
@@ -732,38 +754,161 @@ static void a_refusal_reaches_a_peer_that_is_still_sending(void **state)
     fixture_stop(&f);
 }
 
-/* Announces a body of a million bytes; 100 when there is room for it. */
-static unsigned announce(const struct fixture *f, int *fd)
-{
-    struct answer a;
+static void answer_all_late(struct fixture *f, struct http_task *tasks);
+static pid_t fork_bounded(void);
 
-    *fd = dial(f);
-    say(*fd, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n"
-             "Expect: 100-continue\r\n\r\n");
-    hear(*fd, &a);
-    buffer_clear(&a.body);
-    return a.status;
+/* Sends a head that announces 1,000,000 bytes, and the first `size` of them. */
+static int begin_body(const struct fixture *f, const char *authorization, size_t size)
+{
+    static const uint8_t bytes[1000000];
+    struct buffer head = {0};
+    int fd = dial(f);
+
+    assert_int_equal(buffer_printf(&head,
+                                   "POST /late HTTP/1.1\r\nHost: h\r\n%s"
+                                   "Content-Length: 1000000\r\n\r\n",
+                                   authorization),
+                     ERR_NONE);
+    say_bytes(fd, head.data, head.size);
+    buffer_clear(&head);
+    if (size > 0) /* it may be refused in between */
+        (void)!send(fd, bytes, size, MSG_NOSIGNAL);
+    return fd;
 }
 
-static void bodies_share_the_room_there_is(void **state)
+static uint64_t held_by(const struct fixture *f, bool authenticated)
 {
+    struct http_figures figures;
+
+    http_server_figures(f->server, &figures);
+    return authenticated ? figures.held_by_authenticated : figures.held_by_strangers;
+}
+
+static void await_held(const struct fixture *f, bool authenticated, uint64_t least, uint64_t most)
+{
+    for (int i = 0; i < WAIT_MS; i++) {
+        uint64_t held = held_by(f, authenticated);
+
+        if (held >= least && held <= most)
+            return;
+        (void)poll(NULL, 0, 1);
+    }
+    fail_msg("%llu bytes are held", (unsigned long long)held_by(f, authenticated));
+}
+
+static void an_announcement_takes_no_memory_from_others(void **state)
+{
+    enum { COUNT = 50 };
     struct fixture f;
-    int first, second;
-    unsigned status = 0;
+    struct http_task tasks[LATE_MAX];
+    int announced[COUNT];
+    int fd;
 
     (void)state;
     fixture_init(&f);
-    f.options.receiving_max = 1500000;
+    f.options.loops = 1;
+    f.options.memory_max = 12u << 20;
     fixture_start(&f);
-    assert_int_equal(announce(&f, &first), 100);
-    assert_int_equal(announce(&f, &second), 503);
-    close(second);
-    close(first); /* gives its room back, as soon as the server sees it */
-    for (int tries = 0; tries < 2000 && status != 100; tries++) {
-        status = announce(&f, &second);
-        close(second);
-    }
-    assert_int_equal(status, 100);
+    for (size_t i = 0; i < COUNT; i++)
+        announced[i] = begin_body(&f, "", 0);
+    fd = begin_body(&f, "", 1000000);
+    await(&f.late_count, 1);
+    answer_all_late(&f, tasks);
+    await(&f.tasks_run, 1);
+    for (size_t i = 0; i < COUNT; i++)
+        close(announced[i]);
+    close(fd);
+    fixture_stop(&f);
+}
+
+/* What strangers hold is a share of their own pot; authenticated callers have another. */
+static void memory_is_shared_by_what_is_held(void **state)
+{
+    struct fixture f;
+    struct http_task tasks[LATE_MAX];
+    int stranger;
+    int a, b, refused;
+
+    (void)state;
+    fixture_init(&f);
+    f.options.loops = 1;
+    f.options.request_timeout_ms = 3000;
+    f.options.memory_max = 4u << 20; /* 1 MiB for strangers: one address gets half */
+    fixture_start(&f);
+    stranger = begin_body(&f, "", 200000);
+    await_held(&f, false, 200000, 512 * 1024);
+    refused = begin_body(&f, "", 600000);
+    assert_answer_status(refused, 503);
+    close(refused);
+    a = begin_body(&f, "Authorization: a\r\n", 1000000); /* 3 MiB: one of them gets half */
+    await(&f.late_count, 1);
+    await_held(&f, true, 1000000, 1536 * 1024);
+    refused = begin_body(&f, "Authorization: a\r\n", 999999);
+    assert_answer_status(refused, 503);
+    close(refused);
+    b = begin_body(&f, "Authorization: b\r\n", 400000); /* another owner still finds room */
+    await_held(&f, true, 1400000, 3u << 20);
+    close(b);
+    await_held(&f, true, 1000000, 1100000);
+    close(stranger);
+    await_held(&f, false, 0, 0);
+    assert_answer_status(a, 503); /* the request is still with the handler, and so is its memory */
+    assert_int_equal(atomic_load(&f.gone_count), 1);
+    close(a);
+    await_held(&f, true, 1000000, 1100000);
+    answer_all_late(&f, tasks);
+    await(&f.tasks_run, 1);
+    await_held(&f, true, 0, 0);
+    fixture_stop(&f);
+}
+
+/* A reply that the peer does not read is held, too. */
+static void replies_that_wait_are_counted(void **state)
+{
+    struct fixture f;
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    f.options.memory_max = 64u << 20;
+    fixture_start(&f);
+    fd = dial(&f);
+    say(fd, GET("/large?size=8000000"));
+    await_held(&f, false, 1000000, 8u << 20);
+    close(fd);
+    await_held(&f, false, 0, 0);
+    fd = dial(&f);
+    say(fd, GET("/secret?size=8000000"));
+    await_held(&f, false, 1000000, 9u << 20);
+    close(fd);
+    await_held(&f, false, 0, 0);
+    fd = dial(&f);
+    say(fd, GET("/large?size=40000000")); /* more than a stranger may hold */
+    await_open(&f, 0);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void a_released_request_is_not_held(void **state)
+{
+    struct fixture f;
+    struct http_task tasks[LATE_MAX];
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    f.options.loops = 1;
+    fixture_start(&f);
+    fd = begin_body(&f, "", 1000000);
+    await(&f.late_count, 1);
+    await_held(&f, false, 1000000, 1100000);
+    http_exchange_release(f.late[0]);
+    assert_int_equal(held_by(&f, false), 0);
+    assert_int_equal(http_exchange_request(f.late[0])->body.size, 0);
+    assert_int_equal(http_exchange_request(f.late[0])->header_count, 0);
+    answer_all_late(&f, tasks);
+    assert_answer_status(fd, 200);
+    close(fd);
     fixture_stop(&f);
 }
 
@@ -1014,9 +1159,9 @@ static void each_phase_has_its_deadline(void **state)
     (void)state;
     fixture_init(&f);
     f.options.loops = 1;
-    f.options.head_timeout_ms = 60;
-    f.options.request_timeout_ms = 100;
-    f.options.idle_timeout_ms = 1000; /* more than a busy machine needs between dial() and say() */
+    f.options.head_timeout_ms = 500; /* more than a busy machine needs between dial() and say() */
+    f.options.request_timeout_ms = 800;
+    f.options.idle_timeout_ms = WAIT_MS * 2; /* only after a request */
     fixture_start(&f);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct answer a;
@@ -1061,6 +1206,8 @@ static void caps_hold(void **state)
         {8, 3},
         {3, 0},
     };
+    static const char known[] = "GET /target HTTP/1.1\r\nHost: h\r\nAuthorization: %c\r\n\r\n";
+    char request[100];
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -1075,7 +1222,9 @@ static void caps_hold(void **state)
         fixture_start(&f);
         for (size_t j = 0; j < COUNT_OF(fds); j++) {
             fds[j] = dial(&f);
-            say(fds[j], GET("/target"));
+            (void)snprintf(request, sizeof request, known,
+                           (char)('a' + j)); /* each has its place */
+            say(fds[j], request);
             assert_answer(fds[j], 200, "/target");
         }
         one_more = dial(&f);
@@ -1092,6 +1241,115 @@ static void caps_hold(void **state)
             close(fds[j]);
         fixture_stop(&f);
     }
+}
+
+/* The oldest connection of a stranger gives way; those of authenticated callers stay. */
+static void strangers_give_way_when_all_places_are_taken(void **state)
+{
+    enum { PLACES = 8, NEWCOMERS = 20 };
+    static const char known[] = "GET /target HTTP/1.1\r\nHost: h\r\nAuthorization: %c\r\n\r\n";
+    struct fixture f;
+    struct http_figures figures;
+    char request[100];
+    int kept[2];
+    int silent[PLACES];
+    int newcomers[NEWCOMERS];
+
+    (void)state;
+    fixture_init(&f);
+    f.options.loops = 1;
+    f.options.connections_max = PLACES;
+    fixture_start(&f);
+    for (int i = 0; i < 2; i++) {
+        kept[i] = dial(&f);
+        (void)snprintf(request, sizeof request, known, 'a' + i);
+        say(kept[i], request);
+        assert_answer(kept[i], 200, "/target");
+    }
+    for (int i = 0; i < PLACES - 2; i++)
+        silent[i] = dial(&f);
+    await_connections(&f, PLACES, PLACES);
+    for (int i = 0; i < NEWCOMERS; i++) {
+        newcomers[i] = dial(&f);
+        say(newcomers[i], GET("/target"));
+        assert_answer(newcomers[i], 200, "/target");
+    }
+    for (int i = 0; i < PLACES - 2; i++) {
+        assert_ended(silent[i]);
+        close(silent[i]);
+    }
+    say(newcomers[NEWCOMERS - 1], GET("/target"));
+    assert_answer(newcomers[NEWCOMERS - 1], 200, "/target");
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(request, sizeof request, known, 'a' + i);
+        say(kept[i], request);
+        assert_answer(kept[i], 200, "/target");
+    }
+    http_server_figures(f.server, &figures);
+    assert_int_equal(figures.evicted, NEWCOMERS);
+    assert_int_equal(figures.refused_connections, 0);
+    /* one owner has its share of places (1 + 8 / 4): with more than that it gives way, too */
+    for (int i = 0; i < PLACES; i++) {
+        int fd = newcomers[i];
+
+        close(fd);
+        newcomers[i] = dial(&f);
+        (void)snprintf(request, sizeof request, known, 'a');
+        say(newcomers[i], request);
+        assert_answer(newcomers[i], 200, "/target");
+    }
+    silent[0] = dial(&f);
+    say(silent[0], GET("/target"));
+    assert_answer(silent[0], 200, "/target");
+    close(silent[0]);
+    for (int i = 0; i < NEWCOMERS; i++)
+        close(newcomers[i]);
+    close(kept[0]);
+    close(kept[1]);
+    fixture_stop(&f);
+}
+
+/* In a process of its own, since a lowered limit stays. */
+static _Noreturn void serve_with_few_descriptors(void)
+{
+    const struct rlimit few = {150, 150};
+    struct fixture f;
+    struct http_figures figures;
+    int fds[100];
+    int fd;
+
+    fixture_init(&f);
+    f.options.connections_max = 10000;
+    if (setrlimit(RLIMIT_NOFILE, &few) != 0)
+        _exit(10);
+    fixture_start(&f);
+    http_server_figures(f.server, &figures);
+    if (figures.connections_max == 0 || figures.connections_max > 150 - 64)
+        _exit(11);
+    /* both ends are in this process: the server's limit is not reached, and nothing is shed */
+    for (int i = 0; i < 20; i++)
+        fds[i] = dial(&f);
+    fd = dial(&f);
+    say(fd, GET("/target"));
+    assert_answer(fd, 200, "/target");
+    for (int i = 0; i < 20; i++)
+        close(fds[i]);
+    close(fd);
+    fixture_stop(&f);
+    _exit(0);
+}
+
+static void places_are_as_many_as_descriptors_allow(void **state)
+{
+    pid_t child = fork_bounded();
+    int status = 0;
+
+    (void)state;
+    if (child == 0)
+        serve_with_few_descriptors();
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static bool has_ipv6(void)
@@ -1203,7 +1461,7 @@ static void a_taken_port_is_an_error(void **state)
 {
     struct fixture f;
     struct fixture second;
-    const struct http_handler handler = {admit, handle, refused, NULL, NULL, &second};
+    const struct http_handler handler = {admit, handle, gone, refused, NULL, NULL, &second};
 
     (void)state;
     fixture_init(&f);
@@ -1303,8 +1561,8 @@ static void ten_thousand_idle_connections(void **state)
     close(ends[1]);
     fixture_init(&f);
     f.options.connections_max = COUNT + 10;
-    f.options.idle_timeout_ms =
-        TEST_MAX_S * 1000; /* the first must outlast the making of the last */
+    f.options.head_timeout_ms = /* the first must outlast the making of the last */
+        TEST_MAX_S * 1000;
     fixture_start(&f);
     fd = dial(&f);
     say(fd, GET("/target"));
@@ -1731,7 +1989,10 @@ int main(void)
         cmocka_unit_test(refused_by_the_gate),
         cmocka_unit_test(the_handler_may_word_refusals),
         cmocka_unit_test(a_refusal_reaches_a_peer_that_is_still_sending),
-        cmocka_unit_test(bodies_share_the_room_there_is),
+        cmocka_unit_test(an_announcement_takes_no_memory_from_others),
+        cmocka_unit_test(memory_is_shared_by_what_is_held),
+        cmocka_unit_test(replies_that_wait_are_counted),
+        cmocka_unit_test(a_released_request_is_not_held),
         cmocka_unit_test(large_bodies_pass_in_both_directions),
         cmocka_unit_test(slow_readers_get_all_of_a_large_reply),
         cmocka_unit_test(secrets_arrive_whole),
@@ -1742,6 +2003,8 @@ int main(void)
         cmocka_unit_test(each_phase_has_its_deadline),
         cmocka_unit_test(a_peer_that_does_not_read_is_left),
         cmocka_unit_test(caps_hold),
+        cmocka_unit_test(strangers_give_way_when_all_places_are_taken),
+        cmocka_unit_test(places_are_as_many_as_descriptors_allow),
         cmocka_unit_test(peers_over_ipv6),
         cmocka_unit_test(drained_server_answers_what_it_began),
         cmocka_unit_test(unanswered_requests_do_not_outlive_the_server),
