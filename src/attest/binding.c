@@ -99,11 +99,12 @@ static bool came_that_way(enum binding_convention c, const struct binding *b)
     return (c == BINDING_RA_TLS) == (b->channel.size > 0);
 }
 
+typedef MUST_CHECK enum err binding_maker(const struct binding *b, uint8_t out[REPORT_DATA_SIZE]);
+
 enum err binding_bytes(enum binding_convention c, const struct binding *b,
                        uint8_t out[REPORT_DATA_SIZE])
 {
-    static enum err (*const makers[BINDING_CONVENTION_COUNT])(const struct binding *b,
-                                                              uint8_t out[REPORT_DATA_SIZE]) = {
+    static binding_maker *const makers[BINDING_CONVENTION_COUNT] = {
         [BINDING_VOUCHSAFE] = vouchsafe_bytes, [BINDING_OUTLAYER] = outlayer_bytes,
         [BINDING_DSTACK] = dstack_bytes,       [BINDING_RCAR] = rcar_bytes,
         [BINDING_NATIVE] = native_bytes,       [BINDING_RA_TLS] = ra_tls_bytes,

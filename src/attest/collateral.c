@@ -331,7 +331,7 @@ MUST_CHECK static enum err bundle_read(struct json_value document, struct bundle
     const struct {
         const char *name;
         size_t max;
-        enum err (*read)(struct json_value value, size_t max, struct buffer *out);
+        MUST_CHECK enum err (*read)(struct json_value value, size_t max, struct buffer *out);
         struct buffer *out;
     } members[MEMBERS] = {
         {"tcb_info",                 ATTEST_JSON_MAX,         text_read,     &b->tcb_info             },

@@ -42,7 +42,8 @@ static bool is_snp(struct span bytes)
 static const struct kind {
     const char *name;
     bool (*is)(struct span bytes);
-    enum err (*verify)(const struct verify_input *in, struct attest_result *out, struct refusal *r);
+    MUST_CHECK enum err (*verify)(const struct verify_input *in, struct attest_result *out,
+                                  struct refusal *r);
 } kinds[ATTEST_TEE_COUNT] = {
     [ATTEST_TEE_NONE] = {"none",      NULL,         NULL            },
     [ATTEST_SGX] = {"sgx",       is_sgx,       quote_verify    },

@@ -30,7 +30,8 @@ void merkle_root(const struct merkle_frontier *f, struct merkle_hash *out); /* e
  * Only asked for subtrees that lie wholly inside the tree.
  */
 struct merkle_source {
-    enum err (*subtree)(void *context, unsigned level, uint64_t index, struct merkle_hash *out);
+    MUST_CHECK enum err (*subtree)(void *context, unsigned level, uint64_t index,
+                                   struct merkle_hash *out);
     void *context;
 };
 

@@ -204,7 +204,7 @@ static bool is_arm(const char *name)
 /* Files that stand for something by themselves. */
 static const struct {
     bool (*is)(const char *name);
-    enum err (*read)(const char *path, struct buffer *document);
+    MUST_CHECK enum err (*read)(const char *path, struct buffer *document);
 } file_kinds[] = {
     {is_json, json_read},
     {is_vek,  vek_read },
@@ -214,7 +214,7 @@ static const struct {
 /* Directories that are one thing, by a file that only they have. */
 static const struct {
     const char *marks[2];
-    enum err (*read)(const char *directory, struct buffer *document);
+    MUST_CHECK enum err (*read)(const char *directory, struct buffer *document);
 } directory_kinds[] = {
     {{"tcb_info.json", "tcb_info.json"}, intel_read},
     {{"ark.pem", "ark.der"},             amd_read  },
@@ -269,7 +269,8 @@ static bool is_one_thing(struct walk *w, const char *directory, const struct sta
 }
 
 /* One step of a walk: called for each file and directory, in the order of their names. */
-typedef enum err visit(struct walk *w, const char *path, const struct stat *s, unsigned depth);
+typedef MUST_CHECK enum err visit(struct walk *w, const char *path, const struct stat *s,
+                                  unsigned depth);
 
 MUST_CHECK static enum err each_entry(struct walk *w, const char *directory, unsigned depth,
                                       visit *each)

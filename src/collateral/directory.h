@@ -27,8 +27,9 @@
  * Called for each thing found: its document, or `e`, why it could not be read. Anything but
  * ERR_NONE ends the walk.
  */
-typedef enum err collateral_found(void *context, const char *path, struct timestamp modified,
-                                  enum err e, struct span document);
+typedef MUST_CHECK enum err collateral_found(void *context, const char *path,
+                                             struct timestamp modified, enum err e,
+                                             struct span document);
 
 /*
  * Walks `path`, a directory or one file. ERR_NOT_FOUND, ERR_IO; ERR_TOO_LARGE: too many files;

@@ -179,8 +179,8 @@ MUST_CHECK static enum err arm_read(const struct attest_trust *trust, struct jso
 static const struct form {
     const char *member; /* that only documents of this kind have */
     enum collateral_kind kind;
-    enum err (*read)(const struct attest_trust *trust, struct json_value value,
-                     struct collateral_item *item, enum attest_reason *reason);
+    MUST_CHECK enum err (*read)(const struct attest_trust *trust, struct json_value value,
+                                struct collateral_item *item, enum attest_reason *reason);
 } forms[COLLATERAL_KINDS] = {
     {"tcb_info", COLLATERAL_INTEL,   intel_read},
     {"amd",      COLLATERAL_AMD,     amd_read  },

@@ -25,7 +25,8 @@ struct fetch {
     struct collateral_failure *failure;
 };
 
-typedef enum err fetch_kind(struct fetch *f, const struct collateral_key *key, struct buffer *out);
+typedef MUST_CHECK enum err fetch_kind(struct fetch *f, const struct collateral_key *key,
+                                       struct buffer *out);
 static fetch_kind intel_fetch, kds_fetch, peer_fetch;
 
 static const struct source_kind {

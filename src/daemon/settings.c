@@ -82,9 +82,10 @@ static const char *variable_find(const struct variables *v, const char *name, un
 }
 
 /* Calls for the name of each variable; names only, so that no value is touched. */
-MUST_CHECK static enum err
-variables_each(const struct variables *v, struct loader *l,
-               enum err (*each)(struct loader *l, const struct variables *v, const char *name))
+MUST_CHECK static enum err variables_each(const struct variables *v, struct loader *l,
+                                          MUST_CHECK enum err (*each)(struct loader *l,
+                                                                      const struct variables *v,
+                                                                      const char *name))
 {
     enum err e = ERR_NONE;
 

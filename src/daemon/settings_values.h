@@ -36,7 +36,7 @@ bool settings_hash(const char *text, uint8_t out[SHA256_SIZE]); /* 64 digits, lo
 bool settings_plain_name(const char *text, size_t max);         /* 1..max of A-Z a-z 0-9 . _ : - */
 
 /* Calls `each` for the trimmed, non-empty parts of a comma list. Stops at the first error. */
-typedef enum err settings_each_part(void *context, struct span part);
+typedef MUST_CHECK enum err settings_each_part(void *context, struct span part);
 MUST_CHECK enum err settings_split(const char *list, settings_each_part *each, void *context);
 
 /* The two lists of mappings. */

@@ -74,7 +74,8 @@ enum err view_plain_name(const struct settings_view *v, char *out, size_t out_si
 }
 
 enum err view_each(const struct settings_view *v, const char *key, void *context,
-                   enum err (*each)(const struct settings_view *v, void *context, const char *text))
+                   MUST_CHECK enum err (*each)(const struct settings_view *v, void *context,
+                                               const char *text))
 {
     const struct settings_cell *cell = view_cell(v, key);
     char *const *texts = cell->data;

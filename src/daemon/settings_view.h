@@ -30,7 +30,7 @@ MUST_CHECK enum err view_choice(const struct settings_view *v, const char *key, 
 MUST_CHECK enum err view_plain_name(const struct settings_view *v, char *out, size_t out_size);
 /* Calls `each` for every text of a list member. */
 MUST_CHECK enum err view_each(const struct settings_view *v, const char *key, void *context,
-                              enum err (*each)(const struct settings_view *v, void *context,
-                                               const char *text));
+                              MUST_CHECK enum err (*each)(const struct settings_view *v,
+                                                          void *context, const char *text));
 
 #endif

@@ -226,7 +226,7 @@ MUST_CHECK static enum err parse_event(const struct setter *s, const char *text)
 
 static const struct {
     bool is_list;
-    enum err (*parse)(const struct setter *s, const char *text);
+    MUST_CHECK enum err (*parse)(const struct setter *s, const char *text);
 } kinds[] = {
     [FIELD_IDENTITY] = {true,  parse_bytes  },
       [FIELD_SIGNER] = {false, parse_bytes  },

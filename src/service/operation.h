@@ -26,7 +26,7 @@ struct operation_context {
 };
 
 /* A step of an operation. On refusal `x->why` is set; a result that it leaves is discarded. */
-typedef enum err operation_step(struct operation_context *x);
+typedef MUST_CHECK enum err operation_step(struct operation_context *x);
 
 struct operation {
     const char *name; /* in the log and in metrics */

@@ -96,8 +96,8 @@ extern const char engine_checkpoint_sql[];
  * Appends `leaf`, and tells the hash of each complete subtree of a stored level that it completes,
  * from the lowest. On an error of `each` the frontier is as before.
  */
-typedef enum err engine_each_node(void *context, unsigned level, uint64_t index,
-                                  const struct merkle_hash *hash);
+typedef MUST_CHECK enum err engine_each_node(void *context, unsigned level, uint64_t index,
+                                             const struct merkle_hash *hash);
 MUST_CHECK enum err engine_grow(struct merkle_frontier *f, const struct merkle_hash *leaf,
                                 engine_each_node *each, void *context);
 

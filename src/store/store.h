@@ -33,7 +33,7 @@ MUST_CHECK enum err store_open(const struct store_options *options, struct store
  * `each` is returned. What it gathered is the log's only if this succeeds: entries are checked
  * against the signed checkpoint at the end.
  */
-typedef enum err store_each_entry(void *context, uint64_t index, struct span entry);
+typedef MUST_CHECK enum err store_each_entry(void *context, uint64_t index, struct span entry);
 MUST_CHECK enum err store_open_each(const struct store_options *options, store_each_entry *each,
                                     void *context, struct store **out);
 void store_close(struct store **store);

@@ -5,8 +5,8 @@
 
 #include "tee/composite.h"
 
-typedef enum err open_function(const struct tee_settings *settings, struct tee **out,
-                               struct tee_failure *failure);
+typedef MUST_CHECK enum err open_function(const struct tee_settings *settings, struct tee **out,
+                                          struct tee_failure *failure);
 
 static const struct {
     const char *name;

@@ -44,20 +44,20 @@ struct tee_ops {
     bool seals;
     /* Evidence over 64 bytes; `out` is zeroed. ERR_UNSUPPORTED when this provider only seals;
      * ERR_UNAVAILABLE when the platform gives none */
-    enum err (*quote)(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
-                      struct timestamp now, struct tee_evidence *out);
+    MUST_CHECK enum err (*quote)(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
+                                 struct timestamp now, struct tee_evidence *out);
     /* Collateral for that evidence as a JSON bundle (attest/attest.h); empty when there is none. */
-    enum err (*collateral)(struct tee *tee, struct timestamp now, struct buffer *out);
+    MUST_CHECK enum err (*collateral)(struct tee *tee, struct timestamp now, struct buffer *out);
     /* At most TEE_SECRET_MAX bytes, else ERR_TOO_LARGE. ERR_UNAVAILABLE as below; ERR_UNSUPPORTED
      * when this provider does not seal. */
-    enum err (*seal)(struct tee *tee, struct span plain, struct buffer *out);
+    MUST_CHECK enum err (*seal)(struct tee *tee, struct span plain, struct buffer *out);
     /*
      * ERR_MALFORMED  not a blob of this provider, or damaged
      * ERR_DENIED     another machine, or another state of it (PCRs, measurement), or sealed in a
      *                weaker way than the settings ask for
      * ERR_UNAVAILABLE the device does not answer
      */
-    enum err (*unseal)(struct tee *tee, struct span sealed, struct secret **plain);
+    MUST_CHECK enum err (*unseal)(struct tee *tee, struct span sealed, struct secret **plain);
     void (*close)(struct tee *tee);
 };
 

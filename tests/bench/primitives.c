@@ -117,7 +117,7 @@ MUST_CHECK static enum err run_p256_public(struct bench *b)
 
 static const struct {
     const char *name;
-    enum err (*run)(struct bench *b);
+    MUST_CHECK enum err (*run)(struct bench *b);
 } primitives[] = {
     {"sha256_64",           run_sha256       },
     {"hmac_sha256_64",      run_hmac         },

@@ -47,7 +47,7 @@ static void check_hex(struct span input)
 struct base64_form {
     size_t (*size_of)(size_t size);
     void (*write)(struct span bytes, char *out);
-    enum err (*read)(struct span text, uint8_t *out, size_t capacity, size_t *size);
+    MUST_CHECK enum err (*read)(struct span text, uint8_t *out, size_t capacity, size_t *size);
 };
 
 static void check_base64(struct span input, const struct base64_form *form)

@@ -143,6 +143,23 @@ class Banned(Tree):
         self.assertTrue(self.accepted("src/base/span.c", call))
 
 
+    def test_a_result_that_may_be_ignored_is_refused(self):
+        for path, bad, good in [
+            ("src/a.h", "enum err f(int x);", "MUST_CHECK enum err f(int x);"),
+            ("src/a.c", "static enum err f(int x);", "MUST_CHECK static enum err f(int x);"),
+            ("src/a.c", "static inline enum err f(int x)", "MUST_CHECK static inline enum err f(int x)"),
+            ("src/a.h", "typedef enum err f(int x);", "typedef MUST_CHECK enum err f(int x);"),
+            ("src/a.h", "enum err (*f)(int x);", "MUST_CHECK enum err (*f)(int x);"),
+            ("src/a.c", "static enum err (*const f[3])(int x) = {0};", "static maker *const f[3] = {0};"),
+            ("tests/unit/a.c", "static enum err f(int x);", "MUST_CHECK static enum err f(int x);"),
+        ]:
+            with self.subTest(bad):
+                self.assertFalse(self.accepted(path, bad))
+                self.assertTrue(self.accepted(path, good))
+        for line in ("enum err f(int x)", "enum err e = f(1);", "struct { enum err error; };"):
+            self.assertTrue(self.accepted("src/a.c", line), line)
+
+
 class Check(Tree):
     """script/check over a small tree of its own."""
 

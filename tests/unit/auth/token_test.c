@@ -42,8 +42,8 @@ static int finish(void **state)
 }
 
 /* What a table of these says of a header. */
-static enum err check_in(const struct principal *of, size_t count, struct span header,
-                         struct principal *out)
+MUST_CHECK static enum err check_in(const struct principal *of, size_t count, struct span header,
+                                    struct principal *out)
 {
     struct token_table *t = NULL;
     const char *why = NULL;

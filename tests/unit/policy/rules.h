@@ -11,8 +11,8 @@ struct rule_text {
 };
 
 /* Starts, sets and finishes. ERR_CONFIG with `*fault`. */
-enum err rule_of(struct appraisal_rule *rule, const char *tee, const struct rule_text *texts,
-                 struct policy_fault *fault);
+MUST_CHECK enum err rule_of(struct appraisal_rule *rule, const char *tee,
+                            const struct rule_text *texts, struct policy_fault *fault);
 
 /* Evidence that verified, with different bytes in every member, and bound by `vouchsafe`. */
 void evidence_of(const char *tee, struct attest_result *out);

@@ -58,7 +58,8 @@ static struct fake_kernel snp_kernel(void)
                                 .has_sev = true};
 }
 
-typedef enum err open_function(const struct tee_settings *, struct tee **, struct tee_failure *);
+typedef MUST_CHECK enum err open_function(const struct tee_settings *, struct tee **,
+                                          struct tee_failure *);
 
 static struct tee *opened(open_function *open, struct fake_kernel *k)
 {
