@@ -25,6 +25,8 @@ def holds(pid, what):
             if "r" not in fields[1] or "[v" in line:
                 continue
             first, end = (int(x, 16) for x in fields[0].split("-"))
+            if end - first > 1 << 30:  # the shadow memory of sanitizers
+                continue
             try:
                 memory.seek(first)
                 if what in memory.read(end - first):
