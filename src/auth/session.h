@@ -56,7 +56,12 @@ MUST_CHECK enum err session_check(const struct session *s, const char *issuer,
 
 /*
  * Remembers verified tokens by their SHA-256 so that a known session costs one hash. Not
- * thread-safe: one per loop. Bounded; the least recently used goes first.
+ * thread-safe: one per loop.
+ *
+ * Bounded and shared: a full cache forgets a session of the principal that holds most of it (its
+ * least recently used one; among equal holders, the session that was not used for longest). So a
+ * principal with no more than capacity / n sessions, n being the principals in the cache, loses
+ * none of them to a caller that makes sessions without end.
  */
 struct session_cache;
 MUST_CHECK enum err session_cache_new(size_t capacity, struct session_cache **out);

@@ -2,19 +2,26 @@
 #include <string.h>
 
 #include "auth/session.h"
+#include "auth/share.h"
 
 #define NONE UINT32_MAX
 
 /* An entry stays where it was made; the index, at most half full, refers to it by number. */
 struct entry {
     uint8_t hash[SHA256_SIZE]; /* of the token */
-    uint32_t newer, older;     /* in the order of use */
+    uint32_t newer, older;     /* of the same owner, in the order of use */
+    uint32_t owner;            /* row of `owners` */
+    uint64_t used;             /* when, in uses of the cache */
     struct session session;
 };
 
 struct session_cache {
     uint32_t capacity, count;
-    uint32_t newest, oldest;
+    uint64_t uses;
+    struct share_table *owners;
+    struct use_order {
+        uint32_t newest, oldest;
+    } * orders; /* of the entries of each owner, by its row */
     uint32_t mask;
     uint32_t *index; /* open addressing, linear probing */
     struct entry *entries;
@@ -33,15 +40,17 @@ enum err session_cache_new(size_t capacity, struct session_cache **out)
     if (c) {
         c->index = malloc(places * sizeof *c->index);
         c->entries = calloc(capacity, sizeof *c->entries);
+        c->orders = malloc(capacity * sizeof *c->orders);
     }
-    if (!c || !c->index || !c->entries) {
+    if (!c || !c->index || !c->entries || !c->orders ||
+        share_table_new(capacity, &c->owners) != ERR_NONE) {
         session_cache_free(&c);
         return ERR_MEMORY;
     }
     memset(c->index, 0xff, places * sizeof *c->index); /* NONE */
+    memset(c->orders, 0xff, capacity * sizeof *c->orders);
     c->capacity = (uint32_t)capacity;
     c->mask = (uint32_t)places - 1;
-    c->newest = c->oldest = NONE;
     *out = c;
     return ERR_NONE;
 }
@@ -82,17 +91,22 @@ static void place_clear(struct session_cache *c, uint32_t hole)
 static void unlink_entry(struct session_cache *c, uint32_t i)
 {
     struct entry *e = &c->entries[i];
+    struct use_order *order = &c->orders[e->owner];
 
-    *(e->newer != NONE ? &c->entries[e->newer].older : &c->newest) = e->older;
-    *(e->older != NONE ? &c->entries[e->older].newer : &c->oldest) = e->newer;
+    *(e->newer != NONE ? &c->entries[e->newer].older : &order->newest) = e->older;
+    *(e->older != NONE ? &c->entries[e->older].newer : &order->oldest) = e->newer;
 }
 
 static void link_newest(struct session_cache *c, uint32_t i)
 {
-    c->entries[i].newer = NONE;
-    c->entries[i].older = c->newest;
-    *(c->newest != NONE ? &c->entries[c->newest].newer : &c->oldest) = i;
-    c->newest = i;
+    struct entry *e = &c->entries[i];
+    struct use_order *order = &c->orders[e->owner];
+
+    e->newer = NONE;
+    e->older = order->newest;
+    e->used = ++c->uses;
+    *(order->newest != NONE ? &c->entries[order->newest].newer : &order->oldest) = i;
+    order->newest = i;
 }
 
 const struct session *session_cache_find(struct session_cache *c, struct span token)
@@ -111,15 +125,37 @@ const struct session *session_cache_find(struct session_cache *c, struct span to
     return &c->entries[i].session;
 }
 
-/* The number of an entry to fill: a new one, or that of the least recently used. */
+/* The least recently used entry of the owner that holds most. */
+static uint32_t victim(const struct session_cache *c)
+{
+    uint32_t found = NONE;
+    uint32_t most = 0;
+
+    for (uint32_t row = 0; row < share_rows(c->owners); row++) {
+        const uint32_t held = share_held(c->owners, row);
+
+        if (held < most || held == 0)
+            continue;
+        const uint32_t i = c->orders[row].oldest;
+
+        if (held > most || c->entries[i].used < c->entries[found].used)
+            found = i;
+        most = held;
+    }
+    return found;
+}
+
+/* The number of an entry to fill: a new one, or that of one which gives way. */
 static uint32_t entry_take(struct session_cache *c)
 {
-    uint32_t i = c->oldest;
+    uint32_t i;
 
     if (c->count < c->capacity)
         return c->count++;
+    i = victim(c);
     place_clear(c, place_of(c, c->entries[i].hash));
     unlink_entry(c, i);
+    share_give(c->owners, c->entries[i].owner);
     return i;
 }
 
@@ -132,12 +168,14 @@ void session_cache_put(struct session_cache *c, struct span token, const struct 
     i = c->index[place_of(c, hash)];
     if (i != NONE) {
         unlink_entry(c, i);
+        share_give(c->owners, c->entries[i].owner);
     } else {
         i = entry_take(c);
         c->index[place_of(c, hash)] = i; /* after the eviction, which may move places */
         memcpy(c->entries[i].hash, hash, sizeof hash);
     }
     c->entries[i].session = *s;
+    c->entries[i].owner = share_take(c->owners, s->token_hash, c->capacity);
     link_newest(c, i);
 }
 
@@ -146,6 +184,8 @@ void session_cache_free(struct session_cache **c)
     if (*c) {
         free((*c)->index);
         free((*c)->entries);
+        free((*c)->orders);
+        share_table_free(&(*c)->owners);
     }
     free(*c);
     *c = NULL;

@@ -113,16 +113,7 @@ bool share_is_of(const struct share_table *t, uint32_t row, const uint8_t id[PRI
     return bytes_equal_ct(t->rows[row].id, id, PRINCIPAL_ID_SIZE);
 }
 
-uint32_t share_largest(const struct share_table *t)
+uint32_t share_rows(const struct share_table *t)
 {
-    uint32_t best = SHARE_NONE;
-    uint32_t most = 0;
-
-    for (uint32_t i = 0; i < t->used; i++) {
-        if (t->rows[i].held > most) {
-            most = t->rows[i].held;
-            best = i;
-        }
-    }
-    return best;
+    return t->used;
 }

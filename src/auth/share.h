@@ -33,7 +33,7 @@ uint32_t share_held(const struct share_table *t, uint32_t row);
 /* Whether a row that is in use is this principal's. Constant time. */
 bool share_is_of(const struct share_table *t, uint32_t row, const uint8_t id[PRINCIPAL_ID_SIZE]);
 
-/* The row that holds most; SHARE_NONE when nothing is held. Looks at all rows. */
-uint32_t share_largest(const struct share_table *t);
+/* Rows that are in use have numbers below this; share_held() of a free one is 0. */
+uint32_t share_rows(const struct share_table *t);
 
 #endif

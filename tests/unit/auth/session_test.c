@@ -381,6 +381,54 @@ static void the_least_recently_used_goes_first(void **state)
     assert_null(c);
 }
 
+/* One caller makes sessions without end; the few of the others stay. */
+static void the_largest_holder_gives_way(void **state)
+{
+    enum { CAPACITY = 64, QUIET = 5, EACH = 10 };
+    struct session_cache *c = NULL;
+    struct session s = example();
+    char text[16];
+
+    (void)state;
+    assert_int_equal(session_cache_new(CAPACITY, &c), ERR_NONE);
+    for (unsigned i = 0; i < QUIET * EACH; i++) {
+        memset(s.token_hash, (int)(1 + i % QUIET), sizeof s.token_hash);
+        session_cache_put(c, numbered(i, text), &s);
+    }
+    memset(s.token_hash, 0xee, sizeof s.token_hash);
+    for (unsigned i = 1000; i < 3000; i++)
+        session_cache_put(c, numbered(i, text), &s);
+    for (unsigned i = 0; i < QUIET * EACH; i++)
+        assert_non_null(session_cache_find(c, numbered(i, text)));
+    for (unsigned i = 2999; i > 2999 - (CAPACITY - QUIET * EACH); i--)
+        assert_non_null(session_cache_find(c, numbered(i, text)));
+    assert_null(session_cache_find(c, numbered(2999 - (CAPACITY - QUIET * EACH), text)));
+    session_cache_free(&c);
+}
+
+/* A token that is put again with another owner counts for that one. */
+static void an_entry_follows_its_owner(void **state)
+{
+    struct session_cache *c = NULL;
+    struct session s = example();
+    char text[16];
+
+    (void)state;
+    assert_int_equal(session_cache_new(3, &c), ERR_NONE);
+    for (unsigned i = 0; i < 3; i++) {
+        memset(s.token_hash, i == 2 ? 2 : 1, sizeof s.token_hash);
+        session_cache_put(c, numbered(i, text), &s);
+    }
+    memset(s.token_hash, 2, sizeof s.token_hash);
+    session_cache_put(c, numbered(0, text), &s); /* 2 holds two now: entries 2 and 0 */
+    memset(s.token_hash, 3, sizeof s.token_hash);
+    session_cache_put(c, numbered(9, text), &s);
+    assert_null(session_cache_find(c, numbered(2, text)));
+    assert_non_null(session_cache_find(c, numbered(0, text)));
+    assert_non_null(session_cache_find(c, numbered(1, text)));
+    session_cache_free(&c);
+}
+
 static void impossible_caches_are_refused(void **state)
 {
     struct session_cache *c = NULL;
@@ -447,6 +495,8 @@ int main(void)
         cmocka_unit_test(other_payloads_are_refused),
         cmocka_unit_test(a_session_must_fit_the_request),
         cmocka_unit_test(the_least_recently_used_goes_first),
+        cmocka_unit_test(the_largest_holder_gives_way),
+        cmocka_unit_test(an_entry_follows_its_owner),
         cmocka_unit_test(impossible_caches_are_refused),
         cmocka_unit_test(the_cache_agrees_with_a_plain_list),
     };

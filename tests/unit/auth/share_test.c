@@ -86,21 +86,23 @@ static void a_row_knows_whose_it_is(void **state)
     share_table_free(&t);
 }
 
-static void the_largest_is_found(void **state)
+static void rows_are_numbered_from_zero(void **state)
 {
     struct share_table *t = NULL;
-    uint32_t rows[3];
+    uint32_t row;
 
     (void)state;
     assert_int_equal(share_table_new(8, &t), ERR_NONE);
-    assert_int_equal(share_largest(t), SHARE_NONE);
+    assert_int_equal(share_rows(t), 0);
     for (uint32_t i = 0; i < 3; i++)
-        for (uint32_t n = 0; n <= (i == 1 ? 5 : i); n++)
-            rows[i] = take(t, i, 99);
-    assert_int_equal(share_largest(t), rows[1]);
-    for (uint32_t n = 0; n < 4; n++)
-        share_give(t, rows[1]);
-    assert_int_equal(share_largest(t), rows[2]);
+        assert_int_equal(take(t, i, 9), i);
+    row = take(t, 1, 9);
+    assert_int_equal(share_rows(t), 3);
+    share_give(t, row);
+    share_give(t, row);
+    assert_int_equal(share_held(t, row), 0);
+    assert_int_equal(take(t, 77, 9), row); /* rows of those who hold nothing are used again */
+    assert_int_equal(share_rows(t), 3);
     share_table_free(&t);
 }
 
@@ -154,7 +156,7 @@ int main(void)
         cmocka_unit_test(a_principal_holds_at_most_its_share),
         cmocka_unit_test(rows_are_for_those_who_hold_something),
         cmocka_unit_test(a_row_knows_whose_it_is),
-        cmocka_unit_test(the_largest_is_found),
+        cmocka_unit_test(rows_are_numbered_from_zero),
         cmocka_unit_test(it_counts_like_counters),
         cmocka_unit_test(sizes_have_limits),
     };
