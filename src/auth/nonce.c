@@ -4,43 +4,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/share.h"
 #include "crypto/random.h"
 
-/* Owners are hashes of configured tokens (at most TOKENS_MAX); twice that keeps chains short. */
-#define OWNERS_MAX 2048
+/* Principals that hold nonces at the same time: as many as tokens can be, four times over. */
+enum { OWNERS_MAX = 4096 };
 #define NONE UINT32_MAX
 
 struct slot {
     uint8_t nonce[NONCE_SIZE];
-    int64_t expires_ms;
-    uint32_t owner;          /* index into owners */
+    int64_t expires_us;
+    uint32_t owner;          /* row of `owners` */
     uint32_t chain;          /* next in the same bucket, or next free slot */
     uint32_t older, younger; /* in the order of issue, which is that of expiry */
 };
 
-struct owner {
-    uint8_t id[32];
-    uint32_t live; /* nonces; 0: the place is free */
-    uint32_t chain;
-};
-
 struct nonce_table {
     pthread_mutex_t lock;
-    uint32_t free_slot, free_owner;
+    struct share_table *owners;
+    uint32_t free_slot, live;
     uint32_t oldest, youngest;
     uint32_t slot_buckets[NONCES_MAX];
-    uint32_t owner_buckets[OWNERS_MAX];
-    struct owner owners[OWNERS_MAX];
     struct slot slots[NONCES_MAX];
 };
 
-/* Nonces are random and owners are hashes, so their own first bytes spread them. */
-static uint32_t bucket_of(const uint8_t *bytes, uint32_t count)
+/* Nonces are random, so their own first bytes spread them. */
+static uint32_t bucket_of(const uint8_t nonce[NONCE_SIZE])
 {
     uint32_t value;
 
-    memcpy(&value, bytes, sizeof value);
-    return value % count;
+    memcpy(&value, nonce, sizeof value);
+    return value % NONCES_MAX;
 }
 
 enum err nonce_table_new(struct nonce_table **out)
@@ -49,69 +43,29 @@ enum err nonce_table_new(struct nonce_table **out)
 
     if (!t)
         return ERR_MEMORY;
-    if (pthread_mutex_init(&t->lock, NULL) != 0) {
+    if (share_table_new(OWNERS_MAX, &t->owners) != ERR_NONE ||
+        pthread_mutex_init(&t->lock, NULL) != 0) {
+        share_table_free(&t->owners);
         free(t);
         return ERR_MEMORY;
     }
     memset(t->slot_buckets, 0xff, sizeof t->slot_buckets); /* NONE */
-    memset(t->owner_buckets, 0xff, sizeof t->owner_buckets);
     for (uint32_t i = 0; i < NONCES_MAX; i++)
         t->slots[i].chain = i + 1 < NONCES_MAX ? i + 1 : NONE;
-    for (uint32_t i = 0; i < OWNERS_MAX; i++)
-        t->owners[i].chain = i + 1 < OWNERS_MAX ? i + 1 : NONE;
     t->oldest = t->youngest = NONE;
     *out = t;
     return ERR_NONE;
 }
 
-static uint32_t owner_find(const struct nonce_table *t, const uint8_t id[32])
-{
-    uint32_t i = t->owner_buckets[bucket_of(id, OWNERS_MAX)];
-
-    while (i != NONE && !bytes_equal_ct(t->owners[i].id, id, 32))
-        i = t->owners[i].chain;
-    return i;
-}
-
-/* Finds or adds; NONE when the table of owners is full. */
-static uint32_t owner_take(struct nonce_table *t, const uint8_t id[32])
-{
-    uint32_t *bucket = &t->owner_buckets[bucket_of(id, OWNERS_MAX)];
-    uint32_t i = owner_find(t, id);
-
-    if (i != NONE || t->free_owner == NONE)
-        return i;
-    i = t->free_owner;
-    t->free_owner = t->owners[i].chain;
-    memcpy(t->owners[i].id, id, 32);
-    t->owners[i].live = 0;
-    t->owners[i].chain = *bucket;
-    *bucket = i;
-    return i;
-}
-
-static void owner_release_if_idle(struct nonce_table *t, uint32_t i)
-{
-    uint32_t *link = &t->owner_buckets[bucket_of(t->owners[i].id, OWNERS_MAX)];
-
-    if (t->owners[i].live > 0)
-        return;
-    while (*link != i)
-        link = &t->owners[*link].chain;
-    *link = t->owners[i].chain;
-    t->owners[i].chain = t->free_owner;
-    t->free_owner = i;
-}
-
 static void slot_add(struct nonce_table *t, uint32_t owner, const uint8_t nonce[NONCE_SIZE],
-                     int64_t expires_ms)
+                     int64_t expires_us)
 {
     uint32_t i = t->free_slot;
     struct slot *s = &t->slots[i];
-    uint32_t *bucket = &t->slot_buckets[bucket_of(nonce, NONCES_MAX)];
+    uint32_t *bucket = &t->slot_buckets[bucket_of(nonce)];
 
     t->free_slot = s->chain;
-    *s = (struct slot){.expires_ms = expires_ms,
+    *s = (struct slot){.expires_us = expires_us,
                        .owner = owner,
                        .chain = *bucket,
                        .older = t->youngest,
@@ -123,45 +77,53 @@ static void slot_add(struct nonce_table *t, uint32_t owner, const uint8_t nonce[
     else
         t->oldest = i;
     t->youngest = i;
-    t->owners[owner].live++;
+    t->live++;
 }
 
 static void slot_remove(struct nonce_table *t, uint32_t i)
 {
     struct slot *s = &t->slots[i];
-    uint32_t *link = &t->slot_buckets[bucket_of(s->nonce, NONCES_MAX)];
+    uint32_t *link = &t->slot_buckets[bucket_of(s->nonce)];
 
     while (*link != i)
         link = &t->slots[*link].chain;
     *link = s->chain;
     *(s->older != NONE ? &t->slots[s->older].younger : &t->oldest) = s->younger;
     *(s->younger != NONE ? &t->slots[s->younger].older : &t->youngest) = s->older;
-    t->owners[s->owner].live--;
-    owner_release_if_idle(t, s->owner);
+    share_give(t->owners, s->owner);
+    t->live--;
     s->chain = t->free_slot;
     t->free_slot = i;
 }
 
 /* Each nonce is removed once, so this is O(1) for each that was issued. */
-static void expired_remove(struct nonce_table *t, struct timestamp now)
+static void expired_remove(struct nonce_table *t, int64_t now_us)
 {
-    while (t->oldest != NONE && now.ms >= t->slots[t->oldest].expires_ms)
+    while (t->oldest != NONE && now_us >= t->slots[t->oldest].expires_us)
         slot_remove(t, t->oldest);
 }
 
-enum err nonce_issue(struct nonce_table *t, const uint8_t owner[32], struct timestamp now,
+/* How many `t` leaves to one principal at most. */
+static uint32_t share_of(const struct nonce_table *t)
+{
+    const uint32_t free = NONCES_MAX - t->live;
+
+    return free < NONCES_PER_OWNER ? free : NONCES_PER_OWNER;
+}
+
+enum err nonce_issue(struct nonce_table *t, const uint8_t owner[PRINCIPAL_ID_SIZE], int64_t now_us,
                      uint8_t out[NONCE_SIZE])
 {
     uint8_t fresh[NONCE_SIZE];
     enum err e = ERR_OVERLOADED;
-    uint32_t i;
+    uint32_t row;
 
     random_bytes(fresh, sizeof fresh);
     (void)pthread_mutex_lock(&t->lock);
-    expired_remove(t, now);
-    i = t->free_slot != NONE ? owner_take(t, owner) : NONE;
-    if (i != NONE && t->owners[i].live < NONCES_PER_OWNER) {
-        slot_add(t, i, fresh, now.ms + NONCE_LIFETIME_MS);
+    expired_remove(t, now_us);
+    row = share_take(t->owners, owner, share_of(t));
+    if (row != SHARE_NONE) {
+        slot_add(t, row, fresh, now_us + NONCE_LIFETIME_MS * INT64_C(1000));
         memcpy(out, fresh, sizeof fresh);
         e = ERR_NONE;
     }
@@ -171,24 +133,24 @@ enum err nonce_issue(struct nonce_table *t, const uint8_t owner[32], struct time
 
 static uint32_t slot_find(const struct nonce_table *t, const uint8_t nonce[NONCE_SIZE])
 {
-    uint32_t i = t->slot_buckets[bucket_of(nonce, NONCES_MAX)];
+    uint32_t i = t->slot_buckets[bucket_of(nonce)];
 
     while (i != NONE && !bytes_equal_ct(t->slots[i].nonce, nonce, NONCE_SIZE))
         i = t->slots[i].chain;
     return i;
 }
 
-enum err nonce_use(struct nonce_table *t, const uint8_t owner[32], const uint8_t nonce[NONCE_SIZE],
-                   struct timestamp now)
+enum err nonce_use(struct nonce_table *t, const uint8_t owner[PRINCIPAL_ID_SIZE],
+                   const uint8_t nonce[NONCE_SIZE], int64_t now_us)
 {
     enum err e = ERR_REPLAYED;
     uint32_t i;
 
     (void)pthread_mutex_lock(&t->lock);
     i = slot_find(t, nonce);
-    /* another owner's stays: who overhears a nonce must not be able to use it up */
-    if (i != NONE && bytes_equal_ct(t->owners[t->slots[i].owner].id, owner, 32)) {
-        e = now.ms < t->slots[i].expires_ms ? ERR_NONE : ERR_EXPIRED;
+    /* another owner's stays: a principal that overhears a nonce must not be able to use it up */
+    if (i != NONE && share_is_of(t->owners, t->slots[i].owner, owner)) {
+        e = now_us < t->slots[i].expires_us ? ERR_NONE : ERR_EXPIRED;
         slot_remove(t, i);
     }
     (void)pthread_mutex_unlock(&t->lock);
@@ -197,8 +159,10 @@ enum err nonce_use(struct nonce_table *t, const uint8_t owner[32], const uint8_t
 
 void nonce_table_free(struct nonce_table **t)
 {
-    if (*t)
+    if (*t) {
         (void)pthread_mutex_destroy(&(*t)->lock);
+        share_table_free(&(*t)->owners);
+    }
     free(*t);
     *t = NULL;
 }

@@ -8,10 +8,10 @@
 
 void route_challenge(struct call *c, struct service_thread *thread)
 {
-    struct caller caller = {&c->principal, span_of(c->request_id, REQUEST_ID_SIZE)};
+    const struct caller caller = call_caller(c);
     uint8_t nonce[NONCE_SIZE];
     char text[2 * NONCE_SIZE + 1];
-    enum err e = service_challenge(c->server->svc, &caller, c->now, nonce);
+    enum err e = service_challenge(c->server->svc, &caller, nonce);
 
     (void)thread;
     if (e == ERR_OVERLOADED) {

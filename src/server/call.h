@@ -42,7 +42,8 @@ struct call {
     const struct route *route;
     struct principal principal; /* PRINCIPAL_NONE on public routes */
     unsigned loop;
-    struct timestamp now;
+    struct timestamp now; /* when it came */
+    int64_t now_us;       /* the same, monotonic */
     char request_id[REQUEST_ID_SIZE + 1];
     struct pool_job job;
     struct http_task task;
@@ -138,6 +139,9 @@ void batch_done(void *context, struct writer_request *batch, size_t count);
 
 /* The headers that every reply has. */
 void headers_write(char *out, size_t size, const char *request_id, unsigned retry_after_s);
+
+/* As operations see it; borrows from the call. */
+struct caller call_caller(const struct call *c);
 
 /* Routes call this when their work is done, on whatever thread they run. */
 void call_finish(struct call *c);

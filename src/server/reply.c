@@ -233,11 +233,18 @@ MUST_CHECK static enum err commit_and_wait(struct call *c)
     return e;
 }
 
+struct caller call_caller(const struct call *c)
+{
+    return (struct caller){.principal = &c->principal,
+                           .request_id = span_of(c->request_id, REQUEST_ID_SIZE),
+                           .now_us = c->now_us};
+}
+
 /* Refused or not, the outcome says so and is recorded; unless there is no memory for that. */
 MUST_CHECK static enum err operate(struct call *c, struct service_thread *thread,
                                    enum operation_id id, const void *request)
 {
-    const struct caller caller = {&c->principal, span_of(c->request_id, REQUEST_ID_SIZE)};
+    const struct caller caller = call_caller(c);
     enum err e = operation_run(c->server->svc, thread, id, &caller, request, c->now, &c->outcome);
 
     c->recorded = c->outcome.entry.size > 0;

@@ -51,6 +51,7 @@ static void handle(void *context, struct http_exchange *x)
     c->request = http_exchange_request(x);
     c->loop = c->request->loop;
     c->now = clock_now();
+    c->now_us = clock_monotonic_us();
     c->route = admission_route(c->request, &path_known);
     request_id_write(c->now, c->request_id);
     /* admit() has let it in; what it found is found again here rather than carried along */

@@ -28,7 +28,8 @@ MUST_CHECK static enum err timestamp_check(struct operation_context *x,
 MUST_CHECK static enum err use_once(struct operation_context *x,
                                     const uint8_t evidence_id[SHA256_SIZE])
 {
-    enum err e = seen_add(x->svc->evidence_seen, evidence_id, x->now);
+    enum err e = replay_cache_add(x->svc->replay_cache, x->caller->principal->id, evidence_id,
+                                  x->caller->now_us);
 
     if (e == ERR_REPLAYED)
         return refusal_set(x->why, ERR_UNAUTHENTICATED, "evidence_replayed");

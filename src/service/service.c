@@ -154,7 +154,7 @@ enum err service_new(const struct service_options *options, struct root *root, s
     svc->started = now;
     svc->simulated = tee && tee->ops->simulated;
     if ((e = derive_own_keys(svc)) != ERR_NONE || (e = nonce_table_new(&svc->nonces)) != ERR_NONE ||
-        (e = seen_table_new(evidence_window_ms(options), &svc->evidence_seen)) != ERR_NONE ||
+        (e = replay_cache_new(evidence_window_ms(options), &svc->replay_cache)) != ERR_NONE ||
         (e = own_collateral_new(&svc->own_collateral)) != ERR_NONE ||
         (e = policy_store_new(policy, &svc->trust, &svc->policies)) != ERR_NONE) {
         service_free(&svc);
@@ -174,7 +174,7 @@ void service_free(struct service **svc)
     own_collateral_free(&s->own_collateral);
     policy_store_free(&s->policies);
     nonce_table_free(&s->nonces);
-    seen_table_free(&s->evidence_seen);
+    replay_cache_free(&s->replay_cache);
     p256_private_free(&s->session_key);
     p256_public_free(&s->session_public);
     secret_free(&s->identity_seed);

@@ -10,7 +10,7 @@
 
 #include "attest/attest.h"
 #include "auth/nonce.h"
-#include "auth/seen.h"
+#include "auth/replay_cache.h"
 #include "auth/session.h"
 #include "auth/token.h"
 #include "collateral/store.h"
@@ -46,7 +46,7 @@ struct service {
     struct tee *tee;                     /* owned; NULL when TEE_MODE is none */
     struct store *store;                 /* borrowed */
     struct nonce_table *nonces;
-    struct seen_table *evidence_seen; /* inline evidence that was accepted */
+    struct replay_cache *replay_cache; /* inline evidence that was accepted */
     struct p256_private *session_key;
     struct p256_public *session_public;
     uint8_t session_point[P256_POINT_SIZE];
@@ -101,6 +101,7 @@ void service_private_key(const struct service *svc, const struct root_epoch *epo
 struct caller {
     const struct principal *principal;
     struct span request_id; /* REQUEST_ID_SIZE characters */
+    int64_t now_us;         /* monotonic: for lifetimes and orders in this process */
 };
 
 #endif

@@ -9,16 +9,16 @@
 #include "service/operations.h"
 #include "service/reply.h"
 
-enum err service_challenge(struct service *svc, const struct caller *caller, struct timestamp now,
+enum err service_challenge(struct service *svc, const struct caller *caller,
                            uint8_t nonce[NONCE_SIZE])
 {
     atomic_fetch_add_explicit(&svc->counters.challenges, 1, memory_order_relaxed);
-    return nonce_issue(svc->nonces, caller->principal->id, now, nonce);
+    return nonce_issue(svc->nonces, caller->principal->id, caller->now_us, nonce);
 }
 
 MUST_CHECK static enum err use_nonce(struct operation_context *x, const struct attest_request *r)
 {
-    enum err e = nonce_use(x->svc->nonces, x->caller->principal->id, r->nonce, x->now);
+    enum err e = nonce_use(x->svc->nonces, x->caller->principal->id, r->nonce, x->caller->now_us);
 
     if (e == ERR_NONE)
         return e;

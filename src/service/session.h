@@ -6,7 +6,7 @@
 
 /* A nonce for this token. ERR_OVERLOADED */
 MUST_CHECK enum err service_challenge(struct service *svc, const struct caller *caller,
-                                      struct timestamp now, uint8_t nonce[NONCE_SIZE]);
+                                      uint8_t nonce[NONCE_SIZE]);
 
 struct attest_request {
     uint8_t nonce[NONCE_SIZE];
