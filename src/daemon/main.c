@@ -347,7 +347,7 @@ MUST_CHECK static enum err open_server(struct daemon *d)
         .per_address = s->rate.per_address,
         .total = s->rate.total,
         .denials = s->rate.denials,
-        .pool_threads = POOL_THREADS,
+        .attest_threads = POOL_THREADS,
         .summary_interval_s = s->log.summary_interval_s,
         .version = VOUCHSAFE_VERSION,
         .collateral = daemon_collateral_refresh(d->collateral),

@@ -2,32 +2,32 @@
 #ifndef SERVER_CALL_H
 #define SERVER_CALL_H
 
-#include <pthread.h>
 #include <semaphore.h>
 
 #include "auth/rate.h"
-#include "auth/share.h"
 #include "collateral/refresh.h"
 #include "net/http_server.h"
 #include "server/server.h"
+#include "service/executor.h"
 #include "service/operation.h"
-#include "service/pool.h"
 
 struct call;
 
-enum place {
-    ON_LOOP,   /* short work: on the loop that received it */
-    ON_POOL,   /* signatures of a quote, reading the log: on the pool */
-    ON_QUOTER, /* quotes of our own, which hardware makes slowly and one by one: a thread for them
-                */
-    ON_CHANGER /* changes of the policy: a thread that makes one after the other */
+/* Where a route runs. Each executor has threads and a queue of its own; see executors.c. */
+enum executor_id {
+    EXECUTOR_ATTEST, /* signatures of evidence */
+    EXECUTOR_READ,   /* reading the log, collateral and policies */
+    EXECUTOR_QUOTE,  /* quotes of our own, which hardware makes slowly and one by one */
+    EXECUTOR_CHANGE, /* changes, one after the other */
+    EXECUTORS,
+    ON_LOOP = EXECUTORS /* short work, on the loop that received it */
 };
 
 struct route {
     const char *method;
     const char *path;
     unsigned roles; /* 0: public; else any of these */
-    enum place place;
+    enum executor_id executor;
     size_t body_max; /* bytes of a body, which must be application/json; 0: there is none */
     bool expensive;  /* unauthenticated and costly: under the stricter limit */
     void (*run)(struct call *c, struct service_thread *thread);
@@ -45,14 +45,14 @@ struct call {
     struct timestamp now; /* when it came */
     int64_t now_us;       /* the same, monotonic */
     char request_id[REQUEST_ID_SIZE + 1];
-    struct pool_job job;
+    struct executor_job job;
     struct http_task task;
     struct outcome outcome; /* of operations that are recorded */
     struct secret *reply;   /* the outcome as JSON, held back until its entry is durable */
     bool recorded;          /* the outcome goes through the log before it is revealed */
     bool wants_receipt;
     sem_t *awaited;            /* a thread waits for the commit; else NULL */
-    void *parsed;              /* the route's request, when it goes from the loop to a pool */
+    void *parsed;              /* the route's request, when it goes on to an executor */
     struct call_block *memory; /* see call_allocate() */
     /* the reply */
     unsigned status;
@@ -60,8 +60,6 @@ struct call {
     struct buffer body;
     struct secret *secret_body;
     unsigned retry_after_s;
-    bool holds_place; /* on the pool or the quoter; given back when the call ends */
-    uint32_t place;   /* on the pool: a row of the server's `places` */
 };
 
 struct loop_state {
@@ -70,9 +68,6 @@ struct loop_state {
     char headers[256];
 };
 
-#define PLACES_PER_TOKEN 32
-#define PLACES_OF_QUOTES 16 /* a second or so of waiting, if a quote takes 50 ms */
-
 enum rejection { REFUSED_FRAMING, REFUSED_TOKEN, REFUSED_RATE, REFUSED_OTHER, REFUSALS };
 
 struct server {
@@ -80,13 +75,8 @@ struct server {
     struct service *svc;
     struct http_server *http;
     struct store_writer *writer;
-    struct pool *pool;
-    struct pool *quoter;  /* of one thread */
-    struct pool *changer; /* likewise */
+    struct executor *executors[EXECUTORS];
     struct rate_table *per_token, *denials, *per_address, *total, *expensive;
-    pthread_mutex_t places_lock;
-    struct share_table *places; /* in use on the pool, by principal; strangers are one together */
-    _Atomic uint32_t quote_places;      /* in use on the quoter */
     struct loop_state *loops;           /* options.http.loops of them */
     _Atomic uint64_t refused[REFUSALS]; /* since the start */
     uint64_t summarised[REFUSALS];      /* at the last summary */
@@ -126,10 +116,19 @@ void call_operate(struct call *c, struct service_thread *thread, enum operation_
 MUST_CHECK enum err call_operate_and_commit(struct call *c, struct service_thread *thread,
                                             enum operation_id id, const void *request);
 
-/* Runs on the route's pool, or refuses with 429 or 503. A call that ran has to come to
- * call_finish(). */
-void call_place_give(struct call *c);
-void call_to_pool(struct call *c, void (*run)(struct pool_job *, struct service_thread *));
+/* Goes on with the call on an executor, or refuses it with 429 or 503. A call that ran has to come
+ * to call_finish(). */
+void call_submit(struct call *c, enum executor_id id,
+                 void (*run)(struct executor_job *, struct service_thread *));
+
+/* The same for a call whose outcome is committed: its caller's share does not count. ERR_OVERLOADED
+ */
+MUST_CHECK enum err call_continue(struct call *c, enum executor_id id,
+                                  void (*run)(struct executor_job *, struct service_thread *));
+
+MUST_CHECK enum err executors_start(struct server *s);
+void executors_stop(struct server *s); /* after what is queued */
+void executors_free(struct server *s);
 
 /* The only place where a reply leaves; `argument` is the call. On its loop's thread. */
 void call_reveal(void *argument);

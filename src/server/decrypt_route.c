@@ -215,7 +215,7 @@ static void decide(struct call *c, struct service_thread *thread)
     call_finish(c);
 }
 
-static void decide_on_pool(struct pool_job *job, struct service_thread *thread)
+static void decide_later(struct executor_job *job, struct service_thread *thread)
 {
     decide((struct call *)((char *)job - offsetof(struct call, job)), thread);
 }
@@ -235,7 +235,8 @@ void route_decrypt(struct call *c, struct service_thread *thread)
     } else {
         c->parsed = &p->request;
         if (p->request.has_evidence)
-            call_to_pool(c, decide_on_pool); /* verifying a quote takes longer than a loop may */
+            call_submit(c, EXECUTOR_ATTEST,
+                        decide_later); /* verifying a quote takes longer than a loop may */
         else
             decide(c, thread);
     }

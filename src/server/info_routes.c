@@ -170,6 +170,36 @@ MUST_CHECK static enum err http_metrics(struct call *c)
     return e;
 }
 
+MUST_CHECK static enum err executor_metrics(struct call *c)
+{
+    char labels[EXECUTORS][48];
+    struct metric waiting[EXECUTORS];
+    struct metric held[EXECUTORS];
+    struct metric refused[EXECUTORS];
+    enum err e;
+
+    for (unsigned i = 0; i < EXECUTORS; i++) {
+        struct executor_figures f;
+
+        executor_figures(c->server->executors[i], &f);
+        (void)snprintf(labels[i], sizeof labels[i], "{executor=\"%s\"}", f.name);
+        waiting[i] = (struct metric){labels[i], f.waiting};
+        held[i] = (struct metric){labels[i], f.bytes};
+        refused[i] = (struct metric){labels[i], f.refused};
+    }
+    e = write_metrics(&c->body, "vouchsafe_executor_waiting_jobs", "gauge",
+                      "Requests that wait for a thread of this executor.", waiting, EXECUTORS);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_executor_held_bytes", "gauge",
+                          "Memory of the requests that this executor has accepted.", held,
+                          EXECUTORS);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_executor_refused_total", "counter",
+                          "Requests refused because the executor or the caller's share was full.",
+                          refused, EXECUTORS);
+    return e;
+}
+
 MUST_CHECK static enum err log_metrics(struct call *c)
 {
     char note[CHECKPOINT_TEXT_MAX];
@@ -208,7 +238,7 @@ void route_metrics(struct call *c, struct service_thread *thread)
 
     (void)thread;
     if ((e = operation_metrics(c)) == ERR_NONE && (e = http_metrics(c)) == ERR_NONE &&
-        (e = log_metrics(c)) == ERR_NONE)
+        (e = executor_metrics(c)) == ERR_NONE && (e = log_metrics(c)) == ERR_NONE)
         e = collateral_metrics(c);
     c->content_type = "text/plain; version=0.0.4; charset=utf-8";
     call_answer(c, e);

@@ -66,7 +66,7 @@ static void call_free(struct call *c)
     call_memory_free(c);
     buffer_clear(&c->body);
     secret_free(&c->secret_body);
-    call_place_give(c);
+    executor_release(&c->job);
     atomic_fetch_sub_explicit(&c->server->pending, 1, memory_order_release);
     free(c);
 }
@@ -140,7 +140,7 @@ static void take_reply(struct call *c)
     c->reply = NULL;
 }
 
-static void receipt_then_reveal(struct pool_job *job, struct service_thread *thread)
+static void receipt_then_reveal(struct executor_job *job, struct service_thread *thread)
 {
     struct call *c = (struct call *)((char *)job - offsetof(struct call, job));
     struct buffer receipt = {0};
@@ -169,11 +169,9 @@ static void committed(void *argument)
         return;
     }
     operation_committed(c->server->svc, &c->outcome);
-    if (c->wants_receipt && c->reply) {
-        c->job.run = receipt_then_reveal;
-        if (pool_submit(c->server->pool, &c->job) == ERR_NONE)
-            return;
-    }
+    if (c->wants_receipt && c->reply &&
+        call_continue(c, EXECUTOR_READ, receipt_then_reveal) == ERR_NONE)
+        return;
     take_reply(c);
     call_reveal(c);
 }

@@ -14,7 +14,7 @@ enum { DRAIN_MS = 5000 };
 
 /* ---- dispatch ---- */
 
-static void run_on_pool(struct pool_job *job, struct service_thread *thread)
+static void run_route(struct executor_job *job, struct service_thread *thread)
 {
     struct call *c = (struct call *)((char *)job - offsetof(struct call, job));
 
@@ -61,72 +61,10 @@ static void handle(void *context, struct http_exchange *x)
         call_reveal(c);
         return;
     }
-    if (c->route->place == ON_LOOP)
+    if (c->route->executor == ON_LOOP)
         c->route->run(c, &s->loops[c->loop].thread);
     else
-        call_to_pool(c, run_on_pool);
-}
-
-/*
- * Work on the pool is short of threads, so each token has a few places there, and all strangers
- * together as many as one: nobody makes others wait for long. Quotes wait among themselves.
- */
-static bool place_take(struct call *c)
-{
-    struct server *s = c->server;
-
-    if (c->route->place == ON_QUOTER) {
-        c->holds_place =
-            atomic_fetch_add_explicit(&s->quote_places, 1, memory_order_relaxed) < PLACES_OF_QUOTES;
-        if (!c->holds_place)
-            atomic_fetch_sub_explicit(&s->quote_places, 1, memory_order_relaxed);
-        return c->holds_place;
-    }
-    (void)pthread_mutex_lock(&s->places_lock);
-    c->place = share_take(s->places, c->principal.id, PLACES_PER_TOKEN);
-    (void)pthread_mutex_unlock(&s->places_lock);
-    c->holds_place = c->place != SHARE_NONE;
-    return c->holds_place;
-}
-
-void call_place_give(struct call *c)
-{
-    struct server *s = c->server;
-
-    if (!c->holds_place)
-        return;
-    c->holds_place = false;
-    if (c->route->place == ON_QUOTER) {
-        atomic_fetch_sub_explicit(&s->quote_places, 1, memory_order_relaxed);
-        return;
-    }
-    (void)pthread_mutex_lock(&s->places_lock);
-    share_give(s->places, c->place);
-    (void)pthread_mutex_unlock(&s->places_lock);
-}
-
-static struct pool *pool_of(const struct call *c)
-{
-    if (c->route->place == ON_QUOTER)
-        return c->server->quoter;
-    return c->route->place == ON_CHANGER ? c->server->changer : c->server->pool;
-}
-
-void call_to_pool(struct call *c, void (*run)(struct pool_job *, struct service_thread *))
-{
-    c->job.run = run;
-    if (!place_take(c)) {
-        c->retry_after_s = 1;
-        call_refuse(c, 429, "too_many_in_flight",
-                    "Too many costly requests of this kind are in flight; try again");
-        call_finish(c);
-        return;
-    }
-    if (pool_submit(pool_of(c), &c->job) == ERR_NONE)
-        return;
-    c->retry_after_s = 1;
-    call_refuse(c, 503, "overloaded", "Too much work is waiting; try again");
-    call_finish(c);
+        call_submit(c, c->route->executor, run_route);
 }
 
 /* ---- the summary ---- */
@@ -243,12 +181,8 @@ enum err server_start(const struct server_options *options, struct service *svc,
     s->options = *options;
     s->svc = svc;
     s->last_summary = svc->started;
-    (void)pthread_mutex_init(&s->places_lock, NULL);
-    if ((e = share_table_new(4 * TOKENS_MAX, &s->places)) != ERR_NONE ||
-        (e = admission_rates_new(s)) != ERR_NONE || (e = loops_new(s)) != ERR_NONE ||
-        (e = pool_start(options->pool_threads, &s->pool)) != ERR_NONE ||
-        (e = pool_start(1, &s->quoter)) != ERR_NONE ||
-        (e = pool_start(1, &s->changer)) != ERR_NONE ||
+    if ((e = admission_rates_new(s)) != ERR_NONE || (e = loops_new(s)) != ERR_NONE ||
+        (e = executors_start(s)) != ERR_NONE ||
         (e = store_writer_start(svc->store, batch_done, s, &s->writer)) != ERR_NONE ||
         (e = http_server_start(&options->http, &handler, &s->http)) != ERR_NONE) {
         server_stop(&s);
@@ -299,20 +233,14 @@ void server_stop(struct server **server)
         http_server_drain(s->http, DRAIN_MS);
         stop_calls(s);
     }
-    pool_stop(s->pool);
-    pool_stop(s->quoter);
-    pool_stop(s->changer);
+    executors_stop(s);
     store_writer_stop(&s->writer);
     if (s->http)
         http_server_stop(&s->http, 0);
-    pool_free(&s->pool);
-    pool_free(&s->quoter);
-    pool_free(&s->changer);
+    executors_free(s);
     for (unsigned i = 0; s->loops && i < s->options.http.loops; i++)
         service_thread_clear(&s->loops[i].thread);
     free(s->loops);
     admission_rates_free(s);
-    share_table_free(&s->places);
-    (void)pthread_mutex_destroy(&s->places_lock);
     free(s);
 }

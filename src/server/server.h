@@ -13,7 +13,7 @@ struct server_options {
     struct http_server_options http;
     struct rate_limit per_token, per_address, total;
     struct rate_limit denials; /* of one token; beyond it, its requests are refused at admission */
-    unsigned pool_threads;
+    unsigned attest_threads;   /* that verify evidence */
     uint32_t summary_interval_s; /* of refusals before authentication, in the log */
     const char *version;
     struct collateral_refresh *collateral; /* for its figures; borrowed */

@@ -96,7 +96,7 @@ static void keystore_start(struct keystore *k)
         .per_address = free_for_all,
         .total = free_for_all,
         .denials = free_for_all,
-        .pool_threads = 1,
+        .attest_threads = 1,
         .summary_interval_s = 60,
         .version = "test",
     };

@@ -1,0 +1,81 @@
+/* The executors of the server, in one table. */
+#include <string.h>
+
+#include "server/call.h"
+
+/* `threads` 0: as many as the setting says. The bytes are those of requests and what is made of
+ * them; bodies in flight have a limit of their own (net/). */
+static const struct executor_options table[EXECUTORS] = {
+    [EXECUTOR_ATTEST] = {.name = "attest", .jobs_max = 1024, .bytes_max = 256u << 20, .share = 32},
+    [EXECUTOR_READ] =
+        { .name = "read",    .threads = 1, .jobs_max = 1024,  .bytes_max = 64u << 20, .share = 32},
+ /* a second or so of waiting, if a quote takes 50 ms; strangers are one caller */
+    [EXECUTOR_QUOTE] =
+        { .name = "quote",    .threads = 1,   .jobs_max = 64,   .bytes_max = 4u << 20, .share = 16},
+    [EXECUTOR_CHANGE] =
+        { .name = "change",    .threads = 1,   .jobs_max = 64,   .bytes_max = 4u << 20, .share = 32},
+};
+
+enum err executors_start(struct server *s)
+{
+    enum err e = ERR_NONE;
+
+    for (unsigned i = 0; i < EXECUTORS && e == ERR_NONE; i++) {
+        struct executor_options options = table[i];
+
+        if (options.threads == 0)
+            options.threads = s->options.attest_threads;
+        e = executor_start(&options, &s->executors[i]);
+    }
+    return e;
+}
+
+void executors_stop(struct server *s)
+{
+    for (unsigned i = 0; i < EXECUTORS; i++)
+        executor_stop(s->executors[i]);
+}
+
+void executors_free(struct server *s)
+{
+    for (unsigned i = 0; i < EXECUTORS; i++)
+        executor_free(&s->executors[i]);
+}
+
+static struct executor *executor_of(const struct call *c, enum executor_id id)
+{
+    return c->server->executors[id];
+}
+
+static void job_fill(struct call *c, void (*run)(struct executor_job *, struct service_thread *))
+{
+    c->job = (struct executor_job){.run = run, .bytes = sizeof *c + c->request->body.size};
+    memcpy(c->job.caller, c->principal.id, sizeof c->job.caller);
+}
+
+void call_submit(struct call *c, enum executor_id id,
+                 void (*run)(struct executor_job *, struct service_thread *))
+{
+    enum err e;
+
+    job_fill(c, run);
+    e = executor_submit(executor_of(c, id), &c->job);
+    if (e == ERR_NONE)
+        return;
+    c->retry_after_s = 1;
+    if (e == ERR_RATE_LIMITED)
+        call_refuse(c, 429, "too_many_in_flight",
+                    "Too many costly requests of this kind are in flight; try again");
+    else
+        call_refuse(c, 503, "overloaded", "Too much work is waiting; try again");
+    call_finish(c);
+}
+
+enum err call_continue(struct call *c, enum executor_id id,
+                       void (*run)(struct executor_job *, struct service_thread *))
+{
+    executor_release(&c->job);
+    job_fill(c, run);
+    c->job.exempt = true;
+    return executor_submit(executor_of(c, id), &c->job);
+}
