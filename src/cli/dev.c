@@ -172,6 +172,9 @@ static int start(const struct cli *cli, const struct dev *dev, bool background)
         (void)close(log);
     if (child < 0)
         return fail(cli, VS_ERR_IO, "cannot run vouchsafed: %s", strerror(errno));
+    /* Ctrl-C reaches the child as well; this process waits for its orderly stop */
+    if (!background)
+        (void)signal(SIGINT, SIG_IGN);
     if ((code = wait_ready(cli, dev, child, background)) != PARSED)
         return code;
     if (background && (code = save_pid(cli, dev, child)) != PARSED) {
@@ -181,8 +184,6 @@ static int start(const struct cli *cli, const struct dev *dev, bool background)
     print_ready(cli, dev, child);
     if (background)
         return EXIT_DONE;
-    /* Ctrl-C reaches the child as well; this process waits for its orderly stop */
-    (void)signal(SIGINT, SIG_IGN);
     return wait_for(child) == 0 ? EXIT_DONE : EXIT_REACH;
 }
 

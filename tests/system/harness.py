@@ -4,10 +4,12 @@ Everything runs on loopback in a temporary directory; processes are stopped by t
 The cryptography here is the `cryptography` package's: independent of the code under test.
 """
 import base64
+import fcntl
 import hashlib
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -34,10 +36,43 @@ MRENCLAVE = "11" * 32
 MRSIGNER = "22" * 32
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+# Below the kernel's ephemeral ports (32768 and up, ip_local_port_range), so that no outgoing connection takes one.
+PORTS = range(20000, 32000)
+_reserved = []  # open lock files: a port stays with this process until it ends
+
+
+def free_port(count=1):
+    """The first of `count` neighbouring ports of 127.0.0.1 that no other test of this machine uses."""
+    directory = os.path.join(tempfile.gettempdir(), f"vouchsafe-test-ports-{os.getuid()}")
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    while True:
+        first = random.choice(PORTS[: len(PORTS) - count])
+        locks = []
+        try:
+            for port in range(first, first + count):
+                locks.append(open(os.path.join(directory, str(port)), "ab"))
+                fcntl.flock(locks[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with socket.socket() as s:
+                    s.bind(("127.0.0.1", port))
+        except OSError:  # another test holds it, or another program
+            for lock in locks:
+                lock.close()
+            continue
+        _reserved.extend(locks)
+        return first
+
+
+def wait_for_port(port, wait_s=10):
+    """Until something listens there."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no program listens on port {port} after {wait_s} s") from None
+            time.sleep(0.01)
 
 
 def command(*arguments, check=True, stdin=b"", env=None):

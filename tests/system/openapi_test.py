@@ -469,28 +469,16 @@ def changed_policy(c, platform):
         k.close()
 
 
-def free_pair():
-    """The first of two neighbouring ports: swtpm's client finds its control channel so."""
-    while True:
-        port = harness.free_port()
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port + 1))
-                return port
-            except OSError:
-                continue
-
-
 def without_evidence(c, platform):
     """A keystore that only seals, to a TPM."""
-    port = free_pair()
+    port = harness.free_port(2)  # swtpm's client finds the control channel at the next port
     k = Keystore(platform=platform, policies=[POLICY], settings={
         "tee.provider": "tpm2", "tee.tpm2_tcti": f"swtpm:host=127.0.0.1,port={port}"})
     tpm = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={k.dir}", "--server",
                             f"type=tcp,port={port},disconnect", "--ctrl", f"type=tcp,port={port + 1}",
                             "--flags", "not-need-init,startup-clear"])
     try:
-        time.sleep(0.5)
+        harness.wait_for_port(port + 1)
         k.init().start()
         c.request(k, "GET", "/health")
         c.request(k, "GET", "/v1/status", token="operator")

@@ -5,7 +5,6 @@ import socket
 import struct
 import subprocess
 import tempfile
-import time
 import unittest
 
 import harness
@@ -21,26 +20,13 @@ class Swtpm:
         self.start()
 
     def start(self):
-        while True:  # the control port is the next one
-            self.port = harness.free_port()
-            with socket.socket() as s:
-                try:
-                    s.bind(("127.0.0.1", self.port + 1))
-                    break
-                except OSError:
-                    continue
+        self.port = harness.free_port(2)  # the control port is the next one
         self.process = subprocess.Popen(
             ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.dir}", "--server",
              f"type=tcp,port={self.port},bindaddr=127.0.0.1", "--ctrl",
              f"type=tcp,port={self.port + 1},bindaddr=127.0.0.1", "--flags",
              "not-need-init,startup-clear"], stdin=subprocess.DEVNULL)
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", self.port + 1), 1).close()
-                return
-            except OSError:
-                time.sleep(0.02)
-        raise AssertionError("swtpm does not answer")
+        harness.wait_for_port(self.port + 1)
 
     def stop(self):
         self.process.kill()
