@@ -6,7 +6,7 @@
 
 #include "crypto/hash.h"
 
-static const char prefix[] = "Bearer ";
+static const char prefix[] = "bearer ";
 enum { PREFIX_SIZE = sizeof prefix - 1 };
 
 static_assert(PRINCIPAL_ID_SIZE == SHA256_SIZE, "the id of a token is its hash");
@@ -64,6 +64,20 @@ MUST_CHECK static enum err refuse(const char **why, const char *text)
     return ERR_UNAUTHENTICATED;
 }
 
+/* The name of the scheme may be in any case: RFC 9110 section 11.1. */
+static bool has_scheme(struct span authorization)
+{
+    if (authorization.size < PREFIX_SIZE)
+        return false;
+    for (size_t i = 0; i < PREFIX_SIZE; i++) {
+        uint8_t c = authorization.data[i];
+
+        if ((c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c) != prefix[i])
+            return false;
+    }
+    return true;
+}
+
 enum err token_check(const struct token_table *t, struct span authorization, bool missing,
                      struct principal *out, const char **why)
 {
@@ -73,7 +87,7 @@ enum err token_check(const struct token_table *t, struct span authorization, boo
 
     if (missing)
         return refuse(why, "Missing Authorization header");
-    if (!span_starts_with(authorization, span_of(prefix, PREFIX_SIZE)))
+    if (!has_scheme(authorization))
         return refuse(why, "Invalid Authorization format");
     token = span_slice(authorization, PREFIX_SIZE, authorization.size);
     if (token.size == 0 || token.size > TOKEN_MAX_SIZE)

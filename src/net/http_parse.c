@@ -17,6 +17,8 @@ static const struct http_refusal duplicate_header = {
     400, "duplicate_header", "a header that may stand once only is repeated"};
 static const struct http_refusal missing_host = {400, "missing_host",
                                                  "the Host header is missing or empty"};
+static const struct http_refusal host_mismatch = {
+    400, "host_mismatch", "the Host header is not the host of the request target"};
 static const struct http_refusal bad_framing = {
     400, "bad_framing",
     "the length of the body must be given by one decimal Content-Length and nothing else"};
@@ -93,15 +95,51 @@ static bool take_until(struct span *rest, uint8_t mark, struct span *out)
     return true;
 }
 
-/* origin-form only (RFC 9112 section 3.2.1), visible ASCII, without a fragment */
-static bool is_target(struct span s)
+/* Equal but for case, and then dropped from the front of `*s`. */
+static bool take_word(struct span *s, struct span word)
 {
-    if (s.size == 0 || s.data[0] != '/')
+    if (s->size < word.size || !name_is(span_of(s->data, word.size), word))
         return false;
+    *s = span_of(s->data + word.size, s->size - word.size);
+    return true;
+}
+
+/*
+ * origin-form or absolute-form (RFC 9112 sections 3.2.1 and 3.2.2): visible ASCII, without a
+ * fragment. `*authority` is empty for origin-form. `*rest` is the path with its query; in
+ * absolute-form the path may be left out, and is then the "/" of the scheme's.
+ */
+static bool target_split(struct span s, struct span *authority, struct span *rest)
+{
+    size_t size = 0;
+
+    *authority = span_of(s.data, 0);
+    *rest = s;
     for (size_t i = 0; i < s.size; i++)
         if (s.data[i] <= 0x20 || s.data[i] >= 0x7f || s.data[i] == '#')
             return false;
-    return true;
+    if (s.size > 0 && s.data[0] == '/')
+        return true;
+    if (!take_word(&s, SPAN_LITERAL("http://")) && !take_word(&s, SPAN_LITERAL("https://")))
+        return false;
+    while (size < s.size && s.data[size] != '/' && s.data[size] != '?')
+        size++;
+    *authority = span_of(s.data, size);
+    *rest = span_of(s.data + size, s.size - size);
+    return size > 0 && all_in(*authority, &host_bytes);
+}
+
+/* Into path and query. */
+static void rest_split(struct span rest, struct http_request *r)
+{
+    struct span path = rest;
+
+    r->query = span_of(rest.data + rest.size, 0);
+    if (take_until(&rest, '?', &path))
+        r->query = rest;
+    if (path.size == 0) /* of absolute-form: the slash before the authority */
+        path = span_of(r->target.data + (r->target.data[5] == '/' ? 5 : 6), 1);
+    r->path = path;
 }
 
 static bool is_digit(uint8_t c)
@@ -120,7 +158,8 @@ static const struct http_refusal *request_line_parse(struct span line, struct ht
                                                      bool *is_1_0)
 {
     struct span rest = line;
-    struct span target;
+    struct span authority;
+    struct span path;
 
     if (!take_until(&rest, ' ', &r->method) || !take_until(&rest, ' ', &r->target) ||
         !is_http_version(rest))
@@ -128,15 +167,10 @@ static const struct http_refusal *request_line_parse(struct span line, struct ht
     *is_1_0 = span_equal_string(rest, "HTTP/1.0");
     if (!*is_1_0 && !span_equal_string(rest, "HTTP/1.1"))
         return &version_not_supported;
-    if (!is_token(r->method) || r->method.size > HTTP_METHOD_MAX_SIZE || !is_target(r->target))
+    if (!is_token(r->method) || r->method.size > HTTP_METHOD_MAX_SIZE ||
+        !target_split(r->target, &authority, &path))
         return &bad_request_line;
-    target = r->target;
-    if (take_until(&target, '?', &r->path)) {
-        r->query = target;
-    } else {
-        r->path = target;
-        r->query = span_of(target.data + target.size, 0);
-    }
+    rest_split(path, r);
     return NULL;
 }
 
@@ -291,24 +325,32 @@ static const struct http_refusal *once(bool *seen, const struct http_refusal *re
     return NULL;
 }
 
-static const struct http_refusal *host_check(struct span value, struct seen *seen)
+static const struct http_refusal *host_check(struct span value, struct span target,
+                                             struct seen *seen)
 {
     const struct http_refusal *refusal = once(&seen->host, &duplicate_header);
+    struct span authority;
+    struct span path;
 
     if (refusal)
         return refusal;
     if (value.size == 0)
         return &missing_host;
-    return all_in(value, &host_bytes) ? NULL : &bad_header;
+    if (!all_in(value, &host_bytes))
+        return &bad_header;
+    if (target_split(target, &authority, &path) && authority.size > 0 && !name_is(authority, value))
+        return &host_mismatch;
+    return NULL;
 }
 
-static const struct http_refusal *header_check(const struct http_header *h, size_t body_max,
+static const struct http_refusal *header_check(const struct http_request *r,
+                                               const struct http_header *h, size_t body_max,
                                                struct seen *seen, struct http_framing *f)
 {
     const struct http_refusal *refusal = NULL;
 
     if (name_is(h->name, SPAN_LITERAL("host")))
-        return host_check(h->value, seen);
+        return host_check(h->value, r->target, seen);
     if (name_is(h->name, SPAN_LITERAL("authorization")))
         return once(&seen->authorization, &duplicate_header);
     if (name_is(h->name, SPAN_LITERAL("content-type")))
@@ -335,7 +377,7 @@ static const struct http_refusal *framing_check(const struct http_request *r, si
 
     f->close = is_1_0;
     for (size_t i = 0; i < r->header_count; i++) {
-        const struct http_refusal *refusal = header_check(&r->headers[i], body_max, &seen, f);
+        const struct http_refusal *refusal = header_check(r, &r->headers[i], body_max, &seen, f);
 
         if (refusal)
             return refusal;

@@ -4,7 +4,8 @@
  * exactly one request is refused and the connection closed. Only Content-Length framing:
  * Transfer-Encoding is refused, as are duplicate, signed or non-decimal Content-Length, duplicate
  * Host or Authorization, bare CR or LF, NUL and other control bytes, white space before the colon,
- * folded lines, absolute-form targets, HTTP versions other than 1.1 and 1.0.
+ * folded lines, absolute-form targets of another host than the Host header's, HTTP versions other
+ * than 1.1 and 1.0.
  */
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H

@@ -59,12 +59,18 @@ MUST_CHECK static enum err check_in(const struct principal *of, size_t count, st
 
 static void accepts_known_tokens(void **state)
 {
+    static const char *const spellings[] = {"bearer " TOKEN, "BEARER " TOKEN, "bEaReR " TOKEN};
     struct principal out = {0};
     const char *why = NULL;
 
     (void)state;
     assert_int_equal(token_check(table, span_string("Bearer " TOKEN), false, &out, &why), ERR_NONE);
     assert_memory_equal(&out, &principals[1], sizeof out);
+    for (size_t i = 0; i < COUNT_OF(spellings); i++) {
+        assert_int_equal(token_check(table, span_string(spellings[i]), false, &out, &why),
+                         ERR_NONE);
+        assert_memory_equal(&out, &principals[1], sizeof out);
+    }
     assert_int_equal(token_check(table, span_string("Bearer " OTHER), false, &out, &why), ERR_NONE);
     assert_memory_equal(&out, &principals[2], sizeof out);
 }
@@ -81,8 +87,9 @@ static void refuses_everything_else(void **state)
         {NULL,                          missing},
         {"",                            format },
         {"Bearer",                      format },
-        {"bearer " TOKEN,               format },
-        {"BEARER " TOKEN,               format },
+        {"Bearer:" TOKEN,               format },
+        {"Bearer\0" TOKEN,              format },
+        {"Bearers " TOKEN,              format },
         {" Bearer " TOKEN,              format },
         {"Bearer\t" TOKEN,              format },
         {"Basic " TOKEN,                format },

@@ -108,6 +108,11 @@ static void accepted_requests(void **state)
          2,                                                                                                        0,    true,  false},
         {"GET / " OK "X-Empty:\r\nX-Text: a\tb \xc3\xa9\r\n\r\n",                    "GET",    "/",    "",      3, 0,    false,
          false                                                                                                                       },
+        {"GET http://h/a/b?c " OK "\r\n",                                            "GET",    "/a/b", "c",     1, 0,    false, false},
+        {"GET HTTPS://H/a " OK "\r\n",                                               "GET",    "/a",   "",      1, 0,    false, false},
+        {"GET http://h " OK "\r\n",                                                  "GET",    "/",    "",      1, 0,    false, false},
+        {"GET https://h?c/d?e " OK "\r\n",                                           "GET",    "/",    "c/d?e", 1, 0,    false, false},
+        {"GET http://h/ HTTP/1.0\r\n\r\n",                                           "GET",    "/",    "",      0, 0,    true,  false},
         {"GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\nGET / HT",                       "GET",    "/",    "",      1, 0,    false, false},
     };
 
@@ -160,7 +165,19 @@ static void refused_requests(void **state)
         {TEXT("G(T / HTTP/1.1\r\n"),                                                   400, "bad_request_line"     },
         {TEXT("G\xc3\x89T / HTTP/1.1\r\n"),                                            400, "bad_request_line"     },
         {TEXT("AMETHODTHATISLONG / HTTP/1.1\r\n"),                                     400, "bad_request_line"     },
-        {TEXT("GET http://h/ HTTP/1.1\r\n"),                                           400, "bad_request_line"     }, /* absolute-form */
+        {TEXT("GET http:///a HTTP/1.1\r\n"),                                           400, "bad_request_line"     }, /* absolute-form */
+        {TEXT("GET http://?a HTTP/1.1\r\n"),                                           400, "bad_request_line"     },
+        {TEXT("GET http:// HTTP/1.1\r\n"),                                             400, "bad_request_line"     },
+        {TEXT("GET http:/h/ HTTP/1.1\r\n"),                                            400, "bad_request_line"     },
+        {TEXT("GET h/ HTTP/1.1\r\n"),                                                  400, "bad_request_line"     },
+        {TEXT("GET ftp://h/ HTTP/1.1\r\n"),                                            400, "bad_request_line"     },
+        {TEXT("GET http://u@h/ HTTP/1.1\r\n"),                                         400, "bad_request_line"     },
+        {TEXT("GET http://h\\/ HTTP/1.1\r\n"),                                         400, "bad_request_line"     },
+        {TEXT("GET http://h/#a HTTP/1.1\r\n"),                                         400, "bad_request_line"     },
+        {TEXT("GET http://g/ " OK "\r\n"),                                             400, "host_mismatch"        },
+        {TEXT("GET http://h:80/ " OK "\r\n"),                                          400, "host_mismatch"        },
+        {TEXT("GET http://hh/ " OK "\r\n"),                                            400, "host_mismatch"        },
+        {TEXT("GET http://h/ HTTP/1.1\r\n\r\n"),                                       400, "missing_host"         },
         {TEXT("CONNECT h:443 HTTP/1.1\r\n"),                                           400, "bad_request_line"     },
         {TEXT("OPTIONS * HTTP/1.1\r\n"),                                               400, "bad_request_line"     },
         {TEXT("GET /#a HTTP/1.1\r\n"),                                                 400, "bad_request_line"     },
