@@ -25,17 +25,20 @@ static void forget_tokens(struct settings *s)
 static enum vs_error load(struct settings *s, const char *path, struct vs_why *why)
 {
     char *paths[] = {(char *)(uintptr_t)path}; /* read only */
-    struct settings_problem problem = {0};
+    struct problems problems = {0};
+    enum vs_error result = VS_OK;
     enum err e;
 
     s->attestation.policy_files = paths;
     s->attestation.policy_file_count = 1;
-    e = settings_load_policy_files(s, &problem);
+    settings_load_policy_files(s, &problems);
     s->attestation.policy_files = NULL;
     s->attestation.policy_file_count = 0;
-    if (e == ERR_NONE)
-        return VS_OK;
-    return why_fail(why, error_of(e), "%s", problem.text[0] != '\0' ? problem.text : err_text(e));
+    if ((e = problems_err(&problems)) != ERR_NONE)
+        result = why_fail(why, error_of(e), "%s",
+                          problems.count > 0 ? problems.items[0].text : err_text(e));
+    problems_clear(&problems);
+    return result;
 }
 
 enum vs_error vs_policy_load(const char *path, struct vs_policy **out, struct vs_why *why)

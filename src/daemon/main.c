@@ -24,7 +24,8 @@
 #include "server/server.h"
 #include "service/journal.h"
 
-enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+/* 78 is EX_CONFIG of sysexits.h: another start with the same settings cannot succeed */
+enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_CONFIGURATION = 78 };
 enum { POOL_THREADS = 2, HTTP_MEMORY_MAX = 256 * 1024 * 1024 };
 
 extern char **environ;
@@ -65,7 +66,9 @@ static void print_help(FILE *out)
         "The Vouchsafe keystore daemon.\n"
         "\n"
         "  --config FILE    settings in YAML (none by default)\n"
-        "  --env-file FILE  variables (default: .env in the working directory, if there is one)\n"
+        "  --env-file FILE  variables; the file must exist (default: .env in the working "
+        "directory, if\n"
+        "                   there is one)\n"
         "  --user NAME      become this user before anything is read\n"
         "  --supervise      stay as a parent that restarts the daemon when it crashes\n"
         "  --check-config   check the settings, say what is wrong, and exit\n"
@@ -77,7 +80,8 @@ static void print_help(FILE *out)
         "  init             make a root, seal it, start the log, and exit\n"
         "  init --new-log   the log was lost: start a new one for the sealed root, and exit\n"
         "\n"
-        "Exit status: 0 stopped as asked, 1 refused to start or failed, 2 wrong usage.\n"
+        "Exit status: 0 stopped as asked, 1 refused to start or failed, 2 wrong usage, 78 the\n"
+        "configuration is not acceptable.\n"
         "\n"
         "Settings, in YAML and in the environment:\n\n",
         out);
@@ -103,7 +107,6 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
     };
     int option;
 
-    a->dotenv = ".env";
     while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
         switch (option) {
         case 'c':
@@ -165,19 +168,35 @@ MUST_CHECK static enum err fail(enum err e, const char *text)
     return e;
 }
 
+/* All of them, one a line, on standard error. */
+static void print_problems(const struct problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++)
+        (void)fprintf(stderr, "vouchsafed: %s\n", problems->items[i].text);
+    if (problems->left_off > 0)
+        (void)fprintf(stderr, "vouchsafed: and %zu more\n", problems->left_off);
+    if (problems->out_of_memory)
+        (void)fprintf(stderr, "vouchsafed: out of memory, or memory could not be locked; raise the "
+                              "limit (ulimit -l)\n");
+}
+
 MUST_CHECK static enum err load_settings(const struct arguments *a, struct settings *s)
 {
-    struct settings_problem problem = {0};
+    const struct settings_files files = {.yaml = a->config,
+                                         .dotenv = a->dotenv ? a->dotenv : ".env",
+                                         .dotenv_may_be_missing = !a->dotenv};
+    struct problems problems = {0};
     struct stat dotenv;
-    enum err e = settings_load(a->config, a->dotenv, environ, s, &problem);
+    enum err e = settings_load(&files, environ, s, &problems);
 
     if (e != ERR_NONE) {
-        (void)fprintf(stderr, "vouchsafed: %s\n", problem.text);
+        print_problems(&problems);
+        problems_clear(&problems);
         return e;
     }
     if ((e = log_configure(s->log.format == LOG_FORMAT_JSON, s->log.level)) != ERR_NONE)
         return fail(e, "log.level is not a list of level or module=level");
-    if (s->root.master_secret && stat(a->dotenv, &dotenv) == 0 &&
+    if (s->root.master_secret && stat(files.dotenv, &dotenv) == 0 &&
         (dotenv.st_mode & (S_IRWXG | S_IRWXO)) != 0)
         log_write(LOG_WARN, "settings", "warning",
                   LOG_STRING("text", "others may read the file that holds KEYSTORE_MASTER_SECRET: "
@@ -535,7 +554,7 @@ static int start(const struct arguments *a)
     }
     close_all(d);
     free(d);
-    return e == ERR_NONE ? 0 : EXIT_REFUSED;
+    return e == ERR_NONE ? 0 : e == ERR_CONFIG ? EXIT_CONFIGURATION : EXIT_REFUSED;
 }
 
 int main(int argc, char **argv)

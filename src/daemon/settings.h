@@ -5,7 +5,8 @@
  *   built-in default < YAML file < .env file < environment
  *
  * An unknown key, an unknown value, a number out of range or a missing security setting stops the
- * start with a message that names the file, the setting, what is allowed and how to mend it.
+ * start. All of them are reported at once, each with its file, line, setting, what is allowed and
+ * how to correct it.
  */
 #ifndef DAEMON_SETTINGS_H
 #define DAEMON_SETTINGS_H
@@ -14,6 +15,7 @@
 
 #include "auth/rate.h"
 #include "auth/token.h"
+#include "base/problems.h"
 #include "base/secret.h"
 #include "collateral/source.h"
 #include "policy/appraisal.h"
@@ -126,26 +128,22 @@ struct settings {
     char warnings[SETTINGS_WARNINGS_MAX][256];
 };
 
-/* Why the start was stopped. `text` alone is a complete message for a person. */
-struct settings_problem {
-    char file[256];   /* the YAML or .env file, or "environment" */
-    char setting[96]; /* "server.port", "tokens[2].sha256"; "" when none is to blame */
-    unsigned line;    /* 1-based; 0 when not known */
-    char text[1024];  /* "FILE:LINE: SETTING: what is wrong; what is allowed; how to mend it" */
+/* Where settings are read from. */
+struct settings_files {
+    const char *yaml;           /* NULL: none */
+    const char *dotenv;         /* NULL: none */
+    bool dotenv_may_be_missing; /* for the .env that is read without being asked for */
 };
 
 /*
- * yaml_path    NULL: none; a named file must exist
- * dotenv_path  NULL: none; a file that does not exist is no error
  * environment  "NAME=VALUE" strings, NULL-terminated, may be NULL. The value of
  *              KEYSTORE_MASTER_SECRET is overwritten with zeros once read, whatever the outcome.
  *
- * Writes `*out` on success only; settings_clear() it. On failure fills `*problem`.
- * ERR_CONFIG not acceptable, ERR_IO a file cannot be read, ERR_TOO_LARGE, ERR_MEMORY
+ * Writes `*out` on success only; settings_clear() it. On failure `problems` has every fault.
+ * ERR_CONFIG not acceptable, or a file cannot be read; ERR_MEMORY
  */
-MUST_CHECK enum err settings_load(const char *yaml_path, const char *dotenv_path,
-                                  char **environment, struct settings *out,
-                                  struct settings_problem *problem);
+MUST_CHECK enum err settings_load(const struct settings_files *files, char **environment,
+                                  struct settings *out, struct problems *problems);
 
 /*
  * Overwrites the values of variables that hold secrets, and removes those variables from the list:
@@ -156,12 +154,6 @@ void settings_forget_secrets(char **environment);
 /* Wipes and frees everything; `s` is zeroed and may be cleared again. */
 void settings_clear(struct settings *s);
 
-/*
- * What settings_load() does last, over the settings as a whole: the rules that join several of
- * them. ERR_CONFIG with `*problem`; may add warnings.
- */
-MUST_CHECK enum err settings_check(struct settings *s, struct settings_problem *problem);
-
 /* Every setting with its variable, default, limits and meaning: for --help, and for docs/. */
 enum settings_manual { SETTINGS_MANUAL_PLAIN, SETTINGS_MANUAL_MARKDOWN };
 void settings_write_manual(FILE *file, enum settings_manual form);
@@ -169,6 +161,6 @@ void settings_write_manual(FILE *file, enum settings_manual form);
 /* The same from memory: for tests and fuzzing. `name` stands for the file in messages. */
 MUST_CHECK enum err settings_load_text(struct span yaml, const char *name, struct span dotenv,
                                        char **environment, struct settings *out,
-                                       struct settings_problem *problem);
+                                       struct problems *problems);
 
 #endif

@@ -1,98 +1,124 @@
 /* Attestation policies: those in the settings, and those in files of their own. */
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "daemon/settings_view.h"
+#include "daemon/settings_values.h"
 
 #define GROUP "attestation.policies[]"
 
-MUST_CHECK static enum err seed_add(const struct settings_view *v, void *context, const char *text)
+static void seeds_read(const struct yaml_node *map, struct appraisal_rule *rule)
 {
-    struct appraisal_rule *rule = context;
-    const char *star = strchr(text, '*');
+    const struct yaml_node *list = yaml_list(yaml_member(map, "seeds"), 1, POLICY_LIST_MAX);
 
-    if (*text == '\0' || strlen(text) > POLICY_SEED_PATTERN_MAX || (star && star[1] != '\0'))
-        return view_blame(v, "seeds", "1 to 256 characters, with * at the end only; correct it");
-    memcpy(rule->seeds[rule->seed_count++], text, strlen(text) + 1);
-    return ERR_NONE;
+    for (const struct yaml_node *n = list ? list->first : NULL; n; n = n->next) {
+        const char *text = yaml_text(n, 1, POLICY_SEED_PATTERN_MAX, NULL);
+        const char *star = text ? strchr(text, '*') : NULL;
+
+        if (star && star[1] != '\0')
+            yaml_refuse(n, "1 to %d characters, with * only at the end", POLICY_SEED_PATTERN_MAX);
+        else if (text)
+            memcpy(rule->seeds[rule->seed_count++], text, strlen(text) + 1);
+    }
 }
 
-MUST_CHECK static enum err token_name_add(const struct settings_view *v, void *context,
-                                          const char *text)
+static void tokens_read(const struct yaml_node *map, struct appraisal_rule *rule)
 {
-    struct appraisal_rule *rule = context;
+    const struct yaml_node *list = yaml_list(yaml_member(map, "tokens"), 1, POLICY_LIST_MAX);
 
-    if (!settings_plain_name(text, TOKEN_NAME_MAX))
-        return view_blame(v, "tokens", "not the name of a token; correct it");
-    memcpy(rule->tokens[rule->token_count++], text, strlen(text) + 1);
-    return ERR_NONE;
+    for (const struct yaml_node *n = list ? list->first : NULL; n; n = n->next) {
+        const char *text = yaml_text(n, 1, TOKEN_NAME_MAX, NULL);
+
+        if (text && !settings_plain_name(text, TOKEN_NAME_MAX))
+            yaml_refuse(n, "the name of a token");
+        else if (text)
+            memcpy(rule->tokens[rule->token_count++], text, strlen(text) + 1);
+    }
 }
 
-MUST_CHECK static enum err blame_fault(const struct settings_view *v,
-                                       const struct policy_fault *fault)
+static void blame_fault(const struct yaml_node *map, const struct policy_fault *fault)
 {
-    return view_blame(v, fault->key, fault->text);
+    yaml_blame_member(map, fault->key, "%s", fault->text);
+}
+
+/* One field: a list of texts or one text, as its row says. */
+MUST_CHECK static enum err field_read(const struct yaml_node *map, const char *key,
+                                      struct appraisal_rule *rule)
+{
+    const struct setting *row = setting_find(GROUP, key);
+    const struct yaml_node *n = yaml_member(map, key);
+    const struct yaml_node *list = row->type == SETTING_TEXTS ? yaml_list(n, 0, row->max) : NULL;
+    struct policy_fault fault = {.key = key};
+    const struct yaml_node *item = list ? list->first : n;
+    char **texts = NULL;
+    size_t count = 0;
+    enum err e;
+
+    if (!n || n->faulty || (row->type == SETTING_TEXTS && !list))
+        return ERR_NONE;
+    texts = calloc((list ? list->count : 1) + 1, sizeof *texts);
+    if (!texts)
+        return ERR_MEMORY;
+    for (; item; item = list ? item->next : NULL) {
+        const char *text = yaml_text(item, 0, YAML_TEXT_MAX, NULL);
+
+        if (text)
+            texts[count++] = (char *)(uintptr_t)text; /* read only */
+    }
+    e = count == (list ? list->count : 1) ? appraisal_rule_set(rule, key, texts, count, &fault)
+                                          : ERR_NONE;
+    free(texts);
+    if (e == ERR_CONFIG)
+        blame_fault(map, &fault);
+    return e == ERR_CONFIG ? ERR_NONE : e;
 }
 
 /* Whatever the rows of policy/fields.h name. */
-MUST_CHECK static enum err fields_read(const struct settings_view *v, struct appraisal_rule *rule)
+MUST_CHECK static enum err fields_read(const struct yaml_node *map, struct appraisal_rule *rule)
 {
     enum err e = ERR_NONE;
 
-    for (size_t i = 0; i < POLICY_FIELD_COUNT && e == ERR_NONE; i++) {
-        const struct policy_field *field = &policy_fields[i];
-        const struct settings_cell *cell = view_cell(v, field->key);
-        bool is_list = setting_find(GROUP, field->key)->type == SETTING_TEXTS;
-        char *one[] = {cell->data};
-        struct policy_fault fault = {.key = field->key};
-
-        if (!cell->data && !(is_list && view_has(v, field->key)))
-            continue;
-        e = appraisal_rule_set(rule, field->key, is_list ? cell->data : one,
-                               is_list ? cell->count : 1, &fault);
-        if (e == ERR_CONFIG)
-            e = blame_fault(v, &fault);
-    }
+    for (size_t i = 0; i < POLICY_FIELD_COUNT && e == ERR_NONE; i++)
+        e = field_read(map, policy_fields[i].key, rule);
     return e;
 }
 
-MUST_CHECK static enum err scope_read(const struct settings_view *v, struct appraisal_rule *rule)
+static bool has_fault(const struct yaml_node *map)
 {
-    const char *plain = view_text(v, "allow_plain");
-    enum err e = view_each(v, "seeds", rule, seed_add);
-
-    if (e == ERR_NONE)
-        e = view_each(v, "tokens", rule, token_name_add);
-    if (e == ERR_NONE && plain && !settings_bool(plain, &rule->allow_plain))
-        e = view_refuse(v, "allow_plain", plain);
-    return e;
+    for (const struct yaml_node *n = map->first; n; n = n->next)
+        if (n->faulty)
+            return true;
+    return map->faulty;
 }
 
-MUST_CHECK static enum err rule_read(const struct settings_view *v, struct appraisal_rule *rule)
+/* `rule` is filled as far as `map` is right. */
+MUST_CHECK static enum err rule_read(const struct yaml_node *map, struct appraisal_rule *rule)
 {
     struct policy_fault fault = {.key = "name"};
-    char name[POLICY_NAME_MAX + 1];
-    unsigned tee = 0;
-    enum err e = view_plain_name(v, name, sizeof name);
+    const char *name = settings_member_name(map, POLICY_NAME_MAX);
+    enum err e;
 
-    if (e == ERR_NONE && strcmp(name, "default-deny") == 0)
-        return view_blame(v, "name", "reserved; denials without a policy are named so");
-    if (e == ERR_NONE)
-        e = view_choice(v, "tee", &tee);
-    if (e != ERR_NONE)
-        return e;
-    if ((e = appraisal_rule_start(rule, name, view_text(v, "tee"), &fault)) == ERR_CONFIG)
-        return blame_fault(v, &fault);
-    if (e == ERR_NONE)
-        e = fields_read(v, rule);
-    if (e == ERR_NONE)
-        e = scope_read(v, rule);
-    if (e == ERR_NONE && (e = appraisal_rule_finish(rule, &fault)) == ERR_CONFIG)
-        e = blame_fault(v, &fault);
-    return e;
+    settings_known_members(map, GROUP);
+    if (strcmp(name, "default-deny") == 0)
+        yaml_blame_member(map, "name", "reserved; denials without a policy are named so");
+    (void)settings_member_choice(map, GROUP, "tee");
+    if (has_fault(map) || !yaml_member(map, "name") || !yaml_member(map, "tee"))
+        return ERR_NONE;
+    e = appraisal_rule_start(rule, name, yaml_member(map, "tee")->text, &fault);
+    if (e == ERR_NONE) {
+        seeds_read(map, rule);
+        tokens_read(map, rule);
+        rule->allow_plain = settings_member_bool(map, GROUP, "allow_plain");
+        e = fields_read(map, rule);
+    }
+    if (e == ERR_NONE && !has_fault(map))
+        e = appraisal_rule_finish(rule, &fault);
+    if (e == ERR_CONFIG)
+        blame_fault(map, &fault);
+    return e == ERR_CONFIG ? ERR_NONE : e;
 }
 
 static bool is_known(const struct settings *s, const char *name)
@@ -117,80 +143,70 @@ MUST_CHECK static enum err make_room(struct settings *s, size_t more)
     return ERR_NONE;
 }
 
-MUST_CHECK static enum err list_read(struct settings *s, const struct settings_cell *cell,
-                                     struct settings_view v)
+/* Of the list's own document. */
+static void list_read(struct settings *s, const struct yaml_node *list, struct problems *problems)
 {
     enum err e;
 
-    if (cell->count == 0)
-        return ERR_NONE;
-    if ((e = make_room(s, cell->count)) == ERR_TOO_LARGE) {
-        settings_problem_set(v.problem, v.file, 0, v.list, "more than %d policies in all",
-                             SETTINGS_POLICIES_MAX);
-        return ERR_CONFIG;
-    }
-    for (unsigned i = 0; i < cell->count && e == ERR_NONE; i++) {
+    if (!list || list->count == 0)
+        return;
+    if ((e = make_room(s, list->count)) == ERR_TOO_LARGE)
+        yaml_blame(list, "more than %d policies in all", SETTINGS_POLICIES_MAX);
+    for (const struct yaml_node *n = list->first; n && e == ERR_NONE; n = n->next) {
         struct appraisal_rule *rule = &s->attestation.policies[s->attestation.policy_count];
 
-        v.entry = (const struct settings_entry *)cell->data + i;
-        v.index = i;
-        e = rule_read(&v, rule);
-        if (e == ERR_NONE && is_known(s, rule->name))
-            e = view_blame(&v, "name", "given twice; names of policies must differ");
-        s->attestation.policy_count += e == ERR_NONE;
+        if (!yaml_mapping(n))
+            continue;
+        *rule = (struct appraisal_rule){0};
+        e = rule_read(n, rule);
+        if (e == ERR_NONE && *rule->name && is_known(s, rule->name))
+            yaml_blame_member(n, "name", "given twice; names of policies must differ");
+        s->attestation.policy_count += e == ERR_NONE && *rule->name;
     }
-    return e;
+    if (e == ERR_MEMORY)
+        problems->out_of_memory = true;
 }
 
-enum err settings_read_policies(struct settings *s, const struct settings_yaml *yaml,
-                                struct span text, const char *file,
-                                struct settings_problem *problem)
+void settings_read_policies(struct settings *s, const struct yaml_node *list,
+                            struct problems *problems)
 {
-    const struct setting *row = setting_find("attestation", "policies");
-
-    return list_read(s, settings_yaml_cell(yaml, row),
-                     (struct settings_view){.group = GROUP,
-                                            .list = "attestation.policies",
-                                            .file = file,
-                                            .text = text,
-                                            .problem = problem});
+    list_read(s, list, problems);
 }
 
 /* ---- files */
 
-MUST_CHECK static enum err policy_text_read(struct settings *s, struct span text, const char *file,
-                                            struct settings_problem *problem)
+static void policy_text_read(struct settings *s, struct span text, const char *file,
+                             struct problems *problems)
 {
-    const struct setting *row = setting_find("attestation", "policies");
-    struct settings_yaml *yaml = NULL;
-    enum err e = settings_yaml_load_list(text, file, row, &yaml, problem);
+    static const char *const known[] = {"policies"};
+    const struct problem_place place = {.file = file, .setting = "policies"};
+    struct yaml_file *y = NULL;
+    const struct yaml_node *root;
+    const struct yaml_node *list;
+    enum err e = yaml_open(text, file, problems, &y);
 
-    if (e == ERR_NONE && settings_yaml_cell(yaml, row)->count == 0) {
-        settings_problem_set(problem, file, 0, "policies",
-                             "none; write a list of policies here, or do not name this file");
-        e = ERR_CONFIG;
-    }
-    if (e == ERR_NONE)
-        e = list_read(s, settings_yaml_cell(yaml, row),
-                      (struct settings_view){.group = GROUP,
-                                             .list = "policies",
-                                             .file = file,
-                                             .text = text,
-                                             .problem = problem});
-    settings_yaml_free(&yaml);
-    return e;
+    if (e == ERR_MEMORY)
+        problems->out_of_memory = true;
+    if (e != ERR_NONE)
+        return;
+    root = yaml_mapping(yaml_root(y));
+    list = yaml_member(root, "policies");
+    yaml_known(root, known, COUNT_OF(known));
+    if (list)
+        list_read(s, yaml_list(list, 1, SETTINGS_POLICIES_MAX), problems);
+    else if (!root || root->count == 0)
+        problems_add(problems, &place,
+                     "none; write a list of policies here, or do not name this file");
+    yaml_close(&y);
 }
 
-MUST_CHECK static enum err file_load(struct settings *s, const char *path,
-                                     struct settings_problem *problem)
+static void file_load(struct settings *s, const char *path, struct problems *problems)
 {
     struct buffer text = {0};
-    enum err e = settings_file_read(path, false, &text, problem);
 
-    if (e == ERR_NONE)
-        e = policy_text_read(s, buffer_span(&text), path, problem);
+    if (settings_file_read(path, "attestation.policy_files", problems, &text))
+        policy_text_read(s, buffer_span(&text), path, problems);
     buffer_clear(&text);
-    return e;
 }
 
 /* Hidden files are editors' and tools'. */
@@ -203,46 +219,39 @@ static int is_policy_file(const struct dirent *entry)
 }
 
 /* In the order of their names. */
-MUST_CHECK static enum err directory_load(struct settings *s, const char *path,
-                                          struct settings_problem *problem)
+static void directory_load(struct settings *s, const char *path, struct problems *problems)
 {
+    const struct problem_place place = {.file = path, .setting = "attestation.policy_files"};
     struct dirent **entries = NULL;
     int count = scandir(path, &entries, is_policy_file, alphasort);
-    enum err e = ERR_NONE;
 
-    if (count <= 0) {
-        settings_problem_set(problem, path, 0, "attestation.policy_files", "%s",
-                             count < 0 ? strerror(errno)
-                                       : "a directory without files that end in .yaml or .yml");
-        e = ERR_CONFIG;
-    }
+    if (count <= 0)
+        problems_add(problems, &place, "%s",
+                     count < 0 ? strerror(errno)
+                               : "a directory without files that end in .yaml or .yml");
     for (int i = 0; i < count; i++) {
         char *file = NULL;
 
-        if (e == ERR_NONE && asprintf(&file, "%s/%s", path, entries[i]->d_name) < 0)
-            e = ERR_MEMORY;
-        else if (e == ERR_NONE) {
-            e = file_load(s, file, problem);
+        if (asprintf(&file, "%s/%s", path, entries[i]->d_name) < 0) {
+            problems->out_of_memory = true;
+        } else {
+            file_load(s, file, problems);
             free(file);
         }
         free(entries[i]);
     }
     free(entries);
-    return e;
 }
 
-enum err settings_load_policy_files(struct settings *s, struct settings_problem *problem)
+void settings_load_policy_files(struct settings *s, struct problems *problems)
 {
-    enum err e = ERR_NONE;
-
-    for (size_t i = 0; i < s->attestation.policy_file_count && e == ERR_NONE; i++) {
+    for (size_t i = 0; i < s->attestation.policy_file_count; i++) {
         const char *path = s->attestation.policy_files[i];
         struct stat status;
 
         if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-            e = directory_load(s, path, problem);
+            directory_load(s, path, problems);
         else
-            e = file_load(s, path, problem);
+            file_load(s, path, problems);
     }
-    return e;
 }

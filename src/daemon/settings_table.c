@@ -1,28 +1,32 @@
 #include "daemon/settings_table.h"
 
 #include <assert.h>
-#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 /* NOLINTNEXTLINE(bugprone-sizeof-expression): the size of the member, be it a pointer */
-#define AT(member) offsetof(struct settings, member), sizeof(((struct settings *)NULL)->member)
-#define NOWHERE 0, 0
+#define AT(member) offsetof(struct settings, member), sizeof(((struct settings *)NULL)->member), 0
+/* a list and its count */
+#define LIST(member, count)                                                                        \
+    offsetof(struct settings, member), sizeof(((struct settings *)NULL)->member),                  \
+        offsetof(struct settings, count)
+#define NOWHERE 0, 0, 0
 
-static const struct setting_choice tls_modes[] = {
+static const struct yaml_choice tls_modes[] = {
     {"off",         TLS_MODE_OFF        },
     {"self-signed", TLS_MODE_SELF_SIGNED},
     {"files",       TLS_MODE_FILES      },
     {NULL,          0                   }
 };
 
-static const struct setting_choice tls_evidence[] = {
+static const struct yaml_choice tls_evidence[] = {
     {"none",    TLS_EVIDENCE_NONE   },
     {"gramine", TLS_EVIDENCE_GRAMINE},
     {"tcg",     TLS_EVIDENCE_TCG    },
     {NULL,      0                   }
 };
 
-static const struct setting_choice tee_providers[] = {
+static const struct yaml_choice tee_providers[] = {
     {"auto",      TEE_PROVIDER_AUTO     },
     {"sgx",       TEE_PROVIDER_SGX      },
     {"snp",       TEE_PROVIDER_SNP      },
@@ -33,39 +37,39 @@ static const struct setting_choice tee_providers[] = {
     {NULL,        0                     }
 };
 
-static const struct setting_choice tee_sealings[] = {
+static const struct yaml_choice tee_sealings[] = {
     {"auto", TEE_SEALING_AUTO},
     {"tpm2", TEE_SEALING_TPM2},
     {NULL,   0               }
 };
 
-static const struct setting_choice sgx_seals[] = {
+static const struct yaml_choice sgx_seals[] = {
     {"mrenclave", SGX_SEAL_MRENCLAVE},
     {"mrsigner",  SGX_SEAL_MRSIGNER },
     {NULL,        0                 }
 };
 
-static const struct setting_choice snp_root_keys[] = {
+static const struct yaml_choice snp_root_keys[] = {
     {"vcek", SNP_ROOT_KEY_VCEK},
     {"vlek", SNP_ROOT_KEY_VLEK},
     {"vmrk", SNP_ROOT_KEY_VMRK},
     {NULL,   0                }
 };
 
-static const struct setting_choice log_formats[] = {
+static const struct yaml_choice log_formats[] = {
     {"text", LOG_FORMAT_TEXT},
     {"json", LOG_FORMAT_JSON},
     {NULL,   0              }
 };
 
-static const struct setting_choice roles[] = {
+static const struct yaml_choice roles[] = {
     {"worker",   ROLE_WORKER  },
     {"operator", ROLE_OPERATOR},
     {"auditor",  ROLE_AUDITOR },
     {NULL,       0            }
 };
 
-static const struct setting_choice collateral_sources[] = {
+static const struct yaml_choice collateral_sources[] = {
     {"pcs",  COLLATERAL_SOURCE_PCS },
     {"pccs", COLLATERAL_SOURCE_PCCS},
     {"kds",  COLLATERAL_SOURCE_KDS },
@@ -73,7 +77,7 @@ static const struct setting_choice collateral_sources[] = {
     {NULL,   0                     }
 };
 
-static const struct setting_choice tees[] = {
+static const struct yaml_choice tees[] = {
     {"sgx",       0},
     {"tdx",       1},
     {"snp",       2},
@@ -181,9 +185,9 @@ const struct setting settings_table[] = {
 {"keys", "prefix", SETTING_TEXT, true, "KEYSTORE_KEY_PREFIX", NULL, AT(keys.prefix), "keystore-ckd:", 0, 128, NULL, NULL,
  "Put before the seed when keys are derived. Empty for secrets that were made for NEAR OutLayer's keystore. Changing it changes every derived key."},
 
-{"attestation", "trust_simulated_roots", SETTING_TEXTS, true, "VOUCHSAFE_ATTESTATION_TRUST_SIMULATED_ROOTS", NULL, AT(attestation.simulated_roots), NULL, 0, SETTINGS_PATHS_MAX, NULL, NULL,
+{"attestation", "trust_simulated_roots", SETTING_TEXTS, true, "VOUCHSAFE_ATTESTATION_TRUST_SIMULATED_ROOTS", NULL, LIST(attestation.simulated_roots, attestation.simulated_root_count), NULL, 0, SETTINGS_PATHS_MAX, NULL, NULL,
  "Files root_ca.pem of simulated platforms whose evidence is accepted, marked as simulated. For trials only."},
-{"attestation", "collateral", SETTING_TEXTS, false, "VOUCHSAFE_ATTESTATION_COLLATERAL", NULL, AT(attestation.collateral), NULL, 0, SETTINGS_PATHS_MAX, NULL, NULL,
+{"attestation", "collateral", SETTING_TEXTS, false, "VOUCHSAFE_ATTESTATION_COLLATERAL", NULL, LIST(attestation.collateral, attestation.collateral_count), NULL, 0, SETTINGS_PATHS_MAX, NULL, NULL,
  "Files with bundles of vendor collateral (TCB info, QE identity, CRLs)."},
 {"attestation", "clock_skew_s", SETTING_NUMBER, true, "VOUCHSAFE_ATTESTATION_CLOCK_SKEW_S", NULL, AT(attestation.clock_skew_s), "30", 0, 30, NULL, "s",
  "How far in the future a caller's timestamp may lie."},
@@ -191,7 +195,7 @@ const struct setting settings_table[] = {
  "How old evidence with a caller's timestamp may be."},
 {"attestation", "policies", SETTING_ENTRIES, true, NULL, NULL, NOWHERE, NULL, 0, SETTINGS_POLICIES_MAX, NULL, NULL,
  "Which code may open secrets. The first policy that accepts decides; none accepts: refused. There is no way to accept any code."},
-{"attestation", "policy_files", SETTING_TEXTS, true, "VOUCHSAFE_ATTESTATION_POLICY_FILES", NULL, AT(attestation.policy_files), NULL, 0, SETTINGS_PATHS_MAX, NULL, NULL,
+{"attestation", "policy_files", SETTING_TEXTS, true, "VOUCHSAFE_ATTESTATION_POLICY_FILES", NULL, LIST(attestation.policy_files, attestation.policy_file_count), NULL, 0, SETTINGS_PATHS_MAX, NULL, NULL,
  "Files that hold more policies, as a list under `policies`; or directories, whose .yaml and .yml files are read in the order of their names."},
 
 {"attestation.policies[]", "name", SETTING_TEXT, false, NULL, NULL, NOWHERE, NULL, 1, POLICY_NAME_MAX, NULL, NULL,
@@ -208,9 +212,9 @@ POLICY_FIELDS(POLICY_SETTING)
 
 {"collateral", "sources", SETTING_ENTRIES, true, NULL, NULL, NOWHERE, NULL, 0, 16, NULL, NULL,
  "Where collateral is fetched from, in order of preference. None: nothing is fetched; files alone."},
-{"collateral", "directories", SETTING_TEXTS, false, "VOUCHSAFE_COLLATERAL_DIRECTORIES", NULL, AT(collateral.directories), NULL, 0, 16, NULL, NULL,
+{"collateral", "directories", SETTING_TEXTS, false, "VOUCHSAFE_COLLATERAL_DIRECTORIES", NULL, LIST(collateral.directories, collateral.directory_count), NULL, 0, 16, NULL, NULL,
  "Directories of collateral, read at the start and again when they change or on SIGHUP. `collateral` in state.dir always is one."},
-{"collateral", "prefetch", SETTING_TEXTS, false, "VOUCHSAFE_COLLATERAL_PREFETCH", NULL, AT(collateral.prefetch), NULL, 0, 64, NULL, NULL,
+{"collateral", "prefetch", SETTING_TEXTS, false, "VOUCHSAFE_COLLATERAL_PREFETCH", NULL, LIST(collateral.prefetch, collateral.prefetch_count), NULL, 0, 64, NULL, NULL,
  "Names of collateral to have before anybody needs it, such as intel-tdx-90c06f000000-platform or amd-milan."},
 {"collateral", "offline", SETTING_BOOL, false, "VOUCHSAFE_COLLATERAL_OFFLINE", NULL, AT(collateral.offline), "false", 0, 0, NULL, NULL,
  "Never fetch, whatever sources are named."},
@@ -304,7 +308,7 @@ size_t setting_group_first(const char *group)
     return i;
 }
 
-static void choices_write(const struct setting_choice *choices, char *out, size_t out_size)
+static void choices_write(const struct yaml_choice *choices, char *out, size_t out_size)
 {
     size_t used = (size_t)snprintf(out, out_size, "one of ");
 
@@ -344,82 +348,4 @@ void setting_allowed(const struct setting *row, char *out, size_t out_size)
             (void)snprintf(out, out_size, "a text of %llu to %llu characters", min, max);
         break;
     }
-}
-
-void settings_problem_set(struct settings_problem *problem, const char *file, unsigned line,
-                          const char *setting, const char *format, ...)
-{
-    char what[640];
-    char where[16] = "";
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(what, sizeof what, format, arguments);
-    va_end(arguments);
-    if (line > 0)
-        (void)snprintf(where, sizeof where, ":%u", line);
-    (void)snprintf(problem->file, sizeof problem->file, "%s", file);
-    (void)snprintf(problem->setting, sizeof problem->setting, "%s", setting);
-    problem->line = line;
-    (void)snprintf(problem->text, sizeof problem->text, "%s%s: %s%s%s", problem->file, where,
-                   problem->setting, *problem->setting ? ": " : "", what);
-}
-
-static void row_write_plain(FILE *file, const struct setting *row)
-{
-    char name[SETTINGS_NAME_SIZE];
-    char allowed[160];
-
-    setting_name(row, name);
-    setting_allowed(row, allowed, sizeof allowed);
-    (void)fprintf(file, "  %s", name);
-    if (row->variable)
-        (void)fprintf(file, "  [%s%s%s]", row->variable, row->alias ? ", " : "",
-                      row->alias ? row->alias : "");
-    (void)fprintf(file, "\n      %s\n      %s%s%s%s", row->help, allowed, row->unit ? " (" : "",
-                  row->unit ? row->unit : "", row->unit ? ")" : "");
-    if (row->standard)
-        (void)fprintf(file, "; default %s", *row->standard ? row->standard : "empty");
-    (void)fprintf(file, "%s\n", row->security ? "; security" : "");
-}
-
-static void row_write_markdown(FILE *file, const struct setting *row)
-{
-    char name[SETTINGS_NAME_SIZE];
-    char allowed[160];
-
-    setting_name(row, name);
-    setting_allowed(row, allowed, sizeof allowed);
-    (void)fprintf(file, "| `%s`%s | ", name, row->security ? " (s)" : "");
-    if (row->variable)
-        (void)fprintf(file, "`%s`", row->variable);
-    if (row->alias)
-        (void)fprintf(file, ", `%s`", row->alias);
-    (void)fprintf(file, " | ");
-    if (row->standard)
-        (void)fprintf(file, *row->standard ? "`%s`" : "empty%s", row->standard);
-    (void)fprintf(file, " | %s%s%s | %s |\n", allowed, row->unit ? ", " : "",
-                  row->unit ? row->unit : "", row->help);
-}
-
-void settings_write_manual(FILE *file, enum settings_manual form)
-{
-    bool markdown = form == SETTINGS_MANUAL_MARKDOWN;
-
-    (void)fprintf(file, "Later sources win: built-in default, YAML file, .env in the working "
-                        "directory, environment.\n\n");
-    if (markdown)
-        (void)fprintf(file, "(s): a security setting.\n\n"
-                            "| setting | variable | default | allowed | meaning |\n"
-                            "|---|---|---|---|---|\n");
-    for (size_t i = 0; i < settings_table_count; i++) {
-        if (markdown)
-            row_write_markdown(file, &settings_table[i]);
-        else
-            row_write_plain(file, &settings_table[i]);
-    }
-    (void)fprintf(
-        file, "\nALLOWED_WORKER_TOKEN_HASHES and ALLOWED_OPERATOR_TOKEN_HASHES are comma lists of\n"
-              "SHA-256 hashes in lower-case hex; they add tokens of that role, named worker: or\n"
-              "operator: and the first 8 digits.\n");
 }

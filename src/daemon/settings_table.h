@@ -2,11 +2,13 @@
 #ifndef DAEMON_SETTINGS_TABLE_H
 #define DAEMON_SETTINGS_TABLE_H
 
+#include "codec/yaml.h"
 #include "daemon/settings.h"
 
 #define SETTINGS_ROWS_MAX 256
-#define SETTINGS_MEMBERS_MAX 96 /* of one entry of a list of mappings */
 #define SETTINGS_NAME_SIZE 96
+#define SETTINGS_ALLOWED_SIZE 256
+#define SETTINGS_PATH_MAX 4000 /* bytes of a text in a list */
 
 enum setting_type {
     SETTING_TEXT,
@@ -18,11 +20,6 @@ enum setting_type {
     SETTING_ENTRIES, /* a list of mappings, whose members are the rows of group "<name>[]" */
 };
 
-struct setting_choice {
-    const char *name;
-    unsigned value;
-};
-
 struct setting {
     const char *group; /* "server", "" at the top, "tokens[]" for members of entries */
     const char *key;
@@ -31,9 +28,10 @@ struct setting {
     const char *variable; /* of the environment; NULL: none */
     const char *alias;    /* a second variable, weaker than `variable`; NULL: none */
     size_t offset, size;  /* in struct settings; 0, 0 for members of entries and lists */
+    size_t count_offset;  /* of SETTING_TEXTS: their count */
     const char *standard; /* default as text; NULL: none */
     uint64_t min, max;    /* numbers: the value; texts: bytes; lists: elements */
-    const struct setting_choice *choices; /* ends with a NULL name */
+    const struct yaml_choice *choices; /* ends with a NULL name */
     const char *unit;
     const char *help; /* one sentence or two, for a person */
 };
@@ -52,9 +50,5 @@ const struct setting *setting_find(const char *group, const char *key);
 size_t setting_index(const struct setting *row);
 /* Index of the first row of `group`; the rows of a group stand together. */
 size_t setting_group_first(const char *group);
-
-/* Fills `problem`, its complete text included; `line` 0 and `setting` "" when not known. */
-void settings_problem_set(struct settings_problem *problem, const char *file, unsigned line,
-                          const char *setting, const char *format, ...) PRINTF_LIKE(5, 6);
 
 #endif

@@ -1,61 +1,11 @@
 #include "daemon/settings_values.h"
 
 #include <assert.h>
-#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
-
-void settings_warn(struct settings *s, const char *format, ...)
-{
-    va_list arguments;
-
-    if (s->warning_count == SETTINGS_WARNINGS_MAX)
-        return;
-    va_start(arguments, format);
-    (void)vsnprintf(s->warnings[s->warning_count++], sizeof s->warnings[0], format, arguments);
-    va_end(arguments);
-}
-
-/* Decimal, without sign, leading zeros or white space: one spelling per value. */
-bool settings_number(const struct setting *row, const char *text, uint64_t *out)
-{
-    uint64_t value = 0;
-
-    if (*text == '\0' || (text[0] == '0' && text[1] != '\0'))
-        return false;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9' || __builtin_mul_overflow(value, 10u, &value) ||
-            __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
-            return false;
-    }
-    if (value < row->min || value > row->max)
-        return false;
-    *out = value;
-    return true;
-}
-
-bool settings_bool(const char *text, bool *out)
-{
-    bool yes = strcmp(text, "true") == 0;
-
-    if (!yes && strcmp(text, "false") != 0)
-        return false;
-    *out = yes;
-    return true;
-}
-
-bool settings_choice(const struct setting *row, const char *text, unsigned *out)
-{
-    for (const struct setting_choice *c = row->choices; c->name; c++) {
-        if (strcmp(c->name, text) == 0) {
-            *out = c->value;
-            return true;
-        }
-    }
-    return false;
-}
 
 bool settings_hash(const char *text, uint8_t out[SHA256_SIZE])
 {
@@ -94,25 +44,6 @@ enum err settings_split(const char *list, settings_each_part *each, void *contex
         list += size + (list[size] == ',');
     }
     return e;
-}
-
-enum err settings_refuse(const struct setting *row, const struct settings_source *source,
-                         const char *name, const char *text, struct settings_problem *problem)
-{
-    char allowed[200];
-    char shown[49];
-
-    setting_allowed(row, allowed, sizeof allowed);
-    (void)snprintf(shown, sizeof shown, "%s", row->type == SETTING_SECRET ? "the value" : text);
-    for (char *c = shown; *c; c++)
-        if (*c < ' ' || *c > '~')
-            *c = '?';
-    settings_problem_set(problem, source->file, source->line, name,
-                         "%s is not allowed; it must be %s%s%s%s; correct %s",
-                         *shown ? shown : "an empty value", allowed, row->unit ? " (" : "",
-                         row->unit ? row->unit : "", row->unit ? ")" : "",
-                         source->variable ? source->variable : "it");
-    return ERR_CONFIG;
 }
 
 static bool text_fits(const struct setting *row, const char *text)
@@ -166,17 +97,34 @@ static void number_store(const struct setting *row, void *where, uint64_t value)
     memcpy(where, row->size == sizeof narrow ? (void *)&narrow : (void *)&wide, row->size);
 }
 
+/* A list while it grows: the elements are owned. */
 struct texts {
+    const struct setting *row;
     size_t count;
-    char *items[SETTINGS_PATHS_MAX];
+    char **items;
 };
+
+static void texts_clear(struct texts *t)
+{
+    for (size_t i = 0; i < t->count; i++)
+        free(t->items[i]);
+    free(t->items);
+    *t = (struct texts){0};
+}
 
 MUST_CHECK static enum err texts_add(void *context, struct span part)
 {
     struct texts *t = context;
+    char **grown;
 
-    if (t->count == SETTINGS_PATHS_MAX)
+    if (t->count == t->row->max)
         return ERR_MALFORMED;
+    if (part.size == 0 || part.size > SETTINGS_PATH_MAX)
+        return ERR_MALFORMED;
+    grown = reallocarray(t->items, t->count + 1, sizeof *grown);
+    if (!grown)
+        return ERR_MEMORY;
+    t->items = grown;
     t->items[t->count] = strndup((const char *)part.data, part.size);
     if (!t->items[t->count])
         return ERR_MEMORY;
@@ -184,41 +132,77 @@ MUST_CHECK static enum err texts_add(void *context, struct span part)
     return ERR_NONE;
 }
 
+/* Exchanges the list of the row for `t`, which then has the old one. */
+static void texts_exchange(struct settings *s, struct texts *t)
+{
+    char ***items = (char ***)(void *)((uint8_t *)s + t->row->offset);
+    size_t *count = (size_t *)(void *)((uint8_t *)s + t->row->count_offset);
+    struct texts old = {.items = *items, .count = *count};
+
+    *items = t->items;
+    *count = t->count;
+    t->items = old.items;
+    t->count = old.count;
+}
+
 MUST_CHECK static enum err texts_from_list(struct settings *s, const struct setting *row,
                                            const char *list)
 {
-    struct texts t = {0};
+    struct texts t = {.row = row};
     enum err e = settings_split(list, texts_add, &t);
 
     if (e == ERR_NONE)
-        e = settings_set_texts(s, row, t.items, t.count);
-    for (size_t i = 0; i < t.count; i++)
-        free(t.items[i]);
+        texts_exchange(s, &t);
+    texts_clear(&t);
     return e;
+}
+
+MUST_CHECK static enum err number_read(const struct setting *row, const char *text, void *where)
+{
+    uint64_t number = 0;
+
+    if (decimal_read(span_string(text), &number) != ERR_NONE || number < row->min ||
+        number > row->max)
+        return ERR_MALFORMED;
+    number_store(row, where, number);
+    return ERR_NONE;
+}
+
+MUST_CHECK static enum err bool_read(const char *text, bool *where)
+{
+    bool yes = strcmp(text, "true") == 0;
+
+    if (!yes && strcmp(text, "false") != 0)
+        return ERR_MALFORMED;
+    *where = yes;
+    return ERR_NONE;
+}
+
+MUST_CHECK static enum err choice_read(const struct setting *row, const char *text, void *where)
+{
+    for (const struct yaml_choice *c = row->choices; c->name; c++) {
+        if (strcmp(c->name, text) == 0) {
+            number_store(row, where, c->value);
+            return ERR_NONE;
+        }
+    }
+    return ERR_MALFORMED;
 }
 
 MUST_CHECK static enum err value_store(struct settings *s, const struct setting *row,
                                        const char *text)
 {
     void *where = (uint8_t *)s + row->offset;
-    uint64_t number = 0;
-    unsigned choice = 0;
 
     switch (row->type) {
     case SETTING_TEXT:
         return text_fits(row, text) ? text_replace(where, text) : ERR_MALFORMED;
     case SETTING_NUMBER:
-        if (!settings_number(row, text, &number))
-            return ERR_MALFORMED;
-        number_store(row, where, number);
-        return ERR_NONE;
+        return number_read(row, text, where);
     case SETTING_BOOL:
-        return settings_bool(text, where) ? ERR_NONE : ERR_MALFORMED;
+        return bool_read(text, where);
     case SETTING_CHOICE:
-        if (!settings_choice(row, text, &choice))
-            return ERR_MALFORMED;
-        number_store(row, where, choice);
-        return ERR_NONE;
+        return choice_read(row, text, where);
     case SETTING_SECRET:
         return secret_replace(row, where, text);
     case SETTING_TEXTS:
@@ -229,57 +213,128 @@ MUST_CHECK static enum err value_store(struct settings *s, const struct setting 
     return ERR_INTERNAL;
 }
 
-enum err settings_set(struct settings *s, const struct setting *row,
-                      const struct settings_source *source, const char *text,
-                      struct settings_problem *problem)
+/* "; did you mean self-signed?", or "". */
+static void guess_write(const struct setting *row, const char *text, char *out, size_t out_size)
 {
+    const char *names[32];
+    const char *nearest = NULL;
+    size_t count = 0;
+
+    while (row->type == SETTING_CHOICE && count < COUNT_OF(names) && row->choices[count].name) {
+        names[count] = row->choices[count].name;
+        count++;
+    }
+    nearest = text_nearest(text, names, count);
+    (void)snprintf(out, out_size, "%s%s%s", nearest ? "; did you mean " : "",
+                   nearest ? nearest : "", nearest ? "?" : "");
+}
+
+/* The value of a secret is not shown. */
+static void refuse(struct settings_loader *l, const struct setting *row, const char *text)
+{
+    const struct settings_origin *origin = &l->origins[setting_index(row)];
+    const bool hidden = row->type == SETTING_SECRET;
+    const char *quote = hidden || !*text ? "" : "\"";
+    char allowed[SETTINGS_ALLOWED_SIZE];
+    char guess[SETTINGS_NAME_SIZE + 32];
+
+    setting_allowed(row, allowed, sizeof allowed);
+    guess_write(row, text, guess, sizeof guess);
+    settings_blame(l, row, "%s%.200s%s%s is not allowed; it must be %s%s%s%s%s; correct %s", quote,
+                   hidden  ? "the value"
+                   : *text ? text
+                           : "an empty value",
+                   strlen(text) > 200 && !hidden ? "..." : "", quote, allowed,
+                   row->unit ? " (" : "", row->unit ? row->unit : "", row->unit ? ")" : "", guess,
+                   origin->variable ? origin->variable : "it");
+}
+
+void settings_blame(struct settings_loader *l, const struct setting *row, const char *format, ...)
+{
+    struct settings_origin *origin = &l->origins[setting_index(row)];
     char name[SETTINGS_NAME_SIZE];
-    enum err e = value_store(s, row, text);
+    const struct problem_place place = {
+        .file = origin->file ? origin->file : l->yaml_file, .line = origin->line, .setting = name};
+    va_list arguments;
 
-    if (e != ERR_MALFORMED)
-        return e;
     setting_name(row, name);
-    return settings_refuse(row, source, name, text, problem);
+    va_start(arguments, format);
+    problems_add_list(l->problems, &place, format, arguments);
+    va_end(arguments);
+    origin->faulty = true;
 }
 
-static size_t *texts_count(struct settings *s, const struct setting *row)
+bool settings_group_is_good(const struct settings_loader *l, const char *group)
 {
-    if (row->offset == offsetof(struct settings, attestation.collateral))
-        return &s->attestation.collateral_count;
-    if (row->offset == offsetof(struct settings, attestation.policy_files))
-        return &s->attestation.policy_file_count;
-    if (row->offset == offsetof(struct settings, collateral.directories))
-        return &s->collateral.directory_count;
-    if (row->offset == offsetof(struct settings, collateral.prefetch))
-        return &s->collateral.prefetch_count;
-    return &s->attestation.simulated_root_count;
+    for (size_t i = 0; i < settings_table_count; i++)
+        if (strcmp(settings_table[i].group, group) == 0 && l->origins[i].faulty)
+            return false;
+    return true;
 }
 
-enum err settings_set_texts(struct settings *s, const struct setting *row, char *const *texts,
-                            size_t count)
+static void finish(struct settings_loader *l, const struct setting *row, const char *text,
+                   enum err e)
 {
-    char ***where = (char ***)(void *)((uint8_t *)s + row->offset);
-    size_t *where_count = texts_count(s, row);
-    char **fresh = calloc(count + 1, sizeof *fresh);
-    enum err e = fresh ? ERR_NONE : ERR_MEMORY;
+    if (e == ERR_MALFORMED)
+        refuse(l, row, text);
+    else if (e != ERR_NONE)
+        l->problems->out_of_memory = true;
+}
 
-    for (size_t i = 0; i < count && e == ERR_NONE; i++) {
-        if (*texts[i] == '\0' || strlen(texts[i]) > 4000)
-            e = ERR_MALFORMED;
-        else
-            e = text_replace(&fresh[i], texts[i]);
-    }
-    if (e == ERR_NONE) {
-        char **old = *where;
-        size_t old_count = *where_count;
+void settings_set(struct settings_loader *l, const struct setting *row,
+                  const struct settings_origin *origin, const char *text)
+{
+    l->origins[setting_index(row)] = *origin;
+    finish(l, row, text, value_store(l->s, row, text));
+}
 
-        *where = fresh;
-        *where_count = count;
-        fresh = old;
-        count = old_count;
+static void texts_from_node(struct settings_loader *l, const struct setting *row,
+                            const struct yaml_node *list)
+{
+    struct texts t = {.row = row};
+    bool good = true;
+
+    list = yaml_list(list, row->min, row->max);
+    for (const struct yaml_node *n = list ? list->first : NULL; n && good; n = n->next) {
+        const char *text = yaml_text(n, 1, SETTINGS_PATH_MAX, NULL);
+        enum err e = text ? texts_add(&t, span_string(text)) : ERR_MALFORMED;
+
+        l->problems->out_of_memory = l->problems->out_of_memory || e == ERR_MEMORY;
+        good = e != ERR_MEMORY;
     }
-    for (size_t i = 0; fresh && i < count; i++)
-        free(fresh[i]);
-    free(fresh);
-    return e;
+    if (list && good)
+        texts_exchange(l->s, &t);
+    texts_clear(&t);
+}
+
+/* The form of a scalar: refusals of yaml_refuse() name what is there instead. */
+static bool scalar_fits(const struct setting *row, const struct yaml_node *n)
+{
+    const bool has_quotes = n->kind == YAML_TEXT && n->quoted;
+    const bool wants_none = row->type == SETTING_NUMBER || row->type == SETTING_BOOL;
+    char allowed[SETTINGS_ALLOWED_SIZE];
+
+    if (n->faulty)
+        return false;
+    if (n->kind == YAML_TEXT && (n->quoted || *n->text) && !(has_quotes && wants_none))
+        return true;
+    setting_allowed(row, allowed, sizeof allowed);
+    yaml_refuse(n, "%s%s%s%s%s", allowed, row->unit ? " (" : "", row->unit ? row->unit : "",
+                row->unit ? ")" : "", has_quotes ? ", without quotes" : "");
+    return false;
+}
+
+void settings_set_node(struct settings_loader *l, const struct setting *row,
+                       const struct yaml_node *n)
+{
+    struct settings_origin *origin = &l->origins[setting_index(row)];
+
+    const size_t before = l->problems->count;
+
+    *origin = (struct settings_origin){.file = l->yaml_file, .line = n->line};
+    if (row->type == SETTING_TEXTS)
+        texts_from_node(l, row, n);
+    else if (scalar_fits(row, n))
+        finish(l, row, n->text, value_store(l->s, row, n->text));
+    origin->faulty = origin->faulty || n->faulty || l->problems->count > before;
 }

@@ -160,18 +160,20 @@ class Names(unittest.TestCase):
 
     def test_every_setting_can_be_written_with_its_default(self):
         rows = re.findall(r"^\| `([a-z0-9_]+)(?:\.([a-z0-9_]+))?`[^|]*\|[^|]*\| `?([^|`]*?)`? \|", self.manual, re.M)
-        config = {"tee": {"provider": "simulated", "allow_simulated": "true"}}
+        config = {"tee": {"provider": "simulated", "allow_simulated": True}}
         for section, key, default in rows:
             if not default or (section, key) == ("tee", "allow_simulated"):
                 continue
             value = "" if default == "empty" else default
+            if value.isdigit() or value in ("true", "false"):
+                value = yaml.safe_load(value)
             if key:
                 config.setdefault(section, {})[key] = value
             else:
                 config[section] = value
         self.assertGreater(sum(len(v) for v in config.values()), 30)
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
-            yaml.safe_dump(config, f, default_style='"')
+            yaml.safe_dump(config, f)
             f.flush()
             done = subprocess.run([DAEMON, "--check-config", "--config", f.name], capture_output=True, text=True,
                                   env={"PATH": os.environ["PATH"]}, cwd=tempfile.gettempdir())

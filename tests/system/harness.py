@@ -27,6 +27,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("VOUCHSAFE_BUILD", os.path.join(ROOT, "build"))
+# The daemon refuses variables of this prefix that it does not know; these are of the tests.
+TEST_VARIABLES = [name for name in os.environ
+                  if name in ("VOUCHSAFE_BUILD", "VOUCHSAFE_VECTORS", "VOUCHSAFE_TSAN_BUILD")
+                  or name.startswith(("VOUCHSAFE_RACE_", "VOUCHSAFE_FUZZ_", "VOUCHSAFE_EXHAUSTIVE"))]
+WITHOUT_TEST_VARIABLES = ["env", *(f"--unset={name}" for name in TEST_VARIABLES)] if TEST_VARIABLES else []
 DAEMON = os.path.join(BUILD, "src/daemon/vouchsafed")
 CLOCKED_DAEMON = os.path.join(BUILD, "src/daemon/vouchsafed-test-clock")  # takes --test-clock
 COMMAND = os.path.join(BUILD, "src/cli/vouchsafe")
@@ -252,6 +257,8 @@ class Keystore:
         self.config = os.path.join(self.dir, "vouchsafe.yaml")
         with open(self.config, "w", encoding="utf-8") as f:
             json.dump(config, f, indent=1)  # JSON is YAML
+        with open(os.path.join(self.dir, ".env"), "w", encoding="utf-8"):
+            pass
         self.log_path = os.path.join(self.dir, "daemon.log")
 
     def token_file(self, name):
@@ -263,8 +270,8 @@ class Keystore:
 
     def daemon(self, *arguments, env=None):
         program = [DAEMON] if self.clock is None else [CLOCKED_DAEMON, "--test-clock", str(self.clock)]
-        return [*self.wrapper, *program, *arguments, "--config", self.config, "--env-file",
-                os.path.join(self.dir, ".env")]
+        return [*WITHOUT_TEST_VARIABLES, *self.wrapper, *program, *arguments, "--config", self.config,
+                "--env-file", os.path.join(self.dir, ".env")]
 
     def init(self):
         done = subprocess.run(self.daemon("init"), capture_output=True, timeout=60)

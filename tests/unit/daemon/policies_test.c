@@ -18,7 +18,8 @@
 #define NAMED "name: p, tee: sgx, mrenclave: [" HASH "]"
 
 static struct settings settings;
-static struct settings_problem problem;
+static struct problems problems;
+static struct problem problem; /* the first of them */
 
 static int start(void **state)
 {
@@ -28,8 +29,14 @@ static int start(void **state)
 
 MUST_CHECK static enum err load(const char *yaml, const char *dotenv, char **environment)
 {
-    return settings_load_text(span_string(yaml), "test.yaml", span_string(dotenv), environment,
-                              &settings, &problem);
+    enum err e;
+
+    problems_clear(&problems);
+    e = settings_load_text(span_string(yaml), "test.yaml", span_string(dotenv), environment,
+                           &settings, &problems);
+    assert_true(e != ERR_CONFIG || problems.count > 0);
+    problem = problems.count > 0 ? problems.items[0] : (struct problem){0};
+    return e;
 }
 
 static void every_kind_of_policy_is_read(void **state)
@@ -190,20 +197,20 @@ static void wrong_policy_files_are_refused(void **state)
         const char *setting;
     } cases[] = {
         {NULL,                                                   "",           0, "attestation.policy_files"}, /* an empty directory */
-        {NULL,                                                   "/none.yaml", 0, ""                        },
+        {NULL,                                                   "/none.yaml", 0, "attestation.policy_files"},
         {"",                                                     "",           0, "policies"                },
-        {"policies: []\n",                                       "",           0, "policies"                },
+        {"policies: []\n",                                       "",           1, "policies"                },
         {"attestation: {policies: []}\n",                        "",           1, "attestation"             },
         {"policies:\n- name: q\n  tee: nitro\n  pcr0: [zero]\n", "",           4, "policies[0].pcr0"        },
         {"policies:\n- name: q\n  tee: nitro\n  pcrs: [zero]\n", "",           4, "policies[0].pcrs"        },
-        {"policies:\n- name: q\n  name: r\n",                    "",           2, "policies[0].name"        },
+        {"policies:\n- name: q\n  name: r\n",                    "",           3, "policies[0].name"        },
         {"policies:\n\n- {" NAMED "}\n",                         "",           3, "policies[0].name"        }, /* p again */
         {"policies:\n- {name: q, tee: nitro, pcr0: [" MR "]}\n"
          "- {name: q, tee: nitro, pcr0: [" MR "]}\n",
          "",                                                                   3, "policies[1].name"        },
         {"policies: {name: q}\n",                                "",           1, "policies"                },
         {"policies: [q]\n",                                      "",           1, "policies[0]"             },
-        {"[",                                                    "",           0, ""                        },
+        {"[",                                                    "",           2, ""                        },
     };
 
     (void)state;

@@ -19,7 +19,8 @@
 #define UPPER "DC45A475737B6A2646743FCC1F110AC782120E4E501B7780D8896FFCA659BB17"
 
 static struct settings settings;
-static struct settings_problem problem;
+static struct problems problems;
+static struct problem problem; /* the first of them */
 
 static int start(void **state)
 {
@@ -29,8 +30,14 @@ static int start(void **state)
 
 MUST_CHECK static enum err load(const char *yaml, const char *dotenv, char **environment)
 {
-    return settings_load_text(span_string(yaml), "test.yaml", span_string(dotenv), environment,
-                              &settings, &problem);
+    enum err e;
+
+    problems_clear(&problems);
+    e = settings_load_text(span_string(yaml), "test.yaml", span_string(dotenv), environment,
+                           &settings, &problems);
+    assert_true(e != ERR_CONFIG || problems.count > 0);
+    problem = problems.count > 0 ? problems.items[0] : (struct problem){0};
+    return e;
 }
 
 /* Up to two "NAME=VALUE" in writable memory, as a process has them. */
@@ -200,37 +207,51 @@ static void every_choice_and_truth_has_one_spelling(void **state)
 
 static void unknown_and_misshapen_yaml_is_refused(void **state)
 {
-    /* libcyaml knows the line of the last thing that it accepted, not always that of the fault */
     static const struct {
         const char *yaml;
         const char *setting;
         const char *part;
         unsigned line;
     } cases[] = {
-        {"servr: {}\n",                                                        "servr",                     "unknown setting",                  1},
-        {TEE "server:\n  hoost: a\n",                                          "server.hoost",              "allowed here: host, port",         3},
-        {TEE "tokens:\n- nam: a\n",                                            "tokens[0].nam",             "allowed here: name, sha256, role", 3},
+        {"servr: {}\n",                                                        "servr",
+         "unknown setting; did you mean server?; allowed here: tokens, state, server, tls",                                                                       1},
+        {TEE "server:\n  hoost: a\n",                                          "server.hoost",
+         "did you mean host?; allowed here: host, port",                                                                                                          3},
+        {TEE "tokens:\n- nam: a\n",                                            "tokens[0].nam",
+         "did you mean name?; allowed here: name, sha256, role",                                                                                                  3},
         {TEE "attestation:\n  policies:\n  - name: a\n    accept_any: true\n",
-         "attestation.policies[0].accept_any",                                                              "unknown setting",                  5},
-        {"tee: {provider: none}\ntee: {provider: tpm2}\n",                     "tee",                       "already seen",                     1},
-        {"tee:\n  provider: none\n  provider: tpm2\n",                         "tee.provider",              "already seen",                     2},
-        {"server: 5\n",                                                        "server",                    "MAPPING",                          1},
-        {"server: [1]\n",                                                      "server",                    "MAPPING",                          1},
-        {"server:\n",                                                          "server",                    "MAPPING",                          1},
-        {"server: {port: [1]}\n",                                              "server.port",               "STRING",                           1},
-        {"server: {port: {a: 1}}\n",                                           "server.port",               "STRING",                           1},
-        {"tokens: a\n",                                                        "tokens",                    "SEQUENCE",                         1},
-        {"tokens: {}\n",                                                       "tokens",                    "SEQUENCE",                         1},
-        {"tokens: [a]\n",                                                      "tokens[0]",                 "MAPPING",                          1},
-        {"attestation: {collateral: a}\n",                                     "attestation.collateral",    "SEQUENCE",                         1},
-        {"attestation: {collateral: [[a]]}\n",                                 "attestation.collateral[0]", "STRING",                           1},
-        {"- a\n",                                                              "",                          "MAPPING",                          0},
-        {"a\n",                                                                "",                          "MAPPING",                          0},
-        {"log: {level: &x info}\nstate: {dir: *x}\n",                          "state.dir",                 "alias",                            2},
-        {"state: \x01\n",                                                      "",                          "control character",                1},
-        {"\xff\xfe",                                                           "",                          "byte order mark",                  1},
-        {TEE "---\nstate: {dir: /tmp}\n",                                      "",                          "one document",                     0},
-        {"tee: {provider: none\n",                                             "tee.provider",              "libyaml",                          0},
+         "attestation.policies[0].accept_any",                                                              "unknown setting",                                    5},
+        {"tee: {provider: none}\ntee: {provider: tpm2}\n",                     "tee",                       "given twice, first on line 1",
+         2                                                                                                                                                         },
+        {"tee:\n  provider: none\n  provider: tpm2\n",                         "tee.provider",
+         "given twice, first on line 2",                                                                                                                          3},
+        {"server: 5\n",                                                        "server",                    "\"5\" is not allowed; it must be a mapping",         1},
+        {"server: [1]\n",                                                      "server",                    "a list is not allowed; it must be a mapping",        1},
+        {"server:\n",                                                          "server",                    "no value is not allowed; it must be a mapping",      1},
+        {"server: {port: [1]}\n",                                              "server.port",               "a list is not allowed; it must be a whole number",
+         1                                                                                                                                                         },
+        {"server: {port: {a: 1}}\n",                                           "server.port",               "a mapping is not allowed; it must be a whole",
+         1                                                                                                                                                         },
+        {"server:\n  port: \"1\"\n",                                           "server.port",               "from 1 to 65535, without quotes",                    2},
+        {"server:\n  port:\n",                                                 "server.port",               "no value is not allowed; it must be a whole number",
+         2                                                                                                                                                         },
+        {"collateral:\n  offline: 'true'\n",                                   "collateral.offline",        "true or false, without quotes",
+         2                                                                                                                                                         },
+        {"state:\n  dir:\n",                                                   "state.dir",                 "no value is not allowed; it must be a text",         2},
+        {"tls:\n  mode: selfsigned\n",                                         "tls.mode",
+         "one of off, self-signed, files; did you mean self-signed?",                                                                                             2},
+        {"tokens: a\n",                                                        "tokens",                    "\"a\" is not allowed; it must be a list",            1},
+        {"tokens: {}\n",                                                       "tokens",                    "a mapping is not allowed; it must be a list",        1},
+        {"tokens: [a]\n",                                                      "tokens[0]",                 "it must be a mapping",                               1},
+        {"attestation: {collateral: a}\n",                                     "attestation.collateral",    "it must be a list",                                  1},
+        {"attestation: {collateral: [[a]]}\n",                                 "attestation.collateral[0]", "it must be a text",                                  1},
+        {"- a\n",                                                              "",                          "a list is not allowed; it must be a mapping",        1},
+        {"a\n",                                                                "",                          "it must be a mapping",                               1},
+        {"log: {level: &x info}\nstate: {dir: *x}\n",                          "log",                       "anchors (&x) are not allowed",                       1},
+        {"state: \x01\n",                                                      "",                          "control character",                                  1},
+        {"\xff\xfe",                                                           "",                          "byte order mark",                                    1},
+        {TEE "---\nstate: {dir: /tmp}\n",                                      "",                          "must hold one",                                      2},
+        {"tee: {provider: none\n",                                             "tee",                       "not YAML at column 1: did not find expected",        2},
     };
 
     (void)state;
@@ -251,13 +272,12 @@ static void every_prefix_is_refused_or_understood(void **state)
     (void)state;
     for (size_t size = 0; size < sizeof yaml; size++) {
         enum err e = settings_load_text(span_of(yaml, size), "test.yaml", (struct span){0}, NULL,
-                                        &settings, &problem);
+                                        &settings, &problems);
 
-        assert_true(e == ERR_NONE || e == ERR_CONFIG);
+        assert_true(e == ERR_NONE || (e == ERR_CONFIG && problems.count > 0));
         if (e == ERR_NONE)
             settings_clear(&settings);
-        else
-            assert_true(strlen(problem.text) > 0);
+        problems_clear(&problems);
     }
 }
 
@@ -345,43 +365,43 @@ static void settings_that_contradict_are_refused(void **state)
         const char *yaml;
         const char *setting; /* NULL: accepted */
     } cases[] = {
-        {TEE "server: {host: localhost}\n",                            "server.host"           },
-        {TEE "server: {host: 1.2.3}\n",                                "server.host"           },
-        {TEE "server: {host: \"\"}\n",                                 "server.host"           },
-        {TEE "server: {head_timeout_ms: 40000}\n",                     "server.head_timeout_ms"},
-        {TEE "state: {dir: \"\"}\n",                                   "state.dir"             },
-        {TEE "tls: {mode: files}\n",                                   "tls.certificate_file"  },
-        {TEE "tls: {mode: files, certificate_file: a}\n",              "tls.key_file"          },
-        {TEE "tls: {mode: files, key_file: a}\n",                      "tls.certificate_file"  },
-        {TEE "tls: {certificate_file: a, key_file: b}\n",              "tls.mode"              },
-        {TEE "tls: {mode: self-signed, key_file: b}\n",                "tls.mode"              },
-        {TEE "tls: {name: \"a b\"}\n",                                 "tls.name"              },
-        {TEE "log: {origin: \"a b\"}\n",                               "log.origin"            },
-        {TEE "log: {origin: a+b}\n",                                   "log.origin"            },
-        {TEE "log: {level: loud}\n",                                   "log.level"             },
-        {TEE "log: {level: \"net=\"}\n",                               "log.level"             },
-        {TEE "log: {level: \"=info\"}\n",                              "log.level"             },
-        {TEE "root: {master_secret: " HASH_A "}\n",                    "root.master_secret"    },
-        {TEE "attestation: {collateral: [\"\"]}\n",                    "attestation.collateral"},
-        {"tee: {provider: tpm2, tpm2_pcrs: \"24\"}\n",                 "tee.tpm2_pcrs"         },
-        {"tee: {provider: tpm2, tpm2_pcrs: \"7,7\"}\n",                "tee.tpm2_pcrs"         },
-        {"tee: {provider: tpm2, tpm2_pcrs: \"0,\"}\n",                 "tee.tpm2_pcrs"         },
-        {"tee: {provider: tpm2, tpm2_pcrs: \",0\"}\n",                 "tee.tpm2_pcrs"         },
-        {"tee: {provider: tpm2, tpm2_pcrs: \"0, 7\"}\n",               "tee.tpm2_pcrs"         },
-        {"tee: {provider: tpm2, tpm2_pcrs: \"07\"}\n",                 "tee.tpm2_pcrs"         },
-        {"tee: {provider: tpm2, tpm2_pcrs: \"0,23\"}\n",               NULL                    },
-        {"tee: {provider: none, sealing: tpm2}\n",                     "tee.sealing"           },
-        {"tee: {provider: tdx, sealing: sgx}\n",                       "tee.sealing"           },
-        {"tee: {provider: tdx, sealing: \"\"}\n",                      "tee.sealing"           },
-        {"tee: {provider: sgx, sgx_seal: MRENCLAVE}\n",                "tee.sgx_seal"          },
-        {"tee: {provider: sgx, sgx_seal: none}\n",                     "tee.sgx_seal"          },
-        {"tee: {provider: snp, snp_root_key: chip}\n",                 "tee.snp_root_key"      },
-        {"tee: {provider: sgx, sgx_seal: mrsigner}\n",                 NULL                    },
-        {"tee: {provider: snp, snp_root_key: vmrk}\n",                 NULL                    },
-        {TEE "server: {host: \"::1\"}\n",                              NULL                    },
-        {TEE "tls: {mode: files, certificate_file: a, key_file: b}\n", NULL                    },
-        {TEE "keys: {prefix: \"\"}\n",                                 NULL                    },
-        {TEE "log: {level: \"warn,net=debug,a::b=trace\"}\n",          NULL                    },
+        {TEE "server: {host: localhost}\n",                            "server.host"              },
+        {TEE "server: {host: 1.2.3}\n",                                "server.host"              },
+        {TEE "server: {host: \"\"}\n",                                 "server.host"              },
+        {TEE "server: {head_timeout_ms: 40000}\n",                     "server.head_timeout_ms"   },
+        {TEE "state: {dir: \"\"}\n",                                   "state.dir"                },
+        {TEE "tls: {mode: files}\n",                                   "tls.certificate_file"     },
+        {TEE "tls: {mode: files, certificate_file: a}\n",              "tls.key_file"             },
+        {TEE "tls: {mode: files, key_file: a}\n",                      "tls.certificate_file"     },
+        {TEE "tls: {certificate_file: a, key_file: b}\n",              "tls.mode"                 },
+        {TEE "tls: {mode: self-signed, key_file: b}\n",                "tls.mode"                 },
+        {TEE "tls: {name: \"a b\"}\n",                                 "tls.name"                 },
+        {TEE "log: {origin: \"a b\"}\n",                               "log.origin"               },
+        {TEE "log: {origin: a+b}\n",                                   "log.origin"               },
+        {TEE "log: {level: loud}\n",                                   "log.level"                },
+        {TEE "log: {level: \"net=\"}\n",                               "log.level"                },
+        {TEE "log: {level: \"=info\"}\n",                              "log.level"                },
+        {TEE "root: {master_secret: " HASH_A "}\n",                    "root.master_secret"       },
+        {TEE "attestation: {collateral: [\"\"]}\n",                    "attestation.collateral[0]"},
+        {"tee: {provider: tpm2, tpm2_pcrs: \"24\"}\n",                 "tee.tpm2_pcrs"            },
+        {"tee: {provider: tpm2, tpm2_pcrs: \"7,7\"}\n",                "tee.tpm2_pcrs"            },
+        {"tee: {provider: tpm2, tpm2_pcrs: \"0,\"}\n",                 "tee.tpm2_pcrs"            },
+        {"tee: {provider: tpm2, tpm2_pcrs: \",0\"}\n",                 "tee.tpm2_pcrs"            },
+        {"tee: {provider: tpm2, tpm2_pcrs: \"0, 7\"}\n",               "tee.tpm2_pcrs"            },
+        {"tee: {provider: tpm2, tpm2_pcrs: \"07\"}\n",                 "tee.tpm2_pcrs"            },
+        {"tee: {provider: tpm2, tpm2_pcrs: \"0,23\"}\n",               NULL                       },
+        {"tee: {provider: none, sealing: tpm2}\n",                     "tee.sealing"              },
+        {"tee: {provider: tdx, sealing: sgx}\n",                       "tee.sealing"              },
+        {"tee: {provider: tdx, sealing: \"\"}\n",                      "tee.sealing"              },
+        {"tee: {provider: sgx, sgx_seal: MRENCLAVE}\n",                "tee.sgx_seal"             },
+        {"tee: {provider: sgx, sgx_seal: none}\n",                     "tee.sgx_seal"             },
+        {"tee: {provider: snp, snp_root_key: chip}\n",                 "tee.snp_root_key"         },
+        {"tee: {provider: sgx, sgx_seal: mrsigner}\n",                 NULL                       },
+        {"tee: {provider: snp, snp_root_key: vmrk}\n",                 NULL                       },
+        {TEE "server: {host: \"::1\"}\n",                              NULL                       },
+        {TEE "tls: {mode: files, certificate_file: a, key_file: b}\n", NULL                       },
+        {TEE "keys: {prefix: \"\"}\n",                                 NULL                       },
+        {TEE "log: {level: \"warn,net=debug,a::b=trace\"}\n",          NULL                       },
     };
 
     (void)state;
@@ -703,6 +723,17 @@ static void file_write(const char *path, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
+MUST_CHECK static enum err load_files(const char *yaml, const char *dotenv, bool may_be_missing)
+{
+    const struct settings_files files = {yaml, dotenv, may_be_missing};
+    enum err e;
+
+    problems_clear(&problems);
+    e = settings_load(&files, NULL, &settings, &problems);
+    problem = problems.count > 0 ? problems.items[0] : (struct problem){0};
+    return e;
+}
+
 static void files_are_read(void **state)
 {
     char dir[] = "/tmp/settings_test.XXXXXX";
@@ -717,20 +748,127 @@ static void files_are_read(void **state)
     (void)snprintf(missing, sizeof missing, "%s/none", dir);
     file_write(yaml, "server: {port: 77}\n");
     file_write(dotenv, "TEE_MODE=none\n");
-    assert_int_equal(settings_load(yaml, dotenv, NULL, &settings, &problem), ERR_NONE);
+    assert_int_equal(load_files(yaml, dotenv, false), ERR_NONE);
     assert_int_equal(settings.server.port, 77);
     settings_clear(&settings);
-    assert_int_equal(settings_load(NULL, dotenv, NULL, &settings, &problem), ERR_NONE);
+    assert_int_equal(load_files(NULL, dotenv, true), ERR_NONE);
     settings_clear(&settings);
-    assert_int_equal(settings_load(yaml, missing, NULL, &settings, &problem), ERR_CONFIG);
-    assert_int_equal(settings_load(missing, dotenv, NULL, &settings, &problem), ERR_IO);
+    /* a .env that was asked for must be there; the one of the working directory need not */
+    assert_int_equal(load_files(yaml, missing, true), ERR_CONFIG);
+    assert_string_equal(problem.setting, "tee.provider");
+    assert_int_equal(load_files(yaml, missing, false), ERR_CONFIG);
     assert_string_equal(problem.file, missing);
-    assert_int_equal(settings_load(dir, dotenv, NULL, &settings, &problem), ERR_IO);
+    assert_non_null(strstr(problem.text, "no such file"));
+    assert_int_equal(load_files(missing, dotenv, false), ERR_CONFIG);
+    assert_string_equal(problem.file, missing);
+    assert_int_equal(load_files(dir, dotenv, false), ERR_CONFIG);
     assert_int_equal(truncate(yaml, SETTINGS_FILE_MAX + 1), 0);
-    assert_int_equal(settings_load(yaml, dotenv, NULL, &settings, &problem), ERR_TOO_LARGE);
+    assert_int_equal(load_files(yaml, dotenv, false), ERR_CONFIG);
+    assert_non_null(strstr(problem.text, "larger than 1 MiB"));
     assert_int_equal(unlink(yaml), 0);
     assert_int_equal(unlink(dotenv), 0);
     assert_int_equal(rmdir(dir), 0);
+}
+
+/* One run names every fault, each where it stands. */
+static void all_faults_are_named_at_once(void **state)
+{
+    static const char *const expected[] = {
+        "test.yaml:1: servr: unknown setting; did you mean server?",
+        "test.yaml:5: state.dir: given twice, first on line 4; remove one of the two",
+        "test.yaml:7: tls.mode: \"of\" is not allowed; it must be one of off, self-signed, files; "
+        "did you mean off?; correct it",
+        "test.yaml:8: tls.nam: unknown setting; did you mean name?; allowed here: mode, ",
+        "test.yaml:10: rate.total_burst: \"many\" is not allowed; it must be a whole number",
+        "test.yaml:12: tokens[0].role: \"boss\" is not allowed; it must be one of worker, ",
+        "test.yaml:12: tokens[0].sha256: missing; it must be given",
+        "test.yaml:15: attestation.policies[0].tee: \"sgxx\" is not allowed",
+        "test.yaml:17: collateral.sources[0].url: missing; only pcs and kds",
+        ".env:2: server.port: \"x\" is not allowed; it must be a whole number from 1 to 65535; "
+        "correct SERVER_PORT",
+        ".env:1: VOUCHSAFE_LOG_LEVEL: unknown variable",
+        "environment: VOUCHSAFE_STATE_DRI: unknown variable; did you mean VOUCHSAFE_STATE_DIR?",
+        "test.yaml:18: log.origin: must be printable ASCII",
+        "test.yaml: tee.provider: not set; it must be one of",
+    };
+    bool found[COUNT_OF(expected)] = {0};
+
+    (void)state;
+    assert_int_equal(load_with("servr:\n  port: 1\nstate:\n  dir: /a\n  dir: /b\ntls:\n"
+                               "  mode: of\n  nam: x\nrate:\n  total_burst: many\ntokens:\n"
+                               "- {name: a, role: boss}\nattestation:\n  policies:\n"
+                               "  - {name: p, tee: sgxx}\ncollateral:\n  sources: [{type: peer}]\n"
+                               "log: {origin: a b}\n",
+                               "VOUCHSAFE_LOG_LEVEL=info\nSERVER_PORT=x\n",
+                               "VOUCHSAFE_STATE_DRI=/tmp", NULL),
+                     ERR_CONFIG);
+    for (size_t i = 0; i < problems.count; i++) {
+        bool known = false;
+
+        for (size_t j = 0; j < COUNT_OF(expected); j++)
+            if (strncmp(problems.items[i].text, expected[j], strlen(expected[j])) == 0)
+                known = found[j] = true;
+        if (!known)
+            fail_msg("not expected: %s", problems.items[i].text);
+    }
+    for (size_t j = 0; j < COUNT_OF(expected); j++)
+        if (!found[j])
+            fail_msg("not found: %s", expected[j]);
+}
+
+/* What only follows from a fault is not reported beside it. */
+static void a_fault_brings_no_others_with_it(void **state)
+{
+    static const char *const yamls[] = {
+        "tee: {provider: sgxx}\n",
+        "tee: {provider: sgx, allow_simulated: 1}\n",
+        TEE "tls: {mode: filez, certificate_file: a}\n",
+        TEE "server: {host: \"\"}\n",
+        TEE "tokens: [{name: w, sha256: 00, role: worker}]\nattestation: {policies: [{name: p, "
+            "tee: sgx, mrenclave: [" HASH_A "], tokens: [v]}]}\n",
+        TEE "attestation: {policies: [{name: p, tee: sgx, mrenclaves: [" HASH_A "]}]}\n",
+        "tee: {provider: none",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(yamls); i++) {
+        assert_int_equal(load(yamls[i], "", NULL), ERR_CONFIG);
+        if (problems.count != 1)
+            fail_msg("%zu: %s", problems.count, problems.items[1].text);
+    }
+}
+
+/* Kubernetes sets variables for a service of this name in every container. */
+static void variables_of_a_service_are_not_ours(void **state)
+{
+    static const struct {
+        const char *pair;
+        enum err expected;
+    } cases[] = {
+        {"VOUCHSAFE_SERVICE_HOST=10.0.0.1",             ERR_NONE  },
+        {"VOUCHSAFE_SERVICE_PORT=8081",                 ERR_NONE  },
+        {"VOUCHSAFE_SERVICE_PORT_HTTP=8081",            ERR_NONE  },
+        {"VOUCHSAFE_PORT=tcp://10.0.0.1:8081",          ERR_NONE  },
+        {"VOUCHSAFE_PORT_8081_TCP=tcp://10.0.0.1:8081", ERR_NONE  },
+        {"VOUCHSAFE_PORT_8081_TCP_ADDR=10.0.0.1",       ERR_NONE  },
+        {"VOUCHSAFE_SERVER_PORT=tcp://10.0.0.1:8081",   ERR_NONE  },
+        {"VOUCHSAFE_PORT=8081",                         ERR_CONFIG},
+        {"VOUCHSAFE_SERVER_PORT=8081",                  ERR_CONFIG},
+        {"VOUCHSAFE_ANYTHING=1",                        ERR_CONFIG},
+        {"VOUCHSAFE_=1",                                ERR_CONFIG},
+        {"VOUCHSAFE_TOKEN_FILE=x",                      ERR_NONE  },
+        {"VOUCHSAFED=x",                                ERR_NONE  },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(load_with(TEE, "", cases[i].pair, NULL), cases[i].expected);
+        if (cases[i].expected == ERR_NONE)
+            settings_clear(&settings);
+    }
+    assert_int_equal(load(TEE, "VOUCHSAFE_SERVICE_HOST=1", NULL), ERR_CONFIG); /* a file's own */
+    assert_int_equal(load(TEE, "VOUCHSAFE_URL=x", NULL), ERR_NONE);
+    settings_clear(&settings);
 }
 
 /* Each row of the table is in the manual, and the YAML schema and the variables know it. */
@@ -763,13 +901,14 @@ static void the_defaults_can_be_written_out(void **state)
     (void)state;
     for (size_t i = 0; i < settings_table_count; i++) {
         const struct setting *row = &settings_table[i];
+        const char *quote = row->type == SETTING_TEXT ? "\"" : "";
         char yaml[300];
 
         if (row->size == 0 || !row->standard || strcmp(row->group, "tee") == 0)
             continue;
         if (*row->group)
-            (void)snprintf(yaml, sizeof yaml, TEE "%s: {%s: \"%s\"}\n", row->group, row->key,
-                           row->standard);
+            (void)snprintf(yaml, sizeof yaml, TEE "%s: {%s: %s%s%s}\n", row->group, row->key, quote,
+                           row->standard, quote);
         else
             (void)snprintf(yaml, sizeof yaml, TEE "%s: %s\n", row->key, row->standard);
         assert_int_equal(load(yaml, "", NULL), ERR_NONE);
@@ -800,6 +939,9 @@ int main(void)
         cmocka_unit_test(unused_variables_are_named_but_not_read),
         cmocka_unit_test(misspelt_variables_are_refused),
         cmocka_unit_test(files_are_read),
+        cmocka_unit_test(all_faults_are_named_at_once),
+        cmocka_unit_test(a_fault_brings_no_others_with_it),
+        cmocka_unit_test(variables_of_a_service_are_not_ours),
         cmocka_unit_test(the_manual_lists_every_setting),
         cmocka_unit_test(the_defaults_can_be_written_out),
     };

@@ -1,0 +1,63 @@
+/* Every setting in words: for `vouchsafed --help` and for docs/. */
+#include <stdio.h>
+
+#include "daemon/settings_table.h"
+
+static void row_write_plain(FILE *file, const struct setting *row)
+{
+    char name[SETTINGS_NAME_SIZE];
+    char allowed[SETTINGS_ALLOWED_SIZE];
+
+    setting_name(row, name);
+    setting_allowed(row, allowed, sizeof allowed);
+    (void)fprintf(file, "  %s", name);
+    if (row->variable)
+        (void)fprintf(file, "  [%s%s%s]", row->variable, row->alias ? ", " : "",
+                      row->alias ? row->alias : "");
+    (void)fprintf(file, "\n      %s\n      %s%s%s%s", row->help, allowed, row->unit ? " (" : "",
+                  row->unit ? row->unit : "", row->unit ? ")" : "");
+    if (row->standard)
+        (void)fprintf(file, "; default %s", *row->standard ? row->standard : "empty");
+    (void)fprintf(file, "%s\n", row->security ? "; security" : "");
+}
+
+static void row_write_markdown(FILE *file, const struct setting *row)
+{
+    char name[SETTINGS_NAME_SIZE];
+    char allowed[SETTINGS_ALLOWED_SIZE];
+
+    setting_name(row, name);
+    setting_allowed(row, allowed, sizeof allowed);
+    (void)fprintf(file, "| `%s`%s | ", name, row->security ? " (s)" : "");
+    if (row->variable)
+        (void)fprintf(file, "`%s`", row->variable);
+    if (row->alias)
+        (void)fprintf(file, ", `%s`", row->alias);
+    (void)fprintf(file, " | ");
+    if (row->standard)
+        (void)fprintf(file, *row->standard ? "`%s`" : "empty%s", row->standard);
+    (void)fprintf(file, " | %s%s%s | %s |\n", allowed, row->unit ? ", " : "",
+                  row->unit ? row->unit : "", row->help);
+}
+
+void settings_write_manual(FILE *file, enum settings_manual form)
+{
+    bool markdown = form == SETTINGS_MANUAL_MARKDOWN;
+
+    (void)fprintf(file, "Later sources win: built-in default, YAML file, .env in the working "
+                        "directory, environment.\n\n");
+    if (markdown)
+        (void)fprintf(file, "(s): a security setting.\n\n"
+                            "| setting | variable | default | allowed | meaning |\n"
+                            "|---|---|---|---|---|\n");
+    for (size_t i = 0; i < settings_table_count; i++) {
+        if (markdown)
+            row_write_markdown(file, &settings_table[i]);
+        else
+            row_write_plain(file, &settings_table[i]);
+    }
+    (void)fprintf(
+        file, "\nALLOWED_WORKER_TOKEN_HASHES and ALLOWED_OPERATOR_TOKEN_HASHES are comma lists of\n"
+              "SHA-256 hashes in lower-case hex; they add tokens of that role, named worker: or\n"
+              "operator: and the first 8 digits.\n");
+}
