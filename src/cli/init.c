@@ -49,25 +49,38 @@ const struct cli_command command_init = {
 static int run_config_check(struct cli *cli, int argc, char **argv)
 {
     const char *config = NULL;
+    const char *env_file = NULL;
     const struct cli_option options[] = {
-        {"config", OPTION_TEXT, &config, "FILE", "settings of the keystore", 0},
+        {"config",   OPTION_TEXT, &config,   "FILE", "settings of the keystore",                  0},
+        {"env-file", OPTION_TEXT, &env_file, "FILE", "variables; default: .env, if there is one",
+         0                                                                                         },
     };
-    char *arguments[3] = {"--check-config", "--config", NULL};
+    char *arguments[5] = {"--check-config"};
+    size_t count = 1;
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
     if (code != PARSED)
         return code;
-    arguments[2] = (char *)config;
-    return exec_daemon(cli, arguments, config == NULL ? 1 : 3);
+    if (config != NULL) {
+        arguments[count++] = "--config";
+        arguments[count++] = (char *)config;
+    }
+    if (env_file != NULL) {
+        arguments[count++] = "--env-file";
+        arguments[count++] = (char *)env_file;
+    }
+    return exec_daemon(cli, arguments, count);
 }
 
 const struct cli_command command_config_check = {
     .name = "config check",
     .arguments = "",
     .summary = "check a keystore's settings and say what is wrong",
-    .help = "Reads the settings as the keystore would, by running `vouchsafed --check-config`:\n"
-            "file, .env and environment. The exit code is that of vouchsafed: 0 good, else not.\n\n"
-            "Example:\n"
-            "  vouchsafe config check --config /etc/vouchsafe/vouchsafe.yaml\n",
+    .help =
+        "Reads the settings as the keystore would, by running `vouchsafed --check-config`:\n"
+        "file, .env and environment. It names every fault, with file and line. The exit code is\n"
+        "that of vouchsafed: 0 good, 78 not acceptable.\n\n"
+        "Example:\n"
+        "  vouchsafe config check --config /etc/vouchsafe/vouchsafe.yaml\n",
     .run = run_config_check,
 };

@@ -225,7 +225,7 @@ class Refusals(Case):
         self.addCleanup(k.close)
         change_config(k, lambda c: c["tokens"][0].update(may_administer=True))
         done = subprocess.run(k.daemon("--check-config"), capture_output=True, timeout=60)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 78)
         self.assertIn(b"may_administer", done.stderr)
 
 

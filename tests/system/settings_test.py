@@ -1,0 +1,98 @@
+"""The configuration: every fault is named at once, and the exit status tells whether a restart can help."""
+import os
+import subprocess
+import tempfile
+import unittest
+
+from harness import COMMAND, DAEMON, Keystore
+
+REFUSED, USAGE, CONFIGURATION = 1, 2, 78
+GOOD = "tee: {provider: none}\nserver: {host: 127.0.0.1}\n"
+
+
+class Configuration(unittest.TestCase):
+    def setUp(self):
+        where = tempfile.TemporaryDirectory()
+        self.addCleanup(where.cleanup)
+        self.dir = where.name
+
+    def write(self, name, text, mode=0o600):
+        path = os.path.join(self.dir, name)
+        with open(path, "w", encoding="utf-8", newline="") as f:
+            f.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def run_daemon(self, *arguments, environment=None):
+        return subprocess.run([DAEMON, *arguments], capture_output=True, text=True, timeout=60, cwd=self.dir,
+                              env={"PATH": os.environ["PATH"], **(environment or {})}, check=False)
+
+    def check(self, text, *arguments, environment=None):
+        return self.run_daemon("--check-config", "--config", self.write("v.yaml", text), *arguments,
+                               environment=environment)
+
+    def test_all_faults_at_once_and_a_status_of_their_own(self):
+        text = "servr: {}\nserver:\n  port: 80a\ntls:\n  mode: selfsigned\n"
+        for first in (["--check-config"], ["init"], [], ["--supervise"]):
+            with self.subTest(first):
+                done = self.run_daemon(*first, "--config", self.write("v.yaml", text))
+                self.assertEqual(done.returncode, CONFIGURATION, done.stderr)
+                lines = done.stderr.splitlines()
+                path = os.path.join(self.dir, "v.yaml")
+                self.assertIn(f"vouchsafed: {path}:1: servr: unknown setting; did you mean server?", lines[0])
+                self.assertIn(f"vouchsafed: {path}:3: server.port: \"80a\" is not allowed; it must be a whole "
+                              "number from 1 to 65535", lines[1])
+                self.assertIn(f"vouchsafed: {path}:5: tls.mode: \"selfsigned\" is not allowed; it must be one of "
+                              "off, self-signed, files; did you mean self-signed?", lines[2])
+                self.assertIn(f"vouchsafed: {path}: tee.provider: not set", lines[3])
+                self.assertEqual(len(lines), 4)
+
+    def test_an_env_file_that_was_asked_for_must_be_there(self):
+        done = self.check(GOOD, "--env-file", "none.env")
+        self.assertEqual(done.returncode, CONFIGURATION)
+        self.assertIn("none.env: no such file", done.stderr)
+        self.assertEqual(self.check(GOOD).returncode, 0)
+        self.write("some.env", "SERVER_PORT=x\n")
+        done = self.check(GOOD, "--env-file", "some.env")
+        self.assertIn("some.env:1: server.port:", done.stderr)
+        done = subprocess.run([COMMAND, "config", "check", "--config", os.path.join(self.dir, "v.yaml"), "--env-file",
+                               os.path.join(self.dir, "some.env")], capture_output=True, text=True, timeout=60,
+                              check=False)
+        self.assertEqual(done.returncode, CONFIGURATION)
+        self.assertIn("some.env:1: server.port:", done.stderr)
+
+    def test_an_unknown_variable_of_ours_is_refused(self):
+        done = self.check(GOOD, environment={"VOUCHSAFE_SERVER_BODYMAX": "1"})
+        self.assertEqual(done.returncode, CONFIGURATION)
+        self.assertIn("did you mean VOUCHSAFE_SERVER_BODY_MAX?", done.stderr)
+        self.assertEqual(self.check(GOOD, environment={"VOUCHSAFE_SERVICE_HOST": "10.0.0.1"}).returncode, 0)
+
+    def test_env_files_as_shells_docker_and_windows_write_them(self):
+        """All give one and the same root, so the log's key is the same."""
+        secret = "0f" * 32
+        keys = set()
+        for number, line in enumerate([f'KEYSTORE_MASTER_SECRET="{secret}"', f"export KEYSTORE_MASTER_SECRET={secret}",
+                                       f"KEYSTORE_MASTER_SECRET={secret} # master", f"KEYSTORE_MASTER_SECRET='{secret}'",
+                                       f"KEYSTORE_MASTER_SECRET = {secret}", f"\tKEYSTORE_MASTER_SECRET={secret}\t",
+                                       f"export  KEYSTORE_MASTER_SECRET='{secret}'\t# quoted"]):
+            for end in ("\n", "\r\n", ""):
+                with self.subTest(line=line, end=end):
+                    self.write("env", line + end)
+                    state = os.path.join(self.dir, f"state{number}{len(end)}")
+                    done = self.run_daemon("init", "--env-file", "env", environment={
+                        "TEE_MODE": "simulated", "VOUCHSAFE_STATE_DIR": state})
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    keys.add(done.stdout.splitlines()[-1])
+        self.assertEqual(len(keys), 1)
+
+    def test_the_unit_does_not_restart_what_cannot_start(self):
+        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        with open(os.path.join(root, "dist/vouchsafed.service"), encoding="utf-8") as f:
+            self.assertIn(f"RestartPreventExitStatus={USAGE} {CONFIGURATION}\n", f.read())
+        with Keystore() as keystore:  # what is not the configuration's fault may go away
+            done = subprocess.run(keystore.daemon(), capture_output=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, REFUSED)
+
+
+if __name__ == "__main__":
+    unittest.main()
