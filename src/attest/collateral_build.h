@@ -1,0 +1,24 @@
+/* How verified Intel collateral is made of its parts. Internal to attest/. */
+#ifndef ATTEST_COLLATERAL_BUILD_H
+#define ATTEST_COLLATERAL_BUILD_H
+
+#include "attest/collateral.h"
+
+/* Collateral taken apart, before anything in it is trusted. Borrowed. */
+struct collateral_parts {
+    struct attest_cache *known; /* CAs that verified: the chains share their root */
+    struct intel_signed tcb_info, qe_identity;
+    struct span tcb_signing_chain, qe_identity_chain;
+    struct span pck_crl, pck_crl_issuer_chain, root_crl;
+};
+
+/* Verifies every signature and reads the documents. ERR_DENIED fills `r`; ERR_MEMORY */
+MUST_CHECK enum err collateral_build(const struct attest_trust *trust,
+                                     struct collateral_parts *parts, struct attest_collateral **out,
+                                     struct refusal *r);
+
+/* `e`, and the reason that goes with it. */
+MUST_CHECK enum err collateral_result(enum err e, const struct refusal *r,
+                                      enum attest_reason *reason);
+
+#endif
