@@ -169,15 +169,36 @@ MUST_CHECK enum err attest_collateral_new(const struct attest_trust *trust,
                                           enum attest_reason *reason);
 /* The earliest end of validity of its parts. */
 struct timestamp attest_collateral_expiry(const struct attest_collateral *c);
+
+/*
+ * How new one part of collateral is. What its issuer says decides, number and time of issue; when
+ * it expires never does.
+ */
+struct attest_part {
+    bool present;     /* an absent part is older than any */
+    int64_t order[3]; /* from the most significant: evaluation or CRL number, times of issue */
+    struct timestamp issued, expires;
+    uint8_t sha256[SHA256_SIZE]; /* of the signed bytes; decides last, so that the order is total */
+    uint8_t content[SHA256_SIZE]; /* of what it says, without its dates */
+};
+/* Less than, equal to or greater than 0, as `a` is older than, the same as or newer than `b`. */
+int attest_part_compare(const struct attest_part *a, const struct attest_part *b);
+
 /* Which platforms it is for and how fresh it is: for those who keep collateral. */
-#define ATTEST_COLLATERAL_PARTS 4
+enum attest_intel_part {
+    ATTEST_PART_TCB_INFO,
+    ATTEST_PART_QE_IDENTITY,
+    ATTEST_PART_PCK_CRL,
+    ATTEST_PART_ROOT_CRL,
+    ATTEST_INTEL_PARTS
+};
 struct attest_collateral_facts {
     bool tdx;
     bool processor_ca; /* of the PCK certificates; else the platform CA */
     uint8_t fmspc[6];
     uint32_t tcb_evaluation_number, qe_evaluation_number;
-    /* issue dates: TCB info, QE identity, PCK CRL, root CRL */
-    struct timestamp issued[ATTEST_COLLATERAL_PARTS];
+    uint8_t root_spki[SHA256_SIZE]; /* all chains end in this key */
+    struct attest_part parts[ATTEST_INTEL_PARTS];
     struct timestamp valid_from, valid_until; /* of everything */
 };
 void attest_collateral_facts(const struct attest_collateral *c,
@@ -195,6 +216,18 @@ MUST_CHECK enum err attest_collateral_from_bundle(const struct attest_trust *tru
                                                   enum attest_reason *reason);
 
 /*
+ * The same, for those who keep collateral: also when its root CRL lists the CA or a signer of the
+ * rest. Such collateral is good for the CRL in it; it refuses all evidence.
+ */
+MUST_CHECK enum err attest_collateral_keep_bundle(const struct attest_trust *trust,
+                                                  struct span bundle,
+                                                  struct attest_collateral **out,
+                                                  enum attest_reason *reason);
+/* The parts of `c`, as bits, whose issuer the root CRL of `other` lists. */
+unsigned attest_collateral_revoked_parts(const struct attest_collateral *c,
+                                         const struct attest_collateral *other);
+
+/*
  * AMD's certificates for one product, from KDS: ARK and ASK (they vouch for VCEKs), ARK and ASVK
  * (VLEKs), and the CRL. Verified once, immutable; times and pins are judged at every use.
  */
@@ -209,6 +242,13 @@ MUST_CHECK enum err attest_amd_new(const struct attest_trust *trust,
                                    enum attest_reason *reason);
 enum attest_vendor attest_amd_product(const struct attest_amd *amd);
 struct timestamp attest_amd_expiry(const struct attest_amd *amd); /* the CRL's counts */
+enum attest_amd_part {
+    ATTEST_PART_VCEK_CHAIN,
+    ATTEST_PART_VLEK_CHAIN,
+    ATTEST_PART_AMD_CRL,
+    ATTEST_AMD_PARTS
+};
+void attest_amd_parts(const struct attest_amd *amd, struct attest_part out[ATTEST_AMD_PARTS]);
 void attest_amd_free(struct attest_amd **amd);
 
 /* One chip's (VCEK) or one cloud's (VLEK) certificate, DER or PEM. Verified where it is used. */
@@ -216,6 +256,7 @@ struct attest_vek;
 MUST_CHECK enum err attest_vek_new(struct span certificate, struct attest_vek **out,
                                    enum attest_reason *reason);
 struct timestamp attest_vek_expiry(const struct attest_vek *vek);
+void attest_vek_part(const struct attest_vek *vek, struct attest_part *out);
 void attest_vek_free(struct attest_vek **vek);
 
 /* The key of one Arm device (CPAK or IAK), endorsed out of band: PEM SubjectPublicKeyInfo. */

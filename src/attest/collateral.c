@@ -86,10 +86,8 @@ MUST_CHECK static enum err crls_read(struct attest_collateral *c, const struct a
     if ((e = crl_read(parts->root_crl, issuers.certs[1], &c->root_crl, r)) != ERR_NONE ||
         (e = crl_read(parts->pck_crl, issuers.certs[0], &c->pck_crl, r)) != ERR_NONE)
         goto out;
-    if (x509_crl_lists(c->root_crl, issuers.certs[0])) {
-        e = refuse(r, ATTEST_PCK_CA_REVOKED, "crl", "a CA that is not revoked", "a revoked CA");
-        goto out;
-    }
+    if (x509_crl_lists(c->root_crl, issuers.certs[0]))
+        c->revoked = ATTEST_PCK_CA_REVOKED;
     x509_cert_spki_sha256(issuers.certs[0], c->pck_ca_spki);
     c->pck_ca = issuers.certs[0];
     issuers.certs[0] = NULL; /* the collateral owns it now */
@@ -101,7 +99,8 @@ out:
 /* Intel's TCB signing key, by way of `pem`; the caller owns it. */
 MUST_CHECK static enum err signer_read(struct attest_collateral *c,
                                        const struct attest_trust *trust, struct attest_cache *known,
-                                       struct span pem, struct p256_public **out, struct refusal *r)
+                                       struct span pem, struct x509_cert **signer,
+                                       struct p256_public **out, struct refusal *r)
 {
     struct certificates chain = {0};
     enum err e;
@@ -109,14 +108,15 @@ MUST_CHECK static enum err signer_read(struct attest_collateral *c,
     if ((e = certificates_read_cached(trust, known, pem, &signing_rule, &chain, r)) != ERR_NONE ||
         (e = root_adopt(c, &chain, false, signing_rule.step, r)) != ERR_NONE)
         goto out;
-    if (x509_crl_lists(c->root_crl, chain.certs[0])) {
-        e = refuse(r, ATTEST_TCB_SIGNING_REVOKED, signing_rule.step,
-                   "a certificate that is not revoked", "a revoked certificate");
-        goto out;
-    }
-    if ((e = x509_cert_p256(chain.certs[0], out)) != ERR_NONE)
+    if (x509_crl_lists(c->root_crl, chain.certs[0]))
+        c->revoked = ATTEST_TCB_SIGNING_REVOKED;
+    if ((e = x509_cert_p256(chain.certs[0], out)) != ERR_NONE) {
         e = refuse_unless_memory(r, e, ATTEST_TCB_SIGNING_CHAIN_INVALID, signing_rule.step,
                                  "a P-256 key", NULL);
+        goto out;
+    }
+    *signer = chain.certs[0];
+    chain.certs[0] = NULL; /* the collateral owns it now */
 out:
     certificates_clear(&chain);
     return e;
@@ -142,11 +142,12 @@ MUST_CHECK static enum err signatures_check(struct attest_collateral *c,
     struct p256_public *other = NULL;
     enum err e;
 
-    if ((e = signer_read(c, trust, parts->known, parts->tcb_signing_chain, &key, r)) != ERR_NONE ||
+    if ((e = signer_read(c, trust, parts->known, parts->tcb_signing_chain, &c->tcb_signer, &key,
+                         r)) != ERR_NONE ||
         (e = signature_check(key, &parts->tcb_info, &tcb_info_reasons, r)) != ERR_NONE)
         goto out;
-    if (!is_shared &&
-        (e = signer_read(c, trust, parts->known, parts->qe_identity_chain, &other, r)) != ERR_NONE)
+    if (!is_shared && (e = signer_read(c, trust, parts->known, parts->qe_identity_chain,
+                                       &c->qe_signer, &other, r)) != ERR_NONE)
         goto out;
     e = signature_check(is_shared ? key : other, &parts->qe_identity, &qe_identity_reasons, r);
 out:
@@ -193,6 +194,7 @@ enum err collateral_build(const struct attest_trust *trust, struct collateral_pa
         return e;
     if ((e = attest_cache_new(KNOWN_CAPACITY, &parts->known)) != ERR_NONE)
         goto out;
+    c->revoked = ATTEST_OK;
     c->certificates_from = (struct timestamp){INT64_MIN};
     c->certificates_until = (struct timestamp){INT64_MAX};
     if ((e = crls_read(c, trust, parts, r)) != ERR_NONE ||
@@ -213,11 +215,26 @@ enum err collateral_result(enum err e, const struct refusal *r, enum attest_reas
     return e;
 }
 
+/* Refuses what its own root CRL revokes. */
+enum err collateral_strict(struct attest_collateral **c, struct refusal *r)
+{
+    enum attest_reason revoked = (*c)->revoked;
+
+    if (revoked == ATTEST_OK)
+        return ERR_NONE;
+    attest_collateral_free(c);
+    if (revoked == ATTEST_PCK_CA_REVOKED)
+        return refuse(r, revoked, "crl", "a CA that is not revoked", "a revoked CA");
+    return refuse(r, revoked, signing_rule.step, "a certificate that is not revoked",
+                  "a revoked certificate");
+}
+
 enum err attest_collateral_new(const struct attest_trust *trust,
                                const struct attest_collateral_input *input,
                                struct attest_collateral **out, enum attest_reason *reason)
 {
     struct refusal r = {.reason = ATTEST_INTERNAL};
+    struct attest_collateral *made = NULL;
     struct collateral_parts parts = {
         .tcb_signing_chain = input->tcb_signing_chain,
         .qe_identity_chain =
@@ -232,7 +249,9 @@ enum err attest_collateral_new(const struct attest_trust *trust,
                                  &r)) == ERR_NONE &&
         (e = intel_envelope_read(input->qe_identity, "enclaveIdentity", &qe_identity_reasons,
                                  &parts.qe_identity, &r)) == ERR_NONE)
-        e = collateral_build(trust, &parts, out, &r);
+        e = collateral_build(trust, &parts, &made, &r);
+    if (e == ERR_NONE && (e = collateral_strict(&made, &r)) == ERR_NONE)
+        *out = made;
     return collateral_result(e, &r, reason);
 }
 
@@ -251,6 +270,8 @@ void attest_collateral_free(struct attest_collateral **collateral)
         x509_crl_free(&c->root_crl);
         x509_crl_free(&c->pck_crl);
         x509_cert_free(&c->pck_ca);
+        x509_cert_free(&c->tcb_signer);
+        x509_cert_free(&c->qe_signer);
         buffer_clear(&c->tcb_info_text);
         buffer_clear(&c->qe_identity_text);
     }

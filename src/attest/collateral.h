@@ -14,9 +14,11 @@ struct attest_collateral {
     struct tcb_info tcb_info;
     struct qe_identity qe_identity;
     struct x509_crl *root_crl, *pck_crl;
-    uint8_t root_spki[SHA256_SIZE];                         /* all chains end in this key */
-    uint8_t pck_ca_spki[SHA256_SIZE];                       /* the key that signed pck_crl */
-    struct x509_cert *pck_ca;                               /* its name */
+    uint8_t root_spki[SHA256_SIZE];           /* all chains end in this key */
+    uint8_t pck_ca_spki[SHA256_SIZE];         /* the key that signed pck_crl */
+    struct x509_cert *pck_ca;                 /* its name */
+    struct x509_cert *tcb_signer, *qe_signer; /* the latter NULL: one for both */
+    enum attest_reason revoked; /* ATTEST_OK, or what its own root CRL says of its issuers */
     struct timestamp certificates_from, certificates_until; /* of all chains */
     struct timestamp valid_from, valid_until;               /* of everything */
 };

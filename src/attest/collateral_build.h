@@ -17,6 +17,9 @@ MUST_CHECK enum err collateral_build(const struct attest_trust *trust,
                                      struct collateral_parts *parts, struct attest_collateral **out,
                                      struct refusal *r);
 
+/* Frees and refuses collateral whose own root CRL lists an issuer of it. ERR_DENIED fills `r` */
+MUST_CHECK enum err collateral_strict(struct attest_collateral **c, struct refusal *r);
+
 /* `e`, and the reason that goes with it. */
 MUST_CHECK enum err collateral_result(enum err e, const struct refusal *r,
                                       enum attest_reason *reason);

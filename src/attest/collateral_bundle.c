@@ -118,20 +118,39 @@ MUST_CHECK static enum err bundle_build(const struct attest_trust *trust, const 
     return collateral_build(trust, &parts, out, r);
 }
 
-enum err attest_collateral_from_bundle(const struct attest_trust *trust, struct span bundle,
-                                       struct attest_collateral **out, enum attest_reason *reason)
+MUST_CHECK static enum err from_text(const struct attest_trust *trust, struct span bundle,
+                                     struct attest_collateral **out, struct refusal *r)
 {
-    struct refusal r = {.reason = ATTEST_INTERNAL};
     struct json_value document;
     struct bundle b = {0};
     enum err e;
 
     if (bundle.size > ATTEST_BUNDLE_MAX)
-        e = refuse(&r, ATTEST_TOO_LARGE, "bundle", NULL, NULL);
+        e = refuse(r, ATTEST_TOO_LARGE, "bundle", NULL, NULL);
     else if (json_parse(bundle, &document, NULL) != ERR_NONE)
-        e = refuse(&r, ATTEST_MALFORMED, "bundle", "JSON", NULL);
-    else if ((e = bundle_read(document, &b, &r)) == ERR_NONE)
-        e = bundle_build(trust, &b, out, &r);
+        e = refuse(r, ATTEST_MALFORMED, "bundle", "JSON", NULL);
+    else if ((e = bundle_read(document, &b, r)) == ERR_NONE)
+        e = bundle_build(trust, &b, out, r);
     bundle_clear(&b);
+    return e;
+}
+
+enum err attest_collateral_from_bundle(const struct attest_trust *trust, struct span bundle,
+                                       struct attest_collateral **out, enum attest_reason *reason)
+{
+    struct refusal r = {.reason = ATTEST_INTERNAL};
+    struct attest_collateral *made = NULL;
+    enum err e = from_text(trust, bundle, &made, &r);
+
+    if (e == ERR_NONE && (e = collateral_strict(&made, &r)) == ERR_NONE)
+        *out = made;
     return collateral_result(e, &r, reason);
+}
+
+enum err attest_collateral_keep_bundle(const struct attest_trust *trust, struct span bundle,
+                                       struct attest_collateral **out, enum attest_reason *reason)
+{
+    struct refusal r = {.reason = ATTEST_INTERNAL};
+
+    return collateral_result(from_text(trust, bundle, out, &r), &r, reason);
 }

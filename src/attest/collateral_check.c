@@ -16,7 +16,7 @@ static bool is_valid_at(const struct attest_collateral *c, struct timestamp now)
     return c->valid_from.ms <= now.ms && now.ms <= c->valid_until.ms;
 }
 
-/* Valid now before not; then the higher evaluation number; then the later end. */
+/* Valid now before not; then the higher evaluation number; then the later issue. */
 static bool is_better(const struct attest_collateral *a, const struct attest_collateral *b,
                       struct timestamp now)
 {
@@ -24,7 +24,7 @@ static bool is_better(const struct attest_collateral *a, const struct attest_col
         return is_valid_at(a, now);
     if (a->tcb_info.evaluation_number != b->tcb_info.evaluation_number)
         return a->tcb_info.evaluation_number > b->tcb_info.evaluation_number;
-    return a->valid_until.ms > b->valid_until.ms;
+    return a->tcb_info.issued.ms > b->tcb_info.issued.ms;
 }
 
 enum err collateral_choose(const struct attest_collateral_set *set, enum tcb_info_tee tee,
@@ -75,6 +75,9 @@ MUST_CHECK static enum err crl_check_time(const struct x509_crl *crl, struct tim
 enum err collateral_check_signing(const struct attest_collateral *c, struct timestamp now,
                                   struct refusal *r)
 {
+    if (c->revoked == ATTEST_TCB_SIGNING_REVOKED)
+        return refuse(r, c->revoked, "tcb_signing", "a certificate that is not revoked",
+                      "a revoked certificate");
     return certificates_check_time(c->certificates_from, c->certificates_until, "tcb_signing", now,
                                    r);
 }

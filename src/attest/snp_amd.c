@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attest/part.h"
 #include "attest/trust.h"
 #include "attest/verify.h"
 
@@ -139,6 +140,19 @@ struct timestamp attest_amd_expiry(const struct attest_amd *amd)
         if (certs[i])
             expiry = timestamp_earlier(expiry, x509_cert_not_after(certs[i]));
     return amd->crl ? timestamp_earlier(expiry, x509_crl_next_update(amd->crl)) : expiry;
+}
+
+void attest_amd_parts(const struct attest_amd *amd, struct attest_part out[ATTEST_AMD_PARTS])
+{
+    memset(out, 0, ATTEST_AMD_PARTS * sizeof *out);
+    if (amd->vcek_chain[ARK])
+        part_of_certificate(amd->vcek_chain[INTERMEDIATE], amd->vcek_chain[ARK],
+                            &out[ATTEST_PART_VCEK_CHAIN]);
+    if (amd->vlek_chain[ARK])
+        part_of_certificate(amd->vlek_chain[INTERMEDIATE], amd->vlek_chain[ARK],
+                            &out[ATTEST_PART_VLEK_CHAIN]);
+    if (amd->crl) /* both chains end in the same key */
+        part_of_crl(amd->crl, NULL, &out[ATTEST_PART_AMD_CRL]);
 }
 
 void attest_amd_free(struct attest_amd **amd)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attest/part.h"
 #include "codec/der.h"
 
 #define AMD_OID "1.3.6.1.4.1.3704.1."
@@ -221,6 +222,11 @@ enum err attest_vek_new(struct span certificate, struct attest_vek **out,
         e = refuse_unless_memory(&r, e, ATTEST_VEK_CHAIN_INVALID, step, "one certificate", NULL);
     *reason = e == ERR_NONE ? ATTEST_OK : r.reason;
     return e;
+}
+
+void attest_vek_part(const struct attest_vek *vek, struct attest_part *out)
+{
+    part_of_certificate(vek->certificate, NULL, out);
 }
 
 struct timestamp attest_vek_expiry(const struct attest_vek *vek)

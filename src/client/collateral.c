@@ -78,54 +78,76 @@ static void tell(struct taking *t, const char *file, const struct collateral_ite
         t->each(t->context, &item);
 }
 
-/* Whether what the directory has of that name is newer, or the same. */
-static bool has_better(struct taking *t, const struct collateral_item *u)
+/* Puts what the directory has of that name into the store: it keeps the newest of each part. */
+MUST_CHECK static enum err there_put(struct taking *t, const char *name)
 {
     char path[4096];
     struct buffer bytes = {0};
-    struct collateral_item *there = NULL;
-    enum attest_reason reason;
-    bool better = false;
+    struct collateral_put_result there = {0};
+    enum err e;
 
-    (void)snprintf(path, sizeof path, "%s/%s.json", t->directory, u->name);
-    if (file_read(path, COLLATERAL_DOCUMENT_MAX, &bytes) == ERR_NONE &&
-        collateral_item_new(&t->roots->trust, buffer_span(&bytes), "", u->fetched, &there,
-                            &reason) == ERR_NONE &&
-        strcmp(there->name, u->name) == 0)
-        better = collateral_item_compare(there, u) == COLLATERAL_OLDER;
-    collateral_item_release(&there);
+    (void)snprintf(path, sizeof path, "%s/%s.json", t->directory, name);
+    e = file_read(path, COLLATERAL_DOCUMENT_MAX, &bytes);
+    if (e == ERR_NONE)
+        e = collateral_store_put(t->store, buffer_span(&bytes), path, name, clock_now(), &there);
+    else if (e != ERR_MEMORY)
+        e = ERR_NONE; /* nothing, or nothing that can be read: it will be replaced */
+    collateral_item_release(&there.item);
     buffer_clear(&bytes);
-    return better;
+    return e;
 }
 
-MUST_CHECK static enum err keep(struct taking *t, const char *file, const struct collateral_item *u)
+/* Writes what the store holds of the name of `item`, unless the file has it already. */
+MUST_CHECK static enum err keep(struct taking *t, const char *file,
+                                const struct collateral_item *item)
 {
+    struct collateral_snapshot *held = collateral_store_hold(t->store);
+    const struct collateral_item *newest = collateral_snapshot_find(held, span_string(item->name));
     enum err e = ERR_NONE;
 
-    if (t->directory && has_better(t, u)) {
-        tell(t, file, u, "rollback", "what is there is newer");
-        return ERR_NONE;
-    }
+    if (!newest)
+        newest = item;
     if (t->directory)
-        e = collateral_directory_write(t->directory, u->name, buffer_span(&u->document));
+        e = collateral_directory_write(t->directory, newest->name, buffer_span(&newest->document));
     if (e == ERR_NONE)
-        tell(t, file, u, "good", "");
+        tell(t, file, newest, "good", "");
+    collateral_snapshot_release(&held);
+    return e;
+}
+
+/* Before the first document of a name is put: what the directory has of it. */
+MUST_CHECK static enum err there_first(struct taking *t, struct span document)
+{
+    struct collateral_item *item = NULL;
+    struct collateral_snapshot *held = NULL;
+    enum attest_reason reason;
+    enum err e = collateral_item_new(&t->roots->trust, document, "", clock_now(), &item, &reason);
+
+    if (e != ERR_NONE)
+        return e == ERR_DENIED ? ERR_NONE : e; /* refused again when it is put */
+    held = collateral_store_hold(t->store);
+    if (!collateral_snapshot_find(held, span_string(item->name)))
+        e = there_put(t, item->name);
+    collateral_snapshot_release(&held);
+    collateral_item_release(&item);
     return e;
 }
 
 MUST_CHECK static enum err take(struct taking *t, const char *file, struct span document)
 {
     struct collateral_put_result result = {0};
-    enum err e = collateral_store_put(t->store, document, "", NULL, clock_now(), &result);
+    enum err e = t->directory ? there_first(t, document) : ERR_NONE;
 
-    if (e != ERR_NONE)
+    if (e != ERR_NONE ||
+        (e = collateral_store_put(t->store, document, "", NULL, clock_now(), &result)) != ERR_NONE)
         return e;
     if (result.put == COLLATERAL_REFUSED)
         tell(t, file, NULL, attest_reason_code(result.reason), attest_reason_text(result.reason));
     else if (collateral_put_is_good(result.put) || !t->directory)
         e = keep(t, file, result.item);
     else
-        tell(t, file, result.item, collateral_put_code(result.put), "there is a newer one");
+        tell(t, file, result.item, collateral_put_code(result.put),
+             "no part of it is newer than what is there");
     collateral_item_release(&result.item);
     return e;
 }

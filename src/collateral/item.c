@@ -56,7 +56,7 @@ MUST_CHECK static enum err intel_read(const struct attest_trust *trust, struct j
                                       struct collateral_item *item, enum attest_reason *reason)
 {
     struct collateral_key key = {.kind = COLLATERAL_INTEL};
-    enum err e = attest_collateral_from_bundle(trust, document.raw, &item->intel, reason);
+    enum err e = attest_collateral_keep_bundle(trust, document.raw, &item->intel, reason);
 
     if (e != ERR_NONE)
         return e;
@@ -65,7 +65,9 @@ MUST_CHECK static enum err intel_read(const struct attest_trust *trust, struct j
     key.processor_ca = item->facts.processor_ca;
     memcpy(key.fmspc, item->facts.fmspc, sizeof key.fmspc);
     collateral_key_name(&key, item->name);
-    item->issued = item->facts.issued[0];
+    item->issued = item->facts.parts[ATTEST_PART_TCB_INFO].issued;
+    item->part_count = ATTEST_INTEL_PARTS;
+    memcpy(item->parts, item->facts.parts, sizeof item->facts.parts);
     item->expires = item->facts.valid_until;
     item->evaluation_number = item->facts.tcb_evaluation_number;
     return ERR_NONE;
@@ -98,7 +100,8 @@ MUST_CHECK static enum err amd_read(const struct attest_trust *trust, struct jso
         key.product = attest_amd_product(item->amd);
         collateral_key_name(&key, item->name);
         item->expires = attest_amd_expiry(item->amd);
-        item->has_crl = crl.size > 0;
+        item->part_count = ATTEST_AMD_PARTS;
+        attest_amd_parts(item->amd, item->parts);
     }
     buffer_clear(&vcek);
     buffer_clear(&vlek);
@@ -142,8 +145,11 @@ MUST_CHECK static enum err vek_read(const struct attest_trust *trust, struct jso
     if ((e = json_object_read(object, fields, COUNT_OF(fields), false, NULL)) == ERR_NONE &&
         (e = hex_read_member(certificate_value, X509_MAX_SIZE, &certificate)) == ERR_NONE &&
         (e = vek_name(name_value, buffer_span(&certificate), item->name)) == ERR_NONE &&
-        (e = attest_vek_new(buffer_span(&certificate), &item->vek, reason)) == ERR_NONE)
+        (e = attest_vek_new(buffer_span(&certificate), &item->vek, reason)) == ERR_NONE) {
         item->expires = attest_vek_expiry(item->vek);
+        item->part_count = 1;
+        attest_vek_part(item->vek, &item->parts[0]);
+    }
     buffer_clear(&certificate);
     return e;
 }
@@ -210,6 +216,18 @@ MUST_CHECK static enum err unit_read(const struct attest_trust *trust, struct sp
     return ERR_MALFORMED;
 }
 
+static void content_of(struct collateral_item *item)
+{
+    struct span contents[COLLATERAL_PARTS_MAX];
+
+    for (size_t i = 0; i < item->part_count; i++)
+        contents[i] = SPAN_OF(item->parts[i].content);
+    if (item->part_count > 0)
+        sha256_parts(contents, item->part_count, item->content);
+    else
+        memcpy(item->content, item->sha256, sizeof item->content);
+}
+
 enum err collateral_item_new(const struct attest_trust *trust, struct span document,
                              const char *source, struct timestamp fetched,
                              struct collateral_item **out, enum attest_reason *reason)
@@ -220,12 +238,13 @@ enum err collateral_item_new(const struct attest_trust *trust, struct span docum
     if (!item)
         return ERR_MEMORY;
     atomic_init(&item->holders, 1);
-    item->fetched = item->issued = fetched;
+    item->fetched = item->issued = item->content_since = fetched;
     (void)snprintf(item->source, sizeof item->source, "%s", source);
     *reason = ATTEST_OK;
     if ((e = refuse_form(unit_read(trust, document, item, reason), reason)) == ERR_NONE &&
         (e = buffer_append(&item->document, document)) == ERR_NONE) {
         sha256(document, item->sha256);
+        content_of(item);
         *out = item;
         item = NULL; /* the caller owns it now */
     }
@@ -256,44 +275,4 @@ void collateral_item_release(struct collateral_item **held)
         attest_arm_key_free(&item->arm_key);
     buffer_clear(&item->document);
     free(item);
-}
-
-static enum collateral_order intel_compare(const struct attest_collateral_facts *held,
-                                           const struct attest_collateral_facts *candidate)
-{
-    enum collateral_order order = COLLATERAL_SAME;
-
-    if (candidate->tcb_evaluation_number < held->tcb_evaluation_number ||
-        candidate->qe_evaluation_number < held->qe_evaluation_number)
-        return COLLATERAL_OLDER;
-    if (candidate->tcb_evaluation_number > held->tcb_evaluation_number ||
-        candidate->qe_evaluation_number > held->qe_evaluation_number)
-        order = COLLATERAL_NEWER;
-    for (size_t i = 0; i < ATTEST_COLLATERAL_PARTS; i++) {
-        if (candidate->issued[i].ms < held->issued[i].ms)
-            return COLLATERAL_OLDER;
-        if (candidate->issued[i].ms > held->issued[i].ms)
-            order = COLLATERAL_NEWER;
-    }
-    /* the same parts with a renewed signing certificate */
-    if (order == COLLATERAL_SAME && candidate->valid_until.ms > held->valid_until.ms)
-        order = COLLATERAL_NEWER;
-    return order;
-}
-
-enum collateral_order collateral_item_compare(const struct collateral_item *held,
-                                              const struct collateral_item *candidate)
-{
-    bool same = span_equal(SPAN_OF(held->sha256), SPAN_OF(candidate->sha256));
-
-    assert(strcmp(held->name, candidate->name) == 0);
-    if (same)
-        return COLLATERAL_SAME;
-    if (held->kind == COLLATERAL_INTEL)
-        return intel_compare(&held->facts, &candidate->facts);
-    if (held->kind == COLLATERAL_AMD &&
-        ((held->has_crl && !candidate->has_crl) ||
-         (held->has_crl == candidate->has_crl && candidate->expires.ms < held->expires.ms)))
-        return COLLATERAL_OLDER;
-    return COLLATERAL_NEWER;
 }

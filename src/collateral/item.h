@@ -11,6 +11,7 @@
 #include "collateral/parts.h"
 
 #define COLLATERAL_SOURCE_SIZE 64 /* of a source's name, with the terminator */
+#define COLLATERAL_PARTS_MAX 4
 
 struct collateral_item {
     _Atomic unsigned holders;
@@ -24,7 +25,10 @@ struct collateral_item {
     uint8_t sha256[SHA256_SIZE]; /* of the document */
     struct buffer document;
     struct attest_collateral_facts facts; /* Intel */
-    bool has_crl;                         /* AMD */
+    size_t part_count;                    /* 0: an Arm key, which has no age */
+    struct attest_part parts[COLLATERAL_PARTS_MAX];
+    uint8_t content[SHA256_SIZE];   /* of what the parts say, without their dates */
+    struct timestamp content_since; /* when this content came to be held here */
     /* by kind, the others NULL */
     struct attest_collateral *intel;
     struct attest_amd *amd;
@@ -46,18 +50,5 @@ MUST_CHECK enum err collateral_item_new(const struct attest_trust *trust, struct
 struct collateral_item *collateral_item_hold(struct collateral_item *item);
 /* One holder less; the last one frees it. Sets to NULL. */
 void collateral_item_release(struct collateral_item **item);
-
-/*
- * Whether `candidate` may take the place of `held`, of the same name. Nothing goes back: a source
- * that replays what was true once is told from one that has news.
- */
-enum collateral_order {
-    COLLATERAL_NEWER,
-    COLLATERAL_SAME,
-    COLLATERAL_OLDER, /* a lower evaluation number, an earlier date of issue of any part, an earlier
-                         end (AMD), no CRL where there was one */
-};
-enum collateral_order collateral_item_compare(const struct collateral_item *held,
-                                              const struct collateral_item *candidate);
 
 #endif

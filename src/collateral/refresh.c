@@ -118,16 +118,18 @@ MUST_CHECK static enum err file_found(void *context, const char *path, struct ti
     struct collateral_refresh *r = reading->r;
     struct collateral_put_result result = {0};
 
-    (void)modified;
     if (e != ERR_NONE) {
         log_file(path, err_code(e), err_text(e));
         return e == ERR_MEMORY ? e : ERR_NONE;
     }
     if (is_held(r->store, document))
         return ERR_NONE;
-    e = collateral_store_put(r->store, document,
-                             reading->directory->is_cache ? "cache" : "directory", NULL,
-                             reading->now, &result);
+    /* what is in the cache was received when it was written */
+    if (!reading->directory->is_cache || modified.ms > reading->now.ms)
+        modified = reading->now;
+    e = collateral_store_put_received(r->store, document,
+                                      reading->directory->is_cache ? "cache" : "directory", NULL,
+                                      modified, reading->now, &result);
     if (e != ERR_NONE)
         return e;
     if (is_change(result.put))

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "collateral/merge.h"
+
 #define MINUTE_MS 60000
 
 struct fetch_request {
@@ -15,8 +17,10 @@ struct fetch_request {
 
 struct collateral_store {
     struct attest_trust trust;
-    pthread_mutex_t lock; /* of `current` */
+    pthread_mutex_t write_lock; /* held by the one thread that changes what is kept */
+    pthread_mutex_t lock;       /* of `current`, held for moments: every reader takes it */
     struct collateral_snapshot *current;
+    _Atomic uint64_t rollbacks;
     _Atomic uint64_t generation; /* of `current`, for a look without the lock */
     bool no_sources;
     pthread_mutex_t queue_lock; /* of all below */
@@ -201,6 +205,7 @@ enum err collateral_store_new(const struct attest_trust *trust, struct collatera
     }
     s->current->generation = 1;
     atomic_init(&s->generation, 1);
+    (void)pthread_mutex_init(&s->write_lock, NULL);
     (void)pthread_mutex_init(&s->lock, NULL);
     (void)pthread_mutex_init(&s->queue_lock, NULL);
     (void)pthread_condattr_init(&attributes);
@@ -222,6 +227,7 @@ void collateral_store_free(struct collateral_store **store)
     (void)pthread_cond_destroy(&s->queue_changed);
     (void)pthread_mutex_destroy(&s->queue_lock);
     (void)pthread_mutex_destroy(&s->lock);
+    (void)pthread_mutex_destroy(&s->write_lock);
     free(s);
 }
 
@@ -257,54 +263,80 @@ static bool in_its_time(const struct collateral_item *item, struct timestamp now
     return now.ms <= item->expires.ms && (!item->intel || item->facts.valid_from.ms <= now.ms);
 }
 
-static enum collateral_put judge(const struct collateral_item *held,
-                                 const struct collateral_item *candidate, struct timestamp now)
-{
-    if (!held)
-        return COLLATERAL_ADDED;
-    switch (collateral_item_compare(held, candidate)) {
-    case COLLATERAL_SAME:
-        return COLLATERAL_UNCHANGED;
-    case COLLATERAL_OLDER:
-        return COLLATERAL_ROLLBACK;
-    case COLLATERAL_NEWER:
-        break;
-    }
-    return in_its_time(candidate, now) || !in_its_time(held, now) ? COLLATERAL_REPLACED
-                                                                  : COLLATERAL_NOT_VALID;
-}
-
-/* With the lock. */
-MUST_CHECK static enum err put_locked(struct collateral_store *s, struct collateral_item *item,
-                                      struct timestamp now, enum collateral_put *put)
+/* Puts `item` into the snapshot; only one thread at a time, with the lock of writers. */
+MUST_CHECK static enum err swap(struct collateral_store *s, struct collateral_item *item,
+                                size_t victim)
 {
     struct collateral_snapshot *old = s->current;
-    struct collateral_snapshot *made;
-    size_t victim = SIZE_MAX;
+    struct collateral_snapshot *made = snapshot_with(old, item, victim);
 
-    *put = judge(collateral_snapshot_find(old, span_string(item->name)), item, now);
-    if (*put == COLLATERAL_ADDED && old->count == COLLATERAL_ITEMS_MAX) {
-        victim = victim_of(old);
-        if (victim == COLLATERAL_ITEMS_MAX)
-            *put = COLLATERAL_FULL;
-    }
-    if (*put != COLLATERAL_ADDED && *put != COLLATERAL_REPLACED)
-        return ERR_NONE;
-    made = snapshot_with(old, item, victim);
     if (!made)
         return ERR_MEMORY;
+    (void)pthread_mutex_lock(&s->lock);
     s->current = made;
     atomic_store_explicit(&s->generation, made->generation, memory_order_release);
+    (void)pthread_mutex_unlock(&s->lock);
     collateral_snapshot_release(&old);
     return ERR_NONE;
 }
 
-enum err collateral_store_put(struct collateral_store *s, struct span document, const char *source,
-                              const char *expected, struct timestamp now,
-                              struct collateral_put_result *result)
+/* Nothing is held under that name. */
+MUST_CHECK static enum err item_add(struct collateral_store *s,
+                                    struct collateral_put_result *result)
+{
+    size_t victim = SIZE_MAX;
+
+    result->put = COLLATERAL_ADDED;
+    if (s->current->count == COLLATERAL_ITEMS_MAX &&
+        (victim = victim_of(s->current)) == COLLATERAL_ITEMS_MAX) {
+        result->put = COLLATERAL_FULL;
+        return ERR_NONE;
+    }
+    return swap(s, result->item, victim);
+}
+
+/* The newest part of each takes the place of what is held. */
+MUST_CHECK static enum err item_replace(struct collateral_store *s,
+                                        const struct collateral_item *held, struct timestamp now,
+                                        struct collateral_put_result *result)
+{
+    struct collateral_difference d;
+    struct collateral_item *merged = NULL;
+    enum err e;
+
+    collateral_compare(held, result->item, now, &d);
+    if (d.older != 0)
+        atomic_fetch_add_explicit(&s->rollbacks, 1, memory_order_relaxed);
+    if (d.newer == 0) {
+        result->put = d.older == 0         ? COLLATERAL_UNCHANGED
+                      : d.older == d.early ? COLLATERAL_NOT_VALID
+                                           : COLLATERAL_ROLLBACK;
+        return ERR_NONE;
+    }
+    if (d.older != 0) {
+        e = collateral_merge(&s->trust, held, result->item, d.newer, &merged, &result->reason);
+        if (e == ERR_DENIED)
+            return ERR_NONE; /* refused; cannot be of parts that verified, but for their size */
+        if (e != ERR_NONE)
+            return e;
+        collateral_item_release(&result->item);
+        result->item = merged;
+    }
+    if (span_equal(SPAN_OF(held->content), SPAN_OF(result->item->content)))
+        result->item->content_since = held->content_since;
+    result->put = COLLATERAL_REPLACED;
+    return swap(s, result->item, SIZE_MAX);
+}
+
+enum err collateral_store_put_received(struct collateral_store *s, struct span document,
+                                       const char *source, const char *expected,
+                                       struct timestamp received, struct timestamp now,
+                                       struct collateral_put_result *result)
 {
     struct collateral_put_result made = {.put = COLLATERAL_REFUSED, .reason = ATTEST_OK};
-    enum err e = collateral_item_new(&s->trust, document, source, now, &made.item, &made.reason);
+    const struct collateral_item *held;
+    enum err e =
+        collateral_item_new(&s->trust, document, source, received, &made.item, &made.reason);
 
     if (e == ERR_DENIED) {
         *result = made;
@@ -315,9 +347,10 @@ enum err collateral_store_put(struct collateral_store *s, struct span document, 
     if (expected && strcmp(expected, made.item->name) != 0) {
         made.put = COLLATERAL_OTHER;
     } else {
-        (void)pthread_mutex_lock(&s->lock);
-        e = put_locked(s, made.item, now, &made.put);
-        (void)pthread_mutex_unlock(&s->lock);
+        (void)pthread_mutex_lock(&s->write_lock);
+        held = collateral_snapshot_find(s->current, span_string(made.item->name));
+        e = held ? item_replace(s, held, now, &made) : item_add(s, &made);
+        (void)pthread_mutex_unlock(&s->write_lock);
     }
     if (e != ERR_NONE) {
         collateral_item_release(&made.item);
@@ -325,6 +358,18 @@ enum err collateral_store_put(struct collateral_store *s, struct span document, 
     }
     *result = made;
     return ERR_NONE;
+}
+
+enum err collateral_store_put(struct collateral_store *s, struct span document, const char *source,
+                              const char *expected, struct timestamp now,
+                              struct collateral_put_result *result)
+{
+    return collateral_store_put_received(s, document, source, expected, now, now, result);
+}
+
+uint64_t collateral_store_rollbacks(const struct collateral_store *s)
+{
+    return atomic_load_explicit(&s->rollbacks, memory_order_relaxed);
 }
 
 /* ---- the queue ---- */

@@ -50,8 +50,8 @@ enum collateral_put {
     COLLATERAL_ADDED,
     COLLATERAL_REPLACED,
     COLLATERAL_UNCHANGED,
-    COLLATERAL_ROLLBACK,  /* refused: what is held is newer */
-    COLLATERAL_NOT_VALID, /* refused: out of its time, and what is held is not */
+    COLLATERAL_ROLLBACK,  /* refused: no part is newer than the one held */
+    COLLATERAL_NOT_VALID, /* refused: the parts that would be newer are not valid yet */
     COLLATERAL_OTHER,     /* refused: good, but not what was asked for */
     COLLATERAL_REFUSED,   /* refused: did not verify; `reason` */
     COLLATERAL_FULL,
@@ -64,14 +64,15 @@ bool collateral_put_is_good(enum collateral_put p);
 struct collateral_put_result {
     enum collateral_put put;
     enum attest_reason reason;    /* COLLATERAL_REFUSED */
-    struct collateral_item *item; /* the candidate, held; NULL when refused for its form */
+    struct collateral_item *item; /* what is kept now, or the candidate that was refused. Held;
+                                     NULL when the form was refused */
 };
 
 /*
- * Verifies a document and takes it over if it is news.
+ * Verifies a document and keeps the newest of each part (collateral/merge.h).
  *
  * expected  the name it must have, or NULL
- * now       to tell what is out of its time; also the time of receipt
+ * now       to tell what is not valid yet; also the time of receipt
  *
  * ERR_MEMORY; else ERR_NONE and `*result`, whose item the caller releases.
  */
@@ -79,6 +80,14 @@ MUST_CHECK enum err collateral_store_put(struct collateral_store *s, struct span
                                          const char *source, const char *expected,
                                          struct timestamp now,
                                          struct collateral_put_result *result);
+
+/* The same for what was received earlier: what a directory kept. */
+MUST_CHECK enum err collateral_store_put_received(struct collateral_store *s, struct span document,
+                                                  const char *source, const char *expected,
+                                                  struct timestamp received, struct timestamp now,
+                                                  struct collateral_put_result *result);
+/* How often a document had a part that is older than the one held, since the start. */
+uint64_t collateral_store_rollbacks(const struct collateral_store *s);
 
 /* ---- what is missing ---- */
 

@@ -84,6 +84,12 @@ bool x509_crl_issuer_is(const struct x509_crl *crl, const struct x509_cert *issu
 bool x509_crl_valid_at(const struct x509_crl *crl, struct timestamp now);
 struct timestamp x509_crl_this_update(const struct x509_crl *crl);
 struct timestamp x509_crl_next_update(const struct x509_crl *crl);
+/* The cRLNumber extension (RFC 5280 section 5.2.3): 0 when absent, UINT64_MAX when it is larger. */
+uint64_t x509_crl_number(const struct x509_crl *crl);
+/* Of what its issuer signed: the same for all signatures that can be written for it. */
+void x509_crl_tbs_sha256(const struct x509_crl *crl, uint8_t out[SHA256_SIZE]);
+/* Of the serial numbers it lists: the same for two lists that revoke the same certificates. */
+void x509_crl_listed_sha256(const struct x509_crl *crl, uint8_t out[SHA256_SIZE]);
 /* By serial number: the caller makes sure that both have the same issuer. */
 bool x509_crl_lists(const struct x509_crl *crl, const struct x509_cert *c);
 

@@ -4,6 +4,8 @@
 #include "crypto/pem.h"
 #include "crypto/x509_der.h"
 
+#define OID_CRL_NUMBER SPAN_LITERAL("\x55\x1d\x14") /* 2.5.29.20 */
+
 enum { TAG_EXTENSIONS = 0xa0 }; /* context-specific, of tbsCertList */
 
 struct x509_crl {
@@ -11,6 +13,7 @@ struct x509_crl {
     struct span issuer; /* Name, with its head */
     struct timestamp this_update;
     struct timestamp next_update;
+    uint64_t number;      /* cRLNumber */
     struct span *revoked; /* serial numbers, sorted */
     size_t revoked_count;
     uint8_t der[];
@@ -19,16 +22,40 @@ struct x509_crl {
 /*
  * A CRL says what it says only if nothing critical in it is unknown: delta CRLs, partial ones
  * (issuingDistributionPoint) and indirect entries (certificateIssuer) are critical (RFC 5280
- * sections 5.2 and 5.3) and all refused.
+ * sections 5.2 and 5.3) and all refused. The contents of the extension `oid`, empty when absent.
  */
-static void extensions_skip(struct reader *r)
+static struct span extensions_take(struct reader *r, struct span oid)
 {
     struct reader list = reader_over(der_take(r, DER_SEQUENCE));
+    struct span found = {0};
 
-    while (!list.failed && list.rest.size > 0)
-        if (der_take_extension(&list).critical)
+    while (!list.failed && list.rest.size > 0) {
+        const struct extension x = der_take_extension(&list);
+
+        if (x.critical)
             list.failed = true;
+        if (span_equal(x.oid, oid))
+            found = x.contents;
+    }
     r->failed = r->failed || list.failed;
+    return found;
+}
+
+/* Saturates: a CRL number may have 20 bytes. */
+static uint64_t number_read(struct span contents)
+{
+    struct reader r = reader_over(contents);
+    struct span digits = der_take_serial(&r);
+    uint64_t value = 0;
+
+    if (contents.size == 0 || reader_finish(&r) != ERR_NONE)
+        return 0;
+    for (size_t i = 0; i < digits.size; i++) {
+        if (value > UINT64_MAX >> 8)
+            return UINT64_MAX;
+        value = value << 8 | digits.data[i];
+    }
+    return value;
 }
 
 /* The serial number of the next entry; when and why it was revoked does not matter: the reason
@@ -40,7 +67,7 @@ static struct span revoked_take(struct reader *r)
 
     (void)der_take_time(&entry);
     if (entry.rest.size > 0)
-        extensions_skip(&entry);
+        (void)extensions_take(&entry, (struct span){0});
     if (reader_finish(&entry) != ERR_NONE)
         r->failed = true;
     return serial;
@@ -98,7 +125,7 @@ MUST_CHECK static enum err tbs_read(struct x509_crl *c)
     if (is_version_2 && der_peek(&r) == TAG_EXTENSIONS) {
         struct reader wrapper = reader_over(der_take(&r, TAG_EXTENSIONS));
 
-        extensions_skip(&wrapper);
+        c->number = number_read(extensions_take(&wrapper, OID_CRL_NUMBER));
         if (reader_finish(&wrapper) != ERR_NONE)
             r.failed = true;
     }
@@ -182,6 +209,30 @@ struct timestamp x509_crl_this_update(const struct x509_crl *crl)
 struct timestamp x509_crl_next_update(const struct x509_crl *crl)
 {
     return crl->next_update;
+}
+
+uint64_t x509_crl_number(const struct x509_crl *crl)
+{
+    return crl->number;
+}
+
+void x509_crl_tbs_sha256(const struct x509_crl *crl, uint8_t out[SHA256_SIZE])
+{
+    sha256(crl->parts.signed_bytes, out);
+}
+
+void x509_crl_listed_sha256(const struct x509_crl *crl, uint8_t out[SHA256_SIZE])
+{
+    uint8_t hash[SHA256_SIZE] = {0};
+
+    for (size_t i = 0; i < crl->revoked_count; i++) { /* in the order of the numbers */
+        const struct span parts[] = {SPAN_OF(hash), crl->revoked[i]};
+        uint8_t next[SHA256_SIZE];
+
+        sha256_parts(parts, COUNT_OF(parts), next);
+        memcpy(hash, next, sizeof hash);
+    }
+    memcpy(out, hash, SHA256_SIZE);
 }
 
 bool x509_crl_lists(const struct x509_crl *crl, const struct x509_cert *c)

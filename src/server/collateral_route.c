@@ -216,8 +216,13 @@ enum err collateral_metrics(struct call *c)
             "vouchsafe_collateral_wanted_total{result=\"dropped\"} %llu\n"
             "# HELP vouchsafe_collateral_wanted_waiting Units in that queue.\n"
             "# TYPE vouchsafe_collateral_wanted_waiting gauge\n"
-            "vouchsafe_collateral_wanted_waiting %zu\n",
+            "vouchsafe_collateral_wanted_waiting %zu\n"
+            "# HELP vouchsafe_collateral_rollbacks_total Documents with a part that is older than "
+            "the one held.\n"
+            "# TYPE vouchsafe_collateral_rollbacks_total counter\n"
+            "vouchsafe_collateral_rollbacks_total %llu\n",
             (unsigned long long)collateral_seconds_left(c), (unsigned long long)queue.queued,
-            (unsigned long long)queue.dropped, queue.waiting);
+            (unsigned long long)queue.dropped, queue.waiting,
+            (unsigned long long)collateral_store_rollbacks(c->server->svc->collateral));
     return e;
 }

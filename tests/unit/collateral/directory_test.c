@@ -52,7 +52,7 @@ MUST_CHECK static enum err take(void *context, const char *path, struct timestam
     if (e != ERR_NONE)
         return ERR_NONE;
     assert_int_equal(collateral_store_put(t->store, document, "test", NULL,
-                                          timestamp_of_seconds(1770000000), &result),
+                                          timestamp_of_seconds(1800000000), &result),
                      ERR_NONE);
     t->good += collateral_put_is_good(result.put) || result.put == COLLATERAL_ROLLBACK;
     if (result.item)

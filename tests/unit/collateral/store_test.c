@@ -90,7 +90,7 @@ static void nothing_goes_back(void **state)
     /* ECDSA is random: the same statement in other bytes is no news */
     assert_int_equal(put(s, 0, 17, 0), COLLATERAL_UNCHANGED);
     assert_int_equal(put(s, -DAY, 17, 0), COLLATERAL_ROLLBACK);
-    assert_int_equal(put(s, DAY, 16, DAY), COLLATERAL_ROLLBACK);
+    assert_int_equal(collateral_store_rollbacks(s), 1);
     assert_int_equal(put(s, 10 * DAY, 17, 0), COLLATERAL_NOT_VALID);
     assert_ptr_equal(collateral_store_view(s, &view), first);
     assert_int_equal(put(s, 1, 17, 2), COLLATERAL_REPLACED);
@@ -98,6 +98,12 @@ static void nothing_goes_back(void **state)
     assert_int_equal(second->set.count, 1);
     assert_int_equal(second->items[0]->issued.ms, at(1).ms);
     assert_int_equal(put(s, 2, 18, 3), COLLATERAL_REPLACED);
+    /* its CRLs are news, its TCB info and QE identity are not */
+    assert_int_equal(put(s, 3, 17, 4), COLLATERAL_REPLACED);
+    second = collateral_store_view(s, &view);
+    assert_int_equal(second->items[0]->evaluation_number, 18);
+    assert_int_equal(second->items[0]->facts.parts[ATTEST_PART_TCB_INFO].issued.ms, at(2).ms);
+    assert_int_equal(second->items[0]->facts.parts[ATTEST_PART_PCK_CRL].issued.ms, at(3).ms);
     assert_int_equal(put(s, 3, 17, 4), COLLATERAL_ROLLBACK);
     /* long after its end, what is not rolled back is taken even when it is out of its time */
     assert_int_equal(put(s, 20 * DAY, 18, 90 * DAY), COLLATERAL_REPLACED);
