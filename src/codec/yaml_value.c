@@ -214,7 +214,7 @@ bool yaml_bool(const struct yaml_node *n, bool otherwise)
 unsigned yaml_choice(const struct yaml_node *n, const struct yaml_choice *choices,
                      unsigned otherwise)
 {
-    const char *names[32];
+    const char *names[32] = {NULL};
     const char *nearest;
     size_t count = 0;
     char *all;

@@ -10,19 +10,26 @@
   primitives  what the cryptography costs here
 
 Figures are printed one a line; with --json as one object with name, unit, figures, bare and ratio.
+
+decrypt --against BUILD_DIR [--rounds N] [--requests N] compares with the daemon of another build (a release
+build of an older commit, in its own source tree): both run, and the load goes to them in turn, N times each
+(7 unless told). A ratio is of one round: both builds within the same few seconds. Only CPU time counts, so
+another program on the machine disturbs through the caches and the clock rate only.
 """
+import argparse
 import base64
 import concurrent.futures
 import glob
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, "build-bench")
-os.environ["VOUCHSAFE_BUILD"] = BUILD
+os.environ.setdefault("VOUCHSAFE_BUILD", BUILD)
 sys.path.insert(0, os.path.join(ROOT, "tests/system"))
 
 SECRET = b'{"OPENAI_KEY":"sk-test123","FOO":"bar"}'
@@ -151,6 +158,89 @@ def measure_decrypt(figures, tls, counts, suffix="", **options):
     return primitives
 
 
+class OtherKeystore:
+    """A keystore of any build, run by the harness of its own source tree in a process of its own."""
+
+    def __init__(self, build_dir, tls):
+        with open(os.path.join(build_dir, "meson-info/meson-info.json"), encoding="utf-8") as f:
+            source = json.load(f)["directories"]["source"]
+        self.tls = tls
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.abspath(__file__), "serve", build_dir, source, "tls" if tls else "plain"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "VOUCHSAFE_BUILD": build_dir})
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"bench: the keystore of {build_dir} did not start; its messages are above")
+        self.told = json.loads(line)
+
+    def load(self, connections, requests):
+        """Microseconds of CPU per request, and what the load generator counted."""
+        before, user0, system0 = thread_times(self.told["pid"])
+        done = subprocess.run([os.path.join(BUILD, "tests/bench/load"), "--port", str(self.told["port"]), "--cases",
+                               self.told["cases"], "--connections", str(connections), "--requests", str(requests),
+                               *(["--tls"] if self.tls else [])], capture_output=True, text=True)
+        after, user1, system1 = thread_times(self.told["pid"])
+        if done.returncode != 0:
+            raise SystemExit(f"bench: the load failed: {done.stdout}{done.stderr}")
+        used = sum(on_cpu - before.get(thread, (name, 0))[1] for thread, (name, on_cpu) in after.items())
+        return {"cpu_us": used / 1000 / requests, "per_second": json.loads(done.stdout)["per_second"],
+                "system_us": (system1 - system0) * 1e6 / os.sysconf("SC_CLK_TCK") / requests}
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def serve(build_dir, source, mode):
+    """The other end of OtherKeystore: says where the keystore is, and stops it when its input ends."""
+    sys.path.insert(0, os.path.join(source, "tests/system"))
+    from harness import Keystore
+    keystore = Keystore(tls=mode == "tls", workers=WORKERS)
+    try:
+        keystore.init().start()
+        cases = os.path.join(keystore.dir, "cases")
+        write_cases(keystore, cases)
+        print(json.dumps({"pid": keystore.pid(), "port": keystore.port, "cases": cases}), flush=True)
+        sys.stdin.read()
+    finally:
+        keystore.close()
+
+
+def spread(figures):
+    return {"median": statistics.median(figures), "least": min(figures), "most": max(figures)}
+
+
+def compare(against, tls, rounds, requests, connections=64):
+    builds = {"ours": BUILD, "against": os.path.abspath(against)}
+    keystores = {}
+    runs = {"bare": []}
+    try:
+        for name, directory in builds.items():
+            keystores[name] = OtherKeystore(directory, tls)
+            runs[name] = []
+            keystores[name].load(connections, requests // 10)
+        for i in range(rounds):
+            for name in sorted(builds, reverse=i % 2 == 1):
+                runs[name].append(keystores[name].load(connections, requests))
+            runs["bare"].append(bare_decrypt()[0])
+    finally:
+        for keystore in keystores.values():
+            keystore.close()
+    ours, theirs = ([run["cpu_us"] for run in runs[name]] for name in ("ours", "against"))
+    return {"cpu_us": spread(ours), "against_cpu_us": spread(theirs), "bare_us": spread(runs["bare"]),
+            "system_us": spread([run["system_us"] for run in runs["ours"]]),
+            "against_system_us": spread([run["system_us"] for run in runs["against"]]),
+            "per_second": spread([run["per_second"] for run in runs["ours"]]),
+            "ratio_to_against": spread([a / b for a, b in zip(ours, theirs)]),
+            "ratio_to_bare": spread([a / b for a, b in zip(ours, runs["bare"])])}
+
+
+def bench_compare(against, rounds, requests):
+    figures = {mode: compare(against, mode == "tls", rounds, requests) for mode in ("plain", "tls")}
+    return {"name": "decrypt", "unit": "us of server CPU per request at 64 connections", "figures": figures,
+            "rounds": rounds, "targets": {"ratio_to_against": 0.6, "plain.ratio_to_bare": 1.9, "tls.ratio_to_bare": 2.2}}
+
+
 def bench_decrypt():
     from harness import PLAIN
     figures = {}
@@ -252,13 +342,25 @@ def print_lines(result, prefix=""):
 
 
 def main(arguments):
-    names = [a for a in arguments if not a.startswith("--")]
-    if len(names) != 1 or names[0] not in BENCHES:
-        print(__doc__, file=sys.stderr)
-        return 0 if "--help" in arguments else 2
+    if arguments[:1] == ["serve"]:
+        serve(*arguments[1:])
+        return 0
+    parser = argparse.ArgumentParser(usage="script/bench NAME [--json]", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=BENCHES)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--against", metavar="BUILD_DIR")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--requests", type=int, default=40000)
+    options = parser.parse_args(arguments)
+    if options.against and options.name != "decrypt":
+        parser.error("--against is for decrypt only")
     build()
-    result = BENCHES[names[0]]()
-    if "--json" in arguments:
+    if options.against:
+        result = bench_compare(options.against, options.rounds, options.requests)
+    else:
+        result = BENCHES[options.name]()
+    if options.json:
         print(json.dumps(result))
     else:
         print_lines(result)
