@@ -129,6 +129,8 @@ void http_exchange_release(struct http_exchange *x)
 {
     struct http_request *r = &x->request;
 
+    if (x->held.size == 0)
+        return;
     r->method = r->target = r->path = r->query = r->body = (struct span){0};
     r->header_count = 0;
     buffer_clear(&x->bytes);

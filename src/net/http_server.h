@@ -55,8 +55,9 @@ void http_exchange_set_state(struct http_exchange *x, void *state);
 void *http_exchange_state(const struct http_exchange *x);
 
 /*
- * Frees the bytes of the request before it is answered: all its spans are empty afterwards. To be
- * called by the thread that works on the exchange.
+ * Frees the bytes of the request before it is answered; small ones stay, since they are not counted
+ * either. The spans of the request must not be used any more. To be called by the thread that works
+ * on the exchange.
  */
 void http_exchange_release(struct http_exchange *x);
 

@@ -35,6 +35,14 @@ struct route {
 extern const struct route routes[];
 extern const size_t route_count;
 
+enum call_flag {
+    /* The caller left, or was told that the answer took too long: the reply will be dropped. Set on
+     * the loop. */
+    CALL_GONE = 1,
+    /* It is the writer's turn: of the call's memory only the loop may free something. */
+    CALL_COMMITTING = 2
+};
+
 struct call {
     struct server *server;
     struct http_exchange *exchange;
@@ -51,6 +59,8 @@ struct call {
     struct secret *reply;   /* the outcome as JSON, held back until its entry is durable */
     bool recorded;          /* the outcome goes through the log before it is revealed */
     bool wants_receipt;
+    _Atomic unsigned flags;    /* bits of enum call_flag */
+    size_t committing_size;    /* counted in the server's `committing` */
     sem_t *awaited;            /* a thread waits for the commit; else NULL */
     void *parsed;              /* the route's request, when it goes on to an executor */
     struct call_block *memory; /* see call_allocate() */
@@ -83,6 +93,7 @@ struct server {
     struct timestamp last_summary;
     _Atomic uint64_t replies[6]; /* by hundreds of the status */
     _Atomic uint64_t pending;    /* calls between handle and reply */
+    struct quota *committing;    /* memory of calls between their work and their commit, bytes */
     _Atomic bool stopping;       /* no call is begun any more */
 };
 
@@ -141,6 +152,9 @@ void headers_write(char *out, size_t size, const char *request_id, unsigned retr
 
 /* As operations see it; borrows from the call. */
 struct caller call_caller(const struct call *c);
+
+/* For struct http_handler: the caller of the exchange is gone. */
+void call_gone(void *context, struct http_exchange *x);
 
 /* Routes call this when their work is done, on whatever thread they run. */
 void call_finish(struct call *c);

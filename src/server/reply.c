@@ -9,7 +9,11 @@
 #include "server/status.h"
 #include "service/journal.h"
 
-enum { ERROR_MAX = 8192 };
+enum {
+    ERROR_MAX = 8192,
+    COMMITTING_LEAST_SIZE =
+        16 * 1024 /* what a call counts for at least; it bounds their number, too */
+};
 
 static void take_error(struct call *c, unsigned status, const struct writer *w)
 {
@@ -59,8 +63,58 @@ void call_answer(struct call *c, enum err e)
         c->content_type = "application/json";
 }
 
+static struct quota_owner owner_of(const struct call *c)
+{
+    struct quota_owner o;
+
+    memcpy(o.key, c->principal.id, sizeof o.key);
+    return o;
+}
+
+/* Counts `size` bytes for the commit, or what is left of them. */
+MUST_CHECK static bool committing_take(struct call *c)
+{
+    const struct quota_owner owner = owner_of(c);
+    size_t size =
+        COMMITTING_LEAST_SIZE + c->outcome.entry.capacity + (c->reply ? secret_size(c->reply) : 0);
+
+    if (!quota_take(c->server->committing, &owner, size))
+        return false;
+    c->committing_size = size;
+    return true;
+}
+
+static void committing_give(struct call *c, size_t size)
+{
+    const struct quota_owner owner = owner_of(c);
+
+    quota_give(c->server->committing, &owner, size);
+    c->committing_size -= size;
+}
+
+/* A reply that will not be seen is wiped and freed; the entry is still committed. */
+static void drop_reply(struct call *c)
+{
+    size_t size = c->reply ? secret_size(c->reply) : 0;
+
+    secret_free(&c->reply);
+    if (c->committing_size > 0)
+        committing_give(c, size);
+}
+
+void call_gone(void *context, struct http_exchange *x)
+{
+    struct call *c = http_exchange_state(x);
+
+    (void)context;
+    if (c && (atomic_fetch_or(&c->flags, CALL_GONE) & CALL_COMMITTING))
+        drop_reply(c);
+}
+
 static void call_free(struct call *c)
 {
+    if (c->committing_size > 0)
+        committing_give(c, c->committing_size);
     outcome_clear(&c->outcome);
     secret_free(&c->reply);
     call_memory_free(c);
@@ -99,10 +153,27 @@ void call_reveal(void *argument)
     call_free(c);
 }
 
+static void post(struct call *c, void (*call)(void *))
+{
+    c->task = (struct http_task){.call = call, .argument = c};
+    http_server_post(c->server->http, c->loop, &c->task);
+}
+
 static void post_reveal(struct call *c)
 {
-    c->task = (struct http_task){.call = call_reveal, .argument = c};
-    http_server_post(c->server->http, c->loop, &c->task);
+    post(c, call_reveal);
+}
+
+/* On the loop: the outcome did not come to the writer. */
+static void not_committed(void *argument)
+{
+    struct call *c = argument;
+
+    (void)atomic_fetch_and(&c->flags, ~(unsigned)CALL_COMMITTING);
+    secret_free(&c->reply);
+    c->retry_after_s = 1;
+    call_refuse(c, 503, "overloaded", "The log's queue is full; nothing was released; try again");
+    call_reveal(c);
 }
 
 /* {...} becomes {...,"receipt":<receipt>} in guarded memory. */
@@ -161,6 +232,7 @@ static void committed(void *argument)
 {
     struct call *c = argument;
 
+    (void)atomic_fetch_and(&c->flags, ~(unsigned)CALL_COMMITTING);
     if (c->outcome.commit.result != ERR_NONE) {
         c->retry_after_s = 1;
         call_refuse(c, 503, "log_unavailable",
@@ -292,10 +364,17 @@ void call_finish(struct call *c)
     }
     if (c->outcome.refusal.error != ERR_NONE) /* admission refuses a token with too many of these */
         (void)rate_take(c->server->denials, SPAN_OF(c->principal.id), clock_monotonic_us());
+    /* the work is done: what was only for it goes now, however long the commit takes */
+    http_exchange_release(c->exchange);
+    call_memory_free(c);
+    executor_release(&c->job);
     c->outcome.commit.owner = c;
-    if (store_writer_submit(c->server->writer, &c->outcome.commit) == ERR_NONE)
+    if (!committing_take(c)) {
+        post(c, not_committed);
         return;
-    c->retry_after_s = 1;
-    call_refuse(c, 503, "overloaded", "The log's queue is full; nothing was released; try again");
-    post_reveal(c);
+    }
+    if (atomic_fetch_or(&c->flags, CALL_COMMITTING) & CALL_GONE)
+        drop_reply(c); /* nobody else does: call_gone() came before */
+    if (store_writer_submit(c->server->writer, &c->outcome.commit) != ERR_NONE)
+        post(c, not_committed);
 }

@@ -10,7 +10,10 @@
 #include "server/admission.h"
 #include "service/journal.h"
 
-enum { DRAIN_MS = 5000 };
+enum {
+    DRAIN_MS = 5000,
+    COMMITTING_MAX = 128 * 1024 * 1024 /* bytes of calls that wait for the log */
+};
 
 /* ---- dispatch ---- */
 
@@ -18,6 +21,11 @@ static void run_route(struct executor_job *job, struct service_thread *thread)
 {
     struct call *c = (struct call *)((char *)job - offsetof(struct call, job));
 
+    if (atomic_load(&c->flags) & CALL_GONE) { /* while it waited */
+        call_refuse(c, 503, "timeout", "The answer took too long");
+        call_finish(c);
+        return;
+    }
     c->route->run(c, thread);
 }
 
@@ -49,6 +57,7 @@ static void handle(void *context, struct http_exchange *x)
     c->server = s;
     c->exchange = x;
     c->request = http_exchange_request(x);
+    http_exchange_set_state(x, c);
     c->loop = c->request->loop;
     c->now = clock_now();
     c->now_us = clock_monotonic_us();
@@ -172,7 +181,7 @@ enum err server_start(const struct server_options *options, struct service *svc,
                       struct server **out)
 {
     struct server *s = calloc(1, sizeof *s);
-    struct http_handler handler = {admission_check, handle,   NULL, admission_net_refused,
+    struct http_handler handler = {admission_check, handle,   call_gone, admission_net_refused,
                                    loop_begin,      loop_end, s};
     enum err e;
 
@@ -183,6 +192,7 @@ enum err server_start(const struct server_options *options, struct service *svc,
     s->last_summary = svc->started;
     if ((e = admission_rates_new(s)) != ERR_NONE || (e = loops_new(s)) != ERR_NONE ||
         (e = executors_start(s)) != ERR_NONE ||
+        (e = quota_new(COMMITTING_MAX, &s->committing)) != ERR_NONE ||
         (e = store_writer_start(svc->store, batch_done, s, &s->writer)) != ERR_NONE ||
         (e = http_server_start(&options->http, &handler, &s->http)) != ERR_NONE) {
         server_stop(&s);
@@ -238,6 +248,7 @@ void server_stop(struct server **server)
     if (s->http)
         http_server_stop(&s->http, 0);
     executors_free(s);
+    quota_free(&s->committing);
     for (unsigned i = 0; s->loops && i < s->options.http.loops; i++)
         service_thread_clear(&s->loops[i].thread);
     free(s->loops);
