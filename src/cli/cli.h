@@ -5,6 +5,7 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -392,7 +393,9 @@ int fail_credential(const struct cli *cli, enum vs_error e, const char *path, co
 /* A key that is there, or a new one; saved at `path` unless that is NULL. */
 int open_worker_key(const struct cli *cli, const char *path, struct vs_worker_key **out);
 
-/* daemon.c: takes this process over with vouchsafed. Returns only when that failed. */
+/* daemon.c. Where vouchsafed is; false when it is neither beside this program nor in PATH. */
+bool find_daemon(char out[PATH_MAX]);
+/* takes this process over with vouchsafed. Returns only when that failed. */
 int exec_daemon(const struct cli *cli, char *const *arguments, size_t count);
 
 #endif

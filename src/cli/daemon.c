@@ -1,5 +1,6 @@
 #include <libgen.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -7,34 +8,53 @@
 
 #define ARGUMENTS_MAX 16
 
-/* vouchsafed lies beside this program, or in the sbin beside its bin; the last is the build tree.
- */
-static void exec_beside(char *const *argv)
+/* In a folder of PATH. */
+static bool find_in_path(char out[PATH_MAX])
+{
+    const char *path = getenv("PATH");
+
+    while (path != NULL && *path != '\0') {
+        const size_t size = strcspn(path, ":");
+        const int written = snprintf(out, PATH_MAX, "%.*s/vouchsafed", (int)size, path);
+
+        if (size > 0 && written > 0 && written < PATH_MAX && access(out, X_OK) == 0)
+            return true;
+        path += size + (path[size] == ':');
+    }
+    return false;
+}
+
+/* Beside this program, or in the sbin beside its bin; the last place is that of the build tree. */
+bool find_daemon(char out[PATH_MAX])
 {
     static const char *const places[] = {"vouchsafed", "../sbin/vouchsafed",
                                          "../daemon/vouchsafed"};
     char self[PATH_MAX];
-    char path[PATH_MAX + 32];
     ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
 
-    if (size <= 0)
-        return;
-    self[size] = '\0';
-    const char *folder = dirname(self);
-    for (size_t i = 0; i < COUNT_OF(places); i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", folder, places[i]);
-        (void)execv(path, argv);
+    if (size > 0) {
+        self[size] = '\0';
+        const char *folder = dirname(self);
+
+        for (size_t i = 0; i < COUNT_OF(places); i++) {
+            const int written = snprintf(out, PATH_MAX, "%s/%s", folder, places[i]);
+
+            if (written > 0 && written < PATH_MAX && access(out, X_OK) == 0)
+                return true;
+        }
     }
+    return find_in_path(out);
 }
 
 int exec_daemon(const struct cli *cli, char *const *arguments, size_t count)
 {
     char *argv[ARGUMENTS_MAX + 2] = {"vouchsafed"};
+    char path[PATH_MAX];
 
     for (size_t i = 0; i < count && i < ARGUMENTS_MAX; i++)
         argv[i + 1] = arguments[i];
-    exec_beside(argv);
-    (void)execvp("vouchsafed", argv);
+    if (find_daemon(path))
+        (void)execv(path, argv);
     return fail(cli, VS_ERR_IO,
                 "vouchsafed is neither beside this program nor in PATH: install it, or run "
                 "`vouchsafed %s` where it is",

@@ -49,7 +49,7 @@ _Noreturn static void become_daemon(const struct cli *cli, const struct dev *dev
     dev_path(dev, "vouchsafe.yaml", config);
     if (log >= 0 && (setsid() < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0))
         _exit(EXIT_REACH);
-    if (chdir(dev->dir) != 0 || unsetenv("SERVER_PORT") != 0 || unsetenv("VOUCHSAFE_URL") != 0)
+    if (chdir(dev->dir) != 0 || unsetenv("SERVER_PORT") != 0)
         _exit(EXIT_REACH);
     _exit(exec_daemon(cli, init ? arguments : arguments + 1, init ? 3 : 2));
 }
@@ -177,7 +177,8 @@ static int start(const struct cli *cli, const struct dev *dev, bool background)
         (void)signal(SIGINT, SIG_IGN);
     if ((code = wait_ready(cli, dev, child, background)) != PARSED)
         return code;
-    if (background && (code = save_pid(cli, dev, child)) != PARSED) {
+    if ((code = dev_write_profile(dev)) != PARSED ||
+        (background && (code = save_pid(cli, dev, child)) != PARSED)) {
         (void)kill(child, SIGTERM);
         return code;
     }

@@ -8,7 +8,8 @@
  *   DIR/tokens.yaml       the settings' part for these tokens
  *   DIR/vouchsafe.yaml    the settings, written anew at each start
  *   DIR/state/            the keystore's own
- *   DIR/env               what a shell sources: VOUCHSAFE_URL and VOUCHSAFE_DEV
+ *   DIR/env               what a shell sources: VOUCHSAFE_DEV and VOUCHSAFE_PROFILE
+ *   DIR/profile           for the `vouchsafe` command: URL, operator's token, the verified identity
  *   DIR/daemon.log, daemon.pid                           of a keystore in the background
  */
 #ifndef CLI_DEV_H
@@ -31,6 +32,8 @@ int dev_open(const struct cli *cli, const char *dir, struct dev *out);
 int dev_make(const struct cli *cli, const struct dev *dev);
 /* The file that shells source. */
 int dev_write_env(const struct cli *cli, const struct dev *dev);
+/* The profile, once the keystore has proved what it is. */
+int dev_write_profile(const struct dev *dev);
 /* DIR/name */
 void dev_path(const struct dev *dev, const char *name, char out[PATH_MAX]);
 

@@ -222,13 +222,48 @@ int dev_make(const struct cli *cli, const struct dev *dev)
 int dev_write_env(const struct cli *cli, const struct dev *dev)
 {
     static struct text t;
+    char path[PATH_MAX];
 
     put(&t,
-        "# Made by `vouchsafe dev`; source it in a shell.\n"
+        "# `vouchsafe dev` wrote this file; source it in a shell.\n"
         "export VOUCHSAFE_URL=http://127.0.0.1:%u\n"
         "export VOUCHSAFE_DEV=",
         dev->port);
     put_shell(&t, dev->dir);
+    put(&t, "\nexport VOUCHSAFE_PROFILE=");
+    dev_path(dev, "profile", path);
+    put_shell(&t, path);
     put(&t, "\n");
     return save(cli, dev, "env", &t);
+}
+
+int dev_write_profile(const struct dev *dev)
+{
+    char url[64], profile[PATH_MAX], token[PATH_MAX], root[PATH_MAX], daemon[PATH_MAX], hex[65];
+    char *arguments[] = {
+        "profile create", "--force", "--require-attestation", "--keystore-mrenclave", hex,
+        "--trust-root",   root};
+    static struct cli_profile empty;
+    struct cli cli = {.command = &command_profile_create,
+                      .url = url,
+                      .token_file = token,
+                      .profile_name = profile,
+                      .profile = &empty,
+                      .quiet = true};
+    uint8_t keystore[32];
+    enum vs_error e;
+
+    if (!find_daemon(daemon))
+        return fail(&cli, VS_ERR_NOT_FOUND,
+                    "vouchsafed is neither beside this program nor in PATH");
+    if ((e = vs_file_sha256(daemon, keystore)) != VS_OK)
+        return fail(&cli, e, "cannot measure %s: %s", daemon, vs_error_text(e));
+    hex_text(keystore, sizeof keystore, hex);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u", dev->port);
+    dev_path(dev, "profile", profile);
+    dev_path(dev, "operator.token", token);
+    dev_path(dev, "state/sim/root_ca.pem", root);
+    const int code = command_profile_create.run(&cli, COUNT_OF(arguments), arguments);
+    profile_clear(&empty);
+    return code == EXIT_DONE ? PARSED : code;
 }
