@@ -1,13 +1,10 @@
 """What the documentation tells people to type is run, and what it names exists.
 
 In README.md and docs/, a fenced block marked ```sh test is run, and one marked ```LANGUAGE file=NAME is
-written to NAME, in order, one page in one shell and one fresh directory. A page finds there: a keystore at
-$VOUCHSAFE_URL, with its state in state/; a simulated platform in sim/ that it accepts when the worker is
-the `vouchsafe` command; worker.token, auditor.token and operator.token. A page that starts a keystore of
-its own is given another port, for which $VOUCHSAFE_URL then stands.
+written to NAME, in order, one page in one shell and one empty directory. A page finds nothing but the two
+programs in PATH: whatever else it needs, its own text makes. Port 8081 in the text stands for a free one.
 """
 import glob
-import hashlib
 import importlib.machinery
 import importlib.util
 import os
@@ -20,7 +17,7 @@ import unittest
 import yaml
 
 import harness
-from harness import BUILD, COMMAND, DAEMON, ROOT, Keystore
+from harness import BUILD, COMMAND, DAEMON, ROOT
 
 PAGES = sorted(p for pattern in ("*.md", "docs/*.md", "docs/guides/*.md") for p in glob.glob(os.path.join(ROOT, pattern)))
 GUIDES = [p for p in PAGES if "/guides/" in p]
@@ -87,30 +84,16 @@ def module(path):
 
 
 class Commands(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        with open(COMMAND, "rb") as f:
-            measurement = hashlib.sha256(f.read()).hexdigest()
-        cls.keystore = Keystore(policies=[{"name": "worker", "tee": "simulated", "mrenclave": [measurement]}])
-        cls.addClassCleanup(cls.keystore.close)
-        cls.keystore.init().start()
-
     def run_page(self, path, script):
         directory = tempfile.mkdtemp(prefix="vouchsafe-docs-")
         self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
-        own = re.search(r"^vouchsafed .*&$", script, re.M) is not None
-        port = harness.free_port()
-        for role in ("worker", "auditor", "operator"):
-            shutil.copy(self.keystore.token_file(role), os.path.join(directory, f"{role}.token"))
-        os.symlink(self.keystore.platform.path, os.path.join(directory, "sim"))
-        if not own:
-            os.symlink(os.path.join(self.keystore.dir, "state"), os.path.join(directory, "state"))
+        self.addCleanup(harness.command, "dev", "stop", "--dir", os.path.join(directory, "vouchsafe-dev"), check=False)
+        port = str(harness.free_port())
         environment = {
             "PATH": os.pathsep.join([os.path.dirname(COMMAND), os.path.dirname(DAEMON), os.environ["PATH"]]),
-            "HOME": directory, "VOUCHSAFE_URL": f"http://127.0.0.1:{port}" if own else self.keystore.url}
-        if own:
-            environment["SERVER_PORT"] = str(port)
-        done = subprocess.run(["bash", "-c", script], cwd=directory, env=environment, capture_output=True, timeout=120)
+            "HOME": directory, "SERVER_PORT": port}
+        done = subprocess.run(["bash", "-c", script.replace("8081", port)], cwd=directory, env=environment,
+                              capture_output=True, timeout=120)
         self.assertEqual(done.returncode, 0, f"{name(path)}\n{done.stdout.decode()[-3000:]}\n"
                                              f"{done.stderr.decode(errors='replace')[-4000:]}")
 
