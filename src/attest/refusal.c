@@ -40,13 +40,28 @@ enum err refuse_bytes(struct refusal *r, enum attest_reason reason, const char *
     return e;
 }
 
+/* The letters of `name` without its bound: of "bytes at least" those of "bytes". */
+static int noun_size(const char *name)
+{
+    static const char *const bounds[] = {" at least", " at most", " from 1 to", " 1 or", " 4 or"};
+    const size_t size = strlen(name);
+
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        const size_t bound = strlen(bounds[i]);
+
+        if (size > bound && strcmp(name + size - bound, bounds[i]) == 0)
+            return (int)(size - bound);
+    }
+    return (int)size;
+}
+
 enum err refuse_number(struct refusal *r, enum attest_reason reason, const char *step,
                        const char *name, uint64_t expected, uint64_t presented)
 {
     enum err e = refuse(r, reason, step, NULL, NULL);
 
     (void)snprintf(r->expected, sizeof r->expected, "%s %llu", name, (unsigned long long)expected);
-    (void)snprintf(r->presented, sizeof r->presented, "%s %llu", name,
+    (void)snprintf(r->presented, sizeof r->presented, "%.*s %llu", noun_size(name), name,
                    (unsigned long long)presented);
     return e;
 }
