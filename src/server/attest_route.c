@@ -29,7 +29,7 @@ void route_challenge(struct call *c, struct service_thread *thread)
 
 static const char attest_needed[] =
     "Needed: nonce (64 hex digits) and quote (base64), or ra_tls (true); tee_type, public_key (64 "
-    "hex digits); allowed: certificates (base64), event_log (array); nothing else";
+    "hex digits); allowed: certificates (base64, at most 64 KiB), event_log (array); nothing else";
 
 MUST_CHECK static enum err parse(struct call *c, struct attest_request *r)
 {
@@ -41,7 +41,6 @@ MUST_CHECK static enum err parse(struct call *c, struct attest_request *r)
         {"ra_tls",     JSON_TRUE,   false, &ra_tls},
         {"public_key", JSON_STRING, true,  &key   },
     };
-    const char *bad;
     enum err e = body_read(c, fields, COUNT_OF(fields), attest_needed);
 
     if (e != ERR_NONE)
@@ -53,7 +52,7 @@ MUST_CHECK static enum err parse(struct call *c, struct attest_request *r)
         return fields_refuse(c, ERR_MALFORMED, "bad_field", attest_needed);
     if ((!r->ra_tls && (e = field_hex(nonce, r->nonce, sizeof r->nonce)) != ERR_NONE) ||
         (e = field_hex(key, r->key, sizeof r->key)) != ERR_NONE ||
-        (e = evidence_read(c, &evidence, &r->evidence, &bad)) != ERR_NONE)
+        (e = evidence_read_checked(c, &evidence, &r->evidence)) != ERR_NONE)
         return fields_refuse(c, e, "bad_field", attest_needed);
     return ERR_NONE;
 }

@@ -30,17 +30,14 @@ MUST_CHECK static enum err parse(struct call *c, struct explain_request *r)
         {"nonce",      JSON_STRING, false, &nonce },
         {"public_key", JSON_STRING, false, &key   },
     };
-    const char *bad;
     enum err e = body_read(c, fields, COUNT_OF(fields), needed);
 
     if (e != ERR_NONE)
         return e;
-    if ((e = evidence_read(c, &evidence, &r->evidence, &bad)) != ERR_NONE ||
+    if ((e = evidence_read_checked(c, &evidence, &r->evidence)) != ERR_NONE ||
         (e = field_string(policy, r->policy, sizeof r->policy)) != ERR_NONE ||
         (e = read_binding(nonce, key, r)) != ERR_NONE)
         return fields_refuse(c, e, "bad_field", needed);
-    if (r->evidence.certificates.size > ATTEST_CHAIN_MAX)
-        return fields_refuse(c, ERR_TOO_LARGE, "bad_field", needed);
     return ERR_NONE;
 }
 

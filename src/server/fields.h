@@ -24,8 +24,8 @@ MUST_CHECK enum err field_plain(struct json_value value, struct span *out);
 MUST_CHECK enum err field_string(struct json_value value, char *out, size_t size);
 
 /*
- * The body as an object with these members. Refuses the call with `bad_json`, or with `status`,
- * `bad_field` and `needed`, the sentence that lists the members.
+ * The body as an object with these members, and none of them null. Refuses the call with
+ * `bad_json`, or with `bad_field` and `needed`, the sentence that lists the members.
  */
 MUST_CHECK enum err body_read(struct call *c, const struct json_field *fields, size_t count,
                               const char *needed);
@@ -50,6 +50,12 @@ struct evidence_members {
 /* On ERR_MALFORMED `*bad` is the name of the member. ERR_MEMORY */
 MUST_CHECK enum err evidence_read(struct call *c, const struct evidence_members *m,
                                   struct evidence *out, const char **bad);
+
+/* The same for our own routes: tee_type must be a name that docs/openapi.yaml has, and the
+ * elements of event_log objects (ERR_MALFORMED); the certificates at most ATTEST_CHAIN_MAX bytes
+ * (ERR_TOO_LARGE). */
+MUST_CHECK enum err evidence_read_checked(struct call *c, const struct evidence_members *m,
+                                          struct evidence *out);
 
 /* ---- query parameters */
 

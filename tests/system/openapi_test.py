@@ -106,7 +106,7 @@ def responses():
 class Document(unittest.TestCase):
     def test_routes_are_those_of_the_server(self):
         with open(os.path.join(ROOT, "src/server/routes.c"), encoding="utf-8") as f:
-            rows = re.findall(r'\{"(\w+)",\s+"(/[^"]*)",\s+([A-Z_0-9]+),\s+ON_\w+,\s+(\w+),\s+(?:true|false),', f.read())
+            rows = re.findall(r'\{"(\w+)",\s+"(/[^"]*)",\s+([A-Z_0-9]+),\s+(?:ON|EXECUTOR)_\w+,\s+(\w+),\s+(?:true|false),', f.read())
         self.assertGreater(len(rows), 10)
         documented = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
         self.assertEqual(documented, {(method, path) for method, path, _, _ in rows})
@@ -623,6 +623,71 @@ class Edges(unittest.TestCase):
         for size in (1, 240, 246, 247, 300, 5000):
             secrets = json.dumps({"PROTECTED_" + "A" * size: "x"})
             self.refused(self.keystore.post("/pubkey", {"seed": SEED, "secrets_json": secrets}), 400, "protected_name")
+
+
+class Bodies(unittest.TestCase):
+    """A body is refused for its form exactly when the document says so."""
+
+    FORM = {"bad_json", "bad_field", "bad_base64", "bad_key", "bad_value"}
+    QUOTE = base64.b64encode(b"\x03\x00\x02\x00" + bytes(40)).decode()
+    OTHERS = (None, True, 7, 7.5, "", "0", "zz", "AAA", "AAB=", "A" * 65, [], {}, [1], "0A" * 32, "0a" * 33, "\u0000")
+
+    @classmethod
+    def setUpClass(cls):
+        cls.keystore = Keystore()
+        cls.addClassCleanup(cls.keystore.close)
+        cls.keystore.init().start()
+
+    def agrees(self, path, body, left_out=()):
+        template = "/v1/policies/{policy}/reference-values" if "policies" in path else path
+        schema = DOCUMENT["paths"][template]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        try:
+            validate(body, schema)
+            valid = True
+        except jsonschema.ValidationError:
+            valid = False
+        token = "operator" if "policies" in path else "worker"
+        reply = self.keystore.post(path, body, token=token)
+        refused = reply.status == 400 and reply.code in self.FORM
+        self.assertEqual(not refused, valid, f"{path} {json.dumps(body)[:300]}: {reply.status} {reply.body[:200]}")
+
+    def members(self, path, good, names):
+        self.agrees(path, good)
+        self.agrees(path, {**good, "unknown": 1})
+        for name in names:
+            self.agrees(path, {k: v for k, v in good.items() if k != name})
+            for value in self.OTHERS:
+                with self.subTest(path=path, name=name, value=value):
+                    self.agrees(path, {**good, name: value})
+
+    def test_of_explain(self):
+        good = {"tee_type": "sgx", "quote": self.QUOTE, "nonce": "00" * 32, "public_key": "Aa" * 32,
+                "certificates": "AAAA", "event_log": []}
+        self.members("/v1/attest/explain", good,
+                     ("tee_type", "quote", "nonce", "public_key", "certificates", "event_log", "policy"))
+        self.agrees("/v1/attest/explain", {**good, "certificates": base64.b64encode(bytes(65539)).decode()})
+
+    def test_of_attest(self):
+        good = {"tee_type": "tdx", "quote": self.QUOTE, "nonce": "00" * 32, "public_key": "aA" * 32}
+        self.members("/v1/attest", good, ("tee_type", "quote", "nonce", "public_key", "certificates", "event_log"))
+        for more in ({"ra_tls": True}, {"ra_tls": False}, {"ra_tls": None}, {"ra_tls": "true"}):
+            self.agrees("/v1/attest", {**good, **more})
+            self.agrees("/v1/attest", {"tee_type": "tdx", "public_key": "aA" * 32, **more})
+
+    def test_of_reference_values(self):
+        path = "/v1/policies/worker/reference-values"
+        self.members(path, {"field": "mrenclave", "value": "77" * 32}, ("field",))
+        for value in ("77" * 32, "", "7", "zz" * 32, "7G", "00" * 65, None, 7, [], True):
+            with self.subTest(value=value):
+                # a size that is not the field's is `bad_value`, too; the document cannot say so
+                self.agrees(path, {"field": "mrenclave", "value": value})
+
+    def test_of_decrypt(self):
+        good = {"encrypted_secrets": "AAAA"}
+        self.members("/decrypt", good, ("encrypted_secrets", "task_id", "seal", "receipt", "attestation"))
+        self.agrees("/decrypt", {**good, "seed": None, "repo": None, "owner": None, "profile": None,
+                                 "accessor": None, "branch": None, "attestation": None, "task_id": None,
+                                 "seal": None, "receipt": None})
 
 
 class FullDisk(unittest.TestCase):
