@@ -508,7 +508,7 @@ static int create(const struct cli *cli, struct create_options *o)
         const struct cli_option options[] = {PROFILE_OPTIONS(&made)};
 
         print_json(options, COUNT_OF(options), made.path);
-    } else {
+    } else if (!cli->quiet) {
         printf("%s the keystore at %s. Wrote %s.\n",
                proof.kind == PROOF_ATTESTED ? "Verified" : "Pinned", made.url, made.path);
     }
