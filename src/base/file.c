@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,6 +44,174 @@ enum err file_read(const char *path, size_t max, struct buffer *out)
     (void)close(fd);
     return e;
 }
+
+/* ---- the rule for files that are trusted */
+
+enum { GROUPS_MAX = 1024 };
+
+static bool has_group(const struct file_reader *reader, gid_t group)
+{
+    for (size_t i = 0; i < reader->group_count; i++)
+        if (reader->groups[i] == group)
+            return true;
+    return false;
+}
+
+MUST_CHECK static enum err refuse(char why[FILE_WHY_SIZE], const char *format, ...)
+    PRINTF_LIKE(2, 3);
+
+MUST_CHECK static enum err refuse(char why[FILE_WHY_SIZE], const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(why, FILE_WHY_SIZE, format, arguments);
+    va_end(arguments);
+    return ERR_DENIED;
+}
+
+enum err file_judge(const struct stat *status, enum file_trust trust,
+                    const struct file_reader *reader, char why[FILE_WHY_SIZE])
+{
+    const unsigned mode = (unsigned)status->st_mode & 07777u;
+    const bool own_group = has_group(reader, status->st_gid);
+    const unsigned writers =
+        trust == FILE_STATE && own_group ? S_IWOTH : (unsigned)(S_IWGRP | S_IWOTH);
+
+    if (status->st_uid != reader->user && status->st_uid != 0)
+        return refuse(why,
+                      "it belongs to user %u, who could change it; it must belong to root or to "
+                      "user %u, which runs this program: run chown",
+                      (unsigned)status->st_uid, (unsigned)reader->user);
+    if ((mode & writers) != 0)
+        return refuse(why, "other users may write to it (mode %04o); run chmod go-w", mode);
+    if (trust != FILE_INPUT && (mode & S_IRWXO) != 0)
+        return refuse(why, "it is secret, but every user may read it (mode %04o); run chmod 600",
+                      mode);
+    if (trust != FILE_INPUT && (mode & S_IRWXG) != 0 && !own_group)
+        return refuse(why,
+                      "it is secret, but group %u may read it (mode %04o), to which this program "
+                      "does not belong; run chmod 600, or chgrp",
+                      (unsigned)status->st_gid, mode);
+    return ERR_NONE;
+}
+
+MUST_CHECK static enum err judge(const struct stat *status, enum file_trust trust,
+                                 char why[FILE_WHY_SIZE])
+{
+    gid_t groups[GROUPS_MAX + 1] = {getegid()};
+    const int count = getgroups(GROUPS_MAX, groups + 1);
+    const struct file_reader reader = {
+        .user = geteuid(), .group_count = 1 + (size_t)(count > 0 ? count : 0), .groups = groups};
+
+    return file_judge(status, trust, &reader, why);
+}
+
+/* All directories that lead to an absolute path; links count as what they lead to. */
+MUST_CHECK static enum err judge_directories(const char *path, char why[FILE_WHY_SIZE])
+{
+    char part[PATH_MAX];
+
+    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+        const size_t size = slash == path ? 1 : (size_t)(slash - path);
+        struct stat status;
+
+        if (size >= sizeof part)
+            return refuse(why, "its path is too long");
+        memcpy(part, path, size);
+        part[size] = '\0';
+        if (stat(part, &status) == 0 && S_ISDIR(status.st_mode) &&
+            (status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
+            return refuse(why,
+                          "every user may write to the directory %.200s on the way to it (mode "
+                          "%04o); run chmod o-w on that",
+                          part, (unsigned)status.st_mode & 07777u);
+    }
+    return ERR_NONE;
+}
+
+/* On the way that is written, and on the way that links lead. */
+MUST_CHECK static enum err judge_way(const char *path, char why[FILE_WHY_SIZE])
+{
+    char written[PATH_MAX];
+    char real[PATH_MAX];
+    char directory[PATH_MAX] = "";
+    enum err e;
+    int size;
+
+    if (*path != '/' && !getcwd(directory, sizeof directory))
+        return ERR_NONE; /* the directory is gone or unreachable: nobody gets there by its path */
+    size = snprintf(written, sizeof written, "%s%s%s", directory, *path == '/' ? "" : "/", path);
+    if (size < 0 || (size_t)size >= sizeof written)
+        return refuse(why, "its path is too long");
+    e = judge_directories(written, why);
+    if (e == ERR_NONE && realpath(path, real))
+        e = judge_directories(real, why);
+    return e;
+}
+
+enum err directory_check_trusted(const char *path, char why[FILE_WHY_SIZE])
+{
+    struct stat status;
+    enum err e;
+
+    if (stat(path, &status) != 0) {
+        (void)snprintf(why, FILE_WHY_SIZE, "%s", strerror(errno));
+        return errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO;
+    }
+    if (!S_ISDIR(status.st_mode))
+        return refuse(why, "it is not a directory");
+    status.st_mode &= ~(mode_t)(S_IROTH | S_IXOTH); /* others may look; nothing in it is open */
+    if ((e = judge(&status, FILE_STATE, why)) != ERR_NONE)
+        return e;
+    return judge_way(path, why);
+}
+
+/* O_NONBLOCK: a pipe without a writer is refused, not waited for. */
+enum err file_open_trusted(const char *path, enum file_trust trust, int *fd,
+                           char why[FILE_WHY_SIZE])
+{
+    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat status;
+    enum err e = ERR_IO;
+
+    if (file < 0) {
+        const bool missing = errno == ENOENT || errno == ENOTDIR;
+
+        (void)snprintf(why, FILE_WHY_SIZE, "%s", missing ? "no such file" : strerror(errno));
+        return missing ? ERR_NOT_FOUND : ERR_IO;
+    }
+    if (fstat(file, &status) != 0)
+        (void)snprintf(why, FILE_WHY_SIZE, "%s", strerror(errno));
+    else if (!S_ISREG(status.st_mode))
+        e = refuse(why, "it is not a regular file");
+    else if ((e = judge(&status, trust, why)) == ERR_NONE)
+        e = judge_way(path, why);
+    if (e == ERR_NONE)
+        *fd = file; /* the caller owns it now */
+    else
+        (void)close(file);
+    return e;
+}
+
+enum err file_read_trusted(const char *path, size_t max, enum file_trust trust, struct buffer *out,
+                           char why[FILE_WHY_SIZE])
+{
+    int fd = -1;
+    enum err e = file_open_trusted(path, trust, &fd, why);
+
+    if (e != ERR_NONE)
+        return e;
+    e = read_all(fd, max, out);
+    (void)close(fd);
+    if (e == ERR_TOO_LARGE)
+        (void)snprintf(why, FILE_WHY_SIZE, "it is larger than %zu bytes", max);
+    else if (e != ERR_NONE)
+        (void)snprintf(why, FILE_WHY_SIZE, "it could not be read: %s", err_text(e));
+    return e;
+}
+
+/* ---- writing */
 
 MUST_CHECK static enum err write_all(int fd, struct span bytes)
 {

@@ -311,7 +311,8 @@ MUST_CHECK static enum err token_read(const char *path, struct secret **out)
     static const char prefix[] = "Authorization: Bearer ";
     struct buffer token = {0};
     uint8_t *text;
-    enum err e = file_read(path, TOKEN_MAX, &token);
+    char why[FILE_WHY_SIZE];
+    enum err e = file_read_trusted(path, TOKEN_MAX, FILE_SECRET, &token, why);
 
     while (e == ERR_NONE && token.size > 0 && strchr(" \t\r\n", token.data[token.size - 1]))
         token.size--;

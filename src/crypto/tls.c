@@ -1,7 +1,6 @@
 #include "crypto/tls.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -11,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/secret.h"
 #include "crypto/p256_openssl.h"
 
@@ -257,27 +256,30 @@ enum err tls_server_new(const struct p256_private *key, struct span chain_pem,
     return e == ERR_CRYPTO ? ERR_CONFIG : e;
 }
 
-/* Without stdio: its buffers are not wiped. ERR_DENIED for a key that everybody can read. */
-MUST_CHECK static enum err file_read(const char *path, bool is_key, struct secret **out)
+/* Without stdio: its buffers are not wiped. */
+MUST_CHECK static enum err pem_read(const char *path, enum file_trust trust, struct secret **out,
+                                    char why[FILE_WHY_SIZE])
 {
     struct secret *s = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd = -1;
     size_t size = 0;
     ssize_t got = -1;
-    struct stat status = {0};
-    bool exposed;
+    enum err e = file_open_trusted(path, trust, &fd, why);
 
-    if (fd < 0)
-        return ERR_IO;
-    exposed = fstat(fd, &status) == 0 && is_key && (status.st_mode & S_IRWXO) != 0;
-    if (!exposed && S_ISREG(status.st_mode) && secret_new(FILE_MAX_SIZE, &s) == ERR_NONE) {
+    if (e != ERR_NONE)
+        return e;
+    if ((e = secret_new(FILE_MAX_SIZE, &s)) == ERR_NONE)
         while ((got = read(fd, secret_data(s) + size, FILE_MAX_SIZE - size)) > 0)
             size += (size_t)got;
-    }
     (void)close(fd);
-    if (got != 0 || size == FILE_MAX_SIZE) {
+    if (e == ERR_NONE && (got != 0 || size == FILE_MAX_SIZE)) {
+        e = got == 0 ? ERR_TOO_LARGE : ERR_IO;
         secret_free(&s);
-        return exposed ? ERR_DENIED : ERR_IO;
+    }
+    if (e != ERR_NONE) {
+        (void)snprintf(why, FILE_WHY_SIZE, "%s",
+                       e == ERR_TOO_LARGE ? "it is larger than 64 KiB" : err_text(e));
+        return e;
     }
     secret_shrink(s, size);
     *out = s;
@@ -319,15 +321,10 @@ static bool key_is_usable(const EVP_PKEY *key)
            (strcmp(group, SN_X9_62_prime256v1) == 0 || strcmp(group, SN_secp384r1) == 0);
 }
 
-static const char *file_problem(enum err e)
-{
-    return e == ERR_DENIED ? "can be read by everybody; chmod it 0600"
-                           : "cannot be read, or is not a file of at most 64 KiB";
-}
-
-enum err tls_server_from_files(const char *chain_file, const char *key_file, char why[160],
+enum err tls_server_from_files(const char *chain_file, const char *key_file, char why[TLS_WHY_SIZE],
                                struct tls_server **out)
 {
+    char file_why[FILE_WHY_SIZE] = "";
     struct secret *chain = NULL;
     struct secret *key_pem = NULL;
     EVP_PKEY *key = NULL;
@@ -338,14 +335,15 @@ enum err tls_server_from_files(const char *chain_file, const char *key_file, cha
     /* NOLINTBEGIN(bugprone-branch-clone): the same words are about two files */
     if (e != ERR_NONE) {
         wrong = "there is no locked memory for the key; raise the limit on locked memory";
-    } else if ((e = file_read(key_file, true, &key_pem)) != ERR_NONE) {
-        wrong = file_problem(e);
+    } else if ((e = pem_read(key_file, FILE_SECRET, &key_pem, file_why)) != ERR_NONE) {
+        wrong = file_why;
     } else if ((key = key_parse(secret_span(key_pem))) == NULL) {
         wrong = "is not an unencrypted private key in PEM";
     } else if (!key_is_usable(key)) {
         wrong = "is not a P-256, P-384 or RSA key (2048 to 8192 bits)";
-    } else if (about = chain_file, (e = file_read(chain_file, false, &chain)) != ERR_NONE) {
-        wrong = file_problem(e);
+    } else if (about = chain_file,
+               (e = pem_read(chain_file, FILE_INPUT, &chain, file_why)) != ERR_NONE) {
+        wrong = file_why;
     } else if ((e = server_from(key, secret_span(chain), &wrong, out)) == ERR_NONE) {
         wrong = NULL;
     }
@@ -353,7 +351,7 @@ enum err tls_server_from_files(const char *chain_file, const char *key_file, cha
     if (wrong && e != ERR_MEMORY)
         e = ERR_CONFIG;
     if (e != ERR_NONE)
-        (void)snprintf(why, 160, "%.80s: %s", about, wrong);
+        (void)snprintf(why, TLS_WHY_SIZE, "%.500s: %s", about, wrong);
     EVP_PKEY_free(key);
     secret_free(&key_pem);
     secret_free(&chain);

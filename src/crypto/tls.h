@@ -9,6 +9,8 @@
 #include "crypto/hash.h"
 #include "crypto/p256.h"
 
+#define TLS_WHY_SIZE 1024
+
 struct tls_server; /* certificate and settings; shared by all threads */
 struct tls_stream; /* one connection */
 
@@ -21,7 +23,7 @@ MUST_CHECK enum err tls_server_new(const struct p256_private *key, struct span c
  * ERR_CONFIG with the file and what is wrong with it in `why`; ERR_MEMORY
  */
 MUST_CHECK enum err tls_server_from_files(const char *chain_file, const char *key_file,
-                                          char why[160], struct tls_server **out);
+                                          char why[TLS_WHY_SIZE], struct tls_server **out);
 /* SHA-256 of the leaf's SubjectPublicKeyInfo: what our evidence binds. */
 void tls_server_spki_sha256(const struct tls_server *s, uint8_t out[SHA256_SIZE]);
 void tls_server_free(struct tls_server **s);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -56,31 +57,32 @@ static void on_change(void *context, const struct collateral_change *change)
 
 /* A bundle that the configuration names: what is wrong with it stops the start. */
 MUST_CHECK static enum err bundle_load(struct daemon_collateral *c, const char *path,
-                                       struct timestamp now, char why[256])
+                                       struct timestamp now, char why[DAEMON_COLLATERAL_WHY])
 {
     struct collateral_put_result result = {0};
     struct buffer bytes = {0};
-    enum err e = file_read(path, COLLATERAL_DOCUMENT_MAX, &bytes);
+    char text[FILE_WHY_SIZE] = "";
+    enum err e = file_read_trusted(path, COLLATERAL_DOCUMENT_MAX, FILE_INPUT, &bytes, text);
 
-    if (e == ERR_NONE)
+    if (e == ERR_NONE) {
         e = collateral_store_put(c->store, buffer_span(&bytes), "file", NULL, now, &result);
-    if (e == ERR_NONE && result.put == COLLATERAL_REFUSED)
-        e = ERR_DENIED;
-    if (e != ERR_NONE) {
-        const char *text = e == ERR_DENIED ? attest_reason_text(result.reason) : err_text(e);
-
-        log_write(
-            LOG_ERROR, "daemon", "collateral", LOG_STRING("file", path), LOG_STRING("reason", text),
-            LOG_STRING("code", e == ERR_DENIED ? attest_reason_code(result.reason) : err_code(e)));
-        (void)snprintf(why, 256, "attestation.collateral cannot be used (see above)");
+        (void)snprintf(text, sizeof text, "%s", err_text(e));
     }
+    if (e == ERR_NONE && result.put == COLLATERAL_REFUSED) {
+        (void)snprintf(text, sizeof text, "%s (%s)", attest_reason_text(result.reason),
+                       attest_reason_code(result.reason));
+        e = ERR_DENIED;
+    }
+    if (e != ERR_NONE)
+        (void)snprintf(why, DAEMON_COLLATERAL_WHY, "attestation.collateral: %.500s: %s", path,
+                       text);
     collateral_item_release(&result.item);
     buffer_clear(&bytes);
-    return e;
+    return e == ERR_NONE || e == ERR_MEMORY ? e : ERR_CONFIG;
 }
 
 MUST_CHECK static enum err bundles_load(struct daemon_collateral *c, const struct settings *s,
-                                        struct timestamp now, char why[256])
+                                        struct timestamp now, char why[DAEMON_COLLATERAL_WHY])
 {
     enum err e = ERR_NONE;
 
@@ -90,6 +92,40 @@ MUST_CHECK static enum err bundles_load(struct daemon_collateral *c, const struc
 
         if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
             e = bundle_load(c, path, now, why);
+    }
+    return e;
+}
+
+/* NULL for a file that is not named. */
+MUST_CHECK static enum err source_file_check(const char *source, const char *key, const char *path,
+                                             enum file_trust trust, char why[DAEMON_COLLATERAL_WHY])
+{
+    char text[FILE_WHY_SIZE] = "";
+    int fd = -1;
+
+    if (!path || !*path)
+        return ERR_NONE;
+    if (file_open_trusted(path, trust, &fd, text) == ERR_NONE) {
+        (void)close(fd);
+        return ERR_NONE;
+    }
+    (void)snprintf(why, DAEMON_COLLATERAL_WHY, "collateral.sources: %s: %s %.400s: %s", source, key,
+                   path, text);
+    return ERR_CONFIG;
+}
+
+/* The files that sources need: a wrong one stops the start rather than the first fetch. */
+MUST_CHECK static enum err source_files_check(const struct settings *s,
+                                              char why[DAEMON_COLLATERAL_WHY])
+{
+    enum err e = ERR_NONE;
+
+    for (size_t i = 0; i < s->collateral.source_count && e == ERR_NONE; i++) {
+        const struct collateral_source_options *o = &s->collateral.sources[i];
+
+        e = source_file_check(o->name, "ca_file", o->ca_file, FILE_INPUT, why);
+        if (e == ERR_NONE)
+            e = source_file_check(o->name, "token_file", o->token_file, FILE_SECRET, why);
     }
     return e;
 }
@@ -109,7 +145,8 @@ static size_t directories_of(struct daemon_collateral *c, const struct settings 
 }
 
 enum err daemon_collateral_open(const struct settings *s, const struct attest_trust *trust,
-                                struct timestamp now, char why[256], struct daemon_collateral **out)
+                                struct timestamp now, char why[DAEMON_COLLATERAL_WHY],
+                                struct daemon_collateral **out)
 {
     struct daemon_collateral *c = calloc(1, sizeof *c);
     struct collateral_refresh_options options = {
@@ -129,13 +166,13 @@ enum err daemon_collateral_open(const struct settings *s, const struct attest_tr
     int size;
     enum err e;
 
-    (void)snprintf(why, 256, "out of memory");
+    (void)snprintf(why, DAEMON_COLLATERAL_WHY, "out of memory");
     if (!c)
         return ERR_MEMORY;
     size = snprintf(c->cache, sizeof c->cache, "%s%s", s->state.dir, CACHE_NAME);
     if (size < 0 || (size_t)size >= sizeof c->cache) {
         free(c);
-        (void)snprintf(why, 256, "state.dir is too long");
+        (void)snprintf(why, DAEMON_COLLATERAL_WHY, "state.dir is too long");
         return ERR_CONFIG;
     }
     options.cache = c->cache;
@@ -147,6 +184,7 @@ enum err daemon_collateral_open(const struct settings *s, const struct attest_tr
                   LOG_STRING("reason", "it cannot be made; what is fetched is not kept"));
     if ((e = collateral_store_new(trust, &c->store)) != ERR_NONE ||
         (e = bundles_load(c, s, now, why)) != ERR_NONE ||
+        (e = source_files_check(s, why)) != ERR_NONE ||
         (e = collateral_refresh_new(&options, c->store, now, why, &c->refresh)) != ERR_NONE) {
         daemon_collateral_close(&c);
         return e;

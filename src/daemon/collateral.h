@@ -9,6 +9,8 @@
 
 struct daemon_collateral;
 
+#define DAEMON_COLLATERAL_WHY 1024
+
 /*
  * Reads attestation.collateral (files that do not verify stop the start), the directories and the
  * cache in state.dir. `settings` is borrowed. On failure `why` is a sentence.
@@ -16,7 +18,8 @@ struct daemon_collateral;
  */
 MUST_CHECK enum err daemon_collateral_open(const struct settings *settings,
                                            const struct attest_trust *trust, struct timestamp now,
-                                           char why[256], struct daemon_collateral **out);
+                                           char why[DAEMON_COLLATERAL_WHY],
+                                           struct daemon_collateral **out);
 void daemon_collateral_close(struct daemon_collateral **c);
 
 struct collateral_store *daemon_collateral_store(struct daemon_collateral *c);

@@ -186,7 +186,6 @@ MUST_CHECK static enum err load_settings(const struct arguments *a, struct setti
                                          .dotenv = a->dotenv ? a->dotenv : ".env",
                                          .dotenv_may_be_missing = !a->dotenv};
     struct problems problems = {0};
-    struct stat dotenv;
     enum err e = settings_load(&files, environ, s, &problems);
 
     if (e != ERR_NONE) {
@@ -196,14 +195,25 @@ MUST_CHECK static enum err load_settings(const struct arguments *a, struct setti
     }
     if ((e = log_configure(s->log.format == LOG_FORMAT_JSON, s->log.level)) != ERR_NONE)
         return fail(e, "log.level is not a list of level or module=level");
-    if (s->root.master_secret && stat(files.dotenv, &dotenv) == 0 &&
-        (dotenv.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-        log_write(LOG_WARN, "settings", "warning",
-                  LOG_STRING("text", "others may read the file that holds KEYSTORE_MASTER_SECRET: "
-                                     "chmod it 0600, and remove the secret after init"));
     for (size_t i = 0; i < s->warning_count; i++)
         log_write(LOG_WARN, "settings", "warning", LOG_STRING("text", s->warnings[i]));
     return ERR_NONE;
+}
+
+MUST_CHECK static enum err load_simulated_root(struct attest_trust *trust, const char *path)
+{
+    struct buffer bytes = {0};
+    char why[FILE_WHY_SIZE] = "";
+    char text[FILE_WHY_SIZE + 512];
+    enum err e = file_read_trusted(path, ATTEST_CHAIN_MAX, FILE_INPUT, &bytes, why);
+
+    if (e == ERR_NONE && (e = attest_trust_add_simulated(trust, buffer_span(&bytes))) != ERR_NONE)
+        (void)snprintf(why, sizeof why, "it is not a certificate in PEM of a simulated platform");
+    buffer_clear(&bytes);
+    if (e == ERR_NONE)
+        return e;
+    (void)snprintf(text, sizeof text, "attestation.trust_simulated_roots: %.500s: %s", path, why);
+    return fail(e == ERR_MEMORY ? e : ERR_CONFIG, text);
 }
 
 MUST_CHECK static enum err load_trust(struct daemon *d)
@@ -211,22 +221,14 @@ MUST_CHECK static enum err load_trust(struct daemon *d)
     enum err e = ERR_NONE;
 
     attest_trust_vendors(&d->trust);
-    for (size_t i = 0; i < d->settings.attestation.simulated_root_count && e == ERR_NONE; i++) {
-        const char *path = d->settings.attestation.simulated_roots[i];
-        struct buffer bytes = {0};
-
-        if ((e = file_read(path, ATTEST_CHAIN_MAX, &bytes)) != ERR_NONE ||
-            (e = attest_trust_add_simulated(&d->trust, buffer_span(&bytes))) != ERR_NONE)
-            log_write(LOG_ERROR, "daemon", "simulated_root", LOG_STRING("file", path),
-                      LOG_STRING("reason", err_text(e)));
-        buffer_clear(&bytes);
-    }
-    return e == ERR_NONE ? e : fail(e, "attestation.trust_simulated_roots cannot be read");
+    for (size_t i = 0; i < d->settings.attestation.simulated_root_count && e == ERR_NONE; i++)
+        e = load_simulated_root(&d->trust, d->settings.attestation.simulated_roots[i]);
+    return e;
 }
 
 MUST_CHECK static enum err load_collateral(struct daemon *d, struct timestamp now)
 {
-    char why[256] = "";
+    char why[DAEMON_COLLATERAL_WHY] = "";
     enum err e = daemon_collateral_open(&d->settings, &d->trust, now, why, &d->collateral);
 
     return e == ERR_NONE ? e : fail(e, why);
@@ -236,7 +238,7 @@ MUST_CHECK static enum err open_tls(struct daemon *d, const struct root *root, s
                                     struct timestamp now)
 {
     const struct settings *s = &d->settings;
-    char why[160] = "";
+    char why[TLS_WHY_SIZE] = "";
     enum err e = ERR_NONE;
 
     if (s->tls.mode == TLS_MODE_SELF_SIGNED)

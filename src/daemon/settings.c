@@ -1,6 +1,7 @@
 /* Loads the settings: defaults, the YAML file, the .env file, the environment, in this order. */
 #include "daemon/settings.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,15 @@
 
 #include "daemon/dotenv.h"
 #include "daemon/settings_values.h"
+
+/* What the files hold. */
+struct texts {
+    struct span yaml;
+    const char *yaml_file; /* its name, for messages */
+    struct buffer *dotenv; /* parsed in place */
+    const char *dotenv_file;
+    bool dotenv_is_on_disk;
+};
 
 static void defaults_set(struct settings_loader *l)
 {
@@ -64,27 +74,43 @@ static void dotenv_read(struct settings_loader *l, struct buffer *text, const ch
         out->count = 0;
 }
 
-static void load_all(struct settings_loader *l, struct span yaml, struct buffer *dotenv_text,
-                     const char *dotenv_file, struct dotenv *dotenv, char **environment)
+/* A .env file may be open to others as long as it holds no secret. */
+static void dotenv_judge(struct settings_loader *l, const char *path)
+{
+    const struct setting *row = setting_find("root", "master_secret");
+    const struct settings_origin *origin = &l->origins[setting_index(row)];
+    char why[FILE_WHY_SIZE] = "";
+    int fd = -1;
+
+    if (!origin->file || strcmp(origin->file, path) != 0)
+        return;
+    if (file_open_trusted(path, FILE_SECRET, &fd, why) == ERR_NONE)
+        (void)close(fd);
+    else
+        settings_blame(l, row, "%s is in this file, and %s", row->variable, why);
+}
+
+static void load_all(struct settings_loader *l, const struct texts *texts, struct dotenv *dotenv,
+                     char **environment)
 {
     bool has_tree;
 
     defaults_set(l);
     if (l->problems->out_of_memory) /* without every default, there is nothing to check */
         return;
-    has_tree = settings_read_yaml(l, yaml);
-    dotenv_read(l, dotenv_text, dotenv_file, dotenv);
-    settings_read_variables(l, dotenv, dotenv_file, environment);
+    has_tree = settings_read_yaml(l, texts->yaml);
+    dotenv_read(l, texts->dotenv, texts->dotenv_file, dotenv);
+    settings_read_variables(l, dotenv, texts->dotenv_file, environment);
+    if (texts->dotenv_is_on_disk)
+        dotenv_judge(l, texts->dotenv_file);
     derived_set(l);
     settings_load_policy_files(l->s, l->problems);
     if (has_tree)
         settings_check(l);
 }
 
-MUST_CHECK static enum err load_texts(struct span yaml, const char *yaml_file,
-                                      struct buffer *dotenv_text, const char *dotenv_file,
-                                      char **environment, struct settings *out,
-                                      struct problems *problems)
+MUST_CHECK static enum err load_texts(const struct texts *texts, char **environment,
+                                      struct settings *out, struct problems *problems)
 {
     struct settings_loader *l = calloc(1, sizeof *l);
     struct dotenv *dotenv = calloc(1, sizeof *dotenv);
@@ -94,8 +120,8 @@ MUST_CHECK static enum err load_texts(struct span yaml, const char *yaml_file,
     if (e == ERR_NONE) {
         l->s = s;
         l->problems = problems;
-        l->yaml_file = yaml_file;
-        load_all(l, yaml, dotenv_text, dotenv_file, dotenv, environment);
+        l->yaml_file = texts->yaml_file;
+        load_all(l, texts, dotenv, environment);
         e = problems_err(problems);
     }
     if (e == ERR_NONE)
@@ -112,10 +138,11 @@ enum err settings_load_text(struct span yaml, const char *name, struct span dote
                             char **environment, struct settings *out, struct problems *problems)
 {
     struct buffer text = {0};
+    const struct texts texts = {yaml, name, &text, ".env", false};
     enum err e = buffer_append(&text, dotenv);
 
     if (e == ERR_NONE)
-        e = load_texts(yaml, name, &text, ".env", environment, out, problems);
+        e = load_texts(&texts, environment, out, problems);
     buffer_clear(&text);
     settings_wipe_environment(environment);
     return e;
@@ -123,7 +150,7 @@ enum err settings_load_text(struct span yaml, const char *name, struct span dote
 
 static bool is_missing(const char *path)
 {
-    return access(path, F_OK) != 0;
+    return access(path, F_OK) != 0 && errno == ENOENT;
 }
 
 enum err settings_load(const struct settings_files *files, char **environment, struct settings *out,
@@ -137,13 +164,19 @@ enum err settings_load(const struct settings_files *files, char **environment, s
     enum err e = ERR_NONE;
 
     if (files->yaml)
-        read = settings_file_read(files->yaml, "", problems, &yaml);
+        read = settings_file_read(files->yaml, "", FILE_INPUT, problems, &yaml);
     if (has_dotenv)
-        read = settings_file_read(files->dotenv, "", problems, &dotenv) && read;
+        read = settings_file_read(files->dotenv, "", FILE_INPUT, problems, &dotenv) && read;
     e = read ? ERR_NONE : problems_err(problems);
-    if (e == ERR_NONE)
-        e = load_texts(buffer_span(&yaml), files->yaml ? files->yaml : "settings", &dotenv,
-                       has_dotenv ? files->dotenv : ".env", environment, out, problems);
+    if (e == ERR_NONE) {
+        const struct texts texts = {.yaml = buffer_span(&yaml),
+                                    .yaml_file = files->yaml ? files->yaml : "settings",
+                                    .dotenv = &dotenv,
+                                    .dotenv_file = has_dotenv ? files->dotenv : ".env",
+                                    .dotenv_is_on_disk = has_dotenv};
+
+        e = load_texts(&texts, environment, out, problems);
+    }
     buffer_clear(&yaml);
     buffer_clear(&dotenv);
     settings_wipe_environment(environment);

@@ -204,7 +204,7 @@ static void file_load(struct settings *s, const char *path, struct problems *pro
 {
     struct buffer text = {0};
 
-    if (settings_file_read(path, "attestation.policy_files", problems, &text))
+    if (settings_file_read(path, "attestation.policy_files", FILE_INPUT, problems, &text))
         policy_text_read(s, buffer_span(&text), path, problems);
     buffer_clear(&text);
 }

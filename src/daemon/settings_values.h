@@ -6,6 +6,7 @@
 #ifndef DAEMON_SETTINGS_VALUES_H
 #define DAEMON_SETTINGS_VALUES_H
 
+#include "base/file.h"
 #include "codec/yaml.h"
 #include "daemon/settings_table.h"
 
@@ -90,7 +91,7 @@ void settings_check(struct settings_loader *l);
 void settings_warn(struct settings *s, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* settings_files.c: reads a file that a person wrote. False after its problem. */
-bool settings_file_read(const char *path, const char *setting, struct problems *problems,
-                        struct buffer *out);
+bool settings_file_read(const char *path, const char *setting, enum file_trust trust,
+                        struct problems *problems, struct buffer *out);
 
 #endif

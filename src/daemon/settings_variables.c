@@ -31,10 +31,10 @@ static const char *const unused_variables[] = {
     "DSTACK_SIMULATOR_ENDPOINT",
 };
 
-/* Variables of the command `vouchsafe`, which may be set in the same shell. */
-static const char *const client_variables[] = {
-    "VOUCHSAFE_URL",    "VOUCHSAFE_TOKEN_FILE", "VOUCHSAFE_PROFILE",
-    "VOUCHSAFE_CONFIG", "VOUCHSAFE_DEV",
+/* Variables of the command `vouchsafe` and of the tests, which may be set in the same shell. */
+static const char *const foreign_variables[] = {
+    "VOUCHSAFE_URL", "VOUCHSAFE_TOKEN_FILE", "VOUCHSAFE_PROFILE", "VOUCHSAFE_CONFIG",
+    "VOUCHSAFE_DEV", "VOUCHSAFE_BUILD",      "VOUCHSAFE_VECTORS",
 };
 
 /* Variables that are not rows of the table. */
@@ -235,7 +235,7 @@ static void name_check(struct settings_loader *l, const struct variables *v, con
     else if (strcmp(name, "USE_TEE_REGISTRATION") == 0)
         registration_check(l, v, name);
     else if (own && !is_one_of(name, known->names, known->count) &&
-             !is_one_of(name, client_variables, COUNT_OF(client_variables)) &&
+             !is_one_of(name, foreign_variables, COUNT_OF(foreign_variables)) &&
              !(v->environment && is_of_a_service(name, variable_find(v, name, &line))))
         unknown_blame(l, v, name, known);
 }

@@ -200,16 +200,13 @@ MUST_CHECK static enum err check_master(const struct settings *s, const struct r
 /* Others must not be able to exchange the root or the log. */
 MUST_CHECK static enum err check_directory(const struct settings *s, struct state_problem *problem)
 {
-    struct stat status;
+    char why[FILE_WHY_SIZE] = "";
+    enum err e = directory_check_trusted(s->state.dir, why);
 
-    if (stat(s->state.dir, &status) != 0)
-        return explain(problem, ERR_NOT_FOUND, "%s does not exist: run `vouchsafe init` first",
-                       s->state.dir);
-    if (status.st_uid != geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return explain(problem, ERR_DENIED,
-                       "%s is another user's, or others can write to it: chown it to the daemon's "
-                       "user and chmod it 0700",
-                       s->state.dir);
+    if (e == ERR_NOT_FOUND)
+        return explain(problem, e, "%s does not exist: run `vouchsafe init` first", s->state.dir);
+    if (e != ERR_NONE)
+        return explain(problem, e, "state.dir %s: %s", s->state.dir, why);
     return ERR_NONE;
 }
 

@@ -1,10 +1,11 @@
 #include "tee/key_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/file.h"
 
 /* Fewer than `size` bytes only at the end of the file; -1 on failure. */
 static ssize_t read_all(int file, uint8_t *out, size_t size)
@@ -26,11 +27,12 @@ static ssize_t read_all(int file, uint8_t *out, size_t size)
 
 MUST_CHECK static enum err open_private(const char *path, int *file, struct tee_failure *failure)
 {
-    *file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (*file >= 0)
-        return ERR_NONE;
-    tee_failure_set(failure, "%s: %s", path, strerror(errno));
-    return errno == ENOENT ? ERR_NOT_FOUND : errno == ELOOP ? ERR_CONFIG : ERR_IO;
+    char why[FILE_WHY_SIZE] = "";
+    enum err e = file_open_trusted(path, FILE_STATE, file, why);
+
+    if (e != ERR_NONE)
+        tee_failure_set(failure, "%s: %s", path, why);
+    return e == ERR_DENIED ? ERR_CONFIG : e;
 }
 
 MUST_CHECK static enum err check_private(int file, const char *path, size_t size,
@@ -40,15 +42,6 @@ MUST_CHECK static enum err check_private(int file, const char *path, size_t size
 
     if (fstat(file, &status) != 0)
         return ERR_IO;
-    if (!S_ISREG(status.st_mode) || (status.st_uid != geteuid() && status.st_uid != 0)) {
-        tee_failure_set(failure, "%s is not a file of this user", path);
-        return ERR_CONFIG;
-    }
-    if ((status.st_mode & 077u) != 0) {
-        tee_failure_set(failure, "%s is a private key and is open to others (mode %04o): chmod 600",
-                        path, (unsigned)status.st_mode & 07777u);
-        return ERR_CONFIG;
-    }
     if (status.st_size != (off_t)size) {
         tee_failure_set(failure, "%s has %lld bytes instead of %zu", path,
                         (long long)status.st_size, size);

@@ -257,8 +257,8 @@ class Keystore:
         self.config = os.path.join(self.dir, "vouchsafe.yaml")
         with open(self.config, "w", encoding="utf-8") as f:
             json.dump(config, f, indent=1)  # JSON is YAML
-        with open(os.path.join(self.dir, ".env"), "w", encoding="utf-8"):
-            pass
+        with open(os.path.join(self.dir, ".env"), "w", encoding="utf-8") as f:
+            os.chmod(f.fileno(), 0o600)
         self.log_path = os.path.join(self.dir, "daemon.log")
 
     def token_file(self, name):

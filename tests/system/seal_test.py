@@ -63,7 +63,7 @@ class Sealing(unittest.TestCase):
 
     def refuses_to_start(self, keystore, *words):
         done = subprocess.run(keystore.daemon(), capture_output=True, timeout=60)
-        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(done.returncode, (1, 78), done.stderr)
         text = done.stderr.decode(errors="replace")
         for word in words:
             self.assertIn(word, text)
@@ -98,7 +98,7 @@ class Sealing(unittest.TestCase):
     def test_a_simulated_root_has_to_be_asked_for(self):
         keystore = self.keystore(**{"tee.allow_simulated": False})
         done = subprocess.run(keystore.daemon("init"), capture_output=True, timeout=60)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 78)
         self.assertIn(b"allow_simulated", done.stderr)
 
     def test_the_root_of_another_simulated_platform(self):
@@ -202,7 +202,7 @@ class Sealing(unittest.TestCase):
         with open(os.path.join(keystore.dir, ".env"), "w", encoding="ascii") as f:
             f.write("KEYSTORE_MASTER_SECRET=" + "ff" * 32 + "\n")
         self.refuses_to_start(keystore, "KEYSTORE_MASTER_SECRET")
-        os.remove(os.path.join(keystore.dir, ".env"))
+        os.truncate(os.path.join(keystore.dir, ".env"), 0)
         keystore.start()
 
     def test_the_empty_prefix_opens_what_was_made_for_outlayer(self):

@@ -85,6 +85,37 @@ class Configuration(unittest.TestCase):
                     keys.add(done.stdout.splitlines()[-1])
         self.assertEqual(len(keys), 1)
 
+    def test_files_that_others_can_write_are_refused(self):
+        path = self.write("v.yaml", GOOD, 0o666)
+        done = self.run_daemon("--check-config", "--config", path)
+        self.assertEqual(done.returncode, CONFIGURATION)
+        self.assertIn(f"{path}: other users may write to it (mode 0666); run chmod go-w", done.stderr)
+        self.write(".env", "SERVER_PORT=1\n", 0o666)  # not asked for, and in the working directory
+        done = self.check(GOOD)
+        self.assertEqual(done.returncode, CONFIGURATION)
+        self.assertIn(".env: other users may write to it", done.stderr)
+        if os.geteuid() == 0:
+            os.chmod(os.path.join(self.dir, ".env"), 0o600)
+            os.chown(os.path.join(self.dir, ".env"), 65534, 65534)
+            self.assertIn(".env: it belongs to user 65534", self.check(GOOD).stderr)
+        os.unlink(os.path.join(self.dir, ".env"))
+        os.chmod(self.dir, 0o777)
+        self.assertIn("every user may write to the directory", self.check(GOOD).stderr)
+        os.chmod(self.dir, 0o1777)
+        self.assertEqual(self.check(GOOD).returncode, 0)
+
+    def test_secrets_are_mounted_as_kubernetes_does(self):
+        """As a link into a directory that is a link, mode 0440; and a state directory as fsGroup leaves it."""
+        keystore = Keystore(**{})
+        self.addCleanup(keystore.close)
+        keystore.init()
+        for base, _, files in os.walk(os.path.join(keystore.dir, "state")):
+            os.chmod(base, 0o2770)
+            for name in files:
+                os.chmod(os.path.join(base, name), 0o660)
+        keystore.start()
+        self.assertEqual(keystore.stop(), 0)
+
     def test_the_unit_does_not_restart_what_cannot_start(self):
         root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         with open(os.path.join(root, "dist/vouchsafed.service"), encoding="utf-8") as f:

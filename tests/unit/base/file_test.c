@@ -123,6 +123,135 @@ static void directories_are_made_once_and_private(void **state)
     (void)rmdir(path_of("made"));
 }
 
+/* ---- the rule */
+
+enum { ME = 1000, MY_GROUP = 100, MOUNT_GROUP = 2000, OTHER = 1234 };
+
+static void a_file_is_trusted_by_owner_and_mode(void **state)
+{
+    static const struct {
+        enum file_trust trust;
+        uid_t user;
+        gid_t group;
+        unsigned mode;
+        const char *why; /* NULL: trusted */
+    } cases[] = {
+        {FILE_INPUT,  ME,    MY_GROUP,    0644, NULL                                },
+        {FILE_INPUT,  0,     0,           0644, NULL                                },
+        {FILE_INPUT,  0,     0,           0444, NULL                                },
+        {FILE_INPUT,  OTHER, MY_GROUP,    0644, "it belongs to user 1234"           },
+        {FILE_INPUT,  OTHER, MY_GROUP,    0600, "it belongs to user 1234"           },
+        {FILE_INPUT,  ME,    MY_GROUP,    0664, "other users may write to it"       },
+        {FILE_INPUT,  ME,    MY_GROUP,    0646, "other users may write to it"       },
+        {FILE_INPUT,  0,     0,           0666, "chmod go-w"                        },
+        {FILE_SECRET, ME,    MY_GROUP,    0600, NULL                                },
+        {FILE_SECRET, ME,    MY_GROUP,    0400, NULL                                },
+        {FILE_SECRET, ME,    MY_GROUP,    0640, NULL                                },
+        {FILE_SECRET, 0,     MY_GROUP,    0440, NULL                                },
+        {FILE_SECRET, 0,     MOUNT_GROUP, 0440, NULL                                }, /* as fsGroup has it */
+        {FILE_SECRET, 0,     OTHER,       0440, "group 1234 may read it (mode 0440)"},
+        {FILE_SECRET, ME,    OTHER,       0640, "group 1234 may read it"            },
+        {FILE_SECRET, ME,    OTHER,       0610, "group 1234 may read it"            },
+        {FILE_SECRET, ME,    MY_GROUP,    0644, "every user may read it (mode 0644)"},
+        {FILE_SECRET, ME,    MY_GROUP,    0604, "chmod 600"                         },
+        {FILE_SECRET, ME,    MY_GROUP,    0601, "every user may read it"            },
+        {FILE_SECRET, 0,     0,           0444, "every user may read it"            },
+        {FILE_SECRET, ME,    MY_GROUP,    0660, "other users may write to it"       },
+        {FILE_SECRET, OTHER, MY_GROUP,    0600, "it belongs to user 1234"           },
+        {FILE_STATE,  ME,    MOUNT_GROUP, 0660, NULL                                },
+        {FILE_STATE,  ME,    OTHER,       0660, "other users may write to it"       },
+        {FILE_STATE,  ME,    MOUNT_GROUP, 0662, "other users may write to it"       },
+        {FILE_STATE,  ME,    MOUNT_GROUP, 0664, "every user may read it"            },
+        {FILE_STATE,  OTHER, MOUNT_GROUP, 0660, "it belongs to user 1234"           },
+    };
+    static const gid_t groups[] = {MY_GROUP, MOUNT_GROUP};
+    const struct file_reader reader = {ME, COUNT_OF(groups), groups};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct stat status = {
+            .st_mode = S_IFREG | cases[i].mode, .st_uid = cases[i].user, .st_gid = cases[i].group};
+        char why[FILE_WHY_SIZE] = "";
+
+        assert_int_equal(file_judge(&status, cases[i].trust, &reader, why),
+                         cases[i].why ? ERR_DENIED : ERR_NONE);
+        if (!strstr(why, cases[i].why ? cases[i].why : ""))
+            fail_msg("case %zu: \"%s\" does not say \"%s\"", i, why, cases[i].why);
+    }
+}
+
+MUST_CHECK static enum err read_trusted(const char *name, enum file_trust trust,
+                                        char why[FILE_WHY_SIZE])
+{
+    struct buffer bytes = {0};
+    enum err e = file_read_trusted(path_of(name), 10, trust, &bytes, why);
+
+    assert_int_equal(bytes.size > 0, e == ERR_NONE);
+    buffer_clear(&bytes);
+    return e;
+}
+
+static void files_are_judged_as_they_are_opened(void **state)
+{
+    char why[FILE_WHY_SIZE] = "";
+
+    (void)state;
+    assert_int_equal(file_write(path_of("ten"), SPAN_LITERAL("0123456789"), 0600, true), ERR_NONE);
+    assert_int_equal(read_trusted("ten", FILE_SECRET, why), ERR_NONE);
+    assert_int_equal(chmod(path_of("ten"), 0644), 0);
+    assert_int_equal(read_trusted("ten", FILE_INPUT, why), ERR_NONE);
+    assert_int_equal(read_trusted("ten", FILE_SECRET, why), ERR_DENIED);
+    assert_non_null(strstr(why, "chmod 600"));
+    assert_int_equal(chmod(path_of("ten"), 0666), 0);
+    assert_int_equal(read_trusted("ten", FILE_INPUT, why), ERR_DENIED);
+    assert_int_equal(chmod(path_of("ten"), 0440), 0); /* of the process's own group */
+    assert_int_equal(read_trusted("ten", FILE_SECRET, why), ERR_NONE);
+    assert_int_equal(symlink("ten", path_of("link")), 0); /* Kubernetes mounts are links */
+    assert_int_equal(read_trusted("link", FILE_SECRET, why), ERR_NONE);
+    assert_int_equal(read_trusted("none", FILE_SECRET, why), ERR_NOT_FOUND);
+    assert_string_equal(why, "no such file");
+    assert_int_equal(read_trusted(".", FILE_INPUT, why), ERR_DENIED);
+    assert_string_equal(why, "it is not a regular file");
+    assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
+    assert_int_equal(read_trusted("pipe", FILE_SECRET, why), ERR_DENIED); /* and does not wait */
+    assert_int_equal(file_write(path_of("large"), SPAN_LITERAL("0123456789a"), 0600, true),
+                     ERR_NONE);
+    assert_int_equal(file_read_trusted(path_of("large"), 10, FILE_INPUT, &(struct buffer){0}, why),
+                     ERR_TOO_LARGE);
+    assert_string_equal(why, "it is larger than 10 bytes");
+    (void)unlink(path_of("link"));
+    (void)unlink(path_of("pipe"));
+}
+
+/* Who may write to a directory may exchange what is in it; /tmp is sticky. */
+static void directories_on_the_way_are_judged(void **state)
+{
+    char why[FILE_WHY_SIZE] = "";
+
+    (void)state;
+    assert_int_equal(directory_make(path_of("made")), ERR_NONE);
+    assert_int_equal(file_write(path_of("made/f"), SPAN_LITERAL("x"), 0600, true), ERR_NONE);
+    assert_int_equal(symlink("made/f", path_of("link")), 0);
+    assert_int_equal(chmod(path_of("made"), 0777), 0);
+    assert_int_equal(read_trusted("made/f", FILE_INPUT, why), ERR_DENIED);
+    assert_non_null(strstr(why, "every user may write to the directory"));
+    assert_int_equal(read_trusted("link", FILE_INPUT, why), ERR_DENIED);
+    assert_int_equal(directory_check_trusted(path_of("made"), why), ERR_DENIED);
+    assert_int_equal(chmod(path_of("made"), 01777), 0);
+    assert_int_equal(read_trusted("made/f", FILE_INPUT, why), ERR_NONE);
+    assert_int_equal(read_trusted("link", FILE_INPUT, why), ERR_NONE);
+    assert_int_equal(directory_check_trusted(path_of("made"), why), ERR_DENIED);
+    assert_int_equal(chmod(path_of("made"), 02770), 0); /* as fsGroup leaves a volume */
+    assert_int_equal(directory_check_trusted(path_of("made"), why), ERR_NONE);
+    assert_int_equal(chmod(path_of("made"), 0755), 0);
+    assert_int_equal(directory_check_trusted(path_of("made"), why), ERR_NONE);
+    assert_int_equal(directory_check_trusted(path_of("made/f"), why), ERR_DENIED);
+    assert_int_equal(directory_check_trusted(path_of("none"), why), ERR_NOT_FOUND);
+    (void)unlink(path_of("link"));
+    (void)unlink(path_of("made/f"));
+    (void)rmdir(path_of("made"));
+}
+
 static int group_begin(void **state)
 {
     (void)state;
@@ -148,6 +277,9 @@ int main(void)
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(a_failed_write_leaves_the_old_file),
         cmocka_unit_test(directories_are_made_once_and_private),
+        cmocka_unit_test(a_file_is_trusted_by_owner_and_mode),
+        cmocka_unit_test(files_are_judged_as_they_are_opened),
+        cmocka_unit_test(directories_on_the_way_are_judged),
     };
 
     (void)umask(0022);

@@ -33,7 +33,7 @@ struct fixture {
     char directory[PATH_SIZE];
     char chain[PATH_SIZE + 16];
     char key[PATH_SIZE + 16];
-    char why[160];
+    char why[TLS_WHY_SIZE];
     struct tls_server *server;
 };
 
@@ -288,17 +288,17 @@ static void files_that_cannot_be_used(void **state)
     EVP_PKEY *key = key_new("EC", "P-256", 0);
     static char large[64 * 1024 + 1];
 
-    assert_refused(f, f->key, "cannot be read");
+    assert_refused(f, f->key, "no such file");
     write_text(f->key, "whatever");
     assert_int_equal(chmod(f->key, 0604), 0);
-    assert_refused(f, f->key, "can be read by everybody");
+    assert_refused(f, f->key, "every user may read it (mode 0604); run chmod 600");
     assert_int_equal(chmod(f->key, 0600), 0);
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         write_text(f->key, texts[i]);
         assert_refused(f, f->key, "is not an unencrypted private key");
     }
     write_key(f, key, NULL);
-    assert_refused(f, f->chain, "cannot be read");
+    assert_refused(f, f->chain, "no such file");
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         write_text(f->chain, texts[i]);
         assert_refused(f, f->chain, "no certificate in PEM");
@@ -308,13 +308,13 @@ static void files_that_cannot_be_used(void **state)
     assert_refused(f, f->chain, "cert");
     memset(large, '\n', sizeof large - 1);
     write_text(f->chain, large);
-    assert_refused(f, f->chain, "at most 64 KiB");
+    assert_refused(f, f->chain, "larger than 64 KiB");
     assert_int_equal(unlink(f->chain), 0);
     assert_int_equal(mkfifo(f->chain, 0600), 0); /* nobody writes: it must not wait */
-    assert_refused(f, f->chain, "cannot be read");
+    assert_refused(f, f->chain, "not a regular file");
     assert_int_equal(unlink(f->chain), 0);
     assert_int_equal(mkdir(f->chain, 0700), 0);
-    assert_refused(f, f->chain, "cannot be read");
+    assert_refused(f, f->chain, "not a regular file");
     assert_int_equal(rmdir(f->chain), 0);
     EVP_PKEY_free(key);
 }

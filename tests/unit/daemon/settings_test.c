@@ -764,7 +764,48 @@ static void files_are_read(void **state)
     assert_int_equal(load_files(dir, dotenv, false), ERR_CONFIG);
     assert_int_equal(truncate(yaml, SETTINGS_FILE_MAX + 1), 0);
     assert_int_equal(load_files(yaml, dotenv, false), ERR_CONFIG);
-    assert_non_null(strstr(problem.text, "larger than 1 MiB"));
+    assert_non_null(strstr(problem.text, "larger than 1048576 bytes"));
+    assert_int_equal(unlink(yaml), 0);
+    assert_int_equal(unlink(dotenv), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+/* What others can write decides nothing; a .env with a secret is closed to them, too. */
+static void files_of_others_are_refused(void **state)
+{
+    static const struct {
+        mode_t yaml, dotenv;
+        bool secret;
+        const char *part; /* NULL: accepted */
+    } cases[] = {
+        {0644, 0644, false, NULL                           },
+        {0666, 0644, false, "a.yaml: other users may write"},
+        {0664, 0644, false, "a.yaml: other users may write"},
+        {0600, 0666, false, ".env: other users may write"  },
+        {0600, 0600, true,  NULL                           },
+        {0600, 0440, true,  NULL                           },
+        {0600, 0644, true,  "every user may read it"       },
+    };
+    char dir[] = "/tmp/settings_test.XXXXXX";
+    char yaml[64];
+    char dotenv[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(yaml, sizeof yaml, "%s/a.yaml", dir);
+    (void)snprintf(dotenv, sizeof dotenv, "%s/.env", dir);
+    file_write(yaml, TEE);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        (void)unlink(dotenv);
+        file_write(dotenv, cases[i].secret ? "KEYSTORE_MASTER_SECRET=" HASH_A "\n" : "A=1\n");
+        assert_int_equal(chmod(yaml, cases[i].yaml), 0);
+        assert_int_equal(chmod(dotenv, cases[i].dotenv), 0);
+        assert_int_equal(load_files(yaml, dotenv, true), cases[i].part ? ERR_CONFIG : ERR_NONE);
+        if (!cases[i].part)
+            settings_clear(&settings);
+        else if (problems.count != 1 || !strstr(problem.text, cases[i].part))
+            fail_msg("\"%s\" does not say \"%s\"", problem.text, cases[i].part);
+    }
     assert_int_equal(unlink(yaml), 0);
     assert_int_equal(unlink(dotenv), 0);
     assert_int_equal(rmdir(dir), 0);
@@ -939,6 +980,7 @@ int main(void)
         cmocka_unit_test(unused_variables_are_named_but_not_read),
         cmocka_unit_test(misspelt_variables_are_refused),
         cmocka_unit_test(files_are_read),
+        cmocka_unit_test(files_of_others_are_refused),
         cmocka_unit_test(all_faults_are_named_at_once),
         cmocka_unit_test(a_fault_brings_no_others_with_it),
         cmocka_unit_test(variables_of_a_service_are_not_ours),
