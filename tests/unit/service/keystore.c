@@ -1,0 +1,195 @@
+#include "keystore.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+const struct simulated_enclave keystore_enclave = {.mr_enclave = {0x11}, .mr_signer = {0x22}};
+
+static void rule_make(struct appraisal_rule *rule, const char *name)
+{
+    char enclave[2 * 32 + 1];
+    char *values[] = {enclave};
+    struct policy_fault fault = {0};
+
+    hex_write(SPAN_OF(keystore_enclave.mr_enclave), enclave);
+    assert_int_equal(appraisal_rule_start(rule, name, "simulated", &fault), ERR_NONE);
+    assert_int_equal(appraisal_rule_set(rule, "mrenclave", values, 1, &fault), ERR_NONE);
+    assert_int_equal(appraisal_rule_finish(rule, &fault), ERR_NONE);
+}
+
+static void policies_make(struct keystore *k)
+{
+    k->rules = calloc(2, sizeof *k->rules);
+    assert_non_null(k->rules);
+    rule_make(&k->rules[0], "worker");
+    (void)snprintf(k->rules[0].seeds[k->rules[0].seed_count++], POLICY_SEED_PATTERN_MAX, "app:*");
+    (void)snprintf(k->rules[0].tokens[k->rules[0].token_count++], PRINCIPAL_NAME_MAX, "worker");
+    (void)snprintf(k->rules[0].tokens[k->rules[0].token_count++], PRINCIPAL_NAME_MAX, "other");
+    rule_make(&k->rules[1], "plain");
+    (void)snprintf(k->rules[1].tokens[k->rules[1].token_count++], PRINCIPAL_NAME_MAX, "plain");
+    k->rules[1].allow_plain = true;
+    k->policy = (struct appraisal_policy){.count = 2, .rules = k->rules};
+    appraisal_policy_version(&k->policy);
+}
+
+static struct principal principal_of(const char *name, unsigned roles)
+{
+    struct principal p = principal_named(PRINCIPAL_TOKEN, name);
+
+    p.roles = roles;
+    sha256(span_string(name), p.id);
+    return p;
+}
+
+static void principals_make(struct keystore *k)
+{
+    struct principal all[5];
+
+    k->worker = principal_of("worker", ROLE_WORKER);
+    k->other = principal_of("other", ROLE_WORKER);
+    k->plain = principal_of("plain", ROLE_WORKER);
+    k->operator= principal_of("operator", ROLE_OPERATOR);
+    k->administrator = principal_of("administrator", ROLE_OPERATOR);
+    k->administrator.may_administer = k->administrator.may_explain = true;
+    memcpy(all, (struct principal[]){k->worker, k->other, k->plain, k->operator, k->administrator},
+           sizeof all);
+    assert_int_equal(token_table_new(all, COUNT_OF(all), &k->tokens), ERR_NONE);
+}
+
+static void platform_make(struct keystore *k)
+{
+    char dir[96];
+    struct buffer bundle = {0};
+    struct collateral_put_result put = {0};
+
+    (void)snprintf(dir, sizeof dir, "%s/sim", k->dir);
+    assert_int_equal(simulated_create(dir, k->now), ERR_NONE);
+    assert_int_equal(simulated_open(dir, &k->platform), ERR_NONE);
+    assert_int_equal(attest_trust_add_simulated(&k->trust, simulated_root_pem(k->platform)),
+                     ERR_NONE);
+    assert_int_equal(collateral_store_new(&k->trust, &k->collateral), ERR_NONE);
+    assert_int_equal(simulated_collateral_bundle(k->platform, &(struct simulated_collateral){0},
+                                                 k->now, &bundle),
+                     ERR_NONE);
+    assert_int_equal(
+        collateral_store_put(k->collateral, buffer_span(&bundle), "test", NULL, k->now, &put),
+        ERR_NONE);
+    buffer_clear(&bundle);
+}
+
+static void service_make(struct keystore *k)
+{
+    static const char origin[] = "keystore.example/log";
+    const struct service_options options = {.prefix = "",
+                                            .origin = origin,
+                                            .tee_mode = "Simulated",
+                                            .session_lifetime_s = 600,
+                                            .evidence_max_age_s = 300,
+                                            .clock_skew_s = 30};
+    char dir[96], database[96];
+    struct tee_failure failure = {""};
+    struct tee *tee = NULL;
+    struct root *root = NULL;
+
+    (void)snprintf(dir, sizeof dir, "%s/sim", k->dir);
+    (void)snprintf(database, sizeof database, "%s/log.db", k->dir);
+    assert_int_equal(tee_open(&(struct tee_settings){.kind = TEE_SIMULATED, .simulated_dir = dir},
+                              &tee, &failure),
+                     ERR_NONE);
+    assert_int_equal(root_generate(k->now, &root), ERR_NONE);
+    assert_int_equal(service_log_seed(root, &k->log_seed), ERR_NONE);
+    assert_int_equal(
+        store_open(&(struct store_options){database, origin, secret_data(k->log_seed), true},
+                   &k->store),
+        ERR_NONE);
+    assert_int_equal(service_new(&options, root, tee, k->tokens, &k->policy, &k->trust,
+                                 k->collateral, k->now, &k->service),
+                     ERR_NONE);
+    k->service->store = k->store;
+    assert_int_equal(service_thread_init(&k->thread), ERR_NONE);
+}
+
+void keystore_open(struct keystore *k)
+{
+    *k = (struct keystore){.dir = "/tmp/vouchsafe-operations-XXXXXX",
+                           .now = timestamp_of_seconds(KEYSTORE_NOW_S)};
+    assert_non_null(mkdtemp(k->dir));
+    platform_make(k);
+    policies_make(k);
+    principals_make(k);
+    service_make(k);
+}
+
+static void directory_remove(const char *path)
+{
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    char inner[512];
+
+    while (dir && (entry = readdir(dir))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        (void)snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
+        if (unlink(inner) != 0)
+            directory_remove(inner);
+    }
+    if (dir)
+        (void)closedir(dir);
+    (void)rmdir(path);
+}
+
+void keystore_close(struct keystore *k)
+{
+    service_thread_clear(&k->thread);
+    service_free(&k->service);
+    store_close(&k->store);
+    secret_free(&k->log_seed);
+    collateral_store_free(&k->collateral);
+    token_table_free(&k->tokens);
+    simulated_close(&k->platform);
+    free(k->rules);
+    directory_remove(k->dir);
+}
+
+void keystore_quote(const struct keystore *k, const struct simulated_enclave *enclave,
+                    const uint8_t report_data[TEE_REPORT_DATA_SIZE], struct buffer *out)
+{
+    assert_int_equal(simulated_quote(k->platform, enclave, report_data, out), ERR_NONE);
+}
+
+void keystore_attest(struct keystore *k, const struct principal *who,
+                     const uint8_t key[X25519_SIZE], char token[SESSION_TOKEN_MAX + 1])
+{
+    const struct caller caller = {
+        .principal = who,
+        .request_id = SPAN_LITERAL("0193e0a4-0000-7000-8000-000000000000"),
+        .now_us = 1,
+    };
+    struct attest_request r = {.evidence = {.tee_type = SPAN_LITERAL("simulated")}};
+    uint8_t report_data[REPORT_DATA_SIZE];
+    struct buffer quote = {0};
+    struct outcome o = {0};
+
+    assert_int_equal(service_challenge(k->service, &caller, r.nonce), ERR_NONE);
+    memcpy(r.key, key, sizeof r.key);
+    report_data_bind(REPORT_DOMAIN_SESSION, SPAN_OF(r.nonce), SPAN_OF(r.key), (struct span){0},
+                     report_data);
+    keystore_quote(k, &keystore_enclave, report_data, &quote);
+    r.evidence.quote = buffer_span(&quote);
+    assert_int_equal(
+        operation_run(k->service, &k->thread, OPERATION_ATTEST, &caller, &r, k->now, &o), ERR_NONE);
+    memcpy(token, o.result.session->token, SESSION_TOKEN_MAX + 1);
+    outcome_clear(&o);
+    buffer_clear(&quote);
+}
