@@ -22,7 +22,7 @@
 #include "daemon/state.h"
 #include "daemon/supervise.h"
 #include "server/server.h"
-#include "service/journal.h"
+#include "service/outcome.h"
 
 /* 78 is EX_CONFIG of sysexits.h: another start with the same settings cannot succeed */
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_CONFIGURATION = 78 };
@@ -301,14 +301,18 @@ MUST_CHECK static enum err open_service(struct daemon *d, struct root *root, str
         tee_close(&tee);
         return fail(e, err_text(e));
     }
-    e = service_new(&options, root, tee, d->tokens, &d->policy, &d->trust,
-                    daemon_collateral_store(d->collateral), now, &d->service);
+    e = service_new(&options,
+                    &(struct service_parts){.root = root,
+                                            .tee = tee,
+                                            .tokens = d->tokens,
+                                            .policy = &d->policy,
+                                            .trust = &d->trust,
+                                            .collateral = daemon_collateral_store(d->collateral),
+                                            .store = d->store},
+                    now, &d->service);
     if (e == ERR_NONE)
-        e = policy_store_restore(d->service->policies, &d->added);
-    if (e != ERR_NONE)
-        return fail(e, err_text(e));
-    d->service->store = d->store;
-    return ERR_NONE;
+        e = service_restore_policies(d->service, &d->added);
+    return e == ERR_NONE ? e : fail(e, err_text(e));
 }
 
 /* Opens the root, the log and everything that needs them. */
@@ -321,7 +325,7 @@ MUST_CHECK static enum err open_state(struct daemon *d, struct timestamp now)
 
     if ((e = state_tee_open(&d->settings, &tee, &problem)) != ERR_NONE ||
         (e = state_root_open(&d->settings, tee, &root, &problem)) != ERR_NONE ||
-        (e = service_log_seed(root, &d->log_seed)) != ERR_NONE ||
+        (e = keyring_log_seed(root, &d->log_seed)) != ERR_NONE ||
         (e = state_store_open(&d->settings, d->log_seed, false, &d->added, &d->store, &problem)) !=
             ERR_NONE) {
         root_free(&root);
@@ -388,16 +392,18 @@ static void announce(const struct daemon *d)
 {
     char key[2 * X25519_SIZE + 1];
     char address[64];
+    struct service_facts facts;
 
-    hex_write(SPAN_OF(d->service->global_key), key);
+    service_facts(d->service, &facts);
+    hex_write(span_of(facts.global_key, X25519_SIZE), key);
     (void)snprintf(address, sizeof address, "%s:%u", d->settings.server.host,
                    (unsigned)server_port(d->server));
-    if (d->service->simulated)
+    if (facts.simulated)
         log_write(LOG_WARN, "daemon", "SIMULATED_TEE",
                   LOG_STRING("warning", "this keystore runs on the simulated TEE: its root is "
                                         "protected by file modes alone; never for real secrets"));
     log_write(LOG_INFO, "daemon", "Keystore initialized", LOG_STRING("public_key", key),
-              LOG_STRING("tee_mode", d->service->options.tee_mode));
+              LOG_STRING("tee_mode", facts.tee_mode));
     log_write(LOG_INFO, "daemon", "Keystore worker API server started", LOG_STRING("addr", address),
               LOG_STRING("tls", d->tls ? "1.3" : "off"));
     log_write(LOG_INFO, "daemon", "Ready to serve decryption requests from executor workers");
@@ -408,15 +414,18 @@ MUST_CHECK static enum err log_start(struct daemon *d, struct timestamp now)
     struct outcome outcome = {0};
     char id[REQUEST_ID_SIZE];
     char detail[96];
-    int size = snprintf(detail, sizeof detail, "{\"version\":\"%s\",\"epoch\":%u}",
-                        VOUCHSAFE_VERSION, root_current(d->service->root)->epoch);
+    struct service_facts facts;
+    int size;
     struct span entry;
     uint64_t index;
     enum err e;
 
+    service_facts(d->service, &facts);
+    size = snprintf(detail, sizeof detail, "{\"version\":\"%s\",\"epoch\":%u}", VOUCHSAFE_VERSION,
+                    facts.epoch);
     request_id_write(now, id);
-    e = journal_event(d->service, SPAN_LITERAL("start"), span_of(detail, (size_t)size), SPAN_OF(id),
-                      now, &outcome);
+    e = outcome_event(&outcome, facts.simulated, SPAN_LITERAL("start"),
+                      span_of(detail, (size_t)size), SPAN_OF(id), now);
     entry = buffer_span(&outcome.entry);
     if (e == ERR_NONE)
         e = store_append(d->store, &entry, 1, &index);
@@ -475,10 +484,12 @@ static void close_all(struct daemon *d)
  */
 static uint64_t capabilities_needed(const struct daemon *d)
 {
-    const struct tee *tee = d->service->tee;
-    const char *evidence = tee && tee->ops->evidence ? tee->ops->evidence : "";
+    struct service_facts facts;
+    const char *evidence;
     uint64_t needed = 0;
 
+    service_facts(d->service, &facts);
+    evidence = facts.evidence ? facts.evidence : "";
     if (d->settings.server.port < 1024)
         needed |= UINT64_C(1) << CAP_NET_BIND_SERVICE;
     if (geteuid() != 0 && (strcmp(evidence, "tdx") == 0 || strcmp(evidence, "snp") == 0))

@@ -11,7 +11,8 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "service/journal.h"
+#include "service/keyring.h"
+#include "service/outcome.h"
 #include "tee/simulated.h"
 
 enum { PATH_SIZE = 4096 };
@@ -215,7 +216,7 @@ MUST_CHECK static enum err vkey_of(const struct settings *s, const struct root *
 {
     struct secret *seed = NULL;
     uint8_t public_key[ED25519_PUBLIC_SIZE];
-    enum err e = service_log_seed(root, &seed);
+    enum err e = keyring_log_seed(root, &seed);
 
     if (e != ERR_NONE)
         return e;
@@ -322,7 +323,7 @@ MUST_CHECK static enum err write_first_entry(const struct settings *s, struct sp
                                              const struct root *root, struct store *store,
                                              struct timestamp now)
 {
-    struct service scratch = {.simulated = s->tee.provider == TEE_PROVIDER_SIMULATED};
+    const bool simulated = s->tee.provider == TEE_PROVIDER_SIMULATED;
     char id[REQUEST_ID_SIZE];
     char detail[128];
     struct outcome outcome = {0};
@@ -333,7 +334,7 @@ MUST_CHECK static enum err write_first_entry(const struct settings *s, struct sp
     enum err e;
 
     request_id_write(now, id);
-    e = journal_event(&scratch, op, span_of(detail, (size_t)size), SPAN_OF(id), now, &outcome);
+    e = outcome_event(&outcome, simulated, op, span_of(detail, (size_t)size), SPAN_OF(id), now);
     entry = buffer_span(&outcome.entry);
     if (e == ERR_NONE)
         e = store_append(store, &entry, 1, &index);
@@ -347,7 +348,7 @@ MUST_CHECK static enum err make_log(const struct settings *s, struct span op,
 {
     struct secret *seed = NULL;
     struct store *store = NULL;
-    enum err e = service_log_seed(root, &seed);
+    enum err e = keyring_log_seed(root, &seed);
 
     if (e == ERR_NONE && (e = state_store_open(s, seed, true, NULL, &store, problem)) == ERR_NONE &&
         (e = write_first_entry(s, op, root, store, now)) != ERR_NONE)

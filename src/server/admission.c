@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "server/render.h"
-#include "service/journal.h"
+#include "service/request_id.h"
 
 enum {
     ADDRESSES_MAX = 65536,
@@ -151,7 +151,7 @@ enum err admission_authenticate(const struct server *s, const struct http_reques
     struct span value = {0};
     bool present = http_header(r, "authorization", &value);
 
-    return token_check(s->svc->tokens, value, !present, principal, why);
+    return service_authenticate(s->svc, value, !present, principal, why);
 }
 
 /* For routes that need a token. 0, or the status it was turned away with. */

@@ -83,6 +83,7 @@ enum rejection { REFUSED_FRAMING, REFUSED_TOKEN, REFUSED_RATE, REFUSED_OTHER, RE
 struct server {
     struct server_options options;
     struct service *svc;
+    bool simulated; /* every entry of the log says so */
     struct http_server *http;
     struct store_writer *writer;
     struct executor *executors[EXECUTORS];

@@ -68,7 +68,7 @@ MUST_CHECK static enum err list_write(const struct collateral_snapshot *held, st
 void route_collateral(struct call *c, struct service_thread *thread)
 {
     const struct collateral_snapshot *held =
-        collateral_store_view(c->server->svc->collateral, &thread->collateral);
+        collateral_store_view(service_collateral(c->server->svc), &thread->verifier.collateral);
 
     call_answer(c, list_write(held, c->now, &c->body));
     call_finish(c);
@@ -77,7 +77,7 @@ void route_collateral(struct call *c, struct service_thread *thread)
 void route_collateral_item(struct call *c, struct service_thread *thread)
 {
     const struct collateral_snapshot *held =
-        collateral_store_view(c->server->svc->collateral, &thread->collateral);
+        collateral_store_view(service_collateral(c->server->svc), &thread->verifier.collateral);
     const struct collateral_item *u = NULL;
     char name[COLLATERAL_NAME_SIZE];
     size_t size = 0;
@@ -99,7 +99,7 @@ void route_collateral_item(struct call *c, struct service_thread *thread)
 
 size_t collateral_count(const struct call *c)
 {
-    struct collateral_snapshot *held = collateral_store_hold(c->server->svc->collateral);
+    struct collateral_snapshot *held = collateral_store_hold(service_collateral(c->server->svc));
     size_t count = held->count;
 
     collateral_snapshot_release(&held);
@@ -108,7 +108,7 @@ size_t collateral_count(const struct call *c)
 
 uint64_t collateral_seconds_left(const struct call *c)
 {
-    struct collateral_snapshot *held = collateral_store_hold(c->server->svc->collateral);
+    struct collateral_snapshot *held = collateral_store_hold(service_collateral(c->server->svc));
     int64_t least = INT64_MAX;
 
     for (size_t i = 0; i < held->count; i++)
@@ -194,11 +194,11 @@ MUST_CHECK static enum err source_metrics(struct call *c)
 
 enum err collateral_metrics(struct call *c)
 {
-    struct collateral_snapshot *held = collateral_store_hold(c->server->svc->collateral);
+    struct collateral_snapshot *held = collateral_store_hold(service_collateral(c->server->svc));
     struct collateral_queue_figures queue;
     enum err e;
 
-    collateral_store_queue_figures(c->server->svc->collateral, &queue);
+    collateral_store_queue_figures(service_collateral(c->server->svc), &queue);
     e = unit_metrics(c, held);
     collateral_snapshot_release(&held);
     if (e == ERR_NONE)
@@ -223,6 +223,6 @@ enum err collateral_metrics(struct call *c)
             "vouchsafe_collateral_rollbacks_total %llu\n",
             (unsigned long long)collateral_seconds_left(c), (unsigned long long)queue.queued,
             (unsigned long long)queue.dropped, queue.waiting,
-            (unsigned long long)collateral_store_rollbacks(c->server->svc->collateral));
+            (unsigned long long)collateral_store_rollbacks(service_collateral(c->server->svc)));
     return e;
 }

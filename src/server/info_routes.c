@@ -14,14 +14,15 @@ static uint64_t read_counter(const _Atomic uint64_t *counter)
 
 void route_health(struct call *c, struct service_thread *thread)
 {
-    const struct service *svc = c->server->svc;
     char hex[2 * X25519_SIZE + 1];
+    struct service_facts facts;
 
     (void)thread;
-    hex_write(SPAN_OF(svc->global_key), hex);
+    service_facts(c->server->svc, &facts);
+    hex_write(span_of(facts.global_key, X25519_SIZE), hex);
     call_answer(c, buffer_printf(&c->body,
                                  "{\"status\":\"ok\",\"public_key\":\"%s\",\"tee_mode\":\"%s\"}",
-                                 hex, svc->options.tee_mode));
+                                 hex, facts.tee_mode));
     call_finish(c);
 }
 
@@ -102,19 +103,22 @@ MUST_CHECK static enum err decision_metrics(struct call *c)
 
 MUST_CHECK static enum err operation_metrics(struct call *c)
 {
-    const struct service_counters *n = &c->server->svc->counters;
+    struct service_facts facts;
     const struct metric refused[] = {
         {"{reason=\"bad_framing\"}",  read_counter(&c->server->refused[REFUSED_FRAMING])},
         {"{reason=\"bad_token\"}",    read_counter(&c->server->refused[REFUSED_TOKEN])  },
         {"{reason=\"rate_limited\"}", read_counter(&c->server->refused[REFUSED_RATE])   },
         {"{reason=\"other\"}",        read_counter(&c->server->refused[REFUSED_OTHER])  },
     };
-    const struct metric sessions[] = {
-        {"{result=\"hit\"}",  read_counter(&n->session_cache_hits)  },
-        {"{result=\"miss\"}", read_counter(&n->session_cache_misses)},
+    struct metric sessions[] = {
+        {"{result=\"hit\"}",  0},
+        {"{result=\"miss\"}", 0}
     };
     enum err e = decision_metrics(c);
 
+    service_facts(c->server->svc, &facts);
+    sessions[0].value = facts.session_cache_hits;
+    sessions[1].value = facts.session_cache_misses;
     if (e == ERR_NONE)
         e = write_metrics(&c->body, "vouchsafe_admission_refused_total", "counter",
                           "Requests refused before authentication was complete.", refused,
@@ -207,7 +211,7 @@ MUST_CHECK static enum err log_metrics(struct call *c)
     struct writer_figures f;
     enum err e;
 
-    store_checkpoint(c->server->svc->store, &checkpoint, note);
+    store_checkpoint(service_store(c->server->svc), &checkpoint, note);
     store_writer_figures(c->server->writer, &f);
     e = write_metrics(&c->body, "vouchsafe_log_entries", "gauge", "Entries in the log.",
                       &(struct metric){"", checkpoint.size}, 1);
@@ -254,25 +258,26 @@ static void write_status(struct call *c, const struct appraisal_policy *policy, 
     struct checkpoint checkpoint;
     struct writer_figures figures;
     struct http_figures http;
+    struct service_facts facts;
 
-    store_checkpoint(svc->store, &checkpoint, note);
+    service_facts(svc, &facts);
+    store_checkpoint(service_store(svc), &checkpoint, note);
     store_writer_figures(s->writer, &figures);
     http_server_figures(s->http, &http);
     json_open_object(&j, NULL);
     json_put_string(&j, "version", span_string(s->options.version));
-    json_put_int(&j, "uptime_s", (c->now.ms - svc->started.ms) / 1000);
-    json_put_string(&j, "tee", span_string(svc->tee ? svc->tee->ops->name : "none"));
-    json_put_bool(&j, "simulated", svc->simulated);
-    json_put_int(&j, "epoch", root_current(svc->root)->epoch);
-    json_put_string(&j, "root_origin",
-                    span_string(root_origin_name(root_current(svc->root)->origin)));
+    json_put_int(&j, "uptime_s", (c->now.ms - facts.started.ms) / 1000);
+    json_put_string(&j, "tee", span_string(facts.tee));
+    json_put_bool(&j, "simulated", facts.simulated);
+    json_put_int(&j, "epoch", facts.epoch);
+    json_put_string(&j, "root_origin", span_string(facts.root_origin));
     json_put_int(&j, "log_size", (int64_t)checkpoint.size);
     json_put_int(&j, "open_connections", (int64_t)http.open_connections);
     json_put_int(&j, "queue_length", (int64_t)figures.queue_length);
     json_put_int(&j, "last_batch_size", (int64_t)figures.last_batch_size);
     json_put_int(&j, "decrypt_allowed", (int64_t)operation_count(svc, OPERATION_OPEN, true));
     json_put_int(&j, "decrypt_denied", (int64_t)operation_count(svc, OPERATION_OPEN, false));
-    json_put_int(&j, "tokens", (int64_t)token_table_count(svc->tokens));
+    json_put_int(&j, "tokens", (int64_t)facts.tokens);
     json_put_int(&j, "collateral_count", (int64_t)collateral_count(c));
     json_put_int(&j, "collateral_seconds_left", (int64_t)collateral_seconds_left(c));
     json_open_array(&j, "policies");
@@ -284,8 +289,7 @@ static void write_status(struct call *c, const struct appraisal_policy *policy, 
 
 void route_status(struct call *c, struct service_thread *thread)
 {
-    const struct appraisal_policy *policy =
-        &policy_store_view(c->server->svc->policies, &thread->policy)->policy;
+    const struct appraisal_policy *policy = &service_policies(c->server->svc, thread)->policy;
     size_t size = 2048 + policy->count * (6 * POLICY_NAME_MAX + 4);
     enum err e = buffer_reserve(&c->body, size);
     struct writer w;

@@ -105,11 +105,12 @@ void route_pubkey(struct call *c, struct service_thread *thread)
     enum err e = seed_of_query(c, &seed);
 
     if (e == ERR_NOT_FOUND) {
-        call_answer(c, write_public_key(c, svc->global_key, false));
+        service_public_key(svc, thread, seed, key);
+        call_answer(c, write_public_key(c, key, false));
     } else if (e != ERR_NONE) {
         refuse_seed(c, e);
     } else {
-        service_public_key(svc, thread, root_current(svc->root), seed, key);
+        service_public_key(svc, thread, seed, key);
         call_answer(c, write_public_key(c, key, true));
     }
     call_finish(c);
@@ -199,7 +200,7 @@ void route_pubkey_post(struct call *c, struct service_thread *thread)
                     "Failed to deserialize the JSON body into the target type: needed are seed "
                     "and secrets_json");
     } else if (check_secrets_json(c, secrets) == ERR_NONE) {
-        service_public_key(svc, thread, root_current(svc->root), span_of(text, size), key);
+        service_public_key(svc, thread, span_of(text, size), key);
         call_answer(c, write_public_key(c, key, true));
     }
     call_finish(c);

@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "server/fields.h"
-#include "service/journal.h"
+#include "service/log_read.h"
 
 static void refuse_query(struct call *c, const char *text)
 {
@@ -16,7 +16,7 @@ void route_checkpoint(struct call *c, struct service_thread *thread)
     struct checkpoint checkpoint;
 
     (void)thread;
-    store_checkpoint(c->server->svc->store, &checkpoint, note);
+    store_checkpoint(service_store(c->server->svc), &checkpoint, note);
     c->content_type = "text/plain; charset=utf-8";
     call_answer(c, buffer_append_string(&c->body, note));
     call_finish(c);
@@ -24,16 +24,18 @@ void route_checkpoint(struct call *c, struct service_thread *thread)
 
 void route_log_key(struct call *c, struct service_thread *thread)
 {
-    const struct service *svc = c->server->svc;
+    struct service_facts facts;
     char vkey[CHECKPOINT_VKEY_SIZE];
     char hex[2 * ED25519_PUBLIC_SIZE + 1];
-    enum err e = checkpoint_vkey_write(svc->options.origin, svc->log_key, vkey, sizeof vkey);
+    enum err e;
 
     (void)thread;
-    hex_write(SPAN_OF(svc->log_key), hex);
+    service_facts(c->server->svc, &facts);
+    hex_write(span_of(facts.log_key, ED25519_PUBLIC_SIZE), hex);
+    e = checkpoint_vkey_write(facts.origin, facts.log_key, vkey, sizeof vkey);
     if (e == ERR_NONE) /* an origin holds no character that JSON would escape */
         e = buffer_printf(&c->body, "{\"origin\":\"%s\",\"vkey\":\"%s\",\"public_key\":\"%s\"}",
-                          svc->options.origin, vkey, hex);
+                          facts.origin, vkey, hex);
     call_answer(c, e);
     call_finish(c);
 }
@@ -41,7 +43,7 @@ void route_log_key(struct call *c, struct service_thread *thread)
 void route_log_entries(struct call *c, struct service_thread *thread)
 {
     uint64_t start = 0;
-    uint64_t count = JOURNAL_ENTRIES_MAX;
+    uint64_t count = LOG_READ_ENTRIES_MAX;
 
     (void)thread;
     if (query_number(c, "start", &start) != ERR_NONE ||
@@ -49,7 +51,7 @@ void route_log_entries(struct call *c, struct service_thread *thread)
         refuse_query(c, "Needed: start, a number; count is optional, at most 1000");
     } else {
         c->content_type = "application/x-ndjson";
-        call_answer(c, journal_entries(c->server->svc, start, count, &c->body));
+        call_answer(c, log_read_entries(service_store(c->server->svc), start, count, &c->body));
     }
     call_finish(c);
 }
@@ -62,7 +64,7 @@ void route_log_inclusion(struct call *c, struct service_thread *thread)
     if (query_number(c, "index", &index) != ERR_NONE || query_number(c, "size", &size) != ERR_NONE)
         refuse_query(c, "Needed: index and size, numbers");
     else
-        call_answer(c, journal_inclusion(c->server->svc, index, size, &c->body));
+        call_answer(c, log_read_inclusion(service_store(c->server->svc), index, size, &c->body));
     call_finish(c);
 }
 
@@ -74,7 +76,7 @@ void route_log_consistency(struct call *c, struct service_thread *thread)
     if (query_number(c, "from", &from) != ERR_NONE || query_number(c, "to", &to) != ERR_NONE)
         refuse_query(c, "Needed: from and to, numbers");
     else
-        call_answer(c, journal_consistency(c->server->svc, from, to, &c->body));
+        call_answer(c, log_read_consistency(service_store(c->server->svc), from, to, &c->body));
     call_finish(c);
 }
 
@@ -97,8 +99,9 @@ void route_log_receipt(struct call *c, struct service_thread *thread)
 
     (void)thread;
     if (query_request_id(c, id) == ERR_NONE)
-        call_answer(c, journal_receipt_of_request(c->server->svc, span_of(id, REQUEST_ID_SIZE),
-                                                  sees_all ? NULL : c->principal.name, &c->body));
+        call_answer(c, log_read_receipt_of_request(service_store(c->server->svc),
+                                                   span_of(id, REQUEST_ID_SIZE),
+                                                   sees_all ? NULL : c->principal.name, &c->body));
     call_finish(c);
 }
 
@@ -108,6 +111,7 @@ void route_explain(struct call *c, struct service_thread *thread)
 
     (void)thread;
     if (query_request_id(c, id) == ERR_NONE)
-        call_answer(c, journal_explain(c->server->svc, span_of(id, REQUEST_ID_SIZE), &c->body));
+        call_answer(c, log_read_explain(service_store(c->server->svc), span_of(id, REQUEST_ID_SIZE),
+                                        &c->body));
     call_finish(c);
 }

@@ -110,7 +110,7 @@ void route_reference_value_remove(struct call *c, struct service_thread *thread)
 
 void route_policies(struct call *c, struct service_thread *thread)
 {
-    const struct policy_snapshot *s = policy_store_view(c->server->svc->policies, &thread->policy);
+    const struct policy_snapshot *s = service_policies(c->server->svc, thread);
 
     call_answer(c, service_policies_write(s, &c->body));
     call_finish(c);

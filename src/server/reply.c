@@ -7,7 +7,7 @@
 #include "server/call.h"
 #include "server/render.h"
 #include "server/status.h"
-#include "service/journal.h"
+#include "service/log_read.h"
 
 enum {
     ERROR_MAX = 8192,
@@ -219,7 +219,8 @@ static void receipt_then_reveal(struct executor_job *job, struct service_thread 
     (void)thread;
     /* the secret is released already: without a receipt the reply still goes out, and the receipt
      * can be fetched by the request's id */
-    if (journal_receipt(c->server->svc, c->outcome.commit.index, &receipt) == ERR_NONE &&
+    if (log_read_receipt(service_store(c->server->svc), c->outcome.commit.index, &receipt) ==
+            ERR_NONE &&
         append_receipt(c, buffer_span(&receipt)) != ERR_NONE)
         log_write(LOG_WARN, "server", "receipt_left_out", LOG_STRING("request_id", c->request_id));
     buffer_clear(&receipt);

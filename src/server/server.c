@@ -8,7 +8,6 @@
 
 #include "codec/json.h"
 #include "server/admission.h"
-#include "service/journal.h"
 
 enum {
     DRAIN_MS = 5000,
@@ -108,7 +107,7 @@ void server_event(struct server *s, struct span op, struct span detail, struct t
     if (!o)
         return;
     request_id_write(now, request_id);
-    if (journal_event(s->svc, op, detail, SPAN_OF(request_id), now, o) != ERR_NONE ||
+    if (outcome_event(o, s->simulated, op, detail, SPAN_OF(request_id), now) != ERR_NONE ||
         store_writer_submit(s->writer, &o->commit) != ERR_NONE) {
         outcome_clear(o);
         free(o);
@@ -181,6 +180,7 @@ enum err server_start(const struct server_options *options, struct service *svc,
                       struct server **out)
 {
     struct server *s = calloc(1, sizeof *s);
+    struct service_facts facts;
     struct http_handler handler = {admission_check, handle,   call_gone, admission_net_refused,
                                    loop_begin,      loop_end, s};
     enum err e;
@@ -189,11 +189,13 @@ enum err server_start(const struct server_options *options, struct service *svc,
         return ERR_MEMORY;
     s->options = *options;
     s->svc = svc;
-    s->last_summary = svc->started;
+    service_facts(svc, &facts);
+    s->last_summary = facts.started;
+    s->simulated = facts.simulated;
     if ((e = admission_rates_new(s)) != ERR_NONE || (e = loops_new(s)) != ERR_NONE ||
         (e = executors_start(s)) != ERR_NONE ||
         (e = quota_new(COMMITTING_MAX, &s->committing)) != ERR_NONE ||
-        (e = store_writer_start(svc->store, batch_done, s, &s->writer)) != ERR_NONE ||
+        (e = store_writer_start(service_store(svc), batch_done, s, &s->writer)) != ERR_NONE ||
         (e = http_server_start(&options->http, &handler, &s->http)) != ERR_NONE) {
         server_stop(&s);
         return e;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crypto/envelope.h"
+#include "service/inside.h"
 #include "service/operations.h"
 #include "service/reply.h"
 
@@ -28,8 +29,8 @@ MUST_CHECK static enum err timestamp_check(struct operation_context *x,
 MUST_CHECK static enum err use_once(struct operation_context *x,
                                     const uint8_t evidence_id[SHA256_SIZE])
 {
-    enum err e = replay_cache_add(x->svc->replay_cache, x->caller->principal->id, evidence_id,
-                                  x->caller->now_us);
+    enum err e = replay_cache_add(x->svc->verifier.replay_cache, x->caller->principal->id,
+                                  evidence_id, x->caller->now_us);
 
     if (e == ERR_REPLAYED)
         return refusal_set(x->why, ERR_UNAUTHENTICATED, "evidence_replayed");
@@ -114,8 +115,8 @@ MUST_CHECK static enum err open_in_epoch(const struct service *svc, struct servi
         context.key_id = SPAN_OF(digest);
     }
     if (is_hpke)
-        service_public_key(svc, thread, epoch, r->seed, public_key);
-    service_private_key(svc, epoch, r->seed, private_key);
+        keyring_public_key(&svc->keys, thread->public_keys, epoch, r->seed, public_key);
+    keyring_private_key(&svc->keys, epoch, r->seed, private_key);
     e = envelope_open(private_key, is_hpke ? public_key : NULL, &context, r->envelope, plain);
     bytes_wipe(private_key, sizeof private_key);
     return e;
@@ -141,7 +142,7 @@ MUST_CHECK static enum err refuse_envelope(struct refusal *why, enum err e, stru
 MUST_CHECK static enum err open_envelope(struct operation_context *x,
                                          const struct decrypt_request *r, struct secret **plain)
 {
-    const struct root *root = x->svc->root;
+    const struct root *root = x->svc->keys.root;
     enum err e = ERR_CRYPTO;
 
     for (size_t i = root->count; i > 0 && e == ERR_CRYPTO; i--) {

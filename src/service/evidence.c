@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "service/inside.h"
 #include "service/operation.h"
 
 /* Want of collateral is no fault of the caller's, and it may be there soon. Where another
@@ -14,7 +15,7 @@ static void collateral_request(const struct operation_context *x, struct attest_
     if (!is_missing && result->reason != ATTEST_TCB_INFO_MISMATCH &&
         result->reason != ATTEST_CRL_ISSUER_MISMATCH)
         return;
-    if (!collateral_store_request_fetch(x->svc->collateral, result, x->now))
+    if (!collateral_store_request_fetch(x->svc->verifier.collateral, result, x->now))
         return;
     x->why->retry_after_s = COLLATERAL_RETRY_AFTER_S;
     if (!is_missing)
@@ -53,14 +54,14 @@ MUST_CHECK static enum err verify(struct operation_context *x, const struct evid
     const struct attest_evidence presented = {.bytes = evidence->quote,
                                               .certificates = evidence->certificates};
     const struct collateral_snapshot *collateral =
-        collateral_store_view(x->svc->collateral, &x->thread->collateral);
+        collateral_store_view(x->svc->verifier.collateral, &x->thread->verifier.collateral);
     enum err e;
 
     if (evidence->certificates.size > ATTEST_CHAIN_MAX)
         return refusal_set_hint(x->why, ERR_UNAUTHENTICATED, attest_reason_code(ATTEST_TOO_LARGE),
                                 "too many certificates");
-    e = attest_verify(&x->svc->trust, &collateral->set, x->thread->chains, &presented, x->now,
-                      result);
+    e = attest_verify(&x->svc->verifier.trust, &collateral->set, x->thread->verifier.chains,
+                      &presented, x->now, result);
     if (e == ERR_DENIED)
         return refuse_verification(x, result);
     return e == ERR_NONE ? e : refusal_failed(x->why, e);
@@ -99,7 +100,7 @@ enum err evidence_accept(struct operation_context *x, const struct evidence *evi
     claims->has_digest = true;
     if ((e = check_kind(x, evidence, result)) != ERR_NONE)
         return e;
-    claims->policy = policy_store_view(x->svc->policies, &x->thread->policy);
+    claims->policy = policy_store_view(x->svc->verifier.policies, &x->thread->verifier.policy);
     return judge(x, &question);
 }
 
@@ -114,7 +115,8 @@ static const struct session *session_known(struct service *svc, struct service_t
                               1, memory_order_relaxed);
     if (s)
         return s;
-    if (session_parse(token, svc->session_public, svc->session_point, scratch) != ERR_NONE)
+    if (session_parse(token, svc->keys.session_public, svc->keys.session_point, scratch) !=
+        ERR_NONE)
         return NULL;
     session_cache_put(thread->sessions, token, scratch);
     return scratch;
@@ -130,7 +132,7 @@ enum err session_claims(struct operation_context *x, struct span token)
 
     if (!s)
         return refusal_set(x->why, ERR_DENIED, code);
-    claims->policy = policy_store_view(x->svc->policies, &x->thread->policy);
+    claims->policy = policy_store_view(x->svc->verifier.policies, &x->thread->verifier.policy);
     e = session_check(s, x->svc->options.origin, x->caller->principal->id,
                       claims->policy->policy.version, x->now, &code);
     if (e != ERR_NONE)

@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/inside.h"
 #include "service/operations.h"
 
 static const struct appraisal_policy *policy_of(struct operation_context *x)
 {
-    return &policy_store_view(x->svc->policies, &x->thread->policy)->policy;
+    return &policy_store_view(x->svc->verifier.policies, &x->thread->verifier.policy)->policy;
 }
 
 static bool is_for(const struct appraisal_rule *rule, const char *token)
@@ -49,9 +50,9 @@ MUST_CHECK static enum err verify(struct operation_context *x, struct explanatio
     const struct attest_evidence presented = {.bytes = r->evidence.quote,
                                               .certificates = r->evidence.certificates};
     const struct collateral_snapshot *collateral =
-        collateral_store_view(x->svc->collateral, &x->thread->collateral);
-    enum err e = attest_verify(&x->svc->trust, &collateral->set, x->thread->chains, &presented,
-                               x->now, &out->evidence);
+        collateral_store_view(x->svc->verifier.collateral, &x->thread->verifier.collateral);
+    enum err e = attest_verify(&x->svc->verifier.trust, &collateral->set,
+                               x->thread->verifier.chains, &presented, x->now, &out->evidence);
 
     out->kind_is_right = names_kind(r->evidence.tee_type, &out->evidence);
     return e == ERR_DENIED ? ERR_NONE : e;

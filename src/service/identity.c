@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "codec/json.h"
+#include "service/inside.h"
 
 enum { REFRESH_MS = 3600 * 1000, DOCUMENT_EXTRA = 8192 };
 
@@ -69,14 +70,14 @@ static void own_report_data(const struct service *svc, struct span nonce,
     uint8_t origin[SHA256_SIZE];
 
     sha256(span_string(svc->options.origin), origin);
-    writer_put(&w, SPAN_OF(svc->log_key));
-    writer_put(&w, SPAN_OF(svc->session_point));
+    writer_put(&w, SPAN_OF(svc->keys.log_key));
+    writer_put(&w, SPAN_OF(svc->keys.session_point));
     writer_put(&w,
                span_of(svc->options.tls_spki_sha256 ? svc->options.tls_spki_sha256 : without_tls,
                        SHA256_SIZE));
     writer_put(&w, SPAN_OF(origin));
-    report_data_bind(REPORT_DOMAIN_KEYSTORE, nonce, SPAN_OF(svc->identity_key), SPAN_OF(context),
-                     out);
+    report_data_bind(REPORT_DOMAIN_KEYSTORE, nonce, SPAN_OF(svc->keys.identity_key),
+                     SPAN_OF(context), out);
 }
 
 static void document_write(const struct service *svc, struct span nonce,
@@ -91,10 +92,10 @@ static void document_write(const struct service *svc, struct span nonce,
     if (evidence->certificates.size > 0)
         json_put_base64(&j, "certificates", buffer_span(&evidence->certificates));
     json_put_hex(&j, "nonce", nonce);
-    json_put_hex(&j, "identity_key", SPAN_OF(svc->identity_key));
-    json_put_hex(&j, "log_key", SPAN_OF(svc->log_key));
+    json_put_hex(&j, "identity_key", SPAN_OF(svc->keys.identity_key));
+    json_put_hex(&j, "log_key", SPAN_OF(svc->keys.log_key));
     json_put_string(&j, "log_origin", span_string(svc->options.origin));
-    json_put_hex(&j, "session_key", SPAN_OF(svc->session_point));
+    json_put_hex(&j, "session_key", SPAN_OF(svc->keys.session_point));
     if (svc->options.tls_spki_sha256)
         json_put_hex(&j, "tls_spki_sha256", span_of(svc->options.tls_spki_sha256, SHA256_SIZE));
     else
@@ -131,7 +132,6 @@ enum err service_own_evidence(struct service *svc, struct span nonce, struct tim
         return ERR_MALFORMED;
     if (!svc->tee || !svc->tee->ops->evidence)
         return ERR_UNSUPPORTED;
-    atomic_fetch_add_explicit(&svc->counters.evidence, 1, memory_order_relaxed);
     own_report_data(svc, nonce, report_data);
     if ((e = own_quote(svc, report_data, now, &evidence)) != ERR_NONE ||
         (e = collateral_copy(svc, now, &bundle)) != ERR_NONE ||
@@ -163,14 +163,14 @@ static void statement_sign(const struct service *svc, struct span seed, struct s
     writer_put(&w, seed);
     writer_u32be(&w, version);
     writer_put(&w, span_of(public_key, X25519_SIZE));
-    ed25519_sign(secret_data(svc->identity_seed), span_of(text, w.size), signature);
+    ed25519_sign(secret_data(svc->keys.identity_seed), span_of(text, w.size), signature);
     stack_wipe();
 }
 
 enum err service_signed_public_key(const struct service *svc, struct service_thread *thread,
                                    struct span seed, struct span nonce, struct buffer *out)
 {
-    const struct root_epoch *epoch = root_current(svc->root);
+    const struct root_epoch *epoch = root_current(svc->keys.root);
     uint8_t public_key[X25519_SIZE];
     uint8_t signature[ED25519_SIGNATURE_SIZE];
     struct writer w;
@@ -181,7 +181,7 @@ enum err service_signed_public_key(const struct service *svc, struct service_thr
         return ERR_TOO_LARGE;
     if ((e = buffer_reserve(out, 6 * seed.size + 1024)) != ERR_NONE)
         return e;
-    service_public_key(svc, thread, epoch, seed, public_key);
+    keyring_public_key(&svc->keys, thread->public_keys, epoch, seed, public_key);
     statement_sign(svc, seed, nonce, epoch->epoch, public_key, signature);
     w = writer_over(out->data + out->size, out->capacity - out->size);
     j = json_writer_over(&w);

@@ -3,11 +3,10 @@
 #include <assert.h>
 #include <string.h>
 
+#include "service/inside.h"
 #include "service/operations.h"
 
 enum { DETAIL_MAX = 1024 };
-
-_Static_assert(OPERATION_COUNT <= OPERATIONS_MAX, "a counter for each operation");
 
 static const struct operation *const operations[OPERATION_COUNT] = {
     [OPERATION_OPEN] = &operation_open,

@@ -47,6 +47,21 @@ enum err outcome_record(struct outcome *o, struct audit_entry *entry)
     return ERR_NONE;
 }
 
+enum err outcome_event(struct outcome *o, bool simulated, struct span op, struct span detail,
+                       struct span request_id, struct timestamp now)
+{
+    struct audit_entry entry = {
+        .time = now,
+        .request_id = request_id,
+        .op = op,
+        .principal = SPAN_LITERAL(AUDIT_PRINCIPAL_KEYSTORE),
+        .detail = detail,
+        .simulated = simulated,
+    };
+
+    return outcome_record(o, &entry);
+}
+
 void outcome_clear(struct outcome *o)
 {
     operation_result_clear(&o->result);

@@ -7,10 +7,9 @@
 
 #include "audit/entry.h"
 #include "service/refusal.h"
+#include "service/request_id.h"
 #include "service/result.h"
 #include "store/writer.h"
-
-#define REQUEST_ID_SIZE 36 /* UUIDv7 as text, RFC 9562 section 5.7 */
 
 struct operation;
 
@@ -26,6 +25,11 @@ struct outcome {
 /* Writes the log line. `entry` lacks only what the outcome knows: allowed, code, and the detail of
  * a refusal unless the entry has one of its own. ERR_MEMORY */
 MUST_CHECK enum err outcome_record(struct outcome *o, struct audit_entry *entry);
+
+/* An event of the keystore itself, allowed: "init", "start", "refused-summary". `detail` is JSON or
+ * empty. ERR_MEMORY, ERR_TOO_LARGE */
+MUST_CHECK enum err outcome_event(struct outcome *o, bool simulated, struct span op,
+                                  struct span detail, struct span request_id, struct timestamp now);
 
 /* Frees and wipes what it holds. */
 void outcome_clear(struct outcome *o);

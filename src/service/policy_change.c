@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "codec/json.h"
+#include "service/inside.h"
 #include "service/operations.h"
 
 enum {
@@ -24,8 +25,8 @@ MUST_CHECK static enum err authorise(struct operation_context *x)
 MUST_CHECK static enum err compute(struct operation_context *x)
 {
     x->result->kind = RESULT_POLICY_CHANGED;
-    return policy_store_prepare(x->svc->policies, x->request, x->caller->principal->name, x->now,
-                                &x->result->policy.next, x->why);
+    return policy_store_prepare(x->svc->verifier.policies, x->request, x->caller->principal->name,
+                                x->now, &x->result->policy.next, x->why);
 }
 
 /* The change itself, also when it is refused. */
@@ -51,7 +52,7 @@ static void committed(struct service *svc, struct outcome *o)
     const struct policy_snapshot *s = changed->next;
 
     /* `s` stays: it is the current one, and only this thread replaces it */
-    policy_store_swap(svc->policies, &changed->next, o->commit.index);
+    policy_store_swap(svc->verifier.policies, &changed->next, o->commit.index);
     memcpy(changed->version, s->policy.version, sizeof changed->version);
 }
 

@@ -7,6 +7,7 @@
 #include "crypto/envelope.h"
 #include "crypto/mac.h"
 #include "crypto/random.h"
+#include "service/inside.h"
 
 /* With their NUL, which separates them from what follows. */
 #define SESSION_DOMAIN "vouchsafe-session-v1"
@@ -28,7 +29,8 @@ MUST_CHECK static enum err session_reply_key(const struct service *svc,
 
     memcpy(info, id, SESSION_ID_SIZE);
     memcpy(info + SESSION_ID_SIZE, attested, X25519_SIZE);
-    return hkdf_sha256_expand(secret_data(svc->reply_keys), SPAN_OF(info), out, REPLY_KEY_SIZE);
+    return hkdf_sha256_expand(secret_data(svc->keys.reply_keys), SPAN_OF(info), out,
+                              REPLY_KEY_SIZE);
 }
 
 MUST_CHECK static enum err reply_key_seal(const struct service *svc, const struct session *s,
@@ -67,7 +69,7 @@ enum err session_grant_make(const struct service *svc, const struct session *s, 
     writer_put(&w, SPAN_OF(token_hash));
     writer_put(&w, SPAN_OF(g.enc));
     writer_put(&w, SPAN_OF(g.ciphertext));
-    ed25519_sign(secret_data(svc->identity_seed), span_of(text, w.size), g.signature);
+    ed25519_sign(secret_data(svc->keys.identity_seed), span_of(text, w.size), g.signature);
     *out = g;
 out:
     stack_wipe();

@@ -6,19 +6,20 @@
 
 #include "attest/ra_tls.h"
 #include "crypto/random.h"
+#include "service/inside.h"
 #include "service/operations.h"
 #include "service/reply.h"
 
 enum err service_challenge(struct service *svc, const struct caller *caller,
                            uint8_t nonce[NONCE_SIZE])
 {
-    atomic_fetch_add_explicit(&svc->counters.challenges, 1, memory_order_relaxed);
-    return nonce_issue(svc->nonces, caller->principal->id, caller->now_us, nonce);
+    return nonce_issue(svc->verifier.nonces, caller->principal->id, caller->now_us, nonce);
 }
 
 MUST_CHECK static enum err use_nonce(struct operation_context *x, const struct attest_request *r)
 {
-    enum err e = nonce_use(x->svc->nonces, x->caller->principal->id, r->nonce, x->caller->now_us);
+    enum err e =
+        nonce_use(x->svc->verifier.nonces, x->caller->principal->id, r->nonce, x->caller->now_us);
 
     if (e == ERR_NONE)
         return e;
@@ -124,7 +125,8 @@ MUST_CHECK static enum err compute(struct operation_context *x)
     enum err e;
 
     session_fill(x, &issued->session);
-    e = session_write(&issued->session, x->svc->session_key, issued->token, sizeof issued->token);
+    e = session_write(&issued->session, x->svc->keys.session_key, issued->token,
+                      sizeof issued->token);
     if (e != ERR_NONE)
         return refusal_failed(x->why, e);
     e = session_grant_make(x->svc, &issued->session, span_string(issued->token), &issued->grant);

@@ -106,17 +106,23 @@ static void keystore_start(struct keystore *k)
     assert_non_null(mkdtemp(k->dir));
     (void)snprintf(k->database, sizeof k->database, "%s/log.db", k->dir);
     assert_int_equal(root_generate(clock_now(), &root), ERR_NONE);
-    assert_int_equal(service_log_seed(root, &k->seed), ERR_NONE);
+    assert_int_equal(keyring_log_seed(root, &k->seed), ERR_NONE);
     assert_int_equal(
         store_open(&(struct store_options){k->database, options.origin, secret_data(k->seed), true},
                    &k->store),
         ERR_NONE);
     assert_int_equal(collateral_store_new(&trust, &k->collateral), ERR_NONE);
     assert_int_equal(token_table_new(NULL, 0, &k->tokens), ERR_NONE);
-    assert_int_equal(service_new(&options, root, guest(), k->tokens, &k->policy, &trust,
-                                 k->collateral, clock_now(), &k->service),
+    assert_int_equal(service_new(&options,
+                                 &(struct service_parts){.root = root,
+                                                         .tee = guest(),
+                                                         .tokens = k->tokens,
+                                                         .policy = &k->policy,
+                                                         .trust = &trust,
+                                                         .collateral = k->collateral,
+                                                         .store = k->store},
+                                 clock_now(), &k->service),
                      ERR_NONE);
-    k->service->store = k->store;
     assert_int_equal(server_start(&server, k->service, &k->server), ERR_NONE);
 }
 

@@ -108,15 +108,21 @@ static void service_make(struct keystore *k)
                               &tee, &failure),
                      ERR_NONE);
     assert_int_equal(root_generate(k->now, &root), ERR_NONE);
-    assert_int_equal(service_log_seed(root, &k->log_seed), ERR_NONE);
+    assert_int_equal(keyring_log_seed(root, &k->log_seed), ERR_NONE);
     assert_int_equal(
         store_open(&(struct store_options){database, origin, secret_data(k->log_seed), true},
                    &k->store),
         ERR_NONE);
-    assert_int_equal(service_new(&options, root, tee, k->tokens, &k->policy, &k->trust,
-                                 k->collateral, k->now, &k->service),
+    assert_int_equal(service_new(&options,
+                                 &(struct service_parts){.root = root,
+                                                         .tee = tee,
+                                                         .tokens = k->tokens,
+                                                         .policy = &k->policy,
+                                                         .trust = &k->trust,
+                                                         .collateral = k->collateral,
+                                                         .store = k->store},
+                                 k->now, &k->service),
                      ERR_NONE);
-    k->service->store = k->store;
     assert_int_equal(service_thread_init(&k->thread), ERR_NONE);
 }
 

@@ -84,8 +84,7 @@ static int open_keystore(void **state)
         return -1;
     keystore_open(&k);
     x25519_public(private_key, public_key);
-    service_public_key(k.service, NULL, root_current(k.service->root), SPAN_LITERAL(SEED),
-                       recipient);
+    service_public_key(k.service, NULL, SPAN_LITERAL(SEED), recipient);
     assert_int_equal(
         envelope_seal(ENVELOPE_ECIES, recipient, NULL, SPAN_LITERAL("secret"), NULL, envelope),
         ERR_NONE);
@@ -574,20 +573,19 @@ static void test_a_change_takes_effect_when_it_is_committed(void **state)
     struct outcome o = {0};
 
     (void)state;
-    memcpy(before, policy_store_view(k.service->policies, &k.thread.policy)->policy.version, 8);
+    memcpy(before, service_policies(k.service, &k.thread)->policy.version, 8);
     assert_int_equal(run_change(&k.administrator, &add, &o), ERR_NONE);
     assert_true(has(&o, "\"detail\":{\"policy\":\"worker\",\"field\":\"mrenclave\",\"value\":"
                         "\"4444"));
     outcome_clear(&o); /* the log could not be written */
-    assert_memory_equal(policy_store_view(k.service->policies, &k.thread.policy)->policy.version,
-                        before, 8);
+    assert_memory_equal(service_policies(k.service, &k.thread)->policy.version, before, 8);
 
     o = (struct outcome){0};
     assert_int_equal(run_change(&k.administrator, &add, &o), ERR_NONE);
     o.commit.index = 7;
     operation_committed(k.service, &o);
     assert_null(o.result.policy.next);
-    assert_memory_equal(policy_store_view(k.service->policies, &k.thread.policy)->policy.version,
+    assert_memory_equal(service_policies(k.service, &k.thread)->policy.version,
                         o.result.policy.version, 8);
     assert_memory_not_equal(o.result.policy.version, before, 8);
     outcome_clear(&o);
