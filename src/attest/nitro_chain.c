@@ -140,8 +140,10 @@ MUST_CHECK static enum err bundle_verify(const struct verify_input *in, const st
     }
     if (e == ERR_NONE)
         e = time_check(out->valid_from, out->valid_until, in->now, r);
-    for (size_t i = 0; e == ERR_NONE && i < c->count; i++)
-        e = link_check(c->certs[i], c->certs[i == 0 ? 0 : i - 1], r); /* the root by itself */
+    if (e == ERR_NONE && !attest_trust_is_published_root(c->certs[0]))
+        e = link_check(c->certs[0], c->certs[0], r);
+    for (size_t i = 1; e == ERR_NONE && i < c->count; i++)
+        e = link_check(c->certs[i], c->certs[i - 1], r);
     return e;
 }
 
