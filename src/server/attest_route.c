@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "server/fields.h"
+#include "server/requests.h"
 #include "service/identity.h"
 #include "service/session.h"
 
@@ -31,7 +32,7 @@ static const char attest_needed[] =
     "Needed: nonce (64 hex digits) and quote (base64), or ra_tls (true); tee_type, public_key (64 "
     "hex digits); allowed: certificates (base64, at most 64 KiB), event_log (array); nothing else";
 
-MUST_CHECK static enum err parse(struct call *c, struct attest_request *r)
+enum err attest_request_read(struct call *c, struct attest_request *r)
 {
     struct evidence_members evidence;
     struct json_value nonce, key, ra_tls;
@@ -61,7 +62,7 @@ void route_attest(struct call *c, struct service_thread *thread)
 {
     struct attest_request r = {0};
 
-    if (parse(c, &r) == ERR_NONE)
+    if (attest_request_read(c, &r) == ERR_NONE)
         call_operate(c, thread, OPERATION_ATTEST, &r);
     call_finish(c);
 }

@@ -62,7 +62,7 @@ struct call {
     _Atomic unsigned flags;    /* bits of enum call_flag */
     size_t committing_size;    /* counted in the server's `committing` */
     sem_t *awaited;            /* a thread waits for the commit; else NULL */
-    void *parsed;              /* the route's request, when it goes on to an executor */
+    const void *parsed;        /* the route's request, when it goes on to an executor */
     struct call_block *memory; /* see call_allocate() */
     /* the reply */
     unsigned status;

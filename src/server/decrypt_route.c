@@ -4,7 +4,7 @@
 
 #include "keys/seed.h"
 #include "server/fields.h"
-#include "service/decrypt.h"
+#include "server/requests.h"
 
 /* The members of a request, as found; JSON_NULL when absent. */
 struct members {
@@ -209,6 +209,21 @@ MUST_CHECK static enum err parse(struct call *c, struct parsed *p)
     return m.attestation.type == JSON_NULL ? ERR_NONE : read_evidence(c, m.attestation, r);
 }
 
+enum err decrypt_request_read(struct call *c, const struct decrypt_request **out)
+{
+    void *memory = NULL;
+    struct parsed *p;
+    enum err e = call_allocate(c, sizeof *p, &memory);
+
+    if (e != ERR_NONE) {
+        call_answer(c, e);
+        return e;
+    }
+    p = memory;
+    *out = &p->request;
+    return parse(c, p);
+}
+
 static void decide(struct call *c, struct service_thread *thread)
 {
     call_operate(c, thread, OPERATION_OPEN, c->parsed);
@@ -222,22 +237,15 @@ static void decide_later(struct executor_job *job, struct service_thread *thread
 
 void route_decrypt(struct call *c, struct service_thread *thread)
 {
-    void *memory = NULL;
-    struct parsed *p;
-    enum err e = call_allocate(c, sizeof *p, &memory);
+    const struct decrypt_request *r = NULL;
 
-    p = memory;
-    if (e != ERR_NONE) {
-        call_answer(c, e);
+    if (decrypt_request_read(c, &r) != ERR_NONE) {
         call_finish(c);
-    } else if (parse(c, p) != ERR_NONE) {
-        call_finish(c);
-    } else {
-        c->parsed = &p->request;
-        if (p->request.has_evidence)
-            call_submit(c, EXECUTOR_ATTEST,
-                        decide_later); /* verifying a quote takes longer than a loop may */
-        else
-            decide(c, thread);
+        return;
     }
+    c->parsed = r;
+    if (r->has_evidence)
+        call_submit(c, EXECUTOR_ATTEST, decide_later); /* longer than a loop may take */
+    else
+        decide(c, thread);
 }

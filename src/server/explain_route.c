@@ -1,5 +1,6 @@
 /* POST /v1/attest/explain. */
 #include "server/fields.h"
+#include "server/requests.h"
 #include "service/explain.h"
 
 static const char needed[] =
@@ -20,7 +21,7 @@ MUST_CHECK static enum err read_binding(struct json_value nonce, struct json_val
     return e;
 }
 
-MUST_CHECK static enum err parse(struct call *c, struct explain_request *r)
+enum err explain_request_read(struct call *c, struct explain_request *r)
 {
     struct evidence_members evidence;
     struct json_value policy, nonce, key;
@@ -45,7 +46,7 @@ void route_attest_explain(struct call *c, struct service_thread *thread)
 {
     struct explain_request r = {0};
 
-    if (parse(c, &r) == ERR_NONE)
+    if (explain_request_read(c, &r) == ERR_NONE)
         call_operate(c, thread, OPERATION_EXPLAIN, &r);
     call_finish(c);
 }

@@ -5,6 +5,7 @@
 #include "codec/base58.h"
 #include "keys/seed.h"
 #include "server/fields.h"
+#include "server/requests.h"
 #include "service/identity.h"
 
 /* The repo form of a query: `repo` with `owner` and perhaps `branch`. */
@@ -43,7 +44,7 @@ MUST_CHECK static enum err seed_of_repo(struct span query, struct repo_query *q,
  * The seed the query names, in the call's memory: `seed`, or `repo` with `owner` and perhaps
  * `branch`. ERR_NOT_FOUND when it names none; ERR_MALFORMED, ERR_MEMORY
  */
-MUST_CHECK static enum err seed_of_query(struct call *c, struct span *out)
+enum err seed_query_read(struct call *c, struct span *out)
 {
     static const char *const names[] = {"seed", "repo", "owner", "branch", "nonce"};
     const struct span query = c->request->query;
@@ -102,7 +103,7 @@ void route_pubkey(struct call *c, struct service_thread *thread)
     const struct service *svc = c->server->svc;
     struct span seed = {0};
     uint8_t key[X25519_SIZE];
-    enum err e = seed_of_query(c, &seed);
+    enum err e = seed_query_read(c, &seed);
 
     if (e == ERR_NOT_FOUND) {
         service_public_key(svc, thread, seed, key);
@@ -121,7 +122,7 @@ void route_signed_pubkey(struct call *c, struct service_thread *thread)
     uint8_t nonce[IDENTITY_NONCE_MAX];
     size_t size = 0;
     struct span seed = {0};
-    enum err e = seed_of_query(c, &seed);
+    enum err e = seed_query_read(c, &seed);
 
     if (e != ERR_NONE && e != ERR_NOT_FOUND) {
         refuse_seed(c, e);

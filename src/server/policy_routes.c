@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "server/fields.h"
 #include "server/render.h"
+#include "server/requests.h"
 #include "service/policy_change.h"
 
 #define BEFORE_POLICY "/v1/policies/"
@@ -72,16 +73,30 @@ MUST_CHECK static enum err read_query(struct call *c, struct policy_change *chan
     return ERR_NONE;
 }
 
-/* On its own thread: one change is committed before the next one is judged. */
-static void make_change(struct call *c, struct service_thread *thread, struct policy_change *change)
+enum err policy_change_read(struct call *c, struct policy_change *out)
 {
-    enum err e = read_policy(c, change);
+    enum err e = out->removes ? read_query(c, out) : read_body(c, out);
 
-    if (e != ERR_NONE) {
+    if (e != ERR_NONE)
+        return e;
+    if ((e = read_policy(c, out)) != ERR_NONE)
         call_refuse(c, 404, "policy_not_found", "This token has no policy of that name");
-    } else if ((e = buffer_reserve(&c->body, POLICY_CHANGED_MAX)) != ERR_NONE) {
+    return e;
+}
+
+/* On its own thread: one change is committed before the next one is judged. */
+static void make_change(struct call *c, struct service_thread *thread, bool removes)
+{
+    struct policy_change change = {.removes = removes};
+    enum err e;
+
+    if (policy_change_read(c, &change) != ERR_NONE) {
+        call_finish(c);
+        return;
+    }
+    if ((e = buffer_reserve(&c->body, POLICY_CHANGED_MAX)) != ERR_NONE) {
         call_answer(c, e); /* now: after the commit nothing may fail */
-    } else if (call_operate_and_commit(c, thread, OPERATION_CHANGE_POLICY, change) == ERR_NONE) {
+    } else if (call_operate_and_commit(c, thread, OPERATION_CHANGE_POLICY, &change) == ERR_NONE) {
         render_policy_changed(&c->outcome.result.policy, c->outcome.commit.index, &c->body);
         call_answer(c, ERR_NONE);
     }
@@ -90,22 +105,12 @@ static void make_change(struct call *c, struct service_thread *thread, struct po
 
 void route_reference_value_add(struct call *c, struct service_thread *thread)
 {
-    struct policy_change change = {.removes = false};
-
-    if (read_body(c, &change) == ERR_NONE)
-        make_change(c, thread, &change);
-    else
-        call_finish(c);
+    make_change(c, thread, false);
 }
 
 void route_reference_value_remove(struct call *c, struct service_thread *thread)
 {
-    struct policy_change change = {.removes = true};
-
-    if (read_query(c, &change) == ERR_NONE)
-        make_change(c, thread, &change);
-    else
-        call_finish(c);
+    make_change(c, thread, true);
 }
 
 void route_policies(struct call *c, struct service_thread *thread)
