@@ -161,6 +161,17 @@ enum err query_hex(const struct call *c, const char *name, uint8_t *out, size_t 
     return hex_read(span_of(text, length), out, *size);
 }
 
+enum err query_text(struct span query, const char *name, char *out, size_t size)
+{
+    size_t used = 0;
+    enum err e = http_query(query, name, out, size - 1, &used); /* it does not terminate */
+
+    if (e != ERR_NONE)
+        return e;
+    out[used] = '\0';
+    return memchr(out, '\0', used) ? ERR_MALFORMED : ERR_NONE;
+}
+
 bool query_has_only(struct span query, const char *const *names, size_t count)
 {
     while (query.size > 0) {

@@ -68,6 +68,10 @@ MUST_CHECK enum err query_number(const struct call *c, const char *name, uint64_
 MUST_CHECK enum err query_hex(const struct call *c, const char *name, uint8_t *out, size_t capacity,
                               size_t *size);
 
+/* A parameter of `query` as text of at most `size` - 1 bytes without NUL, terminated.
+ * ERR_NOT_FOUND, ERR_MALFORMED, ERR_TOO_LARGE */
+MUST_CHECK enum err query_text(struct span query, const char *name, char *out, size_t size);
+
 /* Whether every parameter is one of `names`: a misspelt one would name another thing. */
 bool query_has_only(struct span query, const char *const *names, size_t count);
 

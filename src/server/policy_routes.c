@@ -26,15 +26,13 @@ MUST_CHECK static enum err read_policy(const struct call *c, struct policy_chang
     const struct span path = c->request->path;
     const size_t around = sizeof BEFORE_POLICY + sizeof BEHIND_POLICY - 2;
     char query[3 * POLICY_NAME_MAX + 3];
-    size_t size = 0;
     const struct span name = span_slice(path, sizeof BEFORE_POLICY - 1, path.size - around);
     const int length =
         snprintf(query, sizeof query, "p=%.*s", (int)name.size, (const char *)name.data);
 
     if (length < 0 || (size_t)length >= sizeof query || memchr(name.data, '&', name.size) != NULL)
         return ERR_MALFORMED;
-    return http_query(span_of(query, (size_t)length), "p", change->policy, sizeof change->policy,
-                      &size);
+    return query_text(span_of(query, (size_t)length), "p", change->policy, sizeof change->policy);
 }
 
 MUST_CHECK static enum err read_body(struct call *c, struct policy_change *change)
@@ -63,8 +61,7 @@ MUST_CHECK static enum err read_query(struct call *c, struct policy_change *chan
     char value[2 * POLICY_BYTES_MAX + 2];
     size_t size = 0;
 
-    if (http_query(c->request->query, "field", change->field, sizeof change->field, &size) !=
-            ERR_NONE ||
+    if (query_text(c->request->query, "field", change->field, sizeof change->field) != ERR_NONE ||
         http_query(c->request->query, "value", value, sizeof value, &size) != ERR_NONE) {
         call_refuse(c, 400, "bad_query", "Needed: field and value (hex)");
         return ERR_MALFORMED;

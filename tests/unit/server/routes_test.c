@@ -156,6 +156,8 @@ static int ask(const char *method, const char *target, const char *token, const 
 
 #define ID "0193e0a4-0000-7000-8000-000000000000"
 #define KEY "fb3234db8f36e87a8ec08c1b77799b55788f8855931c76eec948f33b76f9ff19"
+#define FIELD31 "fffffffffffffffffffffffffffffff"
+#define NAME64 FIELD31 FIELD31 "ff"
 #define VALUES "/v1/policies/worker/reference-values"
 
 static const struct question {
