@@ -1,6 +1,7 @@
 #include "auth/principal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 struct principal principal_named(enum principal_kind kind, const char *name)
 {
@@ -8,6 +9,15 @@ struct principal principal_named(enum principal_kind kind, const char *name)
 
     (void)snprintf(p.name, sizeof p.name, "%s", name);
     return p;
+}
+
+bool principal_name_is_plain(const char *name)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "0123456789._:-";
+    const size_t size = strlen(name);
+
+    return size > 0 && size <= PRINCIPAL_NAME_MAX && size == strspn(name, allowed);
 }
 
 bool principal_has_role(const struct principal *p, unsigned roles)

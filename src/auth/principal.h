@@ -45,6 +45,9 @@ struct principal {
 /* A principal of the default tenant, without roles and with an id of zeros. Cuts a long name. */
 struct principal principal_named(enum principal_kind kind, const char *name);
 
+/* Whether a name has the form of one: 1 to 64 characters of A-Z a-z 0-9 . _ : - */
+bool principal_name_is_plain(const char *name);
+
 /* Whether it has any of `roles` (bits of enum role). */
 bool principal_has_role(const struct principal *p, unsigned roles);
 

@@ -225,6 +225,7 @@ static enum vs_error judge(const struct vs_result *r, const struct vs_appraisal 
 {
     const struct appraisal_question question = {.evidence = &r->verified, .now = r->at};
     const size_t count = rule_count(a);
+    struct nearest_rule nearest = {0};
     struct appraisal_rule *rules;
     enum vs_error e;
 
@@ -236,8 +237,10 @@ static enum vs_error judge(const struct vs_result *r, const struct vs_appraisal 
     if (rules == NULL)
         return VS_ERR_MEMORY;
     e = make_rules(a, r->verified.tee, rules, count, refusal);
+    for (size_t i = 0; i < count && e == VS_OK; i++)
+        nearest_consider(&nearest, &rules[i], &question);
     if (e == VS_OK)
-        e = rules_judge(rules, count, &question, refusal);
+        e = nearest_tell(&nearest, refusal);
     free(rules);
     refusal->rule[0] = '\0'; /* the caller gave it no name */
     return e;

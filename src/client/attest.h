@@ -5,12 +5,10 @@
 #include <vouchsafe/attest.h>
 
 #include "attest/attest.h"
+#include "policy/appraisal.h"
 
 #define RESULT_FIELDS_MAX 96
 #define RESULT_TEXT_MAX 1024 /* bytes of made-up values: names of statuses, versions, ... */
-
-struct appraisal_rule;
-struct appraisal_question;
 
 struct vs_verifier {
     struct attest_trust trust;
@@ -65,10 +63,17 @@ struct verifier_mark verifier_mark(const struct vs_verifier *v);
 void verifier_forget_since(struct vs_verifier *v, const struct verifier_mark *m);
 
 /* policy.c: the first rule that accepts, else the one that comes nearest, as the daemon does.
- * VS_ERR_POLICY; `*out` is written either way. */
-MUST_CHECK enum vs_error rules_judge(const struct appraisal_rule *rules, size_t count,
-                                     const struct appraisal_question *question,
-                                     struct vs_refusal *out);
+ * Zero-initialise, consider each rule in order, then tell. */
+struct nearest_rule {
+    const struct appraisal_rule *accepts; /* borrowed */
+    bool any;
+    size_t passed;
+    struct appraisal_denial denial;
+};
+void nearest_consider(struct nearest_rule *n, const struct appraisal_rule *rule,
+                      const struct appraisal_question *question);
+/* VS_ERR_POLICY; `*out` is written either way. */
+MUST_CHECK enum vs_error nearest_tell(const struct nearest_rule *n, struct vs_refusal *out);
 
 /* The sets as attest/ takes them; borrowed. */
 struct attest_collateral_set verifier_collateral(const struct vs_verifier *v);

@@ -85,8 +85,9 @@ enum vs_error claims_appraised(enum vs_error e, const struct vs_refusal *refusal
     return e;
 }
 
-static enum vs_error appraise(const struct vs_result *result, const struct vs_appraisal *appraisal,
-                              struct vs_claims *claims)
+static enum vs_error certificate_appraise(const struct vs_result *result,
+                                          const struct vs_appraisal *appraisal,
+                                          struct vs_claims *claims)
 {
     struct vs_refusal refusal = {0};
 
@@ -126,7 +127,7 @@ static enum vs_error verify(const struct vs_verifier *v, const struct vs_evidenc
     if (e == VS_OK && evidence->report_data != NULL)
         e = claims_check_bound(result, evidence->report_data, claims);
     if (e == VS_OK)
-        e = appraise(result, appraisal, claims);
+        e = certificate_appraise(result, appraisal, claims);
     vs_result_free(&result);
     return e;
 }

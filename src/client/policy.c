@@ -1,39 +1,24 @@
-/*
- * Policies in files, as the daemon reads them: one reader for both, so that what is tried out here
- * is what will be demanded there.
- */
+/* Policies in files, read by the reader that the daemon uses. Their scope says nothing about
+ * evidence, so it is left aside. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/attest.h"
 #include "client/client.h"
-#include "daemon/settings_values.h"
-#include "policy/appraisal.h"
+#include "policy/policy_file.h"
 
 struct vs_policy {
-    struct settings settings; /* all but the policies is empty */
+    struct policy_set set;
 };
 
-/* For whom a policy is says nothing about evidence. */
-static void forget_tokens(struct settings *s)
+static enum vs_error load(struct policy_set *set, const char *path, struct vs_why *why)
 {
-    for (size_t i = 0; i < s->attestation.policy_count; i++)
-        s->attestation.policies[i].token_count = 0;
-}
-
-static enum vs_error load(struct settings *s, const char *path, struct vs_why *why)
-{
-    char *paths[] = {(char *)(uintptr_t)path}; /* read only */
     struct problems problems = {0};
     enum vs_error result = VS_OK;
     enum err e;
 
-    s->attestation.policy_files = paths;
-    s->attestation.policy_file_count = 1;
-    settings_load_policy_files(s, &problems);
-    s->attestation.policy_files = NULL;
-    s->attestation.policy_file_count = 0;
+    policy_path_read(path, "policies", set, &problems);
     if ((e = problems_err(&problems)) != ERR_NONE)
         result = why_fail(why, error_of(e), "%s",
                           problems.count > 0 ? problems.items[0].text : err_text(e));
@@ -51,11 +36,10 @@ enum vs_error vs_policy_load(const char *path, struct vs_policy **out, struct vs
     p = calloc(1, sizeof *p);
     if (p == NULL)
         return VS_ERR_MEMORY;
-    if ((e = load(&p->settings, path, why)) != VS_OK) {
+    if ((e = load(&p->set, path, why)) != VS_OK) {
         vs_policy_free(&p);
         return e;
     }
-    forget_tokens(&p->settings);
     *out = p;
     return VS_OK;
 }
@@ -64,14 +48,14 @@ void vs_policy_free(struct vs_policy **p)
 {
     if (p == NULL || *p == NULL)
         return;
-    free((*p)->settings.attestation.policies);
+    policy_set_clear(&(*p)->set);
     free(*p);
     *p = NULL;
 }
 
 size_t vs_policy_count(const struct vs_policy *p)
 {
-    return p == NULL ? 0 : p->settings.attestation.policy_count;
+    return p == NULL ? 0 : p->set.count;
 }
 
 static void refusal_fill(const struct appraisal_denial *denial, struct vs_refusal *out)
@@ -82,29 +66,34 @@ static void refusal_fill(const struct appraisal_denial *denial, struct vs_refusa
     (void)snprintf(out->presented, sizeof out->presented, "%s", denial->presented);
 }
 
-enum vs_error rules_judge(const struct appraisal_rule *rules, size_t count,
-                          const struct appraisal_question *question, struct vs_refusal *out)
+void nearest_consider(struct nearest_rule *n, const struct appraisal_rule *rule,
+                      const struct appraisal_question *question)
 {
-    struct appraisal_denial nearest = {.rule = "default-deny", .code = "no_policy"};
-    size_t most = 0;
+    struct appraisal_denial denial = {.code = "no_policy"};
+    size_t passed = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        const struct appraisal_rule *rule = &rules[i];
-        struct appraisal_denial denial = {.code = "no_policy"};
-        size_t passed = 0;
-
-        if (appraise_rule(rule, question, &passed, &denial)) {
-            (void)snprintf(out->rule, sizeof out->rule, "%s", rule->name);
-            (void)snprintf(out->code, sizeof out->code, "ok");
-            return VS_OK;
-        }
-        if (i == 0 || passed > most) {
-            nearest = denial;
-            most = passed;
-        }
+    if (n->accepts)
+        return;
+    if (appraise_dry(rule, question, &passed, &denial)) {
+        n->accepts = rule;
+    } else if (!n->any || passed > n->passed) {
+        n->denial = denial;
+        n->passed = passed;
     }
-    refusal_fill(&nearest, out);
-    return VS_ERR_POLICY;
+    n->any = true;
+}
+
+enum vs_error nearest_tell(const struct nearest_rule *n, struct vs_refusal *out)
+{
+    static const struct appraisal_denial none = {.rule = "default-deny", .code = "no_policy"};
+
+    if (!n->accepts) {
+        refusal_fill(n->any ? &n->denial : &none, out);
+        return VS_ERR_POLICY;
+    }
+    (void)snprintf(out->rule, sizeof out->rule, "%s", n->accepts->name);
+    (void)snprintf(out->code, sizeof out->code, "ok");
+    return VS_OK;
 }
 
 enum vs_error vs_result_judge(const struct vs_result *r, const struct vs_policy *p, int64_t at,
@@ -124,6 +113,9 @@ enum vs_error vs_result_judge(const struct vs_result *r, const struct vs_policy 
         .now = at == 0 ? clock_now() : timestamp_of_seconds(at),
         .event_log = span_of_bytes(event_log),
     };
-    return rules_judge(p->settings.attestation.policies, p->settings.attestation.policy_count,
-                       &question, refusal);
+    struct nearest_rule nearest = {0};
+
+    for (size_t i = 0; i < p->set.count; i++)
+        nearest_consider(&nearest, &p->set.policies[i].rule, &question);
+    return nearest_tell(&nearest, refusal);
 }

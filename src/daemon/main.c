@@ -44,8 +44,7 @@ struct arguments {
 struct daemon {
     struct settings settings;
     struct token_table *tokens;
-    struct appraisal_policy policy; /* of the configuration */
-    struct reference_values added;  /* found in the log */
+    struct reference_values added; /* found in the log */
     struct attest_trust trust;
     struct daemon_collateral *collateral;
     struct secret *log_seed;
@@ -294,8 +293,6 @@ MUST_CHECK static enum err open_service(struct daemon *d, struct root *root, str
     };
     enum err e;
 
-    d->policy = (struct appraisal_policy){.count = s->attestation.policy_count,
-                                          .rules = s->attestation.policies};
     if ((e = token_table_new(s->tokens, s->token_count, &d->tokens)) != ERR_NONE) {
         root_free(&root);
         tee_close(&tee);
@@ -305,7 +302,7 @@ MUST_CHECK static enum err open_service(struct daemon *d, struct root *root, str
                     &(struct service_parts){.root = root,
                                             .tee = tee,
                                             .tokens = d->tokens,
-                                            .policy = &d->policy,
+                                            .policies = &s->attestation.policies,
                                             .trust = &d->trust,
                                             .collateral = daemon_collateral_store(d->collateral),
                                             .store = d->store},

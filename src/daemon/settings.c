@@ -9,6 +9,7 @@
 
 #include "daemon/dotenv.h"
 #include "daemon/settings_values.h"
+#include "policy/policy_file.h"
 
 /* What the files hold. */
 struct texts {
@@ -104,7 +105,9 @@ static void load_all(struct settings_loader *l, const struct texts *texts, struc
     if (texts->dotenv_is_on_disk)
         dotenv_judge(l, texts->dotenv_file);
     derived_set(l);
-    settings_load_policy_files(l->s, l->problems);
+    for (size_t i = 0; i < l->s->attestation.policy_file_count; i++)
+        policy_path_read(l->s->attestation.policy_files[i], "attestation.policy_files",
+                         &l->s->attestation.policies, l->problems);
     if (has_tree)
         settings_check(l);
 }
@@ -207,7 +210,7 @@ void settings_clear(struct settings *s)
             secret_free(where);
     }
     settings_clear_sources(s);
-    free(s->attestation.policies);
+    policy_set_clear(&s->attestation.policies);
     free(s->tokens);
     *s = (struct settings){0};
 }

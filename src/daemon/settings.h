@@ -18,11 +18,10 @@
 #include "base/problems.h"
 #include "base/secret.h"
 #include "collateral/source.h"
-#include "policy/appraisal.h"
+#include "policy/policy.h"
 
 #define SETTINGS_FILE_MAX (1024u * 1024) /* of the YAML file and of .env, bytes */
 #define SETTINGS_PATHS_MAX 64            /* in one list of paths */
-#define SETTINGS_POLICIES_MAX 256
 #define SETTINGS_WARNINGS_MAX 32
 
 enum tls_mode { TLS_MODE_OFF, TLS_MODE_SELF_SIGNED, TLS_MODE_FILES };
@@ -89,9 +88,8 @@ struct settings {
         size_t simulated_root_count;
         char **simulated_roots; /* paths of certificates */
         size_t collateral_count;
-        char **collateral; /* paths of bundles */
-        size_t policy_count;
-        struct appraisal_rule *policies; /* each passed appraisal_rule_check() */
+        char **collateral;          /* paths of bundles */
+        struct policy_set policies; /* without a version */
         size_t policy_file_count;
         char **policy_files; /* what they hold stands in `policies`, after the settings' own */
     } attestation;

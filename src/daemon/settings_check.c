@@ -180,25 +180,27 @@ static void check_policy_tokens(struct settings_loader *l)
 {
     const struct settings *s = l->s;
 
-    for (size_t p = 0; p < s->attestation.policy_count; p++) {
-        const struct appraisal_rule *rule = &s->attestation.policies[p];
+    for (size_t p = 0; p < s->attestation.policies.count; p++) {
+        const struct policy *policy = &s->attestation.policies.policies[p];
+        const struct text_list *tokens = &policy->scope.tokens;
 
-        for (size_t t = 0; t < rule->token_count; t++)
-            if (!token_exists(s, rule->tokens[t]))
+        for (size_t t = 0; t < tokens->count; t++)
+            if (!token_exists(s, tokens->items[t]))
                 settings_blame(l, setting_find("attestation", "policies"),
                                "policy %s is for the token %s, which is not configured; add the "
                                "token, or correct the name",
-                               rule->name, rule->tokens[t]);
+                               policy->rule.name, tokens->items[t]);
     }
 }
 
 /* Evidence that binds no nonce and no time can be presented again by anyone who has it. */
 static void warn_of_plain_replays(struct settings *s)
 {
-    for (size_t i = 0; i < s->attestation.policy_count; i++) {
-        const struct appraisal_rule *rule = &s->attestation.policies[i];
+    for (size_t i = 0; i < s->attestation.policies.count; i++) {
+        const struct policy *policy = &s->attestation.policies.policies[i];
+        const struct appraisal_rule *rule = &policy->rule;
 
-        if (rule->allow_plain &&
+        if (policy->scope.allow_plain &&
             (rule->fields[FIELD_ID_REPORT_DATA].number >> BINDING_OUTLAYER & 1))
             settings_warn(s,
                           "attestation.policies: %s: report_data outlayer binds no nonce and no "

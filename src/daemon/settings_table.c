@@ -193,7 +193,7 @@ const struct setting settings_table[] = {
  "How far in the future a caller's timestamp may lie."},
 {"attestation", "max_age_s", SETTING_NUMBER, true, "VOUCHSAFE_ATTESTATION_MAX_AGE_S", NULL, AT(attestation.max_age_s), "300", 1, 300, NULL, "s",
  "How old evidence with a caller's timestamp may be."},
-{"attestation", "policies", SETTING_ENTRIES, true, NULL, NULL, NOWHERE, NULL, 0, SETTINGS_POLICIES_MAX, NULL, NULL,
+{"attestation", "policies", SETTING_ENTRIES, true, NULL, NULL, NOWHERE, NULL, 0, POLICIES_MAX, NULL, NULL,
  "Which code may open secrets. The first policy that accepts decides; none accepts: refused. There is no way to accept any code."},
 {"attestation", "policy_files", SETTING_TEXTS, true, "VOUCHSAFE_ATTESTATION_POLICY_FILES", NULL, LIST(attestation.policy_files, attestation.policy_file_count), NULL, 0, SETTINGS_PATHS_MAX, NULL, NULL,
  "Files that hold more policies, as a list under `policies`; or directories, whose .yaml and .yml files are read in the order of their names."},

@@ -80,12 +80,6 @@ void settings_add_hashes(struct settings_loader *l, const struct settings_origin
 void settings_read_sources(struct settings_loader *l, const struct yaml_node *list);
 void settings_clear_sources(struct settings *s);
 
-/* settings_policies.c */
-void settings_read_policies(struct settings *s, const struct yaml_node *list,
-                            struct problems *problems);
-/* Adds the policies of the files and directories that attestation.policy_files names, in order. */
-void settings_load_policy_files(struct settings *s, struct problems *problems);
-
 /* settings_check.c: the rules that join several settings, and the warnings. */
 void settings_check(struct settings_loader *l);
 void settings_warn(struct settings *s, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "daemon/settings_values.h"
+#include "policy/policy_file.h"
 
 /* What one mapping may have: rows, and at the top the sections, too. */
 struct keys {
@@ -154,7 +155,8 @@ static void root_read(struct settings_loader *l, const struct yaml_node *root)
         section_read(l, section, keys.names[i]);
     }
     settings_read_tokens(l, entries(root, "", "tokens"));
-    settings_read_policies(l->s, entries(root, "attestation", "policies"), l->problems);
+    policy_list_read(entries(root, "attestation", "policies"), &l->s->attestation.policies,
+                     l->problems);
     settings_read_sources(l, entries(root, "collateral", "sources"));
 }
 

@@ -1,75 +1,9 @@
 #include "policy/appraisal.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/writer.h"
 #include "policy/checks.h"
-
-#define RULE_ENCODED_MAX (48u * 1024)
-
-/* ---- version */
-
-static void put_texts(struct writer *w, const char *texts, size_t count, size_t stride)
-{
-    writer_u32be(w, (uint32_t)count);
-    for (size_t i = 0; i < count; i++) {
-        struct span text = span_string(texts + i * stride);
-
-        writer_u16be(w, (uint16_t)text.size);
-        writer_put(w, text);
-    }
-}
-
-static void put_field(struct writer *w, const struct appraisal_rule *rule, size_t id)
-{
-    const struct policy_value *value = &rule->fields[id];
-
-    put_texts(w, policy_fields[id].key, 1, 0);
-    writer_u8(w, value->any ? 1 : 0);
-    writer_u64be(w, value->number);
-    writer_u16be(w, value->count);
-    writer_u16be(w, value->size);
-    writer_put(w, span_of(rule->values + value->at, value->size));
-}
-
-/* Every field, with counts and lengths, so that two different rules are never the same bytes. */
-static void rule_digest(const struct appraisal_rule *rule, uint8_t out[SHA256_SIZE])
-{
-    uint8_t bytes[RULE_ENCODED_MAX];
-    struct writer w = writer_over(bytes, sizeof bytes);
-    struct span encoded = {0};
-    enum err e;
-
-    put_texts(&w, rule->name, 1, 0);
-    put_texts(&w, rule->tee, 1, 0);
-    for (size_t i = 0; i < POLICY_FIELD_COUNT; i++)
-        if (rule->fields[i].given)
-            put_field(&w, rule, i);
-    put_texts(&w, rule->seeds[0], rule->seed_count, sizeof rule->seeds[0]);
-    put_texts(&w, rule->tokens[0], rule->token_count, sizeof rule->tokens[0]);
-    writer_u8(&w, rule->allow_plain ? 1 : 0);
-    e = writer_finish(&w, &encoded);
-    assert(e == ERR_NONE); /* the limits of the lists keep it below RULE_ENCODED_MAX */
-    sha256(encoded, out);
-}
-
-void appraisal_policy_version(struct appraisal_policy *policy)
-{
-    uint8_t state[SHA256_SIZE], rule[SHA256_SIZE];
-
-    sha256(SPAN_LITERAL("vouchsafe-policy-v2"), state);
-    for (size_t i = 0; i < policy->count; i++) {
-        const struct span parts[] = {SPAN_OF(state), SPAN_OF(rule)};
-
-        rule_digest(&policy->rules[i], rule);
-        sha256_parts(parts, COUNT_OF(parts), state);
-    }
-    memcpy(policy->version, state, sizeof policy->version);
-}
-
-/* ---- appraisal */
 
 static bool deny(struct appraisal_denial *denial, const char *code, const char *expected,
                  const char *presented)
@@ -112,20 +46,6 @@ static bool not_revoked(const struct appraisal_check *c)
                 tcb_status_name(TCB_REVOKED));
 }
 
-static bool token_accepted(const struct appraisal_check *c)
-{
-    const struct appraisal_rule *rule = c->rule;
-    const char *name = c->q->token_name;
-
-    if (rule->token_count == 0)
-        return true;
-    for (size_t i = 0; name && i < rule->token_count; i++)
-        if (strcmp(rule->tokens[i], name) == 0)
-            return true;
-    /* the names of other tokens are nobody's business */
-    return deny(c->denial, "token_not_accepted", "a token this rule names", name ? name : "");
-}
-
 /* A rule that demands nothing that identifies code accepts nobody, whoever made it. */
 static bool rule_is_right(const struct appraisal_check *c)
 {
@@ -154,7 +74,7 @@ static size_t rule_apply(struct appraisal_check *c, bool *accepted)
             return 1 + passed;
         passed++;
     }
-    *accepted = not_revoked(c) && token_accepted(c);
+    *accepted = not_revoked(c);
     return 1 + passed;
 }
 
@@ -163,8 +83,8 @@ static const struct event_log *log_of(const struct appraisal_question *q, struct
     return q->event_log.size > 0 && event_log_parse(q->event_log, log) == ERR_NONE ? log : NULL;
 }
 
-bool appraise_rule(const struct appraisal_rule *rule, const struct appraisal_question *question,
-                   size_t *passed, struct appraisal_denial *denial)
+bool appraise_dry(const struct appraisal_rule *rule, const struct appraisal_question *question,
+                  size_t *passed, struct appraisal_denial *denial)
 {
     struct event_log log;
     struct appraisal_denial why = {.code = "no_policy"};
@@ -183,63 +103,16 @@ bool appraise_rule(const struct appraisal_rule *rule, const struct appraisal_que
     return accepted;
 }
 
-enum err appraise(const struct appraisal_policy *policy, const struct appraisal_question *question,
-                  const struct appraisal_rule **rule, struct appraisal_denial *denial)
+enum err appraise(const struct appraisal_rule *rule, const struct appraisal_question *question,
+                  size_t *passed, struct appraisal_denial *denial)
 {
-    struct appraisal_denial nearest = {.rule = "default-deny", .code = "no_policy"};
-    struct event_log log;
-    const struct event_log *presented = log_of(question, &log);
-    size_t nearest_passed = 0;
-
-    if (!question->binding) { /* a dry run is appraise_rule()'s; what binds nothing opens nothing */
-        (void)deny(denial, "report_data_mismatch", "a key and a nonce or time", "");
-        (void)snprintf(denial->rule, sizeof denial->rule, "%s", nearest.rule);
-        return ERR_DENIED;
-    }
-    for (size_t i = 0; i < policy->count; i++) {
-        struct appraisal_denial why = {.code = "no_policy"};
-        struct appraisal_check c = {
-            .rule = &policy->rules[i], .q = question, .log = presented, .denial = &why};
-        bool accepted = false;
-        size_t passed = rule_apply(&c, &accepted);
-
-        if (accepted) {
-            *rule = &policy->rules[i];
-            return ERR_NONE;
-        }
-        if (i == 0 || passed > nearest_passed) {
-            nearest = why;
-            nearest_passed = passed;
-            (void)snprintf(nearest.rule, sizeof nearest.rule, "%s", policy->rules[i].name);
-        }
-    }
-    *denial = nearest;
+    if (question->binding)
+        return appraise_dry(rule, question, passed, denial) ? ERR_NONE : ERR_DENIED;
+    /* evidence that binds nothing opens nothing */
+    *denial = (struct appraisal_denial){0};
+    (void)deny(denial, "report_data_mismatch", "a key and a nonce or time", "");
+    (void)snprintf(denial->rule, sizeof denial->rule, "%s", rule->name);
+    if (passed)
+        *passed = 0;
     return ERR_DENIED;
-}
-
-const struct appraisal_rule *appraisal_find(const struct appraisal_policy *policy, const char *name)
-{
-    for (size_t i = 0; i < policy->count; i++)
-        if (strcmp(policy->rules[i].name, name) == 0)
-            return &policy->rules[i];
-    return NULL;
-}
-
-static bool pattern_covers(const char *pattern, struct span seed)
-{
-    struct span p = span_string(pattern);
-
-    if (p.size > 0 && p.data[p.size - 1] == '*')
-        return span_starts_with(seed, span_slice(p, 0, p.size - 1));
-    return span_equal(p, seed);
-}
-
-bool appraisal_covers_seed(const struct appraisal_rule *rule, struct span seed)
-{
-    if (rule->seed_count == 0)
-        return true;
-    for (size_t i = 0; i < rule->seed_count; i++)
-        if (pattern_covers(rule->seeds[i], seed))
-            return true;
-    return false;
 }

@@ -85,10 +85,10 @@ enum err authorize(const struct authorize_question *q, struct decision *out)
     struct decision d = {.code = "ok", .rule = "roles"};
     enum err e = ERR_NONE;
 
-    if (!authorize_admits(q->principal, q->action))
-        e = deny(&d, ERR_DENIED, "role_not_allowed", "roles");
-    else if (row->administers && !q->principal->may_administer)
-        e = deny(&d, ERR_DENIED, "may_not_administer", "roles");
+    if (!authorize_admits(q->principal, q->action) ||
+        (row->administers && !q->principal->may_administer))
+        e = deny(&d, ERR_DENIED, row->administers ? "may_not_administer" : "role_not_allowed",
+                 "roles");
     else if (!claims_count(q))
         e = deny(&d, ERR_DENIED, "policy_not_for_principal", "default-deny");
     else if (q->action == ACTION_OPEN)

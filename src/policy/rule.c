@@ -241,6 +241,11 @@ static const struct {
     [FIELD_VERSION] = {false, parse_version},
 };
 
+bool policy_field_lists(const struct policy_field *field)
+{
+    return kinds[field->kind].is_list;
+}
+
 /* ---- start, set, finish */
 
 enum err appraisal_rule_start(struct appraisal_rule *rule, const char *name, const char *tee,
@@ -537,35 +542,6 @@ MUST_CHECK static enum err check_status(const struct appraisal_rule *rule,
     return ERR_NONE;
 }
 
-MUST_CHECK static enum err check_seeds(const struct appraisal_rule *rule,
-                                       struct policy_fault *fault)
-{
-    if (rule->seed_count > POLICY_LIST_MAX)
-        return policy_blame(fault, "seeds", "too many; at most 32");
-    for (size_t i = 0; i < rule->seed_count; i++) {
-        const char *star = strchr(rule->seeds[i], '*');
-
-        if (star && star[1] != '\0')
-            return policy_blame(fault, "seeds", "'*' may only end a seed pattern");
-        /* "app:alice.near*" would cover alice.near2 */
-        if (star && star > rule->seeds[i] && star[-1] != '/' && star[-1] != ':')
-            return policy_blame(fault, "seeds",
-                                "'*' in a seed pattern must follow '/' or ':', or stand alone");
-    }
-    return ERR_NONE;
-}
-
-MUST_CHECK static enum err check_tokens(const struct appraisal_rule *rule,
-                                        struct policy_fault *fault)
-{
-    if (rule->token_count > POLICY_LIST_MAX)
-        return policy_blame(fault, "tokens", "too many; at most 32");
-    for (size_t i = 0; i < rule->token_count; i++)
-        if (rule->tokens[i][0] == '\0')
-            return policy_blame(fault, "tokens", "a token name is empty");
-    return ERR_NONE;
-}
-
 MUST_CHECK static enum err check_binding(const struct appraisal_rule *rule,
                                          struct policy_fault *fault)
 {
@@ -610,11 +586,5 @@ enum err appraisal_rule_check(const struct appraisal_rule *rule, struct policy_f
         return e;
     if (rule->kind == ATTEST_SGX || rule->kind == ATTEST_TDX)
         e = check_status(rule, fault);
-    if (e == ERR_NONE)
-        e = check_binding(rule, fault);
-    if (e == ERR_NONE)
-        e = check_seeds(rule, fault);
-    if (e == ERR_NONE)
-        e = check_tokens(rule, fault);
-    return e;
+    return e == ERR_NONE ? check_binding(rule, fault) : e;
 }

@@ -44,8 +44,8 @@ enum err policy_scope_add_seed(struct policy_scope *scope, const char *pattern,
     const size_t size = strlen(pattern);
     const char *star = strchr(pattern, '*');
 
-    if (scope->seeds.count >= POLICY_LIST_MAX)
-        return policy_blame(fault, "seeds", "too many; at most %d", POLICY_LIST_MAX);
+    if (scope->seeds.count >= POLICY_SCOPE_MAX)
+        return policy_blame(fault, "seeds", "too many; at most %d", POLICY_SCOPE_MAX);
     if (size == 0 || size > POLICY_SEED_PATTERN_MAX || (star && star[1] != '\0'))
         return policy_blame(fault, "seeds",
                             "must have 1 to %d characters, with * at the end only; correct it",
@@ -60,13 +60,9 @@ enum err policy_scope_add_seed(struct policy_scope *scope, const char *pattern,
 enum err policy_scope_add_token(struct policy_scope *scope, const char *name,
                                 struct policy_fault *fault)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                  "0123456789._:-";
-    const size_t size = strlen(name);
-
-    if (scope->tokens.count >= POLICY_LIST_MAX)
-        return policy_blame(fault, "tokens", "too many; at most %d", POLICY_LIST_MAX);
-    if (size == 0 || size > PRINCIPAL_NAME_MAX || size != strspn(name, allowed))
+    if (scope->tokens.count >= POLICY_SCOPE_MAX)
+        return policy_blame(fault, "tokens", "too many; at most %d", POLICY_SCOPE_MAX);
+    if (!principal_name_is_plain(name))
         return policy_blame(fault, "tokens",
                             "not the name of a token, which has 1 to %d characters of A-Z a-z 0-9 "
                             ". _ : -; correct it",

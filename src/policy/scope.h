@@ -8,7 +8,7 @@
 #include "auth/principal.h"
 #include "policy/fault.h"
 
-#define POLICY_LIST_MAX 32
+#define POLICY_SCOPE_MAX 32 /* elements of one list */
 #define POLICY_SEED_PATTERN_MAX 256
 
 /* Texts, each with its own memory. Zero-initialise. */

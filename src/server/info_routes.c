@@ -249,7 +249,7 @@ void route_metrics(struct call *c, struct service_thread *thread)
     call_finish(c);
 }
 
-static void write_status(struct call *c, const struct appraisal_policy *policy, struct writer *w)
+static void write_status(struct call *c, const struct policy_set *set, struct writer *w)
 {
     struct server *s = c->server;
     const struct service *svc = s->svc;
@@ -281,22 +281,22 @@ static void write_status(struct call *c, const struct appraisal_policy *policy, 
     json_put_int(&j, "collateral_count", (int64_t)collateral_count(c));
     json_put_int(&j, "collateral_seconds_left", (int64_t)collateral_seconds_left(c));
     json_open_array(&j, "policies");
-    for (size_t i = 0; i < policy->count; i++)
-        json_put_string(&j, NULL, span_string(policy->rules[i].name));
+    for (size_t i = 0; i < set->count; i++)
+        json_put_string(&j, NULL, span_string(set->policies[i].rule.name));
     json_close_array(&j);
     json_close_object(&j);
 }
 
 void route_status(struct call *c, struct service_thread *thread)
 {
-    const struct appraisal_policy *policy = &service_policies(c->server->svc, thread)->policy;
-    size_t size = 2048 + policy->count * (6 * POLICY_NAME_MAX + 4);
+    const struct policy_set *set = &service_policies(c->server->svc, thread)->policies;
+    size_t size = 2048 + set->count * (6 * POLICY_NAME_MAX + 4);
     enum err e = buffer_reserve(&c->body, size);
     struct writer w;
 
     if (e == ERR_NONE) {
         w = writer_over(c->body.data, c->body.capacity);
-        write_status(c, policy, &w);
+        write_status(c, set, &w);
         e = writer_finish(&w, NULL);
         c->body.size = e == ERR_NONE ? w.size : 0;
     }

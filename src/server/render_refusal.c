@@ -44,6 +44,8 @@ static const struct {
     {"session_not_yet_valid",               NO_SESSION                                                                     },
     {"session_policy_changed",              NO_SESSION                                                                     },
  /* what the policy allows */
+    {"role_not_allowed",                    "This token's role does not allow this request"                                },
+    {"policy_not_for_principal",            DENIED "the policy is not meant for this token"                                },
     {"seed_not_allowed",                    DENIED "the policy does not cover this key"                                    },
     {"seal_required",                       DENIED
      "the policy releases secrets only sealed; attest through /v1/attest, or send a worker_pubkey "

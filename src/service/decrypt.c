@@ -74,21 +74,15 @@ MUST_CHECK static enum err caller_claims(struct operation_context *x,
     return refusal_set(x->why, ERR_UNAUTHENTICATED, "attestation_required");
 }
 
+/* What is decided here is what release() needs: without it nothing leaves. */
 MUST_CHECK static enum err policy_allows(struct operation_context *x,
                                          const struct decrypt_request *r)
 {
-    const struct claims *claims = &x->claims;
+    enum err e = operation_authorize(x, ACTION_OPEN, r->seed, r->seal);
 
-    assert(claims->rule); /* whatever accepts claims has matched a rule */
-    if (!appraisal_covers_seed(claims->rule, r->seed)) {
-        refusal_detail(x->why, "policy", claims->rule->name, "a seed the rule covers", NULL);
-        return refusal_set(x->why, ERR_DENIED, "seed_not_allowed");
-    }
-    if (r->seal && !claims->has_key)
-        return refusal_set(x->why, ERR_MALFORMED, "no_attested_key");
-    if (!claims->has_key && !claims->rule->allow_plain)
-        return refusal_set(x->why, ERR_DENIED, "seal_required");
-    return ERR_NONE;
+    if (e == ERR_DENIED && strcmp(x->decision.code, "seed_not_allowed") == 0)
+        refusal_detail(x->why, "policy", x->decision.rule, "a seed the rule covers", NULL);
+    return e;
 }
 
 MUST_CHECK static enum err authorise(struct operation_context *x)
@@ -153,16 +147,16 @@ MUST_CHECK static enum err open_envelope(struct operation_context *x,
     return e == ERR_NONE ? e : refuse_envelope(x->why, e, r->envelope);
 }
 
-/* Sealed, unless the policy allows otherwise and the request does not ask for it: who ends TLS
- * could take a wish to have it sealed out of a request. */
+/* In the form that the decision allows. */
 MUST_CHECK static enum err release(struct operation_context *x, const struct decrypt_request *r,
                                    struct secret **plain)
 {
     struct opened *opened = &x->result->opened;
     enum err e = ERR_NONE;
 
+    assert(x->decision.allowed);
     x->result->kind = RESULT_OPENED;
-    if (!r->seal && x->claims.rule->allow_plain) {
+    if (x->decision.plain_reply) {
         opened->form = OPENED_PLAIN;
         opened->plain = *plain;
         *plain = NULL; /* the result owns it now */

@@ -73,7 +73,8 @@ MUST_CHECK static enum err judge(struct operation_context *x,
     struct claims *claims = &x->claims;
     struct appraisal_denial denial;
 
-    if (appraise(&claims->policy->policy, question, &claims->rule, &denial) == ERR_NONE)
+    if (policy_judge(&claims->snapshot->policies, x->caller->principal, question, &claims->policy,
+                     &denial) == ERR_NONE)
         return ERR_NONE;
     refusal_detail(x->why, "policy", denial.rule, denial.expected, denial.presented);
     return refusal_set(x->why, ERR_UNAUTHENTICATED, denial.code);
@@ -85,7 +86,6 @@ enum err evidence_accept(struct operation_context *x, const struct evidence *evi
     const struct appraisal_question question = {
         .evidence = result,
         .binding = binding,
-        .token_name = x->caller->principal->name,
         .now = x->now,
         .event_log = evidence->event_log,
     };
@@ -100,7 +100,7 @@ enum err evidence_accept(struct operation_context *x, const struct evidence *evi
     claims->has_digest = true;
     if ((e = check_kind(x, evidence, result)) != ERR_NONE)
         return e;
-    claims->policy = policy_store_view(x->svc->verifier.policies, &x->thread->verifier.policy);
+    claims->snapshot = policy_store_view(x->svc->verifier.policies, &x->thread->verifier.policy);
     return judge(x, &question);
 }
 
@@ -132,14 +132,14 @@ enum err session_claims(struct operation_context *x, struct span token)
 
     if (!s)
         return refusal_set(x->why, ERR_DENIED, code);
-    claims->policy = policy_store_view(x->svc->verifier.policies, &x->thread->verifier.policy);
+    claims->snapshot = policy_store_view(x->svc->verifier.policies, &x->thread->verifier.policy);
     e = session_check(s, x->svc->options.origin, x->caller->principal->id,
-                      claims->policy->policy.version, x->now, &code);
+                      claims->snapshot->policies.version, x->now, &code);
     if (e != ERR_NONE)
         return refusal_set(x->why, e, code);
     claims->auth = "session";
-    claims->rule = appraisal_find(&claims->policy->policy, s->policy);
-    if (!claims->rule) /* cannot be while the policy's version matches; refused all the same */
+    claims->policy = policy_find(&claims->snapshot->policies, s->policy);
+    if (!claims->policy) /* cannot be while the policy's version matches; refused all the same */
         return refusal_set(x->why, ERR_DENIED, "session_policy_changed");
     memcpy(claims->tee, s->tee, sizeof claims->tee);
     memcpy(claims->digest, s->claims, sizeof claims->digest);

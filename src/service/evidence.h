@@ -1,4 +1,4 @@
-/* From a session or evidence to claims that a rule of the appraisal policy accepts. */
+/* From a session or evidence to claims that a policy accepts. */
 #ifndef SERVICE_EVIDENCE_H
 #define SERVICE_EVIDENCE_H
 
@@ -7,9 +7,9 @@
 
 /* What is known of the caller's code once its evidence is accepted. */
 struct claims {
-    const struct appraisal_rule *rule;
-    const struct policy_snapshot *policy; /* the thread's; what `rule` is of */
-    const char *auth;                     /* "session" or "evidence" */
+    const struct policy *policy;            /* that accepted the evidence; NULL: none did */
+    const struct policy_snapshot *snapshot; /* the thread's; what `policy` is of */
+    const char *auth;                       /* "session" or "evidence" */
     char tee[16];
     uint8_t digest[SHA256_SIZE];
     bool has_digest;          /* also set when the evidence verified and the policy refused */

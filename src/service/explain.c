@@ -7,31 +7,24 @@
 #include "service/inside.h"
 #include "service/operations.h"
 
-static const struct appraisal_policy *policy_of(struct operation_context *x)
+static const struct policy_set *policies_of(struct operation_context *x)
 {
-    return &policy_store_view(x->svc->verifier.policies, &x->thread->verifier.policy)->policy;
+    return &policy_store_view(x->svc->verifier.policies, &x->thread->verifier.policy)->policies;
 }
 
-static bool is_for(const struct appraisal_rule *rule, const char *token)
-{
-    for (size_t i = 0; i < rule->token_count; i++)
-        if (strcmp(rule->tokens[i], token) == 0)
-            return true;
-    return rule->token_count == 0;
-}
-
-/* The names of all rules are told only to tokens that may know them. For another token a rule that
- * is not for it does not exist. */
+/* For a principal that may not know a policy, the policy does not exist. */
 MUST_CHECK static enum err authorise(struct operation_context *x)
 {
     const struct explain_request *r = x->request;
-    const struct principal *principal = x->caller->principal;
-    const struct appraisal_rule *rule;
+    const struct policy *policy;
+    enum err e = operation_authorize(x, ACTION_EXPLAIN_EVIDENCE, (struct span){0}, false);
 
+    if (e != ERR_NONE)
+        return e;
     if (r->policy[0] == '\0')
         return ERR_NONE;
-    rule = appraisal_find(policy_of(x), r->policy);
-    if (rule && (principal->may_explain || is_for(rule, principal->name)))
+    policy = policy_find(policies_of(x), r->policy);
+    if (policy && authorize_knows(x->caller->principal, &policy->scope))
         return ERR_NONE;
     return refusal_set(x->why, ERR_NOT_FOUND, "policy_not_found");
 }
@@ -70,14 +63,31 @@ static void consider(struct explanation *out, const struct rule_verdict *verdict
     out->nearest = *verdict;
 }
 
-static void judge_rule(struct explanation *out, const struct appraisal_rule *rule,
-                       const struct appraisal_question *question)
+/* To a principal that may know policies of others: one of those accepts its evidence for them. */
+static void note_other_tokens(struct rule_verdict *verdict, const struct principal *principal)
 {
+    struct appraisal_denial *denial = &verdict->denial;
+
+    verdict->accepts = false;
+    denial->code = "token_not_accepted";
+    (void)snprintf(denial->rule, sizeof denial->rule, "%s", verdict->name);
+    (void)snprintf(denial->expected, sizeof denial->expected, "a token this policy names");
+    (void)snprintf(denial->presented, sizeof denial->presented, "%s", principal->name);
+}
+
+static void judge_policy(struct operation_context *x, struct explanation *out,
+                         const struct policy *policy, const struct appraisal_question *question)
+{
+    const struct principal *principal = x->caller->principal;
+    const bool is_meant = policy_scope_is_for(&policy->scope, principal);
     struct rule_verdict verdict = {.denial = {.code = "ok"}};
 
-    (void)snprintf(verdict.name, sizeof verdict.name, "%s", rule->name);
-    verdict.accepts = appraise_rule(rule, question, &verdict.demands_met, &verdict.denial);
-    consider(out, &verdict);
+    (void)snprintf(verdict.name, sizeof verdict.name, "%s", policy->rule.name);
+    verdict.accepts = appraise_dry(&policy->rule, question, &verdict.demands_met, &verdict.denial);
+    if (is_meant)
+        consider(out, &verdict);
+    else if (verdict.accepts)
+        note_other_tokens(&verdict, principal);
     if (!out->tells_rules)
         return;
     if (out->rule_count < COUNT_OF(out->rules))
@@ -86,11 +96,11 @@ static void judge_rule(struct explanation *out, const struct appraisal_rule *rul
         out->rules_left_out++;
 }
 
-/* Each rule that was asked for, in order. */
+/* Each policy that was asked for and that the principal may know, in order. */
 static void judge(struct operation_context *x, struct explanation *out)
 {
     const struct explain_request *r = x->request;
-    const struct appraisal_policy *policy = policy_of(x);
+    const struct policy_set *set = policies_of(x);
     const struct binding binding = {.domain = REPORT_DOMAIN_SESSION,
                                     .for_session = true,
                                     .nonce = SPAN_OF(r->nonce),
@@ -98,14 +108,14 @@ static void judge(struct operation_context *x, struct explanation *out)
     const struct appraisal_question question = {
         .evidence = &out->evidence,
         .binding = r->has_binding ? &binding : NULL,
-        .token_name = x->caller->principal->name,
         .now = x->now,
         .event_log = r->evidence.event_log,
     };
 
-    for (size_t i = 0; i < policy->count; i++)
-        if (r->policy[0] == '\0' || strcmp(r->policy, policy->rules[i].name) == 0)
-            judge_rule(out, &policy->rules[i], &question);
+    for (size_t i = 0; i < set->count; i++)
+        if ((r->policy[0] == '\0' || strcmp(r->policy, set->policies[i].rule.name) == 0) &&
+            authorize_knows(x->caller->principal, &set->policies[i].scope))
+            judge_policy(x, out, &set->policies[i], &question);
 }
 
 /* What the log says of evidence that is the platform's word. */
@@ -132,7 +142,7 @@ MUST_CHECK static enum err compute(struct operation_context *x)
         return refusal_failed(x->why, e);
     note_claims(x, &out->evidence);
     out->binding_checked = r->has_binding;
-    out->tells_rules = x->caller->principal->may_explain;
+    out->tells_rules = x->decision.sees_all;
     out->nearest.denial.code = "no_policy";
     if (out->evidence.reason == ATTEST_OK)
         judge(x, out);

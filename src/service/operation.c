@@ -20,6 +20,29 @@ const struct operation *operation_of(enum operation_id id)
     return operations[id];
 }
 
+enum err operation_authorize(struct operation_context *x, enum action action, struct span key,
+                             bool wants_seal)
+{
+    const struct policy *policy = x->claims.policy;
+    struct caller_claims claims = {.has_key = x->claims.has_key};
+    const struct authorize_question question = {
+        .principal = x->caller->principal,
+        .action = action,
+        .claims = policy ? &claims : NULL,
+        .key = key,
+        .wants_seal = wants_seal,
+        .now = x->now,
+    };
+    enum err e;
+
+    if (policy) {
+        claims.policy = policy->rule.name;
+        claims.scope = &policy->scope;
+    }
+    e = authorize(&question, &x->decision);
+    return e == ERR_NONE ? e : refusal_set(x->why, e, x->decision.code);
+}
+
 MUST_CHECK static enum err record(const struct operation *op, const struct operation_context *x,
                                   struct outcome *o)
 {
@@ -30,7 +53,7 @@ MUST_CHECK static enum err record(const struct operation *op, const struct opera
         .time = x->now,
         .request_id = x->caller->request_id,
         .op = span_string(op->name),
-        .rule = span_string(claims->rule ? claims->rule->name : op->rule),
+        .rule = span_string(claims->policy ? claims->policy->rule.name : op->rule),
         .key_version = x->key_version,
         .principal = span_string(x->caller->principal->name),
         .auth = span_string(claims->auth ? claims->auth : "bearer"),

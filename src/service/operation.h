@@ -8,6 +8,7 @@
 #ifndef SERVICE_OPERATION_H
 #define SERVICE_OPERATION_H
 
+#include "policy/authorize.h"
 #include "service/evidence.h"
 #include "service/outcome.h"
 
@@ -19,9 +20,10 @@ struct operation_context {
     const struct caller *caller;
     const void *request; /* the operation's own type */
     struct timestamp now;
-    struct claims claims; /* of the caller's code, as far as they are known */
-    uint32_t key_version; /* of the key that was used; 0: none */
-    struct refusal *why;  /* where a step that refuses says why */
+    struct claims claims;     /* of the caller's code, as far as they are known */
+    struct decision decision; /* what authorize() allows; zeros: nothing */
+    uint32_t key_version;     /* of the key that was used; 0: none */
+    struct refusal *why;      /* where a step that refuses says why */
     struct operation_result *result;
 };
 

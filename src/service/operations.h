@@ -9,4 +9,11 @@ extern const struct operation operation_attest;        /* session.c */
 extern const struct operation operation_explain;       /* explain.c */
 extern const struct operation operation_change_policy; /* policy_change.c */
 
+/*
+ * Asks authorize() for the caller, whose claims are as known by now. Fills the context's decision;
+ * on refusal its `why`, too. `key` is the seed; empty where the operation has none.
+ */
+MUST_CHECK enum err operation_authorize(struct operation_context *x, enum action action,
+                                        struct span key, bool wants_seal);
+
 #endif

@@ -12,7 +12,7 @@
 #include "codec/json.h"
 
 struct policy_store {
-    const struct appraisal_policy *configured;
+    struct policy_set configured;
     const struct attest_trust *trust;
     pthread_mutex_t lock; /* guards `current` */
     struct policy_snapshot *current;
@@ -180,9 +180,9 @@ enum err reference_values_replay(void *values, uint64_t index, struct span entry
 
 static struct appraisal_rule *rule_named(const struct policy_snapshot *s, const char *name)
 {
-    for (size_t i = 0; i < s->policy.count; i++)
-        if (strcmp(s->rules[i].name, name) == 0)
-            return &s->rules[i];
+    for (size_t i = 0; i < s->policies.count; i++)
+        if (strcmp(s->policies.policies[i].rule.name, name) == 0)
+            return &s->policies.policies[i].rule;
     return NULL;
 }
 
@@ -205,7 +205,7 @@ void policy_snapshot_release(struct policy_snapshot **snapshot)
     if (!s || atomic_fetch_sub_explicit(&s->holders, 1, memory_order_acq_rel) != 1)
         return;
     reference_values_clear(&s->added);
-    free(s->rules);
+    policy_set_clear(&s->policies);
     free(s);
 }
 
@@ -214,20 +214,16 @@ MUST_CHECK static enum err snapshot_new(const struct policy_store *store,
                                         const struct reference_values *added,
                                         struct policy_snapshot **out)
 {
-    const size_t count = store->configured->count;
     struct policy_snapshot *s = calloc(1, sizeof *s);
 
     if (!s)
         return ERR_MEMORY;
     atomic_init(&s->holders, 1);
-    s->rules = calloc(count + 1, sizeof *s->rules);
-    if (!s->rules || values_copy(added, &s->added) != ERR_NONE) {
+    if (policy_set_copy(&store->configured, &s->policies) != ERR_NONE ||
+        values_copy(added, &s->added) != ERR_NONE) {
         policy_snapshot_release(&s);
         return ERR_MEMORY;
     }
-    if (count > 0)
-        memcpy(s->rules, store->configured->rules, count * sizeof *s->rules);
-    s->policy = (struct appraisal_policy){.count = count, .rules = s->rules};
     for (size_t i = 0; i < s->added.count; i++)
         (void)extend(s, &s->added.items[i]);
     *out = s;
@@ -241,14 +237,14 @@ static void version_make(const struct policy_store *store, struct policy_snapsho
     uint8_t digest[SHA256_SIZE];
     struct writer w = writer_over(last, sizeof last);
 
-    appraisal_policy_version(&s->policy);
+    policy_set_version(&s->policies);
     writer_u64be(&w, s->added.changes);
     const struct span parts[] = {
-        SPAN_OF(s->policy.version),
+        SPAN_OF(s->policies.version),
         span_of(store->trust->roots, store->trust->count * sizeof store->trust->roots[0]),
         span_of(last, s->added.changed ? sizeof last : 0)};
     sha256_parts(parts, COUNT_OF(parts), digest);
-    memcpy(s->policy.version, digest, sizeof s->policy.version);
+    memcpy(s->policies.version, digest, sizeof s->policies.version);
 }
 
 static void publish(struct policy_store *store, struct policy_snapshot *s)
@@ -267,8 +263,8 @@ static void publish(struct policy_store *store, struct policy_snapshot *s)
 
 /* ---- the store ---- */
 
-enum err policy_store_new(const struct appraisal_policy *configured,
-                          const struct attest_trust *trust, struct policy_store **out)
+enum err policy_store_new(const struct policy_set *configured, const struct attest_trust *trust,
+                          struct policy_store **out)
 {
     const struct reference_values none = {0};
     struct policy_store *store = calloc(1, sizeof *store);
@@ -276,10 +272,10 @@ enum err policy_store_new(const struct appraisal_policy *configured,
 
     if (!store)
         return ERR_MEMORY;
-    store->configured = configured;
     store->trust = trust;
     (void)pthread_mutex_init(&store->lock, NULL);
-    if (snapshot_new(store, &none, &first) != ERR_NONE) {
+    if (policy_set_copy(configured, &store->configured) != ERR_NONE ||
+        snapshot_new(store, &none, &first) != ERR_NONE) {
         policy_store_free(&store);
         return ERR_MEMORY;
     }
@@ -296,6 +292,7 @@ void policy_store_free(struct policy_store **store)
     if (!s)
         return;
     policy_snapshot_release(&s->current);
+    policy_set_clear(&s->configured);
     (void)pthread_mutex_destroy(&s->lock);
     free(s);
 }
@@ -396,7 +393,8 @@ MUST_CHECK static enum err check_remove(const struct policy_store *store,
                                         const struct policy_snapshot *next,
                                         const struct policy_change *change, struct refusal *why)
 {
-    const struct appraisal_rule *rule = appraisal_find(store->configured, change->policy);
+    const struct policy *configured = policy_find(&store->configured, change->policy);
+    const struct appraisal_rule *rule = configured ? &configured->rule : NULL;
 
     if (change->size == 0)
         return refuse_extension(EXTENSION_VALUE, why);

@@ -18,6 +18,7 @@
 
 #include "attest/trust.h"
 #include "policy/extend.h"
+#include "policy/policy.h"
 #include "service/refusal.h"
 
 #define REFERENCE_VALUES_MAX 4096 /* added ones, of all rules */
@@ -57,15 +58,14 @@ struct policy_snapshot {
      * Its version covers the rules with what was added, the trusted roots, and the index of the
      * last change: any change ends all sessions, and one that is undone does not revive them.
      */
-    struct appraisal_policy policy;
-    struct appraisal_rule *rules;
+    struct policy_set policies;
     struct reference_values added;
 };
 
 struct policy_store;
 
-/* `configured` and `trust` are borrowed and must outlive it. ERR_MEMORY */
-MUST_CHECK enum err policy_store_new(const struct appraisal_policy *configured,
+/* `configured` is copied; `trust` is borrowed and must outlive it. ERR_MEMORY */
+MUST_CHECK enum err policy_store_new(const struct policy_set *configured,
                                      const struct attest_trust *trust, struct policy_store **out);
 void policy_store_free(struct policy_store **s);
 

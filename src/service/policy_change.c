@@ -15,11 +15,7 @@ enum {
 
 MUST_CHECK static enum err authorise(struct operation_context *x)
 {
-    const struct principal *principal = x->caller->principal;
-
-    if (!principal_has_role(principal, ROLE_OPERATOR) || !principal->may_administer)
-        return refusal_set(x->why, ERR_DENIED, "may_not_administer");
-    return ERR_NONE;
+    return operation_authorize(x, ACTION_CHANGE_POLICY, (struct span){0}, false);
 }
 
 MUST_CHECK static enum err compute(struct operation_context *x)
@@ -53,7 +49,7 @@ static void committed(struct service *svc, struct outcome *o)
 
     /* `s` stays: it is the current one, and only this thread replaces it */
     policy_store_swap(svc->verifier.policies, &changed->next, o->commit.index);
-    memcpy(changed->version, s->policy.version, sizeof changed->version);
+    memcpy(changed->version, s->policies.version, sizeof changed->version);
 }
 
 const struct operation operation_change_policy = {
@@ -107,13 +103,13 @@ static bool is_orphan(const struct policy_snapshot *s, size_t at)
     for (size_t i = 0; i < at; i++)
         if (strcmp(s->added.items[i].policy, name) == 0)
             return false;
-    return appraisal_find(&s->policy, name) == NULL;
+    return policy_find(&s->policies, name) == NULL;
 }
 
 enum err service_policies_write(const struct policy_snapshot *s, struct buffer *out)
 {
     const size_t room =
-        256 + s->policy.count * RULE_ROOM + s->added.count * (RULE_ROOM + VALUE_ROOM);
+        256 + s->policies.count * RULE_ROOM + s->added.count * (RULE_ROOM + VALUE_ROOM);
     struct writer w;
     struct json_writer j;
     enum err e = buffer_reserve(out, room);
@@ -123,10 +119,10 @@ enum err service_policies_write(const struct policy_snapshot *s, struct buffer *
     w = writer_over(out->data, room);
     j = json_writer_over(&w);
     json_open_object(&j, NULL);
-    json_put_hex(&j, "policy_version", SPAN_OF(s->policy.version));
+    json_put_hex(&j, "policy_version", SPAN_OF(s->policies.version));
     json_open_array(&j, "policies");
-    for (size_t i = 0; i < s->policy.count; i++)
-        put_policy(&j, s, s->rules[i].name, s->rules[i].tee);
+    for (size_t i = 0; i < s->policies.count; i++)
+        put_policy(&j, s, s->policies.policies[i].rule.name, s->policies.policies[i].rule.tee);
     for (size_t i = 0; i < s->added.count; i++)
         if (is_orphan(s, i))
             put_policy(&j, s, s->added.items[i].policy, NULL);

@@ -36,7 +36,7 @@ MUST_CHECK static enum err parts_init(struct service *svc, const struct service_
     enum err e = keyring_init(&svc->keys, parts->root, svc->options.prefix);
 
     if (e == ERR_NONE)
-        e = verifier_init(&svc->verifier, parts->trust, parts->collateral, parts->policy,
+        e = verifier_init(&svc->verifier, parts->trust, parts->collateral, parts->policies,
                           evidence_window_ms(&svc->options));
     return e == ERR_NONE ? own_collateral_new(&svc->own_collateral) : e;
 }

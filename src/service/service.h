@@ -28,7 +28,7 @@ struct service_parts {
     struct tee *tee;   /* NULL when TEE_MODE is none */
     /* borrowed; they must outlive the service */
     const struct token_table *tokens;
-    const struct appraisal_policy *policy;
+    const struct policy_set *policies; /* copied */
     const struct attest_trust *trust;
     struct collateral_store *collateral;
     struct store *store;

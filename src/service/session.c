@@ -90,11 +90,13 @@ MUST_CHECK static enum err authorise(struct operation_context *x)
 {
     const struct attest_request *r = x->request;
     struct session_issued *issued = calloc(1, sizeof *issued);
+    enum err e;
 
     if (!issued)
         return refusal_failed(x->why, ERR_MEMORY);
     *x->result = (struct operation_result){.kind = RESULT_SESSION, .session = issued};
-    return r->ra_tls ? accept_certificate(x, r, issued) : accept_quote(x, r, issued);
+    e = r->ra_tls ? accept_certificate(x, r, issued) : accept_quote(x, r, issued);
+    return e == ERR_NONE ? operation_authorize(x, ACTION_ATTEST, (struct span){0}, false) : e;
 }
 
 /* All but the nonce, which authorise() set. */
@@ -111,10 +113,10 @@ static void session_fill(const struct operation_context *x, struct session *s)
     (void)snprintf(s->issuer, sizeof s->issuer, "%s", x->svc->options.origin);
     (void)snprintf(s->subject, sizeof s->subject, "%s", principal->name);
     (void)snprintf(s->tee, sizeof s->tee, "%s", claims->tee);
-    (void)snprintf(s->policy, sizeof s->policy, "%s", claims->rule->name);
+    (void)snprintf(s->policy, sizeof s->policy, "%s", claims->policy->rule.name);
     memcpy(s->token_hash, principal->id, sizeof s->token_hash);
     memcpy(s->key, r->key, sizeof s->key);
-    memcpy(s->policy_version, claims->policy->policy.version, sizeof s->policy_version);
+    memcpy(s->policy_version, claims->snapshot->policies.version, sizeof s->policy_version);
     memcpy(s->claims, claims->digest, sizeof s->claims);
     random_bytes(s->id, sizeof s->id);
 }

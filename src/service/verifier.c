@@ -3,7 +3,7 @@
 enum { CHAINS_PER_THREAD = 64 };
 
 enum err verifier_init(struct verifier *v, const struct attest_trust *trust,
-                       struct collateral_store *collateral, const struct appraisal_policy *policy,
+                       struct collateral_store *collateral, const struct policy_set *policies,
                        int64_t evidence_window_ms)
 {
     enum err e;
@@ -11,7 +11,7 @@ enum err verifier_init(struct verifier *v, const struct attest_trust *trust,
     *v = (struct verifier){.trust = *trust, .collateral = collateral};
     if ((e = nonce_table_new(&v->nonces)) != ERR_NONE ||
         (e = replay_cache_new(evidence_window_ms, &v->replay_cache)) != ERR_NONE ||
-        (e = policy_store_new(policy, &v->trust, &v->policies)) != ERR_NONE)
+        (e = policy_store_new(policies, &v->trust, &v->policies)) != ERR_NONE)
         verifier_clear(v);
     return e;
 }

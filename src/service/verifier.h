@@ -20,14 +20,13 @@ struct verifier {
 };
 
 /*
- * `collateral` and the rules of `policy` are borrowed and must outlive it; `trust` is copied.
+ * `collateral` is borrowed and must outlive it; `trust` and `policies` are copied.
  * evidence_window_ms  from the earliest moment a piece of inline evidence may be used to the last
  * ERR_MEMORY, and it is cleared.
  */
 MUST_CHECK enum err verifier_init(struct verifier *v, const struct attest_trust *trust,
                                   struct collateral_store *collateral,
-                                  const struct appraisal_policy *policy,
-                                  int64_t evidence_window_ms);
+                                  const struct policy_set *policies, int64_t evidence_window_ms);
 void verifier_clear(struct verifier *v);
 
 /* What one thread keeps for it. Zero-initialise. */

@@ -33,11 +33,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(settings.tee.provider != TEE_PROVIDER_SIMULATED || settings.tee.allow_simulated);
     assert(settings_check(&settings, &problem) == ERR_NONE);
     for (size_t i = 0; i < settings.token_count; i++)
-        assert(*settings.tokens[i].name && settings.tokens[i].role != ROLE_NONE);
-    for (size_t i = 0; i < settings.attestation.policy_count; i++) {
+        assert(*settings.tokens[i].name && settings.tokens[i].roles != ROLE_NONE);
+    for (size_t i = 0; i < settings.attestation.policies.count; i++) {
         struct policy_fault fault;
 
-        assert(appraisal_rule_check(&settings.attestation.policies[i], &fault) == ERR_NONE);
+        assert(appraisal_rule_check(&settings.attestation.policies.policies[i].rule, &fault) ==
+               ERR_NONE);
     }
     settings_clear(&settings);
     return 0;

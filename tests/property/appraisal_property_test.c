@@ -343,11 +343,9 @@ static void spoil(struct attest_result *e, size_t id)
 MUST_CHECK static enum err ask(const struct appraisal_rule *rule, const struct attest_result *e,
                                struct appraisal_denial *denial)
 {
-    const struct appraisal_policy policy = {.count = 1, .rules = rule};
     const struct appraisal_question q = {.evidence = e, .binding = &binding, .now = now};
-    const struct appraisal_rule *accepted = NULL;
 
-    return appraise(&policy, &q, &accepted, denial);
+    return appraise(rule, &q, NULL, denial);
 }
 
 static void check_tee(const char *tee, bool by_signer)

@@ -24,6 +24,10 @@ def call_of(text, start):
 # call of a static function, so that the function without its call is refused, too.
 DECISIONS = [
     ("src/service/decrypt.c", "policy_allows(", True),
+    ("src/service/decrypt.c", "operation_authorize(", False),
+    ("src/service/operation.c", "authorize(", False),
+    ("src/service/evidence.c", "policy_judge(", False),
+    ("src/service/session.c", "operation_authorize(", False),
     ("src/service/decrypt.c", "caller_claims(", True),
     ("src/service/decrypt.c", "open_envelope(", True),
     ("src/service/operation.c", "op->authorise(", False),

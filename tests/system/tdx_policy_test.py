@@ -114,7 +114,7 @@ class Released(unittest.TestCase):
                 ({"min_tcb_evaluation_number": 18}, "tcb_evaluation_too_old"),
                 ({"report_data": ["vouchsafe", "dstack", "rcar"]}, "report_data_mismatch"),
                 ({"events": ["compose-hash=00"]}, "event_log_missing"),
-                ({"tokens": ["operator"]}, "token_not_accepted")):
+                ({"tokens": ["operator"]}, "no_policy")):
             with self.subTest(code):
                 keystore = self.keystore(THEN, THEN_BUNDLE, {**POLICY, **change})
                 self.refused(self.decrypt(keystore), code)

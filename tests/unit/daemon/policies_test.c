@@ -56,10 +56,10 @@ static void every_kind_of_policy_is_read(void **state)
                  "  - {name: enclave, tee: nitro, pcr0: [" MR "], report_data: [native]}\n",
              "", NULL),
         ERR_NONE);
-    assert_int_equal(settings.attestation.policy_count, 3);
-    const struct appraisal_rule *td = &settings.attestation.policies[0];
-    const struct appraisal_rule *guest = &settings.attestation.policies[1];
-    const struct appraisal_rule *enclave = &settings.attestation.policies[2];
+    assert_int_equal(settings.attestation.policies.count, 3);
+    const struct appraisal_rule *td = &settings.attestation.policies.policies[0].rule;
+    const struct appraisal_rule *guest = &settings.attestation.policies.policies[1].rule;
+    const struct appraisal_rule *enclave = &settings.attestation.policies.policies[2].rule;
 
     assert_true(td->fields[FIELD_ID_RTMR0].any);
     assert_int_equal(td->fields[FIELD_ID_RTMR1].count, 2);
@@ -164,9 +164,9 @@ static void policies_are_read_from_files(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(insides); i++) {
         assert_int_equal(load_policy_file(text, insides[i], directory), ERR_NONE);
-        assert_int_equal(settings.attestation.policy_count, 2);
-        assert_string_equal(settings.attestation.policies[0].name, "p");
-        assert_string_equal(settings.attestation.policies[1].name, "q");
+        assert_int_equal(settings.attestation.policies.count, 2);
+        assert_string_equal(settings.attestation.policies.policies[0].rule.name, "p");
+        assert_string_equal(settings.attestation.policies.policies[1].rule.name, "q");
         settings_clear(&settings);
         directory_remove(directory);
     }
@@ -180,9 +180,9 @@ static void policies_are_read_from_files(void **state)
 
         (void)snprintf(yaml, sizeof yaml, TEE "attestation: {policy_files: [%s]}\n", directory);
         assert_int_equal(load(yaml, "", NULL), ERR_NONE);
-        assert_int_equal(settings.attestation.policy_count, 2);
-        assert_string_equal(settings.attestation.policies[0].name, "q");
-        assert_string_equal(settings.attestation.policies[1].name, "r");
+        assert_int_equal(settings.attestation.policies.count, 2);
+        assert_string_equal(settings.attestation.policies.policies[0].rule.name, "q");
+        assert_string_equal(settings.attestation.policies.policies[1].rule.name, "r");
         settings_clear(&settings);
     }
     directory_remove(directory);

@@ -84,7 +84,7 @@ static void the_defaults_are_those_of_the_table(void **state)
     assert_string_equal(settings.keys.prefix, "keystore-ckd:");
     assert_null(settings.root.master_secret);
     assert_int_equal(settings.attestation.max_age_s, 300);
-    assert_int_equal(settings.attestation.policy_count, 0);
+    assert_int_equal(settings.attestation.policies.count, 0);
     assert_int_equal(settings.session.lifetime_s, 900);
     assert_int_equal(settings.rate.total.burst, 40000);
     assert_int_equal(settings.token_count, 0);
@@ -498,6 +498,7 @@ static void a_token_sees_what_policies_demand_only_if_it_says_so(void **state)
 static void a_policy_is_read(void **state)
 {
     const struct appraisal_rule *rule;
+    const struct policy_scope *scope;
 
     (void)state;
     assert_int_equal(
@@ -511,8 +512,9 @@ static void a_policy_is_read(void **state)
                  ", isvprodid: 3, min_isvsvn: 65535}\n",
              "", NULL),
         ERR_NONE);
-    assert_int_equal(settings.attestation.policy_count, 2);
-    rule = &settings.attestation.policies[0];
+    assert_int_equal(settings.attestation.policies.count, 2);
+    rule = &settings.attestation.policies.policies[0].rule;
+    scope = &settings.attestation.policies.policies[0].scope;
     assert_string_equal(rule->name, "executors");
     assert_string_equal(rule->tee, "sgx");
     assert_int_equal(rule->fields[FIELD_ID_MRENCLAVE].count, 2);
@@ -523,16 +525,16 @@ static void a_policy_is_read(void **state)
     assert_int_equal(rule->fields[FIELD_ID_ADVISORIES].count, 1);
     assert_true(span_equal_string(policy_value_at(rule, FIELD_ID_ADVISORIES, 0), "INTEL-SA-00615"));
     assert_int_equal(rule->fields[FIELD_ID_MIN_TCB_EVALUATION_NUMBER].number, 17);
-    assert_string_equal(rule->seeds[0], "github.com/*");
-    assert_string_equal(rule->tokens[0], "w");
-    assert_true(rule->allow_plain);
-    rule = &settings.attestation.policies[1];
+    assert_string_equal(scope->seeds.items[0], "github.com/*");
+    assert_string_equal(scope->tokens.items[0], "w");
+    assert_true(scope->allow_plain);
+    rule = &settings.attestation.policies.policies[1].rule;
     assert_int_equal(rule->fields[FIELD_ID_MRSIGNER].count, 1);
     assert_int_equal(rule->fields[FIELD_ID_ISVPRODID].number, 3);
     assert_int_equal(rule->fields[FIELD_ID_MIN_ISVSVN].number, 65535);
     assert_int_equal(rule->fields[FIELD_ID_TCB_STATUS].number, 1u << TCB_UP_TO_DATE);
     assert_false(rule->fields[FIELD_ID_TCB_STATUS].stated);
-    assert_false(rule->allow_plain);
+    assert_false(settings.attestation.policies.policies[1].scope.allow_plain);
     settings_clear(&settings);
 }
 

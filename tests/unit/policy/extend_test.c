@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "policy/extend.h"
+#include "policy/policy.h"
 #include "rules.h"
 
 static const char *const tees[] = {"sgx", "tdx", "snp", "nitro", "simulated"};
@@ -129,23 +130,24 @@ static void test_all_lists_full(void **state)
 {
     (void)state;
     for (size_t t = 0; t < COUNT_OF(tees); t++) {
-        struct appraisal_rule rule;
-        struct appraisal_policy policy = {.count = 1, .rules = &rule};
+        struct policy policy = {0};
+        struct policy_set set = {.count = 1, .policies = &policy};
+        struct appraisal_rule *rule = &policy.rule;
         uint8_t first[8];
 
-        make(&rule, tees[t]);
-        appraisal_policy_version(&policy);
-        memcpy(first, policy.version, sizeof first);
+        make(rule, tees[t]);
+        policy_set_version(&set);
+        memcpy(first, set.version, sizeof first);
         for (size_t id = 0; id < POLICY_FIELD_COUNT; id++)
             for (unsigned i = 1; i <= POLICY_LIST_MAX; i++) {
                 uint8_t bytes[POLICY_BYTES_MAX] = {(uint8_t)i, 0x5a};
 
-                (void)appraisal_rule_extend(&rule, policy_fields[id].key,
+                (void)appraisal_rule_extend(rule, policy_fields[id].key,
                                             span_of(bytes, policy_fields[id].size));
             }
-        assert_true(rule.values_size <= sizeof rule.values);
-        appraisal_policy_version(&policy);
-        assert_memory_not_equal(first, policy.version, sizeof first);
+        assert_true(rule->values_size <= POLICY_VALUES_MAX);
+        policy_set_version(&set);
+        assert_memory_not_equal(first, set.version, sizeof first);
     }
 }
 

@@ -146,7 +146,7 @@ static void lists_and_patterns_have_a_limit(void **state)
     memset(pattern, 's', sizeof pattern);
     pattern[POLICY_SEED_PATTERN_MAX + 1] = '\0';
     assert_int_equal(policy_scope_add_seed(&scope, pattern, &fault), ERR_CONFIG);
-    for (int i = 0; i < POLICY_LIST_MAX; i++) {
+    for (int i = 0; i < POLICY_SCOPE_MAX; i++) {
         assert_int_equal(policy_scope_add_seed(&scope, pattern + 1, &fault), ERR_NONE);
         assert_int_equal(policy_scope_add_token(&scope, "t", &fault), ERR_NONE);
     }

@@ -51,7 +51,7 @@ struct keystore {
     struct service *service;
     struct server *server;
     struct token_table *tokens;
-    struct appraisal_policy policy;
+    struct policy_set policies;
 };
 
 static struct tee *guest(void)
@@ -117,7 +117,7 @@ static void keystore_start(struct keystore *k)
                                  &(struct service_parts){.root = root,
                                                          .tee = guest(),
                                                          .tokens = k->tokens,
-                                                         .policy = &k->policy,
+                                                         .policies = &k->policies,
                                                          .trust = &trust,
                                                          .collateral = k->collateral,
                                                          .store = k->store},

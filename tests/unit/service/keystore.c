@@ -30,17 +30,19 @@ static void rule_make(struct appraisal_rule *rule, const char *name)
 
 static void policies_make(struct keystore *k)
 {
-    k->rules = calloc(2, sizeof *k->rules);
-    assert_non_null(k->rules);
-    rule_make(&k->rules[0], "worker");
-    (void)snprintf(k->rules[0].seeds[k->rules[0].seed_count++], POLICY_SEED_PATTERN_MAX, "app:*");
-    (void)snprintf(k->rules[0].tokens[k->rules[0].token_count++], PRINCIPAL_NAME_MAX, "worker");
-    (void)snprintf(k->rules[0].tokens[k->rules[0].token_count++], PRINCIPAL_NAME_MAX, "other");
-    rule_make(&k->rules[1], "plain");
-    (void)snprintf(k->rules[1].tokens[k->rules[1].token_count++], PRINCIPAL_NAME_MAX, "plain");
-    k->rules[1].allow_plain = true;
-    k->policy = (struct appraisal_policy){.count = 2, .rules = k->rules};
-    appraisal_policy_version(&k->policy);
+    struct policy *policies = calloc(2, sizeof *policies);
+    struct policy_fault fault;
+
+    assert_non_null(policies);
+    rule_make(&policies[0].rule, "worker");
+    assert_int_equal(policy_scope_add_seed(&policies[0].scope, "app:*", &fault), ERR_NONE);
+    assert_int_equal(policy_scope_add_token(&policies[0].scope, "worker", &fault), ERR_NONE);
+    assert_int_equal(policy_scope_add_token(&policies[0].scope, "other", &fault), ERR_NONE);
+    rule_make(&policies[1].rule, "plain");
+    assert_int_equal(policy_scope_add_token(&policies[1].scope, "plain", &fault), ERR_NONE);
+    policies[1].scope.allow_plain = true;
+    k->policies = (struct policy_set){.count = 2, .policies = policies};
+    policy_set_version(&k->policies);
 }
 
 static struct principal principal_of(const char *name, unsigned roles)
@@ -117,7 +119,7 @@ static void service_make(struct keystore *k)
                                  &(struct service_parts){.root = root,
                                                          .tee = tee,
                                                          .tokens = k->tokens,
-                                                         .policy = &k->policy,
+                                                         .policies = &k->policies,
                                                          .trust = &k->trust,
                                                          .collateral = k->collateral,
                                                          .store = k->store},
@@ -164,7 +166,7 @@ void keystore_close(struct keystore *k)
     collateral_store_free(&k->collateral);
     token_table_free(&k->tokens);
     simulated_close(&k->platform);
-    free(k->rules);
+    policy_set_clear(&k->policies);
     directory_remove(k->dir);
 }
 

@@ -17,8 +17,7 @@ struct keystore {
     struct attest_trust trust;
     struct collateral_store *collateral;
     /* "worker", for seeds below "app:", sealed replies; "plain", for the token "plain" */
-    struct appraisal_rule *rules;
-    struct appraisal_policy policy;
+    struct policy_set policies;
     struct principal worker, other, plain, operator, administrator;
     struct token_table *tokens; /* of those, each named like its token */
     struct secret *log_seed;
@@ -31,7 +30,7 @@ struct keystore {
 void keystore_open(struct keystore *k);
 void keystore_close(struct keystore *k);
 
-/* What the rules accept. */
+/* What the policies accept. */
 extern const struct simulated_enclave keystore_enclave;
 
 /* Evidence of an enclave that binds `report_data`, appended to `out`. */

@@ -573,19 +573,19 @@ static void test_a_change_takes_effect_when_it_is_committed(void **state)
     struct outcome o = {0};
 
     (void)state;
-    memcpy(before, service_policies(k.service, &k.thread)->policy.version, 8);
+    memcpy(before, service_policies(k.service, &k.thread)->policies.version, 8);
     assert_int_equal(run_change(&k.administrator, &add, &o), ERR_NONE);
     assert_true(has(&o, "\"detail\":{\"policy\":\"worker\",\"field\":\"mrenclave\",\"value\":"
                         "\"4444"));
     outcome_clear(&o); /* the log could not be written */
-    assert_memory_equal(service_policies(k.service, &k.thread)->policy.version, before, 8);
+    assert_memory_equal(service_policies(k.service, &k.thread)->policies.version, before, 8);
 
     o = (struct outcome){0};
     assert_int_equal(run_change(&k.administrator, &add, &o), ERR_NONE);
     o.commit.index = 7;
     operation_committed(k.service, &o);
     assert_null(o.result.policy.next);
-    assert_memory_equal(service_policies(k.service, &k.thread)->policy.version,
+    assert_memory_equal(service_policies(k.service, &k.thread)->policies.version,
                         o.result.policy.version, 8);
     assert_memory_not_equal(o.result.policy.version, before, 8);
     outcome_clear(&o);

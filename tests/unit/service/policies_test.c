@@ -75,8 +75,8 @@ static void test_what_is_not_understood_is_not_skipped(void **state)
 }
 
 struct fixture {
-    struct appraisal_rule rule;
-    struct appraisal_policy configured;
+    struct policy policy;
+    struct policy_set configured;
     struct attest_trust trust;
     struct policy_store *store;
 };
@@ -89,10 +89,11 @@ static int set_up(void **state)
     struct policy_fault fault;
 
     assert_non_null(f);
-    assert_int_equal(appraisal_rule_start(&f->rule, "worker", "simulated", &fault), ERR_NONE);
-    assert_int_equal(appraisal_rule_set(&f->rule, "mrenclave", texts, 1, &fault), ERR_NONE);
-    assert_int_equal(appraisal_rule_finish(&f->rule, &fault), ERR_NONE);
-    f->configured = (struct appraisal_policy){.count = 1, .rules = &f->rule};
+    assert_int_equal(appraisal_rule_start(&f->policy.rule, "worker", "simulated", &fault),
+                     ERR_NONE);
+    assert_int_equal(appraisal_rule_set(&f->policy.rule, "mrenclave", texts, 1, &fault), ERR_NONE);
+    assert_int_equal(appraisal_rule_finish(&f->policy.rule, &fault), ERR_NONE);
+    f->configured = (struct policy_set){.count = 1, .policies = &f->policy};
     assert_int_equal(policy_store_new(&f->configured, &f->trust, &f->store), ERR_NONE);
     *state = f;
     return 0;
@@ -143,7 +144,7 @@ static bool lists(const struct policy_snapshot *s, uint8_t byte)
     uint8_t bytes[32];
 
     memset(bytes, byte, sizeof bytes);
-    return appraisal_rule_lists(&s->rules[0], "mrenclave", SPAN_OF(bytes));
+    return appraisal_rule_lists(&s->policies.policies[0].rule, "mrenclave", SPAN_OF(bytes));
 }
 
 static void test_views_keep_what_they_saw(void **state)
@@ -159,7 +160,7 @@ static void test_views_keep_what_they_saw(void **state)
     assert_false(lists(before, 0x22));
     assert_true(lists(after, 0x22));
     assert_true(lists(after, 0x11));
-    assert_memory_not_equal(before->policy.version, after->policy.version, 8);
+    assert_memory_not_equal(before->policies.version, after->policies.version, 8);
     assert_int_equal(after->added.items[0].index, 7);
     assert_ptr_equal(policy_store_view(f->store, &one), after);
     policy_view_clear(&one);
@@ -206,7 +207,7 @@ static void test_versions(void **state)
     uint8_t versions[4][8];
 
     for (uint64_t i = 0; i < 4; i++) {
-        memcpy(versions[i], policy_store_view(f->store, &view)->policy.version, 8);
+        memcpy(versions[i], policy_store_view(f->store, &view)->policies.version, 8);
         for (uint64_t k = 0; k < i; k++)
             assert_memory_not_equal(versions[i], versions[k], 8);
         if (i < 3)
@@ -216,7 +217,7 @@ static void test_versions(void **state)
     assert_int_equal(replay(&v, 11, ENTRY("allow", CHANGE(B32("22"), "remove"))), ERR_NONE);
     assert_int_equal(replay(&v, 12, ENTRY("allow", CHANGE(B32("22"), "add"))), ERR_NONE);
     assert_int_equal(policy_store_restore(f->store, &v), ERR_NONE);
-    assert_memory_equal(policy_store_view(f->store, &view)->policy.version, versions[3], 8);
+    assert_memory_equal(policy_store_view(f->store, &view)->policies.version, versions[3], 8);
     policy_view_clear(&view);
 }
 
