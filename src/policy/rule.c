@@ -101,20 +101,9 @@ MUST_CHECK static enum err parse_bytes(const struct setter *s, const char *text)
     return append(s, value, false, text);
 }
 
-/* Decimal, without sign, leading zeros or white space: one spelling per value. */
 static bool number_read(const char *text, uint64_t *out)
 {
-    uint64_t value = 0;
-
-    if (*text == '\0' || (text[0] == '0' && text[1] != '\0'))
-        return false;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9' || __builtin_mul_overflow(value, 10u, &value) ||
-            __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
-            return false;
-    }
-    *out = value;
-    return true;
+    return decimal_read(span_string(text), out) == ERR_NONE;
 }
 
 MUST_CHECK static enum err parse_number(const struct setter *s, const char *text)
