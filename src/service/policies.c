@@ -210,7 +210,7 @@ void policy_snapshot_release(struct policy_snapshot **snapshot)
 }
 
 /* The configuration's rules with `added`, which is copied; without a version yet. */
-MUST_CHECK static enum err snapshot_new(const struct policy_store *store,
+MUST_CHECK static enum err snapshot_new(const struct policy_set *configured,
                                         const struct reference_values *added,
                                         struct policy_snapshot **out)
 {
@@ -219,7 +219,7 @@ MUST_CHECK static enum err snapshot_new(const struct policy_store *store,
     if (!s)
         return ERR_MEMORY;
     atomic_init(&s->holders, 1);
-    if (policy_set_copy(&store->configured, &s->policies) != ERR_NONE ||
+    if (policy_set_copy(configured, &s->policies) != ERR_NONE ||
         values_copy(added, &s->added) != ERR_NONE) {
         policy_snapshot_release(&s);
         return ERR_MEMORY;
@@ -275,7 +275,7 @@ enum err policy_store_new(const struct policy_set *configured, const struct atte
     store->trust = trust;
     (void)pthread_mutex_init(&store->lock, NULL);
     if (policy_set_copy(configured, &store->configured) != ERR_NONE ||
-        snapshot_new(store, &none, &first) != ERR_NONE) {
+        snapshot_new(&store->configured, &none, &first) != ERR_NONE) {
         policy_store_free(&store);
         return ERR_MEMORY;
     }
@@ -316,7 +316,7 @@ static void warn_unused(const struct policy_snapshot *s)
 enum err policy_store_restore(struct policy_store *store, struct reference_values *added)
 {
     struct policy_snapshot *s = NULL;
-    enum err e = snapshot_new(store, added, &s);
+    enum err e = snapshot_new(&store->configured, added, &s);
 
     reference_values_clear(added);
     if (e != ERR_NONE)
@@ -324,6 +324,36 @@ enum err policy_store_restore(struct policy_store *store, struct reference_value
     warn_unused(s);
     publish(store, s);
     return ERR_NONE;
+}
+
+enum err policy_store_stage(struct policy_store *store, const struct policy_set *configured,
+                            struct policy_stage *out)
+{
+    struct policy_stage stage = {0};
+
+    if (policy_set_copy(configured, &stage.configured) != ERR_NONE ||
+        snapshot_new(configured, &store->current->added, &stage.next) != ERR_NONE) {
+        policy_stage_clear(&stage);
+        return ERR_MEMORY;
+    }
+    warn_unused(stage.next);
+    *out = stage;
+    return ERR_NONE;
+}
+
+void policy_store_adopt(struct policy_store *store, struct policy_stage *stage)
+{
+    publish(store, stage->next);
+    stage->next = NULL;
+    policy_set_clear(&store->configured);
+    store->configured = stage->configured;
+    stage->configured = (struct policy_set){0};
+}
+
+void policy_stage_clear(struct policy_stage *stage)
+{
+    policy_set_clear(&stage->configured);
+    policy_snapshot_release(&stage->next);
 }
 
 struct policy_snapshot *policy_store_hold(struct policy_store *s)
@@ -429,7 +459,7 @@ enum err policy_store_prepare(struct policy_store *store, const struct policy_ch
 {
     struct policy_snapshot *tried = NULL;
     struct policy_snapshot *made = NULL;
-    enum err e = snapshot_new(store, &store->current->added, &tried);
+    enum err e = snapshot_new(&store->configured, &store->current->added, &tried);
 
     if (e == ERR_NONE && (e = prepare(store, change, principal, now, tried, why)) != ERR_NONE) {
         policy_snapshot_release(&tried);
@@ -437,7 +467,7 @@ enum err policy_store_prepare(struct policy_store *store, const struct policy_ch
     }
     /* as a start would make it */
     if (e == ERR_NONE)
-        e = snapshot_new(store, &tried->added, &made);
+        e = snapshot_new(&store->configured, &tried->added, &made);
     policy_snapshot_release(&tried);
     if (e != ERR_NONE)
         return refusal_failed(why, e);

@@ -74,6 +74,24 @@ void policy_store_free(struct policy_store **s);
 MUST_CHECK enum err policy_store_restore(struct policy_store *s, struct reference_values *added);
 
 /*
+ * Another configuration while the keystore runs, in two steps, so that several things can be
+ * replaced together or not at all. Only the thread that prepares and swaps changes may do this.
+ *
+ * stage  builds the snapshot of `configured` and of the values that were added, which nobody sees
+ *        yet; warns of values that it does not use. ERR_MEMORY
+ * adopt  puts it in the place of the current one; cannot fail. The version changes if the policies
+ *        did, and then all sessions end.
+ */
+struct policy_stage {
+    struct policy_set configured;
+    struct policy_snapshot *next;
+};
+MUST_CHECK enum err policy_store_stage(struct policy_store *s, const struct policy_set *configured,
+                                       struct policy_stage *out);
+void policy_store_adopt(struct policy_store *s, struct policy_stage *stage);
+void policy_stage_clear(struct policy_stage *stage); /* of one that is not adopted */
+
+/*
  * What one thread holds: zero-initialise, policy_view_clear() at the end. The snapshot is good
  * until the next call with the same view: an operation calls it once, so that it is judged by one
  * policy from beginning to end.

@@ -221,6 +221,47 @@ static void test_versions(void **state)
     policy_view_clear(&view);
 }
 
+/* Added values stay; a configuration that is the same keeps the version, and so the sessions. */
+static void test_another_configuration_is_adopted_whole(void **state)
+{
+    static char other[] = B32("33");
+    char *texts[] = {other};
+    struct fixture *f = *state;
+    struct policy_view view = {0};
+    struct policy policy = {0};
+    const struct policy_set fresh = {.count = 1, .policies = &policy};
+    struct policy_stage stage = {0};
+    struct policy_fault fault;
+    uint8_t version[8];
+
+    make(f, 0x22, false, 1);
+    memcpy(version, policy_store_view(f->store, &view)->policies.version, 8);
+    assert_int_equal(policy_store_stage(f->store, &f->configured, &stage), ERR_NONE);
+    policy_store_adopt(f->store, &stage);
+    assert_memory_equal(policy_store_view(f->store, &view)->policies.version, version, 8);
+
+    assert_int_equal(appraisal_rule_start(&policy.rule, "worker", "simulated", &fault), ERR_NONE);
+    assert_int_equal(appraisal_rule_set(&policy.rule, "mrenclave", texts, 1, &fault), ERR_NONE);
+    assert_int_equal(appraisal_rule_finish(&policy.rule, &fault), ERR_NONE);
+    assert_int_equal(policy_store_stage(f->store, &fresh, &stage), ERR_NONE);
+    assert_memory_equal(policy_store_view(f->store, &view)->policies.version, version, 8);
+    policy_stage_clear(&stage); /* not adopted: nothing changes */
+    refuse(f, 0x33, true, "value_not_found");
+    assert_int_equal(policy_store_stage(f->store, &fresh, &stage), ERR_NONE);
+    policy_store_adopt(f->store, &stage);
+    assert_memory_not_equal(policy_store_view(f->store, &view)->policies.version, version, 8);
+    assert_int_equal(policy_store_view(f->store, &view)
+                         ->policies.policies[0]
+                         .rule.fields[FIELD_ID_MRENCLAVE]
+                         .count,
+                     2);
+    refuse(f, 0x33, true, "value_is_configured");
+    refuse(f, 0x22, false, "value_exists");
+    make(f, 0x22, true, 2);
+    refuse(f, 0x11, true, "value_not_found");
+    policy_view_clear(&view);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +271,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_abandoned_change_is_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_versions, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_another_configuration_is_adopted_whole, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
