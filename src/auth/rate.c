@@ -114,9 +114,10 @@ static struct bucket *set_admit(struct set *s, uint64_t tag, int64_t now)
     return b;
 }
 
-int64_t rate_take(struct rate_table *t, struct span key, int64_t now_us)
+int64_t rate_take_cost(struct rate_table *t, struct span key, uint32_t cost, int64_t now_us)
 {
     int64_t now = now_us * 1000;
+    int64_t took;
     struct bucket *b;
     struct set *s;
     uint64_t tag;
@@ -125,18 +126,24 @@ int64_t rate_take(struct rate_table *t, struct span key, int64_t now_us)
 
     if (t->interval == 0)
         return 0;
+    took = cost > t->allowance / t->interval ? t->allowance : t->interval * cost;
     s = set_of(t, key, &tag);
     b = set_find(s, tag);
     if (!b)
         b = set_admit(s, tag, now);
     arrival = atomic_load_explicit(&b->arrival, memory_order_relaxed);
     do {
-        next = (arrival > now ? arrival : now) + t->interval;
+        next = (arrival > now ? arrival : now) + took;
         if (next - now > t->allowance)
             return (next - now - t->allowance + 999999) / 1000000;
     } while (!atomic_compare_exchange_weak_explicit(&b->arrival, &arrival, next,
                                                     memory_order_relaxed, memory_order_relaxed));
     return 0;
+}
+
+int64_t rate_take(struct rate_table *t, struct span key, int64_t now_us)
+{
+    return rate_take_cost(t, key, 1, now_us);
 }
 
 int64_t rate_wait(struct rate_table *t, struct span key, int64_t now_us)

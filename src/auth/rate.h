@@ -23,6 +23,9 @@ MUST_CHECK enum err rate_table_new(struct rate_limit limit, size_t capacity,
 /* 0 when allowed (and counted), else milliseconds to wait. Thread-safe. */
 int64_t rate_take(struct rate_table *t, struct span key, int64_t now_us);
 
+/* The same for what costs as much as `cost` requests; at most the burst is counted. */
+int64_t rate_take_cost(struct rate_table *t, struct span key, uint32_t cost, int64_t now_us);
+
 /* What rate_take() would answer, without counting. */
 int64_t rate_wait(struct rate_table *t, struct span key, int64_t now_us);
 void rate_table_free(struct rate_table **t);

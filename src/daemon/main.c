@@ -21,6 +21,7 @@
 #include "daemon/settings.h"
 #include "daemon/state.h"
 #include "daemon/supervise.h"
+#include "net/proxy.h"
 #include "server/server.h"
 #include "service/outcome.h"
 
@@ -49,6 +50,7 @@ struct daemon {
     struct daemon_collateral *collateral;
     struct secret *log_seed;
     struct store *store;
+    struct network proxies[SETTINGS_PATHS_MAX];
     struct tls_server *tls;
     uint8_t tls_spki[SHA256_SIZE];
     struct service *service;
@@ -363,6 +365,9 @@ MUST_CHECK static enum err open_server(struct daemon *d)
                    .request_timeout_ms = s->server.request_timeout_ms,
                    .idle_timeout_ms = s->server.idle_timeout_ms,
                    .handshake_timeout_ms = s->server.handshake_timeout_ms,
+                   .proxies = d->proxies,
+                   .proxy_count = s->server.trusted_proxy_count,
+                   .proxy_protocol = s->server.proxy_protocol,
                    .tls = d->tls,
                    },
         .per_token = s->rate.per_token,
@@ -374,6 +379,10 @@ MUST_CHECK static enum err open_server(struct daemon *d)
         .version = VOUCHSAFE_VERSION,
         .collateral = daemon_collateral_refresh(d->collateral),
     };
+
+    for (size_t i = 0; i < s->server.trusted_proxy_count; i++)
+        if (network_parse(span_string(s->server.trusted_proxies[i]), &d->proxies[i]) != ERR_NONE)
+            return fail(ERR_CONFIG, "server.trusted_proxies is not a list of networks");
     enum err e = server_start(&options, d->service, &d->server);
 
     if (e != ERR_NONE)

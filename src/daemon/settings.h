@@ -57,6 +57,9 @@ struct settings {
         uint32_t request_timeout_ms;
         uint32_t idle_timeout_ms;
         uint32_t handshake_timeout_ms;
+        size_t trusted_proxy_count;
+        char **trusted_proxies; /* networks, see net/proxy.h */
+        bool proxy_protocol;
     } server;
     struct {
         enum tls_mode mode;

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "daemon/settings_values.h"
+#include "net/proxy.h"
 
 void settings_warn(struct settings *s, const char *format, ...)
 {
@@ -37,6 +38,18 @@ static void check_server(struct settings_loader *l)
         inet_pton(AF_INET6, s->server.host, &address) != 1)
         blame(l, "server", "host",
               "must be a numeric IPv4 or IPv6 address, such as 0.0.0.0 or ::1; correct it");
+    for (size_t i = 0; i < s->server.trusted_proxy_count; i++) {
+        struct network network;
+
+        if (network_parse(span_string(s->server.trusted_proxies[i]), &network) != ERR_NONE)
+            blame(l, "server", "trusted_proxies",
+                  "must be a list of networks such as 10.0.0.0/8, 2001:db8::/32 or 192.0.2.1, "
+                  "without "
+                  "bits set behind the prefix; correct it");
+    }
+    if (s->server.proxy_protocol && s->server.trusted_proxy_count == 0)
+        blame(l, "server", "proxy_protocol",
+              "needs server.trusted_proxies: no other address may connect then; set it");
     if (s->server.head_timeout_ms > s->server.request_timeout_ms)
         blame(l, "server", "head_timeout_ms",
               "must not exceed server.request_timeout_ms, which includes it; lower it");

@@ -148,6 +148,10 @@ const struct setting settings_table[] = {
  "How long a connection may wait between requests."},
 {"server", "handshake_timeout_ms", SETTING_NUMBER, false, "VOUCHSAFE_SERVER_HANDSHAKE_TIMEOUT_MS", NULL, AT(server.handshake_timeout_ms), "5000", 100, 600000, NULL, "ms",
  "Total time for a TLS handshake."},
+{"server", "trusted_proxies", SETTING_TEXTS, true, "VOUCHSAFE_SERVER_TRUSTED_PROXIES", NULL, LIST(server.trusted_proxies, server.trusted_proxy_count), NULL, 0, SETTINGS_PATHS_MAX, NULL, NULL,
+ "Networks of reverse proxies, such as 10.0.0.0/8, which tell the real client: by X-Forwarded-For, or by the PROXY protocol. Limits per address then apply to that client."},
+{"server", "proxy_protocol", SETTING_BOOL, true, "VOUCHSAFE_SERVER_PROXY_PROTOCOL", NULL, AT(server.proxy_protocol), "false", 0, 0, NULL, NULL,
+ "Every connection has to begin with a header of the PROXY protocol, version 1 or 2. Only server.trusted_proxies may connect."},
 
 {"tls", "mode", SETTING_CHOICE, true, "VOUCHSAFE_TLS_MODE", NULL, AT(tls.mode), "off", 0, 0, tls_modes, NULL,
  "off: plain HTTP, for a loopback address or behind a gateway. self-signed: a key made in the TEE and bound by its evidence. files: a certificate of yours."},

@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "crypto/tls.h"
 #include "net/connection_state.h"
+#include "net/proxy.h"
 
 enum {
     LINGER_MS = 2000, /* for the peer to read a refusal before the socket is gone */
@@ -19,6 +20,7 @@ enum {
 #define MAY(state) (1u << STATE_##state)
 
 static const unsigned next_states[STATE_COUNT] = {
+    [STATE_PROXY] = MAY(HANDSHAKE) | MAY(IDLE) | MAY(CLOSED),
     [STATE_HANDSHAKE] = MAY(IDLE) | MAY(CLOSED),
     [STATE_IDLE] = MAY(HEAD) | MAY(CLOSED),
     [STATE_HEAD] = MAY(BODY) | MAY(SERVING) | MAY(WRITING) | MAY(CLOSED),
@@ -39,6 +41,7 @@ static int64_t state_deadline(const struct connection *c)
     int64_t request = c->first_byte_us + (int64_t)o->request_timeout_ms * 1000;
 
     switch (c->state) {
+    case STATE_PROXY:
     case STATE_HANDSHAKE:
         return now + (int64_t)o->handshake_timeout_ms * 1000;
     case STATE_IDLE:
@@ -108,7 +111,7 @@ static void take_place(struct connection *c, const struct quota_owner *owner)
     struct peer_key key;
 
     memcpy(key.bytes, owner->key, sizeof key.bytes);
-    if (c->has_place || peers_enter(c->loop->server->owners, &key) != PEERS_ENTERED)
+    if (c->has_place || peers_enter(c->loop->server->owners, &key, false) != PEERS_ENTERED)
         return;
     list_remove(c);
     c->has_place = true;
@@ -323,9 +326,32 @@ static struct connection *connection_new(struct loop *l, int fd)
     return c;
 }
 
+void connection_set_client(struct connection *c, const struct sockaddr_storage *client)
+{
+    const struct http_server_options *o = &c->loop->server->options;
+    struct peers *peers = c->loop->server->peers;
+    struct peer_key key;
+
+    connection_enter(c, c->tls ? STATE_HANDSHAKE : STATE_IDLE);
+    if (client->ss_family == AF_UNSPEC)
+        return;
+    peer_key_of(client, &key);
+    c->is_proxy = network_has(o->proxies, o->proxy_count, client); /* one behind the other */
+    if (peers_enter(peers, &key, c->is_proxy) == PEERS_SHARE_USED) {
+        loop_count(c->loop, FIGURE_REFUSED_CONNECTIONS, 1);
+        connection_close(c);
+        return;
+    }
+    peers_leave(peers, &c->key);
+    c->key = key;
+    peer_text(client, c->peer);
+    memcpy(c->held.owner.key, key.bytes, sizeof key.bytes);
+}
+
 void connection_begin(struct loop *l, int fd, const struct peer_key *key,
                       const struct sockaddr_storage *address)
 {
+    const struct http_server_options *o = &l->server->options;
     struct connection *c = connection_new(l, fd);
 
     if (!c) {
@@ -340,7 +366,8 @@ void connection_begin(struct loop *l, int fd, const struct peer_key *key,
     memcpy(c->held.owner.key, key->bytes, sizeof key->bytes);
     list_add(c);
     l->connection_count++;
-    c->state = c->tls ? STATE_HANDSHAKE : STATE_IDLE;
+    c->is_proxy = network_has(o->proxies, o->proxy_count, address);
+    c->state = o->proxy_protocol ? STATE_PROXY : c->tls ? STATE_HANDSHAKE : STATE_IDLE;
     c->deadline_us = state_deadline(c);
     arm(c);
 }
@@ -371,7 +398,7 @@ static void drain_list(const struct connection_list *list)
 
     for (struct connection *c = list->first; c; c = next) {
         next = c->next;
-        if (c->state == STATE_HANDSHAKE || c->state == STATE_IDLE)
+        if (c->state == STATE_PROXY || c->state == STATE_HANDSHAKE || c->state == STATE_IDLE)
             connection_close(c);
         else
             c->close_after = true;

@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "crypto/tls.h"
 #include "net/connection_state.h"
+#include "net/proxy.h"
 
 enum { LINGER_MAX_SIZE = 1024 * 1024 }; /* what a peer may send after the last reply, bytes */
 
@@ -140,10 +141,59 @@ static void drop_received(struct connection *c)
         connection_close(c);
 }
 
+/*
+ * The header is looked at before it is taken off the socket: what follows is not ours to read yet.
+ * While it is incomplete the socket is not readable until there is more of it.
+ */
+static void read_proxy_header(struct connection *c)
+{
+    uint8_t bytes[PROXY_HEADER_MAX];
+    struct sockaddr_storage client = {0};
+    ssize_t size = recv(c->fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+    size_t used = 0;
+    enum proxy_parsed parsed;
+    int least = (int)size + 1;
+
+    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    parsed =
+        size > 0 ? proxy_header_parse(span_of(bytes, (size_t)size), &client, &used) : PROXY_REFUSED;
+    if (parsed == PROXY_INCOMPLETE && (size_t)size > c->needed) {
+        c->needed = (size_t)size; /* no more than that again: the peer has ended its side */
+        (void)setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least);
+        return;
+    }
+    least = 1;
+    if (parsed != PROXY_COMPLETE || recv(c->fd, bytes, used, MSG_DONTWAIT) != (ssize_t)used ||
+        setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least) != 0) {
+        loop_count(c->loop, FIGURE_REFUSED_CONNECTIONS, 1);
+        connection_close(c);
+        return;
+    }
+    connection_set_client(c, &client);
+}
+
+/* Whether the address may have one more handshake. */
+static bool may_begin_handshake(struct connection *c)
+{
+    const struct http_handler *h = &c->loop->server->handler;
+
+    if (c->has_begun || c->is_proxy || !h->handshake)
+        return true;
+    c->has_begun = true;
+    return h->handshake(h->context, c->key.bytes);
+}
+
 static void handshake(struct connection *c)
 {
-    enum tls_want want = tls_stream_handshake(c->tls);
+    enum tls_want want;
 
+    if (!may_begin_handshake(c)) {
+        loop_count(c->loop, FIGURE_REFUSED_CONNECTIONS, 1);
+        connection_close(c);
+        return;
+    }
+    want = tls_stream_handshake(c->tls);
     if (want == TLS_WANT_READ)
         return;
     if (want == TLS_WANT_WRITE) {
@@ -177,7 +227,9 @@ void connection_on_readable(int fd, short what, void *context)
     (void)fd;
     (void)what;
     connection_callback_begin(c);
-    if (c->state == STATE_HANDSHAKE)
+    if (c->state == STATE_PROXY)
+        read_proxy_header(c);
+    else if (c->state == STATE_HANDSHAKE)
         handshake(c);
     else if (c->state == STATE_LINGER)
         drop_received(c);

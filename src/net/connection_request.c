@@ -2,6 +2,7 @@
 
 #include "crypto/tls.h"
 #include "net/connection_state.h"
+#include "net/proxy.h"
 
 /* At most this many requests of one connection are begun in a turn of its loop. */
 enum { TURN_REQUESTS_MAX = 8 };
@@ -22,7 +23,7 @@ static bool admit(struct connection *c, const struct http_exchange *x, const str
     struct http_owner owner = {0};
     unsigned status = 0;
 
-    memcpy(owner.key.key, c->key.bytes, sizeof owner.key.key);
+    memcpy(owner.key.key, x->request.peer_key, sizeof owner.key.key);
     if (h->admit)
         status = h->admit(h->context, &x->request, f->body_size, &owner, &reply);
     c->has_asked = true;
@@ -83,6 +84,25 @@ static void request_begin(struct connection *c, struct http_exchange *x)
     r->body = (struct span){0};
 }
 
+/* The request came through a trusted proxy: its client is the one that the proxy names. */
+static void find_client(const struct connection *c, struct http_request *r)
+{
+    const struct http_server_options *o = &c->loop->server->options;
+    struct sockaddr_storage client = {.ss_family = AF_UNSPEC};
+    struct peer_key key;
+    bool more = true;
+
+    for (size_t i = r->header_count; i > 0 && more; i--)
+        if (http_name_equal(r->headers[i - 1].name, "x-forwarded-for"))
+            more =
+                proxy_forwarded_for(r->headers[i - 1].value, o->proxies, o->proxy_count, &client);
+    if (client.ss_family == AF_UNSPEC)
+        return;
+    peer_key_of(&client, &key);
+    peer_text(&client, r->peer);
+    memcpy(r->peer_key, key.bytes, sizeof r->peer_key);
+}
+
 /*
  * One request from the front of `bytes`, with an exchange at hand. Returns the bytes used, 0 when
  * more are needed. `*taken` when the exchange went to the handler.
@@ -111,6 +131,8 @@ static size_t step(struct connection *c, struct span bytes, struct http_exchange
     x->head_only = span_equal_string(x->request.method, "HEAD");
     c->close_after = f.close;
     c->unread = false;
+    if (c->is_proxy)
+        find_client(c, &x->request);
     if (!in_body && !admit(c, x, &f, bytes.size))
         return size < bytes.size ? size : bytes.size;
     if (bytes.size < size) {

@@ -12,6 +12,7 @@
 #include "net/output.h"
 
 enum state {
+    STATE_PROXY, /* the proxy's header is incomplete */
     STATE_HANDSHAKE,
     STATE_IDLE,    /* no byte of a request yet */
     STATE_HEAD,    /* some bytes of a head */
@@ -45,7 +46,9 @@ struct connection {
     bool in_callback; /* one of its events is being handled: it must not be freed yet */
     bool close_after; /* the reply */
     bool unread;      /* part of the present request will not be read */
+    bool is_proxy;    /* the peer is a trusted proxy: requests may name their client */
     bool has_asked;   /* a head was complete once */
+    bool has_begun;   /* the TLS handshake */
     bool has_place;   /* among those of `place`: it is one of an authenticated caller */
     struct peer_key place;
     struct peer_key key;
@@ -69,6 +72,10 @@ void connection_leave_exchange(struct connection *c);
 /* Around what an event of the connection's does: it may end in between, and is freed at the end. */
 void connection_callback_begin(struct connection *c);
 void connection_callback_end(struct connection *c);
+
+/* The proxy's header was complete: the connection begins. `client` of family AF_UNSPEC: no other.
+ */
+void connection_set_client(struct connection *c, const struct sockaddr_storage *client);
 
 /* Bytes in and out: connection_io.c */
 

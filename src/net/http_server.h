@@ -27,7 +27,7 @@ struct http_request {
     struct span body;
     size_t header_count;
     struct http_header headers[HTTP_HEADERS_MAX];
-    char peer[46];        /* numeric address, terminated */
+    char peer[46];        /* numeric address of the client, terminated */
     uint8_t peer_key[16]; /* equal for who counts as one peer: the IPv4 address, or the IPv6 /64 */
     bool tls;
     /* DER, empty without one. Its key is the peer's; nothing else about it was judged. */
@@ -107,6 +107,12 @@ struct http_handler {
      */
     void (*gone)(void *context, struct http_exchange *x);
     /*
+     * A TLS handshake is about to begin, which costs as much as many requests. False: the
+     * connection is closed instead. Not called for trusted proxies. On the loop's thread. May be
+     * NULL.
+     */
+    bool (*handshake)(void *context, const uint8_t peer_key[16]);
+    /*
      * A request that net/ refused, because of its framing or a deadline: for the metrics and the
      * summary. `*reply` is net/'s own, {"error","code"}; media type, body and extra headers may be
      * replaced, so that all errors look alike. They must stay until the loop calls again. May be
@@ -121,6 +127,7 @@ struct http_handler {
 };
 
 struct tls_server; /* crypto/tls.h */
+struct network;    /* net/proxy.h */
 
 struct http_server_options {
     const char *host; /* numeric address */
@@ -145,6 +152,13 @@ struct http_server_options {
     unsigned request_timeout_ms; /* total, from the first byte to the reply; and to send it */
     unsigned idle_timeout_ms;    /* between requests */
     unsigned handshake_timeout_ms;
+    /*
+     * Networks of proxies, which tell the real client: by X-Forwarded-For, or by the PROXY
+     * protocol, which each connection then has to begin with. They must outlive the server.
+     */
+    const struct network *proxies;
+    size_t proxy_count;
+    bool proxy_protocol; /* only trusted proxies may connect */
     struct tls_server
         *tls; /* NULL: plain. Whether clients are asked for certificates: crypto/tls.h */
 };

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "net/connection.h"
 #include "net/output.h"
+#include "net/proxy.h"
 
 enum {
     ACCEPT_BATCH = 64,
@@ -125,12 +126,17 @@ static void shed(struct loop *l)
 static void admit_connection(struct loop *l, int fd, const struct sockaddr_storage *address)
 {
     struct peer_key key;
+    const struct http_server_options *o = &l->server->options;
+    bool trusted = network_has(o->proxies, o->proxy_count, address);
     enum peers_entered entered;
 
     peer_key_of(address, &key);
-    entered = peers_enter(l->server->peers, &key);
+    if (!trusted && o->proxy_protocol)
+        entered = PEERS_SHARE_USED; /* only proxies may connect here */
+    else
+        entered = peers_enter(l->server->peers, &key, trusted);
     if (entered == PEERS_FULL && connection_evict(l))
-        entered = peers_enter(l->server->peers, &key);
+        entered = peers_enter(l->server->peers, &key, trusted);
     if (entered != PEERS_ENTERED) {
         loop_count(l, FIGURE_REFUSED_CONNECTIONS, 1);
         (void)close(fd);

@@ -123,11 +123,11 @@ static struct peer **find(struct peers *p, const struct peer_key *key)
     return at;
 }
 
-static enum peers_entered enter_locked(struct peers *p, const struct peer_key *key)
+static enum peers_entered enter_locked(struct peers *p, const struct peer_key *key, bool exempt)
 {
     struct peer **at = find(p, key);
 
-    if (*at && (*at)->count == p->per_address)
+    if (!exempt && *at && (*at)->count >= p->per_address)
         return PEERS_SHARE_USED;
     if (p->count == p->count_max)
         return PEERS_FULL;
@@ -141,12 +141,12 @@ static enum peers_entered enter_locked(struct peers *p, const struct peer_key *k
     return PEERS_ENTERED;
 }
 
-enum peers_entered peers_enter(struct peers *p, const struct peer_key *key)
+enum peers_entered peers_enter(struct peers *p, const struct peer_key *key, bool exempt)
 {
     enum peers_entered entered;
 
     (void)pthread_mutex_lock(&p->lock);
-    entered = enter_locked(p, key);
+    entered = enter_locked(p, key, exempt);
     (void)pthread_mutex_unlock(&p->lock);
     return entered;
 }

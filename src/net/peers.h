@@ -31,7 +31,8 @@ enum peers_entered {
     PEERS_FULL
 };
 /* Thread-safe, as peers_leave() is. */
-MUST_CHECK enum peers_entered peers_enter(struct peers *p, const struct peer_key *key);
+/* exempt: from the share of an address, as a trusted proxy is */
+MUST_CHECK enum peers_entered peers_enter(struct peers *p, const struct peer_key *key, bool exempt);
 void peers_leave(struct peers *p, const struct peer_key *key);
 
 #endif

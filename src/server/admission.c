@@ -11,6 +11,9 @@ enum {
     ADDRESSES_MAX = 65536,
     EXPENSIVE_PER_SECOND = 50, /* of one address: own evidence, proofs */
     EXPENSIVE_BURST = 100,
+    /* what costs as much CPU as one GET of 25 us */
+    BODY_SIZE_PER_REQUEST = 8192, /* bytes of hostile JSON: 1 ms for 128 KiB */
+    HANDSHAKE_COST = 20,          /* requests: about 500 us */
 };
 
 static void count_refusal(struct server *s, enum rejection kind)
@@ -106,28 +109,34 @@ static unsigned refuse(struct server *s, const struct http_request *r, enum reje
     return status;
 }
 
+/* In cheap requests: hostile JSON costs about as much CPU as these. */
+static uint32_t cost_of_body(size_t size)
+{
+    return 1 + (uint32_t)(size / BODY_SIZE_PER_REQUEST);
+}
+
 /*
  * An address that has used up its own allowance takes nothing from the one that all share; and
  * those with a valid token share one, the rest of the world another, so that strangers cannot shut
  * out workers.
  */
 static int64_t rates_of_stranger(struct server *s, const struct http_request *r, bool expensive,
-                                 int64_t now_us)
+                                 uint32_t cost, int64_t now_us)
 {
-    int64_t wait = rate_take(s->per_address, SPAN_OF(r->peer_key), now_us);
+    int64_t wait = rate_take_cost(s->per_address, SPAN_OF(r->peer_key), cost, now_us);
 
     if (wait == 0 && expensive)
         wait = rate_take(s->expensive, SPAN_OF(r->peer_key), now_us);
-    return wait != 0 ? wait : rate_take(s->total, SPAN_LITERAL("strangers"), now_us);
+    return wait != 0 ? wait : rate_take_cost(s->total, SPAN_LITERAL("strangers"), cost, now_us);
 }
 
 static int64_t rates_of_principal(struct server *s, const struct principal *principal,
-                                  int64_t now_us)
+                                  uint32_t cost, int64_t now_us)
 {
-    int64_t wait = rate_take(s->per_token, SPAN_OF(principal->id), now_us);
+    int64_t wait = rate_take_cost(s->per_token, SPAN_OF(principal->id), cost, now_us);
 
     if (wait == 0)
-        wait = rate_take(s->total, SPAN_LITERAL("tokens"), now_us);
+        wait = rate_take_cost(s->total, SPAN_LITERAL("tokens"), cost, now_us);
     return wait;
 }
 
@@ -156,15 +165,15 @@ enum err admission_authenticate(const struct server *s, const struct http_reques
 
 /* For routes that need a token. 0, or the status it was turned away with. */
 static unsigned admit_token(struct server *s, const struct http_request *r,
-                            const struct route *route, int64_t now_us, struct http_owner *owner,
-                            struct http_reply *reply)
+                            const struct route *route, uint32_t cost, int64_t now_us,
+                            struct http_owner *owner, struct http_reply *reply)
 {
     struct principal principal;
     const char *why = "";
     int64_t wait;
 
     if (admission_authenticate(s, r, &principal, &why) != ERR_NONE) {
-        wait = rates_of_stranger(s, r, false, now_us);
+        wait = rates_of_stranger(s, r, false, 1, now_us);
         if (wait > 0)
             return refuse(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait,
                           reply);
@@ -175,7 +184,7 @@ static unsigned admit_token(struct server *s, const struct http_request *r,
     if (!principal_has_role(&principal, route->roles))
         return refuse(s, r, REFUSED_TOKEN, 403, "role_not_allowed",
                       "This token's role does not allow this request", 0, reply);
-    wait = rates_of_principal(s, &principal, now_us);
+    wait = rates_of_principal(s, &principal, cost, now_us);
     if (wait > 0)
         return refuse(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait, reply);
     /* every denial is a log entry: who only collects those does not fill the disk */
@@ -187,9 +196,9 @@ static unsigned admit_token(struct server *s, const struct http_request *r,
 }
 
 static unsigned admit_stranger(struct server *s, const struct http_request *r, bool expensive,
-                               int64_t now_us, struct http_reply *reply)
+                               uint32_t cost, int64_t now_us, struct http_reply *reply)
 {
-    int64_t wait = rates_of_stranger(s, r, expensive, now_us);
+    int64_t wait = rates_of_stranger(s, r, expensive, cost, now_us);
 
     if (wait > 0)
         return refuse(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait, reply);
@@ -218,12 +227,13 @@ unsigned admission_check(void *context, const struct http_request *r, size_t bod
     bool path_known;
     const struct route *route = admission_route(r, &path_known);
     int64_t now_us = clock_monotonic_us();
+    uint32_t cost = cost_of_body(body_size);
     unsigned status;
 
     if (!route || route->roles == 0)
-        status = admit_stranger(s, r, route && route->expensive, now_us, reply);
+        status = admit_stranger(s, r, route && route->expensive, cost, now_us, reply);
     else
-        status = admit_token(s, r, route, now_us, owner, reply);
+        status = admit_token(s, r, route, cost, now_us, owner, reply);
     if (status != 0)
         return status;
     if (!path_known)
@@ -241,6 +251,17 @@ void admission_net_refused(void *context, unsigned loop, const char *peer,
     admission_refusal(context, loop, REFUSED_FRAMING, why, 0, reply);
     log_write(LOG_DEBUG, "net", "request_refused", LOG_STRING("peer", peer),
               LOG_STRING("code", why->code));
+}
+
+bool admission_handshake(void *context, const uint8_t peer_key[16])
+{
+    struct server *s = context;
+
+    if (rate_take_cost(s->per_address, span_of(peer_key, 16), HANDSHAKE_COST,
+                       clock_monotonic_us()) == 0)
+        return true;
+    count_refusal(s, REFUSED_RATE);
+    return false;
 }
 
 enum err admission_rates_new(struct server *s)

@@ -17,6 +17,8 @@ unsigned admission_check(void *context, const struct http_request *r, size_t bod
 void admission_net_refused(void *context, unsigned loop, const char *peer,
                            const struct http_refusal *why, struct http_reply *reply);
 
+bool admission_handshake(void *context, const uint8_t peer_key[16]);
+
 /* NULL when there is none; `*path_known` tells a wrong method from a wrong path. */
 const struct route *admission_route(const struct http_request *r, bool *path_known);
 

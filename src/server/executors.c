@@ -9,9 +9,9 @@ static const struct executor_options table[EXECUTORS] = {
     [EXECUTOR_ATTEST] = {.name = "attest", .jobs_max = 1024, .bytes_max = 256u << 20, .share = 32},
     [EXECUTOR_READ] =
         { .name = "read",    .threads = 1, .jobs_max = 1024,  .bytes_max = 64u << 20, .share = 32},
- /* a second or so of waiting, if a quote takes 50 ms; strangers are one caller */
+ /* 3 s of waiting, if a quote takes 50 ms; see stranger_group() */
     [EXECUTOR_QUOTE] =
-        { .name = "quote",    .threads = 1,   .jobs_max = 64,   .bytes_max = 4u << 20, .share = 16},
+        { .name = "quote",    .threads = 1,   .jobs_max = 64,   .bytes_max = 4u << 20,  .share = 8},
     [EXECUTOR_CHANGE] =
         { .name = "change",    .threads = 1,   .jobs_max = 64,   .bytes_max = 4u << 20, .share = 32},
 };
@@ -47,10 +47,28 @@ static struct executor *executor_of(const struct call *c, enum executor_id id)
     return c->server->executors[id];
 }
 
+/*
+ * Strangers share by groups of addresses: one address takes from an eighth of them at most, and all
+ * of them together hold at most eight shares.
+ */
+static uint8_t stranger_group(const uint8_t peer_key[16])
+{
+    uint32_t h = 2166136261u; /* FNV-1a */
+
+    for (size_t i = 0; i < 16; i++)
+        h = (h ^ peer_key[i]) * 16777619u;
+    return (uint8_t)(h >> 16 & 7);
+}
+
 static void job_fill(struct call *c, void (*run)(struct executor_job *, struct service_thread *))
 {
     c->job = (struct executor_job){.run = run, .bytes = sizeof *c + c->request->body.size};
-    memcpy(c->job.caller, c->principal.id, sizeof c->job.caller);
+    if (c->principal.kind != PRINCIPAL_NONE) {
+        memcpy(c->job.caller, c->principal.id, sizeof c->job.caller);
+        return;
+    }
+    c->job.caller[0] = 1; /* not the id of a token, which is a hash */
+    c->job.caller[1] = stranger_group(c->request->peer_key);
 }
 
 void call_submit(struct call *c, enum executor_id id,

@@ -181,8 +181,16 @@ enum err server_start(const struct server_options *options, struct service *svc,
 {
     struct server *s = calloc(1, sizeof *s);
     struct service_facts facts;
-    struct http_handler handler = {admission_check, handle,   call_gone, admission_net_refused,
-                                   loop_begin,      loop_end, s};
+    struct http_handler handler = {
+        .admit = admission_check,
+        .handle = handle,
+        .gone = call_gone,
+        .handshake = admission_handshake,
+        .refused = admission_net_refused,
+        .loop_begin = loop_begin,
+        .loop_end = loop_end,
+        .context = s,
+    };
     enum err e;
 
     if (!s)

@@ -2,6 +2,7 @@
 import concurrent.futures
 import os
 import socket
+import ssl
 import time
 import unittest
 
@@ -38,6 +39,72 @@ class Limits(unittest.TestCase):
         self.assertLess(used.count(404), 30)
         self.assertGreater(used.count(429), 60)
         self.assertEqual(set(self.flood(k, "127.0.0.8", 10)), {404})
+
+    def test_clients_behind_a_proxy_have_their_own_allowance(self):
+        k = self.keystore(settings={"server.trusted_proxies": ["127.0.0.0/30"],
+                                    "rate.per_address_per_second": 1, "rate.per_address_burst": 20})
+
+        def ask(client, source="127.0.0.2"):
+            with socket.create_connection(("127.0.0.1", k.port), 5, (source, 0)) as s:
+                s.sendall(f"GET /nowhere HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 10.1.1.1, {client}\r\n"
+                          "Connection: close\r\n\r\n".encode())
+                return int(s.recv(4096).split()[1])
+
+        used = [ask("203.0.113.7") for _ in range(40)]
+        self.assertLess(used.count(404), 30)
+        self.assertEqual([ask("203.0.113.8") for _ in range(10)], [404] * 10)
+        # another source is no proxy: what it says does not count
+        used = [ask(f"203.0.113.{i}", source="127.0.0.9") for i in range(40)]
+        self.assertLess(used.count(404), 30)
+
+    def test_handshakes_and_bodies_count_by_their_cost(self):
+        k = self.keystore(tls=True, settings={"rate.per_address_per_second": 1, "rate.per_address_burst": 60})
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+        def handshake(source):
+            try:
+                with socket.create_connection(("127.0.0.1", k.port), 5, (source, 0)) as s, context.wrap_socket(s):
+                    return True
+            except OSError:
+                return False
+
+        self.assertLess(sum(handshake("127.0.0.9") for _ in range(10)), 5)
+        self.assertTrue(handshake("127.0.0.8"))
+        k = self.keystore(settings={"rate.per_address_per_second": 1, "rate.per_address_burst": 60})
+        head = b"POST /pubkey HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+        statuses = []
+        for _ in range(10):
+            with socket.create_connection(("127.0.0.1", k.port), 5, ("127.0.0.9", 0)) as s:
+                s.sendall(head + b"x" * 100_000)
+                statuses.append(int(s.recv(4096).split()[1]))
+        self.assertLess(statuses.count(400), 5)
+        self.assertGreater(statuses.count(429), 4)
+
+    def test_a_connection_has_to_begin_with_the_proxy_header(self):
+        k = Keystore(settings={"server.trusted_proxies": ["127.0.0.1"], "server.proxy_protocol": True})
+        self.addCleanup(k.close)
+        k.init()
+        k.wait_ready = lambda wait_s: None
+        k.start()
+
+        def ask(first, source="127.0.0.1"):
+            for _ in range(500):
+                try:
+                    s = socket.create_connection(("127.0.0.1", k.port), 5, (source, 0))
+                    break
+                except ConnectionRefusedError:
+                    time.sleep(0.01)
+            with s:
+                try:
+                    s.sendall(first + b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+                    return s.recv(4096)[9:12]
+                except ConnectionResetError:
+                    return b""
+
+        self.assertEqual(ask(b"PROXY TCP4 203.0.113.7 127.0.0.1 5 6\r\n"), b"200")
+        self.assertEqual(ask(b""), b"")
+        self.assertEqual(ask(b"PROXY TCP4 203.0.113.7 127.0.0.1 5 6\r\n", source="127.0.0.9"), b"")
 
     def test_strangers_do_not_shut_out_tokens(self):
         k = self.keystore(settings={"rate.total_per_second": 1, "rate.total_burst": 40})

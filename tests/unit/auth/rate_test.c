@@ -65,6 +65,25 @@ static void a_refusal_costs_nothing(void **state)
     rate_table_free(&t);
 }
 
+static void a_cost_counts_as_many_requests(void **state)
+{
+    struct rate_table *t = NULL;
+
+    (void)state;
+    assert_int_equal(rate_table_new((struct rate_limit){10, 30}, 64, &t), ERR_NONE);
+    assert_int_equal(rate_take_cost(t, SPAN_LITERAL("a"), 20, 1000000), 0);
+    assert_true(rate_take_cost(t, SPAN_LITERAL("a"), 20, 1000000) > 0); /* takes nothing */
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(rate_take(t, SPAN_LITERAL("a"), 1000000), 0);
+    assert_true(rate_take(t, SPAN_LITERAL("a"), 1000000) > 0);
+    /* more than the burst is the whole burst: it can be had, but only by a caller at rest */
+    assert_int_equal(rate_take_cost(t, SPAN_LITERAL("b"), UINT32_MAX, 1000000), 0);
+    assert_true(rate_take(t, SPAN_LITERAL("b"), 1000000) > 0);
+    assert_true(rate_take_cost(t, SPAN_LITERAL("b"), 1000, 3900000) > 0);
+    assert_int_equal(rate_take_cost(t, SPAN_LITERAL("b"), 1000, 4000000), 0);
+    rate_table_free(&t);
+}
+
 static void asking_is_answered_like_taking_and_costs_nothing(void **state)
 {
     struct rate_table *t = table_of(10, 3, 8);
@@ -221,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_burst_and_no_more),
         cmocka_unit_test(a_refusal_costs_nothing),
+        cmocka_unit_test(a_cost_counts_as_many_requests),
         cmocka_unit_test(asking_is_answered_like_taking_and_costs_nothing),
         cmocka_unit_test(keys_do_not_share),
         cmocka_unit_test(zero_is_no_limit),

@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
@@ -44,6 +45,7 @@
 #include "base/clock.h"
 #include "certificate.h"
 #include "net/http_server.h"
+#include "net/proxy.h"
 
 enum {
     LATE_MAX = 16,
@@ -62,6 +64,8 @@ struct fixture {
     atomic_uint late_count;
     atomic_uint refused_count;
     atomic_uint gone_count;
+    atomic_uint handshakes;
+    unsigned handshakes_max;
     atomic_uint tasks_run;
     atomic_uint loops_begun, loops_ended;
     atomic_uint handled;          /* requests so far */
@@ -176,6 +180,14 @@ static void handle(void *context, struct http_exchange *x)
     http_exchange_reply(x, &reply);
 }
 
+static bool handshake(void *context, const uint8_t peer_key[16])
+{
+    struct fixture *f = context;
+
+    (void)peer_key;
+    return atomic_fetch_add(&f->handshakes, 1) < f->handshakes_max;
+}
+
 static void gone(void *context, struct http_exchange *x)
 {
     (void)x;
@@ -213,6 +225,7 @@ static void fixture_init(struct fixture *f)
 {
     memset(f, 0, sizeof *f);
     f->peer = "127.0.0.1";
+    f->handshakes_max = UINT_MAX;
     f->options = (struct http_server_options){
         .host = "127.0.0.1",
         .loops = 2,
@@ -227,7 +240,8 @@ static void fixture_init(struct fixture *f)
 
 static void fixture_start(struct fixture *f)
 {
-    const struct http_handler handler = {admit, handle, gone, refused, loop_begin, loop_end, f};
+    const struct http_handler handler = {admit,   handle,     gone,     handshake,
+                                         refused, loop_begin, loop_end, f};
 
     f->options.tls = f->tls;
     assert_int_equal(http_server_start(&f->options, &handler, &f->server), ERR_NONE);
@@ -1461,7 +1475,8 @@ static void a_taken_port_is_an_error(void **state)
 {
     struct fixture f;
     struct fixture second;
-    const struct http_handler handler = {admit, handle, gone, refused, NULL, NULL, &second};
+    const struct http_handler handler = {admit,   handle, gone, handshake,
+                                         refused, NULL,   NULL, &second};
 
     (void)state;
     fixture_init(&f);
@@ -1786,6 +1801,117 @@ static void tls_key_updates_without_data_end_the_connection(void **state)
     fixture_stop(&f);
 }
 
+static void a_handshake_may_be_refused(void **state)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    struct fixture f;
+    SSL *ssl;
+
+    (void)state;
+    fixture_init(&f);
+    f.handshakes_max = 1;
+    fixture_start_tls(&f);
+    ssl = tls_dial(&f, context);
+    assert_non_null(ssl);
+    assert_null(tls_dial(&f, context));
+    tls_say(ssl, GET("/empty"), strlen(GET("/empty"))); /* one for each connection */
+    tls_hang_up(ssl);
+    assert_int_equal(atomic_load(&f.handshakes), 2);
+    SSL_CTX_free(context);
+    fixture_stop(&f);
+}
+
+/* With TLS behind it, so that a byte too many or too few would be seen. */
+static void the_proxy_protocol_stands_before_tls(void **state)
+{
+    static const char *const headers[] = {"PROXY TCP4 203.0.113.7 192.0.2.1 1234 443\r\n",
+                                          "PROXY TCP6 2001:db8::7 2001:db8::1 1234 443\r\n",
+                                          "PROXY UNKNOWN\r\n"};
+    static const char *const peers[] = {"203.0.113.7", "2001:db8::7", "127.0.0.1"};
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    struct network loopback;
+    struct fixture f;
+
+    (void)state;
+    assert_int_equal(network_parse(SPAN_LITERAL("127.0.0.0/8"), &loopback), ERR_NONE);
+    fixture_init(&f);
+    f.options.proxies = &loopback;
+    f.options.proxy_count = 1;
+    f.options.proxy_protocol = true;
+    f.options.connections_per_address = 2;
+    fixture_start_tls(&f);
+    for (size_t i = 0; i < COUNT_OF(headers); i++) {
+        SSL *ssl = SSL_new(context);
+        struct answer a;
+        int fd = dial(&f);
+
+        for (size_t at = 0; headers[i][at]; at++) {
+            say_bytes(fd, &headers[i][at], 1);
+            if (at % 9 == 0)
+                (void)poll(NULL, 0, 2);
+        }
+        assert_int_equal(SSL_set_fd(ssl, fd), 1);
+        assert_int_equal(SSL_connect(ssl), 1);
+        tls_say(ssl, GET("/peer"), strlen(GET("/peer")));
+        hear_from(from_tls, ssl, false, &a);
+        assert_int_equal(a.status, 200);
+        assert_true(span_equal_string(buffer_span(&a.body), peers[i]));
+        buffer_clear(&a.body);
+        tls_hang_up(ssl);
+    }
+    assert_null(tls_dial(&f, context)); /* without the header */
+    for (int i = 0; i < 3; i++) {       /* of one client two connections are allowed */
+        int fds[3];
+
+        fds[i] = dial(&f);
+        say(fds[i], headers[0]);
+        if (i == 2) {
+            assert_ended(fds[i]);
+            close(fds[2]);
+        }
+    }
+    SSL_CTX_free(context);
+    fixture_stop(&f);
+}
+
+static void trusted_proxies_name_the_client(void **state)
+{
+    static const struct {
+        const char *network, *headers, *peer;
+    } cases[] = {
+        {"127.0.0.1",    "",                                                                 "127.0.0.1"  },
+        {"127.0.0.1",    "X-Forwarded-For: 203.0.113.7\r\n",                                 "203.0.113.7"},
+        {"127.0.0.1",    "X-Forwarded-For: 198.51.100.9, 203.0.113.7\r\n",                   "203.0.113.7"},
+        {"127.0.0.1",    "x-forwarded-for: 203.0.113.7\r\nX-Forwarded-For: 127.0.0.1\r\n",
+         "203.0.113.7"                                                                                    },
+        {"127.0.0.1",    "X-Forwarded-For: 203.0.113.8\r\nX-Forwarded-For: 203.0.113.7\r\n",
+         "203.0.113.7"                                                                                    },
+        {"127.0.0.1",    "X-Forwarded-For: nonsense\r\n",                                    "127.0.0.1"  },
+        {"192.0.2.0/24", "X-Forwarded-For: 203.0.113.7\r\n",                                 "127.0.0.1"  },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct network network;
+        struct fixture f;
+        char request[200];
+        int fd;
+
+        assert_int_equal(network_parse(span_string(cases[i].network), &network), ERR_NONE);
+        fixture_init(&f);
+        f.options.proxies = &network;
+        f.options.proxy_count = 1;
+        fixture_start(&f);
+        fd = dial(&f);
+        (void)snprintf(request, sizeof request, "GET /peer HTTP/1.1\r\nHost: h\r\n%s\r\n",
+                       cases[i].headers);
+        say(fd, request);
+        assert_answer(fd, 200, cases[i].peer);
+        close(fd);
+        fixture_stop(&f);
+    }
+}
+
 static void tls_takes_large_bodies_and_late_answers(void **state)
 {
     enum { SIZE = 1 << 20 };
@@ -2013,6 +2139,9 @@ int main(void)
         cmocka_unit_test(without_descriptors_connections_are_shed),
         cmocka_unit_test(tls_serves_like_plain),
         cmocka_unit_test(tls_key_updates_without_data_end_the_connection),
+        cmocka_unit_test(a_handshake_may_be_refused),
+        cmocka_unit_test(the_proxy_protocol_stands_before_tls),
+        cmocka_unit_test(trusted_proxies_name_the_client),
         cmocka_unit_test(tls_takes_large_bodies_and_late_answers),
         cmocka_unit_test(tls_refuses_older_versions_and_plain_text),
         cmocka_unit_test(tls_client_certificates_reach_the_handler_if_asked_for),

@@ -95,18 +95,21 @@ static void limits_hold_and_places_come_back(void **state)
 
     (void)state;
     assert_int_equal(peers_new(3, 2, &p), ERR_NONE);
-    assert_int_equal(peers_enter(p, &a), PEERS_ENTERED);
-    assert_int_equal(peers_enter(p, &a), PEERS_ENTERED);
-    assert_int_equal(peers_enter(p, &a), PEERS_SHARE_USED);
-    assert_int_equal(peers_enter(p, &b), PEERS_ENTERED);
-    assert_int_equal(peers_enter(p, &c), PEERS_FULL);
+    assert_int_equal(peers_enter(p, &a, false), PEERS_ENTERED);
+    assert_int_equal(peers_enter(p, &a, false), PEERS_ENTERED);
+    assert_int_equal(peers_enter(p, &a, false), PEERS_SHARE_USED);
+    assert_int_equal(peers_enter(p, &a, true), PEERS_ENTERED);
+    assert_int_equal(peers_enter(p, &b, true), PEERS_FULL);
     peers_leave(p, &a);
-    assert_int_equal(peers_enter(p, &c), PEERS_ENTERED);
-    assert_int_equal(peers_enter(p, &a), PEERS_FULL);
+    assert_int_equal(peers_enter(p, &b, false), PEERS_ENTERED);
+    assert_int_equal(peers_enter(p, &c, false), PEERS_FULL);
+    peers_leave(p, &a);
+    assert_int_equal(peers_enter(p, &c, false), PEERS_ENTERED);
+    assert_int_equal(peers_enter(p, &a, false), PEERS_FULL);
     peers_leave(p, &b);
     peers_leave(p, &c);
-    assert_int_equal(peers_enter(p, &a), PEERS_ENTERED);
-    assert_int_equal(peers_enter(p, &a), PEERS_SHARE_USED);
+    assert_int_equal(peers_enter(p, &a, false), PEERS_ENTERED);
+    assert_int_equal(peers_enter(p, &a, false), PEERS_SHARE_USED);
     peers_leave(p, &a);
     peers_leave(p, &a);
     peers_free(&p);
@@ -127,7 +130,7 @@ static void many_addresses_never_use_it_up(void **state)
         for (unsigned i = 0; i <= COUNT; i++) {
             key.bytes[6] = (uint8_t)round;
             key.bytes[7] = (uint8_t)i;
-            assert_int_equal(peers_enter(p, &key), i < COUNT ? PEERS_ENTERED : PEERS_FULL);
+            assert_int_equal(peers_enter(p, &key, false), i < COUNT ? PEERS_ENTERED : PEERS_FULL);
         }
         for (unsigned i = 0; i < COUNT; i++) {
             key.bytes[7] = (uint8_t)i;

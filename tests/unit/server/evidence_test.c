@@ -23,7 +23,7 @@
 #include "server/server.h"
 #include "unit/tee/fake_kernel.h"
 
-enum { PLACES = 16, WAIT_MS = 20000 };
+enum { PLACES = 8, WAIT_MS = 20000 };
 
 /* One VCEK of four bytes at 48, and padding. */
 static const uint8_t table[60] =
@@ -253,7 +253,7 @@ static void test_evidence_has_its_kind_and_the_hosts_certificates(void **state)
     fake_kernel_assert_clean(&kernel);
 }
 
-/* All places are taken and nothing moves: who asks for something else does not notice. */
+/* All places of one address are taken and nothing moves: others do not notice. */
 static void test_slow_hardware_holds_up_nobody_else(void **state)
 {
     struct pollfd waiting[PLACES + 1];
