@@ -21,6 +21,7 @@
 #include "daemon/settings.h"
 #include "daemon/state.h"
 #include "daemon/supervise.h"
+#include "net/listener.h"
 #include "net/proxy.h"
 #include "server/server.h"
 #include "service/outcome.h"
@@ -351,6 +352,9 @@ static unsigned loop_count(const struct settings *s)
 MUST_CHECK static enum err open_server(struct daemon *d)
 {
     const struct settings *s = &d->settings;
+    struct inherited_sockets inherited;
+    const char *why = "";
+    enum err e;
     struct server_options options = {
         .http =
             {
@@ -383,7 +387,20 @@ MUST_CHECK static enum err open_server(struct daemon *d)
     for (size_t i = 0; i < s->server.trusted_proxy_count; i++)
         if (network_parse(span_string(s->server.trusted_proxies[i]), &d->proxies[i]) != ERR_NONE)
             return fail(ERR_CONFIG, "server.trusted_proxies is not a list of networks");
-    enum err e = server_start(&options, d->service, &d->server);
+    if ((e = listener_inherit(&inherited, &why)) != ERR_NONE)
+        return fail(e, why);
+    options.http.sockets = inherited.sockets;
+    options.http.socket_count = inherited.count;
+    if (inherited.admin >= 0) {
+        options.http.admin_socket = &inherited.admin;
+        options.http.admin_plain = true; /* whoever opened it says who can reach it */
+    } else if (*s->admin.listen) {
+        if ((e = listener_open(s->admin.listen, &inherited.admin)) != ERR_NONE)
+            return fail(e, "admin.listen: the address is in use, or is not one of this machine");
+        options.http.admin_socket = &inherited.admin;
+        options.http.admin_plain = listener_is_local(s->admin.listen);
+    }
+    e = server_start(&options, d->service, &d->server);
 
     if (e != ERR_NONE)
         return fail(e, e == ERR_IO

@@ -62,6 +62,9 @@ struct settings {
         bool proxy_protocol;
     } server;
     struct {
+        char *listen; /* of the second listener; "" for none: see net/listener.h */
+    } admin;
+    struct {
         enum tls_mode mode;
         char *certificate_file; /* TLS_MODE_FILES */
         char *key_file;

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "daemon/settings_values.h"
+#include "net/listener.h"
 #include "net/proxy.h"
 
 void settings_warn(struct settings *s, const char *format, ...)
@@ -47,6 +48,11 @@ static void check_server(struct settings_loader *l)
                   "without "
                   "bits set behind the prefix; correct it");
     }
+    if (*s->admin.listen && !listener_is_valid(s->admin.listen))
+        blame(l, "admin", "listen",
+              "must be an address with port, such as 127.0.0.1:9091 or [::1]:9091, or the absolute "
+              "path of "
+              "a Unix socket of at most 107 bytes; correct it");
     if (s->server.proxy_protocol && s->server.trusted_proxy_count == 0)
         blame(l, "server", "proxy_protocol",
               "needs server.trusted_proxies: no other address may connect then; set it");

@@ -166,6 +166,9 @@ const struct setting settings_table[] = {
 {"tls", "client_evidence", SETTING_BOOL, false, "VOUCHSAFE_TLS_CLIENT_EVIDENCE", NULL, AT(tls.client_evidence), "false", 0, 0, NULL, NULL,
  "Ask clients for a certificate with their evidence (RA-TLS), which POST /v1/attest then takes instead of a quote."},
 
+{"admin", "listen", SETTING_TEXT, true, "VOUCHSAFE_ADMIN_LISTEN", NULL, AT(admin.listen), "", 0, 107, NULL, NULL,
+ "A second listener: an address with port, such as 127.0.0.1:9091 or [::1]:9091, or the absolute path of a Unix socket. When set, /metrics and the routes of operators are served only there. Loopback addresses and Unix sockets speak plain HTTP, others as tls.mode says."},
+
 {"tee", "provider", SETTING_CHOICE, true, "TEE_MODE", NULL, AT(tee.provider), NULL, 0, 0, tee_providers, NULL,
  "What this machine is. Must be named. auto: that of sgx, snp, tdx which it is, or no start. simulated protects nothing and is for trials; none means no evidence and no sealing."},
 {"tee", "sealing", SETTING_CHOICE, true, "VOUCHSAFE_TEE_SEALING", NULL, AT(tee.sealing), "auto", 0, 0, tee_sealings, NULL,

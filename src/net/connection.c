@@ -84,9 +84,14 @@ bool connection_count_held(struct connection *c)
     return held_grow(&c->held, size);
 }
 
+static struct connection_list *list_of(const struct connection *c)
+{
+    return c->has_place || c->is_admin ? &c->loop->authenticated : &c->loop->strangers;
+}
+
 static void list_remove(struct connection *c)
 {
-    struct connection_list *list = c->has_place ? &c->loop->authenticated : &c->loop->strangers;
+    struct connection_list *list = list_of(c);
 
     *(c->previous ? &c->previous->next : &list->first) = c->next;
     *(c->next ? &c->next->previous : &list->last) = c->previous;
@@ -94,7 +99,7 @@ static void list_remove(struct connection *c)
 
 static void list_add(struct connection *c)
 {
-    struct connection_list *list = c->has_place ? &c->loop->authenticated : &c->loop->strangers;
+    struct connection_list *list = list_of(c);
 
     c->previous = NULL;
     c->next = list->first;
@@ -111,7 +116,8 @@ static void take_place(struct connection *c, const struct quota_owner *owner)
     struct peer_key key;
 
     memcpy(key.bytes, owner->key, sizeof key.bytes);
-    if (c->has_place || peers_enter(c->loop->server->owners, &key, false) != PEERS_ENTERED)
+    if (c->has_place || c->is_admin ||
+        peers_enter(c->loop->server->owners, &key, false) != PEERS_ENTERED)
         return;
     list_remove(c);
     c->has_place = true;
@@ -209,7 +215,10 @@ void connection_close(struct connection *c)
     l->connection_count--;
     if (c->has_place)
         peers_leave(l->server->owners, &c->place);
-    peers_leave(l->server->peers, &c->key);
+    if (c->is_admin)
+        l->admin_connections--;
+    else
+        peers_leave(l->server->peers, &c->key);
     loop_count(l, FIGURE_CLOSED, 1);
     tell_when_empty(l);
 #ifndef __clang_analyzer__ /* it forgets in_callback at each call into libevent */
@@ -303,10 +312,11 @@ static void on_timer(int fd, short what, void *context)
 
 /* The beginning */
 
-static struct connection *connection_new(struct loop *l, int fd)
+static struct connection *connection_new(struct loop *l, int fd, bool admin)
 {
     struct connection *c = calloc(1, sizeof *c);
-    struct tls_server *tls = l->server->options.tls;
+    const struct http_server_options *o = &l->server->options;
+    struct tls_server *tls = admin && o->admin_plain ? NULL : o->tls;
 
     if (!c)
         return NULL;
@@ -349,14 +359,15 @@ void connection_set_client(struct connection *c, const struct sockaddr_storage *
 }
 
 void connection_begin(struct loop *l, int fd, const struct peer_key *key,
-                      const struct sockaddr_storage *address)
+                      const struct sockaddr_storage *address, bool admin)
 {
     const struct http_server_options *o = &l->server->options;
-    struct connection *c = connection_new(l, fd);
+    struct connection *c = connection_new(l, fd, admin);
 
     if (!c) {
         loop_count(l, FIGURE_CLOSED, 1);
-        peers_leave(l->server->peers, key);
+        if (!admin)
+            peers_leave(l->server->peers, key);
         (void)close(fd);
         return;
     }
@@ -364,10 +375,12 @@ void connection_begin(struct loop *l, int fd, const struct peer_key *key,
     peer_text(address, c->peer);
     c->held.pot = l->server->strangers;
     memcpy(c->held.owner.key, key->bytes, sizeof key->bytes);
+    c->is_admin = admin;
+    l->admin_connections += admin;
     list_add(c);
     l->connection_count++;
-    c->is_proxy = network_has(o->proxies, o->proxy_count, address);
-    c->state = o->proxy_protocol ? STATE_PROXY : c->tls ? STATE_HANDSHAKE : STATE_IDLE;
+    c->is_proxy = !admin && network_has(o->proxies, o->proxy_count, address);
+    c->state = o->proxy_protocol && !admin ? STATE_PROXY : c->tls ? STATE_HANDSHAKE : STATE_IDLE;
     c->deadline_us = state_deadline(c);
     arm(c);
 }

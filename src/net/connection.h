@@ -7,9 +7,9 @@
 
 #include "net/loop.h"
 
-/* Takes over `fd` and the place `key` holds among the peers. */
+/* Takes over `fd` and the place `key` holds among the peers; with `admin` it holds none. */
 void connection_begin(struct loop *l, int fd, const struct peer_key *key,
-                      const struct sockaddr_storage *address);
+                      const struct sockaddr_storage *address, bool admin);
 
 /*
  * Closes the oldest connection of this loop that never authenticated a caller, for a new one. False

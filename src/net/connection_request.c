@@ -80,6 +80,7 @@ static void request_begin(struct connection *c, struct http_exchange *x)
     memcpy(r->peer, c->peer, sizeof r->peer);
     memcpy(r->peer_key, c->key.bytes, sizeof r->peer_key);
     r->tls = c->tls != NULL;
+    r->admin = c->is_admin;
     r->loop = c->loop->index;
     r->body = (struct span){0};
 }

@@ -46,6 +46,7 @@ struct connection {
     bool in_callback; /* one of its events is being handled: it must not be freed yet */
     bool close_after; /* the reply */
     bool unread;      /* part of the present request will not be read */
+    bool is_admin;    /* it came to the second listener */
     bool is_proxy;    /* the peer is a trusted proxy: requests may name their client */
     bool has_asked;   /* a head was complete once */
     bool has_begun;   /* the TLS handshake */

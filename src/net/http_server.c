@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -115,15 +116,39 @@ MUST_CHECK static enum err listen_at(struct http_server *s, int *out)
     return ERR_NONE;
 }
 
+/* The loops share what was inherited, each by a descriptor of its own. */
+MUST_CHECK static enum err listen_inherited(struct http_server *s, int *out)
+{
+    const struct http_server_options *o = &s->options;
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    int fd = fcntl(o->sockets[s->loop_count % o->socket_count], F_DUPFD_CLOEXEC, 0);
+
+    if (fd < 0)
+        return ERR_IO;
+    if (s->loop_count == 0 && getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
+        (address.ss_family == AF_INET || address.ss_family == AF_INET6))
+        s->port = ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
+    *out = fd;
+    return ERR_NONE;
+}
+
 MUST_CHECK static enum err loop_add(struct http_server *s)
 {
     struct loop *l = &s->loops[s->loop_count];
-    int fd;
-    enum err e = listen_at(s, &fd);
+    const int *admin = s->loop_count == 0 ? s->options.admin_socket : NULL;
+    int admin_fd = admin ? fcntl(*admin, F_DUPFD_CLOEXEC, 0) : -1;
+    int fd = -1;
+    enum err e = admin && admin_fd < 0 ? ERR_IO : ERR_NONE;
 
-    if (e != ERR_NONE)
+    if (e == ERR_NONE)
+        e = s->options.socket_count > 0 ? listen_inherited(s, &fd) : listen_at(s, &fd);
+    if (e != ERR_NONE) {
+        if (admin_fd >= 0)
+            (void)close(admin_fd);
         return e;
-    e = loop_init(l, s, s->loop_count, fd);
+    }
+    e = loop_init(l, s, s->loop_count, fd, admin_fd);
     if (e == ERR_NONE)
         s->loop_count++;
     else
@@ -163,7 +188,8 @@ static unsigned open_descriptors(void)
 static unsigned places(const struct http_server_options *options)
 {
     struct rlimit limit;
-    unsigned used = open_descriptors() + DESCRIPTORS_SPARE + 4 * options->loops;
+    unsigned used = open_descriptors() + DESCRIPTORS_SPARE + 4 * options->loops +
+                    (options->admin_socket ? ADMIN_CONNECTIONS_MAX : 0);
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
         limit.rlim_cur >= (rlim_t)used + options->connections_max)
@@ -192,6 +218,18 @@ MUST_CHECK static enum err accounts_new(struct http_server *s)
     return quota_new(memory - memory / 4, &s->authenticated);
 }
 
+/* The loops have descriptors of their own of what the caller gave. */
+static void close_given(struct http_server_options *o)
+{
+    for (unsigned i = 0; i < o->socket_count; i++)
+        (void)close(o->sockets[i]);
+    if (o->admin_socket)
+        (void)close(*o->admin_socket);
+    o->sockets = NULL;
+    o->socket_count = 0;
+    o->admin_socket = NULL;
+}
+
 MUST_CHECK static enum err server_new(const struct http_server_options *options,
                                       const struct http_handler *handler, struct http_server **out)
 {
@@ -218,6 +256,7 @@ MUST_CHECK static enum err server_new(const struct http_server_options *options,
     while (e == ERR_NONE && s->loop_count < options->loops)
         e = loop_add(s);
     s->options.host = NULL;
+    close_given(&s->options);
     if (e == ERR_NONE)
         *out = s;
     else

@@ -30,6 +30,7 @@ struct http_request {
     char peer[46];        /* numeric address of the client, terminated */
     uint8_t peer_key[16]; /* equal for who counts as one peer: the IPv4 address, or the IPv6 /64 */
     bool tls;
+    bool admin; /* it came to the second listener */
     /* DER, empty without one. Its key is the peer's; nothing else about it was judged. */
     struct span client_certificate;
     unsigned loop; /* index of the loop it is served by */
@@ -132,8 +133,18 @@ struct network;    /* net/proxy.h */
 struct http_server_options {
     const char *host; /* numeric address */
     uint16_t port;    /* 0: any; see http_server_port() */
-    unsigned loops;   /* 1..HTTP_LOOPS_MAX */
-    size_t body_max;  /* bytes; more is 413 */
+    /* listening sockets to use instead of `host` and `port`; the server closes them. 0: none */
+    const int *sockets;
+    unsigned socket_count;
+    /*
+     * A listening socket for metrics and administration, or NULL; the server closes it. Its few
+     * connections have places of their own, so it answers when all others are taken. TLS is spoken
+     * there unless `admin_plain`.
+     */
+    const int *admin_socket;
+    bool admin_plain;
+    unsigned loops;  /* 1..HTTP_LOOPS_MAX */
+    size_t body_max; /* bytes; more is 413 */
     /*
      * Bytes of all requests and replies that are held, until they are freed. A quarter is for
      * strangers, the rest for authenticated callers. Each address and each owner has a share of

@@ -143,7 +143,7 @@ static void admit_connection(struct loop *l, int fd, const struct sockaddr_stora
         return;
     }
     loop_count(l, FIGURE_ACCEPTED, 1);
-    connection_begin(l, fd, &key, address);
+    connection_begin(l, fd, &key, address, false);
 }
 
 static bool is_out_of_descriptors(int error)
@@ -174,8 +174,40 @@ static void on_acceptable(int listen_fd, short what, void *context)
     }
 }
 
+/* The second listener has few places, and they are nobody else's. */
+static void on_admin_acceptable(int listen_fd, short what, void *context)
+{
+    struct loop *l = context;
+
+    (void)what;
+    l->now_us = clock_monotonic_us();
+    for (int i = 0; i < ACCEPT_BATCH; i++) {
+        struct sockaddr_storage address = {0};
+        struct peer_key key;
+        socklen_t size = sizeof address;
+        int fd =
+            accept4(listen_fd, (struct sockaddr *)&address, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd < 0)
+            return;
+        if (l->admin_connections >= ADMIN_CONNECTIONS_MAX) {
+            loop_count(l, FIGURE_REFUSED_CONNECTIONS, 1);
+            (void)close(fd);
+            continue;
+        }
+        peer_key_of(&address, &key);
+        loop_count(l, FIGURE_ACCEPTED, 1);
+        connection_begin(l, fd, &key, &address, true);
+    }
+}
+
 void loop_stop_accepting(struct loop *l)
 {
+    if (l->admin_fd >= 0) {
+        (void)event_del(&l->admin_event);
+        (void)close(l->admin_fd);
+        l->admin_fd = -1;
+    }
     if (l->listen_fd < 0)
         return;
     (void)event_del(&l->listen_event);
@@ -228,17 +260,22 @@ static bool events_add(struct loop *l)
                         on_acceptable, l) == 0 &&
            event_assign(&l->wake_event, l->base, l->wake_fd, EV_READ | EV_PERSIST, on_wake, l) ==
                0 &&
+           (l->admin_fd < 0 || (event_assign(&l->admin_event, l->base, l->admin_fd,
+                                             EV_READ | EV_PERSIST, on_admin_acceptable, l) == 0 &&
+                                event_add(&l->admin_event, NULL) == 0)) &&
            event_assign(&l->accept_pause, l->base, -1, 0, on_accept_pause_over, l) == 0 &&
            event_add(&l->listen_event, NULL) == 0 && event_add(&l->wake_event, NULL) == 0;
 }
 
-enum err loop_init(struct loop *l, struct http_server *server, unsigned index, int listen_fd)
+enum err loop_init(struct loop *l, struct http_server *server, unsigned index, int listen_fd,
+                   int admin_fd)
 {
     enum err e;
 
     l->server = server;
     l->index = index;
     l->listen_fd = listen_fd;
+    l->admin_fd = admin_fd;
     (void)pthread_mutex_init(&l->task_lock, NULL);
     l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     l->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -275,6 +312,7 @@ static void close_if_open(int fd)
 void loop_clear(struct loop *l)
 {
     close_if_open(l->listen_fd);
+    close_if_open(l->admin_fd);
     close_if_open(l->wake_fd);
     close_if_open(l->reserve_fd);
     if (l->base)

@@ -15,6 +15,7 @@
 #include "net/peers.h"
 
 #define LOOP_SCRATCH_SIZE 65536
+#define ADMIN_CONNECTIONS_MAX 64
 
 struct connection;
 
@@ -41,6 +42,9 @@ struct loop {
     struct event_base *base;
     struct event listen_event, wake_event, accept_pause;
     int listen_fd; /* -1 when it no longer accepts */
+    struct event admin_event;
+    int admin_fd;               /* of the second listener, on one loop; else -1 */
+    unsigned admin_connections; /* that came to it */
     int wake_fd;
     int reserve_fd; /* given up to shed a connection when there are no descriptors left */
     bool draining;
@@ -82,11 +86,12 @@ struct http_server {
 };
 
 /*
- * Makes everything but the thread. `listen_fd` is the loop's from here on, also on failure.
+ * Makes everything but the thread. `listen_fd` and `admin_fd` (-1: none) are the loop's from here
+ * on, also on failure.
  * ERR_MEMORY, ERR_IO
  */
 MUST_CHECK enum err loop_init(struct loop *l, struct http_server *server, unsigned index,
-                              int listen_fd);
+                              int listen_fd, int admin_fd);
 MUST_CHECK enum err loop_thread_start(struct loop *l);
 /* After its thread has ended, or when it never began. */
 void loop_clear(struct loop *l);

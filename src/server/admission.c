@@ -39,13 +39,21 @@ static bool path_is(const struct route *route, struct span path)
     return memchr(path.data, '/', path.size) == NULL;
 }
 
-const struct route *admission_route(const struct http_request *r, bool *path_known)
+/* With a second listener these are served only there. */
+static bool is_administrative(const struct route *route)
+{
+    return route->roles == ROLE_OPERATOR || strcmp(route->path, "/metrics") == 0;
+}
+
+const struct route *admission_route(const struct server *s, const struct http_request *r,
+                                    bool *path_known)
 {
     bool is_head = span_equal_string(r->method, "HEAD");
 
     *path_known = false;
     for (size_t i = 0; i < route_count; i++) {
-        if (!path_is(&routes[i], r->path))
+        if (!path_is(&routes[i], r->path) ||
+            (s->has_admin_listener && !r->admin && is_administrative(&routes[i])))
             continue;
         *path_known = true;
         if (span_equal_string(r->method, routes[i].method) ||
@@ -225,7 +233,7 @@ unsigned admission_check(void *context, const struct http_request *r, size_t bod
 {
     struct server *s = context;
     bool path_known;
-    const struct route *route = admission_route(r, &path_known);
+    const struct route *route = admission_route(s, r, &path_known);
     int64_t now_us = clock_monotonic_us();
     uint32_t cost = cost_of_body(body_size);
     unsigned status;

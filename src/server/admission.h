@@ -20,7 +20,8 @@ void admission_net_refused(void *context, unsigned loop, const char *peer,
 bool admission_handshake(void *context, const uint8_t peer_key[16]);
 
 /* NULL when there is none; `*path_known` tells a wrong method from a wrong path. */
-const struct route *admission_route(const struct http_request *r, bool *path_known);
+const struct route *admission_route(const struct server *s, const struct http_request *r,
+                                    bool *path_known);
 
 /* ERR_UNAUTHENTICATED with a sentence in `*why`. */
 MUST_CHECK enum err admission_authenticate(const struct server *s, const struct http_request *r,

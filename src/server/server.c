@@ -60,7 +60,7 @@ static void handle(void *context, struct http_exchange *x)
     c->loop = c->request->loop;
     c->now = clock_now();
     c->now_us = clock_monotonic_us();
-    c->route = admission_route(c->request, &path_known);
+    c->route = admission_route(s, c->request, &path_known);
     request_id_write(c->now, c->request_id);
     /* admit() has let it in; what it found is found again here rather than carried along */
     if (!c->route || (c->route->roles != 0 &&
@@ -200,6 +200,7 @@ enum err server_start(const struct server_options *options, struct service *svc,
     service_facts(svc, &facts);
     s->last_summary = facts.started;
     s->simulated = facts.simulated;
+    s->has_admin_listener = options->http.admin_socket != NULL;
     if ((e = admission_rates_new(s)) != ERR_NONE || (e = loops_new(s)) != ERR_NONE ||
         (e = executors_start(s)) != ERR_NONE ||
         (e = quota_new(COMMITTING_MAX, &s->committing)) != ERR_NONE ||

@@ -1,5 +1,6 @@
 """No caller can take from others more than its share: rates, places on the pool, memory, the log."""
 import concurrent.futures
+import json
 import os
 import socket
 import ssl
@@ -80,6 +81,37 @@ class Limits(unittest.TestCase):
                 statuses.append(int(s.recv(4096).split()[1]))
         self.assertLess(statuses.count(400), 5)
         self.assertGreater(statuses.count(429), 4)
+
+    def test_administration_has_a_listener_of_its_own(self):
+        k = Keystore()
+        path = os.path.join(k.dir, "admin.sock")
+        with open(k.config, encoding="utf-8") as f:
+            config = json.load(f)
+        config["admin"] = {"listen": path}
+        with open(k.config, "w", encoding="utf-8") as f:
+            json.dump(config, f)
+        self.addCleanup(k.close)
+        k.init().start()
+
+        def ask(target, token=""):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(5)
+                s.connect(path)
+                s.sendall(f"GET {target} HTTP/1.1\r\nHost: h\r\n{token}Connection: close\r\n\r\n".encode())
+                return int(s.recv(65536).split()[1])
+
+        operator = f"Authorization: Bearer {k.tokens['operator']}\r\n"
+        self.assertEqual(os.stat(path).st_mode & 0o007, 0)
+        for target in ("/metrics", "/v1/status", "/v1/policies"):
+            self.assertEqual(ask(target, operator), 200, target)
+            self.assertEqual(k.get(target, token="operator").status, 404, target)
+        self.assertEqual(ask("/v1/status"), 401)
+        self.assertEqual(ask("/healthz"), 200)
+        self.assertEqual(k.get("/healthz").status, 200)
+        self.assertEqual(Worker(k).attest().status, 200)
+        k.kill()
+        k.start()  # the socket file that was left behind is replaced
+        self.assertEqual(ask("/metrics"), 200)
 
     def test_a_connection_has_to_begin_with_the_proxy_header(self):
         k = Keystore(settings={"server.trusted_proxies": ["127.0.0.1"], "server.proxy_protocol": True})

@@ -45,6 +45,7 @@
 #include "base/clock.h"
 #include "certificate.h"
 #include "net/http_server.h"
+#include "net/listener.h"
 #include "net/proxy.h"
 
 enum {
@@ -167,6 +168,8 @@ static void handle(void *context, struct http_exchange *x)
     }
     if (span_equal_string(r->path, "/target"))
         reply.body = r->target;
+    if (span_equal_string(r->path, "/admin"))
+        reply.body = r->admin ? SPAN_LITERAL("admin") : SPAN_LITERAL("public");
     if (span_equal_string(r->path, "/peer"))
         reply.body = span_string(r->peer);
     if (span_equal_string(r->path, "/peer-key"))
@@ -771,6 +774,8 @@ static void a_refusal_reaches_a_peer_that_is_still_sending(void **state)
 static void answer_all_late(struct fixture *f, struct http_task *tasks);
 static pid_t fork_bounded(void);
 
+static void fixture_start_tls(struct fixture *f);
+
 /* Sends a head that announces 1,000,000 bytes, and the first `size` of them. */
 static int begin_body(const struct fixture *f, const char *authorization, size_t size)
 {
@@ -1321,6 +1326,56 @@ static void strangers_give_way_when_all_places_are_taken(void **state)
     close(kept[0]);
     close(kept[1]);
     fixture_stop(&f);
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    return ntohs(address.sin_port);
+}
+
+/* Sockets that were opened before, and a second listener that answers when all places are taken. */
+static void the_second_listener_has_places_of_its_own(void **state)
+{
+    struct fixture f;
+    uint16_t admin_port;
+    int public_socket = -1;
+    int admin_socket = -1;
+    int fds[3];
+    int fd;
+
+    (void)state;
+    fixture_init(&f);
+    assert_int_equal(listener_open("127.0.0.1:0", &public_socket), ERR_NONE);
+    assert_int_equal(listener_open("127.0.0.1:0", &admin_socket), ERR_NONE);
+    admin_port = port_of(admin_socket);
+    f.options.sockets = &public_socket;
+    f.options.socket_count = 1;
+    f.options.admin_socket = &admin_socket;
+    f.options.admin_plain = true;
+    f.options.connections_max = 3;
+    fixture_start_tls(&f); /* of the public listener */
+    assert_true(http_server_port(f.server) != 0 && http_server_port(f.server) != admin_port);
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        fds[i] = dial(&f);
+    await_connections(&f, 3, 3);
+    fd = dial_port(admin_port);
+    assert_true(fd >= 0);
+    say(fd, GET("/admin"));
+    assert_answer(fd, 200, "admin");
+    await_connections(&f, 4, 4); /* none of the others had to give way */
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        close(fds[i]);
+    await_open(&f, 1);
+    say(fd, GET("/admin"));
+    assert_answer(fd, 200, "admin");
+    close(fd);
+    await_open(&f, 0);
+    fixture_stop(&f);
+    assert_int_equal(dial_port(admin_port), -1);
 }
 
 /* In a process of its own, since a lowered limit stays. */
@@ -2130,6 +2185,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_does_not_read_is_left),
         cmocka_unit_test(caps_hold),
         cmocka_unit_test(strangers_give_way_when_all_places_are_taken),
+        cmocka_unit_test(the_second_listener_has_places_of_its_own),
         cmocka_unit_test(places_are_as_many_as_descriptors_allow),
         cmocka_unit_test(peers_over_ipv6),
         cmocka_unit_test(drained_server_answers_what_it_began),
