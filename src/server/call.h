@@ -95,7 +95,7 @@ struct server {
     _Atomic uint64_t replies[6]; /* by hundreds of the status */
     _Atomic uint64_t pending;    /* calls between handle and reply */
     struct quota *committing;    /* memory of calls between their work and their commit, bytes */
-    bool has_admin_listener; /* administrative routes are served only there */
+    bool has_admin_listener;     /* administrative routes are served only there */
     _Atomic bool stopping;       /* no call is begun any more */
 };
 
