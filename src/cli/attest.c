@@ -10,11 +10,12 @@ static void print_session(const struct cli *cli, const struct vs_session_info *s
 
     time_text(s->expires_at, until);
     if (!cli->json) {
-        printf("session     %s\nexpires     %s\ntee         %s\npolicy      %s\nstatus      %s\n"
-               "advisories  %s\nclaims      ",
-               s->token, until, s->tee, s->policy, s->status, s->advisories);
+        say(stdout,
+            "session     %s\nexpires     %s\ntee         %s\npolicy      %s\nstatus      %s\n"
+            "advisories  %s\nclaims      ",
+            s->token, until, s->tee, s->policy, s->status, s->advisories);
         hex_print(stdout, s->claims, sizeof s->claims);
-        printf("\nkeystore    %s\n", s->verified ? "verified" : "not verified");
+        say(stdout, "\nkeystore    %s\n", s->verified ? "verified" : "not verified");
         return;
     }
     json_open(&j, NULL, '{');

@@ -27,7 +27,7 @@ static void print_member(const struct vs_blob *json, const char *path, const cha
     char value[512];
 
     if (get(json, path, value, sizeof value))
-        printf("%-11s%s\n", label, value);
+        say(stdout, "%-11s%s\n", label, value);
 }
 
 static void print_steps(const struct vs_blob *json)
@@ -43,7 +43,7 @@ static void print_steps(const struct vs_blob *json)
         (void)snprintf(path, sizeof path, "steps.%u.passed", i);
         if (!get(json, path, passed, sizeof passed))
             return;
-        printf("  %-8s %s\n", strcmp(passed, "true") == 0 ? "ok" : "FAILED", name);
+        say(stdout, "  %-8s %s\n", strcmp(passed, "true") == 0 ? "ok" : "FAILED", name);
     }
 }
 
@@ -55,7 +55,7 @@ static void print_demand(const struct vs_blob *json, unsigned rule, const char *
 
     (void)snprintf(path, sizeof path, "rules.%u.%s", rule, member);
     if (get(json, path, value, sizeof value))
-        printf("           %-18s %s\n", label, value);
+        say(stdout, "           %-18s %s\n", label, value);
 }
 
 /* What each policy says, for tokens that may see it. */
@@ -76,8 +76,9 @@ static void print_rules(const struct vs_blob *json)
             return;
         (void)snprintf(path, sizeof path, "rules.%u.code", i);
         (void)get(json, path, code, sizeof code);
-        printf("%s  %-8s %-18s %s\n", i == 0 ? "\npolicies\n" : "",
-               strcmp(accepts, "true") == 0 ? "yes" : "no", name, code);
+        if (i == 0)
+            say(stdout, "\npolicies\n");
+        say(stdout, "  %-8s %-18s %s\n", strcmp(accepts, "true") == 0 ? "yes" : "no", name, code);
         print_demand(json, i, "expected", "expected");
         print_demand(json, i, "presented", "found");
     }
@@ -92,16 +93,16 @@ static bool is_accepted(const struct vs_blob *json)
 
 static void print_explanation(const struct vs_blob *json)
 {
-    printf("steps\n");
+    say(stdout, "steps\n");
     print_steps(json);
     print_rules(json);
-    printf("\n");
+    say(stdout, "\n");
     print_member(json, "tee", "kind");
     print_member(json, "result", "result");
     print_member(json, "reason", "reason");
     print_member(json, "status", "status");
     print_member(json, "binding", "binding");
-    printf("%-11s%s\n", "accepted", is_accepted(json) ? "yes" : "no");
+    say(stdout, "%-11s%s\n", "accepted", is_accepted(json) ? "yes" : "no");
     print_member(json, "policy", "policy");
     print_member(json, "code", "code");
     print_member(json, "expected", "expected");
@@ -149,7 +150,7 @@ static int explain(const struct cli *cli, const struct explain_options *o,
             code = fail_client(cli, c, e);
         } else {
             if (cli->json)
-                printf("%s\n", (const char *)json.data);
+                json_reply(bytes_of(&json));
             else
                 print_explanation(&json);
             code = is_accepted(&json) ? EXIT_DONE : EXIT_REFUSED;

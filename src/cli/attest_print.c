@@ -52,15 +52,15 @@ static struct fault first_fault(const struct cli_verdict *v)
 
 static void print_step(const char *verdict, const char *name, const char *text)
 {
-    printf("  %-8s %-18s %s\n", verdict, name, text);
+    say(stdout, "  %-8s %-18s %s\n", verdict, name, text);
 }
 
 static void print_fault(const struct fault *f)
 {
     if (f->expected[0] != '\0')
-        printf("           %-18s %s\n", "expected", f->expected);
+        say(stdout, "           %-18s %s\n", "expected", f->expected);
     if (f->presented[0] != '\0')
-        printf("           %-18s %s\n", "found", f->presented);
+        say(stdout, "           %-18s %s\n", "found", f->presented);
 }
 
 static void print_extra_step(bool asked, bool passed, const char *name, const char *text,
@@ -78,7 +78,7 @@ static void print_steps(const struct cli_verdict *v, const struct fault *f)
     const struct vs_step *s;
     const bool valid = vs_result_verdict(v->result) == VS_VALID;
 
-    printf("steps\n");
+    say(stdout, "steps\n");
     for (size_t i = 0; (s = vs_result_step_at(v->result, i)) != NULL; i++)
         print_step(s->passed ? "ok" : "FAILED", s->name, s->text);
     if (v->result == NULL)
@@ -93,8 +93,8 @@ static void print_steps(const struct cli_verdict *v, const struct fault *f)
                      f);
     print_extra_step(v->appraised, v->accepted, "appraisal", "the claims are accepted", f);
     if (v->appraised && v->refusal->rule[0] != '\0')
-        printf("           %-18s %s\n", v->accepted ? "accepted by" : "nearest policy",
-               v->refusal->rule);
+        say(stdout, "           %-18s %s\n", v->accepted ? "accepted by" : "nearest policy",
+            v->refusal->rule);
 }
 
 static void print_field_value(const struct vs_field *f)
@@ -104,16 +104,16 @@ static void print_field_value(const struct vs_field *f)
         hex_print(stdout, f->bytes.data, f->bytes.size);
         break;
     case VS_FIELD_NUMBER:
-        printf("%" PRIu64, f->number);
+        say(stdout, "%" PRIu64, f->number);
         break;
     case VS_FIELD_FLAG:
-        printf("%s", f->number != 0 ? "yes" : "no");
+        say(stdout, "%s", f->number != 0 ? "yes" : "no");
         break;
     case VS_FIELD_TEXT:
-        printf("%s", (const char *)f->bytes.data);
+        say(stdout, "%s", (const char *)f->bytes.data);
         break;
     case VS_FIELD_NULL:
-        printf("none");
+        say(stdout, "none");
         break;
     }
 }
@@ -123,13 +123,13 @@ static void print_fields(const struct vs_result *r)
     const struct vs_field *f;
 
     if (vs_result_field_count(r) > 0)
-        printf("\nsays\n");
+        say(stdout, "\nsays\n");
     for (size_t i = 0; (f = vs_result_field_at(r, i)) != NULL; i++) {
         const bool of_report = strncmp(f->name, "report.", 7) == 0;
 
-        printf("  %-24s ", f->name + (of_report ? 7 : 0));
+        say(stdout, "  %-24s ", f->name + (of_report ? 7 : 0));
         print_field_value(f);
-        printf("\n");
+        say(stdout, "\n");
     }
 }
 
@@ -140,7 +140,7 @@ static void print_time(const char *label, int64_t time)
     if (time == 0)
         return;
     time_text(time, text);
-    printf("%-11s%s\n", label, text);
+    say(stdout, "%-11s%s\n", label, text);
 }
 
 static void print_platform(const struct vs_result *r)
@@ -148,9 +148,9 @@ static void print_platform(const struct vs_result *r)
     const char *status = vs_result_status(r);
 
     if (status[0] != '\0')
-        printf("status     %s: %s\n", status, vs_tcb_status_text(status));
+        say(stdout, "status     %s: %s\n", status, vs_tcb_status_text(status));
     for (size_t i = 0; i < vs_result_advisory_count(r); i++)
-        printf("advisory   %s\n", vs_result_advisory_at(r, i));
+        say(stdout, "advisory   %s\n", vs_result_advisory_at(r, i));
     print_time("tcb date", vs_result_tcb_date(r));
     print_time("good until", vs_result_expiry(r));
 }
@@ -164,35 +164,39 @@ static void print_wanted(const struct vs_result *r)
     if (!w.known)
         return;
     if (w.vendor == VS_VENDOR_INTEL)
-        printf("missing    Intel's collateral for FMSPC %s, %s CA\n", w.platform, w.ca);
+        say(stdout, "missing    Intel's collateral for FMSPC %s, %s CA\n", w.platform, w.ca);
     else if (w.by_vlek)
-        printf("missing    AMD's chain for %s, and the cloud's VLEK certificate (--certificates)\n",
-               w.platform);
+        say(stdout,
+            "missing    AMD's chain for %s, and the cloud's VLEK certificate (--certificates)\n",
+            w.platform);
     else
-        printf("missing    AMD's chain for %s, and the VCEK of chip %.16s... for boot loader %u, "
-               "tee %u, snp %u, microcode %u\n",
-               w.platform, w.chip_id, (unsigned)w.tcb.boot_loader, (unsigned)w.tcb.tee,
-               (unsigned)w.tcb.snp, (unsigned)w.tcb.microcode);
-    printf("what to do vouchsafe collateral fetch --out DIR --quote FILE; then --collateral DIR\n");
+        say(stdout,
+            "missing    AMD's chain for %s, and the VCEK of chip %.16s... for boot loader %u, "
+            "tee %u, snp %u, microcode %u\n",
+            w.platform, w.chip_id, (unsigned)w.tcb.boot_loader, (unsigned)w.tcb.tee,
+            (unsigned)w.tcb.snp, (unsigned)w.tcb.microcode);
+    say(stdout,
+        "what to do vouchsafe collateral fetch --out DIR --quote FILE; then --collateral DIR\n");
 }
 
 static void print_warnings(const struct cli_verdict *v)
 {
     if (vs_result_simulated(v->result))
-        printf("warning    a simulated platform: worth nothing but for tests\n");
+        say(stdout, "warning    a simulated platform: worth nothing but for tests\n");
     if (vs_result_debug(v->result))
-        printf("warning    debug: its host can look inside; no secret may go there\n");
+        say(stdout, "warning    debug: its host can look inside; no secret may go there\n");
     if (vs_result_verdict(v->result) == VS_VALID && !v->appraised)
-        printf("note       genuine is not accepted: compare the measurement, or name a --policy\n");
+        say(stdout,
+            "note       genuine is not accepted: compare the measurement, or name a --policy\n");
 }
 
 static void print_certificate(const struct vs_ra_tls *c)
 {
     if (c == NULL)
         return;
-    printf("key        ");
+    say(stdout, "key        ");
     hex_print(stdout, c->key_sha256, sizeof c->key_sha256);
-    printf(" (RA-TLS, %s)\n", vs_ra_tls_form_name(c->form));
+    say(stdout, " (RA-TLS, %s)\n", vs_ra_tls_form_name(c->form));
 }
 
 void print_verdict(const struct cli_verdict *v)
@@ -202,12 +206,12 @@ void print_verdict(const struct cli_verdict *v)
 
     print_steps(v, &f);
     print_fields(r);
-    printf("\nkind       %s\n", vs_tee_name(vs_result_tee(r)));
+    say(stdout, "\nkind       %s\n", vs_tee_name(vs_result_tee(r)));
     print_certificate(v->ra_tls);
     print_platform(r);
-    printf("result     %s\n", vs_verdict_name(vs_result_verdict(r)));
+    say(stdout, "result     %s\n", vs_verdict_name(vs_result_verdict(r)));
     if (strcmp(f.code, "ok") != 0)
-        printf("refused    %s: %s\n", f.code, f.sentence);
+        say(stdout, "refused    %s: %s\n", f.code, f.sentence);
     if (strcmp(f.code, "collateral_missing") == 0)
         print_wanted(r);
     print_warnings(v);

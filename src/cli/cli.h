@@ -6,6 +6,7 @@
 #define CLI_CLI_H
 
 #include <limits.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -102,6 +103,20 @@ int cli_usage_error(const struct cli *cli, const char *format, ...)
 int set_option(const struct cli *cli, const struct cli_option *o, const char *text,
                const char *where);
 
+/*
+ * say.c: printf() for everything that a user may read. What %s, %d, %u, %x and %% (with -, width,
+ * precision, l and j) print is made harmless: control characters, those that reorder text, and what
+ * is not UTF-8 come out as \x1b or \u{202e}. The format itself is our own and goes out as it is.
+ */
+void say(FILE *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void say_list(FILE *file, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+void say_text(FILE *file, const void *text, size_t size);
+/* JSON that came from elsewhere: the same characters as \u escapes, so it means the same. */
+void say_json(FILE *file, const void *text, size_t size);
+/* Whether nothing in it would be escaped, but for the ASCII characters of `also`. */
+bool text_is_safe(const void *text, size_t size, const char *also);
+
 /* output.c: one JSON object on standard output. */
 struct cli_json {
     bool comma;
@@ -117,6 +132,8 @@ void json_flag(struct cli_json *j, const char *name, bool value);
 void json_null(struct cli_json *j, const char *name);
 void json_raw(struct cli_json *j, const char *name, const char *json);
 void json_end(void); /* the newline behind it */
+/* A whole reply of the keystore. */
+void json_reply(struct vs_bytes json);
 
 void hex_print(FILE *file, const void *bytes, size_t size);
 void hex_text(const void *bytes, size_t size, char *out);
@@ -132,6 +149,7 @@ bool time_parse(const char *text, int64_t *seconds);
 
 /* report.c: says what failed and what to do, and returns the exit code. */
 int fail_client(const struct cli *cli, const struct vs_client *c, enum vs_error e);
+int exit_code_of(enum vs_error e);
 int fail(const struct cli *cli, enum vs_error e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

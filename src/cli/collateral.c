@@ -15,6 +15,7 @@ struct job {
     struct vs_verifier *roots;
     struct cli_json json;
     const struct cli *cli;
+    bool listing; /* the list has begun: what fails now is a member of it */
     size_t count, refused;
     /* export: names, while the list is read */
     size_t name_count, name_capacity;
@@ -48,7 +49,7 @@ static int open_roots(const struct cli *cli, struct job *j)
     return code;
 }
 
-static void put_json(struct job *j, const struct vs_collateral_item *item)
+static void item_json(struct job *j, const struct vs_collateral_item *item)
 {
     char text[32];
 
@@ -88,13 +89,13 @@ static void put_line(struct job *j, const struct vs_collateral_item *item)
     char days[24] = "-";
 
     if (strcmp(item->result, "good") != 0) {
-        printf("%s: not taken: %s (%s)\n", *item->name ? item->name : item->source, item->text,
-               item->result);
+        say(stdout, "%s: not taken: %s (%s)\n", *item->name ? item->name : item->source, item->text,
+            item->result);
         return;
     }
     if (j->count == 0)
-        printf("%-10s  %-10s  %4s  %9s  %s\n", "ISSUED", "EXPIRES", "EVAL", "DAYS LEFT",
-               "NAME, SOURCE");
+        say(stdout, "%-10s  %-10s  %4s  %9s  %s\n", "ISSUED", "EXPIRES", "EVAL", "DAYS LEFT",
+            "NAME, SOURCE");
     date(item->issued, issued);
     date(item->expires, expires);
     if (item->evaluation_number != 0)
@@ -102,16 +103,28 @@ static void put_line(struct job *j, const struct vs_collateral_item *item)
     if (item->expires != 0)
         (void)snprintf(days, sizeof days, "%lld",
                        (long long)((item->expires - (int64_t)time(NULL)) / 86400));
-    printf("%-10s  %-10s  %4s  %9s  %s, %s\n", issued, expires, number, days, item->name,
-           item->source);
+    say(stdout, "%-10s  %-10s  %4s  %9s  %s, %s\n", issued, expires, number, days, item->name,
+        item->source);
+}
+
+static void list_open(struct job *j)
+{
+    if (j->listing)
+        return;
+    j->listing = true;
+    if (j->cli->json) {
+        json_open(&j->json, NULL, '{');
+        json_open(&j->json, "units", '[');
+    }
 }
 
 static void each(void *context, const struct vs_collateral_item *item)
 {
     struct job *j = context;
 
+    list_open(j);
     if (j->cli->json)
-        put_json(j, item);
+        item_json(j, item);
     else
         put_line(j, item);
     if (strcmp(item->result, "good") == 0)
@@ -120,17 +133,27 @@ static void each(void *context, const struct vs_collateral_item *item)
         j->refused++;
 }
 
-static void list_open(struct job *j)
+/* Of `name`, or of the whole when that is "". One document on standard output, whatever happens. */
+static int list_fail(struct job *j, const struct vs_client *c, enum vs_error e, const char *name,
+                     const char *text)
 {
-    if (j->cli->json) {
-        json_open(&j->json, NULL, '{');
-        json_open(&j->json, "units", '[');
-    }
+    if (!j->cli->json || !j->listing)
+        return c != NULL ? fail_client(j->cli, c, e)
+                         : fail(j->cli, e, "%s%s%s", name, name[0] != '\0' ? ": " : "", text);
+    json_open(&j->json, NULL, '{');
+    json_text(&j->json, "name", name);
+    json_text(&j->json, "result", vs_error_code(e));
+    json_text(&j->json, "text", c != NULL ? vs_client_why(c) : text);
+    json_close(&j->json, '}');
+    return exit_code_of(e);
 }
 
-static void list_close(struct job *j)
+/* An empty list is printed unless something else was: `code` is what comes of it. */
+static void list_close(struct job *j, int code)
 {
-    if (!j->cli->json)
+    if (code == EXIT_DONE)
+        list_open(j);
+    if (!j->cli->json || !j->listing)
         return;
     json_close(&j->json, ']');
     json_close(&j->json, '}');
@@ -152,8 +175,10 @@ static int fetch_names(struct job *j, const char *const *names, size_t count)
         struct vs_why why = {{0}};
         enum vs_error e = vs_collateral_fetch(j->roots, &from, names[i], j->out, each, j, &why);
 
-        if (e != VS_OK)
-            code = fail(j->cli, e, "%s: %s", names[i], why.text);
+        if (e != VS_OK) {
+            list_open(j); /* the next ones follow */
+            code = list_fail(j, NULL, e, names[i], why.text);
+        }
     }
     return code;
 }
@@ -207,11 +232,10 @@ static int run_fetch(struct cli *cli, int argc, char **argv)
     if (j.out == NULL)
         j.out = ".";
     if ((code = open_roots(cli, &j)) == PARSED) {
-        list_open(&j);
         code = j.quote != NULL
                    ? fetch_for_quote(&j)
                    : fetch_names(&j, (const char *const *)cli->arguments, (size_t)cli->count);
-        list_close(&j);
+        list_close(&j, code);
     }
     vs_verifier_free(&j.roots);
     return code;
@@ -235,10 +259,9 @@ static int run_import(struct cli *cli, int argc, char **argv)
     if (j.out == NULL)
         return cli_usage_error(cli, "--out is missing");
     if ((code = open_roots(cli, &j)) == PARSED) {
-        list_open(&j);
         e = vs_collateral_import(j.roots, cli->arguments[0], j.out, each, &j, &why);
-        list_close(&j);
-        code = e != VS_OK ? fail(cli, e, "%s", why.text) : EXIT_DONE;
+        code = e != VS_OK ? list_fail(&j, NULL, e, "", why.text) : EXIT_DONE;
+        list_close(&j, code);
     }
     vs_verifier_free(&j.roots);
     return code;
@@ -270,10 +293,10 @@ static int export_one(struct job *j, struct vs_client *c, const char *name)
     int code = EXIT_DONE;
 
     if (e != VS_OK)
-        code = fail_client(j->cli, c, e);
+        code = list_fail(j, c, e, name, "");
     else if ((e = vs_collateral_save(j->roots, (struct vs_bytes){document.data, document.size},
                                      j->out, each, j, &why)) != VS_OK)
-        code = fail(j->cli, e, "%s", why.text);
+        code = list_fail(j, NULL, e, name, why.text);
     vs_blob_clear(&document);
     return code;
 }
@@ -307,7 +330,7 @@ static int run_export(struct cli *cli, int argc, char **argv)
 
         code = one != EXIT_DONE ? one : code;
     }
-    list_close(&j);
+    list_close(&j, code);
 out:
     free(j.names);
     vs_client_free(&c);
@@ -331,13 +354,12 @@ static int run_show(struct cli *cli, int argc, char **argv)
     if ((code = open_roots(cli, &j)) != PARSED ||
         (cli->count == 0 && (code = open_client(cli, &c)) != PARSED))
         goto out;
-    list_open(&j);
     e = cli->count > 0 ? vs_collateral_list(j.roots, cli->arguments[0], each, &j, &why)
                        : vs_collateral_held(c, each, &j);
-    list_close(&j);
     code = j.refused > 0 ? EXIT_REFUSED : EXIT_DONE;
     if (e != VS_OK)
-        code = cli->count > 0 ? fail(cli, e, "%s", why.text) : fail_client(cli, c, e);
+        code = list_fail(&j, cli->count > 0 ? NULL : c, e, "", why.text);
+    list_close(&j, code);
 out:
     vs_client_free(&c);
     vs_verifier_free(&j.roots);

@@ -135,10 +135,11 @@ static void print_ready(const struct cli *cli, const struct dev *dev, pid_t chil
         json_close(&j, '}');
         json_end();
     } else {
-        printf("A keystore for trials runs at http://127.0.0.1:%u. Its TEE is simulated: it "
-               "protects nothing.\n"
-               "In your shell:  . %s/env\n",
-               dev->port, dev->dir);
+        say(stdout,
+            "A keystore for trials runs at http://127.0.0.1:%u. Its TEE is simulated: it "
+            "protects nothing.\n"
+            "In your shell:  . %s/env\n",
+            dev->port, dev->dir);
     }
     (void)fflush(stdout);
 }

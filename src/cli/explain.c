@@ -16,13 +16,9 @@ static bool entry_member(struct vs_bytes json, unsigned entry, const char *name,
     return vs_json_get(json, path, out, size) == VS_OK;
 }
 
-/* The text is the keystore's, but names in it were chosen by callers: no control characters. */
-static void print_value(const char *label, char *value)
+static void print_value(const char *label, const char *value)
 {
-    for (unsigned char *p = (unsigned char *)value; *p != '\0'; p++)
-        if (*p < 0x20 || *p == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0))
-            *p = '?';
-    printf("  %-12s %s\n", label, value);
+    say(stdout, "  %-12s %s\n", label, value);
 }
 
 static bool print_entry(struct vs_bytes json, unsigned entry)
@@ -32,7 +28,7 @@ static bool print_entry(struct vs_bytes json, unsigned entry)
 
     if (!entry_member(json, entry, "index", value, sizeof value))
         return false;
-    printf("Entry %s of the log\n", value);
+    say(stdout, "Entry %s of the log\n", value);
     for (size_t i = 0; i < COUNT_OF(members); i++) {
         (void)snprintf(name, sizeof name, "entry.%s", members[i]);
         if (entry_member(json, entry, name, value, sizeof value))
@@ -40,7 +36,7 @@ static bool print_entry(struct vs_bytes json, unsigned entry)
     }
     if (entry_member(json, entry, "entry.detail", value, sizeof value))
         print_value("detail", value);
-    printf("\n");
+    say(stdout, "\n");
     return true;
 }
 
@@ -59,13 +55,12 @@ static int run(struct cli *cli, int argc, char **argv)
     if (e != VS_OK) {
         code = fail_client(cli, c, e);
     } else if (cli->json) {
-        code = write_output(cli, NULL, bytes, 0);
-        printf("\n");
+        json_reply(bytes);
     } else {
         while (print_entry(bytes, entry))
             entry++;
         if (entry == 0)
-            printf("The log holds no entry of request %s.\n", cli->arguments[0]);
+            say(stdout, "The log holds no entry of request %s.\n", cli->arguments[0]);
     }
     vs_blob_clear(&json);
     vs_client_free(&c);

@@ -29,7 +29,7 @@ int read_secret(const struct cli *cli, const char *path, size_t max, struct vs_s
         return fail(cli, errno == ENOENT ? VS_ERR_NOT_FOUND : VS_ERR_IO, "cannot read %s: %s", path,
                     strerror(errno));
     if (fd == STDIN_FILENO && isatty(fd) && !cli->json)
-        fprintf(stderr, "Reading from the terminal; end with Ctrl-D.\n");
+        say(stderr, "Reading from the terminal; end with Ctrl-D.\n");
     e = vs_secret_read(fd, max, out);
     if (fd != STDIN_FILENO)
         (void)close(fd);

@@ -11,7 +11,7 @@ static void print_vkey(const struct cli *cli, const char *vkey, bool verified)
     struct cli_json j = {0};
 
     if (!cli->json) {
-        printf("%s\n", vkey);
+        say(stdout, "%s\n", vkey);
         return;
     }
     json_open(&j, NULL, '{');
@@ -55,6 +55,14 @@ const struct cli_command command_log_key = {
         "      --trust-root sim/root_ca.pem\n",
     .run = run_key,
 };
+
+/* Signed text can hold what it likes. On a terminal it does not act. */
+static int check_text(const struct cli *cli, const struct vs_blob *text, const char *what)
+{
+    if (text_is_safe(text->data, text->size, "\n"))
+        return PARSED;
+    return fail(cli, VS_ERR_REPLY, "%s of %s holds control characters", what, keystore_url(cli));
+}
 
 static int verify_note(const struct cli *cli, const struct vs_blob *note, const char *vkey,
                        uint64_t *size)
@@ -134,8 +142,8 @@ static int run_checkpoint(struct cli *cli, int argc, char **argv)
     if ((code = open_log(cli, &o, &c, vkey)) == PARSED &&
         (e = vs_log_checkpoint(c, &checkpoint)) != VS_OK)
         code = fail_client(cli, c, e);
-    if (code == PARSED)
-        code = verify_note(cli, &checkpoint, vkey, &size);
+    if (code == PARSED && (code = verify_note(cli, &checkpoint, vkey, &size)) == PARSED)
+        code = check_text(cli, &checkpoint, "the checkpoint");
     if (code == PARSED)
         code = check_kept(cli, c, vkey, &kept, &checkpoint);
     if (code == PARSED && cli->json) {
@@ -228,7 +236,7 @@ static int run_export(struct cli *cli, int argc, char **argv)
         json_close(&j, '}');
         json_end();
     } else if (code == PARSED) {
-        printf("%" PRIu64 " entries. Log key: %s\n", size, key);
+        say(stdout, "%" PRIu64 " entries. Log key: %s\n", size, key);
     }
     vs_blob_clear(&note);
     vs_client_free(&c);
@@ -262,14 +270,14 @@ static int report_log(const struct cli *cli, const struct vs_log_report *r, cons
 
     if (!cli->json) {
         if (good)
-            printf("Intact: %" PRIu64 " entries are exactly those of the checkpoint.\n",
-                   r->entries);
+            say(stdout, "Intact: %" PRIu64 " entries are exactly those of the checkpoint.\n",
+                r->entries);
         else
-            fprintf(stderr, "vouchsafe: %s\n  %-10s %s\n  %-10s %" PRIu64 "\n", why, "fault",
-                    fault_name(r->fault), "first", r->first);
+            say(stderr, "vouchsafe: %s\n  %-10s %s\n  %-10s %" PRIu64 "\n", why, "fault",
+                fault_name(r->fault), "first", r->first);
         if (r->has_suspect)
-            fprintf(stderr, "  %-10s entry %" PRIu64 " is out of order or damaged\n", "look at",
-                    r->suspect);
+            say(stderr, "  %-10s entry %" PRIu64 " is out of order or damaged\n", "look at",
+                r->suspect);
         return good ? EXIT_DONE : EXIT_REFUSED;
     }
     json_open(&j, NULL, '{');
@@ -430,7 +438,8 @@ static int run_receipt(struct cli *cli, int argc, char **argv)
     if ((code = open_log(cli, &o, &c, vkey)) == PARSED &&
         (e = vs_log_receipt(c, cli->arguments[0], &receipt)) != VS_OK)
         code = fail_client(cli, c, e);
-    if (code == PARSED && (code = check_receipt(cli, &receipt, vkey)) == PARSED)
+    if (code == PARSED && (code = check_receipt(cli, &receipt, vkey)) == PARSED &&
+        (code = check_text(cli, &receipt, "the receipt")) == PARSED)
         code = write_output(cli, out, (struct vs_bytes){receipt.data, receipt.size}, 0644);
     vs_blob_clear(&receipt);
     vs_client_free(&c);
@@ -477,8 +486,8 @@ static int run_verify_receipt(struct cli *cli, int argc, char **argv)
     if (e != VS_OK)
         return fail(cli, e, "the receipt is not good: %s", why.text);
     if (!cli->json) {
-        printf("Good: entry %" PRIu64 " of the log, request %s: %s, %s (%s)\n", info.index,
-               info.request_id, info.op, info.decision, info.code);
+        say(stdout, "Good: entry %" PRIu64 " of the log, request %s: %s, %s (%s)\n", info.index,
+            info.request_id, info.op, info.decision, info.code);
         return EXIT_DONE;
     }
     json_open(&j, NULL, '{');

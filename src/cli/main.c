@@ -43,12 +43,12 @@ static const struct cli_command *const commands[] = {
 
 static int overview(FILE *file, int code)
 {
-    fprintf(file, "Usage: vouchsafe [--url URL] [--token-file FILE] COMMAND [OPTION]...\n\n"
-                  "Commands:\n");
+    say(file, "Usage: vouchsafe [--url URL] [--token-file FILE] COMMAND [OPTION]...\n\n"
+              "Commands:\n");
     for (size_t i = 0; i < COUNT_OF(commands); i++)
-        fprintf(file, "  %-20s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(file, "\n`vouchsafe COMMAND --help` explains one; `vouchsafe --version` prints %s.\n",
-            vs_version());
+        say(file, "  %-20s %s\n", commands[i]->name, commands[i]->summary);
+    say(file, "\n`vouchsafe COMMAND --help` explains one; `vouchsafe --version` prints %s.\n",
+        vs_version());
     return code;
 }
 
@@ -90,8 +90,9 @@ static bool list_group(const char *word, FILE *file)
 
     for (size_t i = 0; i < COUNT_OF(commands); i++)
         if (strncmp(commands[i]->name, word, size) == 0 && commands[i]->name[size] == ' ') {
-            fprintf(file, "%s  %-20s %s\n", any ? "" : "Commands:\n", commands[i]->name,
-                    commands[i]->summary);
+            if (!any)
+                say(file, "Commands:\n");
+            say(file, "  %-20s %s\n", commands[i]->name, commands[i]->summary);
             any = true;
         }
     return any;
@@ -102,10 +103,10 @@ static int no_such_command(int argc, char **argv)
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) &&
         list_group(argv[0], stdout))
         return EXIT_DONE;
-    fprintf(stderr, "vouchsafe: there is no command '%s%s%s'\n", argv[0], argc > 1 ? " " : "",
-            argc > 1 ? argv[1] : "");
+    say(stderr, "vouchsafe: there is no command '%s%s%s'\n", argv[0], argc > 1 ? " " : "",
+        argc > 1 ? argv[1] : "");
     (void)list_group(argv[0], stderr);
-    fprintf(stderr, "Try `vouchsafe --help`.\n");
+    say(stderr, "Try `vouchsafe --help`.\n");
     return EXIT_USAGE;
 }
 
@@ -127,7 +128,7 @@ int main(int argc, char **argv)
 
     harden();
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        printf("vouchsafe %s\n", vs_version());
+        say(stdout, "vouchsafe %s\n", vs_version());
         return EXIT_DONE;
     }
     code = cli_parse_global(&cli, argc, argv, &next);
@@ -141,14 +142,14 @@ int main(int argc, char **argv)
     if (cli.command == NULL)
         return no_such_command(argc, argv);
     if (vs_start() != VS_OK) {
-        fprintf(stderr, "vouchsafe: the cryptographic libraries do not start\n");
+        say(stderr, "vouchsafe: the cryptographic libraries do not start\n");
         return EXIT_REACH;
     }
     code = cli.command->run(&cli, argc - words + 1, argv + words - 1);
     profile_clear(&profile);
     /* what was not written was not done */
     if (fflush(stdout) != 0 && code == EXIT_DONE) {
-        fprintf(stderr, "vouchsafe: cannot write to standard output\n");
+        say(stderr, "vouchsafe: cannot write to standard output\n");
         return EXIT_REACH;
     }
     return code;

@@ -58,7 +58,7 @@ static void print_options(const struct cli_option *options, size_t count)
 
         (void)snprintf(left, sizeof left, "--%s%s%s", options[i].name,
                        o->argument == NULL ? "" : " ", o->argument == NULL ? "" : o->argument);
-        printf("  %-24s %s\n", left, options[i].help);
+        say(stdout, "  %-24s %s\n", left, options[i].help);
     }
 }
 
@@ -67,16 +67,19 @@ static int print_help(const struct cli *cli, const struct cli_option *options, s
 {
     const struct cli_command *c = cli->command;
 
-    printf("Usage: vouchsafe %s [OPTION]...%s%s\n\n%s\n", c->name, c->arguments[0] ? " " : "",
-           c->arguments, c->help);
+    say(stdout, "Usage: vouchsafe %s [OPTION]...%s%s\n\n", c->name, c->arguments[0] ? " " : "",
+        c->arguments);
+    (void)fputs(c->help, stdout);
+    say(stdout, "\n");
     if (count > global_count) {
-        printf("Options:\n");
+        say(stdout, "Options:\n");
         print_options(options + global_count, count - global_count);
-        printf("\n");
+        say(stdout, "\n");
     }
-    printf("Common options:\n");
+    say(stdout, "Common options:\n");
     print_options(options, global_count);
-    printf("  %-24s %s\n\n%s", "--help", "this text", exit_codes);
+    say(stdout, "  %-24s %s\n\n", "--help", "this text");
+    (void)fputs(exit_codes, stdout);
     return EXIT_DONE;
 }
 
@@ -84,12 +87,12 @@ int cli_usage_error(const struct cli *cli, const char *format, ...)
 {
     va_list arguments;
 
-    fprintf(stderr, "vouchsafe: ");
+    say(stderr, "vouchsafe: ");
     va_start(arguments, format);
-    (void)vfprintf(stderr, format, arguments);
+    say_list(stderr, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "\nTry `vouchsafe %s%s--help`.\n", cli->command ? cli->command->name : "",
-            cli->command ? " " : "");
+    say(stderr, "\nTry `vouchsafe %s%s--help`.\n", cli->command ? cli->command->name : "",
+        cli->command ? " " : "");
     return EXIT_USAGE;
 }
 

@@ -124,15 +124,13 @@ bool time_parse(const char *text, int64_t *seconds)
 static void print_string(const char *text)
 {
     putchar('"');
-    for (const char *p = text; *p != '\0'; p++) {
-        const unsigned char c = (unsigned char)*p;
-
-        if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            printf("\\u%04x", c);
-        else
-            putchar(c);
+    for (size_t size; *text != '\0'; text += size) {
+        size = strcspn(text, "\"\\\n\r\t");
+        say_json(stdout, text, size);
+        if (size == 0) {
+            printf(*text == '"' || *text == '\\' ? "\\%c" : "\\u%04x", (unsigned char)*text);
+            size = 1;
+        }
     }
     putchar('"');
 }
@@ -210,7 +208,19 @@ void json_null(struct cli_json *j, const char *name)
 void json_raw(struct cli_json *j, const char *name, const char *json)
 {
     begin(j, name);
-    printf("%s", json[0] == '\0' ? "null" : json);
+    if (json[0] == '\0')
+        json = "null";
+    say_json(stdout, json, strlen(json));
+}
+
+void json_reply(struct vs_bytes json)
+{
+    size_t size = json.size;
+
+    while (size > 0 && ((const char *)json.data)[size - 1] == '\n')
+        size--;
+    say_json(stdout, json.data, size);
+    putchar('\n');
 }
 
 void json_end(void)

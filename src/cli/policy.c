@@ -18,9 +18,9 @@ static bool print_value(struct vs_bytes json, unsigned policy, unsigned value)
         if (!member(json, path, texts[i], sizeof texts[i]))
             return false;
     }
-    printf("  %s %s\n    added by %s at %s, entry %s of the log%s\n", texts[0], texts[1], texts[2],
-           texts[3], texts[4],
-           texts[5][0] == 't' ? "" : "; not used: the configuration has no place for it");
+    say(stdout, "  %s %s\n    added by %s at %s, entry %s of the log%s\n", texts[0], texts[1],
+        texts[2], texts[3], texts[4],
+        texts[5][0] == 't' ? "" : "; not used: the configuration has no place for it");
     return true;
 }
 
@@ -37,7 +37,7 @@ static bool print_policy(struct vs_bytes json, unsigned policy)
     (void)snprintf(path, sizeof path, "policies.%u.tee", policy);
     if (!member(json, path, tee, sizeof tee))
         (void)snprintf(tee, sizeof tee, "not in the configuration");
-    printf("%s (%s)\n", name, tee);
+    say(stdout, "%s (%s)\n", name, tee);
     while (print_value(json, policy, value))
         value++;
     return true;
@@ -59,11 +59,10 @@ static int run_show(struct cli *cli, int argc, char **argv)
     if (e != VS_OK) {
         code = fail_client(cli, c, e);
     } else if (cli->json) {
-        code = write_output(cli, NULL, bytes, 0);
-        printf("\n");
+        json_reply(bytes);
     } else {
         if (member(bytes, "policy_version", version, sizeof version))
-            printf("Policy version %s\n", version);
+            say(stdout, "Policy version %s\n", version);
         while (print_policy(bytes, policy))
             policy++;
     }
@@ -92,12 +91,11 @@ static int run_change(struct cli *cli, int argc, char **argv, change_function *c
     if (e != VS_OK) {
         code = fail_client(cli, c, e);
     } else if (cli->json) {
-        code = write_output(cli, NULL, bytes, 0);
-        printf("\n");
+        json_reply(bytes);
     } else if (member(bytes, "index", index, sizeof index) &&
                member(bytes, "policy_version", version, sizeof version)) {
-        printf("%s: entry %s of the log; policy version %s. All sessions have ended.\n", done,
-               index, version);
+        say(stdout, "%s: entry %s of the log; policy version %s. All sessions have ended.\n", done,
+            index, version);
     } else {
         code = fail(cli, VS_ERR_REPLY, "the reply is not of the form of docs/protocol.md");
     }

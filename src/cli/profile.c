@@ -290,7 +290,7 @@ static void write_lines(FILE *file, const struct cli_option *options, size_t cou
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < value_count(&options[i]); k++) {
             value_text(&options[i], k, text, sizeof text);
-            fprintf(file, "%s = %s\n", options[i].name, text);
+            say(file, "%s = %s\n", options[i].name, text);
         }
 }
 
@@ -334,9 +334,9 @@ static int run_show(struct cli *cli, int argc, char **argv)
         return EXIT_DONE;
     }
     if (cli->profile->path[0] == '\0')
-        printf("# There is no profile. `vouchsafe profile create` makes one.\n");
+        say(stdout, "# There is no profile. `vouchsafe profile create` makes one.\n");
     else
-        printf("# %s\n", cli->profile->path);
+        say(stdout, "# %s\n", cli->profile->path);
     write_lines(stdout, options, COUNT_OF(options));
     return EXIT_DONE;
 }
@@ -430,7 +430,7 @@ static int write_profile(const struct cli *cli, struct cli_profile *p, bool forc
     if (memory == NULL)
         return fail(cli, VS_ERR_MEMORY, "out of memory");
     time_text((int64_t)time(NULL), now);
-    fprintf(memory, "# Made by `vouchsafe profile create` at %s.\n", now);
+    say(memory, "# Made by `vouchsafe profile create` at %s.\n", now);
     write_lines(memory, options, COUNT_OF(options));
     if (fclose(memory) != 0 && code == PARSED)
         code = fail(cli, VS_ERR_MEMORY, "out of memory");
@@ -509,8 +509,8 @@ static int create(const struct cli *cli, struct create_options *o)
 
         print_json(options, COUNT_OF(options), made.path);
     } else if (!cli->quiet) {
-        printf("%s the keystore at %s. Wrote %s.\n",
-               proof.kind == PROOF_ATTESTED ? "Verified" : "Pinned", made.url, made.path);
+        say(stdout, "%s the keystore at %s. Wrote %s.\n",
+            proof.kind == PROOF_ATTESTED ? "Verified" : "Pinned", made.url, made.path);
     }
     code = EXIT_DONE;
 out:

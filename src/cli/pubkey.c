@@ -9,11 +9,11 @@ static void print_key(const struct cli *cli, const struct vs_public_key *key,
 
     if (!cli->json) {
         hex_print(stdout, key->key, sizeof key->key);
-        printf("\n");
+        say(stdout, "\n");
         if (!cli->quiet)
-            fprintf(stderr, "key version %" PRIu32 "%s%s%s\n", key->version,
-                    key->verified ? "; signed by a keystore that is " : "",
-                    key->verified ? proof_name(proof) : "", key->verified ? "" : "; not verified");
+            say(stderr, "key version %" PRIu32 "%s%s%s\n", key->version,
+                key->verified ? "; signed by a keystore that is " : "",
+                key->verified ? proof_name(proof) : "", key->verified ? "" : "; not verified");
         return;
     }
     json_open(&j, NULL, '{');

@@ -260,10 +260,10 @@ static void advise_on_collateral(const struct cli *cli, const struct vs_keystore
         return;
     for (size_t i = 0; i < COUNT_OF(wanting); i++)
         if (strcmp(k->claims.code, wanting[i]) == 0)
-            fprintf(stderr,
-                    "  %-10s get it from the vendor or a mirror and give it with "
-                    "--collateral%s\n",
-                    "what to do", t->fetch_collateral ? "" : ", or try --fetch-collateral");
+            say(stderr,
+                "  %-10s get it from the vendor or a mirror and give it with "
+                "--collateral%s\n",
+                "what to do", t->fetch_collateral ? "" : ", or try --fetch-collateral");
 }
 
 static int judge_keystore(const struct cli *cli, struct vs_client *c, const struct cli_trust *t,
@@ -298,8 +298,9 @@ static int check_identity(const struct cli *cli, const struct cli_trust *t,
     char found[2 * VS_KEY_SIZE + 1];
     char pinned[2 * VS_KEY_SIZE + 1];
 
-    if (!t->identity.set || memcmp(k->identity_key, t->identity.bytes, VS_KEY_SIZE) == 0)
-        return PARSED; /* public */
+    if (!t->identity.set ||
+        memcmp(k->identity_key, t->identity.bytes, VS_KEY_SIZE) == 0) /* public */
+        return PARSED;
     hex_text(k->identity_key, VS_KEY_SIZE, found);
     hex_text(t->identity.bytes, VS_KEY_SIZE, pinned);
     return fail(cli, VS_ERR_UNTRUSTED,

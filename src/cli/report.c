@@ -50,7 +50,7 @@ static const char *advice_for(const char *code)
     return "";
 }
 
-static int exit_code_of(enum vs_error e)
+int exit_code_of(enum vs_error e)
 {
     switch (e) {
     case VS_OK:
@@ -88,7 +88,7 @@ static void say_detail(const struct vs_reply *reply, const char *path, const cha
     const struct vs_bytes json = {reply->detail, strlen(reply->detail)};
 
     if (vs_json_get(json, path, value, sizeof value) == VS_OK)
-        fprintf(stderr, "  %-10s %s\n", label, value);
+        say(stderr, "  %-10s %s\n", label, value);
 }
 
 static void report_json(enum vs_error e, const char *text, const struct vs_reply *reply)
@@ -113,19 +113,19 @@ static void report_json(enum vs_error e, const char *text, const struct vs_reply
 
 static void report_text(const char *text, const struct vs_reply *reply)
 {
-    fprintf(stderr, "vouchsafe: %s\n", text);
+    say(stderr, "vouchsafe: %s\n", text);
     if (reply->code[0] != '\0')
-        fprintf(stderr, "  %-10s %s\n", "code", reply->code);
+        say(stderr, "  %-10s %s\n", "code", reply->code);
     say_detail(reply, "step", "step");
     say_detail(reply, "rule", "rule");
     say_detail(reply, "expected", "expected");
     say_detail(reply, "presented", "presented");
     if (reply->request_id[0] != '\0')
-        fprintf(stderr, "  %-10s %s\n", "request", reply->request_id);
+        say(stderr, "  %-10s %s\n", "request", reply->request_id);
     if (reply->retry_after_s > 0)
-        fprintf(stderr, "  %-10s in %u s\n", "try again", reply->retry_after_s);
+        say(stderr, "  %-10s in %u s\n", "try again", reply->retry_after_s);
     if (advice_for(reply->code)[0] != '\0')
-        fprintf(stderr, "  %-10s %s\n", "what to do", advice_for(reply->code));
+        say(stderr, "  %-10s %s\n", "what to do", advice_for(reply->code));
 }
 
 int fail_client(const struct cli *cli, const struct vs_client *c, enum vs_error e)
@@ -145,8 +145,8 @@ int fail_client(const struct cli *cli, const struct vs_client *c, enum vs_error 
     if (e == VS_ERR_ARGUMENT && cli->token_file == NULL && cli->profile->token_file == NULL)
         return cli_usage_error(cli, "give --token-file, or set VOUCHSAFE_TOKEN_FILE");
     if (e == VS_ERR_UNREACHABLE && !cli->json)
-        fprintf(stderr, "  %-10s check that the keystore is running and that --url is right\n",
-                "what to do");
+        say(stderr, "  %-10s check that the keystore is running and that --url is right\n",
+            "what to do");
     return e == VS_ERR_REFUSED && reply.status >= 500 ? EXIT_REACH : exit_code_of(e);
 }
 
@@ -156,11 +156,11 @@ void note(const struct cli *cli, const char *format, ...)
 
     if (cli->quiet)
         return;
-    fprintf(stderr, "vouchsafe: ");
+    say(stderr, "vouchsafe: ");
     va_start(arguments, format);
-    (void)vfprintf(stderr, format, arguments);
+    say_list(stderr, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "\n");
+    say(stderr, "\n");
 }
 
 int fail(const struct cli *cli, enum vs_error e, const char *format, ...)

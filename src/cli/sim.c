@@ -18,7 +18,8 @@ static int run_create(struct cli *cli, int argc, char **argv)
     if (e != VS_OK)
         return fail(cli, e, "cannot make a platform in %s: %s", dir, vs_error_text(e));
     if (!cli->json) {
-        printf("Made a simulated platform in %s. Its trust root is %s/root_ca.pem.\n", dir, dir);
+        say(stdout, "Made a simulated platform in %s. Its trust root is %s/root_ca.pem.\n", dir,
+            dir);
         return EXIT_DONE;
     }
     json_open(&j, NULL, '{');
@@ -164,7 +165,7 @@ static int run_measure(struct cli *cli, int argc, char **argv)
         return fail(cli, e, "cannot read %s: %s", cli->arguments[0], vs_error_text(e));
     if (!cli->json) {
         hex_print(stdout, hash, sizeof hash);
-        printf("\n");
+        say(stdout, "\n");
         return EXIT_DONE;
     }
     json_open(&j, NULL, '{');

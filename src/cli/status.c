@@ -7,7 +7,7 @@ static void print_member(struct vs_bytes json, const char *name, const char *lab
     char value[1024];
 
     if (vs_json_get(json, name, value, sizeof value) == VS_OK)
-        printf("%-18s %s\n", label, value);
+        say(stdout, "%-18s %s\n", label, value);
 }
 
 static int run(struct cli *cli, int argc, char **argv)
@@ -35,8 +35,7 @@ static int run(struct cli *cli, int argc, char **argv)
     if (e != VS_OK) {
         code = fail_client(cli, c, e);
     } else if (cli->json) {
-        code = write_output(cli, NULL, bytes, 0);
-        printf("\n");
+        json_reply(bytes);
     } else {
         for (size_t i = 0; i < COUNT_OF(members); i++)
             print_member(bytes, members[i][0], members[i][1]);

@@ -4,14 +4,14 @@
 
 static void print_snippet(const char *name, const char *role, const struct vs_token *token)
 {
-    fprintf(stderr,
-            "SHA-256: %s\n\n"
-            "For the keystore's settings:\n\n"
-            "tokens:\n"
-            "  - name: %s\n"
-            "    role: %s\n"
-            "    sha256: %s\n",
-            token->sha256, name, role, token->sha256);
+    say(stderr,
+        "SHA-256: %s\n\n"
+        "For the keystore's settings:\n\n"
+        "tokens:\n"
+        "  - name: %s\n"
+        "    role: %s\n"
+        "    sha256: %s\n",
+        token->sha256, name, role, token->sha256);
 }
 
 static void print_json(const char *name, const char *role, const char *out,
@@ -81,7 +81,7 @@ static int run(struct cli *cli, int argc, char **argv)
         print_json(name, role, out, &token);
     else if (code == PARSED) {
         if (is_standard(out))
-            printf("%s\n", token.text);
+            say(stdout, "%s\n", token.text);
         print_snippet(name, role, &token);
     }
     vs_token_wipe(&token);

@@ -5,11 +5,14 @@ VOUCHSAFE names the binary; without it the newest one below build*/ is taken.
 """
 import base64
 import glob
+import http.server
 import json
 import os
+import re
 import stat
 import subprocess
 import tempfile
+import threading
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -352,6 +355,99 @@ class Credentials(CliTest):
         os.chmod(self.path("key"), 0o600)
         self.write("key", "nonsense")
         self.assertIn(b"not the file of a worker key", self.expect(4, *worker, data=envelope).stderr)
+
+
+class HostileKeystore(CliTest):
+    """Every string of its replies holds what a terminal would obey. None of it comes out."""
+
+    BAD = "\x1b]0;owned\x07\x1b[31m\x9b31m\u202e\u2066\u200b"
+
+    def setUp(self):
+        super().setUp()
+        test = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *arguments):
+                pass
+
+            def do_GET(self):
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                status, body = test.reply(self.path)
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("X-Request-Id", REQUEST)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+            do_POST = do_DELETE = do_GET
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        self.escaped = True
+
+    def reply(self, path):
+        bad = self.BAD
+        when = "2026-01-01T00:00:00Z"
+        replies = {
+            "/v1/log/checkpoint": b"origin\n" + bad.encode() + b"\n",
+            "/v1/log/receipt": {"index": 1, "entry": bad},
+            "/v1/log/key": {"origin": bad, "vkey": f"a{bad}+00000000+AAAA", "public_key": bad},
+            "/v1/status": {"version": bad, "uptime_s": 1, "tee": bad, "simulated": False, "policies": [bad]},
+            "/v1/explain": {"request_id": bad, "entries": [
+                {"index": bad, "entry": {"time": bad, "op": bad, "detail": {"x": bad}}}]},
+            "/v1/policies": {"policy_version": bad, "policies": [{"name": bad, "tee": bad, "reference_values": [
+                {"field": bad, "value": bad, "added_by": bad, "added_at": bad, "index": 1, "used": True}]}]},
+            "/v1/collateral": {"now": when, "units": [
+                {"name": "amd-milan", "kind": bad, "source": bad, "issued": when, "fetched": when, "expires": when,
+                 "sha256": "00" * 32, "size": 1}]},
+            "/v1/pubkey": {"seed": bad, "pubkey": "00" * 32, "key_version": 1},
+            "/v1/attest/explain": {
+                "result": bad, "tee": bad, "reason": bad, "steps": [{"step": bad, "passed": True}], "accepted": True,
+                "policy": bad, "status": bad, "rules": [{"name": bad, "accepts": False, "code": bad, "expected": bad,
+                                                        "presented": bad}], "binding": bad},
+        }
+        for start, said in replies.items():
+            if path.split("?")[0] == start or path.startswith(start + "/"):
+                if isinstance(said, bytes):
+                    return 200, said
+                return 200, json.dumps(said, ensure_ascii=self.escaped).encode()
+        refusal = {"error": bad, "code": bad, "detail": {"step": bad, "expected": bad}, "request_id": bad}
+        return 403, json.dumps(refusal, ensure_ascii=self.escaped).encode()
+
+    def test_no_command_prints_what_a_terminal_obeys(self):
+        options = ["--url", self.url, "--token-file", self.write("token", "abc\n")]
+        self.make_sim()
+        with open(self.path("quote"), "wb") as file:
+            file.write(b"x" * 700)
+        sim = ["--unverified", "--sim", self.path("sim")]
+        envelope = self.expect(0, "encrypt", "--pubkey", PUBKEY, data=b"x").stdout
+        unsafe = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]")
+        for self.escaped in (True, False):
+            for arguments in (
+                    ["log", "checkpoint", "--unverified"], ["log", "receipt", REQUEST, "--unverified"],
+                    ["log", "key", "--unverified"], ["log", "export", "--out", self.path("e"), "--unverified"],
+                    ["status"], ["explain", REQUEST], ["policy", "show"], ["policy", "add-value", "p", "mrenclave", "00" * 32],
+                    ["policy", "remove-value", "p", "mrenclave", "00" * 32], ["collateral", "show"],
+                    ["collateral", "export", "--out", self.path("c")], ["pubkey", "--seed", "s", "--unverified"],
+                    ["encrypt", "--seed", "s", "--unverified"], ["decrypt", "--seed", "s", *sim], ["attest", *sim],
+                    ["attest", "explain", self.path("quote")],
+                    ["pubkey", "--require-attestation", "--keystore-mrenclave", "00" * 32]):
+                for json_option in ([], ["--json"]):
+                    done = self.run_cli(*options, *arguments, *json_option, data=envelope)
+                    for stream in (done.stdout, done.stderr):
+                        self.assertIsNone(unsafe.search(stream.decode()), (arguments, json_option, stream))
+                    if json_option and done.returncode != 2:
+                        json.loads(done.stdout)
+
+    def test_names_of_the_user_are_escaped_too(self):
+        done = self.expect(4, "log", "verify-receipt", self.path("\x1b[31m"), "--vkey", "k")
+        self.assertIn(b"\\x1b[31m", done.stderr)
+        self.assertIn(b"\\x1b[31m", self.expect(2, "\x1b[31m").stderr)
 
 
 class Output(CliTest):
