@@ -381,6 +381,20 @@ struct vs_quote_source {
     void *context;
 };
 
+/*
+ * A source that runs a program without a shell as `PROGRAM REPORT-DATA-HEX`. The program writes the
+ * quote to its standard output and ends with exit code 0. It and all children of its process group
+ * are killed when it ends or after `timeout_ms`. `why` says what the program did when a quote
+ * failed; vs_client_why() says it, too. The struct is borrowed as long as the source is used.
+ */
+struct vs_command_source { /* zero-initialise */
+    const char *program;
+    const char *tee_type; /* NULL: "sgx" */
+    unsigned timeout_ms;  /* 0: 30 s */
+    struct vs_why why;
+};
+struct vs_quote_source vs_command_quote_source(struct vs_command_source *source);
+
 /* A nonce of the keystore's for one attestation. For callers who do the rest themselves. */
 VS_MUST_CHECK enum vs_error vs_challenge(struct vs_client *c, uint8_t nonce[VS_NONCE_SIZE],
                                          unsigned *expires_in_s);

@@ -345,6 +345,7 @@ int check_name(const struct cli *cli, const struct cli_name *n, struct vs_key_na
 /* quote.c: where evidence of this machine comes from. */
 struct cli_enclave {
     const char *sim, *command, *tee_type;
+    struct cli_number timeout_s;
     struct cli_hash mr_enclave, mr_signer;
     struct cli_number isv_prod_id, isv_svn;
     bool debug;
@@ -370,13 +371,19 @@ struct cli_enclave {
          "PROGRAM",                                                                                \
          "run `PROGRAM REPORT-DATA-HEX`, which writes a quote to its output",                      \
          0},                                                                                       \
+        {"quote-timeout",                                                                          \
+         OPTION_NUMBER,                                                                            \
+         &(e).timeout_s,                                                                           \
+         "S",                                                                                      \
+         "end that program after this many seconds (default 30)",                                  \
+         3600},                                                                                    \
         {"tee-type", OPTION_TEXT, &(e).tee_type, "NAME", "of that program's quotes (sgx)", 0},     \
         ENCLAVE_OPTIONS(e)
 
 struct cli_quote {
     struct vs_sim *sim;
     struct vs_sim_source sim_source;
-    const char *command;
+    struct vs_command_source command;
     struct vs_quote_source source;
 };
 int open_quote(const struct cli *cli, const struct cli_enclave *e, struct cli_quote *out);

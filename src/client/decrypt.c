@@ -82,9 +82,7 @@ static enum vs_error take_evidence(struct vs_client *c, const struct vs_decrypt_
     report_data_bind(REPORT_DOMAIN_DECRYPT, SPAN_OF(nonce), SPAN_OF(r->key->public_key),
                      span_string(r->task_id), report_data);
     e = quote_take(r->inline_evidence, report_data, &out->quote, &out->size);
-    if (e != VS_OK && c->why.text[0] == '\0')
-        return client_fail(c, e, "this platform gave no quote: %s", vs_error_text(e));
-    return e;
+    return e == VS_OK ? VS_OK : quote_fail(c, r->inline_evidence, e);
 }
 
 static void put_evidence(struct json_writer *j, const struct vs_decrypt_request *r,

@@ -6,6 +6,7 @@
 #include "attest/attest.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "client/program.h"
 #include "client/reply.h"
 #include "codec/json.h"
 #include "crypto/envelope.h"
@@ -101,6 +102,16 @@ enum vs_error vs_challenge(struct vs_client *c, uint8_t nonce[VS_NONCE_SIZE],
     return VS_OK;
 }
 
+enum vs_error quote_fail(struct vs_client *c, const struct vs_quote_source *source, enum vs_error e)
+{
+    const char *why = quote_source_why(source);
+
+    if (c->why.text[0] != '\0') /* the source has said it */
+        return e;
+    return client_fail(c, e, "there is no evidence of this machine: %.400s",
+                       why[0] != '\0' ? why : vs_error_text(e));
+}
+
 enum vs_error quote_take(const struct vs_quote_source *source,
                          const uint8_t report_data[VS_REPORT_DATA_SIZE], uint8_t **quote,
                          size_t *size)
@@ -159,9 +170,7 @@ static enum vs_error post_evidence(struct vs_client *c, const struct vs_worker_k
     report_data_bind(REPORT_DOMAIN_SESSION, span_of(nonce, VS_NONCE_SIZE), SPAN_OF(key->public_key),
                      (struct span){0}, report_data);
     if ((e = quote_take(source, report_data, &quote, &size)) != VS_OK) {
-        if (c->why.text[0] == '\0')
-            (void)client_fail(c, e, "this platform gave no quote: %s", vs_error_text(e));
-        return e;
+        return quote_fail(c, source, e);
     }
     e = attest_body(key, source->tee_type, nonce, span_of(quote, size), &request);
     if (e == VS_OK)

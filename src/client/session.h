@@ -26,6 +26,10 @@ struct span session_token(const struct vs_session *s);
  * Asks the source for a quote over `report_data`. `*quote` is VS_QUOTE_MAX bytes of the caller's to
  * free. VS_ERR_MALFORMED when the source says a size it cannot have
  */
+/* The explanation of a source that gave no quote; returns `e`. */
+enum vs_error quote_fail(struct vs_client *c, const struct vs_quote_source *source,
+                         enum vs_error e);
+
 MUST_CHECK enum vs_error quote_take(const struct vs_quote_source *source,
                                     const uint8_t report_data[VS_REPORT_DATA_SIZE], uint8_t **quote,
                                     size_t *size);

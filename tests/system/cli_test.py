@@ -450,6 +450,26 @@ class HostileKeystore(CliTest):
         self.assertIn(b"\\x1b[31m", self.expect(2, "\x1b[31m").stderr)
 
 
+class QuoteCommand(CliTest):
+    def attest(self, does, *more, code=3):
+        program = self.write("quote.sh", "#!/bin/sh\n" + does + "\n", 0o700)
+        key = self.write("token", "abc\n")
+        # evidence in the request: the program runs before anything is sent
+        envelope = self.expect(0, "encrypt", "--pubkey", PUBKEY, data=b"x").stdout
+        return self.expect(code, "decrypt", "--unverified", "--inline", "--url", "http://127.0.0.1:1", "--token-file", key,
+                           "--quote-command", program, *more, data=envelope).stderr.decode()
+
+    def test_an_error_names_the_program_and_what_it_did(self):
+        for does, says, code in (("exit 3", "ended with exit code 3", 3), ("kill -9 $$", "signal 9", 3), (":", "no quote", 3),
+                                 ("sleep 1000 & exit 5", "exit code 5", 3), ("cat /dev/zero", "more than 65536 bytes", 4)):
+            said = self.attest(does, code=code)
+            self.assertIn(says, said)
+            self.assertIn(self.path("quote.sh"), said)
+        self.assertIn("did not end within 1000 ms", self.attest("sleep 1000", "--quote-timeout", "1"))
+        os.unlink(self.path("quote.sh"))
+        self.assertIn("cannot reach", self.attest("printf quote"))
+
+
 class Output(CliTest):
     """--out: a file is replaced as a whole; a device, a pipe or a link is written through."""
 
