@@ -172,10 +172,16 @@ struct vs_tee_evidence {
 };
 
 /*
- * Evidence as people keep it: raw, or in hex or base64 (also of the URL alphabet), with white space
- * anywhere. Text that is neither is handed on as it is: the verifier says what is wrong with it.
- * VS_ERR_TOO_LARGE more than four times VS_EVIDENCE_MAX of text
+ * Evidence as people keep and paste it: raw; or as text, which is hex (also with 0x), base64 of
+ * either alphabet with or without padding, or a list of numbers, with white space, quotes or a byte
+ * order mark around it; or a JSON document in which exactly one string is evidence in hex or
+ * base64. Certificates in PEM are handed on (vs_ra_tls_read()). VS_ERR_MALFORMED text that is none
+ * of these, `why` (may be NULL) says what it is; VS_ERR_TOO_LARGE more than four times
+ * VS_EVIDENCE_MAX of text
  */
+VS_MUST_CHECK enum vs_error vs_evidence_read(struct vs_bytes text, struct vs_blob *out,
+                                             struct vs_why *why);
+/* The same without an explanation. */
 VS_MUST_CHECK enum vs_error vs_evidence_decode(struct vs_bytes text, struct vs_blob *out);
 
 /* Which device an Arm token says it is of, for vs_verifier_add_arm_key(); nothing is verified.

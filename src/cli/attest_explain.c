@@ -113,6 +113,7 @@ static int read_input(const struct cli *cli, const struct explain_options *o,
                       struct explain_input *in)
 {
     int code = read_file(cli, cli->arguments[0], 4u * VS_EVIDENCE_MAX, &in->text);
+    struct vs_why why = {0};
     enum vs_error e;
 
     if (code == PARSED && o->certificates != NULL)
@@ -121,7 +122,9 @@ static int read_input(const struct cli *cli, const struct explain_options *o,
         code = read_file(cli, o->event_log, 1u << 20, &in->event_log);
     if (code != PARSED)
         return code;
-    e = vs_evidence_decode(bytes_of(&in->text), &in->evidence);
+    e = vs_evidence_read(bytes_of(&in->text), &in->evidence, &why);
+    if (e == VS_ERR_MALFORMED)
+        return cli_usage_error(cli, "%s holds no evidence: %s", cli->arguments[0], why.text);
     if (e == VS_OK && in->evidence.size > VS_EVIDENCE_MAX)
         e = VS_ERR_TOO_LARGE;
     return e == VS_OK ? PARSED : fail(cli, e, "the evidence: %s", vs_error_text(e));

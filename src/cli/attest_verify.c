@@ -168,12 +168,16 @@ static int read_certificate(const struct cli *cli, struct vs_bytes bytes, struct
 static int decode_evidence(const struct cli *cli, struct vs_bytes text, struct judgement *j)
 {
     struct vs_blob bytes = {0};
+    struct vs_why why = {0};
     enum vs_error e;
     int code;
 
     if (vs_is_certificate(text))
         return read_certificate(cli, text, j);
-    if ((e = vs_evidence_decode(text, &bytes)) != VS_OK)
+    e = vs_evidence_read(text, &bytes, &why);
+    if (e == VS_ERR_MALFORMED)
+        return cli_usage_error(cli, "%s holds no evidence: %s", cli->arguments[0], why.text);
+    if (e != VS_OK)
         return fail(cli, e, "%s", vs_error_text(e));
     if (!vs_is_certificate((struct vs_bytes){bytes.data, bytes.size})) {
         j->evidence = bytes;

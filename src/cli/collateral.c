@@ -189,12 +189,17 @@ static int fetch_for_quote(struct job *j)
     const char *list[VS_COLLATERAL_NAMES_MAX];
     struct vs_blob text = {0};
     struct vs_blob evidence = {0};
+    struct vs_why why = {0};
     size_t count = 0;
     enum vs_error e = VS_OK;
     int code = read_file(j->cli, j->quote, 2 * QUOTE_MAX, &text);
 
+    if (code == PARSED)
+        e = vs_evidence_read((struct vs_bytes){text.data, text.size}, &evidence, &why);
+    if (code == PARSED && e == VS_ERR_MALFORMED)
+        code = cli_usage_error(j->cli, "%s holds no evidence: %s", j->quote, why.text);
     if (code == PARSED &&
-        ((e = vs_evidence_decode((struct vs_bytes){text.data, text.size}, &evidence)) != VS_OK ||
+        (e != VS_OK ||
          (e = vs_collateral_names(j->roots, (struct vs_bytes){evidence.data, evidence.size}, names,
                                   &count)) != VS_OK))
         code = fail(j->cli, e,

@@ -183,7 +183,12 @@ class Vectors(unittest.TestCase):
         wrapped = base64.encodebytes(evidence)
         for text in (evidence, evidence.hex().encode(), evidence.hex().upper().encode() + b"\n",
                      b"0x" + evidence.hex().encode(), base64.b64encode(evidence), wrapped,
-                     wrapped.replace(b"\n", b"\r\n"), base64.urlsafe_b64encode(evidence).rstrip(b"=")):
+                     wrapped.replace(b"\n", b"\r\n"), base64.urlsafe_b64encode(evidence).rstrip(b"="),
+                     base64.urlsafe_b64encode(evidence), base64.b64encode(evidence).rstrip(b"="),
+                     b'"' + base64.b64encode(evidence) + b'"\n', b"\xef\xbb\xbf" + evidence.hex().encode(),
+                     str(list(evidence)).encode(),
+                     json.dumps({"tee": "tdx", "evidence": {"quote": base64.b64encode(evidence).decode()}}).encode(),
+                     json.dumps({"quote_hex": "0x" + evidence.hex(), "nonce": "00" * 32}, indent=2).encode()):
             done = verify("-", "--json", *options_of(case), data=text)
             self.assertEqual(json.loads(done.stdout)["result"], "valid", done.stderr)
             self.assertEqual(done.returncode, 0)
@@ -433,12 +438,18 @@ class HostileFiles(unittest.TestCase):
         return said["reason"]
 
     def test_no_evidence(self):
-        self.assertEqual(self.refused(self.file("empty")), "malformed")
         self.refused(self.file("noise", os.urandom(5000)))
-        self.refused(self.file("text", b"This is no evidence.\n"))
         self.refused(self.file("hex", b"00" * 100))
-        self.refused("/dev/null")
-        self.refused("-")
+
+    def test_text_that_is_no_evidence_is_wrong_usage(self):
+        for content, why in ((b"", "it is empty"), (b"This is no evidence.\n", "begins with 'This is no evide'"),
+                             (b"{}", "JSON document"), (b'{"quote":', "not valid JSON near byte 9")):
+            for name, data in ((self.file("text", content), b""), ("-", content)):
+                done = verify(name, "--json", data=data)
+                self.assertEqual((done.returncode, done.stdout), (2, b""), content)
+                self.assertIn(why, done.stderr.decode())
+                self.assertIn(f"{name} holds no evidence", done.stderr.decode())
+        self.assertEqual(verify("/dev/null").returncode, 2)
 
     def test_too_much(self):
         name = self.file("large")

@@ -14,6 +14,7 @@
 
 #include <vouchsafe/attest.h>
 
+#include "base/text.h"
 #include "support/vectors.h"
 
 #define INDEX "attestation/index.json"
@@ -369,34 +370,126 @@ static void evidence_is_read_as_people_keep_it(void **state)
         const char *bytes;
         size_t size;
     } cases[] = {
-        {"03000200",        "\3\0\2\0",     4},
-        {"0x03 00\n02 00 ", "\3\0\2\0",     4},
-        {"AbCd",            "\xab\xcd",     2},
-        {"AwACAA==",        "\3\0\2\0",     4},
-        {"AwAC\r\nAA==\n",  "\3\0\2\0",     4},
-        {"-_-_",            "\xfb\xff\xbf", 3},
-        {"AwACAA",          "\3\0\2\0",     4},
-        {"AwACAA=",         "AwACAA=",      7}, /* neither: as it is */
-        {"abc def!",        "abc def!",     8},
-        {"\n",              "\n",           1},
-        {"",                "",             0},
+        {"03000200",                      "\3\0\2\0",                    4 },
+        {"0x03 00\n02 00 ",               "\3\0\2\0",                    4 },
+        {"AbCdEf01",                      "\xab\xcd\xef\1",              4 },
+        {"AwACAA==",                      "\3\0\2\0",                    4 },
+        {"AwAC\r\nAA==\n",                "\3\0\2\0",                    4 },
+        {"-_-_",                          "\xfb\xff\xbf",                3 },
+        {"+/-_",                          "\xfb\xff\xbf",                3 },
+        {"AwACAA",                        "\3\0\2\0",                    4 },
+        {"\"AwACAA==\"",                  "\3\0\2\0",                    4 },
+        {" '03000200' \n",                "\3\0\2\0",                    4 },
+        {"\"AwACAA\",\n",                 "\3\0\2\0",                    4 },
+        {"\xef\xbb\xbf"
+         "03000200",             "\3\0\2\0",                    4 },
+        {"\xef\xbb\xbf\"AwACAA\"",        "\3\0\2\0",                    4 },
+        {"[3, 0, 2,0]",                   "\3\0\2\0",                    4 },
+        {"[255]",                         "\xff",                        1 },
+        {"\3\2\1",                        "\3\2\1",                      3 }, /* raw */
+        {"-----BEGIN CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----", 27},
+    };
+    static const struct {
+        const char *text, *why;
+    } bad[] = {
+        {"",                          "empty"              },
+        {"\n",                        "empty"              },
+        {"\"\"",                      "empty"              },
+        {"AwACAA=",                   "neither hex"        },
+        {"AwACA",                     "neither hex"        }, /* no padding makes this right */
+        {"abc def!",                  "'abc def!'"         },
+        {"no quote here, only words", "'no quote here, o'"  },
+        {"[256]",                     "JSON"               },
+        {"[1,,2]",                    "JSON"               },
+        {"[]",                        "none of its strings"},
+        {"{",                         "not valid JSON"     },
+        {"{\"quote\":\"AwACAA\"}",    "none of its strings"}, /* too short to be any */
+        {"{\"quote\":3}",             "none of its strings"},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct vs_blob got = {0};
+        struct vs_why why = {0};
 
-        assert_int_equal(
-            vs_evidence_decode((struct vs_bytes){cases[i].text, strlen(cases[i].text)}, &got),
-            VS_OK);
+        if (vs_evidence_read((struct vs_bytes){cases[i].text, strlen(cases[i].text)}, &got, &why) !=
+            VS_OK)
+            fail_msg("%s: %s", cases[i].text, why.text);
         assert_int_equal(got.size, cases[i].size);
         assert_memory_equal(got.data, cases[i].bytes, got.size);
         vs_blob_clear(&got);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const struct vs_bytes text = {bad[i].text, strlen(bad[i].text)};
+        struct vs_blob got = {0};
+        struct vs_why why = {0};
+
+        assert_int_equal(vs_evidence_read(text, &got, &why), VS_ERR_MALFORMED);
+        if (strstr(why.text, bad[i].why) == NULL)
+            fail_msg("%s: %s", bad[i].text, why.text);
+        assert_int_equal(vs_evidence_decode(text, &got), VS_ERR_MALFORMED);
+        assert_null(got.data);
     }
     static char large[4 * VS_EVIDENCE_MAX + 1];
     struct vs_blob got = {0};
     assert_int_equal(vs_evidence_decode((struct vs_bytes){large, sizeof large}, &got),
                      VS_ERR_TOO_LARGE);
+}
+
+/* Evidence of our own making, in documents of several shapes. */
+static void evidence_is_found_in_json(void **state)
+{
+    static const char *const shapes[] = {
+        "{\"quote\":\"%s\"}",
+        "{\"version\":1,\"evidence\":{\"tee\":\"snp\",\"report\":\"%s\",\"nonce\":\"00ff\"}}",
+        "[\"AAAA\",[{\"a\":null,\"b\":\"%s\"}]]",
+        "\xef\xbb\xbf{\"quote\":\"%s\",\"again\":\"%1$s\"}\n", /* the same twice is one */
+    };
+    static uint8_t report[1184] = {2}; /* SNP, version 2 */
+    static char text[2 * sizeof report + 1];
+    static char document[8192];
+    struct vs_blob got = {0};
+    struct vs_why why = {0};
+
+    (void)state;
+    report[0x34] = 1; /* signature algorithm: ECDSA P-384 with SHA-384 */
+    for (unsigned form = 0; form < 3; form++) {
+        memset(text, 0, sizeof text);
+        if (form == 0)
+            hex_write(SPAN_OF(report), text);
+        else if (form == 1)
+            base64_write(SPAN_OF(report), text);
+        else
+            base64url_write(SPAN_OF(report), text);
+        for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+            char *at = document;
+
+            for (const char *p = shapes[i]; *p != '\0';) {
+                const size_t plain = strcspn(p, "%");
+
+                memcpy(at, p, plain);
+                at += plain;
+                p += plain;
+                if (*p == '\0')
+                    break;
+                memcpy(at, text, strlen(text));
+                at += strlen(text);
+                p = strchr(p, 's') + 1;
+            }
+            if (vs_evidence_read((struct vs_bytes){document, (size_t)(at - document)}, &got,
+                                 &why) != VS_OK)
+                fail_msg("%s: %s", shapes[i], why.text);
+            assert_int_equal(got.size, sizeof report);
+            assert_memory_equal(got.data, report, sizeof report);
+            vs_blob_clear(&got);
+        }
+    }
+    /* two pieces: which one is not for us to choose */
+    hex_write(SPAN_OF(report), text);
+    int size = snprintf(document, sizeof document, "{\"a\":\"%s\",\"b\":\"03%s\"}", text, text + 2);
+    assert_int_equal(vs_evidence_read((struct vs_bytes){document, (size_t)size}, &got, &why),
+                     VS_ERR_MALFORMED);
+    assert_non_null(strstr(why.text, "several"));
 }
 
 static void *verify_often(void *shared)
@@ -644,6 +737,7 @@ int main(void)
         cmocka_unit_test(time_is_an_argument),
         cmocka_unit_test(appraisal_needs_a_name_for_the_code),
         cmocka_unit_test(evidence_is_read_as_people_keep_it),
+        cmocka_unit_test(evidence_is_found_in_json),
         cmocka_unit_test(threads_share_a_verifier),
         cmocka_unit_test(every_stored_case_is_judged_as_the_index_says),
     };
