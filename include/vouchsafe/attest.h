@@ -184,6 +184,10 @@ VS_MUST_CHECK enum vs_error vs_evidence_read(struct vs_bytes text, struct vs_blo
 /* The same without an explanation. */
 VS_MUST_CHECK enum vs_error vs_evidence_decode(struct vs_bytes text, struct vs_blob *out);
 
+/* When evidence says that it was made, in milliseconds since 1970; nothing is verified.
+ * VS_ERR_NOT_FOUND a kind that does not say (all but Nitro); VS_ERR_MALFORMED */
+VS_MUST_CHECK enum vs_error vs_evidence_time(struct vs_bytes evidence, int64_t *milliseconds);
+
 /* Which device an Arm token says it is of, for vs_verifier_add_arm_key(); nothing is verified.
  * VS_ERR_MALFORMED no such token */
 #define VS_ARM_INSTANCE_SIZE 33

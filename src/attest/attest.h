@@ -496,6 +496,11 @@ struct attest_evidence {
 };
 /* The kind of evidence by its form alone; ATTEST_TEE_NONE when it is none that is known. */
 enum attest_tee attest_evidence_kind(struct span bytes);
+/*
+ * When evidence says that it was made. Nothing is verified. ERR_NOT_FOUND for kinds that do not say
+ * (all but Nitro); ERR_DENIED what is not of the kind's form
+ */
+MUST_CHECK enum err attest_evidence_time(struct span bytes, struct timestamp *out);
 
 /*
  * ERR_NONE       verified: the result's claims may be appraised

@@ -79,6 +79,20 @@ enum attest_tee attest_evidence_kind(struct span bytes)
     return ATTEST_TEE_NONE;
 }
 
+enum err attest_evidence_time(struct span bytes, struct timestamp *out)
+{
+    struct nitro_document document;
+    struct refusal ignored = {0};
+    enum err e;
+
+    if (attest_evidence_kind(bytes) != ATTEST_NITRO)
+        return ERR_NOT_FOUND;
+    e = nitro_parse(bytes, &document, &ignored);
+    if (e == ERR_NONE)
+        *out = (struct timestamp){(int64_t)document.timestamp_ms};
+    return e;
+}
+
 void step_passed(struct attest_result *out, const char *step)
 {
     if (out->step_count < ATTEST_STEPS_MAX)

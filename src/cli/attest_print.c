@@ -155,6 +155,11 @@ static void print_platform(const struct vs_result *r)
     print_time("good until", vs_result_expiry(r));
 }
 
+static bool is_masked(const char *chip_id)
+{
+    return chip_id[0] != '\0' && strspn(chip_id, "0") == strlen(chip_id);
+}
+
 /* What to fetch, in the words of the vendor's service. */
 static void print_wanted(const struct vs_result *r)
 {
@@ -169,7 +174,16 @@ static void print_wanted(const struct vs_result *r)
         say(stdout,
             "missing    AMD's chain for %s, and the cloud's VLEK certificate (--certificates)\n",
             w.platform);
-    else
+    else if (is_masked(w.chip_id)) {
+        say(stdout,
+            "missing    AMD's chain for %s, and the VCEK. The host masks its chip id, so AMD's "
+            "service cannot be asked for that certificate\n"
+            "what to do take the certificate from the host (its certificate table, or vcek.der) "
+            "and "
+            "give it with --certificates\n",
+            w.platform);
+        return;
+    } else
         say(stdout,
             "missing    AMD's chain for %s, and the VCEK of chip %.16s... for boot loader %u, "
             "tee %u, snp %u, microcode %u\n",
@@ -177,6 +191,20 @@ static void print_wanted(const struct vs_result *r)
             (unsigned)w.tcb.snp, (unsigned)w.tcb.microcode);
     say(stdout,
         "what to do vouchsafe collateral fetch --out DIR --quote FILE; then --collateral DIR\n");
+}
+
+/* A refusal for its time is of now: what the evidence says about itself may be judged instead. */
+static void print_made(const struct cli_verdict *v, const struct fault *f)
+{
+    char text[32];
+
+    if (v->made_ms == 0)
+        return;
+    time_text(v->made_ms / 1000, text);
+    say(stdout, "says       made at %s%s\n", text,
+        vs_result_signatures_valid(v->result) ? "" : " (not verified)");
+    if (strcmp(f->code, "certificate_time") == 0 || strcmp(f->code, "timestamp") == 0)
+        say(stdout, "what to do --at evidence judges it by that time: what was true then\n");
 }
 
 static void print_warnings(const struct cli_verdict *v)
@@ -212,6 +240,7 @@ void print_verdict(const struct cli_verdict *v)
     say(stdout, "result     %s\n", vs_verdict_name(vs_result_verdict(r)));
     if (strcmp(f.code, "ok") != 0)
         say(stdout, "refused    %s: %s\n", f.code, f.sentence);
+    print_made(v, &f);
     if (strcmp(f.code, "collateral_missing") == 0)
         print_wanted(r);
     print_warnings(v);
@@ -423,6 +452,8 @@ void print_verdict_json(const struct cli_verdict *v)
     json_authentic(&j, r);
     json_platform(&j, r);
     json_fields(&j, r);
+    if (v->made_ms != 0 && vs_result_field(r, "timestamp_ms") == NULL)
+        json_number(&j, "timestamp_ms", v->made_ms); /* what it says, not verified */
     if (!valid)
         json_wanted(&j, r);
     json_certificate(&j, v);

@@ -22,7 +22,7 @@ struct judgement {
     struct vs_blob evidence, certificates, event_log;
     struct vs_policy *policy;
     enum vs_tee tee;
-    int64_t at;
+    int64_t at, made_ms; /* 0: the evidence does not say */
     uint8_t report_data[VS_REPORT_DATA_SIZE];
     struct cli_appraisal appraisal;
     struct vs_result *result;
@@ -46,8 +46,11 @@ static int read_options(const struct cli *cli, const struct verify_options *o, s
                                "--tee takes sgx, tdx, snp, nitro, arm-cca, arm-psa or "
                                "azure-hcl, not '%s'",
                                o->tee);
-    if (o->at != NULL && !time_parse(o->at, &j->at))
-        return cli_usage_error(cli, "--at takes 2026-11-21T22:58:00Z or Unix seconds");
+    if (o->at != NULL && strcmp(o->at, "evidence") != 0 && !time_parse(o->at, &j->at))
+        return cli_usage_error(cli,
+                               "--at takes 2026-11-21T22:58:00Z, Unix seconds or `evidence`, "
+                               "not '%s'",
+                               o->at);
     if (o->report_data != NULL && !hex_parse(o->report_data, j->report_data, sizeof j->report_data))
         return cli_usage_error(cli, "--report-data takes 128 hex digits");
     if (o->required && !is_named(o))
@@ -230,6 +233,23 @@ static int read_certificates(const struct cli *cli, const struct verify_options 
     return PARSED;
 }
 
+/* The time that the evidence states, and --at evidence. */
+static int read_time(const struct cli *cli, const struct verify_options *o, struct judgement *j)
+{
+    const enum vs_error e =
+        vs_evidence_time((struct vs_bytes){j->evidence.data, j->evidence.size}, &j->made_ms);
+
+    if (o->at == NULL || strcmp(o->at, "evidence") != 0 || j->early_step != NULL)
+        return PARSED;
+    if (e != VS_OK)
+        return cli_usage_error(cli,
+                               "--at evidence: %s does not state when it was made, as Nitro "
+                               "documents do; give --at TIME",
+                               cli->arguments[0]);
+    j->at = j->made_ms / 1000;
+    return PARSED;
+}
+
 static int verify(const struct cli *cli, struct judgement *j)
 {
     const struct vs_tee_evidence evidence = {
@@ -283,6 +303,7 @@ static int report(const struct cli *cli, const struct verify_options *o, const s
         .early_step = j->early_step,
         .early_reason = j->early_reason,
         .early_why = j->early_why.text,
+        .made_ms = j->made_ms,
         .bound = o->report_data != NULL,
         .report_data = j->report_data,
         .appraised = is_named(o) || o->policy != NULL,
@@ -333,7 +354,8 @@ static int run_verify(struct cli *cli, int argc, char **argv)
          "SNP: the chip's certificate, DER or PEM, or the host's table (vek.der beside FILE)",                       0},
         {"arm-key",      OPTION_TEXT, &o.arm_key,      "PEM",
          "Arm: the device's public key, which is trusted",                                                           0},
-        {"at",           OPTION_TEXT, &o.at,           "TIME", "judge by this time: RFC 3339 or seconds (now)",      0},
+        {"at",           OPTION_TEXT, &o.at,           "TIME",
+         "judge by this time: RFC 3339, seconds, or `evidence` (default: now)",                                      0},
         {"report-data",  OPTION_TEXT, &o.report_data,  "HEX",  "64 bytes that must be bound",                        0},
         {"policy",       OPTION_TEXT, &o.policy,       "PATH",
          "judge by the policies of this YAML file or directory",                                                     0},
@@ -352,6 +374,7 @@ static int run_verify(struct cli *cli, int argc, char **argv)
         (code = fill_verifier(cli, &o, &j)) == PARSED &&
         (code = read_evidence(cli, cli->arguments[0], &j)) == PARSED &&
         (code = add_arm_key(cli, o.arm_key, &j)) == PARSED &&
+        (code = read_time(cli, &o, &j)) == PARSED &&
         (code = read_certificates(cli, &o, &j)) == PARSED && (code = verify(cli, &j)) == PARSED)
         code = report(cli, &o, &j);
     judgement_clear(&j);
@@ -369,7 +392,10 @@ const struct cli_command command_attest_verify = {
         "own signatures are checked (signature_only), which is never enough. FILE may also be a\n"
         "certificate that carries evidence (RA-TLS): it must bind the certificate's key.\n\n"
         "The exit code is 0 when the evidence is valid, that is genuine, and accepted as far as\n"
-        "that was asked for (--policy, --report-data, --mrenclave, ...); 1 when it is refused.\n"
+        "that was asked for (--policy, --report-data, --mrenclave, ...); 1 when it is refused;\n"
+        "2 when FILE is text that holds no evidence.\n"
+        "With --at evidence, a Nitro document is judged by the time that it states itself: its\n"
+        "certificate is valid for three hours. That proves what was true then, and not now.\n\n"
         "Debug builds and platforms whose status is Revoked are refused whatever was asked for.\n\n"
         "Examples:\n"
         "  vouchsafe attest verify quote.bin --collateral collateral/\n"

@@ -398,6 +398,7 @@ struct cli_verdict {
     const char *early_why;
     const struct vs_ra_tls *ra_tls; /* the certificate that the evidence came in, or NULL */
     bool key_bound;                 /* and the evidence binds its key */
+    int64_t made_ms;                /* when the evidence says that it was made; 0: it does not */
     bool bound, bound_right;        /* asked for report data; and they are bound */
     const uint8_t *report_data;
     bool appraised, accepted; /* asked to appraise; and it is accepted */

@@ -10,9 +10,10 @@
 #include "codec/json.h"
 
 #define TEXT_MAX (4u * VS_EVIDENCE_MAX)
-#define SMALLEST_HEX 8        /* digits; fewer are no evidence of any kind */
-#define SMALLEST_EVIDENCE 128 /* bytes; what is searched for in a document, not a nonce or a hash  \
-                               */
+#define SMALLEST_HEX 8 /* digits; fewer are no evidence of any kind */
+#define SMALLEST_EVIDENCE                                                                          \
+    128 /* bytes; what is searched for in a document, not a nonce or a hash                        \
+         */
 
 static bool is_space(uint8_t c)
 {
@@ -241,6 +242,18 @@ enum vs_error vs_evidence_read(struct vs_bytes text, struct vs_blob *out, struct
         e = blob_copy(span_of(read, size), out);
     free(read);
     return e;
+}
+
+enum vs_error vs_evidence_time(struct vs_bytes evidence, int64_t *milliseconds)
+{
+    struct timestamp made = {0};
+
+    if (milliseconds == NULL || (evidence.data == NULL && evidence.size > 0))
+        return VS_ERR_ARGUMENT;
+    const enum err e = attest_evidence_time(span_of_bytes(evidence), &made);
+    if (e == ERR_NONE)
+        *milliseconds = made.ms;
+    return e == ERR_DENIED ? VS_ERR_MALFORMED : error_of(e);
 }
 
 enum vs_error vs_evidence_decode(struct vs_bytes text, struct vs_blob *out)

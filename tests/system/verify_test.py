@@ -193,6 +193,30 @@ class Vectors(unittest.TestCase):
             self.assertEqual(json.loads(done.stdout)["result"], "valid", done.stderr)
             self.assertEqual(done.returncode, 0)
 
+    def test_a_nitro_document_can_be_judged_by_its_own_time(self):
+        case = self.case("nitro-blocky-72ffd8")
+        document = path(case["evidence"])
+        done = verify(document)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout.decode(), r"says +made at 2024-09-07T\d\d:\d\d:\d\dZ \(not verified\)")
+        self.assertIn(b"--at evidence", done.stdout)
+        said = json.loads(verify(document, "--json").stdout)
+        self.assertEqual((said["ok"], said["code"]), (False, "certificate_time"))
+        self.assertRegex(str(said["timestamp_ms"]), r"^1725\d{9}$")
+        done = verify(document, "--at", "evidence", "--json")
+        again = json.loads(done.stdout)
+        self.assertEqual((again["result"], again["timestamp_ms"]), ("valid", said["timestamp_ms"]))
+        # a document that was changed is refused whatever time it states
+        with open(document, "rb") as file:
+            changed = bytearray(file.read())
+        changed[-1] ^= 1
+        self.assertEqual(verify("-", "--at", "evidence", data=bytes(changed)).returncode, 1)
+        # and other kinds state none
+        for name in ("tdx-v4-near", "sgx-v3-automata-network-c81a90"):
+            done = verify(path(self.case(name)["evidence"]), "--at", "evidence")
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(b"does not state when it was made", done.stderr)
+
     def test_a_person_reads_steps_status_advisories_and_expiry(self):
         case = self.case("sgx-v3-automata-network-c81a90")
         text = verify(path(case["evidence"]), *options_of(case)).stdout.decode()
