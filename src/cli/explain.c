@@ -73,7 +73,7 @@ const struct cli_command command_explain = {
     .summary = "why a request was allowed or refused",
     .help = "Prints everything the log holds about one request: who called, what was decided by\n"
             "which rule, what was expected and presented. Every reply names its request\n"
-            "(X-Request-Id). Needs an operator's token.\n\n"
+            "(X-Request-Id). Needs an auditor's or operator's token.\n\n"
             "Example:\n"
             "  vouchsafe explain 01932f6e-7b8a-7cc0-9d3e-0123456789ab --token-file op.token\n",
     .arguments_min = 1,

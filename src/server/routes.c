@@ -29,7 +29,7 @@ const struct route routes[] = {
     {"GET",    "/v1/log/inclusion",                      0,             EXECUTOR_READ,   0,                true,  route_log_inclusion  },
     {"GET",    "/v1/log/consistency",                    0,             EXECUTOR_READ,   0,                true,  route_log_consistency},
     {"GET",    "/v1/log/receipt",                        ANY_ROLE,      EXECUTOR_READ,   0,                false, route_log_receipt    },
-    {"GET",    "/v1/explain",                            ROLE_OPERATOR, EXECUTOR_READ,   0,                false, route_explain        },
+    {"GET",    "/v1/explain",                            AUDITOR,       EXECUTOR_READ,   0,                false, route_explain        },
     {"GET",    "/v1/collateral",                         ANY_ROLE,      EXECUTOR_READ,   0,                false, route_collateral     },
     {"GET",    "/v1/collateral/item",                    ANY_ROLE,      EXECUTOR_READ,   0,                false, route_collateral_item},
     {"GET",    "/v1/policies",                           ROLE_OPERATOR, EXECUTOR_READ,   0,                false, route_policies       },
