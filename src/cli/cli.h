@@ -90,7 +90,7 @@ extern const struct cli_command command_init, command_config_check, command_dev,
     command_explain, command_status, command_collateral_fetch, command_collateral_import,
     command_collateral_export, command_collateral_show, command_policy_show,
     command_policy_add_value, command_policy_remove_value, command_profile_create,
-    command_profile_show;
+    command_profile_show, command_log_list, command_log_tail;
 
 /* options.c: PARSED, or the exit code when there is nothing left to do (--help, wrong usage). */
 int cli_parse(struct cli *cli, int argc, char **argv, const struct cli_option *options,
@@ -144,6 +144,8 @@ bool hex_parse(const char *text, uint8_t *out, size_t size);
 bool base64_parse(const char *text, size_t text_size, uint8_t *out, size_t *size);
 /* "2026-11-21T22:58:00Z" */
 void time_text(int64_t seconds, char out[32]);
+/* Decimal digits and nothing else. */
+bool count_parse(const char *text, uint64_t *out);
 /* The same back, or Unix seconds. */
 bool time_parse(const char *text, int64_t *seconds);
 
@@ -286,6 +288,11 @@ struct cli_proof {
 const char *proof_name(const struct cli_proof *p);
 /* For the library: NULL when nothing is known. */
 const struct vs_keystore *proof_keystore(const struct cli_proof *p);
+
+/* log_list.c: how many entries the log has, and the first of a time or later. */
+int fetch_log_size(const struct cli *cli, struct vs_client *c, uint64_t *size);
+int find_since(const struct cli *cli, struct vs_client *c, const char *since, uint64_t size,
+               uint64_t *first);
 
 /* report.c: a line on standard error, unless --quiet. */
 void note(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));

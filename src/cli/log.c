@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -176,28 +177,73 @@ const struct cli_command command_log_checkpoint = {
     .run = run_checkpoint,
 };
 
+/* The bytes are what the log's tree is over, so they are not changed; but a terminal must not obey
+ * them. */
 static enum vs_error append_piece(void *context, struct vs_bytes piece)
 {
     FILE *file = context;
 
+    if (file == stdout && isatty(STDOUT_FILENO)) {
+        say_json(file, piece.data, piece.size);
+        return VS_OK;
+    }
     return fwrite(piece.data, 1, piece.size, file) == piece.size ? VS_OK : VS_ERR_IO;
 }
 
-static int write_export(const struct cli *cli, struct vs_client *c, const char *path, uint64_t size)
+/* Standard output, a device or a pipe is written to; a file must be new. */
+static FILE *open_export(const char *path, bool *made)
 {
-    FILE *file = fopen(path, "wxe");
+    struct stat status;
+
+    *made = false;
+    if (is_standard(path))
+        return stdout;
+    if (lstat(path, &status) == 0 && (S_ISCHR(status.st_mode) || S_ISFIFO(status.st_mode)))
+        return fopen(path, "we");
+    *made = true;
+    return fopen(path, "wxe");
+}
+
+static int write_export(const struct cli *cli, struct vs_client *c, const char *path, uint64_t from,
+                        uint64_t size)
+{
+    bool made;
+    FILE *file = open_export(path, &made);
     enum vs_error e;
 
     if (file == NULL)
         return fail(cli, errno == EEXIST ? VS_ERR_EXISTS : VS_ERR_IO, "cannot write %s: %s", path,
                     strerror(errno));
-    e = vs_log_export(c, 0, size, append_piece, file);
-    if (fclose(file) != 0 && e == VS_OK)
+    e = vs_log_export(c, from, size, append_piece, file);
+    if ((file == stdout ? fflush(file) : fclose(file)) != 0 && e == VS_OK)
         e = VS_ERR_IO;
     if (e == VS_OK)
         return PARSED;
-    (void)remove(path); /* half an export would look like a log that was cut */
+    if (made)
+        (void)remove(path); /* half an export would look like a log that was cut */
     return e == VS_ERR_IO ? fail(cli, e, "cannot write %s", path) : fail_client(cli, c, e);
+}
+
+static bool is_standard_out(const char *path)
+{
+    return path != NULL && is_standard(path);
+}
+
+static void report_export(const struct cli *cli, uint64_t from, uint64_t size, const char *key)
+{
+    struct cli_json j = {0};
+
+    if (!cli->json) {
+        if (!cli->quiet)
+            say(stdout, "%" PRIu64 " entries. Log key: %s\n", size - from, key);
+        return;
+    }
+    json_open(&j, NULL, '{');
+    json_unsigned(&j, "entries", size - from);
+    json_unsigned(&j, "first", from);
+    json_text(&j, "vkey", key);
+    json_close(&j, '}');
+    json_end();
 }
 
 static int run_export(struct cli *cli, int argc, char **argv)
@@ -205,16 +251,20 @@ static int run_export(struct cli *cli, int argc, char **argv)
     struct log_options o = {.trust = {.code = {.prefix = "keystore-"}}};
     const char *out = NULL;
     const char *checkpoint_out = NULL;
+    const char *since = NULL;
     const struct cli_option options[] = {
-        {"out",            OPTION_TEXT, &out,            "FILE", "the entries, a line each (required)", 0},
+        {"out",            OPTION_TEXT, &out,            "FILE", "the entries, a line each (required)",              0},
         {"checkpoint-out", OPTION_TEXT, &checkpoint_out, "FILE", "the checkpoint they belong to",
-         0                                                                                               },
+         0                                                                                                            },
+        {"since",          OPTION_TEXT, &since,          "TIME", "only from this time on: RFC 3339 or Unix seconds",
+         0                                                                                                            },
         LOG_OPTIONS(o),
     };
     struct vs_client *c = NULL;
     struct vs_blob note = {0};
     char key[VS_VKEY_SIZE] = "";
     uint64_t size = 0;
+    uint64_t from = 0;
     enum vs_error e;
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
@@ -225,19 +275,11 @@ static int run_export(struct cli *cli, int argc, char **argv)
     if ((code = open_log(cli, &o, &c, key)) == PARSED && (e = vs_log_checkpoint(c, &note)) != VS_OK)
         code = fail_client(cli, c, e);
     if (code == PARSED && (code = verify_note(cli, &note, key, &size)) == PARSED &&
-        (code = write_export(cli, c, out, size)) == PARSED && checkpoint_out != NULL)
+        (since == NULL || (code = find_since(cli, c, since, size, &from)) == PARSED) &&
+        (code = write_export(cli, c, out, from, size)) == PARSED && checkpoint_out != NULL)
         code = write_output(cli, checkpoint_out, (struct vs_bytes){note.data, note.size}, 0644);
-    if (code == PARSED && cli->json) {
-        struct cli_json j = {0};
-
-        json_open(&j, NULL, '{');
-        json_number(&j, "entries", (int64_t)size);
-        json_text(&j, "vkey", key);
-        json_close(&j, '}');
-        json_end();
-    } else if (code == PARSED) {
-        say(stdout, "%" PRIu64 " entries. Log key: %s\n", size, key);
-    }
+    if (code == PARSED && !is_standard(out) && !is_standard_out(checkpoint_out))
+        report_export(cli, from, size, key);
     vs_blob_clear(&note);
     vs_client_free(&c);
     return code == PARSED ? EXIT_DONE : code;
@@ -249,9 +291,11 @@ const struct cli_command command_log_export = {
     .summary = "fetch the whole log up to its checkpoint",
     .help =
         "Writes every entry, one JSON object a line, and the checkpoint that covers them. Needs\n"
-        "an auditor's token. An existing file is not overwritten.\n\n"
-        "Example:\n"
-        "  vouchsafe log export --vkey KEY --out log.ndjson --checkpoint-out log.checkpoint\n",
+        "an auditor's token. An existing file is not overwritten. \"-\" is standard output.\n"
+        "With --since only later entries are written, for a collector: `log verify` needs all.\n\n"
+        "Examples:\n"
+        "  vouchsafe log export --vkey KEY --out log.ndjson --checkpoint-out log.checkpoint\n"
+        "  vouchsafe log export --since 2026-11-21T00:00:00Z --out - | collector\n",
     .run = run_export,
 };
 

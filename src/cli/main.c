@@ -24,6 +24,8 @@ static const struct cli_command *const commands[] = {
     &command_sim_measure,
     &command_log_key,
     &command_log_checkpoint,
+    &command_log_list,
+    &command_log_tail,
     &command_log_export,
     &command_log_verify,
     &command_log_receipt,

@@ -106,6 +106,20 @@ void time_text(int64_t seconds, char out[32])
         (void)snprintf(out, 32, "%" PRId64, seconds);
 }
 
+bool count_parse(const char *text, uint64_t *out)
+{
+    uint64_t value = 0;
+
+    if (*text == '\0')
+        return false;
+    for (; *text != '\0'; text++)
+        if (*text < '0' || *text > '9' || __builtin_mul_overflow(value, (uint64_t)10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
+            return false;
+    *out = value;
+    return true;
+}
+
 bool time_parse(const char *text, int64_t *seconds)
 {
     struct tm tm = {0};

@@ -194,6 +194,34 @@ class ClientTest(WithKeystore):
             self.assertIn(done.returncode, (1, 4), arguments)
         self.assertFalse(os.path.exists(self.path("none")))
 
+    def test_the_log_is_listed(self):
+        self.decrypt(self.encrypt())
+        self.decrypt(self.encrypt(), mrenclave="ee" * 32, code=1)
+        def lines(*arguments, **how):
+            return self.run_cli("log", *arguments, role="auditor", **how).stdout.decode().splitlines()
+        everything = [json.loads(line) for line in lines("list", "--count", "100000", "--json")]
+        self.assertEqual(everything[0]["op"], "init")
+        plain = lines("list", "--count", "100000")
+        self.assertEqual([int(line.split()[0]) for line in plain], list(range(len(everything))))
+        self.assertEqual([line.split()[2] for line in plain], [entry["op"] for entry in everything])
+        self.assertEqual(len(lines("tail", "--count", "3")), 3)
+        denied = [json.loads(line) for line in lines("list", "--count", "100000", "--decision", "deny", "--json")]
+        self.assertEqual(denied, [entry for entry in everything if entry["decision"] == "deny"])
+        self.assertGreater(len(denied), 0)
+        opened = lines("list", "--count", "100000", "--op", "open", "--key", SEED, "--principal", "worker")
+        self.assertGreater(len(opened), 0)
+        middle = everything[len(everything) // 2]["time"][:19] + "Z"
+        later = [entry for entry in everything if entry["time"][:19] + "Z" >= middle]
+        since = [json.loads(line) for line in lines("list", "--since", middle, "--json")]
+        self.assertEqual(since[:len(later)], later)
+        self.assertEqual(lines("list", "--since", "4102444800"), [])
+        exported = lines("export", "--unverified", "--since", middle, "--out", "-")
+        self.assertEqual([json.loads(line) for line in exported][:len(later)], later)
+        self.run_cli("log", "list", "--since", "yesterday", role="auditor", code=2)
+        self.run_cli("log", "list", role="worker", code=1)
+        said = self.run_cli("explain", denied[-1]["request_id"], role="auditor").stdout
+        self.assertIn(denied[-1]["code"].encode(), said)
+
     def test_what_proves_nothing_does_not_go_with_a_verified_keystore(self):
         envelope, trust = self.encrypt(), self.worker_trust()
         for option in ("--inline", "--plain"):
