@@ -68,6 +68,11 @@ struct cli_command {
 };
 
 struct cli_profile;
+struct cli;
+
+/* Gets a command's options; the first `global_count` are those of all commands. */
+typedef void cli_describe(const struct cli *cli, const struct cli_option *options, size_t count,
+                          size_t global_count);
 
 struct cli {
     const struct cli_command *command;
@@ -78,7 +83,10 @@ struct cli {
     bool json;
     bool quiet;
     bool insecure_http;
-    int count; /* arguments that are not options */
+    const struct cli_command *const *commands; /* all of them */
+    size_t command_count;
+    cli_describe *describe; /* generate.c: take the options, and do nothing else */
+    int count;              /* arguments that are not options */
     char **arguments;
 };
 
@@ -97,6 +105,9 @@ int cli_parse(struct cli *cli, int argc, char **argv, const struct cli_option *o
               size_t count);
 /* Only the global ones, up to the command's name; `*next` is its place in argv. */
 int cli_parse_global(struct cli *cli, int argc, char **argv, int *next);
+extern const char cli_exit_codes[]; /* a heading, and a line for each */
+/* generate.c */
+int generate(struct cli *cli, const char *kind);
 int cli_usage_error(const struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Gives one option its value. `where` ("", "FILE:7: ") goes before what is wrong with it. */

@@ -123,7 +123,8 @@ static void harden(void)
 int main(int argc, char **argv)
 {
     struct cli_profile profile = {0};
-    struct cli cli = {.profile = &profile};
+    struct cli cli = {
+        .profile = &profile, .commands = commands, .command_count = COUNT_OF(commands)};
     int next = 1;
     int words = 0;
     int code;
@@ -133,6 +134,8 @@ int main(int argc, char **argv)
         say(stdout, "vouchsafe %s\n", vs_version());
         return EXIT_DONE;
     }
+    if (argc == 3 && strcmp(argv[1], "generate") == 0) /* for the build */
+        return generate(&cli, argv[2]);
     code = cli_parse_global(&cli, argc, argv, &next);
     if (code != PARSED)
         return code;

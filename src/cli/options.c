@@ -11,12 +11,12 @@
 
 #define HELP_CODE 1000
 
-static const char exit_codes[] = "Exit codes:\n"
-                                 "  0  done\n"
-                                 "  1  the keystore refused, or a verification failed\n"
-                                 "  2  wrong usage\n"
-                                 "  3  the keystore cannot be reached, or input or output failed\n"
-                                 "  4  a local input is bad\n";
+const char cli_exit_codes[] = "Exit codes:\n"
+                              "  0  done\n"
+                              "  1  the keystore refused, or a verification failed\n"
+                              "  2  wrong usage\n"
+                              "  3  the keystore cannot be reached, or input or output failed\n"
+                              "  4  a local input is bad\n";
 
 static size_t global_options(struct cli *cli, struct cli_option *out)
 {
@@ -79,7 +79,7 @@ static int print_help(const struct cli *cli, const struct cli_option *options, s
     say(stdout, "Common options:\n");
     print_options(options, global_count);
     say(stdout, "  %-24s %s\n\n", "--help", "this text");
-    (void)fputs(exit_codes, stdout);
+    (void)fputs(cli_exit_codes, stdout);
     return EXIT_DONE;
 }
 
@@ -201,6 +201,10 @@ int cli_parse(struct cli *cli, int argc, char **argv, const struct cli_option *o
 
     if (count > 0)
         memcpy(all + global_count, options, count * sizeof all[0]);
+    if (cli->describe != NULL) {
+        cli->describe(cli, all, global_count + count, global_count);
+        return EXIT_DONE;
+    }
     code = parse_table(cli, argc, argv, ":hq", all, global_count + count, &help);
     if (code != PARSED)
         return code;

@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import tempfile
@@ -450,6 +451,54 @@ class HostileKeystore(CliTest):
         done = self.expect(4, "log", "verify-receipt", self.path("\x1b[31m"), "--vkey", "k")
         self.assertIn(b"\\x1b[31m", done.stderr)
         self.assertIn(b"\\x1b[31m", self.expect(2, "\x1b[31m").stderr)
+
+
+class Generated(CliTest):
+    """The manual page and the completions come from the tables of --help, so they name all of it."""
+
+    def options_of(self, command):
+        text = self.expect(0, *command.split(), "--help").stdout.decode()
+        return [name for name, rest in re.findall(r"^  --([a-z0-9-]+)(.*)$", text, re.M) if "old name of" not in rest]
+
+    def test_the_manual_page(self):
+        page = self.expect(0, "generate", "man").stdout
+        plain = page.decode().replace("\\-", "-")
+        for command in COMMANDS:
+            self.assertTrue(f'.SS "vouchsafe {command} [OPTION]...' in plain, command)
+            for option in self.options_of(command):
+                self.assertTrue(f"\n.B --{option}" in plain, (command, option))
+        if shutil.which("groff"):
+            done = subprocess.run(["groff", "-man", "-ww", "-z"], input=page, capture_output=True, check=False)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+
+    def complete(self, *words):
+        script = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _vouchsafe; '
+                  'printf "%s\\n" "${COMPREPLY[@]}"')
+        done = subprocess.run(["bash", "-c", script, "bash", self.path("bash"), "vouchsafe", *words],
+                              capture_output=True, check=True)
+        return done.stdout.decode().split()
+
+    def test_bash(self):
+        with open(self.path("bash"), "wb") as file:
+            file.write(self.expect(0, "generate", "bash").stdout)
+        self.assertLessEqual({command.split()[0] for command in COMMANDS}, set(self.complete("")))
+        self.assertEqual(set(self.complete("collateral", "")), {"fetch", "import", "export", "show"})
+        for command in COMMANDS:
+            self.assertEqual(set(self.complete(*command.split(), "--")), {"--" + name for name in self.options_of(command)})
+        self.assertEqual(self.complete("--url", "http://x", "log", "export", "--since", "x", "--chec"), ["--checkpoint-out"])
+        self.write("a-file", "x")
+        self.assertEqual(self.complete("encrypt", "--in", self.path("a-f")), [self.path("a-file")])
+        self.assertEqual(self.complete("encrypt", "--seed", ""), [])
+
+    def test_zsh_and_fish(self):
+        for shell in ("zsh", "fish"):
+            text = self.expect(0, "generate", shell).stdout
+            for command in COMMANDS:
+                self.assertIn(command.split()[-1].encode(), text)
+            if shutil.which(shell):
+                done = subprocess.run([shell, "-n", self.write(shell, text.decode())], capture_output=True, check=False)
+                self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.expect(2, "generate", "nonsense")
 
 
 class QuoteCommand(CliTest):

@@ -37,6 +37,26 @@ class LibraryTest(unittest.TestCase):
         self.assertEqual(symbols("-D", "--defined-only", SHARED), self.declared())
         self.assertEqual(symbols("-g", "--defined-only", STATIC), self.declared())
 
+    def test_everything_is_installed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", folder)
+            files = {os.path.join(where, name) for where, _, names in os.walk(folder) for name in names}
+            ends = ["/sbin/vouchsafed", "/bin/vouchsafe", "/libvouchsafe.a", "/libvouchsafe.so", "/vouchsafe.pc",
+                    "/lib/systemd/system/vouchsafed.service", "/man/man1/vouchsafe.1",
+                    "/bash-completion/completions/vouchsafe", "/zsh/site-functions/_vouchsafe",
+                    "/fish/vendor_completions.d/vouchsafe.fish", "/doc/vouchsafe/examples/vouchsafe.yaml",
+                    "/doc/vouchsafe/README.md", "/doc/vouchsafe/docs/operations.md",
+                    "/doc/vouchsafe/docs/guides/encrypt-secrets.md"]
+            ends += ["/include/vouchsafe/" + os.path.basename(header) for header in HEADERS]
+            for end in ends:
+                self.assertEqual(len([name for name in files if name.endswith(end)]), 1, end)
+            daemon, = (name for name in files if name.endswith("/sbin/vouchsafed"))
+            unit, = (name for name in files if name.endswith(".service"))
+            with open(unit, encoding="utf-8") as file:
+                self.assertIn("ExecStart=" + daemon[len(folder):] + " ", file.read())
+            sample, = (name for name in files if name.endswith("/examples/vouchsafe.yaml"))
+            run(daemon, "--check-config", "--config", sample, "--env-file", "/dev/null")
+
     def test_the_headers_are_c_and_cpp(self):
         include = "-I" + os.path.join(ROOT, "include")
         for header in HEADERS:
@@ -55,7 +75,7 @@ class LibraryTest(unittest.TestCase):
             done = subprocess.run([program, "/nonexistent", "key"], capture_output=True, timeout=60,
                                   check=False)
             self.assertEqual(done.returncode, 1)
-            self.assertIn(b"no such thing", done.stderr)
+            self.assertIn(b"no such file", done.stderr)
 
 
 if __name__ == "__main__":
