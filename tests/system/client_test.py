@@ -129,7 +129,7 @@ class ClientTest(WithKeystore):
             self.assertIn(code, self.decrypt(envelope, *worker, code=1).stderr)
             self.assertIn(code, self.run_cli("attest", *sim, *worker, role="worker", code=1).stderr)
         trust[-1] = self.path("nothing.yaml")
-        self.assertEqual(self.run_cli("pubkey", "--attested", *trust, code=3).stdout, b"")
+        self.assertEqual(self.run_cli("pubkey", "--attested", *trust, code=4).stdout, b"")
         # without the root the same evidence is nobody's
         self.assertIn(b"root_not_pinned", self.run_cli(
             "pubkey", "--attested", "--keystore-policy", self.policy_file(measurement), code=1).stderr)
