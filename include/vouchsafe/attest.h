@@ -33,7 +33,7 @@
 #ifndef VOUCHSAFE_ATTEST_H
 #define VOUCHSAFE_ATTEST_H
 
-#include <vouchsafe/vouchsafe.h>
+#include <vouchsafe/keystore.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -441,4 +441,7 @@ VS_MUST_CHECK enum vs_error vs_keystore_judge(struct vs_client *c,
 #ifdef __cplusplus
 }
 #endif
+/* Programs of 0.1.0 include this header only, and get all others by it. */
+#include <vouchsafe/vouchsafe.h>
+
 #endif

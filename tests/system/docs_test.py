@@ -128,7 +128,7 @@ class Names(unittest.TestCase):
         cls.manual = subprocess.run([os.path.join(BUILD, "tests/print_settings")], check=True, capture_output=True,
                                     text=True).stdout
         cls.settings = set(re.findall(r"^\| `([a-z0-9_.\[\]]+)`", cls.manual, re.M))
-        sources = glob.glob(os.path.join(ROOT, "src/*/*.[ch]")) + [os.path.join(ROOT, "include/vouchsafe/vouchsafe.h")]
+        sources = glob.glob(os.path.join(ROOT, "src/*/*.[ch]")) + glob.glob(os.path.join(ROOT, "include/vouchsafe/*.h"))
         cls.code = "\n".join(read(p) for p in sorted(sources))
         cls.tools = "\n".join(read(p) for pattern in ("tests/*.py", "tests/*/*.py", "script/*")
                               for p in sorted(glob.glob(os.path.join(ROOT, pattern))))

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """libvouchsafe as its users meet it: symbols, header, static and shared linking."""
+import glob
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.environ.get("VOUCHSAFE_BUILD", os.path.join(ROOT, "build"))
 SHARED = os.path.join(BUILD, "src/client/libvouchsafe.so")
 STATIC = os.path.join(BUILD, "src/client/libvouchsafe.a")
-HEADERS = [os.path.join(ROOT, "include/vouchsafe", name) for name in ("vouchsafe.h", "attest.h", "collateral.h")]
+HEADERS = sorted(glob.glob(os.path.join(ROOT, "include/vouchsafe/*.h")))
 
 
 def run(*arguments):
