@@ -398,7 +398,7 @@ static void evidence_is_read_as_people_keep_it(void **state)
         {"AwACAA=",                   "neither hex"        },
         {"AwACA",                     "neither hex"        }, /* no padding makes this right */
         {"abc def!",                  "'abc def!'"         },
-        {"no quote here, only words", "'no quote here, o'"  },
+        {"no quote here, only words", "'no quote here, o'" },
         {"[256]",                     "JSON"               },
         {"[1,,2]",                    "JSON"               },
         {"[]",                        "none of its strings"},
