@@ -9,98 +9,57 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
 
 #define FILE_PIECE 65536
 #define FILE_HASHED_MAX (512u * 1024 * 1024)
-#define GROUPS_MAX 1024
 
-/* O_NONBLOCK: a pipe that nobody writes to must not hang the caller before it is refused. */
-static enum vs_error open_for_reading(const char *path, int more, int *fd)
+static enum vs_error open_for_reading(const char *path, int *fd)
 {
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | more);
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (*fd >= 0)
         return VS_OK;
     return errno == ENOENT ? VS_ERR_NOT_FOUND : VS_ERR_IO;
 }
 
-/* ---- whom a file belongs to, and who may do what with it ---- */
-
-static bool in_group(gid_t group)
+/* By the rule of base/file.h; `refused` is what a file is that breaks it. */
+static enum vs_error open_trusted(const char *path, enum file_trust trust, enum vs_error refused,
+                                  int *fd, struct vs_why *why)
 {
-    gid_t groups[GROUPS_MAX];
-    const int count = getgroups(GROUPS_MAX, groups);
+    char sentence[FILE_WHY_SIZE] = "";
+    const enum err e = file_open_trusted(path, trust, fd, sentence);
 
-    if (group == getegid())
-        return true;
-    for (int i = 0; i < count; i++)
-        if (groups[i] == group)
-            return true;
-    return false;
-}
-
-/* What both kinds have in common; `e` is what a refusal is. */
-static enum vs_error check_owner(const struct stat *s, enum vs_error e, struct vs_why *why)
-{
-    if (!S_ISREG(s->st_mode))
-        return why_fail(why, e, "it is not a regular file");
-    if (s->st_uid != geteuid() && s->st_uid != 0)
-        return why_fail(why, e, "it belongs to user %u; expected user %u or root",
-                        (unsigned)s->st_uid, (unsigned)geteuid());
-    if ((s->st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return why_fail(why, e,
-                        "other users can write to it (mode %04o); remove that with `chmod go-w`",
-                        (unsigned)s->st_mode & 07777);
-    return VS_OK;
-}
-
-static enum vs_error check_credential(const struct stat *s, struct vs_why *why)
-{
-    const enum vs_error e = check_owner(s, VS_ERR_MALFORMED, why);
-
-    if (e != VS_OK)
-        return e;
-    if ((s->st_mode & S_IRWXO) != 0)
-        return why_fail(why, VS_ERR_MALFORMED,
-                        "it holds a credential, and every user can read it (mode %04o); use "
-                        "`chmod 600`",
-                        (unsigned)s->st_mode & 07777);
-    if ((s->st_mode & S_IRWXG) != 0 && !in_group(s->st_gid))
-        return why_fail(why, VS_ERR_MALFORMED,
-                        "it holds a credential, and group %u, which this process is not in, can "
-                        "read it (mode %04o); use `chmod 600`",
-                        (unsigned)s->st_gid, (unsigned)s->st_mode & 07777);
-    return VS_OK;
+    if (e == ERR_NONE)
+        return VS_OK;
+    return why_fail(why, e == ERR_DENIED ? refused : error_of(e), "%s", sentence);
 }
 
 enum vs_error vs_credential_check(const char *path, struct vs_why *why)
 {
-    struct stat status;
+    int fd = -1;
+    enum vs_error e;
 
     if (path == NULL)
         return VS_ERR_ARGUMENT;
-    if (stat(path, &status) != 0)
-        return why_fail(why, errno == ENOENT ? VS_ERR_NOT_FOUND : VS_ERR_IO, "%s", strerror(errno));
-    return check_credential(&status, why);
+    e = open_trusted(path, FILE_SECRET, VS_ERR_MALFORMED, &fd, why);
+    if (e == VS_OK)
+        (void)close(fd);
+    return e;
 }
 
 /* ---- reading ---- */
 
 enum vs_error credential_read(const char *path, size_t max, struct secret **out, struct vs_why *why)
 {
-    struct stat status;
     int fd = -1;
-    enum vs_error e = open_for_reading(path, O_NONBLOCK, &fd);
+    enum vs_error e = open_trusted(path, FILE_SECRET, VS_ERR_MALFORMED, &fd, why);
 
     if (e != VS_OK)
-        return why_fail(why, e, "%s", strerror(errno));
-    if (fstat(fd, &status) != 0)
-        e = why_fail(why, VS_ERR_IO, "%s", strerror(errno));
-    else
-        e = check_credential(&status, why);
-    if (e == VS_OK && (e = fd_read_secret(fd, max, out)) != VS_OK)
+        return e;
+    if ((e = fd_read_secret(fd, max, out)) != VS_OK)
         e = why_fail(why, e, "%s", vs_error_text(e));
     (void)close(fd);
     return e;
@@ -134,7 +93,7 @@ enum vs_error vs_file_read(const char *path, size_t max, struct vs_blob *out)
 
     if (path == NULL || out == NULL)
         return VS_ERR_ARGUMENT;
-    e = open_for_reading(path, 0, &fd);
+    e = open_for_reading(path, &fd);
     if (e != VS_OK)
         return e;
     e = read_blob(fd, max, out);
@@ -145,19 +104,14 @@ enum vs_error vs_file_read(const char *path, size_t max, struct vs_blob *out)
 enum vs_error vs_trusted_file_read(const char *path, size_t max, struct vs_blob *out,
                                    struct vs_why *why)
 {
-    struct stat status;
     int fd = -1;
     enum vs_error e;
 
     if (path == NULL || out == NULL)
         return VS_ERR_ARGUMENT;
-    e = open_for_reading(path, O_NONBLOCK, &fd);
-    if (e != VS_OK)
-        return why_fail(why, e, "%s", strerror(errno));
-    if (fstat(fd, &status) != 0)
-        e = why_fail(why, VS_ERR_IO, "%s", strerror(errno));
-    else if ((e = check_owner(&status, VS_ERR_UNTRUSTED, why)) == VS_OK &&
-             (e = read_blob(fd, max, out)) != VS_OK)
+    if ((e = open_trusted(path, FILE_INPUT, VS_ERR_UNTRUSTED, &fd, why)) != VS_OK)
+        return e;
+    if ((e = read_blob(fd, max, out)) != VS_OK)
         e = why_fail(why, e, "%s", vs_error_text(e));
     (void)close(fd);
     return e;

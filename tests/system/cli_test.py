@@ -272,7 +272,7 @@ class Profile(CliTest):
         text = f"identity = {self.IDENTITY}\n"
         for mode in (0o620, 0o602, 0o666):
             done = self.expect(1, "pubkey", *self.profile(text, mode))
-            self.assertIn(b"other users can write", done.stderr)
+            self.assertIn(b"other users may write", done.stderr)
         self.expect(3, "pubkey", "--url", "http://127.0.0.1:1", *self.profile(text, 0o644))
         if os.geteuid() == 0:
             os.chown(self.path("profile"), 1234, 1234)

@@ -72,9 +72,9 @@ static void modes_of_credentials(void **state)
         {0400, VS_OK,            ""               },
         {0440, VS_OK,            ""               }, /* Kubernetes, with fsGroup */
         {0640, VS_OK,            ""               },
-        {0660, VS_ERR_MALFORMED, "can write to it"},
-        {0620, VS_ERR_MALFORMED, "can write to it"},
-        {0602, VS_ERR_MALFORMED, "can write to it"},
+        {0660, VS_ERR_MALFORMED, "may write to it"},
+        {0620, VS_ERR_MALFORMED, "may write to it"},
+        {0602, VS_ERR_MALFORMED, "may write to it"},
         {0604, VS_ERR_MALFORMED, "every user"     },
         {0644, VS_ERR_MALFORMED, "every user"     },
         {0601, VS_ERR_MALFORMED, "every user"     },
