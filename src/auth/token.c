@@ -1,6 +1,7 @@
 #include "auth/token.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,4 +99,68 @@ enum err token_check(const struct token_table *t, struct span authorization, boo
         return refuse(why, "Invalid token");
     *out = t->principals[index];
     return ERR_NONE;
+}
+
+/* ---- the table in use */
+
+struct token_store {
+    pthread_rwlock_t lock;
+    struct token_table *table;
+};
+
+enum err token_store_new(struct token_table **table, struct token_store **out)
+{
+    struct token_store *s = calloc(1, sizeof *s);
+
+    if (!s || pthread_rwlock_init(&s->lock, NULL) != 0) {
+        free(s);
+        return ERR_MEMORY;
+    }
+    s->table = *table;
+    *table = NULL; /* the store owns it now */
+    *out = s;
+    return ERR_NONE;
+}
+
+void token_store_free(struct token_store **s)
+{
+    if (*s) {
+        (void)pthread_rwlock_destroy(&(*s)->lock);
+        token_table_free(&(*s)->table);
+    }
+    free(*s);
+    *s = NULL;
+}
+
+void token_store_replace(struct token_store *s, struct token_table **table)
+{
+    struct token_table *old;
+
+    (void)pthread_rwlock_wrlock(&s->lock);
+    old = s->table;
+    s->table = *table;
+    (void)pthread_rwlock_unlock(&s->lock);
+    *table = NULL; /* the store owns it now */
+    token_table_free(&old);
+}
+
+enum err token_store_check(struct token_store *s, struct span authorization, bool missing,
+                           struct principal *out, const char **why)
+{
+    enum err e;
+
+    (void)pthread_rwlock_rdlock(&s->lock);
+    e = token_check(s->table, authorization, missing, out, why);
+    (void)pthread_rwlock_unlock(&s->lock);
+    return e;
+}
+
+size_t token_store_count(struct token_store *s)
+{
+    size_t count;
+
+    (void)pthread_rwlock_rdlock(&s->lock);
+    count = token_table_count(s->table);
+    (void)pthread_rwlock_unlock(&s->lock);
+    return count;
 }

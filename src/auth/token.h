@@ -1,7 +1,7 @@
 /*
  * Bearer tokens. The configuration holds SHA-256 hashes only; the whole list is compared in
- * constant time. A table is immutable: to change tokens, build a new table beside the old one and
- * swap it (base/snapshot). Pure.
+ * constant time. A table is immutable. To change tokens, build a new table beside the old one and
+ * replace the store's. Pure.
  */
 #ifndef AUTH_TOKEN_H
 #define AUTH_TOKEN_H
@@ -39,5 +39,21 @@ size_t token_table_count(const struct token_table *t);
  */
 MUST_CHECK enum err token_check(const struct token_table *t, struct span authorization,
                                 bool missing, struct principal *out, const char **why);
+
+/* The table in use, which can be replaced as a whole while requests run. Thread-safe. */
+struct token_store;
+
+/* Takes `table` over with success. ERR_MEMORY */
+MUST_CHECK enum err token_store_new(struct token_table **table, struct token_store **out);
+void token_store_free(struct token_store **s);
+
+/* Takes `table` over and frees the old one; cannot fail. A request that is being checked is checked
+ * against one of the two. */
+void token_store_replace(struct token_store *s, struct token_table **table);
+
+/* The same as token_check() and token_table_count() on the table in use. */
+MUST_CHECK enum err token_store_check(struct token_store *s, struct span authorization,
+                                      bool missing, struct principal *out, const char **why);
+size_t token_store_count(struct token_store *s);
 
 #endif

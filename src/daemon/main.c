@@ -45,7 +45,7 @@ struct arguments {
 /* All that lives from start to stop. */
 struct daemon {
     struct settings settings;
-    struct token_table *tokens;
+    struct token_store *tokens;
     struct reference_values added; /* found in the log */
     struct attest_trust trust;
     struct daemon_collateral *collateral;
@@ -294,9 +294,12 @@ MUST_CHECK static enum err open_service(struct daemon *d, struct root *root, str
         .clock_skew_s = s->attestation.clock_skew_s,
         .tls_spki_sha256 = d->tls ? d->tls_spki : NULL,
     };
+    struct token_table *table = NULL;
     enum err e;
 
-    if ((e = token_table_new(s->tokens, s->token_count, &d->tokens)) != ERR_NONE) {
+    if ((e = token_table_new(s->tokens, s->token_count, &table)) != ERR_NONE ||
+        (e = token_store_new(&table, &d->tokens)) != ERR_NONE) {
+        token_table_free(&table);
         root_free(&root);
         tee_close(&tee);
         return fail(e, err_text(e));
@@ -491,7 +494,7 @@ static void close_all(struct daemon *d)
     daemon_collateral_stop(d->collateral);
     server_stop(&d->server);
     service_free(&d->service);
-    token_table_free(&d->tokens);
+    token_store_free(&d->tokens);
     store_close(&d->store);
     secret_free(&d->log_seed);
     reference_values_clear(&d->added);

@@ -15,7 +15,7 @@ struct service_counters {
 /* Immutable once threads start, but for what guards itself. */
 struct service {
     struct service_options options;
-    const struct token_table *tokens; /* borrowed */
+    struct token_store *tokens; /* borrowed */
     struct keyring keys;
     struct verifier verifier;
     struct store *store; /* borrowed */

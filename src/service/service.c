@@ -98,7 +98,7 @@ void service_facts(const struct service *svc, struct service_facts *out)
         .epoch = epoch->epoch,
         .root_origin = root_origin_name(epoch->origin),
         .started = svc->started,
-        .tokens = token_table_count(svc->tokens),
+        .tokens = token_store_count(svc->tokens),
         .session_cache_hits =
             atomic_load_explicit(&svc->counters.session_cache_hits, memory_order_relaxed),
         .session_cache_misses =
@@ -116,7 +116,7 @@ void service_public_key(const struct service *svc, struct service_thread *thread
 enum err service_authenticate(const struct service *svc, struct span authorization, bool missing,
                               struct principal *out, const char **why)
 {
-    return token_check(svc->tokens, authorization, missing, out, why);
+    return token_store_check(svc->tokens, authorization, missing, out, why);
 }
 
 struct store *service_store(const struct service *svc)

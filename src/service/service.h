@@ -27,7 +27,7 @@ struct service_parts {
     struct root *root; /* taken over, also on failure, as is `tee` */
     struct tee *tee;   /* NULL when TEE_MODE is none */
     /* borrowed; they must outlive the service */
-    const struct token_table *tokens;
+    struct token_store *tokens;
     const struct policy_set *policies; /* copied */
     const struct attest_trust *trust;
     struct collateral_store *collateral;

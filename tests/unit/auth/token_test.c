@@ -1,5 +1,6 @@
 #include "auth/token.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -190,6 +191,59 @@ static void a_table_has_a_bound(void **state)
     free(many);
 }
 
+struct asking {
+    struct token_store *store;
+    _Atomic bool stop;
+    unsigned odd;
+};
+
+/* Both tables have the first token; whichever is in use says who it is. */
+static void *ask_all_the_time(void *argument)
+{
+    struct asking *a = argument;
+    struct principal out;
+    const char *why;
+
+    while (!a->stop)
+        a->odd += token_store_check(a->store, span_string("Bearer " TOKEN), false, &out, &why) !=
+                      ERR_NONE ||
+                  strcmp(out.name, "worker:dc45a475") != 0;
+    return NULL;
+}
+
+static void a_table_is_replaced_while_requests_run(void **state)
+{
+    struct token_table *t = NULL;
+    struct asking a = {.store = NULL};
+    struct principal out;
+    const char *why;
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(token_table_new(principals, 3, &t), ERR_NONE);
+    assert_int_equal(token_store_new(&t, &a.store), ERR_NONE);
+    assert_null(t);
+    assert_int_equal(token_store_count(a.store), 3);
+    assert_int_equal(token_store_check(a.store, span_string("Bearer " OTHER), false, &out, &why),
+                     ERR_NONE);
+    assert_int_equal(pthread_create(&thread, NULL, ask_all_the_time, &a), 0);
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(token_table_new(principals, 2 + (size_t)(i % 2), &t), ERR_NONE);
+        token_store_replace(a.store, &t);
+        assert_null(t);
+    }
+    assert_int_equal(token_table_new(principals, 2, &t), ERR_NONE);
+    token_store_replace(a.store, &t);
+    a.stop = true;
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(a.odd, 0);
+    assert_int_equal(token_store_count(a.store), 2);
+    assert_int_equal(token_store_check(a.store, span_string("Bearer " OTHER), false, &out, &why),
+                     ERR_UNAUTHENTICATED);
+    token_store_free(&a.store);
+    assert_null(a.store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +254,7 @@ int main(void)
         cmocka_unit_test(an_empty_table_refuses_all),
         cmocka_unit_test(the_whole_table_is_compared),
         cmocka_unit_test(a_table_has_a_bound),
+        cmocka_unit_test(a_table_is_replaced_while_requests_run),
     };
 
     return cmocka_run_group_tests(tests, start, finish);

@@ -50,7 +50,7 @@ struct keystore {
     struct collateral_store *collateral;
     struct service *service;
     struct server *server;
-    struct token_table *tokens;
+    struct token_store *tokens;
     struct policy_set policies;
 };
 
@@ -74,6 +74,7 @@ static struct tee *guest(void)
 
 static void keystore_start(struct keystore *k)
 {
+    struct token_table *none = NULL;
     static const struct attest_trust trust;
     static const uint8_t spki[SHA256_SIZE];
     const struct rate_limit free_for_all = {0, 1};
@@ -112,7 +113,8 @@ static void keystore_start(struct keystore *k)
                    &k->store),
         ERR_NONE);
     assert_int_equal(collateral_store_new(&trust, &k->collateral), ERR_NONE);
-    assert_int_equal(token_table_new(NULL, 0, &k->tokens), ERR_NONE);
+    assert_int_equal(token_table_new(NULL, 0, &none), ERR_NONE);
+    assert_int_equal(token_store_new(&none, &k->tokens), ERR_NONE);
     assert_int_equal(service_new(&options,
                                  &(struct service_parts){.root = root,
                                                          .tee = guest(),
@@ -133,7 +135,7 @@ static void keystore_stop(struct keystore *k)
 
     server_stop(&k->server);
     service_free(&k->service);
-    token_table_free(&k->tokens);
+    token_store_free(&k->tokens);
     store_close(&k->store);
     collateral_store_free(&k->collateral);
     secret_free(&k->seed);

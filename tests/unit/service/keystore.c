@@ -56,6 +56,7 @@ static struct principal principal_of(const char *name, unsigned roles)
 
 static void principals_make(struct keystore *k)
 {
+    struct token_table *table = NULL;
     struct principal all[5];
 
     k->worker = principal_of("worker", ROLE_WORKER);
@@ -66,7 +67,8 @@ static void principals_make(struct keystore *k)
     k->administrator.may_administer = k->administrator.may_explain = true;
     memcpy(all, (struct principal[]){k->worker, k->other, k->plain, k->operator, k->administrator},
            sizeof all);
-    assert_int_equal(token_table_new(all, COUNT_OF(all), &k->tokens), ERR_NONE);
+    assert_int_equal(token_table_new(all, COUNT_OF(all), &table), ERR_NONE);
+    assert_int_equal(token_store_new(&table, &k->tokens), ERR_NONE);
 }
 
 static void platform_make(struct keystore *k)
@@ -164,7 +166,7 @@ void keystore_close(struct keystore *k)
     store_close(&k->store);
     secret_free(&k->log_seed);
     collateral_store_free(&k->collateral);
-    token_table_free(&k->tokens);
+    token_store_free(&k->tokens);
     simulated_close(&k->platform);
     policy_set_clear(&k->policies);
     directory_remove(k->dir);

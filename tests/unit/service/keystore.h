@@ -19,7 +19,7 @@ struct keystore {
     /* "worker", for seeds below "app:", sealed replies; "plain", for the token "plain" */
     struct policy_set policies;
     struct principal worker, other, plain, operator, administrator;
-    struct token_table *tokens; /* of those, each named like its token */
+    struct token_store *tokens; /* of those, each named like its token */
     struct secret *log_seed;
     struct store *store;
     struct service *service;
