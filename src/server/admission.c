@@ -142,7 +142,13 @@ static int64_t rates_of_stranger(struct server *s, const struct http_request *r,
 static int64_t rates_of_principal(struct server *s, const struct principal *principal,
                                   uint32_t cost, int64_t now_us)
 {
-    int64_t wait = rate_take_cost(s->per_token, SPAN_OF(principal->id), cost, now_us);
+    /* so that a token at rest can send several large requests at once, whatever the settings */
+    uint32_t most = 1 + s->options.per_token.burst / 4;
+    int64_t wait;
+
+    if (cost > most)
+        cost = most;
+    wait = rate_take_cost(s->per_token, SPAN_OF(principal->id), cost, now_us);
 
     if (wait == 0)
         wait = rate_take_cost(s->total, SPAN_LITERAL("tokens"), cost, now_us);
