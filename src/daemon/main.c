@@ -214,7 +214,7 @@ MUST_CHECK static enum err load_simulated_root(struct attest_trust *trust, const
     buffer_clear(&bytes);
     if (e == ERR_NONE)
         return e;
-    (void)snprintf(text, sizeof text, "attestation.trust_simulated_roots: %.500s: %s", path, why);
+    (void)snprintf(text, sizeof text, "attestation.trust_simulated_roots: %.400s: %s", path, why);
     return fail(e == ERR_MEMORY ? e : ERR_CONFIG, text);
 }
 
