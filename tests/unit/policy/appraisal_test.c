@@ -785,6 +785,37 @@ static void without_an_event_log_events_are_not_proved(void **state)
     }
 }
 
+/* A list that does not fit ends with one mark of what is left out, and is never longer. */
+static void a_long_list_is_cut_with_a_mark(void **state)
+{
+    struct appraisal_denial denial = {0};
+    struct attest_result evidence;
+    struct appraisal_rule rule;
+    char values[32 * 65] = "";
+    char hex[66];
+
+    (void)state;
+    for (unsigned i = 1; i <= 32; i++) {
+        (void)snprintf(hex, sizeof hex, "%s%064x", i > 1 ? "," : "", i);
+        memcpy(values + strlen(values), hex, strlen(hex) + 1);
+    }
+    const struct rule_text extra[] = {
+        {"mrenclave", values},
+        {NULL,        NULL  }
+    };
+
+    make_rule(&rule, "sgx", extra);
+    evidence_of("sgx", &evidence);
+    const struct appraisal_question q = question_of(&evidence);
+
+    assert_int_equal(ask(&rule, &q, &denial), ERR_DENIED);
+    const char *mark = strstr(denial.expected, ", ...");
+
+    assert_non_null(mark);
+    assert_string_equal(mark, ", ...");
+    assert_true(strlen(denial.expected) > 200);
+}
+
 /* ---- policies */
 
 /* A rule whose every switch is on and whose every bit may be set: made by no setting. */
@@ -910,6 +941,7 @@ int main(void)
         cmocka_unit_test(events_count_when_they_are_proved),
         cmocka_unit_test(without_an_event_log_events_are_not_proved),
         cmocka_unit_test(no_rule_lets_debug_or_revoked_or_unverified_through),
+        cmocka_unit_test(a_long_list_is_cut_with_a_mark),
         cmocka_unit_test(without_a_binding_nothing_is_accepted),
         cmocka_unit_test(a_rule_without_identity_accepts_nobody),
     };
