@@ -248,6 +248,7 @@ def gate(c, k):
     for data in (b"GET\r\n\r\n", b"GET /healthz HTTP/2.0\r\n\r\n", b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n\r\n",
                  head + b"A : b\r\n\r\n", head + b"A: " + b"b" * 20000 + b"\r\n\r\n", head + b"A: b\r\n" * 70 + b"\r\n",
                  head + b"Host: y\r\n\r\n", b"GET /healthz HTTP/1.1\r\n\r\n",
+                 b"GET http://y/healthz HTTP/1.1\r\nHost: x\r\n\r\n",
                  head + b"Transfer-Encoding: chunked\r\n\r\n", head + b"Expect: more\r\n\r\n"):
         c.add("GET", "/healthz", raw(k, data))
     c.add("POST", "/decrypt", raw(k, post + b"Content-Length: 9999999999\r\n\r\n"))
