@@ -13,6 +13,11 @@
 
 #include "base/span.h"
 
+/* Where the limit on locked memory is raised: for errors that come from it. */
+#define SECRET_LIMIT_HINT                                                                          \
+    "raise the limit on locked memory (RLIMIT_MEMLOCK): LimitMEMLOCK= in a systemd unit, "         \
+    "--ulimit memlock=-1 for docker run, ulimits.memlock in Compose, ulimit -l in a shell"
+
 #define SECRET_CACHE_COUNT 128
 #define SECRET_MAX_SIZE ((size_t)16 * 1024 * 1024)
 

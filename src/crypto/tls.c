@@ -334,7 +334,7 @@ enum err tls_server_from_files(const char *chain_file, const char *key_file, cha
 
     /* NOLINTBEGIN(bugprone-branch-clone): the same words are about two files */
     if (e != ERR_NONE) {
-        wrong = "there is no locked memory for the key; raise the limit on locked memory";
+        wrong = "there is no locked memory for the key; " SECRET_LIMIT_HINT;
     } else if ((e = pem_read(key_file, FILE_SECRET, &key_pem, file_why)) != ERR_NONE) {
         wrong = file_why;
     } else if ((key = key_parse(secret_span(key_pem))) == NULL) {

@@ -178,8 +178,18 @@ static void print_problems(const struct problems *problems)
     if (problems->left_off > 0)
         (void)fprintf(stderr, "vouchsafed: and %zu more\n", problems->left_off);
     if (problems->out_of_memory)
-        (void)fprintf(stderr, "vouchsafed: out of memory, or memory could not be locked; raise the "
-                              "limit (ulimit -l)\n");
+        (void)fprintf(stderr,
+                      "vouchsafed: out of memory, or memory could not be locked; " SECRET_LIMIT_HINT
+                      "\n");
+}
+
+/* What is known, or the error's own sentence. */
+static const char *reason(enum err e, const char *text)
+{
+    if (*text)
+        return text;
+    return e == ERR_MEMORY ? "out of memory, or memory could not be locked; " SECRET_LIMIT_HINT
+                           : err_text(e);
 }
 
 MUST_CHECK static enum err load_settings(const struct arguments *a, struct settings *s)
@@ -333,7 +343,7 @@ MUST_CHECK static enum err open_state(struct daemon *d, struct timestamp now)
             ERR_NONE) {
         root_free(&root);
         tee_close(&tee);
-        return fail(e, *problem.text ? problem.text : err_text(e));
+        return fail(e, reason(e, problem.text));
     }
     if ((e = open_tls(d, root, tee, now)) != ERR_NONE) {
         root_free(&root);
@@ -587,7 +597,7 @@ static int start(const struct arguments *a)
     } else if (e == ERR_NONE) {
         block_signals();
         if ((e = crypto_start()) != ERR_NONE)
-            e = fail(e, "the cryptographic libraries do not start (is memory locking allowed?)");
+            e = fail(e, "the cryptographic libraries do not start: " SECRET_LIMIT_HINT);
         else
             e = a->init ? init(d, a->new_log) : run(d);
     }

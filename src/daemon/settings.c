@@ -18,6 +18,7 @@ struct texts {
     struct buffer *dotenv; /* parsed in place */
     const char *dotenv_file;
     bool dotenv_is_on_disk;
+    bool incomplete; /* a file could not be read: rules that join settings are not checked */
 };
 
 static void defaults_set(struct settings_loader *l)
@@ -108,7 +109,7 @@ static void load_all(struct settings_loader *l, const struct texts *texts, struc
     for (size_t i = 0; i < l->s->attestation.policy_file_count; i++)
         policy_path_read(l->s->attestation.policy_files[i], "attestation.policy_files",
                          &l->s->attestation.policies, l->problems);
-    if (has_tree)
+    if (has_tree && !texts->incomplete)
         settings_check(l);
 }
 
@@ -141,7 +142,8 @@ enum err settings_load_text(struct span yaml, const char *name, struct span dote
                             char **environment, struct settings *out, struct problems *problems)
 {
     struct buffer text = {0};
-    const struct texts texts = {yaml, name, &text, ".env", false};
+    const struct texts texts = {
+        .yaml = yaml, .yaml_file = name, .dotenv = &text, .dotenv_file = ".env"};
     enum err e = buffer_append(&text, dotenv);
 
     if (e == ERR_NONE)
@@ -163,23 +165,18 @@ enum err settings_load(const struct settings_files *files, char **environment, s
         files->dotenv && !(files->dotenv_may_be_missing && is_missing(files->dotenv));
     struct buffer yaml = {0};
     struct buffer dotenv = {0};
-    bool read = true;
-    enum err e = ERR_NONE;
+    struct texts texts = {.yaml_file = files->yaml ? files->yaml : "settings",
+                          .dotenv = &dotenv,
+                          .dotenv_file = has_dotenv ? files->dotenv : ".env",
+                          .dotenv_is_on_disk = has_dotenv};
+    enum err e;
 
-    if (files->yaml)
-        read = settings_file_read(files->yaml, "", FILE_INPUT, problems, &yaml);
-    if (has_dotenv)
-        read = settings_file_read(files->dotenv, "", FILE_INPUT, problems, &dotenv) && read;
-    e = read ? ERR_NONE : problems_err(problems);
-    if (e == ERR_NONE) {
-        const struct texts texts = {.yaml = buffer_span(&yaml),
-                                    .yaml_file = files->yaml ? files->yaml : "settings",
-                                    .dotenv = &dotenv,
-                                    .dotenv_file = has_dotenv ? files->dotenv : ".env",
-                                    .dotenv_is_on_disk = has_dotenv};
-
-        e = load_texts(&texts, environment, out, problems);
-    }
+    if (files->yaml && !settings_file_read(files->yaml, "", FILE_INPUT, problems, &yaml))
+        texts.incomplete = true;
+    if (has_dotenv && !settings_file_read(files->dotenv, "", FILE_INPUT, problems, &dotenv))
+        texts.incomplete = true;
+    texts.yaml = buffer_span(&yaml);
+    e = load_texts(&texts, environment, out, problems);
     buffer_clear(&yaml);
     buffer_clear(&dotenv);
     settings_wipe_environment(environment);

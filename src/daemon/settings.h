@@ -60,6 +60,7 @@ struct settings {
         size_t trusted_proxy_count;
         char **trusted_proxies; /* networks, see net/proxy.h */
         bool proxy_protocol;
+        bool allow_plain_http;
     } server;
     struct {
         char *listen; /* of the second listener; "" for none: see net/listener.h */

@@ -85,7 +85,14 @@ static void check_tls(struct settings_loader *l)
               "clients show certificates in TLS only; set tls.mode, or this to false");
     if (!settings_plain_name(s->tls.name, 253))
         blame(l, "tls", "name", "must be a DNS name or a numeric address; correct it");
-    if (s->tls.mode == TLS_MODE_OFF && !is_loopback(s->server.host))
+    if (s->tls.mode == TLS_MODE_OFF && !is_loopback(s->server.host) && !s->server.allow_plain_http)
+        settings_blame(
+            l, setting_find("tls", "mode"),
+            "off, while server.host is %s: tokens and replies would travel in the clear; "
+            "set this to self-signed or files, listen on 127.0.0.1, or set "
+            "server.allow_plain_http to true if a gateway in front ends TLS",
+            s->server.host);
+    else if (s->tls.mode == TLS_MODE_OFF && !is_loopback(s->server.host))
         settings_warn(l->s,
                       "tls.mode: off while listening on %s: tokens and replies travel in the "
                       "clear unless a gateway ends TLS in front",
@@ -246,17 +253,18 @@ static void warn_of_weakness(struct settings *s)
 void settings_check(struct settings_loader *l)
 {
     static const struct {
-        const char *group;
+        const char *group, *beside;
         void (*check)(struct settings_loader *l);
     } checks[] = {
-        {"server", check_server},
-        {"tls",    check_tls   },
-        {"tee",    check_tee   },
-        {"log",    check_log   },
+        {"server", "server", check_server},
+        {"tls",    "server", check_tls   },
+        {"tee",    "tee",    check_tee   },
+        {"log",    "log",    check_log   },
     };
 
     for (size_t i = 0; i < COUNT_OF(checks); i++)
-        if (settings_group_is_good(l, checks[i].group))
+        if (settings_group_is_good(l, checks[i].group) &&
+            settings_group_is_good(l, checks[i].beside))
             checks[i].check(l);
     if (!l->tokens_faulty)
         check_policy_tokens(l);

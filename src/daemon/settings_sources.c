@@ -28,6 +28,21 @@ static void url_check(const struct yaml_node *map, const char *key, const char *
         yaml_refuse(yaml_member(map, key), "a URL that begins with https://");
 }
 
+/* http:// to another machine: whoever is on the way reads the token. */
+static bool is_in_the_clear(const char *url)
+{
+    static const char *const loopback[] = {"http://127.", "http://[::1]", "http://localhost"};
+
+    for (size_t i = 0; i < COUNT_OF(loopback); i++) {
+        const size_t size = strlen(loopback[i]);
+        const char after = strncmp(url, loopback[i], size) == 0 ? url[size] : 'x';
+
+        if (i == 0 ? after >= '0' && after <= '9' : !after || after == ':' || after == '/')
+            return false;
+    }
+    return strncmp(url, "http://", 7) == 0;
+}
+
 /* What must go together. */
 static void source_check(const struct settings *s, const struct yaml_node *map,
                          const struct collateral_source_options *o)
@@ -47,6 +62,12 @@ static void source_check(const struct settings *s, const struct yaml_node *map,
         yaml_blame_member(map, "url", "missing; only pcs and kds have one of their own");
     url_check(map, "url", o->url);
     url_check(map, "root_crl_url", o->root_crl_url);
+    if (o->token_file && o->url && is_in_the_clear(o->url) &&
+        !settings_member_bool(map, SOURCES, "allow_plain_http"))
+        yaml_blame_member(map, "url",
+                          "%s would carry the token of token_file in the clear; use https://, or "
+                          "set allow_plain_http of this source to true",
+                          o->url);
     if (o->token_file && o->type != COLLATERAL_SOURCE_PEER)
         yaml_blame_member(map, "token_file", "only a peer asks for a token; remove it");
 }

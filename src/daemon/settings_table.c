@@ -153,6 +153,9 @@ const struct setting settings_table[] = {
 {"server", "proxy_protocol", SETTING_BOOL, true, "VOUCHSAFE_SERVER_PROXY_PROTOCOL", NULL, AT(server.proxy_protocol), "false", 0, 0, NULL, NULL,
  "Every connection has to begin with a header of the PROXY protocol, version 1 or 2. Only server.trusted_proxies may connect."},
 
+{"server", "allow_plain_http", SETTING_BOOL, true, "VOUCHSAFE_SERVER_ALLOW_PLAIN_HTTP", NULL, AT(server.allow_plain_http), "false", 0, 0, NULL, NULL,
+ "Must be true to listen without TLS on an address that is not loopback: tokens travel in the clear then, so a gateway in front must end TLS."},
+
 {"tls", "mode", SETTING_CHOICE, true, "VOUCHSAFE_TLS_MODE", NULL, AT(tls.mode), "off", 0, 0, tls_modes, NULL,
  "off: plain HTTP, for a loopback address or behind a gateway. self-signed: a key made in the TEE and bound by its evidence. files: a certificate of yours."},
 {"tls", "certificate_file", SETTING_TEXT, true, "VOUCHSAFE_TLS_CERTIFICATE_FILE", NULL, AT(tls.certificate_file), "", 0, 4000, NULL, NULL,
@@ -248,6 +251,8 @@ POLICY_FIELDS(POLICY_SETTING)
  "PEM of the CA that its TLS certificate must be from. Default: the system's."},
 {"collateral.sources[]", "token_file", SETTING_TEXT, true, NULL, NULL, NOWHERE, NULL, 1, 4000, NULL, NULL,
  "peer: holds a token that the other keystore knows."},
+{"collateral.sources[]", "allow_plain_http", SETTING_BOOL, true, NULL, NULL, NOWHERE, "false", 0, 0, NULL, NULL,
+ "peer: must be true to send the token to an http:// address that is not loopback."},
 {"collateral.sources[]", "timeout_ms", SETTING_NUMBER, false, NULL, NULL, NOWHERE, "30000", 100, 600000, NULL, "ms",
  "Total time to fetch one unit of collateral."},
 

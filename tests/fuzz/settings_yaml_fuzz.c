@@ -21,8 +21,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct settings settings;
     struct problems problems = {0};
-    enum err e = settings_load_text(span_of(data, size), "fuzz.yaml",
-                                    SPAN_LITERAL("TEE_MODE=none\n"), NULL, &settings, &problems);
+    enum err e =
+        settings_load_text(span_of(data, size), "fuzz.yaml",
+                           SPAN_LITERAL("TEE_MODE=none\nVOUCHSAFE_SERVER_ALLOW_PLAIN_HTTP=true\n"),
+                           NULL, &settings, &problems);
 
     if (e != ERR_NONE) {
         assert(problems.count > 0 || e == ERR_MEMORY);

@@ -4,7 +4,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import COMMAND, DAEMON, Keystore
+from harness import BUILD, COMMAND, DAEMON, ROOT, Keystore
 
 REFUSED, USAGE, CONFIGURATION = 1, 2, 78
 GOOD = "tee: {provider: none}\nserver: {host: 127.0.0.1}\n"
@@ -80,7 +80,7 @@ class Configuration(unittest.TestCase):
                     self.write("env", line + end)
                     state = os.path.join(self.dir, f"state{number}{len(end)}")
                     done = self.run_daemon("init", "--env-file", "env", environment={
-                        "TEE_MODE": "simulated", "VOUCHSAFE_STATE_DIR": state})
+                        "TEE_MODE": "simulated", "SERVER_HOST": "127.0.0.1", "VOUCHSAFE_STATE_DIR": state})
                     self.assertEqual(done.returncode, 0, done.stderr)
                     keys.add(done.stdout.splitlines()[-1])
         self.assertEqual(len(keys), 1)
@@ -116,9 +116,27 @@ class Configuration(unittest.TestCase):
         keystore.start()
         self.assertEqual(keystore.stop(), 0)
 
+    def test_the_sample_is_accepted(self):
+        with open(os.path.join(ROOT, "dist/vouchsafe.yaml"), encoding="utf-8") as f:
+            sample = f.read()
+        done = self.check(sample, environment={"TEE_MODE": "none"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_the_steps_of_the_installation_exist(self):
+        """What can be checked without installing: scripts, options, and the files that are installed."""
+        with open(os.path.join(ROOT, "docs/operations.md"), encoding="utf-8") as f:
+            steps = f.read().split("```sh install\n")[1].split("```")[0]
+        self.assertTrue(os.access(os.path.join(ROOT, steps.split()[0]), os.X_OK))
+        self.assertIn("-Dtests=disabled", steps)  # jansson and cmocka are not installed by `bootstrap build`
+        plan = subprocess.run(["/usr/bin/meson", "introspect", "--installed", BUILD], capture_output=True, text=True,
+                              check=True, timeout=120).stdout
+        for path in ("/usr/local/share/doc/vouchsafe/examples/vouchsafe.yaml", "/usr/local/lib/systemd/system/vouchsafed.service",
+                     "/usr/local/sbin/vouchsafed", "/usr/local/bin/vouchsafe"):
+            self.assertIn(f'"{path}"', plan)
+        self.assertIn("/usr/local/share/doc/vouchsafe/examples/vouchsafe.yaml", steps)
+
     def test_the_unit_does_not_restart_what_cannot_start(self):
-        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        with open(os.path.join(root, "dist/vouchsafed.service"), encoding="utf-8") as f:
+        with open(os.path.join(ROOT, "dist/vouchsafed.service"), encoding="utf-8") as f:
             self.assertIn(f"RestartPreventExitStatus={USAGE} {CONFIGURATION}\n", f.read())
         with Keystore() as keystore:  # what is not the configuration's fault may go away
             done = subprocess.run(keystore.daemon(), capture_output=True, timeout=60, check=False)

@@ -235,6 +235,9 @@ static void every_limit_is_one(void **state)
             else
                 assert_problem(cases[i].why);
             assert_true(e == ERR_NONE || problems.count > 0);
+            assert_true(e == ERR_NONE ? y != NULL : y == NULL);
+            if (i == COUNT_OF(cases) - 1) /* a file that is too large is not read at all */
+                assert_int_equal(e, beyond ? ERR_CONFIG : ERR_NONE);
             yaml_close(&y);
             free(text);
         }

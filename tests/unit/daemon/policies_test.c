@@ -27,13 +27,13 @@ static int start(void **state)
     return crypto_start() != ERR_NONE;
 }
 
-MUST_CHECK static enum err load(const char *yaml, const char *dotenv, char **environment)
+MUST_CHECK static enum err load(const char *yaml)
 {
     enum err e;
 
     problems_clear(&problems);
-    e = settings_load_text(span_string(yaml), "test.yaml", span_string(dotenv), environment,
-                           &settings, &problems);
+    e = settings_load_text(span_string(yaml), "test.yaml", SPAN_LITERAL("SERVER_HOST=127.0.0.1"),
+                           NULL, &settings, &problems);
     assert_true(e != ERR_CONFIG || problems.count > 0);
     problem = problems.count > 0 ? problems.items[0] : (struct problem){0};
     return e;
@@ -53,8 +53,7 @@ static void every_kind_of_policy_is_read(void **state)
                  "], vmpl: [1], require_crl: false,\n"
                  "     guest_policy_allowed: [SMT], product: [milan], min_tcb_snp: any,\n"
                  "     min_tcb_microcode: 209, min_abi: \"1.51\"}\n"
-                 "  - {name: enclave, tee: nitro, pcr0: [" MR "], report_data: [native]}\n",
-             "", NULL),
+                 "  - {name: enclave, tee: nitro, pcr0: [" MR "], report_data: [native]}\n"),
         ERR_NONE);
     assert_int_equal(settings.attestation.policies.count, 3);
     const struct appraisal_rule *td = &settings.attestation.policies.policies[0].rule;
@@ -102,7 +101,7 @@ static void a_policy_refused_names_its_line(void **state)
         char yaml[800];
 
         (void)snprintf(yaml, sizeof yaml, TEE "%s", cases[i].yaml);
-        assert_int_equal(load(yaml, "", NULL), ERR_CONFIG);
+        assert_int_equal(load(yaml), ERR_CONFIG);
         assert_string_equal(problem.setting, cases[i].setting);
         assert_int_equal(problem.line, cases[i].line);
     }
@@ -135,7 +134,7 @@ MUST_CHECK static enum err load_policy_file(const char *text, const char *inside
     (void)snprintf(named, sizeof named, "%s%s", directory, inside);
     (void)snprintf(yaml, sizeof yaml,
                    TEE "attestation:\n  policy_files: [%s]\n  policies:\n  - {" NAMED "}\n", named);
-    return load(yaml, "", NULL);
+    return load(yaml);
 }
 
 static void file_remove(const char *directory, const char *name)
@@ -179,7 +178,7 @@ static void policies_are_read_from_files(void **state)
         char yaml[600];
 
         (void)snprintf(yaml, sizeof yaml, TEE "attestation: {policy_files: [%s]}\n", directory);
-        assert_int_equal(load(yaml, "", NULL), ERR_NONE);
+        assert_int_equal(load(yaml), ERR_NONE);
         assert_int_equal(settings.attestation.policies.count, 2);
         assert_string_equal(settings.attestation.policies.policies[0].rule.name, "q");
         assert_string_equal(settings.attestation.policies.policies[1].rule.name, "r");
@@ -250,7 +249,7 @@ static void a_replay_that_gives_secrets_in_the_clear_is_warned_of(void **state)
                        "attestation:\n  policies:\n  - {name: other, tee: sgx, mrenclave: [" HASH
                        "]}\n  - {" NAMED ", %s}\n",
                        cases[i].members);
-        assert_int_equal(load(yaml, "", NULL), ERR_NONE);
+        assert_int_equal(load(yaml), ERR_NONE);
         for (size_t j = 0; j < settings.warning_count; j++)
             warned = warned || strstr(settings.warnings[j], "attestation.policies: p: report_data");
         assert_int_equal(warned, cases[i].warned);

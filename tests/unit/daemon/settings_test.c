@@ -32,9 +32,14 @@ MUST_CHECK static enum err load(const char *yaml, const char *dotenv, char **env
 {
     enum err e;
 
+    char *allowed = NULL;
+
     problems_clear(&problems);
-    e = settings_load_text(span_string(yaml), "test.yaml", span_string(dotenv), environment,
+    /* the default address is not loopback */
+    assert_true(asprintf(&allowed, "%s\nVOUCHSAFE_SERVER_ALLOW_PLAIN_HTTP=true\n", dotenv) > 0);
+    e = settings_load_text(span_string(yaml), "test.yaml", span_string(allowed), environment,
                            &settings, &problems);
+    free(allowed);
     assert_true(e != ERR_CONFIG || problems.count > 0);
     problem = problems.count > 0 ? problems.items[0] : (struct problem){0};
     return e;
@@ -416,6 +421,49 @@ static void settings_that_contradict_are_refused(void **state)
     }
 }
 
+static void tokens_in_the_clear_have_to_be_asked_for(void **state)
+{
+#define PEER "collateral:\n  sources:\n  - {type: peer, token_file: t, url: 'http"
+    static const struct {
+        const char *yaml;
+        const char *setting; /* NULL: accepted */
+    } cases[] = {
+        {"",                                                                   "tls.mode"                 },
+        {"tls: {mode: off}\n",                                                 "tls.mode"                 },
+        {"server: {host: 0.0.0.0}\n",                                          "tls.mode"                 },
+        {"server: {host: 10.0.0.1}\n",                                         "tls.mode"                 },
+        {"server: {host: \"::\"}\n",                                           "tls.mode"                 },
+        {"server: {host: 127.0.0.1}\n",                                        NULL                       },
+        {"server: {host: \"::1\"}\n",                                          NULL                       },
+        {"server: {allow_plain_http: true}\n",                                 NULL                       },
+        {"tls: {mode: self-signed}\n",                                         NULL                       },
+        {"tls: {mode: self-signed}\n" PEER "://192.0.2.1:8081'}\n",            "collateral.sources[0].url"},
+        {"tls: {mode: self-signed}\n" PEER "://localhost.example'}\n",         "collateral.sources[0].url"},
+        {"tls: {mode: self-signed}\n" PEER "://127.example'}\n",               "collateral.sources[0].url"},
+        {"tls: {mode: self-signed}\n" PEER "s://192.0.2.1'}\n",                NULL                       },
+        {"tls: {mode: self-signed}\n" PEER "://127.0.0.1:1'}\n",               NULL                       },
+        {"tls: {mode: self-signed}\n" PEER "://[::1]:1'}\n",                   NULL                       },
+        {"tls: {mode: self-signed}\n" PEER "://localhost/'}\n",                NULL                       },
+        {"tls: {mode: self-signed}\n" PEER "://a', allow_plain_http: true}\n", NULL                       },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char yaml[400];
+        enum err e;
+
+        problems_clear(&problems);
+        (void)snprintf(yaml, sizeof yaml, TEE "%s", cases[i].yaml);
+        e = settings_load_text(span_string(yaml), "test.yaml", (struct span){0}, NULL, &settings,
+                               &problems);
+        if (e == ERR_NONE)
+            settings_clear(&settings);
+        assert_int_equal(e, cases[i].setting ? ERR_CONFIG : ERR_NONE);
+        if (cases[i].setting)
+            assert_string_equal(problems.items[0].setting, cases[i].setting);
+    }
+}
+
 static void tokens_come_from_file_and_variables(void **state)
 {
     (void)state;
@@ -748,8 +796,8 @@ static void files_are_read(void **state)
     (void)snprintf(yaml, sizeof yaml, "%s/a.yaml", dir);
     (void)snprintf(dotenv, sizeof dotenv, "%s/.env", dir);
     (void)snprintf(missing, sizeof missing, "%s/none", dir);
-    file_write(yaml, "server: {port: 77}\n");
-    file_write(dotenv, "TEE_MODE=none\n");
+    file_write(yaml, "server: {port: 77, host: 127.0.0.1}\n");
+    file_write(dotenv, "TEE_MODE=none\nSERVER_HOST=127.0.0.1\n");
     assert_int_equal(load_files(yaml, dotenv, false), ERR_NONE);
     assert_int_equal(settings.server.port, 77);
     settings_clear(&settings);
@@ -758,6 +806,9 @@ static void files_are_read(void **state)
     /* a .env that was asked for must be there; the one of the working directory need not */
     assert_int_equal(load_files(yaml, missing, true), ERR_CONFIG);
     assert_string_equal(problem.setting, "tee.provider");
+    file_write(yaml, "server: {port: x, host: 127.0.0.1}\n"); /* both files' faults at once */
+    assert_int_equal(load_files(yaml, missing, false), ERR_CONFIG);
+    assert_int_equal(problems.count, 2);
     assert_int_equal(load_files(yaml, missing, false), ERR_CONFIG);
     assert_string_equal(problem.file, missing);
     assert_non_null(strstr(problem.text, "no such file"));
@@ -796,7 +847,7 @@ static void files_of_others_are_refused(void **state)
     assert_non_null(mkdtemp(dir));
     (void)snprintf(yaml, sizeof yaml, "%s/a.yaml", dir);
     (void)snprintf(dotenv, sizeof dotenv, "%s/.env", dir);
-    file_write(yaml, TEE);
+    file_write(yaml, TEE "server: {host: 127.0.0.1}\n");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         (void)unlink(dotenv);
         file_write(dotenv, cases[i].secret ? "KEYSTORE_MASTER_SECRET=" HASH_A "\n" : "A=1\n");
@@ -972,6 +1023,7 @@ int main(void)
         cmocka_unit_test(security_settings_must_be_given),
         cmocka_unit_test(providers_by_their_names),
         cmocka_unit_test(settings_that_contradict_are_refused),
+        cmocka_unit_test(tokens_in_the_clear_have_to_be_asked_for),
         cmocka_unit_test(tokens_come_from_file_and_variables),
         cmocka_unit_test(wrong_tokens_are_refused),
         cmocka_unit_test(a_token_sees_what_policies_demand_only_if_it_says_so),
