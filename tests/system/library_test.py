@@ -56,7 +56,9 @@ class LibraryTest(unittest.TestCase):
             with open(unit, encoding="utf-8") as file:
                 self.assertIn("ExecStart=" + daemon[len(folder):] + " ", file.read())
             sample, = (name for name in files if name.endswith("/examples/vouchsafe.yaml"))
-            run(daemon, "--check-config", "--config", sample, "--env-file", "/dev/null")
+            variables = os.path.join(folder, "env")
+            os.close(os.open(variables, os.O_CREAT | os.O_WRONLY, 0o600))
+            run(daemon, "--check-config", "--config", sample, "--env-file", variables)
 
     def test_the_headers_are_c_and_cpp(self):
         include = "-I" + os.path.join(ROOT, "include")
