@@ -1,7 +1,6 @@
 #include "service/policies.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +13,7 @@
 struct policy_store {
     struct policy_set configured;
     const struct attest_trust *trust;
-    pthread_mutex_t lock; /* guards `current` */
-    struct policy_snapshot *current;
-    _Atomic uint64_t generation;
+    struct snapshot_cell cell; /* of struct policy_snapshot */
 };
 
 /* ---- values ---- */
@@ -197,16 +194,27 @@ static enum policy_extension extend(struct policy_snapshot *s, struct reference_
     return done;
 }
 
-void policy_snapshot_release(struct policy_snapshot **snapshot)
+static void snapshot_free(struct snapshot *snapshot)
 {
-    struct policy_snapshot *s = *snapshot;
+    struct policy_snapshot *s = (struct policy_snapshot *)snapshot;
 
-    *snapshot = NULL;
-    if (!s || atomic_fetch_sub_explicit(&s->holders, 1, memory_order_acq_rel) != 1)
-        return;
     reference_values_clear(&s->added);
     policy_set_clear(&s->policies);
     free(s);
+}
+
+void policy_snapshot_release(struct policy_snapshot **snapshot)
+{
+    struct snapshot *s = *snapshot ? &(*snapshot)->snapshot : NULL;
+
+    *snapshot = NULL;
+    snapshot_release(&s);
+}
+
+/* Only the thread that prepares and swaps may look without holding it. */
+static const struct policy_snapshot *current(const struct policy_store *store)
+{
+    return (const struct policy_snapshot *)store->cell.current;
 }
 
 /* The configuration's rules with `added`, which is copied; without a version yet. */
@@ -218,7 +226,7 @@ MUST_CHECK static enum err snapshot_new(const struct policy_set *configured,
 
     if (!s)
         return ERR_MEMORY;
-    atomic_init(&s->holders, 1);
+    snapshot_init(&s->snapshot, snapshot_free);
     if (policy_set_copy(configured, &s->policies) != ERR_NONE ||
         values_copy(added, &s->added) != ERR_NONE) {
         policy_snapshot_release(&s);
@@ -249,16 +257,10 @@ static void version_make(const struct policy_store *store, struct policy_snapsho
 
 static void publish(struct policy_store *store, struct policy_snapshot *s)
 {
-    struct policy_snapshot *old;
+    struct snapshot *next = &s->snapshot;
 
     version_make(store, s);
-    (void)pthread_mutex_lock(&store->lock);
-    old = store->current;
-    s->generation = old ? old->generation + 1 : 1;
-    store->current = s;
-    atomic_store_explicit(&store->generation, s->generation, memory_order_release);
-    (void)pthread_mutex_unlock(&store->lock);
-    policy_snapshot_release(&old);
+    snapshot_publish(&store->cell, &next);
 }
 
 /* ---- the store ---- */
@@ -273,7 +275,7 @@ enum err policy_store_new(const struct policy_set *configured, const struct atte
     if (!store)
         return ERR_MEMORY;
     store->trust = trust;
-    (void)pthread_mutex_init(&store->lock, NULL);
+    snapshot_cell_init(&store->cell);
     if (policy_set_copy(configured, &store->configured) != ERR_NONE ||
         snapshot_new(&store->configured, &none, &first) != ERR_NONE) {
         policy_store_free(&store);
@@ -291,9 +293,8 @@ void policy_store_free(struct policy_store **store)
     *store = NULL;
     if (!s)
         return;
-    policy_snapshot_release(&s->current);
+    snapshot_cell_clear(&s->cell);
     policy_set_clear(&s->configured);
-    (void)pthread_mutex_destroy(&s->lock);
     free(s);
 }
 
@@ -332,7 +333,7 @@ enum err policy_store_stage(struct policy_store *store, const struct policy_set 
     struct policy_stage stage = {0};
 
     if (policy_set_copy(configured, &stage.configured) != ERR_NONE ||
-        snapshot_new(configured, &store->current->added, &stage.next) != ERR_NONE) {
+        snapshot_new(configured, &current(store)->added, &stage.next) != ERR_NONE) {
         policy_stage_clear(&stage);
         return ERR_MEMORY;
     }
@@ -358,28 +359,12 @@ void policy_stage_clear(struct policy_stage *stage)
 
 struct policy_snapshot *policy_store_hold(struct policy_store *s)
 {
-    struct policy_snapshot *held;
-
-    (void)pthread_mutex_lock(&s->lock);
-    held = s->current;
-    (void)atomic_fetch_add_explicit(&held->holders, 1, memory_order_relaxed);
-    (void)pthread_mutex_unlock(&s->lock);
-    return held;
+    return (struct policy_snapshot *)snapshot_hold(&s->cell);
 }
 
-const struct policy_snapshot *policy_store_view(struct policy_store *s, struct policy_view *view)
+const struct policy_snapshot *policy_store_view(struct policy_store *s, struct snapshot_view *view)
 {
-    if (view->held &&
-        view->held->generation == atomic_load_explicit(&s->generation, memory_order_acquire))
-        return view->held;
-    policy_view_clear(view);
-    view->held = policy_store_hold(s);
-    return view->held;
-}
-
-void policy_view_clear(struct policy_view *view)
-{
-    policy_snapshot_release(&view->held);
+    return (const struct policy_snapshot *)snapshot_view_of(&s->cell, view);
 }
 
 /* ---- changes ---- */
@@ -459,7 +444,7 @@ enum err policy_store_prepare(struct policy_store *store, const struct policy_ch
 {
     struct policy_snapshot *tried = NULL;
     struct policy_snapshot *made = NULL;
-    enum err e = snapshot_new(&store->configured, &store->current->added, &tried);
+    enum err e = snapshot_new(&store->configured, &current(store)->added, &tried);
 
     if (e == ERR_NONE && (e = prepare(store, change, principal, now, tried, why)) != ERR_NONE) {
         policy_snapshot_release(&tried);
@@ -483,7 +468,7 @@ void policy_store_swap(struct policy_store *store, struct policy_snapshot **next
     *next = NULL;
     added->changed = true;
     added->changes = index;
-    if (added->count > store->current->added.count) /* one that was added is the last */
+    if (added->count > current(store)->added.count) /* one that was added is the last */
         added->items[added->count - 1].index = index;
     publish(store, s);
 }

@@ -14,9 +14,8 @@
 #ifndef SERVICE_POLICIES_H
 #define SERVICE_POLICIES_H
 
-#include <stdatomic.h>
-
 #include "attest/trust.h"
+#include "base/snapshot.h"
 #include "policy/extend.h"
 #include "policy/policy.h"
 #include "service/refusal.h"
@@ -52,8 +51,7 @@ void reference_values_clear(struct reference_values *v);
 MUST_CHECK enum err reference_values_replay(void *values, uint64_t index, struct span entry);
 
 struct policy_snapshot {
-    _Atomic unsigned holders;
-    uint64_t generation; /* counts changes */
+    struct snapshot snapshot; /* see base/snapshot.h */
     /*
      * Its version covers the rules with what was added, the trusted roots, and the index of the
      * last change: any change ends all sessions, and one that is undone does not revive them.
@@ -91,16 +89,8 @@ MUST_CHECK enum err policy_store_stage(struct policy_store *s, const struct poli
 void policy_store_adopt(struct policy_store *s, struct policy_stage *stage);
 void policy_stage_clear(struct policy_stage *stage); /* of one that is not adopted */
 
-/*
- * What one thread holds: zero-initialise, policy_view_clear() at the end. The snapshot is good
- * until the next call with the same view: an operation calls it once, so that it is judged by one
- * policy from beginning to end.
- */
-struct policy_view {
-    struct policy_snapshot *held;
-};
-const struct policy_snapshot *policy_store_view(struct policy_store *s, struct policy_view *view);
-void policy_view_clear(struct policy_view *view);
+/* The current one, through a view of the thread's. */
+const struct policy_snapshot *policy_store_view(struct policy_store *s, struct snapshot_view *view);
 
 /* For those without a view; policy_snapshot_release() it. */
 struct policy_snapshot *policy_store_hold(struct policy_store *s);

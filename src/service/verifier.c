@@ -33,5 +33,5 @@ void verifier_view_clear(struct verifier_view *view)
 {
     attest_cache_free(&view->chains);
     collateral_view_clear(&view->collateral);
-    policy_view_clear(&view->policy);
+    snapshot_view_clear(&view->policy);
 }

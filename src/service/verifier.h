@@ -33,7 +33,7 @@ void verifier_clear(struct verifier *v);
 struct verifier_view {
     struct attest_cache *chains;
     struct collateral_view collateral;
-    struct policy_view policy;
+    struct snapshot_view policy;
 };
 MUST_CHECK enum err verifier_view_init(struct verifier_view *view); /* ERR_MEMORY */
 void verifier_view_clear(struct verifier_view *view);

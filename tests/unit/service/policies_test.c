@@ -150,8 +150,8 @@ static bool lists(const struct policy_snapshot *s, uint8_t byte)
 static void test_views_keep_what_they_saw(void **state)
 {
     struct fixture *f = *state;
-    struct policy_view one = {0};
-    struct policy_view two = {0};
+    struct snapshot_view one = {0};
+    struct snapshot_view two = {0};
     const struct policy_snapshot *before = policy_store_view(f->store, &one);
     const struct policy_snapshot *after;
 
@@ -163,8 +163,8 @@ static void test_views_keep_what_they_saw(void **state)
     assert_memory_not_equal(before->policies.version, after->policies.version, 8);
     assert_int_equal(after->added.items[0].index, 7);
     assert_ptr_equal(policy_store_view(f->store, &one), after);
-    policy_view_clear(&one);
-    policy_view_clear(&two);
+    snapshot_view_clear(&one);
+    snapshot_view_clear(&two);
 }
 
 static void test_an_abandoned_change_is_none(void **state)
@@ -202,7 +202,7 @@ static void test_refusals(void **state)
 static void test_versions(void **state)
 {
     struct fixture *f = *state;
-    struct policy_view view = {0};
+    struct snapshot_view view = {0};
     struct reference_values v = {0};
     uint8_t versions[4][8];
 
@@ -218,7 +218,7 @@ static void test_versions(void **state)
     assert_int_equal(replay(&v, 12, ENTRY("allow", CHANGE(B32("22"), "add"))), ERR_NONE);
     assert_int_equal(policy_store_restore(f->store, &v), ERR_NONE);
     assert_memory_equal(policy_store_view(f->store, &view)->policies.version, versions[3], 8);
-    policy_view_clear(&view);
+    snapshot_view_clear(&view);
 }
 
 /* Added values stay; a configuration that is the same keeps the version, and so the sessions. */
@@ -227,7 +227,7 @@ static void test_another_configuration_is_adopted_whole(void **state)
     static char other[] = B32("33");
     char *texts[] = {other};
     struct fixture *f = *state;
-    struct policy_view view = {0};
+    struct snapshot_view view = {0};
     struct policy policy = {0};
     const struct policy_set fresh = {.count = 1, .policies = &policy};
     struct policy_stage stage = {0};
@@ -259,7 +259,7 @@ static void test_another_configuration_is_adopted_whole(void **state)
     refuse(f, 0x22, false, "value_exists");
     make(f, 0x22, true, 2);
     refuse(f, 0x11, true, "value_not_found");
-    policy_view_clear(&view);
+    snapshot_view_clear(&view);
 }
 
 int main(void)
