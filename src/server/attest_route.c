@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "server/fields.h"
+#include "server/render.h"
 #include "server/requests.h"
 #include "service/identity.h"
 #include "service/session.h"
@@ -70,17 +71,20 @@ void route_attest(struct call *c, struct service_thread *thread)
 void route_own_evidence(struct call *c, struct service_thread *thread)
 {
     uint8_t nonce[IDENTITY_NONCE_MAX];
+    struct own_evidence own = {0};
     size_t size = 0;
     enum err e = query_hex(c, "nonce", nonce, sizeof nonce, &size);
 
     (void)thread;
     if (e == ERR_NONE)
-        e = service_own_evidence(c->server->svc, span_of(nonce, size), c->now, &c->body);
+        e = service_own_evidence(c->server->svc, span_of(nonce, size), c->now, &own);
     if (e == ERR_MALFORMED || e == ERR_NOT_FOUND)
         call_refuse(c, 400, "bad_nonce", "nonce is 16 to 64 random bytes in hex");
     else if (e == ERR_UNSUPPORTED)
         call_refuse(c, 404, "no_evidence", "This machine has no evidence of its own to give");
     else
-        call_answer(c, e);
+        call_answer(c,
+                    e == ERR_NONE ? render_own_evidence(&own, span_of(nonce, size), &c->body) : e);
+    own_evidence_clear(&own);
     call_finish(c);
 }

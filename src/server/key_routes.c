@@ -5,6 +5,7 @@
 #include "codec/base58.h"
 #include "keys/seed.h"
 #include "server/fields.h"
+#include "server/render.h"
 #include "server/requests.h"
 #include "service/identity.h"
 
@@ -117,6 +118,16 @@ void route_pubkey(struct call *c, struct service_thread *thread)
     call_finish(c);
 }
 
+static void answer_statement(struct call *c, struct service_thread *thread, struct span seed,
+                             struct span nonce)
+{
+    struct public_key_statement statement;
+    enum err e = service_public_key_statement(c->server->svc, thread, seed, nonce, &statement);
+
+    call_answer(c,
+                e == ERR_NONE ? render_public_key_statement(&statement, seed, nonce, &c->body) : e);
+}
+
 void route_signed_pubkey(struct call *c, struct service_thread *thread)
 {
     uint8_t nonce[IDENTITY_NONCE_MAX];
@@ -124,14 +135,12 @@ void route_signed_pubkey(struct call *c, struct service_thread *thread)
     struct span seed = {0};
     enum err e = seed_query_read(c, &seed);
 
-    if (e != ERR_NONE && e != ERR_NOT_FOUND) {
+    if (e != ERR_NONE && e != ERR_NOT_FOUND)
         refuse_seed(c, e);
-    } else if (query_hex(c, "nonce", nonce, sizeof nonce, &size) == ERR_MALFORMED) {
+    else if (query_hex(c, "nonce", nonce, sizeof nonce, &size) == ERR_MALFORMED)
         call_refuse(c, 400, "bad_nonce", "nonce is at most 64 bytes in hex");
-    } else {
-        call_answer(c, service_signed_public_key(c->server->svc, thread, seed, span_of(nonce, size),
-                                                 &c->body));
-    }
+    else
+        answer_statement(c, thread, seed, span_of(nonce, size));
     call_finish(c);
 }
 

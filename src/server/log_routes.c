@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "server/fields.h"
+#include "server/render.h"
 #include "service/log_read.h"
 
 static void refuse_query(struct call *c, const char *text)
@@ -56,27 +57,36 @@ void route_log_entries(struct call *c, struct service_thread *thread)
     call_finish(c);
 }
 
+static void answer_proof(struct call *c, enum err e, const struct merkle_proof *proof)
+{
+    call_answer(c, e == ERR_NONE ? render_proof(proof, &c->body) : e);
+}
+
 void route_log_inclusion(struct call *c, struct service_thread *thread)
 {
+    struct store *store = service_store(c->server->svc);
+    struct merkle_proof proof;
     uint64_t index, size;
 
     (void)thread;
     if (query_number(c, "index", &index) != ERR_NONE || query_number(c, "size", &size) != ERR_NONE)
         refuse_query(c, "Needed: index and size, numbers");
     else
-        call_answer(c, log_read_inclusion(service_store(c->server->svc), index, size, &c->body));
+        answer_proof(c, log_read_inclusion(store, index, size, &proof), &proof);
     call_finish(c);
 }
 
 void route_log_consistency(struct call *c, struct service_thread *thread)
 {
+    struct store *store = service_store(c->server->svc);
+    struct merkle_proof proof;
     uint64_t from, to;
 
     (void)thread;
     if (query_number(c, "from", &from) != ERR_NONE || query_number(c, "to", &to) != ERR_NONE)
         refuse_query(c, "Needed: from and to, numbers");
     else
-        call_answer(c, log_read_consistency(service_store(c->server->svc), from, to, &c->body));
+        answer_proof(c, log_read_consistency(store, from, to, &proof), &proof);
     call_finish(c);
 }
 

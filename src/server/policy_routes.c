@@ -6,7 +6,6 @@
 #include "server/fields.h"
 #include "server/render.h"
 #include "server/requests.h"
-#include "service/policy_change.h"
 
 #define BEFORE_POLICY "/v1/policies/"
 #define BEHIND_POLICY "/reference-values"
@@ -114,6 +113,6 @@ void route_policies(struct call *c, struct service_thread *thread)
 {
     const struct policy_snapshot *s = service_policies(c->server->svc, thread);
 
-    call_answer(c, service_policies_write(s, &c->body));
+    call_answer(c, render_policies(s, &c->body));
     call_finish(c);
 }

@@ -21,6 +21,26 @@ enum err render_into(size_t room, render_writer *write, const void *subject, str
     return ERR_NONE;
 }
 
+enum err render_begin(struct buffer *out, size_t room, struct writer *w, struct json_writer *j)
+{
+    enum err e = buffer_reserve(out, room);
+
+    if (e == ERR_NONE) {
+        *w = writer_over(out->data + out->size, out->capacity - out->size);
+        *j = json_writer_over(w);
+    }
+    return e;
+}
+
+enum err render_end(struct buffer *out, const struct writer *w)
+{
+    enum err e = writer_finish(w, NULL);
+
+    if (e == ERR_NONE)
+        out->size += w->size;
+    return e;
+}
+
 enum err render_result(const struct outcome *o, struct secret **out)
 {
     const struct operation_result *r = &o->result;

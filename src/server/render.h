@@ -6,7 +6,10 @@
 #define SERVER_RENDER_H
 
 #include "codec/json.h"
+#include "service/identity.h"
+#include "service/log_read.h"
 #include "service/outcome.h"
+#include "service/policies.h"
 
 #define REFUSAL_SENTENCE_MAX 512
 
@@ -29,6 +32,21 @@ void render_policy_changed(const struct policy_changed *changed, uint64_t index,
 typedef void render_writer(struct json_writer *j, const void *subject);
 MUST_CHECK enum err render_into(size_t room, render_writer *write, const void *subject,
                                 struct secret **out);
+
+/* For documents without secrets: `room` bytes behind what `out` has, then what was written.
+ * ERR_MEMORY; ERR_TOO_LARGE, and `out` is as before */
+MUST_CHECK enum err render_begin(struct buffer *out, size_t room, struct writer *w,
+                                 struct json_writer *j);
+MUST_CHECK enum err render_end(struct buffer *out, const struct writer *w);
+
+/* Documents, appended to `out`. ERR_MEMORY */
+MUST_CHECK enum err render_own_evidence(const struct own_evidence *own, struct span nonce,
+                                        struct buffer *out);
+MUST_CHECK enum err render_public_key_statement(const struct public_key_statement *s,
+                                                struct span seed, struct span nonce,
+                                                struct buffer *out);
+MUST_CHECK enum err render_policies(const struct policy_snapshot *s, struct buffer *out);
+MUST_CHECK enum err render_proof(const struct merkle_proof *proof, struct buffer *out);
 
 /* The sentence for a refusal's code, from the one table of them. Terminated; cut if too long. */
 void refusal_sentence(const struct refusal *why, char out[REFUSAL_SENTENCE_MAX]);

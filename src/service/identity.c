@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "codec/json.h"
 #include "service/inside.h"
 
-enum { REFRESH_MS = 3600 * 1000, DOCUMENT_EXTRA = 8192 };
+enum { REFRESH_MS = 3600 * 1000 };
 
 struct own_collateral {
     pthread_mutex_t lock;
@@ -80,32 +79,6 @@ static void own_report_data(const struct service *svc, struct span nonce,
                      SPAN_OF(context), out);
 }
 
-static void document_write(const struct service *svc, struct span nonce,
-                           const struct tee_evidence *evidence, struct span bundle,
-                           struct writer *w)
-{
-    struct json_writer j = json_writer_over(w);
-
-    json_open_object(&j, NULL);
-    json_put_string(&j, "tee_type", span_string(svc->tee->ops->evidence));
-    json_put_base64(&j, "quote", buffer_span(&evidence->quote));
-    if (evidence->certificates.size > 0)
-        json_put_base64(&j, "certificates", buffer_span(&evidence->certificates));
-    json_put_hex(&j, "nonce", nonce);
-    json_put_hex(&j, "identity_key", SPAN_OF(svc->keys.identity_key));
-    json_put_hex(&j, "log_key", SPAN_OF(svc->keys.log_key));
-    json_put_string(&j, "log_origin", span_string(svc->options.origin));
-    json_put_hex(&j, "session_key", SPAN_OF(svc->keys.session_point));
-    if (svc->options.tls_spki_sha256)
-        json_put_hex(&j, "tls_spki_sha256", span_of(svc->options.tls_spki_sha256, SHA256_SIZE));
-    else
-        json_put_null(&j, "tls_spki_sha256");
-    json_put_bool(&j, "simulated", svc->simulated);
-    if (bundle.size > 0)
-        json_put_raw(&j, "collateral", bundle);
-    json_close_object(&j);
-}
-
 /* What the platform has to say of a failure is for the operator, not for who asked. */
 MUST_CHECK static enum err own_quote(struct service *svc,
                                      const uint8_t report_data[REPORT_DATA_SIZE],
@@ -120,32 +93,33 @@ MUST_CHECK static enum err own_quote(struct service *svc,
 }
 
 enum err service_own_evidence(struct service *svc, struct span nonce, struct timestamp now,
-                              struct buffer *out)
+                              struct own_evidence *out)
 {
     uint8_t report_data[REPORT_DATA_SIZE];
-    struct tee_evidence evidence = {0};
-    struct buffer bundle = {0};
-    struct writer w;
     enum err e;
 
     if (nonce.size < IDENTITY_NONCE_MIN || nonce.size > IDENTITY_NONCE_MAX)
         return ERR_MALFORMED;
     if (!svc->tee || !svc->tee->ops->evidence)
         return ERR_UNSUPPORTED;
+    *out = (struct own_evidence){.tee_type = svc->tee->ops->evidence,
+                                 .identity_key = svc->keys.identity_key,
+                                 .log_key = svc->keys.log_key,
+                                 .origin = svc->options.origin,
+                                 .session_key = svc->keys.session_point,
+                                 .tls_spki_sha256 = svc->options.tls_spki_sha256,
+                                 .simulated = svc->simulated};
     own_report_data(svc, nonce, report_data);
-    if ((e = own_quote(svc, report_data, now, &evidence)) != ERR_NONE ||
-        (e = collateral_copy(svc, now, &bundle)) != ERR_NONE ||
-        (e = buffer_reserve(out, 2 * (evidence.quote.size + evidence.certificates.size) +
-                                     bundle.size + DOCUMENT_EXTRA)) != ERR_NONE)
-        goto out;
-    w = writer_over(out->data + out->size, out->capacity - out->size);
-    document_write(svc, nonce, &evidence, buffer_span(&bundle), &w);
-    if ((e = writer_finish(&w, NULL)) == ERR_NONE)
-        out->size += w.size;
-out:
-    tee_evidence_clear(&evidence);
-    buffer_clear(&bundle);
+    if ((e = own_quote(svc, report_data, now, &out->evidence)) != ERR_NONE ||
+        (e = collateral_copy(svc, now, &out->collateral)) != ERR_NONE)
+        own_evidence_clear(out);
     return e;
+}
+
+void own_evidence_clear(struct own_evidence *e)
+{
+    tee_evidence_clear(&e->evidence);
+    buffer_clear(&e->collateral);
 }
 
 static void statement_sign(const struct service *svc, struct span seed, struct span nonce,
@@ -167,32 +141,16 @@ static void statement_sign(const struct service *svc, struct span seed, struct s
     stack_wipe();
 }
 
-enum err service_signed_public_key(const struct service *svc, struct service_thread *thread,
-                                   struct span seed, struct span nonce, struct buffer *out)
+enum err service_public_key_statement(const struct service *svc, struct service_thread *thread,
+                                      struct span seed, struct span nonce,
+                                      struct public_key_statement *out)
 {
     const struct root_epoch *epoch = root_current(svc->keys.root);
-    uint8_t public_key[X25519_SIZE];
-    uint8_t signature[ED25519_SIGNATURE_SIZE];
-    struct writer w;
-    struct json_writer j;
-    enum err e;
 
     if (nonce.size > IDENTITY_NONCE_MAX || seed.size > SEED_MAX_SIZE)
         return ERR_TOO_LARGE;
-    if ((e = buffer_reserve(out, 6 * seed.size + 1024)) != ERR_NONE)
-        return e;
-    keyring_public_key(&svc->keys, thread->public_keys, epoch, seed, public_key);
-    statement_sign(svc, seed, nonce, epoch->epoch, public_key, signature);
-    w = writer_over(out->data + out->size, out->capacity - out->size);
-    j = json_writer_over(&w);
-    json_open_object(&j, NULL);
-    json_put_string(&j, "seed", seed);
-    json_put_hex(&j, "pubkey", SPAN_OF(public_key));
-    json_put_int(&j, "key_version", epoch->epoch);
-    json_put_hex(&j, "nonce", nonce);
-    json_put_base64(&j, "signature", SPAN_OF(signature));
-    json_close_object(&j);
-    if ((e = writer_finish(&w, NULL)) == ERR_NONE)
-        out->size += w.size;
-    return e;
+    out->key_version = epoch->epoch;
+    keyring_public_key(&svc->keys, thread->public_keys, epoch, seed, out->key);
+    statement_sign(svc, seed, nonce, epoch->epoch, out->key, out->signature);
+    return ERR_NONE;
 }

@@ -13,21 +13,40 @@ struct own_collateral;
 MUST_CHECK enum err own_collateral_new(struct own_collateral **out);
 void own_collateral_free(struct own_collateral **c);
 
-/*
- * The document of GET /v1/attestation, complete JSON appended to `out`.
- * ERR_UNSUPPORTED when this machine has no evidence to give; ERR_MALFORMED nonce size;
- * ERR_UNAVAILABLE
- */
-MUST_CHECK enum err service_own_evidence(struct service *svc, struct span nonce,
-                                         struct timestamp now, struct buffer *out);
+/* The keystore's evidence over a client's nonce, and what it binds. Zero-initialise;
+ * own_evidence_clear() at the end. What is not a buffer is borrowed from the service. */
+struct own_evidence {
+    const char *tee_type;
+    struct tee_evidence evidence;
+    struct buffer collateral;              /* a bundle in JSON; empty: none */
+    const char *origin;                    /* of the log */
+    const uint8_t *identity_key, *log_key; /* ED25519_PUBLIC_SIZE bytes */
+    const uint8_t *session_key;            /* P256_POINT_SIZE bytes */
+    const uint8_t *tls_spki_sha256;        /* NULL without TLS */
+    bool simulated;
+};
 
 /*
- * The reply of GET /v1/pubkey, complete JSON appended to `out`: the seed's public key in the
- * current epoch, signed by the identity key together with the client's nonce (0..IDENTITY_NONCE_MAX
- * bytes).
+ * nonce  IDENTITY_NONCE_MIN to IDENTITY_NONCE_MAX bytes
+ *
+ * ERR_UNSUPPORTED this machine has no evidence to give; ERR_MALFORMED the nonce's size;
+ * ERR_UNAVAILABLE the hardware failed
  */
-MUST_CHECK enum err service_signed_public_key(const struct service *svc,
-                                              struct service_thread *thread, struct span seed,
-                                              struct span nonce, struct buffer *out);
+MUST_CHECK enum err service_own_evidence(struct service *svc, struct span nonce,
+                                         struct timestamp now, struct own_evidence *out);
+void own_evidence_clear(struct own_evidence *e);
+
+/* A seed's public key in the current epoch, signed by the identity key with the client's nonce. */
+struct public_key_statement {
+    uint8_t key[X25519_SIZE];
+    uint32_t key_version;
+    uint8_t signature[ED25519_SIGNATURE_SIZE];
+};
+
+/* `nonce` is at most IDENTITY_NONCE_MAX bytes. ERR_TOO_LARGE */
+MUST_CHECK enum err service_public_key_statement(const struct service *svc,
+                                                 struct service_thread *thread, struct span seed,
+                                                 struct span nonce,
+                                                 struct public_key_statement *out);
 
 #endif

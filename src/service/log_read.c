@@ -121,37 +121,14 @@ enum err log_read_entries(struct store *store, uint64_t start, uint64_t count, s
     return store_entries(store, start, count, append_line, out);
 }
 
-MUST_CHECK static enum err proof_write(const struct merkle_proof *proof, struct buffer *out)
+enum err log_read_inclusion(struct store *store, uint64_t index, uint64_t size,
+                            struct merkle_proof *out)
 {
-    uint8_t text[64 * MERKLE_PROOF_MAX];
-    struct writer w = writer_over(text, sizeof text);
-    struct json_writer j = json_writer_over(&w);
-    struct span written;
-    enum err e;
-
-    json_open_object(&j, NULL);
-    json_open_array(&j, "proof");
-    for (size_t i = 0; i < proof->count; i++)
-        json_put_base64(&j, NULL, SPAN_OF(proof->hashes[i].bytes));
-    json_close_array(&j);
-    json_close_object(&j);
-    if ((e = writer_finish(&w, &written)) != ERR_NONE)
-        return e;
-    return buffer_append(out, written);
+    return store_prove_inclusion(store, index, size, out);
 }
 
-enum err log_read_inclusion(struct store *store, uint64_t index, uint64_t size, struct buffer *out)
+enum err log_read_consistency(struct store *store, uint64_t from, uint64_t to,
+                              struct merkle_proof *out)
 {
-    struct merkle_proof proof;
-    enum err e = store_prove_inclusion(store, index, size, &proof);
-
-    return e != ERR_NONE ? e : proof_write(&proof, out);
-}
-
-enum err log_read_consistency(struct store *store, uint64_t from, uint64_t to, struct buffer *out)
-{
-    struct merkle_proof proof;
-    enum err e = store_prove_consistency(store, from, to, &proof);
-
-    return e != ERR_NONE ? e : proof_write(&proof, out);
+    return store_prove_consistency(store, from, to, out);
 }

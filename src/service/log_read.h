@@ -25,10 +25,10 @@ MUST_CHECK enum err log_read_explain(struct store *store, struct span request_id
 MUST_CHECK enum err log_read_entries(struct store *store, uint64_t start, uint64_t count,
                                      struct buffer *out);
 
-/* {"proof":[...]} appended to `out`. */
+/* Proofs; ERR_NOT_FOUND beyond the log's size. */
 MUST_CHECK enum err log_read_inclusion(struct store *store, uint64_t index, uint64_t size,
-                                       struct buffer *out);
+                                       struct merkle_proof *out);
 MUST_CHECK enum err log_read_consistency(struct store *store, uint64_t from, uint64_t to,
-                                         struct buffer *out);
+                                         struct merkle_proof *out);
 
 #endif

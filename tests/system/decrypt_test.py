@@ -210,9 +210,9 @@ class Release(unittest.TestCase):
             worker.decrypt(ecies_seal(self.keystore.pubkey(SEED), SECRET), seed=SEED)
         export = os.path.join(self.keystore.dir, "log.ndjson")
         note = os.path.join(self.keystore.dir, "checkpoint.txt")
+        vkey = self.keystore.get("/v1/log/key").json()["vkey"]
         self.keystore.command("log", "export", "--vkey", vkey, "--out", export,
                               "--checkpoint-out", note, token="auditor")
-        vkey = self.keystore.get("/v1/log/key").json()["vkey"]
         verify = ("log", "verify", export, "--checkpoint", note, "--vkey", vkey)
         harness.command(*verify)
         with open(export, "rb") as f:
