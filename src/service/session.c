@@ -27,19 +27,14 @@ MUST_CHECK static enum err use_nonce(struct operation_context *x, const struct a
                        e == ERR_EXPIRED ? "nonce_expired" : "nonce_unknown");
 }
 
-MUST_CHECK static enum err refuse_certificate(struct refusal *why, const char *code)
-{
-    return refusal_set(why, ERR_UNAUTHENTICATED, code);
-}
-
 /* The evidence of the certificate, borrowed from it, and what it must carry to bind the key. */
 MUST_CHECK static enum err certificate_read(struct operation_context *x, const struct x509_cert *c,
                                             struct ra_tls_evidence *out)
 {
     if (!x509_cert_valid_at(c, x->now))
-        return refuse_certificate(x->why, "certificate_time");
+        return refusal_set(x->why, ERR_UNAUTHENTICATED, "certificate_time");
     if (ra_tls_read(c, out) != ERR_NONE)
-        return refuse_certificate(x->why, "client_certificate_without_evidence");
+        return refusal_set(x->why, ERR_UNAUTHENTICATED, "client_certificate_without_evidence");
     return ERR_NONE;
 }
 
@@ -57,7 +52,7 @@ MUST_CHECK static enum err accept_certificate(struct operation_context *x,
     enum err e;
 
     if (x509_cert_parse(r->client_certificate, &certificate) != ERR_NONE)
-        return refuse_certificate(x->why, "client_certificate_missing");
+        return refusal_set(x->why, ERR_UNAUTHENTICATED, "client_certificate_missing");
     x509_cert_sha256(certificate, issued->session.nonce);
     if ((e = certificate_read(x, certificate, &found)) != ERR_NONE)
         goto out;

@@ -136,6 +136,26 @@ class Document(unittest.TestCase):
                 codes |= set(re.findall(r'[45]\d\d,\s+"([a-z_]+)"', f.read()))
         self.assertEqual(set(DOCUMENT["components"]["schemas"]["GateError"]["properties"]["code"]["enum"]), codes)
 
+    def test_every_refusal_of_an_operation_has_a_sentence_and_is_documented(self):
+        code = ""
+        for name in glob.glob(os.path.join(ROOT, "src/service/*.c")) + [
+                os.path.join(ROOT, "src/auth/session.c"), os.path.join(ROOT, "src/policy/authorize.c")]:
+            with open(name, encoding="utf-8") as f:
+                code += f.read()
+        given = set(re.findall(r'refusal_set(?:_hint)?\([^;"]*"(\w+)"', code))
+        given |= set(re.findall(r'deny\([^,]+, ERR_\w+, "(\w+)"', code))
+        given |= set(re.findall(r'return refuse\(ERR_\w+, code, "(\w+)"', code))
+        given |= set(re.findall(r'e == ERR_\w+ \? "(\w+)" : "\w+"', code)) | {"nonce_unknown", "session_invalid"}
+        given |= set(re.findall(r'row->administers \? "(\w+)" : "\w+"', code)) | {"role_not_allowed"}
+        self.assertGreater(len(given), 25)
+        with open(os.path.join(ROOT, "src/server/render_refusal.c"), encoding="utf-8") as f:
+            sentences = set(re.findall(r'^    \{"(\w+)",', f.read(), re.M))
+        self.assertEqual(given - sentences, set(), "without a sentence")
+        self.assertEqual(sentences - given - {"report_data_mismatch"}, set(), "given by no operation")
+        with open(os.path.join(ROOT, "docs/openapi.yaml"), encoding="utf-8") as f:
+            words = set(re.findall(r"\w+", f.read()))
+        self.assertEqual(sentences - words, set(), "not documented")
+
     def test_every_reference_leads_somewhere(self):
         with open(os.path.join(ROOT, "docs/openapi.yaml"), encoding="utf-8") as f:
             for reference in re.findall(r"'(#/[^']+)'", f.read()):
