@@ -39,6 +39,8 @@ NOT_PROVOKED = {
     "overloaded": "needs more than 1000 requests in one queue",
     "timeout": "needs a disk that hangs",
     "internal": "a fault of ours",
+    "policy_not_for_principal": "needs a token that the policy no longer names: tests/unit/policy/authorize_test.c",
+    "token_not_accepted": "only in the trace of a dry run, as a failed check: tests/system/dry_run_test.py",
 }
 # Evidence that only another vendor's keys could make; tests/unit/attest has it.
 NOT_PROVOKED.update(dict.fromkeys((
@@ -126,6 +128,8 @@ class Document(unittest.TestCase):
             codes |= set(re.findall(r'deny_log\(c, "(\w+)"', f.read()))
         with open(os.path.join(ROOT, "src/policy/fields.h"), encoding="utf-8") as f:
             codes |= set(re.findall(r', \w+, "(\w+)", (?:NULL|"[^"]*"), \w+, ', f.read()))
+        with open(os.path.join(ROOT, "src/service/explain.c"), encoding="utf-8") as f:
+            codes |= set(re.findall(r'denial->code = "(\w+)"', f.read()))
         codes |= {"no_policy", "tee_type_mismatch"}
         self.assertEqual(set(DOCUMENT["components"]["schemas"]["EvidenceCode"]["enum"]), codes)
 
@@ -268,6 +272,7 @@ def gate(c, k):
     for data in (b"GET\r\n\r\n", b"GET /healthz HTTP/2.0\r\n\r\n", b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n\r\n",
                  head + b"A : b\r\n\r\n", head + b"A: " + b"b" * 20000 + b"\r\n\r\n", head + b"A: b\r\n" * 70 + b"\r\n",
                  head + b"Host: y\r\n\r\n", b"GET /healthz HTTP/1.1\r\n\r\n",
+                 b"GET http://other.example/healthz HTTP/1.1\r\nHost: x\r\n\r\n",
                  b"GET http://y/healthz HTTP/1.1\r\nHost: x\r\n\r\n",
                  head + b"Transfer-Encoding: chunked\r\n\r\n", head + b"Expect: more\r\n\r\n"):
         c.add("GET", "/healthz", raw(k, data))
