@@ -52,7 +52,9 @@ static const struct psa_profile psa_profiles[] = {
 };
 
 static const char *const cca_platform_profiles[] = {"http://arm.com/CCA-SSD/1.0.0",
-                                                    "tag:arm.com,2023:cca_platform#1.0.0"};
+                                                    "tag:arm.com,2023:cca_platform#1.0.0",
+                                                    "tag:arm.com,2024:platform#2.0.0"};
+static const char *const cca_realm_profiles[] = {ARM_REALM_PROFILE, "tag:arm.com,2024:realm#2.0.0"};
 
 /*
  * Claims by a table.
@@ -349,6 +351,16 @@ MUST_CHECK static enum err extensible_read(struct cbor_value array, struct arm_r
     return ERR_NONE;
 }
 
+/* Absent in the oldest profile. */
+MUST_CHECK static enum err realm_profile_check(struct span profile, struct refusal *r)
+{
+    for (size_t i = 0; i < COUNT_OF(cca_realm_profiles); i++)
+        if (!profile.data || span_equal_string(profile, cca_realm_profiles[i]))
+            return ERR_NONE;
+    return refuse(r, ATTEST_UNSUPPORTED_VERSION, step,
+                  ARM_REALM_PROFILE " or tag:arm.com,2024:realm#2.0.0", "another profile");
+}
+
 MUST_CHECK static enum err cca_realm_read(struct span token, struct arm_realm *out,
                                           struct refusal *r)
 {
@@ -370,8 +382,8 @@ MUST_CHECK static enum err cca_realm_read(struct span token, struct arm_realm *o
         (e = payload_read(&out->envelope, &map, r)) != ERR_NONE ||
         (e = claims_read(map, claims, COUNT_OF(claims), r)) != ERR_NONE)
         return e;
-    if (out->profile.data && !span_equal_string(out->profile, ARM_REALM_PROFILE))
-        return refuse(r, ATTEST_UNSUPPORTED_VERSION, step, ARM_REALM_PROFILE, "another profile");
+    if ((e = realm_profile_check(out->profile, r)) != ERR_NONE)
+        return e;
     return extensible_read(extensible, out, r);
 }
 

@@ -1,5 +1,6 @@
 #include "attest/nitro.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "attest/trust.h"
@@ -262,6 +263,18 @@ out:
     return e;
 }
 
+/* A document that was kept is out of its time; the reader learns when it says it was made. */
+static void claimed_time_add(const struct nitro_document *d, struct refusal *r)
+{
+    const struct timestamp made = {(int64_t)d->timestamp_ms};
+    const size_t used = strlen(r->presented);
+    char text[TIMESTAMP_TEXT_SIZE];
+
+    timestamp_write(made, text);
+    (void)snprintf(r->presented + used, sizeof r->presented - used,
+                   "; the document says that it was made at %s", text);
+}
+
 MUST_CHECK static enum err leaf_judge(const struct verify_input *in,
                                       const struct nitro_document *document,
                                       struct attest_result *out, struct refusal *r)
@@ -270,7 +283,10 @@ MUST_CHECK static enum err leaf_judge(const struct verify_input *in,
     struct nitro_leaf *owned = NULL;
     enum err e;
 
-    if ((e = nitro_chain_verify(in, document, &leaf, &owned, r)) != ERR_NONE)
+    e = nitro_chain_verify(in, document, &leaf, &owned, r);
+    if (e == ERR_DENIED && r->reason == ATTEST_CERTIFICATE_TIME)
+        claimed_time_add(document, r);
+    if (e != ERR_NONE)
         goto out;
     step_passed(out, "certificate_chain");
     if ((e = signature_verify(document, leaf, out->evidence_id, r)) != ERR_NONE)

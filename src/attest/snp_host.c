@@ -1,5 +1,6 @@
 #include "attest/snp_host.h"
 
+#include "codec/der.h"
 #include "codec/snp_certs.h"
 
 static const char step[] = "certificates";
@@ -51,8 +52,14 @@ MUST_CHECK static enum err certificate_put(struct snp_host *host, struct x509_ce
 
 MUST_CHECK static enum err der_read(struct span der, struct snp_host *out, struct refusal *r)
 {
+    struct reader r_der = reader_over(der);
     struct x509_cert *c = NULL;
-    enum err e = x509_cert_parse(der, &c);
+    enum err e;
+
+    (void)der_take(&r_der, DER_SEQUENCE);
+    if (!r_der.failed && span_is_zero(r_der.rest)) /* some hosts pad certificates with zeros */
+        der.size -= r_der.rest.size;
+    e = x509_cert_parse(der, &c);
 
     return e == ERR_NONE ? certificate_put(out, c, r)
                          : refuse_unless_memory(r, e, ATTEST_VEK_CHAIN_INVALID, step,

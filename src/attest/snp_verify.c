@@ -60,8 +60,19 @@ MUST_CHECK static enum err vek_choose(struct verification *v, struct attest_miss
     }
     if (count == 1) /* snp_vek_match() said why */
         return ERR_DENIED;
-    return refuse(r, ATTEST_COLLATERAL_MISSING, "vek",
-                  v->evidence.by_vlek ? "the VLEK of this TCB" : "the VCEK of this chip and TCB",
+    if (!v->evidence.by_vlek && span_is_zero(SPAN_OF(v->evidence.report.chip_id)))
+        return refuse(
+            r, ATTEST_COLLATERAL_MISSING, "vek",
+            "the VCEK in the certificate table of the host (auxblob): the report masks its "
+            "chip id, so the VCEK cannot be fetched",
+            "no VCEK of this TCB");
+    if (v->evidence.by_vlek)
+        return refuse(
+            r, ATTEST_COLLATERAL_MISSING, "vek",
+            "the VLEK of this TCB in the certificate table of the host (auxblob): only the "
+            "cloud has it",
+            "no VLEK of this TCB");
+    return refuse(r, ATTEST_COLLATERAL_MISSING, "vek", "the VCEK of this chip and TCB",
                   missing->known ? "none" : "none; version 2 does not name the product");
 }
 

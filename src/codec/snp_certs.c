@@ -38,9 +38,34 @@ static const struct {
      offsetof(struct snp_certificates, ark) },
 };
 
+/* The GUID with its first three fields in the other byte order (RFC 4122 section 4.1.2). */
+static void guid_swap(struct span guid, uint8_t out[GUID_SIZE])
+{
+    static const uint8_t from[GUID_SIZE] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
+
+    for (size_t i = 0; i < GUID_SIZE; i++)
+        out[i] = guid.data[from[i]];
+}
+
+/* Index in `known`, in whichever byte order; COUNT_OF(known) when it is none of them. */
+static size_t role_of(struct span guid)
+{
+    uint8_t swapped[GUID_SIZE];
+    size_t i = 0;
+
+    guid_swap(guid, swapped);
+    while (i < COUNT_OF(known) && !span_equal(guid, SPAN_OF(known[i].guid)) &&
+           !span_equal(SPAN_OF(swapped), SPAN_OF(known[i].guid)))
+        i++;
+    return i;
+}
+
 static bool apart(const struct entry *a, const struct entry *b)
 {
-    return (a->end <= b->start || b->end <= a->start) && !span_equal(a->guid, b->guid);
+    const size_t role = role_of(a->guid);
+
+    return (a->end <= b->start || b->end <= a->start) && !span_equal(a->guid, b->guid) &&
+           (role == COUNT_OF(known) || role != role_of(b->guid));
 }
 
 /* `start` + `length` cannot overflow: both are 32 bits wide. */
@@ -98,9 +123,10 @@ static bool placed_well(const struct entries *entries, size_t index, size_t head
 
 static void assign(const struct entry *e, struct snp_certificates *out)
 {
-    for (size_t i = 0; i < COUNT_OF(known); i++)
-        if (span_equal(e->guid, SPAN_OF(known[i].guid)))
-            *(struct span *)(void *)((uint8_t *)out + known[i].member) = e->certificate;
+    const size_t role = role_of(e->guid);
+
+    if (role < COUNT_OF(known))
+        *(struct span *)(void *)((uint8_t *)out + known[role].member) = e->certificate;
     if (e->end > out->size)
         out->size = e->end;
 }

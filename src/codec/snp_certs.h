@@ -8,7 +8,7 @@
  *   GUID [16]  offset (u32le)  length (u32le)
  *
  * ended by an entry of zeros; offsets count from the start of the table. The first three fields of
- * a GUID are little-endian.
+ * a GUID are little-endian; AWS's hosts write them big-endian, as RFC 4122 does. Both are read.
  */
 #ifndef CODEC_SNP_CERTS_H
 #define CODEC_SNP_CERTS_H

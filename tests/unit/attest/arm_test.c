@@ -648,6 +648,9 @@ struct made_cca {
 
 #define PROFILE_CCA "781c687474703a2f2f61726d2e636f6d2f4343412d5353442f312e302e30"
 #define PROFILE_REALM "781c7461673a61726d2e636f6d2c323032333a7265616c6d23312e302e30"
+#define PROFILE_CCA_2024 "781f7461673a61726d2e636f6d2c323032343a706c6174666f726d23322e302e30"
+#define PROFILE_REALM_2024 "781c7461673a61726d2e636f6d2c323032343a7265616c6d23322e302e30"
+#define PROFILE_REALM_2025 "781c7461673a61726d2e636f6d2c323032353a7265616c6d23322e302e30"
 #define SHA_256 "677368612d323536"
 
 static struct span realm_key_claim(const struct made_cca *made, const struct p256_private *key,
@@ -756,39 +759,44 @@ static void test_made_cca_tokens_are_judged_claim_by_claim(void **state)
         struct made_cca made;
         enum attest_reason expected;
     } cases[] = {
-        {{none, none, NULL, false},                              ATTEST_OK                     },
-        {{none, {265, NULL}, NULL, false},                       ATTEST_OK                     }, /* the first profile: a bare point */
-        {{none, none, NULL, true},                               ATTEST_SIGNATURE_INVALID      },
-        {{{10, HASH}, none, NULL, false},                        ATTEST_BINDING_MISMATCH       },
-        {{{10, BYTES64}, none, NULL, false},                     ATTEST_BINDING_MISMATCH       },
-        {{none, {44240, "677368612d353132"}, NULL, false},       ATTEST_BINDING_MISMATCH       }, /* sha-512 */
-        {{none, {44240, "63736861"}, NULL, false},               ATTEST_UNSUPPORTED_ALGORITHM  },
-        {{none, {44240, NULL}, NULL, false},                     ATTEST_MALFORMED              },
-        {{{2395, "194000"}, none, NULL, false},                  ATTEST_DEBUG                  },
-        {{{265, PROFILE_2}, none, NULL, false},                  ATTEST_UNSUPPORTED_VERSION    },
-        {{{265, NULL}, none, NULL, false},                       ATTEST_MALFORMED              },
-        {{{2401, NULL}, none, NULL, false},                      ATTEST_MALFORMED              },
-        {{{2402, NULL}, none, NULL, false},                      ATTEST_MALFORMED              },
-        {{{2399, "80"}, none, NULL, false},                      ATTEST_MALFORMED              },
-        {{{256, HASH}, none, NULL, false},                       ATTEST_MALFORMED              },
-        {{none, {265, PROFILE_CCA}, NULL, false},                ATTEST_UNSUPPORTED_VERSION    },
-        {{none, {10, HASH}, NULL, false},                        ATTEST_MALFORMED              },
-        {{none, {44235, HASH}, NULL, false},                     ATTEST_MALFORMED              },
-        {{none, {44236, NULL}, NULL, false},                     ATTEST_MALFORMED              },
-        {{none, {44238, "4101"}, NULL, false},                   ATTEST_MALFORMED              },
-        {{none, {44239, "83" HASH HASH HASH}, NULL, false},      ATTEST_MALFORMED              },
-        {{none, {44239, "84" HASH HASH HASH "f6"}, NULL, false}, ATTEST_MALFORMED              },
+        {{none, none, NULL, false},                                         ATTEST_OK                     },
+        {{none, {265, NULL}, NULL, false},                                  ATTEST_OK                     }, /* the first profile: a bare point */
+        {{{265, PROFILE_CCA_2024}, {265, PROFILE_REALM_2024}, NULL, false}, ATTEST_OK                     },
+        {{{265, PROFILE_CCA_2024}, none, NULL, false},                      ATTEST_OK                     },
+        {{none, {265, PROFILE_REALM_2024}, NULL, false},                    ATTEST_OK                     },
+        {{none, {265, PROFILE_REALM_2025}, NULL, false},                    ATTEST_UNSUPPORTED_VERSION    },
+        {{{265, PROFILE_REALM_2024}, none, NULL, false},                    ATTEST_UNSUPPORTED_VERSION    },
+        {{none, none, NULL, true},                                          ATTEST_SIGNATURE_INVALID      },
+        {{{10, HASH}, none, NULL, false},                                   ATTEST_BINDING_MISMATCH       },
+        {{{10, BYTES64}, none, NULL, false},                                ATTEST_BINDING_MISMATCH       },
+        {{none, {44240, "677368612d353132"}, NULL, false},                  ATTEST_BINDING_MISMATCH       }, /* sha-512 */
+        {{none, {44240, "63736861"}, NULL, false},                          ATTEST_UNSUPPORTED_ALGORITHM  },
+        {{none, {44240, NULL}, NULL, false},                                ATTEST_MALFORMED              },
+        {{{2395, "194000"}, none, NULL, false},                             ATTEST_DEBUG                  },
+        {{{265, PROFILE_2}, none, NULL, false},                             ATTEST_UNSUPPORTED_VERSION    },
+        {{{265, NULL}, none, NULL, false},                                  ATTEST_MALFORMED              },
+        {{{2401, NULL}, none, NULL, false},                                 ATTEST_MALFORMED              },
+        {{{2402, NULL}, none, NULL, false},                                 ATTEST_MALFORMED              },
+        {{{2399, "80"}, none, NULL, false},                                 ATTEST_MALFORMED              },
+        {{{256, HASH}, none, NULL, false},                                  ATTEST_MALFORMED              },
+        {{none, {265, PROFILE_CCA}, NULL, false},                           ATTEST_UNSUPPORTED_VERSION    },
+        {{none, {10, HASH}, NULL, false},                                   ATTEST_MALFORMED              },
+        {{none, {44235, HASH}, NULL, false},                                ATTEST_MALFORMED              },
+        {{none, {44236, NULL}, NULL, false},                                ATTEST_MALFORMED              },
+        {{none, {44238, "4101"}, NULL, false},                              ATTEST_MALFORMED              },
+        {{none, {44239, "83" HASH HASH HASH}, NULL, false},                 ATTEST_MALFORMED              },
+        {{none, {44239, "84" HASH HASH HASH "f6"}, NULL, false},            ATTEST_MALFORMED              },
  /* keys: no CBOR, off the curve, a curve nobody has, another kind, too short, not alone */
-        {{none, none, "04", false},                              ATTEST_ATTESTATION_KEY_INVALID},
-        {{none, none, "a40102200121" HASH "22" HASH, false},     ATTEST_ATTESTATION_KEY_INVALID},
-        {{none, none, "a40102200321" HASH "22" HASH, false},     ATTEST_ATTESTATION_KEY_INVALID},
-        {{none, none, "a40101200121" HASH "22" HASH, false},     ATTEST_ATTESTATION_KEY_INVALID},
-        {{none, none, "a401022001214101224102", false},          ATTEST_ATTESTATION_KEY_INVALID},
+        {{none, none, "04", false},                                         ATTEST_ATTESTATION_KEY_INVALID},
+        {{none, none, "a40102200121" HASH "22" HASH, false},                ATTEST_ATTESTATION_KEY_INVALID},
+        {{none, none, "a40102200321" HASH "22" HASH, false},                ATTEST_ATTESTATION_KEY_INVALID},
+        {{none, none, "a40101200121" HASH "22" HASH, false},                ATTEST_ATTESTATION_KEY_INVALID},
+        {{none, none, "a401022001214101224102", false},                     ATTEST_ATTESTATION_KEY_INVALID},
         {{none, none,
           "a301022001"
           "21" HASH,
           false},
-         ATTEST_ATTESTATION_KEY_INVALID                                                        },
+         ATTEST_ATTESTATION_KEY_INVALID                                                                   },
     };
 
     (void)state;

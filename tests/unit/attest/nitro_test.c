@@ -396,10 +396,14 @@ static void test_a_cached_chain_is_judged_anew(void **state)
     struct attest_trust trust;
     struct attest_result r;
     struct nitro_case c;
+    struct timestamp claimed, stored;
+    char text[TIMESTAMP_TEXT_SIZE];
 
     (void)state;
     if (!index)
         skip();
+    assert_int_equal(attest_evidence_time((struct span){0}, &claimed), ERR_NOT_FOUND);
+    assert_int_not_equal(attest_evidence_time(SPAN_LITERAL("\x84"), &claimed), ERR_NONE);
     assert_int_equal(attest_cache_new(4, &cache), ERR_NONE);
     load_by_id(index, GOOD, &c);
     trust = c.trust;
@@ -410,6 +414,14 @@ static void test_a_cached_chain_is_judged_anew(void **state)
     assert_int_equal(judge(&c, cache, &r), ATTEST_OK);
     c.now.ms += 4 * 3600 * 1000; /* the leaf lives for three hours */
     assert_int_equal(judge(&c, cache, &r), ATTEST_CERTIFICATE_TIME);
+    /* the refusal tells the time that the document claims, and as of then it is good */
+    assert_int_equal(attest_evidence_time(buffer_span(&c.evidence), &claimed), ERR_NONE);
+    timestamp_write(claimed, text);
+    assert_non_null(strstr(r.presented, text));
+    stored = c.now;
+    c.now = claimed;
+    assert_int_equal(judge(&c, cache, &r), ATTEST_OK);
+    c.now = stored;
     c.now.ms -= 8 * 3600 * 1000;
     assert_int_equal(judge(&c, cache, &r), ATTEST_CERTIFICATE_TIME);
     case_clear(&c);

@@ -561,6 +561,93 @@ static void the_hosts_table_is_enough(void **state)
     json_decref(index);
 }
 
+/* As AWS's hosts write it: GUIDs big-endian, and some pad the certificate with zeros. */
+static void a_big_endian_table_with_a_padded_certificate_is_enough(void **state)
+{
+    static const uint8_t zeros[24];
+    json_t *index = stored_index();
+    uint8_t table[16384] = {0};
+    struct writer w = writer_over(table, sizeof table);
+    struct attest_result r;
+    struct buffer padded = {0};
+    struct snp_case c;
+    size_t offset = 96;
+
+    (void)state;
+    if (!index)
+        skip();
+    load_by_id(index, VLEK, &c);
+    assert_int_equal(buffer_append(&padded, buffer_span(&c.vek)), ERR_NONE);
+    assert_int_equal(buffer_append(&padded, SPAN_OF(zeros)), ERR_NONE);
+    table_entry(&w, "a8074bc2a25a483eaae639c045a0b8a1", &offset, &padded);
+    table_entry(&w, "4ab7b379bbac4fe4a02f05aef327c782", &offset, &c.intermediate);
+    table_entry(&w, "c0b406a4a803495297433fb6014cd0ae", &offset, &c.ark);
+    writer_put(&w, SPAN_OF(zeros));
+    writer_put(&w, buffer_span(&padded));
+    writer_put(&w, buffer_span(&c.intermediate));
+    writer_put(&w, buffer_span(&c.ark));
+    assert_int_equal(verify(&c, SPAN_OF(table), NULL, NULL, &r), ATTEST_OK);
+    buffer_clear(&padded);
+    case_clear(&c);
+    json_decref(index);
+}
+
+/* After a firmware update: the host still sends the VCEK of before. */
+static void a_vek_that_does_not_fit_is_passed_over_for_one_that_does(void **state)
+{
+    json_t *index = stored_index();
+    struct attest_vek *vek = NULL;
+    enum attest_reason reason;
+    struct attest_result r;
+    struct snp_case c, other;
+
+    (void)state;
+    if (!index)
+        skip();
+    load_by_id(index, MILAN, &c);
+    load_by_id(index, MILAN_V2, &other);
+    struct attest_amd *amd = amd_of(&c, &reason);
+    const struct attest_amd *amds[] = {amd};
+    assert_int_equal(attest_vek_new(buffer_span(&c.vek), &vek, &reason), ERR_NONE);
+    const struct attest_vek *veks[] = {vek};
+    const struct attest_collateral_set without = {.amd_count = 1, .amd = amds};
+    const struct attest_collateral_set with = {
+        .amd_count = 1, .amd = amds, .vek_count = 1, .veks = veks};
+
+    assert_int_not_equal(verify(&c, buffer_span(&other.vek), &without, NULL, &r), ATTEST_OK);
+    assert_string_equal(r.step, "vek");
+    assert_true(r.missing.known); /* so the right one can be fetched */
+    assert_memory_equal(r.missing.chip_id, c.report.data + 0x1a0, sizeof r.missing.chip_id);
+    assert_int_equal(verify(&c, buffer_span(&other.vek), &with, NULL, &r), ATTEST_OK);
+    attest_vek_free(&vek);
+    attest_amd_free(&amd);
+    case_clear(&c);
+    case_clear(&other);
+    json_decref(index);
+}
+
+static void a_masked_chip_gets_advice_that_can_work(void **state)
+{
+    json_t *index = stored_index();
+    struct attest_result r;
+    struct snp_case c;
+
+    (void)state;
+    if (!index)
+        skip();
+    load_by_id(index, MILAN, &c);
+    memset(c.report.data + 0x1a0, 0, 64);
+    assert_int_equal(verify(&c, (struct span){0}, NULL, NULL, &r), ATTEST_COLLATERAL_MISSING);
+    assert_non_null(strstr(r.expected, "certificate table of the host"));
+    assert_non_null(strstr(r.expected, "masks"));
+    case_clear(&c);
+    load_by_id(index, VLEK, &c);
+    assert_int_equal(verify(&c, (struct span){0}, NULL, NULL, &r), ATTEST_COLLATERAL_MISSING);
+    assert_non_null(strstr(r.expected, "certificate table of the host"));
+    case_clear(&c);
+    json_decref(index);
+}
+
 /*
  * Damage.
  */
@@ -923,6 +1010,9 @@ int main(void)
         cmocka_unit_test(stored_reports_are_judged_as_documented),
         cmocka_unit_test(derived_reports_are_judged_as_documented),
         cmocka_unit_test(the_hosts_table_is_enough),
+        cmocka_unit_test(a_big_endian_table_with_a_padded_certificate_is_enough),
+        cmocka_unit_test(a_vek_that_does_not_fit_is_passed_over_for_one_that_does),
+        cmocka_unit_test(a_masked_chip_gets_advice_that_can_work),
         cmocka_unit_test(every_prefix_and_every_tail_is_refused),
         cmocka_unit_test(every_flipped_bit_is_refused),
         cmocka_unit_test(what_is_missing_is_named),

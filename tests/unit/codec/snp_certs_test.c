@@ -18,6 +18,12 @@
 #define CRL "\x11\x38\xbc\x92\x58\xbc\x13\x47\x97\x3e\x8f\xe0\x84\x4a\x20\xf8" /* unknown */
 #define END "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 
+/* The same in the byte order of RFC 4122, as they are printed. */
+#define VCEK_BE "\x63\xda\x75\x8d\xe6\x64\x45\x64\xad\xc5\xf4\xb9\x3b\xe8\xac\xcd"
+#define VLEK_BE "\xa8\x07\x4b\xc2\xa2\x5a\x48\x3e\xaa\xe6\x39\xc0\x45\xa0\xb8\xa1"
+#define ASK_BE "\x4a\xb7\xb3\x79\xbb\xac\x4f\xe4\xa0\x2f\x05\xae\xf3\x27\xc7\x82"
+#define ARK_BE "\xc0\xb4\x06\xa4\xa8\x03\x49\x52\x97\x43\x3f\xb6\x01\x4c\xd0\xae"
+
 struct row {
     const char *guid;
     uint32_t offset, length;
@@ -83,6 +89,33 @@ static void test_certificates_are_found_by_their_guid(void **state)
     assert_span(c.ark, table, 180, 30);
     assert_span(c.vlek, table, 210, 10);
     assert_int_equal(c.size, 225); /* padding is told apart */
+}
+
+static void test_guids_are_read_in_both_byte_orders(void **state)
+{
+    static const struct row rows[] = {
+        {VCEK_BE, 144, 10},
+        {ASK_BE,  154, 20},
+        {ARK_BE,  180, 30},
+        {CRL,     220, 5 },
+        {VLEK_BE, 210, 10},
+        {END,     0,   0 },
+    };
+    static const struct row twice[] = {
+        {VCEK_BE, 72, 10},
+        {VCEK,    82, 10}, /* the same role in the other order */
+        {END,     0,  0 },
+    };
+    struct span table = table_of(rows, COUNT_OF(rows), 230);
+    struct snp_certificates c;
+
+    (void)state;
+    assert_int_equal(snp_certificates_parse(table, &c), ERR_NONE);
+    assert_span(c.vcek, table, 144, 10);
+    assert_span(c.ask, table, 154, 20);
+    assert_span(c.ark, table, 180, 30);
+    assert_span(c.vlek, table, 210, 10);
+    assert_refused(table_of(twice, COUNT_OF(twice), 100));
 }
 
 static void test_a_table_may_be_empty_or_partial(void **state)
@@ -179,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_certificates_are_found_by_their_guid),
+        cmocka_unit_test(test_guids_are_read_in_both_byte_orders),
         cmocka_unit_test(test_a_table_may_be_empty_or_partial),
         cmocka_unit_test(test_places_that_are_refused),
         cmocka_unit_test(test_every_prefix_is_refused),
