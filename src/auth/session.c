@@ -66,6 +66,8 @@ MUST_CHECK static enum err payload_write(const struct session *s, uint8_t *out, 
     json_put_hex(&j, "claims", SPAN_OF(s->claims));
     json_put_hex(&j, "token", SPAN_OF(s->token_hash));
     json_put_bool(&j, "simulated", s->simulated);
+    if (s->collateral[0])
+        json_put_string(&j, "collateral", span_string(s->collateral));
     json_close_object(&j);
     json_close_object(&j);
     return writer_finish(&w, payload);
@@ -170,14 +172,15 @@ MUST_CHECK static enum err key_read(struct json_value cnf, uint8_t out[X25519_SI
 
 MUST_CHECK static enum err own_read(struct json_value vs, struct session *s)
 {
-    struct json_value tee, policy, version, claims, token, simulated;
+    struct json_value tee, policy, version, claims, token, simulated, collateral;
     const struct json_field fields[] = {
-        {"tee",            JSON_STRING, true, &tee      },
-        {"policy",         JSON_STRING, true, &policy   },
-        {"claims",         JSON_STRING, true, &claims   },
-        {"policy_version", JSON_STRING, true, &version  },
-        {"token",          JSON_STRING, true, &token    },
-        {"simulated",      JSON_TRUE,   true, &simulated}
+        {"tee",            JSON_STRING, true,  &tee       },
+        {"policy",         JSON_STRING, true,  &policy    },
+        {"claims",         JSON_STRING, true,  &claims    },
+        {"policy_version", JSON_STRING, true,  &version   },
+        {"token",          JSON_STRING, true,  &token     },
+        {"simulated",      JSON_TRUE,   true,  &simulated },
+        {"collateral",     JSON_STRING, false, &collateral}
     };
     enum err e = json_object_read(vs, fields, COUNT_OF(fields), false, NULL);
 
@@ -188,7 +191,9 @@ MUST_CHECK static enum err own_read(struct json_value vs, struct session *s)
         (e = bytes_read(token, s->token_hash, sizeof s->token_hash)) != ERR_NONE)
         return e;
     s->simulated = simulated.type == JSON_TRUE;
-    return ERR_NONE;
+    return collateral.type == JSON_NULL
+               ? ERR_NONE
+               : text_read(collateral, s->collateral, sizeof s->collateral);
 }
 
 MUST_CHECK static enum err times_read(struct json_value iat, struct json_value exp,

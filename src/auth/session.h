@@ -5,8 +5,9 @@
  *   iat, exp, jti                    eat_nonce  hex of the nonce that was attested
  *   cnf  {"jwk": {"kty":"OKP","crv":"X25519","x":...}} the attested key (RFC 7800)
  *   vs   {"tee","policy","policy_version","claims" (SHA-256 hex),"token" (SHA-256 of the token,
- * hex), "simulated"} The header is exactly {"alg":"ES256","typ":"JWT","kid":"<8 hex>"}; anything
- * else is refused, so there is no algorithm to confuse. Pure: time and randomness are arguments.
+ * hex), "simulated", "collateral" (absent when no collateral judged the platform)} The header is
+ * exactly {"alg":"ES256","typ":"JWT","kid":"<8 hex>"}; anything else is refused, so there is no
+ * algorithm to confuse. Pure: time and randomness are arguments.
  */
 #ifndef AUTH_SESSION_H
 #define AUTH_SESSION_H
@@ -19,6 +20,7 @@
 
 #define SESSION_TOKEN_MAX 2048
 #define SESSION_NAME_MAX 64
+#define SESSION_COLLATERAL_MAX 63
 #define SESSION_ID_SIZE 16
 
 struct session {
@@ -33,6 +35,7 @@ struct session {
     char policy[SESSION_NAME_MAX + 1];
     uint8_t policy_version[8]; /* of the policy set; a changed policy set revokes sessions */
     uint8_t claims[SHA256_SIZE];
+    char collateral[SESSION_COLLATERAL_MAX + 1]; /* what judged the platform; "": nothing */
     bool simulated;
 };
 

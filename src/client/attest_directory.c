@@ -1,4 +1,6 @@
 /* Collateral as it lies on disk and as documents: what src/collateral/ reads, a verifier takes. */
+#include <dirent.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -8,6 +10,7 @@
 #include "client/client.h"
 #include "collateral/directory.h"
 #include "collateral/item.h"
+#include "crypto/x509.h"
 
 /* Room for one more of each sort, whatever it will be. */
 static bool has_room(const struct vs_verifier *v)
@@ -111,6 +114,44 @@ static bool is_directory(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+/* Whether the file is a certificate of a root that is pinned already. */
+static bool is_pinned_root(const struct vs_verifier *v, const char *path)
+{
+    struct buffer bytes = {0};
+    struct x509_cert *c = NULL;
+    uint8_t spki[SHA256_SIZE];
+    size_t count = 0;
+    bool is = false;
+
+    if (file_read(path, 2 * X509_MAX_SIZE, &bytes) == ERR_NONE &&
+        (x509_cert_parse(buffer_span(&bytes), &c) == ERR_NONE ||
+         x509_chain_parse(buffer_span(&bytes), &c, 1, &count) == ERR_NONE) &&
+        c != NULL) {
+        x509_cert_spki_sha256(c, spki);
+        for (size_t i = 0; i < v->trust.count; i++)
+            is = is || span_equal(SPAN_OF(v->trust.roots[i].spki_sha256), SPAN_OF(spki));
+    }
+    x509_cert_free(&c);
+    buffer_clear(&bytes);
+    return is;
+}
+
+/* Nitro needs no collateral: a directory of AWS's root only is complete. */
+static bool has_pinned_root(const struct vs_verifier *v, const char *path)
+{
+    DIR *directory = opendir(path);
+    const struct dirent *entry;
+    bool has = false;
+    char file[4096];
+
+    while (directory && !has && (entry = readdir(directory)) != NULL)
+        has = snprintf(file, sizeof file, "%s/%s", path, entry->d_name) < (int)sizeof file &&
+              is_pinned_root(v, file);
+    if (directory)
+        (void)closedir(directory);
+    return has;
+}
+
 struct verifier_mark verifier_mark(const struct vs_verifier *v)
 {
     return (struct verifier_mark){v->intel_count, v->amd_count, v->vek_count, v->arm_key_count};
@@ -141,7 +182,7 @@ enum vs_error vs_verifier_add_directory(struct vs_verifier *v, const char *path,
     const struct verifier_mark before = verifier_mark(v);
     v->reason = ATTEST_OK;
     e = collateral_directory_read(path, add_found, &a);
-    if (e == ERR_NONE && a.count == 0)
+    if (e == ERR_NONE && a.count == 0 && !has_pinned_root(v, path))
         e = ERR_NOT_FOUND;
     if (e == ERR_NOT_FOUND && !is_directory(path))
         e = add_file(&a, path);

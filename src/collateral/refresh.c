@@ -359,6 +359,10 @@ static void target_good(const struct collateral_refresh *r, size_t index, struct
     t->sources[index].failures = 0;
     t->requested = false;
     wait = wait < least ? least : wait > LOOK_AGAIN_MAX_MS ? LOOK_AGAIN_MAX_MS : wait;
+    /* what may only be so old is asked for as often, whether or not there was news */
+    if (r->options.max_age_s > 0 && item->kind != COLLATERAL_VEK &&
+        wait > r->options.max_age_s * 1000)
+        wait = r->options.max_age_s * 1000;
     t->next_look = (struct timestamp){now.ms + wait};
 }
 
@@ -394,7 +398,8 @@ static bool document_take(struct collateral_refresh *r, size_t index, struct tar
 }
 
 /* One source. True when it had news, or when the thread is to end: then nobody else is asked. */
-static bool fetch_from(struct collateral_refresh *r, size_t index, struct target *t)
+static bool fetch_from(struct collateral_refresh *r, size_t index, struct target *t,
+                       bool *is_absent)
 {
     struct source_state *s = &r->sources[index];
     struct collateral_failure failure;
@@ -403,6 +408,7 @@ static bool fetch_from(struct collateral_refresh *r, size_t index, struct target
     struct timestamp now = r->options.clock(); /* a fetch takes its time */
     bool done = e == ERR_UNAVAILABLE;
 
+    *is_absent = e != ERR_NONE && failure.absent;
     if (e == ERR_NONE) {
         s->failures = 0;
         done = document_take(r, index, t, buffer_span(&document), now);
@@ -428,13 +434,24 @@ static bool target_fetch(struct collateral_refresh *r, struct target *t, struct 
 {
     bool asked = false;
     bool done = false;
+    bool all_absent = true;
+    struct timestamp again = {INT64_MAX};
 
     for (size_t i = 0; i < r->source_count && !done && !atomic_load(&r->stop); i++) {
-        if (!may_ask(r, i, t, now))
+        bool is_absent = false;
+
+        if (!collateral_source_has(r->sources[i].source, &t->key))
             continue;
-        asked = true;
-        done = fetch_from(r, i, t);
+        if (may_ask(r, i, t, now)) {
+            asked = true;
+            done = fetch_from(r, i, t, &is_absent);
+        }
+        all_absent = all_absent && is_absent;
+        if (t->sources[i].not_before.ms < again.ms)
+            again = t->sources[i].not_before;
     }
+    if (asked && !done && all_absent)
+        collateral_store_absent(r->store, t->name, again);
     return asked;
 }
 
@@ -495,7 +512,7 @@ MUST_CHECK static enum err sources_open(struct collateral_refresh *r, char why[2
         e = collateral_source_new(&o, &r->sources[i].source);
         if (e != ERR_NONE) {
             (void)snprintf(why, 256, "the collateral source %s cannot be used: %s", o.name,
-                           e == ERR_CONFIG ? "no URL, or an empty token" : err_text(e));
+                           e == ERR_CONFIG ? "it has no URL, or an empty token" : err_text(e));
             return e;
         }
         r->source_count++;

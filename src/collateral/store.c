@@ -2,10 +2,12 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/text.h"
 #include "collateral/merge.h"
 
 #define MINUTE_MS 60000
@@ -13,6 +15,19 @@
 struct fetch_request {
     struct collateral_key key;
     char name[COLLATERAL_NAME_SIZE];
+    uint8_t caller[SHA256_SIZE];
+    bool is_signed;
+};
+
+/* How often one caller came with evidence of no valid signature, this minute. */
+struct stranger {
+    uint8_t caller[SHA256_SIZE];
+    unsigned count;
+};
+
+struct absence {
+    char name[COLLATERAL_NAME_SIZE];
+    struct timestamp until;
 };
 
 struct collateral_store {
@@ -29,7 +44,11 @@ struct collateral_store {
     size_t request_count;
     struct fetch_request requests[COLLATERAL_QUEUE_MAX];
     struct timestamp minute; /* in which strangers are counted */
-    unsigned strangers;
+    unsigned strangers;      /* of all callers */
+    size_t caller_count;     /* at most as many as there may be strangers */
+    struct stranger callers[COLLATERAL_STRANGERS_PER_MINUTE];
+    size_t next_absence; /* a ring: the oldest one goes first */
+    struct absence absences[COLLATERAL_ABSENT_MAX];
     uint64_t queued, dropped;
 };
 
@@ -151,6 +170,50 @@ struct collateral_item *collateral_snapshot_find(const struct collateral_snapsho
     size_t at = position_of(snapshot, name, &found);
 
     return found ? snapshot->items[at] : NULL;
+}
+
+/* ---- marks */
+
+enum { MARK_DIGEST_SIZE = 8 };
+
+static void mark_write(const struct collateral_item *item, char out[COLLATERAL_MARK_SIZE])
+{
+    char digest[2 * MARK_DIGEST_SIZE + 1];
+
+    hex_write(span_of(item->content, MARK_DIGEST_SIZE), digest);
+    (void)snprintf(out, COLLATERAL_MARK_SIZE, "%.40s:%s", item->name, digest);
+}
+
+void collateral_mark(const struct collateral_snapshot *snapshot, const struct attest_result *result,
+                     char out[COLLATERAL_MARK_SIZE])
+{
+    struct collateral_key keys[COLLATERAL_MISSING_MAX];
+    char name[COLLATERAL_NAME_SIZE];
+    const struct collateral_item *item;
+
+    out[0] = '\0';
+    if (collateral_keys_missing(result, keys) == 0)
+        return;
+    collateral_key_name(&keys[0], name); /* the platform's, or the product's: never one chip's */
+    item = collateral_snapshot_find(snapshot, span_string(name));
+    if (item)
+        mark_write(item, out);
+}
+
+bool collateral_mark_holds(const struct collateral_snapshot *snapshot, const char *mark,
+                           struct timestamp at)
+{
+    const char *colon = strchr(mark, ':');
+    const struct collateral_item *item;
+    char now[COLLATERAL_MARK_SIZE];
+
+    if (!colon)
+        return mark[0] == '\0';
+    item = collateral_snapshot_find(snapshot, span_of(mark, (size_t)(colon - mark)));
+    if (!item)
+        return true; /* another keystore's; without it ours judges no such platform */
+    mark_write(item, now);
+    return strcmp(now, mark) == 0 || timestamp_seconds(item->content_since) < timestamp_seconds(at);
 }
 
 /* Which item leaves when there is no room: COLLATERAL_ITEMS_MAX when none may. */
@@ -380,6 +443,13 @@ bool collateral_is_missing(enum attest_reason reason)
            reason == ATTEST_CRL_MISSING || reason == ATTEST_CRL_TIME;
 }
 
+bool collateral_is_another(enum attest_reason reason)
+{
+    return reason == ATTEST_TCB_INFO_MISMATCH || reason == ATTEST_CRL_ISSUER_MISMATCH ||
+           reason == ATTEST_VEK_TCB_MISMATCH || reason == ATTEST_VEK_HWID_MISMATCH ||
+           reason == ATTEST_VEK_TYPE_MISMATCH;
+}
+
 void collateral_store_no_sources(struct collateral_store *s)
 {
     s->no_sources = true;
@@ -395,56 +465,119 @@ static bool is_at_hand(struct collateral_store *s, const char *name, struct time
     return is;
 }
 
-/* With the queue's lock. */
-static bool stranger_passes(struct collateral_store *s, struct timestamp now)
+/* With the queue's lock. The caller's count of this minute; NULL when there is no room. */
+static struct stranger *stranger_of(struct collateral_store *s, const uint8_t caller[SHA256_SIZE],
+                                    struct timestamp now)
 {
-    int64_t age = now.ms - s->minute.ms;
+    const int64_t age = now.ms - s->minute.ms;
 
     if (age < 0 || age >= MINUTE_MS) {
         s->minute = now;
         s->strangers = 0;
+        s->caller_count = 0;
     }
-    return s->strangers++ < COLLATERAL_STRANGERS_PER_MINUTE;
+    for (size_t i = 0; i < s->caller_count; i++)
+        if (span_equal(SPAN_OF(s->callers[i].caller), span_of(caller, SHA256_SIZE)))
+            return &s->callers[i];
+    if (s->caller_count == COUNT_OF(s->callers))
+        return NULL;
+    s->callers[s->caller_count] = (struct stranger){.count = 0};
+    memcpy(s->callers[s->caller_count].caller, caller, SHA256_SIZE);
+    return &s->callers[s->caller_count++];
 }
 
 /* With the queue's lock. */
-static bool queue_add(struct collateral_store *s, const struct fetch_request *w, bool is_signed,
+static bool stranger_passes(struct collateral_store *s, const struct fetch_request *request,
+                            struct timestamp now)
+{
+    struct stranger *its = stranger_of(s, request->caller, now);
+
+    if (!its || its->count == COLLATERAL_STRANGER_SHARE ||
+        s->strangers == COLLATERAL_STRANGERS_PER_MINUTE)
+        return false;
+    its->count++;
+    s->strangers++;
+    return true;
+}
+
+/* With the queue's lock. */
+static bool has_place(const struct collateral_store *s, const struct fetch_request *request)
+{
+    /* strangers leave half of the queue to others */
+    const size_t limit = request->is_signed ? COLLATERAL_QUEUE_MAX : COLLATERAL_QUEUE_MAX / 2;
+    size_t held = 0;
+
+    for (size_t i = 0; i < s->request_count; i++)
+        held += span_equal(SPAN_OF(s->requests[i].caller), SPAN_OF(request->caller));
+    return s->request_count < limit && held < COLLATERAL_QUEUE_SHARE;
+}
+
+/* With the queue's lock. */
+static bool is_absent(const struct collateral_store *s, const char *name, struct timestamp now)
+{
+    for (size_t i = 0; i < COUNT_OF(s->absences); i++)
+        if (strcmp(s->absences[i].name, name) == 0 && now.ms < s->absences[i].until.ms)
+            return true;
+    return false;
+}
+
+void collateral_store_absent(struct collateral_store *s, const char *name, struct timestamp until)
+{
+    size_t at;
+
+    (void)pthread_mutex_lock(&s->queue_lock);
+    at = s->next_absence;
+    for (size_t i = 0; i < COUNT_OF(s->absences); i++)
+        if (strcmp(s->absences[i].name, name) == 0)
+            at = i;
+    if (at == s->next_absence)
+        s->next_absence = (s->next_absence + 1) % COUNT_OF(s->absences);
+    (void)snprintf(s->absences[at].name, sizeof s->absences[at].name, "%s", name);
+    s->absences[at].until = until;
+    (void)pthread_mutex_unlock(&s->queue_lock);
+}
+
+/* With the queue's lock. */
+static bool queue_add(struct collateral_store *s, const struct fetch_request *request,
                       struct timestamp now)
 {
+    if (is_absent(s, request->name, now))
+        return false;
     for (size_t i = 0; i < s->request_count; i++)
-        if (strcmp(s->requests[i].name, w->name) == 0)
+        if (strcmp(s->requests[i].name, request->name) == 0)
             return true;
-    /* strangers leave half of the queue to others */
-    if (s->request_count == COLLATERAL_QUEUE_MAX ||
-        (!is_signed &&
-         (s->request_count >= COLLATERAL_QUEUE_MAX / 2 || !stranger_passes(s, now)))) {
+    if (!has_place(s, request) || (!request->is_signed && !stranger_passes(s, request, now))) {
         s->dropped++;
         return false;
     }
-    s->requests[s->request_count++] = *w;
+    s->requests[s->request_count++] = *request;
     s->queued++;
     (void)pthread_cond_signal(&s->queue_changed);
     return true;
 }
 
 bool collateral_store_request_fetch(struct collateral_store *s, const struct attest_result *result,
-                                    struct timestamp now)
+                                    const uint8_t caller[SHA256_SIZE], struct timestamp now)
 {
     struct collateral_key keys[COLLATERAL_MISSING_MAX];
     size_t count = s->no_sources ? 0 : collateral_keys_missing(result, keys);
+    /* the VEK itself cannot be fetched: a VLEK, or the VCEK of a chip whose id is masked */
+    const bool can_help = count > 1 || strcmp(result->step, "vek") != 0;
     bool coming = false;
 
     for (size_t i = 0; i < count; i++) {
-        struct fetch_request w = {.key = keys[i]};
+        struct fetch_request request = {.key = keys[i], .is_signed = result->signatures_valid};
 
-        collateral_key_name(&w.key, w.name);
-        if (is_at_hand(s, w.name, now))
+        if (caller)
+            memcpy(request.caller, caller, sizeof request.caller);
+        collateral_key_name(&request.key, request.name);
+        if (is_at_hand(s, request.name, now))
             continue;
         (void)pthread_mutex_lock(&s->queue_lock);
-        coming = queue_add(s, &w, result->signatures_valid, now) || coming;
+        coming = queue_add(s, &request, now) || coming;
         (void)pthread_mutex_unlock(&s->queue_lock);
     }
-    return coming;
+    return coming && can_help;
 }
 
 bool collateral_store_take(struct collateral_store *s, struct collateral_key *out)

@@ -46,6 +46,21 @@ void collateral_snapshot_release(struct collateral_snapshot **snapshot);
 struct collateral_item *collateral_snapshot_find(const struct collateral_snapshot *snapshot,
                                                  struct span name);
 
+/*
+ * What a verdict rested on, for those who remember verdicts: NAME:CONTENT, the item that judged
+ * the platform and 16 hex digits of its content. "" when the evidence needs no collateral.
+ */
+#define COLLATERAL_MARK_SIZE 64
+void collateral_mark(const struct collateral_snapshot *snapshot, const struct attest_result *result,
+                     char out[COLLATERAL_MARK_SIZE]);
+/*
+ * Whether a verdict of `at` with this mark still stands: the content is the same, or it was that
+ * of an item which another keystore held when ours did not change since. A list or a level that
+ * changed afterwards may say otherwise of this platform: the evidence has to be judged again.
+ */
+bool collateral_mark_holds(const struct collateral_snapshot *snapshot, const char *mark,
+                           struct timestamp at);
+
 enum collateral_put {
     COLLATERAL_ADDED,
     COLLATERAL_REPLACED,
@@ -92,19 +107,29 @@ uint64_t collateral_store_rollbacks(const struct collateral_store *s);
 /* ---- what is missing ---- */
 
 #define COLLATERAL_QUEUE_MAX 64
+#define COLLATERAL_QUEUE_SHARE 8           /* places in it that one caller may hold */
 #define COLLATERAL_RETRY_AFTER_S 5         /* what a caller is told: a fetch takes seconds */
 #define COLLATERAL_STRANGERS_PER_MINUTE 12 /* taken from evidence of no valid signature */
+#define COLLATERAL_STRANGER_SHARE 4        /* of them, of one caller */
+#define COLLATERAL_ABSENT_MAX 64           /* names remembered that no source has */
 
 /*
  * Queues what `result`, a refusal for want of collateral, needs: once, and not what is at hand and
  * in its time. Anybody with a token can invent chips, so evidence whose signatures did not verify
- * (with SGX and TDX the FMSPC is a genuine PCK's then) has a small share. True when a fetch is on
- * its way or may be.
+ * (with SGX and TDX the FMSPC is a genuine PCK's then) has a small share, and so has each caller.
+ * True when a fetch that can help is on its way or may be; false also while every source says that
+ * it does not have what is missing.
+ *
+ * caller  who presented the evidence (a principal's id); NULL: all of those together
  */
 bool collateral_store_request_fetch(struct collateral_store *s, const struct attest_result *result,
-                                    struct timestamp now);
+                                    const uint8_t caller[SHA256_SIZE], struct timestamp now);
+/* No source has this, so nobody is told to wait for it until `until`. */
+void collateral_store_absent(struct collateral_store *s, const char *name, struct timestamp until);
 /* Whether this refusal is one for want of (current) collateral. */
 bool collateral_is_missing(enum attest_reason reason);
+/* Whether it is one because what there is belongs to another platform or another TCB. */
+bool collateral_is_another(enum attest_reason reason);
 
 /* Nobody fetches: then want() answers false and queues nothing. Before threads start. */
 void collateral_store_no_sources(struct collateral_store *s);

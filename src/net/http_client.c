@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "net/http_date.h"
 
 enum {
     TIMEOUT_DEFAULT_MS = 30000,
@@ -91,11 +92,21 @@ static bool header_is(struct span line, const char *name, struct span *value)
     return true;
 }
 
-/* Seconds only; a date is ignored, as is what is no number. */
+static unsigned seconds_until(struct timestamp then)
+{
+    const int64_t left = timestamp_seconds(then) - timestamp_seconds(clock_now());
+
+    return left <= 0 ? 0 : left < RETRY_AFTER_MAX_S ? (unsigned)left : RETRY_AFTER_MAX_S;
+}
+
+/* Seconds or a date (RFC 9110 section 10.2.3); anything else is ignored. */
 static unsigned retry_after_parse(struct span text)
 {
     unsigned seconds = 0;
+    struct timestamp then;
 
+    if (http_date_parse(text, &then) == ERR_NONE)
+        return seconds_until(then);
     for (size_t i = 0; i < text.size; i++) {
         if (text.data[i] < '0' || text.data[i] > '9')
             return 0;

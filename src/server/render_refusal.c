@@ -42,6 +42,7 @@ static const struct {
     {"session_issuer_mismatch",             NO_SESSION                                                                     },
     {"session_token_mismatch",              NO_SESSION                                                                     },
     {"session_not_yet_valid",               NO_SESSION                                                                     },
+    {"session_collateral_changed",          NO_SESSION                                                                     },
     {"session_policy_changed",              NO_SESSION                                                                     },
  /* what the policy allows */
     {"role_not_allowed",                    "This token's role does not allow this request"                                },

@@ -7,15 +7,16 @@
 #include "service/operation.h"
 
 /* Want of collateral is no fault of the caller's, and it may be there soon. Where another
- * platform's collateral is all there is, this one's is missing. */
+ * platform's collateral is all there is, or the host sent a VEK of before its last firmware update,
+ * this one's is missing. */
 static void collateral_request(const struct operation_context *x, struct attest_result *result)
 {
     bool is_missing = collateral_is_missing(result->reason);
 
-    if (!is_missing && result->reason != ATTEST_TCB_INFO_MISMATCH &&
-        result->reason != ATTEST_CRL_ISSUER_MISMATCH)
+    if (!is_missing && !collateral_is_another(result->reason))
         return;
-    if (!collateral_store_request_fetch(x->svc->verifier.collateral, result, x->now))
+    if (!collateral_store_request_fetch(x->svc->verifier.collateral, result,
+                                        x->caller->principal->id, x->now))
         return;
     x->why->retry_after_s = COLLATERAL_RETRY_AFTER_S;
     if (!is_missing)
@@ -98,6 +99,9 @@ enum err evidence_accept(struct operation_context *x, const struct evidence *evi
     (void)snprintf(claims->tee, sizeof claims->tee, "%s", result->tee);
     attest_claims_digest(result, claims->digest);
     claims->has_digest = true;
+    collateral_mark(
+        collateral_store_view(x->svc->verifier.collateral, &x->thread->verifier.collateral), result,
+        claims->collateral);
     if ((e = check_kind(x, evidence, result)) != ERR_NONE)
         return e;
     claims->snapshot = policy_store_view(x->svc->verifier.policies, &x->thread->verifier.policy);
@@ -137,6 +141,11 @@ enum err session_claims(struct operation_context *x, struct span token)
                       claims->snapshot->policies.version, x->now, &code);
     if (e != ERR_NONE)
         return refusal_set(x->why, e, code);
+    /* revoked, or judged by levels that changed: the evidence has to be judged again */
+    if (!collateral_mark_holds(
+            collateral_store_view(x->svc->verifier.collateral, &x->thread->verifier.collateral),
+            s->collateral, s->issued))
+        return refusal_set(x->why, ERR_DENIED, "session_collateral_changed");
     claims->auth = "session";
     claims->policy = policy_find(&claims->snapshot->policies, s->policy);
     if (!claims->policy) /* cannot be while the policy's version matches; refused all the same */

@@ -17,6 +17,7 @@ struct claims {
     bool has_key;
     bool has_session;
     uint8_t session_id[SESSION_ID_SIZE];
+    char collateral[COLLATERAL_MARK_SIZE]; /* of evidence: what judged the platform */
 };
 
 /* Evidence as received. */

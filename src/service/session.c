@@ -113,6 +113,7 @@ static void session_fill(const struct operation_context *x, struct session *s)
     memcpy(s->key, r->key, sizeof s->key);
     memcpy(s->policy_version, claims->snapshot->policies.version, sizeof s->policy_version);
     memcpy(s->claims, claims->digest, sizeof s->claims);
+    (void)snprintf(s->collateral, sizeof s->collateral, "%s", claims->collateral);
     random_bytes(s->id, sizeof s->id);
 }
 

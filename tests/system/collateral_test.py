@@ -2,6 +2,7 @@
 that says so. The vendors are tests/system/vendors.py; the daemon and its evidence are real."""
 import base64
 import datetime
+import email.utils
 import json
 import os
 import re
@@ -18,6 +19,7 @@ VECTORS = os.environ.get("VOUCHSAFE_VECTORS", os.path.join(os.path.dirname(ROOT)
 INTEL_VECTORS = os.path.join(VECTORS, "attestation", "collateral", "intel")
 FAST = {"collateral.backoff_s": 1, "collateral.backoff_max_s": 1, "collateral.reread_s": 1}
 # Both say that what is held is out of its time: which part is looked at first is the verifier's business.
+SEED = "github.com/alice/project:alice.near"
 EXPIRED = ("collateral_expired", "crl_time")
 
 
@@ -182,6 +184,52 @@ class Fetching(Case):
         vendors.faults.clear()
         attest_until(worker, 200)
         self.assertGreaterEqual(time.monotonic() - begin, 3)
+
+    def test_retry_after_may_be_a_date(self):
+        vendors = self.vendors()
+        vendors.serve(self.bundle())
+        vendors.faults["/"] = "busy"
+        vendors.retry_after = email.utils.formatdate(time.time() + 5, usegmt=True)
+        k = self.start(source(vendors))
+        worker = Worker(k)
+        worker.attest()
+        wait_for(lambda: vendors.requests, what="a first request")
+        begin, seen = time.monotonic(), len(vendors.requests)
+        while time.monotonic() - begin < 3:
+            worker.attest()
+        self.assertEqual(len(vendors.requests), seen, "asked again before the time")
+
+    def test_a_short_max_age_is_kept(self):
+        vendors = self.vendors()
+        name = vendors.serve(self.bundle())
+        self.start(source(vendors), **{"collateral.prefetch": [name], "collateral.max_age_s": 1,
+                                       "collateral.backoff_s": 1})
+        wait_for(lambda: sum("/tcb?" in r for r in vendors.requests) >= 4, 12, "four requests for TCB info")
+
+    def test_sessions_of_a_platform_that_becomes_revoked_end(self):
+        vendors = self.vendors()
+        good = json.loads(self.bundle("--issued-before", "3600"))
+        older = json.loads(self.bundle("--issued-before", "7200"))
+        revoked = json.loads(self.bundle("--status", "Revoked"))
+        name = vendors.serve(json.dumps(good).encode())
+        k = self.start(source(vendors), **{"collateral.prefetch": [name], "collateral.max_age_s": 1})
+        wait_for(lambda: name in units(k), what="the prefetch")
+        worker = Worker(k)
+        self.assertEqual(worker.attest().status, 200)
+        envelope = ecies_seal(k.pubkey(SEED), b"{}")
+        self.assertEqual(worker.decrypt(envelope, seed=SEED).status, 200)
+        # the CRLs that come along are older than those held
+        for member in ("pck_crl", "pck_crl_issuer_chain", "root_ca_crl"):
+            revoked[member] = older[member]
+        held = units(k)[name]["sha256"]
+        vendors.serve(json.dumps(revoked).encode())
+        k.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: units(k)[name]["sha256"] != held, what="the newer TCB info")
+        reply = worker.decrypt(envelope, seed=SEED)
+        self.assertEqual((reply.status, reply.code), (403, "session_collateral_changed"), reply.body)
+        reply = worker.attest()
+        self.assertEqual((reply.status, reply.code), (401, "tcb_status_not_accepted"), reply.body)
+        self.assertGreaterEqual(metric(k, "vouchsafe_collateral_rollbacks_total"), 1)
 
     def test_tls_is_verified(self):
         vendors = self.vendors(self.dir.name)

@@ -205,31 +205,172 @@ static void wants_are_bounded_and_queued_once(void **state)
 
     (void)state;
     assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
-    assert_true(collateral_store_request_fetch(s, &r, at(0)));
-    assert_true(collateral_store_request_fetch(s, &r, at(0)));
+    assert_true(collateral_store_request_fetch(s, &r, NULL, at(0)));
+    assert_true(collateral_store_request_fetch(s, &r, NULL, at(0)));
     collateral_store_queue_figures(s, &figures);
     assert_int_equal(figures.waiting, 1);
     for (unsigned i = 2; i < 200; i++) { /* strangers have a share of the minute */
+        const uint8_t caller[SHA256_SIZE] = {(uint8_t)(i % 7)};
+
         r = refusal((uint8_t)i, false);
-        (void)collateral_store_request_fetch(s, &r, at(1));
+        (void)collateral_store_request_fetch(s, &r, caller, at(1));
     }
     collateral_store_queue_figures(s, &figures);
     assert_int_equal(figures.waiting, 1 + COLLATERAL_STRANGERS_PER_MINUTE);
     for (unsigned i = 2; i < 200; i++) { /* and of the queue, however long they try */
+        const uint8_t caller[SHA256_SIZE] = {(uint8_t)(i % 7)};
+
         r = refusal((uint8_t)i, false);
-        (void)collateral_store_request_fetch(s, &r, at(100 * (int64_t)i));
+        (void)collateral_store_request_fetch(s, &r, caller, at(100 * (int64_t)i));
     }
     collateral_store_queue_figures(s, &figures);
     assert_int_equal(figures.waiting, COLLATERAL_QUEUE_MAX / 2);
     r = refusal(250, true); /* there is room for whose signatures are valid */
-    assert_true(collateral_store_request_fetch(s, &r, at(1)));
+    assert_true(collateral_store_request_fetch(s, &r, NULL, at(1)));
     assert_true(collateral_store_take(s, &key));
     assert_int_equal(key.fmspc[0], 1);
     while (collateral_store_take(s, &key))
         ;
     assert_int_equal(key.fmspc[0], 250);
     collateral_store_no_sources(s);
-    assert_false(collateral_store_request_fetch(s, &r, at(1)));
+    assert_false(collateral_store_request_fetch(s, &r, NULL, at(1)));
+    collateral_store_free(&s);
+}
+
+static void one_caller_has_a_share_of_the_queue(void **state)
+{
+    static const uint8_t callers[][SHA256_SIZE] = {{1}, {2}};
+    struct collateral_queue_figures figures;
+    struct collateral_store *s = NULL;
+    struct collateral_key key;
+    struct attest_result r;
+
+    (void)state;
+    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    for (unsigned i = 0; i < 60; i++) {
+        r = refusal((uint8_t)i, true);
+        assert_int_equal(collateral_store_request_fetch(s, &r, callers[0], at(1)),
+                         i < COLLATERAL_QUEUE_SHARE);
+    }
+    r = refusal(0, true); /* what waits already is on its way for this caller, too */
+    assert_true(collateral_store_request_fetch(s, &r, callers[0], at(1)));
+    r = refusal(100, true);
+    assert_true(collateral_store_request_fetch(s, &r, callers[1], at(1)));
+    collateral_store_queue_figures(s, &figures);
+    assert_int_equal(figures.waiting, COLLATERAL_QUEUE_SHARE + 1);
+    assert_int_equal(figures.dropped, 60 - COLLATERAL_QUEUE_SHARE);
+    assert_true(collateral_store_take(s, &key)); /* a place is free again */
+    r = refusal(101, true);
+    assert_true(collateral_store_request_fetch(s, &r, callers[0], at(1)));
+    while (collateral_store_take(s, &key))
+        ;
+    for (unsigned i = 0; i < 10; i++) { /* unsigned evidence: fewer, each minute */
+        r = refusal((uint8_t)i, false);
+        assert_int_equal(collateral_store_request_fetch(s, &r, callers[0], at(100)),
+                         i < COLLATERAL_STRANGER_SHARE);
+        r = refusal((uint8_t)(100 + i), false);
+        assert_int_equal(collateral_store_request_fetch(s, &r, callers[1], at(159)),
+                         i < COLLATERAL_STRANGER_SHARE);
+    }
+    while (collateral_store_take(s, &key))
+        ;
+    r = refusal(7, false);
+    assert_false(collateral_store_request_fetch(s, &r, callers[0], at(159)));
+    assert_true(collateral_store_request_fetch(s, &r, callers[0], at(160)));
+    collateral_store_free(&s);
+}
+
+static void what_no_source_has_is_not_promised(void **state)
+{
+    struct collateral_store *s = NULL;
+    struct attest_result r = refusal(5, true);
+    char name[COLLATERAL_NAME_SIZE];
+
+    (void)state;
+    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    collateral_key_name(&(struct collateral_key){.kind = COLLATERAL_INTEL, .fmspc = {5}}, name);
+    collateral_store_absent(s, name, at(60));
+    assert_false(collateral_store_request_fetch(s, &r, NULL, at(59)));
+    collateral_store_absent(s, name, at(90));
+    assert_false(collateral_store_request_fetch(s, &r, NULL, at(89)));
+    assert_true(collateral_store_request_fetch(s, &r, NULL, at(90)));
+    /* the oldest is forgotten first */
+    for (unsigned i = 0; i < COLLATERAL_ABSENT_MAX; i++) {
+        char other[COLLATERAL_NAME_SIZE];
+
+        collateral_key_name(
+            &(struct collateral_key){
+                .kind = COLLATERAL_INTEL, .fmspc = {6, (uint8_t)i}
+        },
+            other);
+        collateral_store_absent(s, other, at(200));
+    }
+    assert_true(collateral_store_request_fetch(s, &r, NULL, at(91)));
+    r = refusal(6, true);
+    assert_false(collateral_store_request_fetch(s, &r, NULL, at(91)));
+    collateral_store_free(&s);
+}
+
+static void fetching_is_promised_only_where_it_can_help(void **state)
+{
+    struct collateral_store *s = NULL;
+    struct attest_result r = {
+        .reason = ATTEST_COLLATERAL_MISSING,
+        .kind = ATTEST_SNP,
+        .signatures_valid = true,
+        .missing = {.known = true, .vendor = ATTEST_AMD_MILAN},
+        .step = "vek"
+    };
+
+    (void)state;
+    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    assert_false(collateral_store_request_fetch(s, &r, NULL, at(0))); /* its chip id is masked */
+    r.missing.chip_id[0] = 1;
+    assert_true(collateral_store_request_fetch(s, &r, NULL, at(0)));
+    r.missing.by_vlek = true;
+    assert_false(collateral_store_request_fetch(s, &r, NULL, at(0)));
+    (void)memcpy(r.step, "vek_chain", sizeof "vek_chain");
+    assert_true(collateral_store_request_fetch(s, &r, NULL, at(0)));
+    collateral_store_free(&s);
+}
+
+static void a_verdict_stands_while_its_collateral_says_the_same(void **state)
+{
+    struct collateral_store *s = NULL;
+    struct collateral_snapshot *held;
+    struct attest_result r = refusal(0, true);
+    char mark[COLLATERAL_MARK_SIZE];
+    char other[COLLATERAL_MARK_SIZE];
+
+    (void)state;
+    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    held = collateral_store_hold(s);
+    collateral_mark(held, &r, mark); /* of a platform that nothing is known of */
+    assert_string_equal(mark, "");
+    assert_true(collateral_mark_holds(held, "", at(0)));
+    assert_false(collateral_mark_holds(held, "x", at(0)));
+    collateral_snapshot_release(&held);
+    assert_int_equal(put(s, 0, 17, 0), COLLATERAL_ADDED);
+    held = collateral_store_hold(s);
+    memcpy(r.missing.fmspc, held->items[0]->facts.fmspc, sizeof r.missing.fmspc);
+    collateral_mark(held, &r, mark);
+    assert_true(strncmp(mark, "intel-sgx-", 10) == 0);
+    assert_true(collateral_mark_holds(held, mark, at(0)));
+    collateral_snapshot_release(&held);
+    assert_int_equal(put(s, 50, 17, 60), COLLATERAL_REPLACED); /* newer, and the same is said */
+    held = collateral_store_hold(s);
+    assert_true(collateral_mark_holds(held, mark, at(1)));
+    collateral_snapshot_release(&held);
+    assert_int_equal(put(s, 90, 18, 100), COLLATERAL_REPLACED); /* something else is said */
+    held = collateral_store_hold(s);
+    assert_false(collateral_mark_holds(held, mark, at(1)));
+    assert_false(collateral_mark_holds(held, mark, at(100)));
+    /* of another keystore, which had other collateral when ours had been the same for long */
+    assert_true(collateral_mark_holds(held, mark, at(101)));
+    collateral_mark(held, &r, other);
+    assert_true(collateral_mark_holds(held, other, at(1)));
+    assert_true(collateral_mark_holds(held, "intel-sgx-000000000000-platform:00", at(1)));
+    collateral_snapshot_release(&held);
     collateral_store_free(&s);
 }
 
@@ -246,8 +387,8 @@ static void what_is_at_hand_is_not_requested(void **state)
     held = collateral_store_hold(s);
     memcpy(r.missing.fmspc, held->items[0]->facts.fmspc, sizeof r.missing.fmspc);
     collateral_snapshot_release(&held);
-    assert_false(collateral_store_request_fetch(s, &r, at(1)));
-    assert_true(collateral_store_request_fetch(s, &r, at(31 * DAY))); /* it has ended */
+    assert_false(collateral_store_request_fetch(s, &r, NULL, at(1)));
+    assert_true(collateral_store_request_fetch(s, &r, NULL, at(31 * DAY))); /* it has ended */
     collateral_store_free(&s);
 }
 
@@ -258,6 +399,10 @@ int main(void)
         cmocka_unit_test(who_looks_keeps_what_was_replaced),
         cmocka_unit_test(what_does_not_verify_or_was_not_asked_for_changes_nothing),
         cmocka_unit_test(wants_are_bounded_and_queued_once),
+        cmocka_unit_test(one_caller_has_a_share_of_the_queue),
+        cmocka_unit_test(what_no_source_has_is_not_promised),
+        cmocka_unit_test(fetching_is_promised_only_where_it_can_help),
+        cmocka_unit_test(a_verdict_stands_while_its_collateral_says_the_same),
         cmocka_unit_test(what_is_at_hand_is_not_requested),
     };
 
