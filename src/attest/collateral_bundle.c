@@ -78,8 +78,9 @@ MUST_CHECK static enum err bundle_read(struct json_value document, struct bundle
         {"root_ca_crl",              ATTEST_CRL_MAX,          hex_text_read, &b->root_crl             },
     };
     /* newer bundles may carry the chain of one quote; only the quote's own is ever used */
-    struct json_field fields[MEMBERS + 1] = {
-        [MEMBERS] = {"pck_certificate_chain", JSON_STRING, false, &ignored}
+    struct json_field fields[MEMBERS + 2] = {
+        [MEMBERS] = {"pck_certificate_chain", JSON_STRING, false, &ignored},
+        [MEMBERS + 1] = {"set",                   JSON_STRING, false, &ignored}, /* of collateral/parts.h */
     };
     const char *bad = "";
     enum err e;

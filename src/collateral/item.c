@@ -56,9 +56,15 @@ MUST_CHECK static enum err intel_read(const struct attest_trust *trust, struct j
                                       struct collateral_item *item, enum attest_reason *reason)
 {
     struct collateral_key key = {.kind = COLLATERAL_INTEL};
-    enum err e = attest_collateral_keep_bundle(trust, document.raw, &item->intel, reason);
+    struct json_value set;
+    enum err e;
 
-    if (e != ERR_NONE)
+    if (json_member(document, "set", &set) == ERR_NONE) {
+        if (!json_string_equal(set, "early"))
+            return ERR_MALFORMED;
+        key.early = item->early = true;
+    }
+    if ((e = attest_collateral_keep_bundle(trust, document.raw, &item->intel, reason)) != ERR_NONE)
         return e;
     attest_collateral_facts(item->intel, &item->facts);
     key.tdx = item->facts.tdx;

@@ -21,6 +21,7 @@ struct collateral_item {
     struct timestamp fetched;
     struct timestamp issued;     /* TCB info's; as fetched for other kinds */
     struct timestamp expires;    /* INT64_MAX: never */
+    bool early;                  /* Intel: of the early set */
     uint32_t evaluation_number;  /* tcbEvaluationDataNumber; 0 for other kinds */
     uint8_t sha256[SHA256_SIZE]; /* of the document */
     struct buffer document;

@@ -55,8 +55,9 @@ void collateral_key_name(const struct collateral_key *key, char out[COLLATERAL_N
 
     if (key->kind == COLLATERAL_INTEL) {
         hex_write(SPAN_OF(key->fmspc), fmspc);
-        (void)snprintf(out, COLLATERAL_NAME_SIZE, "intel-%s-%s-%s", key->tdx ? "tdx" : "sgx", fmspc,
-                       key->processor_ca ? "processor" : "platform");
+        (void)snprintf(out, COLLATERAL_NAME_SIZE, "intel-%s-%s-%s%s", key->tdx ? "tdx" : "sgx",
+                       fmspc, key->processor_ca ? "processor" : "platform",
+                       key->early ? "-early" : "");
     } else if (key->kind == COLLATERAL_AMD) {
         (void)snprintf(out, COLLATERAL_NAME_SIZE, "amd-%s", collateral_product_name(key->product));
     } else {
@@ -133,9 +134,15 @@ static bool take_number(struct span *rest, uint8_t *out)
 
 static bool intel_parse(struct span rest, struct collateral_key *key)
 {
-    return take_choice(&rest, "sgx", "tdx", &key->tdx) &&
-           take_hex(&rest, key->fmspc, sizeof key->fmspc) &&
-           take_choice(&rest, "platform", "processor", &key->processor_ca) && !rest.data;
+    struct span set;
+
+    if (!take_choice(&rest, "sgx", "tdx", &key->tdx) ||
+        !take_hex(&rest, key->fmspc, sizeof key->fmspc) ||
+        !take_choice(&rest, "platform", "processor", &key->processor_ca))
+        return false;
+    set = take_part(&rest);
+    key->early = span_equal_string(set, "early");
+    return (key->early || set.size == 0) && !rest.data;
 }
 
 static bool amd_parse(struct span rest, struct collateral_key *key)

@@ -1,7 +1,8 @@
 /*
  * Names of collateral. One item is what is fetched, verified and replaced as a whole:
  *
- *   intel-<sgx|tdx>-<fmspc>-<platform|processor>   TCB info, QE identity, CRLs and their chains
+ *   intel-<sgx|tdx>-<fmspc>-<platform|processor>[-early]
+ *                                                  TCB info, QE identity, CRLs and their chains
  *   amd-<product>                                  ARK, ASK, ASVK and the CRL
  *   vcek-<product>-<chip id>-<boot loader>-<tee>-<snp>-<microcode>[-<fmc>]
  *                                                  one chip's certificate at one TCB; fmc: Turin
@@ -30,6 +31,7 @@ struct collateral_key {
     enum collateral_kind kind; /* never COLLATERAL_ARM_KEY */
     /* Intel */
     bool tdx, processor_ca;
+    bool early; /* the set that Intel publishes ahead of the standard one, to look at */
     uint8_t fmspc[6];
     /* AMD, VEK */
     enum attest_vendor product;

@@ -97,6 +97,7 @@ struct member {
 };
 
 static const struct member intel_members[] = {
+    {"set",                      ATTEST_PART_TCB_INFO   }, /* the same in both, by their name */
     {"tcb_info",                 ATTEST_PART_TCB_INFO   },
     {"tcb_info_signature",       ATTEST_PART_TCB_INFO   },
     {"tcb_info_issuer_chain",    ATTEST_PART_TCB_INFO   },

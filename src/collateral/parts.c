@@ -1,5 +1,6 @@
 #include "collateral/parts.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -197,6 +198,24 @@ out:
     buffer_clear(&pck_crl);
     buffer_clear(&root_crl);
     return e;
+}
+
+enum err collateral_document_early(struct buffer *document)
+{
+    static const char head[] = "{\"set\":\"early\",";
+    struct buffer made = {0};
+    enum err e;
+
+    assert(document->size > 1 && document->data[0] == '{');
+    if ((e = buffer_append_string(&made, head)) == ERR_NONE)
+        e = buffer_append(&made, span_slice(buffer_span(document), 1, document->size - 1));
+    if (e != ERR_NONE) {
+        buffer_clear(&made);
+        return e;
+    }
+    buffer_clear(document);
+    *document = made;
+    return ERR_NONE;
 }
 
 enum err collateral_document_amd(const struct attest_amd_input *input, struct buffer *out)

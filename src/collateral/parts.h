@@ -3,7 +3,8 @@
  * an item is kept, sent and written to disk, one JSON object:
  *
  *   Intel    {"tcb_info":"..","tcb_info_signature":"<hex>","tcb_info_issuer_chain":"<PEM>",..}:
- *            dcap-qvl's QuoteCollateralV3, see attest_collateral_from_bundle()
+ *            dcap-qvl's QuoteCollateralV3, see attest_collateral_from_bundle(); with
+ *            "set":"early" it is held beside the standard set and judges nothing by itself
  *   AMD      {"amd":{"vcek_chain":"<PEM>","vlek_chain":"<PEM>","crl":"<hex>"}}, each optional
  *   VEK      {"vek":{"certificate":"<hex of DER>","name":"vcek-milan-.."}}, name optional
  *   Arm key  {"arm_key":{"instance_id":"<hex>","public_key":"<PEM>"}}
@@ -23,6 +24,8 @@
  */
 MUST_CHECK enum err collateral_document_intel(const struct attest_collateral_input *input,
                                               struct buffer *out);
+/* Says of such a document, which has just been made, that it is of the early set. ERR_MEMORY */
+MUST_CHECK enum err collateral_document_early(struct buffer *document);
 /* CRL as above. */
 MUST_CHECK enum err collateral_document_amd(const struct attest_amd_input *input,
                                             struct buffer *out);

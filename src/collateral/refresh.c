@@ -229,6 +229,22 @@ static struct target *target_of(struct collateral_refresh *r, const struct colla
     return t;
 }
 
+/* What is held of a platform is wanted early, too, when a source has that. */
+static void early_target(struct collateral_refresh *r, const struct collateral_key *key)
+{
+    struct collateral_key early = *key;
+    struct target *t;
+
+    if (key->kind != COLLATERAL_INTEL || key->early)
+        return;
+    early.early = true;
+    for (size_t i = 0; i < r->source_count; i++)
+        if (r->options.sources[i].type != COLLATERAL_SOURCE_PEER &&
+            collateral_source_has(r->sources[i].source, &early) &&
+            (t = target_of(r, &early)) != NULL)
+            t->prefetch = true;
+}
+
 static void targets_from_store(struct collateral_refresh *r)
 {
     struct collateral_snapshot *held = collateral_store_hold(r->store);
@@ -236,8 +252,10 @@ static void targets_from_store(struct collateral_refresh *r)
 
     if (held->generation != r->generation)
         for (size_t i = 0; i < held->count; i++)
-            if (collateral_key_parse(span_string(held->items[i]->name), &key) == ERR_NONE)
+            if (collateral_key_parse(span_string(held->items[i]->name), &key) == ERR_NONE) {
                 (void)target_of(r, &key);
+                early_target(r, &key);
+            }
     r->generation = held->generation;
     collateral_snapshot_release(&held);
 }

@@ -166,20 +166,37 @@ MUST_CHECK static enum err root_crl_get(struct fetch *f, struct buffer *out)
     return get(f, host, s->kind->root_crl_path, 2 * ATTEST_CRL_MAX + 64, NULL, 0, out);
 }
 
+static bool is_early(const struct collateral_source_options *o)
+{
+    return o->early || o->evaluation_number > 0;
+}
+
+/* How another set than the standard one is asked for (PCS API v4); "" for that. */
+static void set_write(const struct collateral_source_options *o, char out[40])
+{
+    if (o->evaluation_number > 0)
+        (void)snprintf(out, 40, "tcbEvaluationDataNumber=%u", o->evaluation_number);
+    else
+        (void)snprintf(out, 40, "%s", o->early ? "update=early" : "");
+}
+
 MUST_CHECK static enum err intel_get(struct fetch *f, const struct collateral_key *key,
                                      struct intel_parts *p)
 {
     const char *tee = key->tdx ? "tdx" : "sgx";
+    char set[40];
     char tcb[PATH_MAX_SIZE];
     char qe[PATH_MAX_SIZE];
     char crl[PATH_MAX_SIZE];
     enum err e;
 
+    set_write(&f->source->options, set);
     /* upper case, as Intel writes it */
-    (void)snprintf(tcb, sizeof tcb, "/%s/certification/v4/tcb?fmspc=%02X%02X%02X%02X%02X%02X", tee,
-                   key->fmspc[0], key->fmspc[1], key->fmspc[2], key->fmspc[3], key->fmspc[4],
-                   key->fmspc[5]);
-    (void)snprintf(qe, sizeof qe, "/%s/certification/v4/qe/identity", tee);
+    (void)snprintf(tcb, sizeof tcb, "/%s/certification/v4/tcb?fmspc=%02X%02X%02X%02X%02X%02X%s%s",
+                   tee, key->fmspc[0], key->fmspc[1], key->fmspc[2], key->fmspc[3], key->fmspc[4],
+                   key->fmspc[5], *set ? "&" : "", set);
+    (void)snprintf(qe, sizeof qe, "/%s/certification/v4/qe/identity%s%s", tee, *set ? "?" : "",
+                   set);
     (void)snprintf(crl, sizeof crl, "/sgx/certification/v4/pckcrl?ca=%s&encoding=der",
                    key->processor_ca ? "processor" : "platform");
     if ((e = get_with_chain(f, tcb, ATTEST_JSON_MAX, "TCB-Info-Issuer-Chain",
@@ -214,6 +231,8 @@ MUST_CHECK static enum err intel_fetch(struct fetch *f, const struct collateral_
             out);
         if (e != ERR_NONE)
             e = fail(f, e, "the parts", "not the form of TCB info, QE identity and CRLs");
+        else if (key->early)
+            e = collateral_document_early(out);
     }
     intel_clear(&p);
     return e;
@@ -378,6 +397,10 @@ const char *collateral_source_name(const struct collateral_source *s)
 
 bool collateral_source_has(const struct collateral_source *s, const struct collateral_key *key)
 {
+    /* a peer has what it has; of Intel's sets a source serves the one it is set to */
+    if (key->kind == COLLATERAL_INTEL && s->options.type != COLLATERAL_SOURCE_PEER &&
+        key->early != is_early(&s->options))
+        return false;
     return (s->kind->kinds & 1u << key->kind) != 0;
 }
 

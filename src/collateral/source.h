@@ -39,8 +39,11 @@ struct collateral_source_options {
     const char *root_crl_url; /* pcs: host of /IntelSGXRootCA.der; NULL or "": Intel's, or `url`
                                  when that is given */
     const char *ca_file;      /* NULL or "": the system's */
-    const char *token_file;   /* peer: holds the bearer token; NULL or "": none */
-    unsigned timeout_ms;      /* of one item in all, however many requests it takes */
+    bool early;               /* pcs, pccs: the early set (update=early), not the standard one */
+    unsigned
+        evaluation_number;  /* pcs, pccs: the set of this tcbEvaluationDataNumber; 0: by `early` */
+    const char *token_file; /* peer: holds the bearer token; NULL or "": none */
+    unsigned timeout_ms;    /* of one item in all, however many requests it takes */
     const _Atomic bool *stop; /* NULL, or ends a fetch within about a second */
 };
 

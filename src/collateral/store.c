@@ -83,6 +83,7 @@ void collateral_snapshot_release(struct collateral_snapshot **snapshot)
         collateral_item_release(&s->items[i]);
     free(s->items);
     free((void *)s->set.items);
+    free((void *)s->early.items);
     free((void *)s->set.amd);
     free((void *)s->set.veks);
     free((void *)s->set.arm_keys);
@@ -105,35 +106,14 @@ static struct collateral_snapshot *snapshot_new(size_t count)
     atomic_init(&s->holders, 1);
     s->items = pointers_new(count);
     s->set.items = pointers_new(count);
+    s->early.items = pointers_new(count);
     s->set.amd = pointers_new(count);
     s->set.veks = pointers_new(count);
     s->set.arm_keys = pointers_new(count);
-    if (!s->items || !s->set.items || !s->set.amd || !s->set.veks || !s->set.arm_keys)
+    if (!s->items || !s->set.items || !s->early.items || !s->set.amd || !s->set.veks ||
+        !s->set.arm_keys)
         collateral_snapshot_release(&s);
     return s;
-}
-
-/* By kind, in the order of names: what attest_verify() takes. */
-static void snapshot_fill(struct collateral_snapshot *s)
-{
-    const struct attest_collateral **items = (const struct attest_collateral **)s->set.items;
-    const struct attest_amd **amd = (const struct attest_amd **)s->set.amd;
-    const struct attest_vek **veks = (const struct attest_vek **)s->set.veks;
-    const struct attest_arm_key **arm_keys = (const struct attest_arm_key **)s->set.arm_keys;
-
-    for (size_t i = 0; i < s->count; i++) {
-        const struct collateral_item *item = s->items[i];
-
-        assert(item); /* a snapshot has no gaps */
-        if (item->intel)
-            items[s->set.count++] = item->intel;
-        if (item->amd)
-            amd[s->set.amd_count++] = item->amd;
-        if (item->vek)
-            veks[s->set.vek_count++] = item->vek;
-        if (item->arm_key)
-            arm_keys[s->set.arm_key_count++] = item->arm_key;
-    }
 }
 
 /* Index of the name, or of where it belongs. */
@@ -170,6 +150,44 @@ struct collateral_item *collateral_snapshot_find(const struct collateral_snapsho
     size_t at = position_of(snapshot, name, &found);
 
     return found ? snapshot->items[at] : NULL;
+}
+
+static bool has_early(const struct collateral_snapshot *s, const struct collateral_item *item)
+{
+    char name[COLLATERAL_NAME_SIZE + sizeof "-early"];
+
+    (void)snprintf(name, sizeof name, "%s-early", item->name);
+    return collateral_snapshot_find(s, span_string(name)) != NULL;
+}
+
+/* By kind, in the order of names: what attest_verify() takes. */
+static void snapshot_fill(struct collateral_snapshot *s)
+{
+    const struct attest_collateral **items = (const struct attest_collateral **)s->set.items;
+    const struct attest_collateral **early = (const struct attest_collateral **)s->early.items;
+    const struct attest_amd **amd = (const struct attest_amd **)s->set.amd;
+    const struct attest_vek **veks = (const struct attest_vek **)s->set.veks;
+    const struct attest_arm_key **arm_keys = (const struct attest_arm_key **)s->set.arm_keys;
+    size_t early_count = 0;
+
+    for (size_t i = 0; i < s->count; i++) {
+        const struct collateral_item *item = s->items[i];
+
+        assert(item); /* a snapshot has no gaps */
+        if (item->intel && !item->early)
+            items[s->set.count++] = item->intel;
+        if (item->intel && (item->early || !has_early(s, item)))
+            early[early_count++] = item->intel;
+        if (item->amd)
+            amd[s->set.amd_count++] = item->amd;
+        if (item->vek)
+            veks[s->set.vek_count++] = item->vek;
+        if (item->arm_key)
+            arm_keys[s->set.arm_key_count++] = item->arm_key;
+    }
+    s->early = s->set;
+    s->early.items = (const struct attest_collateral *const *)early;
+    s->early.count = early_count;
 }
 
 /* ---- marks */

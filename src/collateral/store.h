@@ -22,6 +22,8 @@ struct collateral_snapshot {
     _Atomic unsigned holders;
     uint64_t generation; /* counts changes */
     struct attest_collateral_set set;
+    /* what would judge if the early sets were the standard ones; where there is none, the same */
+    struct attest_collateral_set early;
     size_t count;
     struct collateral_item **items; /* in order of their names */
 };

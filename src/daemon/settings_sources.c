@@ -68,6 +68,10 @@ static void source_check(const struct settings *s, const struct yaml_node *map,
                           "%s would carry the token of token_file in the clear; use https://, or "
                           "set allow_plain_http of this source to true",
                           o->url);
+    if ((o->early || o->evaluation_number > 0) && o->type != COLLATERAL_SOURCE_PCS &&
+        o->type != COLLATERAL_SOURCE_PCCS)
+        yaml_blame_member(map, o->early ? "update" : "tcb_evaluation_number",
+                          "only pcs and pccs have sets of Intel's; remove it");
     if (o->token_file && o->type != COLLATERAL_SOURCE_PEER)
         yaml_blame_member(map, "token_file", "only a peer asks for a token; remove it");
 }
@@ -80,6 +84,8 @@ static void source_read(struct settings_loader *l, const struct yaml_node *map,
     settings_known_members(map, SOURCES);
     o->type = (enum collateral_source_type)settings_member_choice(map, SOURCES, "type");
     o->timeout_ms = (unsigned)settings_member_number(map, SOURCES, "timeout_ms");
+    o->early = yaml_member(map, "update") && settings_member_choice(map, SOURCES, "update") == 1;
+    o->evaluation_number = (unsigned)settings_member_number(map, SOURCES, "tcb_evaluation_number");
     text_copy(l, map, "name", &o->name);
     text_copy(l, map, "url", &o->url);
     text_copy(l, map, "root_crl_url", &o->root_crl_url);

@@ -77,6 +77,12 @@ static const struct yaml_choice collateral_sources[] = {
     {NULL,   0                     }
 };
 
+static const struct yaml_choice collateral_updates[] = {
+    {"standard", 0},
+    {"early",    1},
+    {NULL,       0}
+};
+
 static const struct yaml_choice tees[] = {
     {"sgx",       0},
     {"tdx",       1},
@@ -253,6 +259,10 @@ POLICY_FIELDS(POLICY_SETTING)
  "peer: holds a token that the other keystore knows."},
 {"collateral.sources[]", "allow_plain_http", SETTING_BOOL, true, NULL, NULL, NOWHERE, "false", 0, 0, NULL, NULL,
  "peer: must be true to send the token to an http:// address that is not loopback."},
+{"collateral.sources[]", "update", SETTING_CHOICE, false, NULL, NULL, NOWHERE, "standard", 0, 0, collateral_updates, NULL,
+ "pcs and pccs: which of Intel's sets. The early one is held beside the standard one and judges nothing; see POST /v1/attest/explain."},
+{"collateral.sources[]", "tcb_evaluation_number", SETTING_NUMBER, false, NULL, NULL, NOWHERE, "0", 0, 4294967295, NULL, NULL,
+ "pcs and pccs: the set of this tcbEvaluationDataNumber in place of the early one. 0: by `update`."},
 {"collateral.sources[]", "timeout_ms", SETTING_NUMBER, false, NULL, NULL, NOWHERE, "30000", 100, 600000, NULL, "ms",
  "Total time to fetch one unit of collateral."},
 

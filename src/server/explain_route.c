@@ -21,15 +21,24 @@ MUST_CHECK static enum err read_binding(struct json_value nonce, struct json_val
     return e;
 }
 
+/* Which of Intel's sets judges: the standard one by default. */
+MUST_CHECK static enum err read_update(struct json_value value, bool *early)
+{
+    *early = json_string_equal(value, "early");
+    return *early || value.type == JSON_NULL || json_string_equal(value, "standard")
+               ? ERR_NONE
+               : ERR_MALFORMED;
+}
+
 enum err explain_request_read(struct call *c, struct explain_request *r)
 {
     struct evidence_members evidence;
-    struct json_value policy, nonce, key;
+    struct json_value policy, nonce, key, update;
     const struct json_field fields[] = {
-        EVIDENCE_FIELDS(evidence, true),
-        {"policy",     JSON_STRING, false, &policy},
+        EVIDENCE_FIELDS(evidence, true),         {"policy",     JSON_STRING, false, &policy},
         {"nonce",      JSON_STRING, false, &nonce },
-        {"public_key", JSON_STRING, false, &key   },
+                  {"public_key", JSON_STRING, false, &key   },
+        {"update",     JSON_STRING, false, &update},
     };
     enum err e = body_read(c, fields, COUNT_OF(fields), needed);
 
@@ -37,6 +46,7 @@ enum err explain_request_read(struct call *c, struct explain_request *r)
         return e;
     if ((e = evidence_read_checked(c, &evidence, &r->evidence)) != ERR_NONE ||
         (e = field_string(policy, r->policy, sizeof r->policy)) != ERR_NONE ||
+        (e = read_update(update, &r->early)) != ERR_NONE ||
         (e = read_binding(nonce, key, r)) != ERR_NONE)
         return fields_refuse(c, e, "bad_field", needed);
     return ERR_NONE;

@@ -44,8 +44,9 @@ MUST_CHECK static enum err verify(struct operation_context *x, struct explanatio
                                               .certificates = r->evidence.certificates};
     const struct collateral_snapshot *collateral =
         collateral_store_view(x->svc->verifier.collateral, &x->thread->verifier.collateral);
-    enum err e = attest_verify(&x->svc->verifier.trust, &collateral->set,
-                               x->thread->verifier.chains, &presented, x->now, &out->evidence);
+    enum err e =
+        attest_verify(&x->svc->verifier.trust, r->early ? &collateral->early : &collateral->set,
+                      x->thread->verifier.chains, &presented, x->now, &out->evidence);
 
     out->kind_is_right = names_kind(r->evidence.tee_type, &out->evidence);
     return e == ERR_DENIED ? ERR_NONE : e;

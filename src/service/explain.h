@@ -16,6 +16,7 @@
 struct explain_request {
     struct evidence evidence;
     char policy[POLICY_NAME_MAX + 1]; /* only this rule; "": all */
+    bool early;                       /* as the early sets would judge it */
     /* What a session's evidence would bind. Both or neither: without them the binding is not
      * looked at. */
     bool has_binding;

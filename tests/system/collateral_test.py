@@ -231,6 +231,29 @@ class Fetching(Case):
         self.assertEqual((reply.status, reply.code), (401, "tcb_status_not_accepted"), reply.body)
         self.assertGreaterEqual(metric(k, "vouchsafe_collateral_rollbacks_total"), 1)
 
+    def test_an_early_set_is_held_beside_and_can_be_previewed(self):
+        for asked, how in (("update=early", {"update": "early"}),
+                           ("tcbEvaluationDataNumber=18", {"tcb_evaluation_number": 18})):
+            with self.subTest(asked):
+                vendors = self.vendors()
+                name = vendors.serve(self.bundle("--issued-before", "3600"))
+                vendors.early = self.bundle("--status", "OutOfDate")
+                k = self.start(source(vendors), source(vendors, name="early", **how),
+                               **{"collateral.prefetch": [name]})
+                wait_for(lambda: name + "-early" in units(k), what="the early set")
+                self.assertTrue([r for r in vendors.requests if asked in r], vendors.requests)
+                worker = Worker(k)
+                self.assertEqual(worker.attest().status, 200)  # by the standard set
+                nonce = worker.challenge()
+                body = {"tee_type": "simulated", "quote": base64.b64encode(worker.evidence(nonce)).decode()}
+                for update, status in (({}, "UpToDate"), ({"update": "standard"}, "UpToDate"),
+                                       ({"update": "early"}, "OutOfDate")):
+                    reply = k.post("/v1/attest/explain", {**body, **update}, token="worker")
+                    self.assertEqual(reply.status, 200, reply.body)
+                    self.assertIn(status.encode(), reply.body)
+                reply = k.post("/v1/attest/explain", {**body, "update": "late"}, token="worker")
+                self.assertEqual((reply.status, reply.code), (400, "bad_field"), reply.body)
+
     def test_tls_is_verified(self):
         vendors = self.vendors(self.dir.name)
         name = vendors.serve(self.bundle())

@@ -99,7 +99,7 @@ class Vendors:
     """`units` maps (tee, fmspc in lower case, CA) to a bundle or a function that makes one."""
 
     def __init__(self, tls_dir=None):
-        self.units, self.files, self.faults, self.requests = {}, {}, {}, []
+        self.units, self.files, self.faults, self.requests, self.early = {}, {}, {}, [], None
         self.retry_after, self.released = 1, threading.Event()
         self.server = None
         self.port = 0
@@ -187,12 +187,14 @@ class Vendors:
         if not url.path.startswith(INTEL):
             return None
         tee, what = url.path[1:4], url.path[len(INTEL[0]):]
+        if "update" in query or "tcbEvaluationDataNumber" in query:
+            bundle = self.early and json.loads(self.early)
+        else:
+            bundle = self.bundle(tee, query.get("fmspc", "").lower() if what == "tcb" else None)
         if what == "tcb":
-            bundle = self.bundle(tee, query.get("fmspc", "").lower())
             return bundle and (pcs_body(bundle, "tcb_info", "tcbInfo"),
                                [("TCB-Info-Issuer-Chain", quote(bundle["tcb_info_issuer_chain"], safe=""))])
         if what == "qe/identity":
-            bundle = self.bundle(tee)
             return bundle and (pcs_body(bundle, "qe_identity", "enclaveIdentity"),
                                [("SGX-Enclave-Identity-Issuer-Chain",
                                  quote(bundle["qe_identity_issuer_chain"], safe=""))])

@@ -19,6 +19,7 @@ static void names_are_read_and_written_alike(void **state)
     static const char *const names[] = {
         "intel-sgx-00906ed50000-platform",
         "intel-tdx-90c06f000000-processor",
+        "intel-tdx-90c06f000000-processor-early",
         "amd-milan",
         "amd-genoa",
         "amd-turin",
@@ -56,6 +57,10 @@ static void what_is_no_name_is_refused(void **state)
         "intel-sgx-00906ed500000-platform",
         "intel-sgx-00906ed50000-platforms",
         "intel-sgx-00906ed50000-platform-",
+        "intel-sgx-00906ed50000-platform-late",
+        "intel-sgx-00906ed50000-platform-early-",
+        "intel-sgx-00906ed50000-platform-early-early",
+        "amd-milan-early",
         "intel-snp-00906ed50000-platform",
         "amd-rome",
         "amd-milan-",
