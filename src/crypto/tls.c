@@ -6,10 +6,12 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -19,9 +21,13 @@
 enum { CHAIN_MAX_COUNT = 8, FILE_MAX_SIZE = 64 * 1024, RSA_MIN_BITS = 2048, RSA_MAX_BITS = 8192 };
 
 struct tls_server {
-    SSL_CTX *context;
     BIO_METHOD *socket_method;
+
+    pthread_mutex_t lock; /* guards what follows: tls_server_replace() */
+    SSL_CTX *context;
     uint8_t spki_sha256[SHA256_SIZE];
+    struct timestamp not_after;
+    bool asks;
 };
 
 struct tls_stream {
@@ -147,6 +153,8 @@ static bool server_new(struct tls_server **out)
 
     if (!s)
         return false;
+    (void)pthread_mutex_init(&s->lock, NULL);
+    s->not_after.ms = INT64_MAX;
     s->context = SSL_CTX_new(TLS_server_method());
     s->socket_method = socket_method_new();
     if (!s->context || !s->socket_method || !context_configure(s->context)) {
@@ -163,6 +171,7 @@ void tls_server_free(struct tls_server **s)
         return;
     SSL_CTX_free((*s)->context);
     BIO_meth_free((*s)->socket_method);
+    (void)pthread_mutex_destroy(&(*s)->lock);
     free(*s);
     *s = NULL;
 }
@@ -179,9 +188,24 @@ static bool spki_digest(const X509 *leaf, uint8_t out[SHA256_SIZE])
     return true;
 }
 
+static bool not_after_take(struct tls_server *s, const X509 *certificate)
+{
+    struct tm broken_down = {0};
+    struct timestamp end;
+
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &broken_down) != 1)
+        return false;
+    end = timestamp_of_seconds((int64_t)timegm(&broken_down));
+    if (end.ms < s->not_after.ms)
+        s->not_after = end;
+    return true;
+}
+
 /* The first certificate is ours, the others lead to the root. */
 static bool use_certificate(struct tls_server *s, X509 *certificate, unsigned index)
 {
+    if (!not_after_take(s, certificate))
+        return false;
     if (index > 0)
         return SSL_CTX_add1_chain_cert(s->context, certificate) == 1;
     return SSL_CTX_use_certificate(s->context, certificate) == 1 &&
@@ -358,9 +382,37 @@ enum err tls_server_from_files(const char *chain_file, const char *key_file, cha
     return e;
 }
 
-void tls_server_spki_sha256(const struct tls_server *s, uint8_t out[SHA256_SIZE])
+void tls_server_spki_sha256(struct tls_server *s, uint8_t out[SHA256_SIZE])
 {
+    (void)pthread_mutex_lock(&s->lock);
     memcpy(out, s->spki_sha256, SHA256_SIZE);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+struct timestamp tls_server_not_after(struct tls_server *s)
+{
+    struct timestamp end;
+
+    (void)pthread_mutex_lock(&s->lock);
+    end = s->not_after;
+    (void)pthread_mutex_unlock(&s->lock);
+    return end;
+}
+
+void tls_server_replace(struct tls_server *s, struct tls_server **fresh)
+{
+    SSL_CTX *old;
+
+    if (s->asks)
+        tls_server_ask_certificate(*fresh);
+    (void)pthread_mutex_lock(&s->lock);
+    old = s->context;
+    s->context = (*fresh)->context;
+    memcpy(s->spki_sha256, (*fresh)->spki_sha256, SHA256_SIZE);
+    s->not_after = (*fresh)->not_after;
+    (void)pthread_mutex_unlock(&s->lock);
+    (*fresh)->context = old; /* streams that use it have their own references */
+    tls_server_free(fresh);
 }
 
 /* Whoever reads the certificate judges it: see the header. */
@@ -373,6 +425,7 @@ static int accept_any_certificate(X509_STORE_CTX *store, void *context)
 
 void tls_server_ask_certificate(struct tls_server *s)
 {
+    s->asks = true;
     SSL_CTX_set_verify(s->context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(s->context, accept_any_certificate, NULL);
     SSL_CTX_set_max_cert_list(s->context, TLS_CLIENT_CHAIN_MAX);
@@ -380,10 +433,20 @@ void tls_server_ask_certificate(struct tls_server *s)
 
 /* Streams */
 
+static SSL *ssl_new(struct tls_server *s)
+{
+    SSL *ssl;
+
+    (void)pthread_mutex_lock(&s->lock);
+    ssl = SSL_new(s->context);
+    (void)pthread_mutex_unlock(&s->lock);
+    return ssl;
+}
+
 enum err tls_stream_new(struct tls_server *s, int fd, struct tls_stream **out)
 {
     struct tls_stream *t = calloc(1, sizeof *t);
-    SSL *ssl = SSL_new(s->context);
+    SSL *ssl = ssl_new(s);
     BIO *bio = socket_bio_new(s->socket_method, t);
 
     if (!t || !ssl || !bio || SSL_set_app_data(ssl, t) != 1) {

@@ -5,7 +5,7 @@
 #ifndef CRYPTO_TLS_H
 #define CRYPTO_TLS_H
 
-#include "base/span.h"
+#include "base/clock.h"
 #include "crypto/hash.h"
 #include "crypto/p256.h"
 
@@ -24,8 +24,15 @@ MUST_CHECK enum err tls_server_new(const struct p256_private *key, struct span c
  */
 MUST_CHECK enum err tls_server_from_files(const char *chain_file, const char *key_file,
                                           char why[TLS_WHY_SIZE], struct tls_server **out);
-/* SHA-256 of the leaf's SubjectPublicKeyInfo: what our evidence binds. */
-void tls_server_spki_sha256(const struct tls_server *s, uint8_t out[SHA256_SIZE]);
+/* SHA-256 of the leaf's SubjectPublicKeyInfo: what our evidence binds. Any thread. */
+void tls_server_spki_sha256(struct tls_server *s, uint8_t out[SHA256_SIZE]);
+/* The end of validity of the chain: of the certificate that expires first. Any thread. */
+struct timestamp tls_server_not_after(struct tls_server *s);
+/*
+ * New streams of `s` use the certificate and key of `fresh`, which is freed; streams that are open
+ * keep theirs. Whether clients are asked for certificates stays as it is. Any thread.
+ */
+void tls_server_replace(struct tls_server *s, struct tls_server **fresh);
 void tls_server_free(struct tls_server **s);
 
 /*

@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "crypto/random.h"
@@ -152,6 +153,36 @@ static void assert_spki(const struct fixture *f, const EVP_PKEY *key)
     tls_server_spki_sha256(f->server, found);
     assert_memory_equal(found, expected, sizeof found);
     OPENSSL_free(der);
+}
+
+/* A certificate that takes the place of another while serving. */
+static void a_certificate_is_replaced(void **state)
+{
+    struct fixture *f = *state;
+    EVP_PKEY *first = key_new("EC", "P-256", 0);
+    EVP_PKEY *second = key_new("EC", "P-384", 0);
+    struct tls_server *live;
+    int64_t now_s = (int64_t)time(NULL);
+    int64_t left_s;
+
+    write_key(f, first, NULL);
+    write_chain(f, first, 1);
+    assert_int_equal(load(f), ERR_NONE);
+    assert_spki(f, first);
+    left_s = timestamp_seconds(tls_server_not_after(f->server)) - now_s;
+    assert_in_range(left_s, 3500, 3700); /* of certificate_new() */
+    live = f->server;
+    f->server = NULL;
+
+    write_key(f, second, NULL);
+    write_chain(f, second, 2);
+    assert_int_equal(load(f), ERR_NONE);
+    tls_server_replace(live, &f->server);
+    assert_null(f->server);
+    f->server = live;
+    assert_spki(f, second);
+    EVP_PKEY_free(first);
+    EVP_PKEY_free(second);
 }
 
 static void keys_of_known_strength_are_taken(void **state)
@@ -367,6 +398,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(one_turn_takes_a_bounded_part_of_what_is_there),
+        TEST(a_certificate_is_replaced),
         TEST(keys_of_known_strength_are_taken),
         TEST(files_that_do_not_belong_together),
         TEST(files_that_cannot_be_used),
