@@ -13,6 +13,8 @@ struct own_collateral {
     pthread_mutex_t lock;
     struct timestamp made;
     struct buffer bundle;
+    bool has_tls;
+    uint8_t tls_spki_sha256[SHA256_SIZE]; /* zero without TLS */
 };
 
 enum err own_collateral_new(struct own_collateral **out)
@@ -39,6 +41,30 @@ void own_collateral_free(struct own_collateral **c)
     *c = NULL;
 }
 
+void service_tls_key_set(struct service *svc, const uint8_t *spki_sha256)
+{
+    struct own_collateral *c = svc->own_collateral;
+
+    (void)pthread_mutex_lock(&c->lock);
+    c->has_tls = spki_sha256 != NULL;
+    if (spki_sha256)
+        memcpy(c->tls_spki_sha256, spki_sha256, SHA256_SIZE);
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+/* False, and zeros, without TLS. */
+static bool tls_key_get(const struct service *svc, uint8_t out[SHA256_SIZE])
+{
+    struct own_collateral *c = svc->own_collateral;
+    bool has_tls;
+
+    (void)pthread_mutex_lock(&c->lock);
+    has_tls = c->has_tls;
+    memcpy(out, c->tls_spki_sha256, SHA256_SIZE);
+    (void)pthread_mutex_unlock(&c->lock);
+    return has_tls;
+}
+
 /* A copy of the bundle, made anew when it is an hour old or the clock went back. */
 MUST_CHECK static enum err collateral_copy(struct service *svc, struct timestamp now,
                                            struct buffer *out)
@@ -61,9 +87,8 @@ MUST_CHECK static enum err collateral_copy(struct service *svc, struct timestamp
 }
 
 static void own_report_data(const struct service *svc, struct span nonce,
-                            uint8_t out[REPORT_DATA_SIZE])
+                            const uint8_t tls_spki[SHA256_SIZE], uint8_t out[REPORT_DATA_SIZE])
 {
-    static const uint8_t without_tls[SHA256_SIZE];
     uint8_t context[ED25519_PUBLIC_SIZE + P256_POINT_SIZE + 2 * SHA256_SIZE];
     struct writer w = writer_over(context, sizeof context);
     uint8_t origin[SHA256_SIZE];
@@ -71,9 +96,7 @@ static void own_report_data(const struct service *svc, struct span nonce,
     sha256(span_string(svc->options.origin), origin);
     writer_put(&w, SPAN_OF(svc->keys.log_key));
     writer_put(&w, SPAN_OF(svc->keys.session_point));
-    writer_put(&w,
-               span_of(svc->options.tls_spki_sha256 ? svc->options.tls_spki_sha256 : without_tls,
-                       SHA256_SIZE));
+    writer_put(&w, span_of(tls_spki, SHA256_SIZE));
     writer_put(&w, SPAN_OF(origin));
     report_data_bind(REPORT_DOMAIN_KEYSTORE, nonce, SPAN_OF(svc->keys.identity_key),
                      SPAN_OF(context), out);
@@ -107,9 +130,10 @@ enum err service_own_evidence(struct service *svc, struct span nonce, struct tim
                                  .log_key = svc->keys.log_key,
                                  .origin = svc->options.origin,
                                  .session_key = svc->keys.session_point,
-                                 .tls_spki_sha256 = svc->options.tls_spki_sha256,
                                  .simulated = svc->simulated};
-    own_report_data(svc, nonce, report_data);
+    if (tls_key_get(svc, out->tls_key)) /* one copy: the key may be exchanged meanwhile */
+        out->tls_spki_sha256 = out->tls_key;
+    own_report_data(svc, nonce, out->tls_key, report_data);
     if ((e = own_quote(svc, report_data, now, &out->evidence)) != ERR_NONE ||
         (e = collateral_copy(svc, now, &out->collateral)) != ERR_NONE)
         own_evidence_clear(out);

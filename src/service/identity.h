@@ -22,9 +22,16 @@ struct own_evidence {
     const char *origin;                    /* of the log */
     const uint8_t *identity_key, *log_key; /* ED25519_PUBLIC_SIZE bytes */
     const uint8_t *session_key;            /* P256_POINT_SIZE bytes */
-    const uint8_t *tls_spki_sha256;        /* NULL without TLS */
+    const uint8_t *tls_spki_sha256;        /* NULL without TLS; else `tls_key` */
+    uint8_t tls_key[SHA256_SIZE];
     bool simulated;
 };
+
+/*
+ * The SHA-256 of the TLS key that our evidence binds from now on; NULL without TLS. Any thread.
+ * service_new() begins with `options->tls_spki_sha256`.
+ */
+void service_tls_key_set(struct service *svc, const uint8_t *spki_sha256);
 
 /*
  * nonce  IDENTITY_NONCE_MIN to IDENTITY_NONCE_MAX bytes

@@ -65,6 +65,7 @@ enum err service_new(const struct service_options *options, const struct service
         service_free(&svc);
         return e;
     }
+    service_tls_key_set(svc, options->tls_spki_sha256);
     *out = svc;
     return ERR_NONE;
 }
