@@ -2,7 +2,9 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -13,6 +15,7 @@ enum { MODULES_MAX = 16, NAME_MAX_SIZE = 24, LINE_MAX_SIZE = 4096 };
 /* Set once by log_configure() before threads start; the one piece of process-wide state. */
 static struct {
     bool json;
+    bool journal; /* standard error is journald's: each line begins with its priority */
     enum log_level level;
     size_t count;
     struct {
@@ -22,6 +25,8 @@ static struct {
 } log_state = {.level = LOG_INFO};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
+/* sd-daemon(3): err, warning, info, debug of syslog(3) */
+static const char *const journal_priorities[] = {"<3>", "<4>", "<6>", "<7>"};
 
 MUST_CHECK static enum err level_parse(struct span text, enum log_level *out)
 {
@@ -66,12 +71,27 @@ MUST_CHECK static enum err rule_apply(struct span rule)
     return e == ERR_NONE ? ERR_NONE : ERR_CONFIG;
 }
 
+/* Which file standard error is, in decimal numbers with a colon; systemd.exec(5), JOURNAL_STREAM.
+ */
+static bool is_journal(const char *journal_stream)
+{
+    struct stat status;
+    char own[48];
+
+    if (!journal_stream || fstat(STDERR_FILENO, &status) != 0)
+        return false;
+    (void)snprintf(own, sizeof own, "%llu:%llu", (unsigned long long)status.st_dev,
+                   (unsigned long long)status.st_ino);
+    return strcmp(own, journal_stream) == 0;
+}
+
 enum err log_configure(bool json, const char *rules)
 {
     struct span rest = span_string(rules);
     enum err e = ERR_NONE;
 
     log_state.json = json;
+    log_state.journal = is_journal(getenv("JOURNAL_STREAM"));
     log_state.level = LOG_INFO;
     log_state.count = 0;
     while (e == ERR_NONE && rest.size > 0) {
@@ -183,6 +203,8 @@ void log_write_fields(enum log_level level, const char *module, const char *even
     if (!log_enabled(level, module))
         return;
     timestamp_write(clock_now(), time);
+    if (log_state.journal)
+        writer_put(&w, span_string(journal_priorities[level]));
     put_head(&w, time, level, module, event);
     for (; fields->key; fields++) {
         struct writer before = w;

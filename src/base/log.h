@@ -35,6 +35,8 @@ bool log_enabled(enum log_level level, const char *module);
  * json   true for JSON lines
  * rules  comma list of `level` or `module=level` (the seed's RUST_LOG form; a module may be written
  *        with a `crate::` prefix, of which the last part counts), NULL for "info"; copied
+ * When JOURNAL_STREAM says that standard error is journald's, each line begins with its priority
+ * ("<3>"), which journald takes off.
  * Call before threads are started. ERR_CONFIG for an unknown level, or more than 16 modules.
  */
 MUST_CHECK enum err log_configure(bool json, const char *rules);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -183,10 +184,41 @@ static void test_refuses_bad_rules(void **state)
     assert_int_equal(log_configure(false, many), ERR_CONFIG);
 }
 
+static void test_journald_gets_priorities(void **state)
+{
+    static const enum log_level levels[] = {LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG};
+    static const char *const starts[] = {"<3>2", "<4>2", "<6>2", "<7>2"};
+    char out[CAPTURE_SIZE];
+    char stream[64];
+
+    (void)state;
+    for (int ours = 0; ours < 2; ours++) {
+        for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+            struct capture c = capture_begin();
+            struct stat status;
+
+            assert_int_equal(fstat(STDERR_FILENO, &status), 0);
+            (void)snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)status.st_dev,
+                           (unsigned long long)status.st_ino + (ours ? 0 : 1));
+            assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+            assert_int_equal(log_configure(false, "debug"), ERR_NONE);
+            log_write(levels[i], "net", "line");
+            (void)capture_end(&c, out);
+            if (ours)
+                assert_memory_equal(out, starts[i], 4);
+            else /* another file is standard error now, as after a redirection in a shell */
+                assert_int_equal(out[0], '2');
+        }
+    }
+    assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
+    assert_int_equal(log_configure(false, NULL), ERR_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_lines),
+        cmocka_unit_test(test_journald_gets_priorities),
         cmocka_unit_test(test_values_cannot_forge_lines_or_fields),
         cmocka_unit_test(test_json_lines_are_json),
         cmocka_unit_test(test_long_lines_are_cut_but_whole),
