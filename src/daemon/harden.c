@@ -21,9 +21,13 @@ enum err harden_first(void)
 {
     struct rlimit none = {0, 0};
 
-    /* a peer that has gone is an error of write(), not a signal */
-    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
-        return ERR_INTERNAL;
+    /* a peer that has gone is an error of write(), not a signal; nobody stops a daemon by accident
+     */
+    static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2};
+
+    for (size_t i = 0; i < COUNT_OF(ignored); i++)
+        if (signal(ignored[i], SIG_IGN) == SIG_ERR)
+            return ERR_INTERNAL;
     if (setrlimit(RLIMIT_CORE, &none) != 0)
         return ERR_INTERNAL;
     if ((prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) &&

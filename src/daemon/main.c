@@ -18,9 +18,11 @@
 #include "daemon/certificate.h"
 #include "daemon/collateral.h"
 #include "daemon/harden.h"
+#include "daemon/serve.h"
 #include "daemon/settings.h"
 #include "daemon/state.h"
 #include "daemon/supervise.h"
+#include "daemon/watch.h"
 #include "net/listener.h"
 #include "net/proxy.h"
 #include "server/server.h"
@@ -192,11 +194,16 @@ static const char *reason(enum err e, const char *text)
                            : err_text(e);
 }
 
+static struct settings_files files_of(const struct arguments *a)
+{
+    return (struct settings_files){.yaml = a->config,
+                                   .dotenv = a->dotenv ? a->dotenv : ".env",
+                                   .dotenv_may_be_missing = !a->dotenv};
+}
+
 MUST_CHECK static enum err load_settings(const struct arguments *a, struct settings *s)
 {
-    const struct settings_files files = {.yaml = a->config,
-                                         .dotenv = a->dotenv ? a->dotenv : ".env",
-                                         .dotenv_may_be_missing = !a->dotenv};
+    const struct settings_files files = files_of(a);
     struct problems problems = {0};
     enum err e = settings_load(&files, environ, s, &problems);
 
@@ -469,34 +476,22 @@ MUST_CHECK static enum err log_start(struct daemon *d, struct timestamp now)
     return e == ERR_NONE ? e : fail(e, "the log does not take entries");
 }
 
-static void serve_until_told(struct daemon *d)
+static void serve(struct daemon *d, const struct arguments *a)
 {
-    struct timespec second = {1, 0};
-    sigset_t set;
-    int signal_number;
+    const struct serving serving = {
+        .reload =
+            {
+                     .files = files_of(a),
+                     .environment = environ,
+                     .settings = &d->settings,
+                     .tls = d->tls,
+                     .service = d->service,
+                     },
+        .server = d->server,
+        .refresh = daemon_collateral_refresh(d->collateral),
+    };
 
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigaddset(&set, SIGHUP);
-    do {
-        signal_number = sigtimedwait(&set, NULL, &second);
-        if (signal_number == SIGHUP)
-            collateral_refresh_hurry(daemon_collateral_refresh(d->collateral));
-        server_tick(d->server, clock_now());
-    } while (signal_number != SIGTERM && signal_number != SIGINT);
-    log_write(LOG_INFO, "daemon", "stopping", LOG_NUMBER("signal", signal_number));
-}
-
-static void block_signals(void)
-{
-    sigset_t set;
-
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigaddset(&set, SIGHUP); /* terminals that close do not stop a daemon */
-    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    serve_until_told(&serving);
 }
 
 static void close_all(struct daemon *d)
@@ -542,7 +537,23 @@ static void warn_of_root(void)
                              "dist/vouchsafed.service, or with --user NAME"));
 }
 
-MUST_CHECK static enum err run(struct daemon *d)
+/* A clock that was set back makes expired evidence and collateral look fresh. */
+static void warn_of_clock(const struct daemon *d, struct timestamp now)
+{
+    struct timestamp newest = {0};
+    char text[TIMESTAMP_TEXT_SIZE];
+
+    if (state_newest_entry(d->store, &newest) != ERR_NONE || watch_clock_behind(now, newest) == 0)
+        return;
+    timestamp_write(newest, text);
+    log_write(
+        LOG_WARN, "daemon", "clock_behind_log",
+        LOG_NUMBER("behind_ms", watch_clock_behind(now, newest)), LOG_STRING("newest_entry", text),
+        LOG_STRING("warning", "the clock is behind the newest entry of the log: the clock was "
+                              "wrong then, or is wrong now; check NTP"));
+}
+
+MUST_CHECK static enum err run(struct daemon *d, const struct arguments *a)
 {
     struct timestamp now = clock_now();
     enum err e;
@@ -551,7 +562,10 @@ MUST_CHECK static enum err run(struct daemon *d)
               LOG_STRING("program", "vouchsafed " VOUCHSAFE_VERSION));
     warn_of_root();
     if ((e = load_trust(d)) != ERR_NONE || (e = load_collateral(d, now)) != ERR_NONE ||
-        (e = open_state(d, now)) != ERR_NONE || (e = log_start(d, now)) != ERR_NONE)
+        (e = open_state(d, now)) != ERR_NONE)
+        return e;
+    warn_of_clock(d, now);
+    if ((e = log_start(d, now)) != ERR_NONE)
         return e;
     secret_free(
         &d->settings.root.master_secret); /* compared with the sealed root; not needed now */
@@ -564,7 +578,7 @@ MUST_CHECK static enum err run(struct daemon *d)
     if ((e = daemon_collateral_start(d->collateral, d->server)) != ERR_NONE)
         return fail(e, err_text(e));
     announce(d);
-    serve_until_told(d);
+    serve(d, a);
     return ERR_NONE;
 }
 
@@ -592,14 +606,15 @@ static int start(const struct arguments *a)
     if (!d)
         return EXIT_REFUSED;
     e = load_settings(a, &d->settings);
+    settings_forget_secrets(environ); /* a reload would find them empty */
     if (e == ERR_NONE && a->check) {
         (void)puts("The configuration is good.");
     } else if (e == ERR_NONE) {
-        block_signals();
+        serve_block_signals();
         if ((e = crypto_start()) != ERR_NONE)
             e = fail(e, "the cryptographic libraries do not start: " SECRET_LIMIT_HINT);
         else
-            e = a->init ? init(d, a->new_log) : run(d);
+            e = a->init ? init(d, a->new_log) : run(d, a);
     }
     close_all(d);
     free(d);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/entry.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "service/keyring.h"
@@ -316,6 +317,29 @@ enum err state_store_open(const struct settings *s, const struct secret *seed, b
     default:
         return explain(problem, e, "%s does not open: %s", path, err_text(e));
     }
+}
+
+MUST_CHECK static enum err time_take(void *context, uint64_t index, struct span entry)
+{
+    struct timestamp *out = context;
+    struct audit_entry_view view = {0};
+    enum err e = audit_entry_view(entry, &view);
+
+    (void)index;
+    if (e == ERR_NONE)
+        *out = view.time;
+    return e;
+}
+
+enum err state_newest_entry(struct store *store, struct timestamp *out)
+{
+    char note[CHECKPOINT_TEXT_MAX];
+    struct checkpoint checkpoint;
+
+    store_checkpoint(store, &checkpoint, note);
+    if (checkpoint.size == 0)
+        return ERR_NOT_FOUND;
+    return store_entries(store, checkpoint.size - 1, 1, time_take, out);
 }
 
 /* The log's first entry says when and how the root came to be, or that an older log was lost. */

@@ -48,4 +48,7 @@ MUST_CHECK enum err state_store_open(const struct settings *s, const struct secr
                                      bool create, struct reference_values *added,
                                      struct store **out, struct state_problem *problem);
 
+/* The time of the newest entry. ERR_NOT_FOUND an empty log, ERR_MALFORMED, ERR_IO */
+MUST_CHECK enum err state_newest_entry(struct store *store, struct timestamp *out);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "codec/json.h"
+#include "crypto/tls.h"
 #include "server/call.h"
 
 static uint64_t read_counter(const _Atomic uint64_t *counter)
@@ -171,6 +172,12 @@ MUST_CHECK static enum err http_metrics(struct call *c)
     if (e == ERR_NONE)
         e = write_metrics(&c->body, "vouchsafe_tls_handshake_failures_total", "counter",
                           "TLS handshakes that failed.", &(struct metric){"", f.tls_failures}, 1);
+    if (e == ERR_NONE && s->options.http.tls)
+        e = write_metrics(&c->body, "vouchsafe_tls_certificate_expiry_timestamp_seconds", "gauge",
+                          "When the certificate that is served expires.",
+                          &(struct metric){"", (uint64_t)timestamp_seconds(
+                                                   tls_server_not_after(s->options.http.tls))},
+                          1);
     return e;
 }
 

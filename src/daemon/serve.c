@@ -1,0 +1,154 @@
+#include "daemon/serve.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "collateral/refresh.h"
+#include "daemon/notify.h"
+#include "daemon/watch.h"
+
+/* What changes while serving. */
+struct loop {
+    const struct serving *s;
+    struct notify notify;
+    struct watch_clock clock;
+    struct watch_certificate certificate;
+};
+
+static void signals_of_loop(sigset_t *set)
+{
+    static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
+    (void)sigemptyset(set);
+    for (size_t i = 0; i < COUNT_OF(handled); i++)
+        (void)sigaddset(set, handled[i]);
+}
+
+void serve_block_signals(void)
+{
+    sigset_t set;
+
+    signals_of_loop(&set); /* SIGHUP: terminals that close do not stop a daemon */
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static void watch_now(struct loop *l, struct timestamp now)
+{
+    struct tls_server *tls = l->s->reload.tls;
+    int64_t jump_ms = watch_clock_jump(&l->clock, now, clock_monotonic_us());
+    char end[TIMESTAMP_TEXT_SIZE];
+
+    if (jump_ms != 0)
+        log_write(LOG_WARN, "daemon", "clock_jumped", LOG_NUMBER("by_ms", jump_ms),
+                  LOG_STRING("effect",
+                             "evidence, sessions and collateral are judged by this clock: "
+                             "check NTP"));
+    if (!tls || !watch_certificate_warn(&l->certificate, tls_server_not_after(tls), now))
+        return;
+    timestamp_write(tls_server_not_after(tls), end);
+    log_write(LOG_WARN, "daemon",
+              l->certificate.said == WATCH_EXPIRED ? "tls_certificate_expired"
+                                                   : "tls_certificate_expires_soon",
+              LOG_STRING("not_after", end),
+              LOG_STRING("next", l->s->reload.settings->tls.mode == TLS_MODE_FILES
+                                     ? "put the new certificate into place and send SIGHUP"
+                                     : "restart the daemon: it makes a new certificate"));
+}
+
+/* The log is evidence of administrative acts, too. */
+static void record_reload(const struct loop *l, const struct reload_report *report,
+                          struct timestamp now)
+{
+    char detail[192];
+    char end[TIMESTAMP_TEXT_SIZE];
+    char spki[2 * SHA256_SIZE + 1];
+    int size;
+
+    if (!report->certificate)
+        return;
+    timestamp_write(report->certificate_not_after, end);
+    hex_write(SPAN_OF(report->tls_spki_sha256), spki);
+    size = snprintf(detail, sizeof detail, "{\"tls_spki_sha256\":\"%s\",\"tls_not_after\":\"%s\"}",
+                    spki, end);
+    log_write(LOG_INFO, "daemon", "tls_certificate_loaded", LOG_STRING("spki_sha256", spki),
+              LOG_STRING("not_after", end));
+    server_event(l->s->server, SPAN_LITERAL("reload"), span_of(detail, (size_t)size), now);
+}
+
+static void reload(struct loop *l)
+{
+    struct timestamp now = clock_now();
+    struct reload_report report = {0};
+    char why[RELOAD_WHY_SIZE];
+    enum err e;
+
+    notify_reloading(&l->notify);
+    collateral_refresh_hurry(l->s->refresh);
+    e = reload_run(&l->s->reload, now, &report, why);
+    if (e == ERR_NONE) {
+        log_write(LOG_INFO, "daemon", "reloaded", LOG_NUMBER("certificate", report.certificate));
+        record_reload(l, &report, now);
+        notify_ready(&l->notify, "Serving; reloaded");
+    } else {
+        log_write(LOG_ERROR, "daemon", "reload_refused", LOG_STRING("code", err_code(e)),
+                  LOG_STRING("reason", why),
+                  LOG_STRING("effect", "everything stays as it was before"));
+        notify_ready(&l->notify, "Serving; the reload was refused, see the log");
+    }
+}
+
+static void write_state(const struct loop *l)
+{
+    const struct service *svc = l->s->reload.service;
+    struct service_facts facts;
+    char note[CHECKPOINT_TEXT_MAX];
+    struct checkpoint checkpoint;
+
+    service_facts(svc, &facts);
+    store_checkpoint(service_store(svc), &checkpoint, note);
+    log_write(LOG_INFO, "daemon", "state", LOG_STRING("version", VOUCHSAFE_VERSION),
+              LOG_NUMBER("uptime_s", (clock_now().ms - facts.started.ms) / 1000),
+              LOG_NUMBER("port", server_port(l->s->server)),
+              LOG_NUMBER("log_size", checkpoint.size), LOG_NUMBER("epoch", facts.epoch),
+              LOG_STRING("tls", l->s->reload.tls ? "1.3" : "off"));
+}
+
+/* The next signal, or 0 after a second. */
+static int signal_await(void)
+{
+    const struct timespec second = {1, 0};
+    sigset_t set;
+    int number;
+
+    signals_of_loop(&set);
+    number = sigtimedwait(&set, NULL, &second);
+    return number > 0 ? number : 0;
+}
+
+void serve_until_told(const struct serving *s)
+{
+    struct loop l = {.s = s};
+    int number;
+
+    notify_open(&l.notify, getenv("NOTIFY_SOCKET"), getenv("WATCHDOG_USEC"));
+    notify_ready(&l.notify, "Serving");
+    do {
+        struct timestamp now = clock_now();
+
+        watch_now(&l, now);
+        server_tick(s->server, now);
+        notify_alive(&l.notify, clock_monotonic_us());
+        number = signal_await();
+        if (number == SIGHUP)
+            reload(&l);
+        else if (number == SIGUSR1)
+            write_state(&l);
+    } while (number != SIGTERM && number != SIGINT);
+    log_write(LOG_INFO, "daemon", "stopping", LOG_NUMBER("signal", number));
+    notify_stopping(&l.notify);
+    notify_close(&l.notify);
+}

@@ -1,0 +1,211 @@
+"""SIGHUP exchanges what it can as one checked whole; SIGUSR1 does no harm; the service manager is told."""
+import datetime
+import json
+import os
+import signal
+import socket
+import ssl
+import time
+import unittest
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+import workload
+from harness import Keystore
+
+
+def certificate_write(directory, days, name="localhost"):
+    """As cert-manager does: a directory of its own, and a link that is swapped."""
+    fresh = os.path.join(directory, f"..{os.urandom(4).hex()}")
+    os.mkdir(fresh)
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.datetime.now(datetime.timezone.utc)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    end = now + datetime.timedelta(days=days)
+    made = (x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+            .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=400))
+            .not_valid_after(end).sign(key, hashes.SHA256()))
+    for file, data in (("tls.crt", made.public_bytes(serialization.Encoding.PEM)),
+                       ("tls.key", key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                                     serialization.NoEncryption()))):
+        path = os.path.join(fresh, file)
+        with open(path, "wb") as f:
+            f.write(data)
+        os.chmod(path, 0o440)
+    link = os.path.join(directory, "..data")
+    os.symlink(fresh, link + ".new")
+    os.rename(link + ".new", link)
+    return made
+
+
+class Reload(unittest.TestCase):
+    def keystore(self, days=30):
+        keystore = Keystore(tls=True)
+        self.addCleanup(keystore.close)
+        keystore.certificate = certificate_write(keystore.dir, days)
+        with open(keystore.config, encoding="utf-8") as f:
+            keystore.configuration = json.load(f)
+        keystore.configuration["tls"] = {"mode": "files", **{
+            f"{what}_file": os.path.join(keystore.dir, "..data", file)
+            for what, file in (("certificate", "tls.crt"), ("key", "tls.key"))}}
+        self.configure(keystore)
+        return keystore.init().start()
+
+    def configure(self, keystore):
+        with open(keystore.config, "w", encoding="utf-8") as f:
+            json.dump(keystore.configuration, f)
+
+    def served(self, keystore):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # own server, own test
+        with socket.create_connection(("127.0.0.1", keystore.port), 10) as s, context.wrap_socket(s) as t:
+            return x509.load_der_x509_certificate(t.getpeercert(True))
+
+    def hang_up(self, keystore, event):
+        """Sends SIGHUP, waits for the event and returns its line."""
+        before = keystore.log().count(event)
+        keystore.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 20
+        while keystore.log().count(event) == before:
+            self.assertLess(time.monotonic(), deadline, keystore.log()[-2000:])
+            time.sleep(0.02)
+        return [line for line in keystore.log().split("\n") if event in line][-1]
+
+    def test_a_renewed_certificate_is_served(self):
+        keystore = self.keystore()
+        self.assertEqual(self.served(keystore).serial_number, keystore.certificate.serial_number)
+        old = keystore.connection()
+        keystore.get("/readyz", connection=old)
+        for days in (60, 90):
+            fresh = certificate_write(keystore.dir, days)
+            self.hang_up(keystore, " reloaded ")
+            self.assertEqual(self.served(keystore).serial_number, fresh.serial_number)
+            self.assertEqual(workload.metric(keystore, "vouchsafe_tls_certificate_expiry_timestamp_seconds"),
+                             fresh.not_valid_after.replace(tzinfo=datetime.timezone.utc).timestamp())
+            self.assertEqual(keystore.get("/readyz", connection=old).status, 200)  # goes on with its own
+            spki = hashes.Hash(hashes.SHA256())
+            spki.update(fresh.public_key().public_bytes(serialization.Encoding.DER,
+                                                        serialization.PublicFormat.SubjectPublicKeyInfo))
+            said = keystore.get("/v1/attestation?nonce=" + "00" * 32).json()
+            self.assertEqual(said["tls_spki_sha256"], spki.finalize().hex())
+        lines, note = workload.export_log(keystore)
+        self.assertEqual(sum(json.loads(line)["op"] == "reload" for line in lines), 2)
+        self.assertEqual(workload.verify_log(keystore, lines, note).returncode, 0)
+
+    def test_what_is_wrong_changes_nothing(self):
+        keystore = self.keystore()
+        good = self.served(keystore).serial_number
+        data = os.path.realpath(os.path.join(keystore.dir, "..data"))
+
+        def restore():
+            os.rename(os.path.join(keystore.dir, "..data"), os.path.join(keystore.dir, "..bad"))
+            os.symlink(data, os.path.join(keystore.dir, "..data"))
+            os.remove(os.path.join(keystore.dir, "..bad"))
+
+        with self.subTest("an expired certificate"):
+            certificate_write(keystore.dir, -1)
+            self.assertIn("expired at", self.hang_up(keystore, "reload_refused"))
+            restore()
+        with self.subTest("a key of another certificate"):
+            certificate_write(keystore.dir, 30)
+            bad = os.path.realpath(os.path.join(keystore.dir, "..data"))
+            os.chmod(os.path.join(bad, "tls.key"), 0o640)
+            with open(os.path.join(data, "tls.key"), "rb") as f, open(os.path.join(bad, "tls.key"), "wb") as out:
+                out.write(f.read())
+            self.assertIn("the private key is not", self.hang_up(keystore, "reload_refused"))
+            restore()
+        with self.subTest("no certificate"):
+            certificate_write(keystore.dir, 30)
+            os.remove(os.path.join(keystore.dir, "..data/tls.crt"))
+            self.assertIn("tls.crt", self.hang_up(keystore, "reload_refused"))
+            restore()
+        with self.subTest("settings that are not acceptable, and a good certificate"):
+            certificate_write(keystore.dir, 30)
+            keystore.configuration["server"]["prot"] = 1
+            self.configure(keystore)
+            self.assertIn("server.prot", self.hang_up(keystore, "reload_refused"))
+            del keystore.configuration["server"]["prot"]
+            self.configure(keystore)
+            restore()
+        with self.subTest("another mode"):
+            before = keystore.configuration["tls"]
+            keystore.configuration["tls"] = {"mode": "off"}
+            self.configure(keystore)
+            self.assertIn("tls.mode", self.hang_up(keystore, "reload_refused"))
+            keystore.configuration["tls"] = before
+            self.configure(keystore)
+        self.assertEqual(self.served(keystore).serial_number, good)
+        self.hang_up(keystore, " reloaded ")
+        self.assertEqual(self.served(keystore).serial_number, good)
+
+    def test_certificates_that_end_soon_are_warned_of(self):
+        for days, event in ((30, None), (7, "tls_certificate_expires_soon"), (-1, "tls_certificate_expired")):
+            with self.subTest(days=days):
+                keystore = self.keystore(days)
+                time.sleep(0.1)
+                if event:
+                    self.assertIn(event, keystore.log())
+                else:
+                    self.assertNotIn("tls_certificate_e", keystore.log())
+
+    def test_signals_that_do_no_harm(self):
+        keystore = Keystore()
+        self.addCleanup(keystore.close)
+        keystore.init().start()
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
+            keystore.process.send_signal(number)
+        deadline = time.monotonic() + 10
+        while " state version=" not in keystore.log():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+        self.assertEqual(keystore.get("/readyz").status, 200)
+
+    def test_a_clock_behind_the_log(self):
+        now = int(time.time())
+        keystore = Keystore(clock=now)
+        self.addCleanup(keystore.close)
+        keystore.init().start()
+        keystore.stop()
+        self.assertNotIn("clock_behind_log", keystore.log())
+        keystore.clock = now - 3600
+        keystore.start()
+        self.assertIn("clock_behind_log", keystore.log())
+
+
+class ServiceManager(unittest.TestCase):
+    def test_it_is_told(self):
+        keystore = Keystore()
+        self.addCleanup(keystore.close)
+        path = os.path.join(keystore.dir, "notify")
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(manager.close)
+        manager.bind(path)
+        manager.settimeout(10)
+        keystore.init()
+        keystore.wrapper = ["env", f"NOTIFY_SOCKET={path}", "WATCHDOG_USEC=2000000"]
+        keystore.start()
+
+        def told():
+            return manager.recv(4096).decode()
+
+        first = told()
+        self.assertIn("READY=1\n", first)
+        self.assertIn(f"MAINPID={keystore.pid()}\n", first)
+        self.assertIn("WATCHDOG=1", told())
+        self.assertIn("WATCHDOG=1", told())
+        keystore.process.send_signal(signal.SIGHUP)
+        messages = [told() for _ in range(2)]
+        while not any("READY=1" in m for m in messages):
+            messages.append(told())
+        self.assertTrue(any("RELOADING=1" in m for m in messages), messages)
+        keystore.stop()
+        last = told()
+        while "WATCHDOG" in last:
+            last = told()
+        self.assertEqual(last, "STOPPING=1\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
