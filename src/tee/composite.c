@@ -52,6 +52,22 @@ MUST_CHECK static enum err unseal(struct tee *tee, struct span sealed, struct se
     return passed_on(tee, part, part->ops->unseal(part, sealed, plain));
 }
 
+MUST_CHECK static enum err preflight(struct tee *tee, struct span sealed,
+                                     struct tee_failure *failure)
+{
+    struct tee *part = composite_of(tee)->sealing;
+
+    return part->ops->preflight(part, sealed, failure);
+}
+
+MUST_CHECK static enum err seal_for(struct tee *tee, struct span plain, const char *state,
+                                    struct buffer *out, struct tee_failure *failure)
+{
+    struct tee *part = composite_of(tee)->sealing;
+
+    return part->ops->seal_for(part, plain, state, out, failure);
+}
+
 static void close_composite(struct tee *tee)
 {
     struct composite *c = composite_of(tee);
@@ -84,6 +100,8 @@ enum err tee_composite_new(struct tee *evidence, struct tee *sealing, struct tee
         .collateral = collateral,
         .seal = seal,
         .unseal = unseal,
+        .preflight = sealing->ops->preflight ? preflight : NULL,
+        .seal_for = sealing->ops->seal_for ? seal_for : NULL,
         .close = close_composite,
     };
     c->tee.ops = &c->ops;

@@ -58,6 +58,21 @@ struct tee_ops {
      * ERR_UNAVAILABLE the device does not answer
      */
     MUST_CHECK enum err (*unseal)(struct tee *tee, struct span sealed, struct secret **plain);
+    /*
+     * Whether `sealed` would open now, without opening it: for blobs that depend on a state of the
+     * machine that changes while it runs. NULL when there is none. Any one thread at a time; writes
+     * `failure` and not the provider's own.
+     * ERR_DENIED, ERR_MALFORMED, ERR_UNAVAILABLE as of unseal
+     */
+    MUST_CHECK enum err (*preflight)(struct tee *tee, struct span sealed,
+                                     struct tee_failure *failure);
+    /*
+     * As seal, for a state of the machine that is expected: `state` is a comma list of PCR=HEX that
+     * replace present values, or "" for the present state. NULL when there is none.
+     * ERR_CONFIG  not such a list, or a PCR that the blob is not bound to
+     */
+    MUST_CHECK enum err (*seal_for)(struct tee *tee, struct span plain, const char *state,
+                                    struct buffer *out, struct tee_failure *failure);
     void (*close)(struct tee *tee);
 };
 

@@ -41,8 +41,9 @@ MUST_CHECK static enum err collateral(struct tee *tee, struct timestamp now, str
     return ERR_NONE; /* without evidence there is none */
 }
 
+/* `state` as in tee_ops.seal_for. */
 MUST_CHECK static enum err seal_with(struct tpm2_device *device, uint32_t pcr_mask,
-                                     struct span plain, struct buffer *out,
+                                     const char *state, struct span plain, struct buffer *out,
                                      struct tee_failure *failure)
 {
     struct tpm2_blob blob = {.srk_name = tpm2_device_srk_name(device)};
@@ -51,6 +52,13 @@ MUST_CHECK static enum err seal_with(struct tpm2_device *device, uint32_t pcr_ma
 
     if (e != ERR_NONE)
         return e;
+    if (tpm2_pcr_values_parse(state, &blob.pcrs) != ERR_NONE) {
+        tee_failure_set(failure,
+                        "\"%s\" is not a list of PCR=VALUE with commas between: a number that "
+                        "tee.tpm2_pcrs names, and 64 hex digits",
+                        state);
+        return ERR_CONFIG;
+    }
     random_bytes(key, sizeof(key));
     if ((e = tpm2_device_seal(device, key, &blob, failure)) == ERR_NONE)
         e = tpm2_blob_seal(&blob, key, plain, out);
@@ -58,21 +66,26 @@ MUST_CHECK static enum err seal_with(struct tpm2_device *device, uint32_t pcr_ma
     return e;
 }
 
-MUST_CHECK static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
+MUST_CHECK static enum err seal_for(struct tee *tee, struct span plain, const char *state,
+                                    struct buffer *out, struct tee_failure *failure)
 {
-    struct tpm2 *t = tpm2_of(tee);
+    const struct tpm2 *t = tpm2_of(tee);
     struct tpm2_device *device = NULL;
     enum err e;
 
     if (plain.size > TEE_SECRET_MAX) {
-        tee_failure_set(&tee->failure, "sealing %zu bytes: %u are the limit", plain.size,
-                        TEE_SECRET_MAX);
+        tee_failure_set(failure, "sealing %zu bytes: %u are the limit", plain.size, TEE_SECRET_MAX);
         return ERR_TOO_LARGE;
     }
-    if ((e = tpm2_device_open(t->tcti, &device, &tee->failure)) == ERR_NONE)
-        e = seal_with(device, t->pcr_mask, plain, out, &tee->failure);
+    if ((e = tpm2_device_open(t->tcti, &device, failure)) == ERR_NONE)
+        e = seal_with(device, t->pcr_mask, state, plain, out, failure);
     tpm2_device_close(&device);
     return e;
+}
+
+MUST_CHECK static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
+{
+    return seal_for(tee, plain, "", out, &tee->failure);
 }
 
 /* "7", "0, 7": what differs, 0 when nothing does. */
@@ -91,7 +104,7 @@ static uint32_t name_differences(const struct tpm2_pcrs *sealed, const struct tp
     return differing;
 }
 
-/* For the message alone: it is the TPM that refuses, in tpm2_device_unseal(). */
+/* For the message only: it is the TPM that refuses, in tpm2_device_unseal(). */
 MUST_CHECK static enum err explain_pcrs(struct tpm2_device *device, const struct tpm2_blob *blob,
                                         struct tee_failure *failure)
 {
@@ -112,13 +125,10 @@ MUST_CHECK static enum err explain_pcrs(struct tpm2_device *device, const struct
     return ERR_DENIED;
 }
 
-MUST_CHECK static enum err unseal_with(struct tpm2_device *device, const struct tpm2_blob *blob,
-                                       uint32_t pcr_mask, struct secret **plain,
-                                       struct tee_failure *failure)
+/* Everything that can be said of the blob without opening it. */
+MUST_CHECK static enum err look(struct tpm2_device *device, const struct tpm2_blob *blob,
+                                uint32_t pcr_mask, struct tee_failure *failure)
 {
-    uint8_t key[TPM2_WRAPPING_KEY_SIZE] = {0};
-    enum err e;
-
     /* the blob comes from a disk that is not trusted: it does not choose what it is bound to */
     if (blob->pcrs.mask != pcr_mask) {
         tee_failure_set(failure, "the root was sealed to other PCRs than tee.tpm2_pcrs names");
@@ -130,9 +140,23 @@ MUST_CHECK static enum err unseal_with(struct tpm2_device *device, const struct 
                         "(its storage root key is another)");
         return ERR_DENIED;
     }
-    if ((e = explain_pcrs(device, blob, failure)) == ERR_NONE &&
-        (e = tpm2_device_unseal(device, blob, key, failure)) == ERR_NONE &&
-        (e = tpm2_blob_open(blob, key, plain)) == ERR_CRYPTO) {
+    return explain_pcrs(device, blob, failure);
+}
+
+MUST_CHECK static enum err unseal_with(struct tpm2_device *device, const struct tpm2_blob *blob,
+                                       uint32_t pcr_mask, struct secret **plain,
+                                       struct tee_failure *failure)
+{
+    uint8_t key[TPM2_WRAPPING_KEY_SIZE] = {0};
+    enum err e = look(device, blob, pcr_mask, failure);
+
+    if (e != ERR_NONE)
+        return e;
+    e = tpm2_device_unseal(device, blob, key, failure);
+    /* a PCR of ours that was extended since look(): now it can be named */
+    if (e == ERR_DENIED && explain_pcrs(device, blob, failure) == ERR_UNAVAILABLE)
+        e = ERR_UNAVAILABLE;
+    if (e == ERR_NONE && (e = tpm2_blob_open(blob, key, plain)) == ERR_CRYPTO) {
         tee_failure_set(failure, "the blob was put together from two");
         e = ERR_MALFORMED;
     }
@@ -140,18 +164,41 @@ MUST_CHECK static enum err unseal_with(struct tpm2_device *device, const struct 
     return e;
 }
 
-MUST_CHECK static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
+/* A blob and a connection to the TPM that it may be of. The caller closes `*device`. */
+MUST_CHECK static enum err open_blob(const struct tpm2 *t, struct span sealed,
+                                     struct tpm2_blob *blob, struct tpm2_device **device,
+                                     struct tee_failure *failure)
 {
-    struct tpm2_device *device = NULL;
-    struct tpm2_blob blob;
-    enum err e;
-
-    if (tpm2_blob_parse(sealed, &blob) != ERR_NONE) {
-        tee_failure_set(&tee->failure, "this is not a blob sealed by a TPM, or is damaged");
+    if (tpm2_blob_parse(sealed, blob) != ERR_NONE) {
+        tee_failure_set(failure, "this is not a blob sealed by a TPM, or is damaged");
         return ERR_MALFORMED;
     }
-    if ((e = tpm2_device_open(tpm2_of(tee)->tcti, &device, &tee->failure)) == ERR_NONE)
-        e = unseal_with(device, &blob, tpm2_of(tee)->pcr_mask, plain, &tee->failure);
+    return tpm2_device_open(t->tcti, device, failure);
+}
+
+MUST_CHECK static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
+{
+    const struct tpm2 *t = tpm2_of(tee);
+    struct tpm2_device *device = NULL;
+    struct tpm2_blob blob;
+    enum err e = open_blob(t, sealed, &blob, &device, &tee->failure);
+
+    if (e == ERR_NONE)
+        e = unseal_with(device, &blob, t->pcr_mask, plain, &tee->failure);
+    tpm2_device_close(&device);
+    return e;
+}
+
+MUST_CHECK static enum err preflight(struct tee *tee, struct span sealed,
+                                     struct tee_failure *failure)
+{
+    const struct tpm2 *t = tpm2_of(tee);
+    struct tpm2_device *device = NULL;
+    struct tpm2_blob blob;
+    enum err e = open_blob(t, sealed, &blob, &device, failure);
+
+    if (e == ERR_NONE)
+        e = look(device, &blob, t->pcr_mask, failure);
     tpm2_device_close(&device);
     return e;
 }
@@ -169,6 +216,8 @@ static const struct tee_ops tpm2_ops = {
     .collateral = collateral,
     .seal = seal,
     .unseal = unseal,
+    .preflight = preflight,
+    .seal_for = seal_for,
     .close = close_tpm2,
 };
 

@@ -5,6 +5,7 @@
 #include <tss2/tss2_mu.h>
 
 #include "base/reader.h"
+#include "base/text.h"
 #include "base/writer.h"
 #include "crypto/random.h"
 
@@ -82,6 +83,43 @@ enum err tpm2_pcr_list_parse(const char *text, uint32_t *mask)
         at = end;
     }
     *mask = found;
+    return ERR_NONE;
+}
+
+/* "7=": a number as in a list of PCRs, and the sign. */
+MUST_CHECK static enum err take_number(const char **text, unsigned long *number)
+{
+    const char *at = *text;
+    char *end = NULL;
+
+    if (!is_digit(at[0]) || (at[0] == '0' && is_digit(at[1])))
+        return ERR_CONFIG;
+    *number = strtoul(at, &end, 10);
+    if (*number >= TPM2_PCR_COUNT || *end != '=')
+        return ERR_CONFIG;
+    *text = end + 1;
+    return ERR_NONE;
+}
+
+enum err tpm2_pcr_values_parse(const char *text, struct tpm2_pcrs *pcrs)
+{
+    unsigned long least = 0;
+    unsigned long number = 0;
+
+    while (*text) {
+        struct span digits;
+
+        if (take_number(&text, &number) != ERR_NONE || number < least ||
+            (pcrs->mask >> number & 1u) == 0)
+            return ERR_CONFIG;
+        digits = span_of(text, strnlen(text, 2 * SHA256_SIZE));
+        if (hex_read(digits, pcrs->values[number], SHA256_SIZE) != ERR_NONE)
+            return ERR_CONFIG;
+        text += 2 * SHA256_SIZE;
+        if (*text != '\0' && (*text++ != ',' || *text == '\0'))
+            return ERR_CONFIG;
+        least = number + 1;
+    }
     return ERR_NONE;
 }
 

@@ -61,4 +61,11 @@ MUST_CHECK enum err tpm2_pcr_policy(const struct tpm2_pcrs *pcrs, uint8_t out[SH
 /* "0,7": numbers below TPM2_PCR_COUNT, ascending, at least one. ERR_CONFIG */
 MUST_CHECK enum err tpm2_pcr_list_parse(const char *text, uint32_t *mask);
 
+/*
+ * "7=HEX,11=HEX": values that take the place of those in `pcrs`, which must have those PCRs; ""
+ * changes nothing. Numbers ascend, each value has 64 hex digits. ERR_CONFIG, and then `pcrs` may be
+ * changed in part
+ */
+MUST_CHECK enum err tpm2_pcr_values_parse(const char *text, struct tpm2_pcrs *pcrs);
+
 #endif

@@ -9,6 +9,8 @@
 /* TCG TPM v2.0 Provisioning Guidance, section 7.8: where operating systems keep the SRK. */
 #define SRK_HANDLE 0x81000001u
 
+enum { UNSEAL_TRIES = 8 };
+
 #define NO_SESSIONS ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE
 
 struct tpm2_device {
@@ -384,6 +386,24 @@ static TSS2_RC unseal_by_policy(struct tpm2_device *d, ESYS_TR object, const str
     return rc;
 }
 
+/*
+ * A policy session ends when any PCR is extended after TPM2_PolicyPCR, also one that the policy
+ * does not name (TPM 2.0 part 3, TPM2_PolicyPCR: pcrUpdateCounter). While a machine boots this
+ * happens all the time: a new session finds out whether the PCRs of the blob are still the same.
+ */
+static TSS2_RC unseal_with_retries(struct tpm2_device *d, ESYS_TR object,
+                                   const struct tpm2_pcrs *pcrs, TPM2B_SENSITIVE_DATA **out)
+{
+    TSS2_RC rc = TSS2_RC_SUCCESS;
+
+    for (int i = 0; i < UNSEAL_TRIES; i++) {
+        rc = unseal_by_policy(d, object, pcrs, out);
+        if (!from_tpm(rc, TPM2_RC_PCR_CHANGED))
+            break;
+    }
+    return rc;
+}
+
 enum err tpm2_device_unseal(struct tpm2_device *d, const struct tpm2_blob *blob,
                             uint8_t key[TPM2_WRAPPING_KEY_SIZE], struct tee_failure *failure)
 {
@@ -397,14 +417,19 @@ enum err tpm2_device_unseal(struct tpm2_device *d, const struct tpm2_blob *blob,
         return ERR_MALFORMED;
     }
     if (rc == TSS2_RC_SUCCESS)
-        rc = unseal_by_policy(d, object, &blob->pcrs, &data);
+        rc = unseal_with_retries(d, object, &blob->pcrs, &data);
     flush(d, object);
-    if (from_tpm(rc, TPM2_RC_VALUE) || from_tpm(rc, TPM2_RC_POLICY_FAIL) ||
-        from_tpm(rc, TPM2_RC_PCR_CHANGED)) {
+    if (from_tpm(rc, TPM2_RC_PCR_CHANGED)) {
         tee_failure_set(failure,
-                        "the TPM at %s refuses: a PCR differs from when the root was "
-                        "sealed",
-                        d->tcti_name);
+                        "unsealing at the TPM at %s: something extended a PCR during each of %d "
+                        "attempts, so the TPM ended each session. The PCRs of the root may be as "
+                        "they were: try again when the machine has finished booting",
+                        d->tcti_name, UNSEAL_TRIES);
+        return ERR_UNAVAILABLE;
+    }
+    if (from_tpm(rc, TPM2_RC_VALUE) || from_tpm(rc, TPM2_RC_POLICY_FAIL)) {
+        tee_failure_set(failure, "the TPM at %s refuses the policy of the sealed object (%s)",
+                        d->tcti_name, Tss2_RC_Decode(rc));
         return ERR_DENIED;
     }
     if (rc != TSS2_RC_SUCCESS)

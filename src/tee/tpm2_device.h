@@ -28,10 +28,10 @@ MUST_CHECK enum err tpm2_device_seal(struct tpm2_device *device,
                                      struct tpm2_blob *blob, struct tee_failure *failure);
 
 /*
- * The key sealed in `blob`, if the TPM finds its PCRs as they were; the caller wipes it.
- * ERR_DENIED       the TPM says that the PCRs are not those of the blob
- * ERR_MALFORMED    not an object that this TPM made
- * ERR_UNAVAILABLE
+ * The key sealed in `blob`, if the TPM finds its PCRs as they were; the caller wipes it. Tries
+ * again when a PCR was extended meanwhile. ERR_DENIED       the TPM says that the PCRs are not
+ * those of the blob ERR_MALFORMED    not an object that this TPM made ERR_UNAVAILABLE  also when
+ * PCRs were extended during every attempt
  */
 MUST_CHECK enum err tpm2_device_unseal(struct tpm2_device *device, const struct tpm2_blob *blob,
                                        uint8_t key[TPM2_WRAPPING_KEY_SIZE],

@@ -5,6 +5,8 @@ import socket
 import struct
 import subprocess
 import tempfile
+import threading
+import time
 import unittest
 
 import harness
@@ -36,11 +38,15 @@ class Swtpm:
         self.stop()
         self.start()
 
-    def extend(self, pcr):
+    @staticmethod
+    def extend_command(pcr):
         """TPM2_PCR_Extend with an empty password (TPM 2.0 part 3, section 22.2)."""
         body = (struct.pack(">I", pcr) + struct.pack(">IIHBH", 9, 0x40000009, 0, 0, 0) +
                 struct.pack(">IH", 1, 0x000B) + b"\x5a" * 32)
-        request = struct.pack(">HII", 0x8002, 10 + len(body), 0x00000182) + body
+        return struct.pack(">HII", 0x8002, 10 + len(body), 0x00000182) + body
+
+    def extend(self, pcr):
+        request = self.extend_command(pcr)
         with socket.create_connection(("127.0.0.1", self.port), 5) as s:
             s.sendall(request)
             _, _, code = struct.unpack(">HII", s.recv(4096)[:10])
@@ -53,6 +59,74 @@ class Swtpm:
     def close(self):
         self.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Race:
+    """Stands between the keystore and its TPM, and extends a PCR before the first `times` TPM2_Unseal commands."""
+
+    UNSEAL = 0x15E
+
+    def __init__(self, tpm, pcr, times):
+        self.tpm, self.pcr, self.left, self.seen = tpm, pcr, times, 0
+        while True:
+            self.commands, self.control = socket.socket(), socket.socket()
+            self.commands.bind(("127.0.0.1", 0))
+            self.port = self.commands.getsockname()[1]
+            try:
+                self.control.bind(("127.0.0.1", self.port + 1))
+                break
+            except OSError:
+                continue
+        for s, serve in ((self.commands, self.serve_commands), (self.control, self.serve_control)):
+            s.listen()
+            threading.Thread(target=self.accept, args=(s, serve), daemon=True).start()
+
+    @property
+    def tcti(self):
+        return f"swtpm:host=127.0.0.1,port={self.port}"
+
+    def accept(self, listener, serve):
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            with client:
+                serve(client)
+
+    @staticmethod
+    def whole(s):
+        """One command or response: its header says its size."""
+        data = b""
+        while len(data) < 10 or len(data) < struct.unpack(">I", data[2:6])[0]:
+            part = s.recv(4096)
+            if not part:
+                return b""
+            data += part
+        return data
+
+    def serve_commands(self, client):
+        with socket.create_connection(("127.0.0.1", self.tpm.port), 5) as tpm:
+            while command := self.whole(client):
+                if struct.unpack(">I", command[6:10])[0] == self.UNSEAL:
+                    self.seen += 1
+                    if self.left > 0:
+                        self.left -= 1
+                        tpm.sendall(Swtpm.extend_command(self.pcr))
+                        assert self.whole(tpm)[6:10] == bytes(4)
+                tpm.sendall(command)
+                client.sendall(self.whole(tpm))
+
+    def serve_control(self, client):
+        with socket.create_connection(("127.0.0.1", self.tpm.port + 1), 5) as tpm:
+            while command := client.recv(4096):
+                tpm.sendall(command)
+                client.sendall(tpm.recv(4096))
+
+    def close(self):
+        for s in (self.commands, self.control):
+            s.shutdown(socket.SHUT_RDWR)
+            s.close()
 
 
 class Sealing(unittest.TestCase):
@@ -129,6 +203,24 @@ class Sealing(unittest.TestCase):
             keystore.start()
             self.assertEqual(keystore.pubkey(), key)
             keystore.stop()
+        with self.subTest("a PCR that is not ours is extended during unsealing, as while a machine boots"):
+            race = Race(tpm, 10, 3)
+            self.addCleanup(race.close)
+            racing = self.keystore(**{**settings, "tee.tpm2_tcti": race.tcti})
+            shutil.copytree(os.path.join(keystore.dir, "state"), os.path.join(racing.dir, "state"))
+            racing.start()
+            self.assertEqual((race.seen, race.left), (4, 0))
+            self.assertEqual(racing.pubkey(), key)
+            racing.stop()
+        with self.subTest("and without end: the message blames no difference that is not there"):
+            race.left = 1000
+            text = self.refuses_to_start(racing, "extended a PCR", "try again")
+            self.assertNotIn("differs", text)
+            self.assertNotIn("sealed by another machine", text)
+        with self.subTest("a PCR of ours changes between check and unsealing"):
+            race.pcr, race.left, before = 7, 1, race.seen
+            self.refuses_to_start(racing, "PCR 7 differs")
+            self.assertEqual(race.seen - before, 1)
         with self.subTest("another state"):
             tpm.extend(7)
             self.refuses_to_start(keystore, "PCR 7")

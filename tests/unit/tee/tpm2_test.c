@@ -4,9 +4,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "crypto/random.h"
 #include "tee/tee.h"
 #include "tee/tpm2_device.h"
@@ -581,9 +583,129 @@ static int start(void **state)
     return crypto_start() == ERR_NONE ? 0 : -1;
 }
 
+static void preflight_tells_what_the_next_unsealing_would(void **state)
+{
+    struct tee_failure failure = {""};
+    struct buffer blob = {0};
+    struct swtpm t, other;
+    struct tee *tee, *elsewhere;
+
+    (void)state;
+    need_swtpm();
+    swtpm_new(&t);
+    swtpm_new(&other);
+    sealed_root(&t, "0,7", &blob);
+    tee = opened(t.tcti, "0,7");
+    elsewhere = opened(other.tcti, "0,7");
+    assert_int_equal(tee->ops->preflight(tee, buffer_span(&blob), &failure), ERR_NONE);
+    extend(&t, 16); /* not one of ours */
+    assert_int_equal(tee->ops->preflight(tee, buffer_span(&blob), &failure), ERR_NONE);
+    assert_string_equal(failure.text, "");
+    assert_int_equal(elsewhere->ops->preflight(elsewhere, buffer_span(&blob), &failure),
+                     ERR_DENIED);
+    assert_non_null(strstr(failure.text, "another TPM"));
+    extend(&t, 7);
+    assert_int_equal(tee->ops->preflight(tee, buffer_span(&blob), &failure), ERR_DENIED);
+    assert_non_null(strstr(failure.text, "PCR 7 differs"));
+    assert_string_equal(tee->failure.text, ""); /* that is for the thread that unseals */
+    assert_int_equal(tee->ops->preflight(tee, SPAN_LITERAL("nothing"), &failure), ERR_MALFORMED);
+    swtpm_stop(&t);
+    assert_int_equal(tee->ops->preflight(tee, buffer_span(&blob), &failure), ERR_UNAVAILABLE);
+    tee_close(&tee);
+    tee_close(&elsewhere);
+    buffer_clear(&blob);
+    swtpm_remove(&t);
+    swtpm_remove(&other);
+}
+
+/* What extend() makes of a PCR that is zero. */
+static void extended_value(char hex[2 * HASH_SIZE + 1])
+{
+    uint8_t bytes[2 * HASH_SIZE] = {0}, digest[HASH_SIZE];
+
+    memset(bytes + HASH_SIZE, 0x5a, HASH_SIZE);
+    sha256(SPAN_OF(bytes), digest);
+    hex_write(SPAN_OF(digest), hex);
+}
+
+static void a_root_sealed_for_the_next_state_opens_there(void **state)
+{
+    struct tee_failure failure = {""};
+    char hex[2 * HASH_SIZE + 1];
+    char values[2 * HASH_SIZE + 8];
+    struct buffer blob = {0};
+    struct swtpm t;
+    struct tee *tee;
+
+    (void)state;
+    need_swtpm();
+    swtpm_new(&t);
+    tee = opened(t.tcti, "0,7");
+    extended_value(hex);
+    (void)snprintf(values, sizeof values, "7=%s", hex);
+    assert_int_equal(tee->ops->seal_for(tee, ROOT, values, &blob, &failure), ERR_NONE);
+    assert_int_equal(unsealed(tee, buffer_span(&blob)), ERR_DENIED);
+    assert_int_equal(tee->ops->preflight(tee, buffer_span(&blob), &failure), ERR_DENIED);
+    extend(&t, 7);
+    assert_int_equal(tee->ops->preflight(tee, buffer_span(&blob), &failure), ERR_NONE);
+    assert_int_equal(unsealed(tee, buffer_span(&blob)), ERR_NONE);
+    tee_close(&tee);
+    buffer_clear(&blob);
+    swtpm_remove(&t);
+}
+
+static void values_of_pcrs_are_strict(void **state)
+{
+#define V32 "00000000000000000000000000000000"
+#define V V32 V32
+    static const char *const bad[] = {
+        "7",
+        "7=",
+        "=" V,
+        "7=" V32,
+        "7=" V "0",
+        "7=" V ",",
+        "8=" V,
+        "24=" V,
+        "7=" V ",0=" V,
+        "7=" V ",7=" V,
+        "07=" V,
+        " 7=" V,
+        "+7=" V,
+        "7 =" V,
+        "7= " V,
+        "7=" V " ",
+        "7=" V ";0=" V,
+        "99999999999999999999=" V,
+        "7=0x" V,
+        "-1=" V,
+        ",7=" V,
+        "0=" V ",,7=" V,
+        "7:" V,
+    };
+    struct tpm2_pcrs pcrs = {.mask = 1u << 0 | 1u << 7};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        if (tpm2_pcr_values_parse(bad[i], &pcrs) != ERR_CONFIG)
+            fail_msg("\"%s\" is taken", bad[i]);
+    memset(pcrs.values, 0xff, sizeof pcrs.values);
+    assert_int_equal(tpm2_pcr_values_parse("", &pcrs), ERR_NONE);
+    assert_int_equal(pcrs.values[0][0], 0xff);
+    assert_int_equal(tpm2_pcr_values_parse("0=" V ",7=" V, &pcrs), ERR_NONE);
+    assert_int_equal(pcrs.values[0][0], 0);
+    assert_int_equal(pcrs.values[7][31], 0);
+    assert_int_equal(pcrs.values[8][0], 0xff);
+#undef V
+#undef V32
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(preflight_tells_what_the_next_unsealing_would),
+        cmocka_unit_test(a_root_sealed_for_the_next_state_opens_there),
+        cmocka_unit_test(values_of_pcrs_are_strict),
         cmocka_unit_test(secrets_of_every_size_come_back),
         cmocka_unit_test(all_pcrs_at_once_fit),
         cmocka_unit_test(a_restarted_machine_opens_what_it_sealed),
