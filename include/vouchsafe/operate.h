@@ -50,6 +50,14 @@ VS_MUST_CHECK enum vs_error vs_reference_value_remove(struct vs_client *c, const
                                                       const char *field, const char *hex,
                                                       struct vs_blob *json);
 
+/*
+ * Seals the keystore's root anew, for the next boot of a machine whose PCRs change. `pcrs` is a
+ * list such as "7=HEX,11=HEX" of the values expected then; NULL or "": the present values. Needs an
+ * operator's token with the setting may_administer. `json` is {"index":..}: the log's entry.
+ * VS_ERR_REFUSED, with the reply's code: "bad_pcrs", "reseal_unsupported", "reseal_failed"
+ */
+VS_MUST_CHECK enum vs_error vs_reseal(struct vs_client *c, const char *pcrs, struct vs_blob *json);
+
 /* A fresh bearer token, 32 random bytes in hex, and what the configuration holds of it. */
 struct vs_token {
     char text[65];

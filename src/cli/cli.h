@@ -96,7 +96,7 @@ extern const struct cli_command command_init, command_config_check, command_dev,
     command_sim_collateral, command_sim_measure, command_log_key, command_log_checkpoint,
     command_log_export, command_log_verify, command_log_receipt, command_log_verify_receipt,
     command_explain, command_status, command_collateral_fetch, command_collateral_import,
-    command_collateral_export, command_collateral_show, command_policy_show,
+    command_collateral_export, command_collateral_show, command_policy_show, command_reseal,
     command_policy_add_value, command_policy_remove_value, command_profile_create,
     command_profile_show, command_log_list, command_log_tail;
 

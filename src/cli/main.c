@@ -39,6 +39,7 @@ static const struct cli_command *const commands[] = {
     &command_policy_show,
     &command_policy_add_value,
     &command_policy_remove_value,
+    &command_reseal,
     &command_profile_create,
     &command_profile_show,
 };

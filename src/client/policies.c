@@ -1,11 +1,11 @@
-/* The policies of a keystore, and reference values added to them. */
+/* What operators change: reference values of policies, the seal of the root. */
 #include <stdio.h>
 #include <string.h>
 
 #include "client/client.h"
 #include "codec/json.h"
 
-enum { NAME_MAX_SIZE = 64, VALUE_MAX_SIZE = 128 };
+enum { NAME_MAX_SIZE = 64, VALUE_MAX_SIZE = 128, PCRS_MAX_SIZE = 2048 };
 
 static enum vs_error send(struct vs_client *c, const struct client_call *call, struct vs_blob *json)
 {
@@ -25,6 +25,26 @@ enum vs_error vs_policies(struct vs_client *c, struct vs_blob *json)
     if (c == NULL || json == NULL)
         return VS_ERR_ARGUMENT;
     client_begin(c);
+    return send(c, &call, json);
+}
+
+enum vs_error vs_reseal(struct vs_client *c, const char *pcrs, struct vs_blob *json)
+{
+    uint8_t body[PCRS_MAX_SIZE + 64];
+    struct writer w = writer_over(body, sizeof body);
+    struct json_writer j = json_writer_over(&w);
+    struct client_call call = {.method = "POST", .path = "/v1/reseal", .authorised = true};
+    enum vs_error e;
+
+    if (c == NULL || json == NULL)
+        return VS_ERR_ARGUMENT;
+    client_begin(c);
+    json_open_object(&j, NULL);
+    if (pcrs != NULL && *pcrs != '\0')
+        json_put_string(&j, "pcrs", span_string(pcrs));
+    json_close_object(&j);
+    if ((e = error_of(writer_finish(&w, &call.body))) != VS_OK)
+        return client_fail(c, e, "the list of PCRs is longer than any");
     return send(c, &call, json);
 }
 

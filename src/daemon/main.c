@@ -302,7 +302,9 @@ MUST_CHECK static enum err open_service(struct daemon *d, struct root *root, str
                                         struct timestamp now)
 {
     const struct settings *s = &d->settings;
+    char root_path[4096];
     struct service_options options = {
+        .root_path = root_path,
         .prefix = s->keys.prefix,
         .origin = s->log.origin,
         .tee_mode = tee_mode_name(tee),
@@ -321,6 +323,7 @@ MUST_CHECK static enum err open_service(struct daemon *d, struct root *root, str
         tee_close(&tee);
         return fail(e, err_text(e));
     }
+    (void)snprintf(root_path, sizeof root_path, "%s/%s", s->state.dir, STATE_ROOT_FILE);
     e = service_new(&options,
                     &(struct service_parts){.root = root,
                                             .tee = tee,
@@ -598,6 +601,32 @@ MUST_CHECK static enum err init(struct daemon *d, bool new_log)
     return ERR_NONE;
 }
 
+/* What the start would refuse, without starting. */
+MUST_CHECK static enum err check(struct daemon *d)
+{
+    const struct settings *s = &d->settings;
+    struct state_problem problem = {{0}};
+    bool initialised = false;
+    char why[TLS_WHY_SIZE] = "";
+    enum err e;
+
+    if ((e = load_trust(d)) != ERR_NONE)
+        return e;
+    if (s->tls.mode == TLS_MODE_FILES &&
+        (e = tls_server_from_files(s->tls.certificate_file, s->tls.key_file, why, &d->tls)) !=
+            ERR_NONE)
+        return fail(e, *why ? why : err_text(e));
+    if (d->tls && watch_expiry_of(tls_server_not_after(d->tls), clock_now()) == WATCH_EXPIRED)
+        (void)fprintf(stderr, "vouchsafed: warning: the certificate in %s has expired\n",
+                      s->tls.certificate_file);
+    if ((e = state_preflight(s, &initialised, &problem)) != ERR_NONE)
+        return fail(e, *problem.text ? problem.text : err_text(e));
+    (void)puts("The configuration is good.");
+    if (!initialised)
+        (void)printf("There is no root in %s yet: run `vouchsafe init`.\n", s->state.dir);
+    return ERR_NONE;
+}
+
 static int start(const struct arguments *a)
 {
     struct daemon *d = calloc(1, sizeof *d);
@@ -608,7 +637,8 @@ static int start(const struct arguments *a)
     e = load_settings(a, &d->settings);
     settings_forget_secrets(environ); /* a reload would find them empty */
     if (e == ERR_NONE && a->check) {
-        (void)puts("The configuration is good.");
+        if ((e = crypto_start()) == ERR_NONE)
+            e = check(d);
     } else if (e == ERR_NONE) {
         serve_block_signals();
         if ((e = crypto_start()) != ERR_NONE)

@@ -10,6 +10,9 @@
 #include "collateral/refresh.h"
 #include "daemon/notify.h"
 #include "daemon/watch.h"
+#include "service/sealing.h"
+
+enum { SEALING_CHECK_US = 10 * 1000 * 1000 };
 
 /* What changes while serving. */
 struct loop {
@@ -17,6 +20,7 @@ struct loop {
     struct notify notify;
     struct watch_clock clock;
     struct watch_certificate certificate;
+    int64_t sealing_checked_us;
 };
 
 static void signals_of_loop(sigset_t *set)
@@ -59,6 +63,15 @@ static void watch_now(struct loop *l, struct timestamp now)
                                      : "restart the daemon: it makes a new certificate"));
 }
 
+/* A PCR that changed, or a sealed root that is gone, would be silent until the next start. */
+static void sealing_watch(struct loop *l, int64_t monotonic_us)
+{
+    if (l->sealing_checked_us != 0 && monotonic_us - l->sealing_checked_us < SEALING_CHECK_US)
+        return;
+    l->sealing_checked_us = monotonic_us;
+    sealing_check(l->s->reload.service);
+}
+
 /* The log is evidence of administrative acts, too. */
 static void record_reload(const struct loop *l, const struct reload_report *report,
                           struct timestamp now)
@@ -87,6 +100,7 @@ static void reload(struct loop *l)
     enum err e;
 
     notify_reloading(&l->notify);
+    l->sealing_checked_us = 0;
     collateral_refresh_hurry(l->s->refresh);
     e = reload_run(&l->s->reload, now, &report, why);
     if (e == ERR_NONE) {
@@ -140,6 +154,7 @@ void serve_until_told(const struct serving *s)
         struct timestamp now = clock_now();
 
         watch_now(&l, now);
+        sealing_watch(&l, clock_monotonic_us());
         server_tick(s->server, now);
         notify_alive(&l.notify, clock_monotonic_us());
         number = signal_await();

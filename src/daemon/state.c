@@ -278,6 +278,34 @@ out:
     return e;
 }
 
+enum err state_preflight(const struct settings *s, bool *initialised, struct state_problem *problem)
+{
+    char path[PATH_SIZE];
+    struct buffer sealed = {0};
+    struct tee_failure failure = {{0}};
+    struct tee *tee = NULL;
+    enum err e;
+
+    path_of(s, STATE_ROOT_FILE, path);
+    *initialised = access(path, F_OK) == 0;
+    if (!*initialised || s->tee.provider == TEE_PROVIDER_NONE)
+        return ERR_NONE;
+    if ((e = state_tee_open(s, &tee, problem)) != ERR_NONE)
+        goto out;
+    if ((e = file_read(path, TEE_SEALED_MAX, &sealed)) != ERR_NONE)
+        e = explain(problem, e, "%s could not be read: %s", path, err_text(e));
+    else if (tee->ops->preflight &&
+             (e = tee->ops->preflight(tee, buffer_span(&sealed), &failure)) != ERR_NONE)
+        e = explain(problem, e,
+                    "%s cannot be unsealed at the next start: %s. If a keystore is running with "
+                    "this root, run `vouchsafe reseal` before you stop it",
+                    path, *failure.text ? failure.text : err_text(e));
+out:
+    buffer_clear(&sealed);
+    tee_close(&tee);
+    return e;
+}
+
 enum err state_store_open(const struct settings *s, const struct secret *seed, bool create,
                           struct reference_values *added, struct store **out,
                           struct state_problem *problem)

@@ -48,6 +48,14 @@ MUST_CHECK enum err state_store_open(const struct settings *s, const struct secr
                                      bool create, struct reference_values *added,
                                      struct store **out, struct state_problem *problem);
 
+/*
+ * What `--check-config` can say of the root without opening it: the TEE opens, and would unseal
+ * root.sealed in the present state of the machine. `*initialised` is false when there is none.
+ * ERR_DENIED, ERR_MALFORMED, ERR_UNAVAILABLE, ...: `problem` says why the start would fail
+ */
+MUST_CHECK enum err state_preflight(const struct settings *s, bool *initialised,
+                                    struct state_problem *problem);
+
 /* The time of the newest entry. ERR_NOT_FOUND an empty log, ERR_MALFORMED, ERR_IO */
 MUST_CHECK enum err state_newest_entry(struct store *store, struct timestamp *out);
 

@@ -179,6 +179,7 @@ void route_log_receipt(struct call *c, struct service_thread *thread);
 void route_explain(struct call *c, struct service_thread *thread);
 void route_collateral(struct call *c, struct service_thread *thread);
 void route_collateral_item(struct call *c, struct service_thread *thread);
+void route_reseal(struct call *c, struct service_thread *thread);
 void route_policies(struct call *c, struct service_thread *thread);
 void route_reference_value_add(struct call *c, struct service_thread *thread);
 void route_reference_value_remove(struct call *c, struct service_thread *thread);

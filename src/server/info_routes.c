@@ -7,6 +7,7 @@
 #include "codec/json.h"
 #include "crypto/tls.h"
 #include "server/call.h"
+#include "service/sealing.h"
 
 static uint64_t read_counter(const _Atomic uint64_t *counter)
 {
@@ -35,6 +36,20 @@ void route_healthz(struct call *c, struct service_thread *thread)
     call_finish(c);
 }
 
+/* Ready, and in a second line what will keep the next start from being: an orchestrator that
+ * restarts the keystore for that would lose it. */
+MUST_CHECK static enum err write_ready(struct call *c)
+{
+    struct sealing_status sealing;
+
+    sealing_status_get(c->server->svc, &sealing);
+    if (sealing.state != SEALING_CHANGED && sealing.state != SEALING_MISSING)
+        return buffer_append_string(&c->body, "ready\n");
+    return buffer_printf(&c->body,
+                         "ready\nwarning: the next start will fail: the sealed root is %s\n",
+                         sealing_state_name(sealing.state));
+}
+
 /* Ready: the log takes entries. While its commits fail nothing can be released. */
 void route_readyz(struct call *c, struct service_thread *thread)
 {
@@ -53,7 +68,7 @@ void route_readyz(struct call *c, struct service_thread *thread)
         call_refuse(c, 503, "overloaded", "The log's queue is more than half full");
     } else {
         c->content_type = "text/plain; charset=utf-8";
-        call_answer(c, buffer_append_string(&c->body, "ready\n"));
+        call_answer(c, write_ready(c));
     }
     call_finish(c);
 }
@@ -243,6 +258,19 @@ MUST_CHECK static enum err log_metrics(struct call *c)
     return e;
 }
 
+/* Without a TEE that has something to say of it there is no such metric. */
+MUST_CHECK static enum err sealing_metrics(struct call *c)
+{
+    struct sealing_status sealing;
+
+    sealing_status_get(c->server->svc, &sealing);
+    if (sealing.state == SEALING_UNKNOWN || sealing.state == SEALING_UNAVAILABLE)
+        return ERR_NONE;
+    return write_metrics(&c->body, "vouchsafe_sealed_root_ready", "gauge",
+                         "1 when the next start can open the sealed root, 0 when it cannot.",
+                         &(struct metric){"", sealing.state == SEALING_READY}, 1);
+}
+
 void route_metrics(struct call *c, struct service_thread *thread)
 {
     enum err e;
@@ -251,9 +279,23 @@ void route_metrics(struct call *c, struct service_thread *thread)
     if ((e = operation_metrics(c)) == ERR_NONE && (e = http_metrics(c)) == ERR_NONE &&
         (e = executor_metrics(c)) == ERR_NONE && (e = log_metrics(c)) == ERR_NONE)
         e = collateral_metrics(c);
+    if (e == ERR_NONE)
+        e = sealing_metrics(c);
     c->content_type = "text/plain; version=0.0.4; charset=utf-8";
     call_answer(c, e);
     call_finish(c);
+}
+
+static void write_sealing(struct json_writer *j, const struct service *svc)
+{
+    struct sealing_status sealing;
+
+    sealing_status_get(svc, &sealing);
+    json_open_object(j, "sealed_root");
+    json_put_string(j, "state", span_string(sealing_state_name(sealing.state)));
+    if (*sealing.text)
+        json_put_string(j, "detail", span_string(sealing.text));
+    json_close_object(j);
 }
 
 static void write_status(struct call *c, const struct policy_set *set, struct writer *w)
@@ -287,6 +329,7 @@ static void write_status(struct call *c, const struct policy_set *set, struct wr
     json_put_int(&j, "tokens", (int64_t)facts.tokens);
     json_put_int(&j, "collateral_count", (int64_t)collateral_count(c));
     json_put_int(&j, "collateral_seconds_left", (int64_t)collateral_seconds_left(c));
+    write_sealing(&j, svc);
     json_open_array(&j, "policies");
     for (size_t i = 0; i < set->count; i++)
         json_put_string(&j, NULL, span_string(set->policies[i].rule.name));
@@ -294,13 +337,15 @@ static void write_status(struct call *c, const struct policy_set *set, struct wr
     json_close_object(&j);
 }
 
+/* Not on a loop: it asks the TPM. */
 void route_status(struct call *c, struct service_thread *thread)
 {
     const struct policy_set *set = &service_policies(c->server->svc, thread)->policies;
-    size_t size = 2048 + set->count * (6 * POLICY_NAME_MAX + 4);
+    size_t size = 2048 + 6 * TEE_FAILURE_SIZE + set->count * (6 * POLICY_NAME_MAX + 4);
     enum err e = buffer_reserve(&c->body, size);
     struct writer w;
 
+    sealing_check(c->server->svc);
     if (e == ERR_NONE) {
         w = writer_over(c->body.data, c->body.capacity);
         write_status(c, set, &w);

@@ -58,6 +58,10 @@ static const struct {
     {"legacy_envelope",                     "Decryption failed: {hint}"                                                    },
     {"envelope_malformed",                  "Decryption failed: {hint}"                                                    },
     {"envelope_not_authentic",              "Decryption failed: not encrypted to this key, or changed"                     },
+ /* the sealed root */
+    {"reseal_unsupported",                  "The root is not sealed by a TPM, so its seal does not depend on PCRs"         },
+    {"bad_pcrs",                            "pcrs is not a list as in 7=HEX,11=HEX of PCRs in tee.tpm2_pcrs"               },
+    {"reseal_failed",                       "The root was not sealed; the operational log says why"                        },
  /* reference values */
     {"policy_not_found",                    "This token has no policy of that name"                                        },
     {"field_not_addable",

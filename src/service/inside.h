@@ -23,6 +23,7 @@ struct service {
     bool simulated;
     struct timestamp started;
     struct service_counters counters;
+    struct sealing *sealing;               /* owned; NULL when the root is not in a file of ours */
     struct own_collateral *own_collateral; /* of our own evidence; see service/identity.h */
 };
 

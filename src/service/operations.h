@@ -8,6 +8,7 @@ extern const struct operation operation_open;          /* decrypt.c */
 extern const struct operation operation_attest;        /* session.c */
 extern const struct operation operation_explain;       /* explain.c */
 extern const struct operation operation_change_policy; /* policy_change.c */
+extern const struct operation operation_reseal;        /* sealing.c */
 
 /*
  * Asks authorize() for the caller, whose claims are as known by now. Fills the context's decision;

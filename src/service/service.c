@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "service/identity.h"
+#include "service/sealing.h"
 
 enum { SESSIONS_PER_THREAD = 4096 };
 
@@ -38,7 +39,11 @@ MUST_CHECK static enum err parts_init(struct service *svc, const struct service_
     if (e == ERR_NONE)
         e = verifier_init(&svc->verifier, parts->trust, parts->collateral, parts->policies,
                           evidence_window_ms(&svc->options));
-    return e == ERR_NONE ? own_collateral_new(&svc->own_collateral) : e;
+    if (e == ERR_NONE)
+        e = own_collateral_new(&svc->own_collateral);
+    if (e == ERR_NONE && svc->options.root_path)
+        e = sealing_new(svc->options.root_path, &svc->sealing);
+    return e;
 }
 
 enum err service_new(const struct service_options *options, const struct service_parts *parts,
@@ -66,6 +71,7 @@ enum err service_new(const struct service_options *options, const struct service
         return e;
     }
     service_tls_key_set(svc, options->tls_spki_sha256);
+    svc->options.root_path = NULL; /* the caller's; `sealing` has a copy */
     *out = svc;
     return ERR_NONE;
 }
@@ -78,6 +84,7 @@ void service_free(struct service **svc)
     if (!s)
         return;
     own_collateral_free(&s->own_collateral);
+    sealing_free(&s->sealing);
     verifier_clear(&s->verifier);
     keyring_clear(&s->keys);
     tee_close(&s->tee);

@@ -20,6 +20,7 @@ struct service_options {
     int64_t session_lifetime_s;
     int64_t evidence_max_age_s;     /* of inline evidence */
     int64_t clock_skew_s;           /* how far ahead a timestamp may be */
+    const char *root_path;          /* of the sealed root; NULL: none. Copied */
     const uint8_t *tls_spki_sha256; /* NULL without TLS; copied */
 };
 

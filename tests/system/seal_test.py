@@ -1,4 +1,6 @@
 """The root is sealed: another machine, another state of it, or a damaged blob gives a clear error and no start."""
+import hashlib
+import json
 import os
 import shutil
 import socket
@@ -10,6 +12,7 @@ import time
 import unittest
 
 import harness
+import workload
 from harness import Keystore
 
 
@@ -135,9 +138,9 @@ class Sealing(unittest.TestCase):
         self.addCleanup(keystore.close)
         return keystore
 
-    def refuses_to_start(self, keystore, *words):
+    def refuses_to_start(self, keystore, *words, status=1):
         done = subprocess.run(keystore.daemon(), capture_output=True, timeout=60)
-        self.assertIn(done.returncode, (1, 78), done.stderr)
+        self.assertEqual(done.returncode, status, done.stderr)
         text = done.stderr.decode(errors="replace")
         for word in words:
             self.assertIn(word, text)
@@ -179,6 +182,95 @@ class Sealing(unittest.TestCase):
         one, two = self.keystore().init(), self.keystore().init()
         shutil.copy(self.blob(one), self.blob(two))
         self.refuses_to_start(two, "another")
+
+    def check_config(self, keystore):
+        done = subprocess.run(keystore.daemon("--check-config"), capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    @unittest.skipUnless(shutil.which("swtpm"), "swtpm is not installed")
+    def test_pcrs_that_change_while_it_runs(self):
+        """The keystore goes on, says that its next start would fail, and is sealed anew for it."""
+        tpm = Swtpm()
+        self.addCleanup(tpm.close)
+        keystore = self.keystore(**{"tee.provider": "tpm2", "tee.tpm2_tcti": tpm.tcti, "tee.tpm2_pcrs": "0,7"})
+        self.assertEqual(self.check_config(keystore)[0], 0)  # not initialised yet
+        keystore.init().start()
+        key = keystore.pubkey()
+
+        def sealed(state, ready, word=""):
+            time.sleep(1.1)  # a device is asked once a second at most
+            status = keystore.get("/v1/status", token="operator").json()["sealed_root"]
+            self.assertEqual(status["state"], state)
+            self.assertIn(word, status.get("detail", ""))
+            self.assertEqual(workload.metric(keystore, "vouchsafe_sealed_root_ready"), ready)
+            text = keystore.get("/readyz")
+            self.assertEqual(text.status, 200)  # a restart is what must not happen
+            self.assertEqual(b"warning" in text.body, not ready)
+            self.assertEqual(self.check_config(keystore)[0], 0 if ready else 1)
+
+        sealed("ready", 1)
+        tpm.extend(10)  # not one of ours
+        sealed("ready", 1)
+        tpm.extend(7)
+        sealed("changed", 0, "PCR 7 differs")
+        self.assertIn("vouchsafe reseal", self.check_config(keystore)[1])
+        self.assertEqual(keystore.log().count("sealed_root_not_ready"), 1)
+        with self.subTest("who may"):
+            for token, status in (("worker", 403), ("auditor", 403), (None, 401)):
+                self.assertEqual(keystore.post("/v1/reseal", {}, token=token).status, status)
+        with self.subTest("bad lists"):
+            for pcrs, code in (("7=00", "bad_pcrs"), ("8=" + "00" * 32, "bad_pcrs"), (7, "bad_field"),
+                               ("7=" + "00" * 32 + "," * 3000, "bad_field")):
+                reply = keystore.post("/v1/reseal", {"pcrs": pcrs}, token="operator")
+                self.assertEqual((reply.status, reply.code), (400, code), reply.body)
+            self.assertEqual(keystore.post("/v1/reseal", {"pcr": ""}, token="operator").status, 400)
+        with self.subTest("to the present state"):
+            done = keystore.command("reseal", token="operator")
+            self.assertIn(b"present PCRs", done.stdout)
+            sealed("ready", 1)
+            keystore.stop()
+            keystore.start()
+            self.assertEqual(keystore.pubkey(), key)
+        with self.subTest("to the state after an update"):
+            value = bytes(32)
+            for _ in range(3):
+                value = hashlib.sha256(value + b"\x5a" * 32).digest()
+            tpm.extend(7)
+            keystore.command("reseal", "--pcrs", "7=" + value.hex(), token="operator")
+            sealed("changed", 0, "PCR 7 differs")  # not there yet
+            tpm.extend(7)
+            sealed("ready", 1)
+            keystore.stop()
+            keystore.start()
+            self.assertEqual(keystore.pubkey(), key)
+            self.assertTrue(os.path.exists(self.blob(keystore) + ".previous"))
+            self.assertFalse(os.path.exists(self.blob(keystore) + ".next"))
+        with self.subTest("the log has it"):
+            lines, note = workload.export_log(keystore)
+            entries = [e for e in map(json.loads, lines) if e["op"] == "reseal"]
+            self.assertEqual([(e["decision"], e["code"]) for e in entries if e["decision"] == "allow"],
+                             [("allow", "ok")] * 2)
+            self.assertEqual(workload.verify_log(keystore, lines, note).returncode, 0)
+        with self.subTest("a root that is gone"):
+            os.remove(self.blob(keystore))
+            time.sleep(1.1)
+            sealed_root = keystore.get("/v1/status", token="operator").json()["sealed_root"]
+            self.assertEqual(sealed_root["state"], "missing")
+            keystore.command("reseal", token="operator")
+            sealed("ready", 1)
+        with self.subTest("no TPM"):
+            tpm.stop()
+            time.sleep(1.1)
+            status = keystore.get("/v1/status", token="operator").json()["sealed_root"]
+            self.assertEqual(status["state"], "unavailable")
+            reply = keystore.post("/v1/reseal", {}, token="operator")
+            self.assertEqual((reply.status, reply.code), (503, "reseal_failed"))
+
+    def test_a_seal_without_pcrs(self):
+        keystore = self.keystore().init().start()
+        self.assertEqual(keystore.get("/v1/status", token="operator").json()["sealed_root"]["state"], "ready")
+        reply = keystore.post("/v1/reseal", {}, token="operator")
+        self.assertEqual((reply.status, reply.code), (400, "reseal_unsupported"))
 
     @unittest.skipUnless(shutil.which("swtpm"), "swtpm is not installed")
     def test_tpm(self):
@@ -293,7 +385,7 @@ class Sealing(unittest.TestCase):
         keystore.stop()
         with open(os.path.join(keystore.dir, ".env"), "w", encoding="ascii") as f:
             f.write("KEYSTORE_MASTER_SECRET=" + "ff" * 32 + "\n")
-        self.refuses_to_start(keystore, "KEYSTORE_MASTER_SECRET")
+        self.refuses_to_start(keystore, "KEYSTORE_MASTER_SECRET", status=78)
         os.truncate(os.path.join(keystore.dir, ".env"), 0)
         keystore.start()
 
