@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,21 @@ enum err log_configure(bool json, const char *rules)
         rest = span_slice(rest, size + 1, rest.size);
     }
     return e;
+}
+
+/* Threads that meet at the turn of a second may write a few lines more: it is a bound, no quota. */
+bool log_limit_take(struct log_limit *limit, int64_t monotonic_us, uint64_t *left_out)
+{
+    const int64_t second = monotonic_us / 1000000;
+
+    if (atomic_exchange_explicit(&limit->second, second, memory_order_relaxed) != second)
+        atomic_store_explicit(&limit->used, 0, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&limit->used, 1, memory_order_relaxed) >= LOG_LIMIT_PER_S) {
+        atomic_fetch_add_explicit(&limit->left_out, 1, memory_order_relaxed);
+        return false;
+    }
+    *left_out = atomic_exchange_explicit(&limit->left_out, 0, memory_order_relaxed);
+    return true;
 }
 
 bool log_enabled(enum log_level level, const char *module)

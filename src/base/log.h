@@ -29,6 +29,19 @@ struct log_field {
 void log_write_fields(enum log_level level, const char *module, const char *event,
                       const struct log_field *fields);
 
+/*
+ * For lines that strangers can cause: at most LOG_LIMIT_PER_S of them a second. Zero-initialise,
+ * one for each kind of line.
+ */
+#define LOG_LIMIT_PER_S 10
+struct log_limit {
+    _Atomic int64_t second;
+    _Atomic uint32_t used;
+    _Atomic uint64_t left_out;
+};
+/* True when a line may be written; `*left_out` is then how many were not since the last one. */
+bool log_limit_take(struct log_limit *limit, int64_t monotonic_us, uint64_t *left_out);
+
 bool log_enabled(enum log_level level, const char *module);
 
 /*

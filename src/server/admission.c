@@ -179,6 +179,16 @@ enum err admission_authenticate(const struct server *s, const struct http_reques
 }
 
 /* For routes that need a token. 0, or the status it was turned away with. */
+/* By address only: what was presented may be a secret with one wrong character. */
+static void log_bad_token(struct server *s, const struct http_request *r, const char *why)
+{
+    uint64_t left_out = 0;
+
+    if (log_limit_take(&s->tokens_logged, clock_monotonic_us(), &left_out))
+        log_write(LOG_WARN, "server", "bad_token", LOG_STRING("address", r->peer),
+                  LOG_STRING("reason", why), LOG_NUMBER("left_out", left_out));
+}
+
 static unsigned admit_token(struct server *s, const struct http_request *r,
                             const struct route *route, uint32_t cost, int64_t now_us,
                             struct http_owner *owner, struct http_reply *reply)
@@ -192,6 +202,7 @@ static unsigned admit_token(struct server *s, const struct http_request *r,
         if (wait > 0)
             return refuse(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait,
                           reply);
+        log_bad_token(s, r, why);
         return refuse(s, r, REFUSED_TOKEN, 401, "unauthenticated", why, 0, reply);
     }
     owner->authenticated = true;

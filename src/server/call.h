@@ -5,6 +5,7 @@
 #include <semaphore.h>
 
 #include "auth/rate.h"
+#include "base/log.h"
 #include "collateral/refresh.h"
 #include "net/http_server.h"
 #include "server/server.h"
@@ -92,6 +93,7 @@ struct server {
     _Atomic uint64_t refused[REFUSALS]; /* since the start */
     uint64_t summarised[REFUSALS];      /* at the last summary */
     struct timestamp last_summary;
+    struct log_limit denials_logged, tokens_logged;
     _Atomic uint64_t replies[6]; /* by hundreds of the status */
     _Atomic uint64_t pending;    /* calls between handle and reply */
     struct quota *committing;    /* memory of calls between their work and their commit, bytes */

@@ -312,6 +312,20 @@ struct caller call_caller(const struct call *c)
 }
 
 /* Refused or not, the outcome says so and is recorded; unless there is no memory for that. */
+/* For people who watch; the evidence is in the log of operations. Names and codes only. */
+static void log_denial(struct call *c)
+{
+    const struct refusal *why = &c->outcome.refusal;
+    uint64_t left_out = 0;
+
+    if (log_limit_take(&c->server->denials_logged, clock_monotonic_us(), &left_out))
+        log_write(LOG_INFO, "service", "denied",
+                  LOG_STRING("op", c->outcome.operation ? c->outcome.operation->name : "none"),
+                  LOG_STRING("code", why->code ? why->code : err_code(why->error)),
+                  LOG_STRING("policy", why->rule), LOG_STRING("principal", c->principal.name),
+                  LOG_STRING("request_id", c->request_id), LOG_NUMBER("left_out", left_out));
+}
+
 MUST_CHECK static enum err operate(struct call *c, struct service_thread *thread,
                                    enum operation_id id, const void *request)
 {
@@ -321,6 +335,8 @@ MUST_CHECK static enum err operate(struct call *c, struct service_thread *thread
     c->recorded = c->outcome.entry.size > 0;
     if (!c->recorded)
         refuse_outcome(c);
+    if (e != ERR_NONE)
+        log_denial(c);
     return e;
 }
 

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "codec/json.h"
 #include "service/inside.h"
 #include "service/operations.h"
@@ -43,6 +44,8 @@ static void committed(struct service *svc, struct outcome *o)
     /* `s` stays: it is the current one, and only this thread replaces it */
     policy_store_swap(svc->verifier.policies, &changed->next, o->commit.index);
     memcpy(changed->version, s->policies.version, sizeof changed->version);
+    log_write(LOG_INFO, "service", "policy_changed", LOG_NUMBER("entry", o->commit.index),
+              LOG_STRING("effect", "all sessions have ended"));
 }
 
 const struct operation operation_change_policy = {

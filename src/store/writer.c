@@ -8,6 +8,7 @@
 
 #include "audit/entry.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/secret.h"
 
 enum {
@@ -148,15 +149,21 @@ static size_t batch_take(struct store_writer *w, struct writer_request **batch)
 
 static void figures_add(struct store_writer *w, size_t count, int64_t took_us, enum err e)
 {
+    bool recovered;
+
     (void)pthread_mutex_lock(&w->mutex);
     w->figures.batches++;
     w->figures.requests += count;
     w->figures.failures += e == ERR_NONE ? 0 : count;
     w->figures.commit_us += took_us > 0 ? (uint64_t)took_us : 0;
     w->figures.last_batch_size = count;
+    recovered = w->figures.failing && e == ERR_NONE;
     w->figures.failing = e != ERR_NONE;
     w->figures.lost |= e == ERR_TAMPERED && store_check(w->store) == ERR_TAMPERED;
     (void)pthread_mutex_unlock(&w->mutex);
+    if (recovered)
+        log_write(LOG_INFO, "store", "log_recovered",
+                  LOG_STRING("effect", "commits succeed again, secrets are released again"));
 }
 
 static void batch_commit(struct store_writer *w, struct writer_request *batch, size_t count)

@@ -303,6 +303,7 @@ class FullDisk(unittest.TestCase):
         self.assertEqual(len(keystore.pubkey("a/b:c.near")), 64)  # what needs no log goes on
         free()
         self.assertEqual(crew.run(200, 4, acks)[1], 0, "it does not recover")
+        self.assertIn(" log_recovered ", keystore.log())
         self.check_log(refused, acks)
         self.assertEqual(keystore.stop(), 0)
         keystore.start()  # and what is on the disk is good

@@ -2,6 +2,7 @@
 import datetime
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import workload
-from harness import Keystore
+from harness import Keystore, Worker
 
 
 def certificate_write(directory, days, name="localhost"):
@@ -172,6 +173,29 @@ class Reload(unittest.TestCase):
         keystore.clock = now - 3600
         keystore.start()
         self.assertIn("clock_behind_log", keystore.log())
+
+
+class OperationalLog(unittest.TestCase):
+    """It says what happened, by names and codes, and never more than a bounded number of lines."""
+
+    def test_denials_and_bad_tokens(self):
+        keystore = Keystore(workers=1)
+        self.addCleanup(keystore.close)
+        keystore.init().start()
+        wrong = keystore.tokens["worker"][:-1] + "x"
+        for _ in range(200):
+            self.assertEqual(keystore.get("/v1/status", token=wrong).status, 401)
+        worker = Worker(keystore)
+        for _ in range(3):
+            self.assertEqual(worker.attest_with(os.urandom(32), b"nothing").status, 401)
+        log = keystore.log()
+        bad = re.findall(r" bad_token address=127\.0\.0\.1 reason=.* left_out=\d+", log)
+        self.assertIn(len(bad), range(1, 101), log[-3000:])
+        denied = re.findall(r" denied op=attest code=(\w+) .*principal=worker request_id=([0-9a-f-]{36})", log)
+        self.assertEqual(len(denied), 3)
+        self.assertEqual(keystore.get(f"/v1/explain?request_id={denied[0][1]}", token="operator").status, 200)
+        for secret in (*keystore.tokens.values(), wrong):
+            self.assertNotIn(secret, log)
 
 
 class ServiceManager(unittest.TestCase):

@@ -214,11 +214,29 @@ static void test_journald_gets_priorities(void **state)
     assert_int_equal(log_configure(false, NULL), ERR_NONE);
 }
 
+static void test_lines_of_strangers_are_bounded(void **state)
+{
+    struct log_limit limit = {0};
+    uint64_t left_out = 77;
+    unsigned lines = 0;
+
+    (void)state;
+    for (int64_t us = 5000000; us < 6000000; us += 1000)
+        lines += log_limit_take(&limit, us, &left_out);
+    assert_int_equal(lines, LOG_LIMIT_PER_S);
+    assert_int_equal(left_out, 0);
+    assert_true(log_limit_take(&limit, 6000000, &left_out));
+    assert_int_equal(left_out, 1000 - LOG_LIMIT_PER_S); /* said once */
+    assert_true(log_limit_take(&limit, 6000001, &left_out));
+    assert_int_equal(left_out, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_lines),
         cmocka_unit_test(test_journald_gets_priorities),
+        cmocka_unit_test(test_lines_of_strangers_are_bounded),
         cmocka_unit_test(test_values_cannot_forge_lines_or_fields),
         cmocka_unit_test(test_json_lines_are_json),
         cmocka_unit_test(test_long_lines_are_cut_but_whole),
