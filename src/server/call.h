@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "collateral/refresh.h"
 #include "net/http_server.h"
+#include "server/metrics.h"
 #include "server/server.h"
 #include "service/executor.h"
 #include "service/operation.h"
@@ -75,6 +76,7 @@ struct call {
 
 struct loop_state {
     struct service_thread thread;
+    struct latency latency;
     char reply[4096]; /* bodies of refusals at admission */
     char headers[256];
 };
@@ -94,6 +96,7 @@ struct server {
     uint64_t summarised[REFUSALS];      /* at the last summary */
     struct timestamp last_summary;
     struct log_limit denials_logged, tokens_logged;
+    struct denial_counters denied;
     _Atomic uint64_t replies[6]; /* by hundreds of the status */
     _Atomic uint64_t pending;    /* calls between handle and reply */
     struct quota *committing;    /* memory of calls between their work and their commit, bytes */

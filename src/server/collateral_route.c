@@ -135,20 +135,14 @@ static int64_t left_s(const struct collateral_item *u, struct timestamp now)
     return (u->expires.ms - now.ms) / 1000;
 }
 
-static int64_t left_days(const struct collateral_item *u, struct timestamp now)
-{
-    return left_s(u, now) / 86400;
-}
-
 MUST_CHECK static enum err unit_metrics(struct call *c, const struct collateral_snapshot *held)
 {
     static const struct {
         const char *name, *help;
         int64_t (*value)(const struct collateral_item *u, struct timestamp now);
     } gauges[] = {
-        {"vouchsafe_collateral_age_seconds",    "Since the collateral was issued.",        age_s    },
-        {"vouchsafe_collateral_expiry_seconds", "Until it expires; negative once it has.", left_s   },
-        {"vouchsafe_collateral_expiry_days",    "The same in whole days.",                 left_days},
+        {"vouchsafe_collateral_age_seconds",    "Since the collateral was issued.",        age_s },
+        {"vouchsafe_collateral_expiry_seconds", "Until it expires; negative once it has.", left_s},
     };
     enum err e = ERR_NONE;
 

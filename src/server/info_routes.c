@@ -241,8 +241,12 @@ MUST_CHECK static enum err log_metrics(struct call *c)
         e = write_metrics(&c->body, "vouchsafe_log_commits_total", "counter",
                           "Transactions committed.", &(struct metric){"", f.batches}, 1);
     if (e == ERR_NONE)
-        e = write_metrics(&c->body, "vouchsafe_log_commit_microseconds_total", "counter",
-                          "Time spent in commits.", &(struct metric){"", f.commit_us}, 1);
+        e = buffer_printf(&c->body,
+                          "# HELP vouchsafe_log_commit_seconds_total Time spent in commits.\n"
+                          "# TYPE vouchsafe_log_commit_seconds_total counter\n"
+                          "vouchsafe_log_commit_seconds_total %llu.%06llu\n",
+                          (unsigned long long)(f.commit_us / 1000000),
+                          (unsigned long long)(f.commit_us % 1000000));
     if (e == ERR_NONE)
         e = write_metrics(&c->body, "vouchsafe_log_failures_total", "counter",
                           "Requests whose commit failed.", &(struct metric){"", f.failures}, 1);
@@ -273,14 +277,22 @@ MUST_CHECK static enum err sealing_metrics(struct call *c)
 
 void route_metrics(struct call *c, struct service_thread *thread)
 {
+    struct service_facts facts;
     enum err e;
 
     (void)thread;
+    service_facts(c->server->svc, &facts);
     if ((e = operation_metrics(c)) == ERR_NONE && (e = http_metrics(c)) == ERR_NONE &&
         (e = executor_metrics(c)) == ERR_NONE && (e = log_metrics(c)) == ERR_NONE)
         e = collateral_metrics(c);
     if (e == ERR_NONE)
         e = sealing_metrics(c);
+    if (e == ERR_NONE)
+        e = latency_write(c->server, &c->body);
+    if (e == ERR_NONE)
+        e = denials_write(&c->server->denied, &c->body);
+    if (e == ERR_NONE)
+        e = process_write(c->server->options.version, facts.tee, facts.started, &c->body);
     c->content_type = "text/plain; version=0.0.4; charset=utf-8";
     call_answer(c, e);
     call_finish(c);

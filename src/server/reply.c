@@ -148,6 +148,9 @@ void call_reveal(void *argument)
 
     headers_write(headers, sizeof headers, c->request_id, c->retry_after_s);
     atomic_fetch_add_explicit(&c->server->replies[c->status / 100 % 6], 1, memory_order_relaxed);
+    if (c->route)
+        latency_observe(&c->server->loops[c->loop].latency, c->route,
+                        clock_monotonic_us() - c->now_us);
     c->secret_body = NULL; /* its ownership passes with the reply */
     http_exchange_reply(c->exchange, &reply);
     call_free(c);
@@ -316,12 +319,13 @@ struct caller call_caller(const struct call *c)
 static void log_denial(struct call *c)
 {
     const struct refusal *why = &c->outcome.refusal;
+    const char *op = c->outcome.operation ? c->outcome.operation->name : "none";
+    const char *code = why->code ? why->code : err_code(why->error);
     uint64_t left_out = 0;
 
+    denial_count(&c->server->denied, op, code, why->rule);
     if (log_limit_take(&c->server->denials_logged, clock_monotonic_us(), &left_out))
-        log_write(LOG_INFO, "service", "denied",
-                  LOG_STRING("op", c->outcome.operation ? c->outcome.operation->name : "none"),
-                  LOG_STRING("code", why->code ? why->code : err_code(why->error)),
+        log_write(LOG_INFO, "service", "denied", LOG_STRING("op", op), LOG_STRING("code", code),
                   LOG_STRING("policy", why->rule), LOG_STRING("principal", c->principal.name),
                   LOG_STRING("request_id", c->request_id), LOG_NUMBER("left_out", left_out));
 }

@@ -201,6 +201,7 @@ enum err server_start(const struct server_options *options, struct service *svc,
     s->last_summary = facts.started;
     s->simulated = facts.simulated;
     s->has_admin_listener = options->http.admin_socket != NULL;
+    denial_counters_init(&s->denied);
     if ((e = admission_rates_new(s)) != ERR_NONE || (e = loops_new(s)) != ERR_NONE ||
         (e = executors_start(s)) != ERR_NONE ||
         (e = quota_new(COMMITTING_MAX, &s->committing)) != ERR_NONE ||
@@ -262,6 +263,7 @@ void server_stop(struct server **server)
     quota_free(&s->committing);
     for (unsigned i = 0; s->loops && i < s->options.http.loops; i++)
         service_thread_clear(&s->loops[i].thread);
+    denial_counters_clear(&s->denied);
     free(s->loops);
     admission_rates_free(s);
     free(s);

@@ -106,7 +106,7 @@ class Fetching(Case):
         self.assertEqual((added[0]["name"], added[0]["source"], added[0]["evaluation_number"]), (name, "vendor", 17))
         self.assertEqual(added[0]["sha256"], units(k)[name]["sha256"])
         self.assertEqual(fetches(k, "good"), 1)
-        self.assertGreater(metric(k, 'vouchsafe_collateral_expiry_days{name="%s"}' % name), 25)
+        self.assertGreater(metric(k, 'vouchsafe_collateral_expiry_seconds{name="%s"}' % name), 25 * 86400)
         # the cache: no vendor is needed after a restart
         vendors.down()
         self.assertEqual(k.stop(), 0)

@@ -1,0 +1,57 @@
+/*
+ * What the server counts for Prometheus beside the counters of its parts: latency by route, denials
+ * by code and policy, and the process itself. Internal to server/.
+ */
+#ifndef SERVER_METRICS_H
+#define SERVER_METRICS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/span.h"
+
+struct server;
+struct route;
+
+/* Upper bounds of the buckets in microseconds; one more bucket has no bound. */
+#define LATENCY_BUCKETS 13
+#define LATENCY_ROUTES_MAX 48
+
+/* Of one loop, which alone writes it; any thread reads. */
+struct latency {
+    struct {
+        _Atomic uint64_t buckets[LATENCY_BUCKETS + 1];
+        _Atomic uint64_t sum_us;
+    } routes[LATENCY_ROUTES_MAX];
+};
+
+/* Microseconds from the head of a request to its reply. `route` is one of `routes`. */
+void latency_observe(struct latency *l, const struct route *route, int64_t took_us);
+
+/*
+ * Denials by operation, code and policy. The texts are copied, but for `code`, which is static. A
+ * combination beyond the room there is counts as code "other".
+ */
+#define DENIALS_MAX 128
+struct denial_counters {
+    pthread_mutex_t lock; /* guards what follows */
+    size_t count;
+    uint64_t other;
+    struct denial_counter {
+        const char *op, *code;
+        char policy[64];
+        uint64_t value;
+    } counters[DENIALS_MAX];
+};
+void denial_counters_init(struct denial_counters *d);
+void denial_counters_clear(struct denial_counters *d);
+void denial_count(struct denial_counters *d, const char *op, const char *code, const char *policy);
+
+/* In Prometheus' text form, appended to `out`. ERR_MEMORY */
+MUST_CHECK enum err latency_write(struct server *s, struct buffer *out);
+MUST_CHECK enum err denials_write(struct denial_counters *d, struct buffer *out);
+MUST_CHECK enum err process_write(const char *version, const char *tee, struct timestamp started,
+                                  struct buffer *out);
+
+#endif
