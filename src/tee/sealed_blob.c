@@ -10,7 +10,7 @@
 
 #define VERSION 1
 
-static bool digest_fits(struct span bytes)
+bool sealed_hash_fits(struct span bytes)
 {
     uint8_t digest[SHA256_SIZE];
 
@@ -18,6 +18,21 @@ static bool digest_fits(struct span bytes)
         return false;
     sha256(span_slice(bytes, 0, bytes.size - SHA256_SIZE), digest);
     return span_equal(SPAN_OF(digest), span_slice(bytes, bytes.size - SHA256_SIZE, SHA256_SIZE));
+}
+
+size_t sealed_end_size(size_t plain_size)
+{
+    return plain_size + AEAD_TAG_SIZE + SHA256_SIZE;
+}
+
+void sealed_end_write(const uint8_t key[AEAD_KEY_SIZE], const uint8_t nonce[AEAD_XNONCE_SIZE],
+                      uint8_t *start, size_t header_size, struct span plain)
+{
+    const size_t hashed = header_size + plain.size + AEAD_TAG_SIZE;
+
+    aead_seal(AEAD_XCHACHA20_POLY1305, key, nonce, span_of(start, header_size), plain,
+              start + header_size);
+    sha256(span_of(start, hashed), start + hashed);
 }
 
 enum err sealed_blob_parse(const struct sealed_form *form, struct span bytes,
@@ -40,7 +55,7 @@ enum err sealed_blob_parse(const struct sealed_form *form, struct span bytes,
     b.sealed = reader_take(&r, sealed_size);
     (void)reader_take(&r, SHA256_SIZE);
     if (reader_finish(&r) != ERR_NONE || !span_equal_string(magic, form->magic) ||
-        version != VERSION || b.sealed.size < AEAD_TAG_SIZE || !digest_fits(bytes))
+        version != VERSION || b.sealed.size < AEAD_TAG_SIZE || !sealed_hash_fits(bytes))
         return ERR_MALFORMED;
     *out = b;
     return ERR_NONE;
@@ -50,7 +65,6 @@ enum err sealed_blob_seal(const struct sealed_form *form, const uint8_t key[AEAD
                           struct span how, struct span plain, struct buffer *out)
 {
     size_t header_size = SEALED_MAGIC_SIZE + 1 + form->how_size + AEAD_XNONCE_SIZE + 4;
-    size_t sealed_size = plain.size + AEAD_TAG_SIZE;
     uint8_t nonce[AEAD_XNONCE_SIZE];
     uint8_t *start;
     struct writer w;
@@ -59,7 +73,7 @@ enum err sealed_blob_seal(const struct sealed_form *form, const uint8_t key[AEAD
     assert(how.size == form->how_size && how.size <= SEALED_HOW_MAX);
     if (plain.size > TEE_SECRET_MAX)
         return ERR_TOO_LARGE;
-    if ((e = buffer_reserve(out, header_size + sealed_size + SHA256_SIZE)) != ERR_NONE)
+    if ((e = buffer_reserve(out, header_size + sealed_end_size(plain.size))) != ERR_NONE)
         return e;
     random_bytes(nonce, sizeof nonce);
     start = out->data + out->size;
@@ -68,22 +82,20 @@ enum err sealed_blob_seal(const struct sealed_form *form, const uint8_t key[AEAD
     writer_u8(&w, VERSION);
     writer_put(&w, how);
     writer_put(&w, SPAN_OF(nonce));
-    writer_u32le(&w, (uint32_t)sealed_size);
-    aead_seal(AEAD_XCHACHA20_POLY1305, key, nonce, span_of(start, header_size), plain,
-              start + header_size);
-    sha256(span_of(start, header_size + sealed_size), start + header_size + sealed_size);
-    out->size += header_size + sealed_size + SHA256_SIZE;
+    writer_u32le(&w, (uint32_t)(plain.size + AEAD_TAG_SIZE));
+    sealed_end_write(key, nonce, start, header_size, plain);
+    out->size += header_size + sealed_end_size(plain.size);
     return ERR_NONE;
 }
 
-enum err sealed_blob_open(const struct sealed_blob *blob, const uint8_t key[AEAD_KEY_SIZE],
-                          struct secret **plain)
+enum err sealed_end_open(const uint8_t key[AEAD_KEY_SIZE], struct span header, struct span nonce,
+                         struct span sealed, struct secret **plain)
 {
     struct secret *opened = NULL;
-    enum err e = secret_new(blob->sealed.size - AEAD_TAG_SIZE, &opened);
+    enum err e = secret_new(sealed.size - AEAD_TAG_SIZE, &opened);
 
     if (e == ERR_NONE)
-        e = aead_open(AEAD_XCHACHA20_POLY1305, key, blob->nonce.data, blob->header, blob->sealed,
+        e = aead_open(AEAD_XCHACHA20_POLY1305, key, nonce.data, header, sealed,
                       secret_data(opened));
     if (e == ERR_NONE) {
         *plain = opened;
@@ -91,6 +103,12 @@ enum err sealed_blob_open(const struct sealed_blob *blob, const uint8_t key[AEAD
     }
     secret_free(&opened);
     return e;
+}
+
+enum err sealed_blob_open(const struct sealed_blob *blob, const uint8_t key[AEAD_KEY_SIZE],
+                          struct secret **plain)
+{
+    return sealed_end_open(key, blob->header, blob->nonce, blob->sealed, plain);
 }
 
 MUST_CHECK static enum err derive(const uint8_t prk[HMAC_SHA256_SIZE], const char *context,

@@ -43,6 +43,22 @@ MUST_CHECK enum err sealed_blob_seal(const struct sealed_form *form,
 MUST_CHECK enum err sealed_blob_open(const struct sealed_blob *blob,
                                      const uint8_t key[AEAD_KEY_SIZE], struct secret **plain);
 
+/*
+ * What blobs of every provider end with, also those with a header of another form: ciphertext and
+ * tag under the header as additional data, then the SHA-256 of everything before it.
+ *
+ * Writes that behind the `header_size` bytes at `start`, where sealed_end_size(plain.size) more
+ * fit.
+ */
+size_t sealed_end_size(size_t plain_size);
+void sealed_end_write(const uint8_t key[AEAD_KEY_SIZE], const uint8_t nonce[AEAD_XNONCE_SIZE],
+                      uint8_t *start, size_t header_size, struct span plain);
+/* Whether the last 32 bytes are the hash of the others. */
+bool sealed_hash_fits(struct span bytes);
+/* As sealed_blob_open(), from the parts of a blob; `sealed` has at least AEAD_TAG_SIZE bytes. */
+MUST_CHECK enum err sealed_end_open(const uint8_t key[AEAD_KEY_SIZE], struct span header,
+                                    struct span nonce, struct span sealed, struct secret **plain);
+
 /* From what a platform gives; the identifier tells another platform's key without any secret. */
 struct sealing_keys {
     uint8_t key[AEAD_KEY_SIZE];

@@ -10,7 +10,7 @@
 
 #include "crypto/hash.h"
 #include "crypto/mac.h"
-#include "tee/simulated_blob.h"
+#include "tee/sealed_blob.h"
 #include "tee/simulated_platform.h"
 
 #define SEALING_INFO "simulated sealing v1"
@@ -56,16 +56,19 @@ MUST_CHECK static enum err sealing_key(const struct simulated *s, const char *wh
                        span_of(info, name_size + sizeof(s->enclave.mr_signer)), out, size);
 }
 
+/* `how` is the identifier of the key. */
+static const struct sealed_form form = {"VSSIMU", SEALED_KEY_ID_SIZE};
+
 MUST_CHECK static enum err seal(struct tee *tee, struct span plain, struct buffer *out)
 {
     const struct simulated *s = simulated_of(tee);
     uint8_t key[AEAD_KEY_SIZE];
-    uint8_t key_id[SIMULATED_KEY_ID_SIZE];
+    uint8_t key_id[SEALED_KEY_ID_SIZE];
     enum err e;
 
     if ((e = sealing_key(s, SEALING_INFO, key, sizeof(key))) == ERR_NONE &&
         (e = sealing_key(s, SEALING_ID_INFO, key_id, sizeof(key_id))) == ERR_NONE)
-        e = simulated_blob_seal(key, key_id, plain, out);
+        e = sealed_blob_seal(&form, key, SPAN_OF(key_id), plain, out);
     bytes_wipe(key, sizeof(key));
     if (e != ERR_NONE)
         tee_failure_set(&tee->failure, "sealing %zu bytes: %s", plain.size, err_text(e));
@@ -75,10 +78,10 @@ MUST_CHECK static enum err seal(struct tee *tee, struct span plain, struct buffe
 MUST_CHECK static enum err unseal(struct tee *tee, struct span sealed, struct secret **plain)
 {
     const struct simulated *s = simulated_of(tee);
-    struct simulated_blob blob = {0};
+    struct sealed_blob blob = {0};
     uint8_t key[AEAD_KEY_SIZE];
-    uint8_t key_id[SIMULATED_KEY_ID_SIZE];
-    enum err e = simulated_blob_parse(sealed, &blob);
+    uint8_t key_id[SEALED_KEY_ID_SIZE];
+    enum err e = sealed_blob_parse(&form, sealed, &blob);
 
     if (e != ERR_NONE) {
         tee_failure_set(&tee->failure, "this is not a blob of the simulated TEE, or is damaged");
@@ -86,12 +89,12 @@ MUST_CHECK static enum err unseal(struct tee *tee, struct span sealed, struct se
     }
     if ((e = sealing_key(s, SEALING_ID_INFO, key_id, sizeof(key_id))) != ERR_NONE)
         return e;
-    if (!span_equal(blob.key_id, SPAN_OF(key_id))) {
+    if (!span_equal(blob.how, SPAN_OF(key_id))) {
         tee_failure_set(&tee->failure, "this blob was sealed by another simulated platform");
         return ERR_DENIED;
     }
     if ((e = sealing_key(s, SEALING_INFO, key, sizeof(key))) == ERR_NONE)
-        e = simulated_blob_open(&blob, key, plain);
+        e = sealed_blob_open(&blob, key, plain);
     bytes_wipe(key, sizeof(key));
     if (e != ERR_CRYPTO)
         return e;

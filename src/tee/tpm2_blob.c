@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/writer.h"
 #include "crypto/random.h"
+#include "tee/sealed_blob.h"
 
 #define MAGIC "VSTPM2"
 #define MAGIC_SIZE 6
@@ -176,16 +177,6 @@ static bool is_sealed_object(const TPM2B_PUBLIC *public, const struct tpm2_pcrs 
            span_equal(span_of(area->authPolicy.buffer, area->authPolicy.size), SPAN_OF(policy));
 }
 
-static bool digest_fits(struct span bytes)
-{
-    uint8_t digest[SHA256_SIZE];
-
-    if (bytes.size < SHA256_SIZE)
-        return false;
-    sha256(span_slice(bytes, 0, bytes.size - SHA256_SIZE), digest);
-    return span_equal(SPAN_OF(digest), span_slice(bytes, bytes.size - SHA256_SIZE, SHA256_SIZE));
-}
-
 enum err tpm2_blob_parse(struct span bytes, struct tpm2_blob *out)
 {
     struct reader r = reader_over(bytes);
@@ -211,7 +202,7 @@ enum err tpm2_blob_parse(struct span bytes, struct tpm2_blob *out)
     (void)reader_take(&r, SHA256_SIZE);
     if (reader_finish(&r) != ERR_NONE || b.srk_name.size != TPM2_NAME_SIZE ||
         b.sealed.size < AEAD_TAG_SIZE || !is_sealed_object(&b.public, &b.pcrs) ||
-        !digest_fits(bytes))
+        !sealed_hash_fits(bytes))
         return ERR_MALFORMED;
     *out = b;
     return ERR_NONE;
@@ -250,11 +241,10 @@ static void put_header(struct writer *w, const struct tpm2_blob *b, struct span 
 enum err tpm2_blob_seal(const struct tpm2_blob *blob, const uint8_t key[TPM2_WRAPPING_KEY_SIZE],
                         struct span plain, struct buffer *out)
 {
-    size_t room = HEADER_MAX + plain.size + AEAD_TAG_SIZE + SHA256_SIZE;
+    size_t room = HEADER_MAX + sealed_end_size(plain.size);
     uint8_t nonce[AEAD_XNONCE_SIZE];
     struct span header;
     struct writer w;
-    uint8_t *sealed;
     enum err e;
 
     if (plain.size > TEE_SECRET_MAX)
@@ -266,27 +256,13 @@ enum err tpm2_blob_seal(const struct tpm2_blob *blob, const uint8_t key[TPM2_WRA
     put_header(&w, blob, SPAN_OF(nonce), plain.size + AEAD_TAG_SIZE);
     if ((e = writer_finish(&w, &header)) != ERR_NONE)
         return e;
-    sealed = w.data + header.size;
-    aead_seal(AEAD_XCHACHA20_POLY1305, key, nonce, header, plain, sealed);
-    sha256(span_of(w.data, header.size + plain.size + AEAD_TAG_SIZE),
-           sealed + plain.size + AEAD_TAG_SIZE);
-    out->size += header.size + plain.size + AEAD_TAG_SIZE + SHA256_SIZE;
+    sealed_end_write(key, nonce, w.data, header.size, plain);
+    out->size += header.size + sealed_end_size(plain.size);
     return ERR_NONE;
 }
 
 enum err tpm2_blob_open(const struct tpm2_blob *blob, const uint8_t key[TPM2_WRAPPING_KEY_SIZE],
                         struct secret **plain)
 {
-    struct secret *opened = NULL;
-    enum err e = secret_new(blob->sealed.size - AEAD_TAG_SIZE, &opened);
-
-    if (e == ERR_NONE)
-        e = aead_open(AEAD_XCHACHA20_POLY1305, key, blob->nonce.data, blob->header, blob->sealed,
-                      secret_data(opened));
-    if (e == ERR_NONE) {
-        *plain = opened;
-        opened = NULL; /* the caller owns it now */
-    }
-    secret_free(&opened);
-    return e;
+    return sealed_end_open(key, blob->header, blob->nonce, blob->sealed, plain);
 }

@@ -16,7 +16,6 @@
 #include "base/file.h"
 #include "crypto/random.h"
 #include "tee/simulated.h"
-#include "tee/simulated_blob.h"
 
 #define NOW_S 1800000000
 #define DAY_S (24 * 60 * 60)

@@ -1,13 +1,14 @@
 /*
- * tee/simulated_blob: input as it stands, and with its hash made to fit, since no fuzzer finds one.
- * What parses lies within the input, in its order, and nobody's key opens it.
+ * tee/sealed_blob, in the form of the simulated TEE: input as it stands, and with its hash made to
+ * fit, since no fuzzer finds one. What parses lies within the input, in its order, and nobody's key
+ * opens it.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "crypto/hash.h"
 #include "crypto/random.h"
-#include "tee/simulated_blob.h"
+#include "tee/sealed_blob.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,15 +20,16 @@ static void require(bool condition)
 
 static void parse(struct span bytes)
 {
+    static const struct sealed_form form = {"VSSIMU", SEALED_KEY_ID_SIZE};
     static const uint8_t key[AEAD_KEY_SIZE] = {0x5a};
-    struct simulated_blob b = {0};
+    struct sealed_blob b = {0};
     struct secret *plain = NULL;
 
-    if (simulated_blob_parse(bytes, &b) != ERR_NONE)
+    if (sealed_blob_parse(&form, bytes, &b) != ERR_NONE)
         return;
     require(b.header.data == bytes.data && b.sealed.data == b.header.data + b.header.size &&
             b.header.size + b.sealed.size + SHA256_SIZE == bytes.size);
-    require(simulated_blob_open(&b, key, &plain) == ERR_CRYPTO && !plain);
+    require(sealed_blob_open(&b, key, &plain) == ERR_CRYPTO && !plain);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
