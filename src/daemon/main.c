@@ -489,6 +489,7 @@ static void serve(struct daemon *d, const struct arguments *a)
                      .settings = &d->settings,
                      .tls = d->tls,
                      .service = d->service,
+                     .tokens = d->tokens,
                      },
         .server = d->server,
         .refresh = daemon_collateral_refresh(d->collateral),

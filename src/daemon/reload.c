@@ -9,11 +9,13 @@
 struct prepared {
     struct settings settings;
     struct tls_server *tls; /* NULL: as before */
+    struct token_table *tokens;
 };
 
 static void prepared_clear(struct prepared *p)
 {
     tls_server_free(&p->tls);
+    token_table_free(&p->tokens);
     settings_clear(&p->settings);
 }
 
@@ -67,7 +69,8 @@ MUST_CHECK static enum err prepare_tls(const struct reload *r, struct timestamp 
 /* Cannot fail. */
 static void take_into_use(const struct reload *r, struct prepared *p, struct reload_report *report)
 {
-    *report = (struct reload_report){0};
+    *report = (struct reload_report){.tokens = token_table_count(p->tokens)};
+    token_store_replace(r->tokens, &p->tokens);
     if (p->tls) {
         tls_server_replace(r->tls, &p->tls);
         tls_server_spki_sha256(r->tls, report->tls_spki_sha256);
@@ -85,7 +88,8 @@ enum err reload_run(const struct reload *r, struct timestamp now, struct reload_
 
     why[0] = '\0';
     if ((e = prepare_settings(r, &p.settings, why)) == ERR_NONE &&
-        (e = prepare_tls(r, now, &p, why)) == ERR_NONE)
+        (e = prepare_tls(r, now, &p, why)) == ERR_NONE &&
+        (e = token_table_new(p.settings.tokens, p.settings.token_count, &p.tokens)) == ERR_NONE)
         take_into_use(r, &p, report);
     prepared_clear(&p);
     return e;

@@ -16,10 +16,12 @@ struct reload {
     const struct settings *settings; /* of the start */
     struct tls_server *tls;          /* NULL: TLS is off */
     struct service *service;
+    struct token_store *tokens;
 };
 
 /* What was exchanged, for the log. */
 struct reload_report {
+    size_t tokens; /* how many there are now */
     bool certificate;
     struct timestamp certificate_not_after;
     uint8_t tls_spki_sha256[SHA256_SIZE];

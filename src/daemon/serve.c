@@ -79,10 +79,12 @@ static void record_reload(const struct loop *l, const struct reload_report *repo
     char detail[192];
     char end[TIMESTAMP_TEXT_SIZE];
     char spki[2 * SHA256_SIZE + 1];
-    int size;
+    int size = snprintf(detail, sizeof detail, "{\"tokens\":%zu}", report->tokens);
 
-    if (!report->certificate)
+    if (!report->certificate) {
+        server_event(l->s->server, SPAN_LITERAL("reload"), span_of(detail, (size_t)size), now);
         return;
+    }
     timestamp_write(report->certificate_not_after, end);
     hex_write(SPAN_OF(report->tls_spki_sha256), spki);
     size = snprintf(detail, sizeof detail, "{\"tls_spki_sha256\":\"%s\",\"tls_not_after\":\"%s\"}",
@@ -104,7 +106,8 @@ static void reload(struct loop *l)
     collateral_refresh_hurry(l->s->refresh);
     e = reload_run(&l->s->reload, now, &report, why);
     if (e == ERR_NONE) {
-        log_write(LOG_INFO, "daemon", "reloaded", LOG_NUMBER("certificate", report.certificate));
+        log_write(LOG_INFO, "daemon", "reloaded", LOG_NUMBER("tokens", report.tokens),
+                  LOG_NUMBER("certificate", report.certificate));
         record_reload(l, &report, now);
         notify_ready(&l->notify, "Serving; reloaded");
     } else {

@@ -1,11 +1,13 @@
 """SIGHUP exchanges what it can as one checked whole; SIGUSR1 does no harm; the service manager is told."""
 import datetime
+import hashlib
 import json
 import os
 import re
 import signal
 import socket
 import ssl
+import threading
 import time
 import unittest
 
@@ -140,6 +142,45 @@ class Reload(unittest.TestCase):
         self.assertEqual(self.served(keystore).serial_number, good)
         self.hang_up(keystore, " reloaded ")
         self.assertEqual(self.served(keystore).serial_number, good)
+
+    def test_tokens_are_exchanged(self):
+        keystore = self.keystore()
+        connection = keystore.connection()  # is not closed by it
+        status = lambda token: keystore.get("/v1/status", token=token, connection=connection).status  # noqa: E731
+        self.assertEqual((status("operator"), status("00" * 32)), (200, 401))
+        tokens = keystore.configuration["tokens"]
+        fresh = os.urandom(32).hex()
+        keystore.configuration["tokens"] = [t for t in tokens if t["name"] != "operator"] + [
+            {"name": "other", "role": "operator", "sha256": hashlib.sha256(fresh.encode()).hexdigest()}]
+        self.configure(keystore)
+        self.hang_up(keystore, " reloaded ")
+        self.assertEqual((status("operator"), status(fresh)), (401, 200))
+        with self.subTest("a token that is wrong: the others stay as they are"):
+            keystore.configuration["tokens"][0]["sha256"] = "00"
+            self.configure(keystore)
+            self.assertIn("sha256", self.hang_up(keystore, "reload_refused"))
+            self.assertEqual(status(fresh), 200)
+
+    def test_tokens_are_exchanged_under_load(self):
+        keystore = self.keystore()
+        stop, wrong = threading.Event(), []
+
+        def ask():
+            connection = keystore.connection()
+            while not stop.is_set():
+                code = keystore.get("/v1/log/entries?start=0", token="auditor", connection=connection).status
+                if code != 200:
+                    wrong.append(code)
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for t in threads:
+            t.start()
+        for _ in range(20):
+            self.hang_up(keystore, " reloaded ")
+        stop.set()
+        for t in threads:
+            t.join()
+        self.assertEqual(wrong, [])
 
     def test_certificates_that_end_soon_are_warned_of(self):
         for days, event in ((30, None), (7, "tls_certificate_expires_soon"), (-1, "tls_certificate_expired")):
