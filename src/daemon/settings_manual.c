@@ -57,7 +57,8 @@ void settings_write_manual(FILE *file, enum settings_manual form)
             row_write_plain(file, &settings_table[i]);
     }
     (void)fprintf(
-        file, "\nALLOWED_WORKER_TOKEN_HASHES and ALLOWED_OPERATOR_TOKEN_HASHES are comma lists of\n"
-              "SHA-256 hashes in lower-case hex; they add tokens of that role, named worker: or\n"
-              "operator: and the first 8 digits.\n");
+        file,
+        "\nALLOWED_WORKER_TOKEN_HASHES and ALLOWED_OPERATOR_TOKEN_HASHES are comma-separated\n"
+        "lists of SHA-256 hashes in lower-case hex. Each hash adds a token of that role. The name\n"
+        "of the token is worker: or operator:, followed by the first 8 digits of the hash.\n");
 }
