@@ -129,7 +129,7 @@ const struct setting settings_table[] = {
 {"tokens[]", "may_explain", SETTING_BOOL, false, NULL, NULL, NOWHERE, "false", 0, 0, NULL, NULL,
  "Whether dry runs (POST /v1/attest/explain) show this token what each policy demands and how it judges."},
 {"tokens[]", "may_administer", SETTING_BOOL, true, NULL, NULL, NOWHERE, "false", 0, 0, NULL, NULL,
- "Whether this operator's token may add reference values to policies while the keystore runs, and remove added ones (POST and DELETE /v1/policies/{policy}/reference-values)."},
+ "Whether this operator's token may add reference values to policies while the keystore runs, remove added ones (POST and DELETE /v1/policies/{policy}/reference-values), and seal the root again (POST /v1/reseal)."},
 
 {"state", "dir", SETTING_TEXT, false, "VOUCHSAFE_STATE_DIR", NULL, AT(state.dir), "/var/lib/vouchsafe", 1, 4000, NULL, NULL,
  "Directory of the database, the sealed root and other state. Only the daemon may read it."},
