@@ -43,7 +43,7 @@ MRSIGNER = "22" * 32
 
 # Below the kernel's ephemeral ports (32768 and up, ip_local_port_range), so that no outgoing connection takes one.
 PORTS = range(20000, 32000)
-_reserved = []  # open lock files: a port stays with this process until it ends
+_reserved = []  # descriptors of lock files: a port stays with this process until it ends
 
 
 def free_port(count=1):
@@ -55,13 +55,13 @@ def free_port(count=1):
         locks = []
         try:
             for port in range(first, first + count):
-                locks.append(open(os.path.join(directory, str(port)), "ab"))
+                locks.append(os.open(os.path.join(directory, str(port)), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
                 fcntl.flock(locks[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
                 with socket.socket() as s:
                     s.bind(("127.0.0.1", port))
         except OSError:  # another test holds it, or another program
             for lock in locks:
-                lock.close()
+                os.close(lock)
             continue
         _reserved.extend(locks)
         return first
