@@ -130,7 +130,10 @@ static void variable_name(const char *option, char out[VARIABLE_MAX])
     size_t size = (size_t)snprintf(out, VARIABLE_MAX, "VOUCHSAFE_%s", option);
 
     for (size_t i = 0; i < size && i < VARIABLE_MAX; i++)
-        out[i] = out[i] == '-' ? '_' : (char)toupper((unsigned char)out[i]);
+        if (out[i] == '-')
+            out[i] = '_';
+        else
+            out[i] = (char)toupper((unsigned char)out[i]);
 }
 
 /* Lists are separated by commas, and take the place of the file's. */

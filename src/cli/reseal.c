@@ -21,11 +21,12 @@ static int run_reseal(struct cli *cli, int argc, char **argv)
         code = fail_client(cli, c, e);
     } else if (cli->json) {
         code = write_output(cli, NULL, bytes, 0);
-        printf("\n");
+        say(stdout, "\n");
     } else if (vs_json_get(bytes, "index", index, sizeof index) == VS_OK) {
-        printf("Sealed the root for %s: entry %s of the log. The seal before is kept in "
-               "root.sealed.previous.\n",
-               pcrs == NULL || *pcrs == '\0' ? "the present PCRs" : "the PCRs given", index);
+        say(stdout,
+            "Sealed the root for %s: entry %s of the log. The seal before is kept in "
+            "root.sealed.previous.\n",
+            pcrs == NULL || *pcrs == '\0' ? "the present PCRs" : "the PCRs given", index);
     } else {
         code = fail(cli, VS_ERR_REPLY, "the reply is not of the form of docs/protocol.md");
     }

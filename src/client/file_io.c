@@ -187,10 +187,9 @@ static enum vs_error write_through(const char *path, struct span bytes, unsigned
 
     if (fd < 0)
         return VS_ERR_IO;
-    if (fstat(fd, &status) != 0)
-        e = VS_ERR_IO;
-    else if (S_ISREG(status.st_mode) &&
-             (fchmod(fd, status.st_mode & mode & 0777) != 0 || ftruncate(fd, 0) != 0))
+    if (fstat(fd, &status) != 0 ||
+        (S_ISREG(status.st_mode) &&
+         (fchmod(fd, status.st_mode & mode & 0777) != 0 || ftruncate(fd, 0) != 0)))
         e = VS_ERR_IO;
     if (e == VS_OK)
         e = write_fully(fd, bytes);

@@ -319,6 +319,7 @@ static bool arc_write(uint64_t arc, uint8_t out[OID_MAX], size_t *size)
 {
     unsigned shift = 0;
 
+    /* cppcheck-suppress shiftTooManyBits; shift + 7 is at most 63 */
     while (shift < 63 && arc >> (shift + 7) != 0)
         shift += 7;
     for (;; shift -= 7) {

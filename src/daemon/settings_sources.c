@@ -35,7 +35,7 @@ static bool is_in_the_clear(const char *url)
 
     for (size_t i = 0; i < COUNT_OF(loopback); i++) {
         const size_t size = strlen(loopback[i]);
-        const char after = strncmp(url, loopback[i], size) == 0 ? url[size] : 'x';
+        const int after = strncmp(url, loopback[i], size) == 0 ? url[size] : 'x';
 
         if (i == 0 ? after >= '0' && after <= '9' : !after || after == ':' || after == '/')
             return false;

@@ -251,6 +251,7 @@ enum err state_root_open(const struct settings *s, struct tee *tee, struct root 
 
     if (e != ERR_NONE || (e = check_directory(s, problem)) != ERR_NONE)
         return e;
+    assert(tee); /* without one, nothing can be sealed */
     path_of(s, STATE_ROOT_FILE, path);
     e = file_read(path, TEE_SEALED_MAX, &sealed);
     if (e == ERR_NOT_FOUND) {

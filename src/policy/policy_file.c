@@ -26,8 +26,8 @@ MUST_CHECK static enum err go_on(const struct yaml_node *map, const struct polic
     return ERR_NONE;
 }
 
-typedef enum err scope_adder(struct policy_scope *scope, const char *text,
-                             struct policy_fault *fault);
+typedef MUST_CHECK enum err scope_adder(struct policy_scope *scope, const char *text,
+                                        struct policy_fault *fault);
 
 MUST_CHECK static enum err scope_list_read(const struct yaml_node *map, const char *key,
                                            struct policy_scope *scope, scope_adder *add)

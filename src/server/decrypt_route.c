@@ -193,7 +193,7 @@ MUST_CHECK static enum err read_evidence(struct call *c, struct json_value objec
 MUST_CHECK static enum err parse(struct call *c, struct parsed *p)
 {
     struct decrypt_request *r = &p->request;
-    struct members m;
+    struct members m = {0};
     enum err e;
 
     if ((e = read_members(c, &m)) != ERR_NONE ||

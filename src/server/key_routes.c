@@ -170,7 +170,7 @@ MUST_CHECK static enum err check_name(struct call *c, struct json_value value)
 /* What it holds are the user's secrets, so it is in the call's memory, which is wiped. */
 MUST_CHECK static enum err check_secrets_json(struct call *c, struct json_value value)
 {
-    struct json_value secrets, name, member;
+    struct json_value secrets = {0}, name, member;
     struct json_iterator i = {0};
     void *memory = NULL;
     size_t size = 0;

@@ -113,7 +113,7 @@ static void test_base64_blocks_read_as_single_digits(void **state)
     for (size_t place = 0; place < sizeof text; place++)
         for (unsigned c = 0; c < 256; c++)
             for (int url = 0; url < 2; url++) {
-                enum err (*read)(struct span, uint8_t *, size_t, size_t *) =
+                MUST_CHECK enum err (*read)(struct span, uint8_t *, size_t, size_t *) =
                     url ? base64url_read : base64_read;
                 const char alone[4] = {[0] = 'A', [1] = 'A', [2] = 'A', [3] = 'A'};
                 char group[4];

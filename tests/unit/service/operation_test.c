@@ -557,8 +557,8 @@ static struct policy_change change_of(const char *policy, const char *field, uin
     return c;
 }
 
-static enum err run_change(const struct principal *who, const struct policy_change *c,
-                           struct outcome *o)
+MUST_CHECK static enum err run_change(const struct principal *who, const struct policy_change *c,
+                                      struct outcome *o)
 {
     const struct caller caller = caller_of(who);
 
