@@ -89,6 +89,7 @@ static void platform_make(struct keystore *k)
     assert_int_equal(
         collateral_store_put(k->collateral, buffer_span(&bundle), "test", NULL, k->now, &put),
         ERR_NONE);
+    collateral_item_release(&put.item);
     buffer_clear(&bundle);
 }
 
