@@ -654,6 +654,30 @@ static void a_root_sealed_for_the_next_state_opens_there(void **state)
     swtpm_remove(&t);
 }
 
+static void a_state_that_is_no_list_seals_nothing(void **state)
+{
+    static const char *const bad[] = {"7", "7=", "7=00", "1=" /* not among tee.tpm2_pcrs */};
+    struct buffer blob = {0};
+    struct swtpm t;
+    struct tee *tee;
+
+    (void)state;
+    need_swtpm();
+    swtpm_new(&t);
+    tee = opened(t.tcti, "0,7");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct tee_failure failure = {""};
+
+        if (tee->ops->seal_for(tee, ROOT, bad[i], &blob, &failure) != ERR_CONFIG)
+            fail_msg("\"%s\" is not refused", bad[i]);
+        assert_non_null(strstr(failure.text, "is not a list of PCR=VALUE"));
+        assert_int_equal(buffer_span(&blob).size, 0);
+    }
+    tee_close(&tee);
+    buffer_clear(&blob);
+    swtpm_remove(&t);
+}
+
 static void values_of_pcrs_are_strict(void **state)
 {
 #define V32 "00000000000000000000000000000000"
@@ -705,6 +729,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(preflight_tells_what_the_next_unsealing_would),
         cmocka_unit_test(a_root_sealed_for_the_next_state_opens_there),
+        cmocka_unit_test(a_state_that_is_no_list_seals_nothing),
         cmocka_unit_test(values_of_pcrs_are_strict),
         cmocka_unit_test(secrets_of_every_size_come_back),
         cmocka_unit_test(all_pcrs_at_once_fit),
