@@ -1,13 +1,14 @@
 /*
- * Nonces this server issued: random, single use, short-lived, bounded in number. Thread-safe.
+ * The nonces that this server issued. A nonce is random, short-lived and usable once. The number of
+ * nonces is bounded. Thread-safe.
  *
- * Time is monotonic (clock_monotonic_us()): a wall clock that is set changes neither a nonce's
+ * Time is monotonic (clock_monotonic_us()). So a change of the wall clock affects neither a nonce's
  * lifetime nor the order in which nonces expire.
  *
- * Shares. A principal holds at most NONCES_PER_OWNER unused nonces, and at most as many as are left
- * free in the whole table. So one caller gets at most 1,024 of 65,536; n callers that take all they
- * can get 65,536 / (n + 1) each, and as much stays free for the next one. A nonce that was issued
- * is never taken back: it is used, or expires after 60 s.
+ * Shares: a principal holds at most NONCES_PER_OWNER unused nonces, and at most as many as remain
+ * free in the whole table. So one caller gets at most 1,024 of 65,536. When n callers take as many
+ * as they can, each gets 65,536 / (n + 1), and the same number stays free for the next caller. The
+ * server never withdraws an issued nonce: the caller uses it, or it expires after 60 s.
  */
 #ifndef AUTH_NONCE_H
 #define AUTH_NONCE_H
@@ -23,11 +24,15 @@ struct nonce_table;
 
 MUST_CHECK enum err nonce_table_new(struct nonce_table **out);
 
-/* `owner` is the id of the principal it is issued to. ERR_OVERLOADED: its share is used up. */
+/* Issues a nonce to the principal with the id `owner`. ERR_OVERLOADED the owner's share is used up
+ */
 MUST_CHECK enum err nonce_issue(struct nonce_table *t, const uint8_t owner[PRINCIPAL_ID_SIZE],
                                 int64_t now_us, uint8_t out[NONCE_SIZE]);
 
-/* Takes it out. ERR_REPLAYED never issued, used, or another owner's; ERR_EXPIRED */
+/*
+ * Uses a nonce and removes it from the table.
+ * ERR_REPLAYED the nonce was never issued, was used, or belongs to another owner; ERR_EXPIRED
+ */
 MUST_CHECK enum err nonce_use(struct nonce_table *t, const uint8_t owner[PRINCIPAL_ID_SIZE],
                               const uint8_t nonce[NONCE_SIZE], int64_t now_us);
 void nonce_table_free(struct nonce_table **t);

@@ -1,15 +1,15 @@
 /*
- * What was accepted once and must not be accepted again: ids of evidence, each remembered for as
- * long as its timestamp could still be fresh. Bounded; thread-safe. Nothing that is remembered
- * gives way before its time: that would allow a replay.
+ * The ids of accepted evidence, which must not be accepted again. The cache keeps each id for as
+ * long as the evidence's timestamp could still be fresh. It never drops an id earlier, because that
+ * would allow a replay. The number of ids is bounded. Thread-safe.
  *
- * Time is monotonic (clock_monotonic_us()): a wall clock that is set neither empties the cache nor
- * keeps it full. The cache ends with the process.
+ * Time is monotonic (clock_monotonic_us()). So a change of the wall clock neither empties the cache
+ * nor keeps it full. The cache ends with the process.
  *
- * Shares. A principal holds at most as many of the REPLAY_IDS_MAX ids as are left free. So one
- * caller gets at most half of them (32,768; at a lifetime of 331 s that is 98 requests with inline
- * evidence a second), n callers that take all they can 65,536 / (n + 1) each, and as much stays
- * free for the next one.
+ * Shares: a principal holds at most as many of the REPLAY_IDS_MAX ids as remain free. So one caller
+ * gets at most half of them (32,768; with a lifetime of 331 s this allows 98 requests with inline
+ * evidence per second). When n callers take as many as they can, each gets 65,536 / (n + 1), and
+ * the same number stays free for the next caller.
  */
 #ifndef AUTH_REPLAY_CACHE_H
 #define AUTH_REPLAY_CACHE_H
@@ -21,12 +21,13 @@
 
 struct replay_cache;
 
-/* Every id is remembered for `lifetime_ms`, more than 0. ERR_MEMORY */
+/* The cache keeps every id for `lifetime_ms`, which is more than 0. ERR_MEMORY */
 MUST_CHECK enum err replay_cache_new(int64_t lifetime_ms, struct replay_cache **out);
 
 /*
- * Adds an id, which is a hash, for the principal with the id `owner`. ERR_REPLAYED when it is there
- * already, whoever added it; ERR_OVERLOADED when the principal's share is used up.
+ * Adds `id`, which is a hash, for the principal with the id `owner`.
+ * ERR_REPLAYED     the cache has `id` already, from any principal
+ * ERR_OVERLOADED   the principal's share is used up
  */
 MUST_CHECK enum err replay_cache_add(struct replay_cache *c, const uint8_t owner[PRINCIPAL_ID_SIZE],
                                      const uint8_t id[REPLAY_ID_SIZE], int64_t now_us);

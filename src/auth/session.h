@@ -1,13 +1,13 @@
 /*
- * Sessions: after attesting once a worker holds an EAT-style JWT (RFC 7519, RFC 9711) signed by the
- * keystore with ES256, which any replica checks without shared state. Claims:
+ * Sessions. A worker attests once and gets a JWT in the style of EAT (RFC 7519, RFC 9711). The
+ * keystore signs the JWT with ES256. Any replica can check it without shared state. Claims:
  *   iss  origin of the keystore      sub  name of the token it was issued to
  *   iat, exp, jti                    eat_nonce  hex of the nonce that was attested
  *   cnf  {"jwk": {"kty":"OKP","crv":"X25519","x":...}} the attested key (RFC 7800)
  *   vs   {"tee","policy","policy_version","claims" (SHA-256 hex),"token" (SHA-256 of the token,
- * hex), "simulated", "collateral" (absent when no collateral judged the platform)} The header is
- * exactly {"alg":"ES256","typ":"JWT","kid":"<8 hex>"}; anything else is refused, so there is no
- * algorithm to confuse. Pure: time and randomness are arguments.
+ * hex), "simulated", "collateral" (absent when no collateral judged the platform)}
+ * The header is exactly {"alg":"ES256","typ":"JWT","kid":"<8 hex>"}. Any other header is refused,
+ * which prevents algorithm confusion. Pure: time and randomness are arguments.
  */
 #ifndef AUTH_SESSION_H
 #define AUTH_SESSION_H
@@ -26,31 +26,33 @@
 struct session {
     char issuer[129];
     char subject[PRINCIPAL_NAME_MAX + 1];
-    uint8_t token_hash[SHA256_SIZE];  /* of the bearer token it is bound to */
+    uint8_t token_hash[SHA256_SIZE];  /* of the bearer token to which the session is bound */
     struct timestamp issued, expires; /* whole seconds */
     uint8_t id[SESSION_ID_SIZE];
     uint8_t nonce[32];
-    uint8_t key[X25519_SIZE]; /* attested */
+    uint8_t key[X25519_SIZE]; /* the attested key */
     char tee[16];
     char policy[SESSION_NAME_MAX + 1];
     uint8_t policy_version[8]; /* of the policy set; a changed policy set revokes sessions */
     uint8_t claims[SHA256_SIZE];
-    char collateral[SESSION_COLLATERAL_MAX + 1]; /* what judged the platform; "": nothing */
+    char collateral[SESSION_COLLATERAL_MAX + 1]; /* that judged the platform; "" means none */
     bool simulated;
 };
 
-/* Terminated compact JWS. ERR_TOO_LARGE, ERR_CRYPTO */
+/* Writes a compact JWS with a terminator. ERR_TOO_LARGE, ERR_CRYPTO */
 MUST_CHECK enum err session_write(const struct session *s, const struct p256_private *key,
                                   char *out, size_t out_size);
 
 /*
- * Checks signature and form, not time nor binding.
+ * Checks the signature and the form. session_check() checks time and binding.
  * ERR_MALFORMED, ERR_CRYPTO
  */
 MUST_CHECK enum err session_parse(struct span token, const struct p256_public *key,
                                   const uint8_t public_point[P256_POINT_SIZE], struct session *out);
 
-/* What a request must satisfy. ERR_EXPIRED; ERR_DENIED another token's, issuer's, or policy set's.
+/*
+ * Checks that a request may use the session.
+ * ERR_EXPIRED; ERR_DENIED the session belongs to another token, issuer or policy set
  */
 MUST_CHECK enum err session_check(const struct session *s, const char *issuer,
                                   const uint8_t token_hash[SHA256_SIZE],
@@ -58,13 +60,14 @@ MUST_CHECK enum err session_check(const struct session *s, const char *issuer,
                                   const char **code);
 
 /*
- * Remembers verified tokens by their SHA-256 so that a known session costs one hash. Not
- * thread-safe: one per loop.
+ * Remembers verified tokens by their SHA-256, so a known session costs only one hash. The cache is
+ * not thread-safe: each loop has its own.
  *
- * Bounded and shared: a full cache forgets a session of the principal that holds most of it (its
- * least recently used one; among equal holders, the session that was not used for longest). So a
- * principal with no more than capacity / n sessions, n being the principals in the cache, loses
- * none of them to a caller that makes sessions without end.
+ * The cache is bounded and shared. A full cache forgets the least recently used session of the
+ * principal that holds most sessions. If several principals hold equally many, it forgets the least
+ * recently used session among theirs. So a caller that makes sessions without end cannot displace
+ * the sessions of a principal with at most capacity / n sessions, where n is the number of
+ * principals in the cache.
  */
 struct session_cache;
 MUST_CHECK enum err session_cache_new(size_t capacity, struct session_cache **out);

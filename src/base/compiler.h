@@ -1,4 +1,4 @@
-/* Attributes that the whole tree uses, spelled once. */
+/* Compiler attributes and small macros for the whole tree. */
 #ifndef BASE_COMPILER_H
 #define BASE_COMPILER_H
 

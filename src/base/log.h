@@ -1,6 +1,7 @@
 /*
- * Operational log for people: `time level module event key=value ...` or one JSON object a line, on
- * standard error. Never secrets, never plaintext, never tokens. The evidence is the audit log.
+ * The operational log for people, on standard error. A line is `time level module event
+ * key=value ...` or one JSON object. A line never contains secrets, plaintext or tokens. The audit
+ * log, not this log, serves as evidence.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -25,13 +26,13 @@ struct log_field {
 #define LOG_WRITE_(level, module, event, ...)                                                      \
     log_write_fields((level), (module), (event), (const struct log_field[]){__VA_ARGS__})
 
-/* `fields` ends with one whose key is NULL. A line longer than 4 KiB is cut. Thread-safe. */
+/* The last element of `fields` has the key NULL. A line is cut after 4 KiB. Thread-safe. */
 void log_write_fields(enum log_level level, const char *module, const char *event,
                       const struct log_field *fields);
 
 /*
- * For lines that strangers can cause: at most LOG_LIMIT_PER_S of them a second. Zero-initialise,
- * one for each kind of line.
+ * Limits lines that strangers can cause to LOG_LIMIT_PER_S per second. Use one limit for each kind
+ * of line. Zero-initialise it.
  */
 #define LOG_LIMIT_PER_S 10
 struct log_limit {
@@ -39,18 +40,22 @@ struct log_limit {
     _Atomic uint32_t used;
     _Atomic uint64_t left_out;
 };
-/* True when a line may be written; `*left_out` is then how many were not since the last one. */
+/* True when the caller may write a line. `*left_out` is then the number of lines that the limit
+ * suppressed since the last written line. */
 bool log_limit_take(struct log_limit *limit, int64_t monotonic_us, uint64_t *left_out);
 
 bool log_enabled(enum log_level level, const char *module);
 
 /*
+ * Configures the log. Call it before threads start.
+ *
  * json   true for JSON lines
- * rules  comma list of `level` or `module=level` (the seed's RUST_LOG form; a module may be written
- *        with a `crate::` prefix, of which the last part counts), NULL for "info"; copied
- * When JOURNAL_STREAM says that standard error is journald's, each line begins with its priority
- * ("<3>"), which journald takes off.
- * Call before threads are started. ERR_CONFIG for an unknown level, or more than 16 modules.
+ * rules  comma-separated list of `level` or `module=level`, in the form of RUST_LOG; NULL means
+ *        "info". A module may have a `crate::` prefix; only its last part counts. Copied
+ *
+ * When JOURNAL_STREAM shows that standard error belongs to journald, each line begins with its
+ * priority ("<3>"). journald removes the priority.
+ * ERR_CONFIG an unknown level, or more than 16 modules
  */
 MUST_CHECK enum err log_configure(bool json, const char *rules);
 

@@ -1,8 +1,8 @@
 /*
- * Shares of something that many owners use together, such as memory or places in a table. An owner
- * may hold at most as much as is left free: one owner gets half, two get a third each, n get
- * 1/(n+1) each. So an owner that comes later always finds room, and a quiet system lends its room
- * out. Thread-safe.
+ * Divides a resource between many owners, such as memory or places in a table. An owner may hold at
+ * most as much as remains free: one owner gets half, two owners get a third each, n owners get
+ * 1/(n+1) each. So a later owner always finds room, and on a quiet system one owner may use much of
+ * the resource. Thread-safe.
  */
 #ifndef BASE_QUOTA_H
 #define BASE_QUOTA_H
@@ -17,17 +17,17 @@ struct quota_owner {
     uint8_t key[QUOTA_OWNER_SIZE]; /* an address, or the first bytes of a hash */
 };
 
-/* `max` is in the units of quota_take(). ERR_MEMORY */
+/* `max` is the size of the resource, in the units of quota_take(). ERR_MEMORY */
 MUST_CHECK enum err quota_new(size_t max, struct quota **out);
-/* Everything was given back before. */
+/* All owners must have returned everything before this call. */
 void quota_free(struct quota **q);
 
-/* False when the owner would hold more than its share, or out of memory: then nothing was taken. */
+/* Takes `size` units. On false nothing is taken: the share is used up, or memory is out. */
 MUST_CHECK bool quota_take(struct quota *q, const struct quota_owner *owner, size_t size);
-/* At most what the owner holds. */
+/* Returns `size` units. `size` is at most what the owner holds. */
 void quota_give(struct quota *q, const struct quota_owner *owner, size_t size);
 
-/* What all owners hold now. */
+/* The units that all owners together hold now. */
 size_t quota_held(struct quota *q);
 
 #endif

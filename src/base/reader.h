@@ -1,6 +1,7 @@
 /*
- * A cursor over untrusted bytes. The first failed read marks it and yields zero or an empty span,
- * so a parser is flat and is checked once, by reader_finish(), before anything read is used.
+ * A cursor over untrusted bytes. The first failed read marks the cursor. That read and all later
+ * reads return zero or an empty span. So a parser reads all fields in a row, and checks
+ * reader_finish() once before it uses any of them.
  */
 #ifndef BASE_READER_H
 #define BASE_READER_H
@@ -23,7 +24,7 @@ uint32_t reader_u32be(struct reader *r);
 uint64_t reader_u64be(struct reader *r);
 void reader_copy(struct reader *r, uint8_t *out, size_t size); /* zeros when short */
 
-/* ERR_MALFORMED if a read failed or bytes are left. */
+/* ERR_MALFORMED a read failed, or bytes remain */
 MUST_CHECK enum err reader_finish(const struct reader *r);
 
 #endif

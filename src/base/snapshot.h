@@ -1,7 +1,7 @@
 /*
- * What many threads read and one replaces whole: policies, collateral, tokens. A snapshot is
- * immutable once it is published. A reader looks through a view of its own thread's, which costs
- * one atomic load while nothing changes; the last holder frees a snapshot that was replaced.
+ * Data that many threads read and one thread replaces as a whole, such as policies, collateral and
+ * tokens. A published snapshot is immutable. Each thread reads through its own view, which costs
+ * one atomic load while nothing changes. The last holder frees a replaced snapshot.
  *
  *   struct policies {
  *       struct snapshot snapshot; // the first member
@@ -15,40 +15,42 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* The first member of what is shared. */
+/* The first member of the shared struct. */
 struct snapshot {
     _Atomic unsigned holders;
-    uint64_t generation; /* of the cell, when it was published: 1, 2, ... */
+    uint64_t generation; /* the cell's generation at publication: 1, 2, ... */
     void (*free)(struct snapshot *s);
 };
 
-/* The caller is its one holder. `free` frees the whole. */
+/* The caller becomes the only holder. `free` frees the whole shared struct. */
 void snapshot_init(struct snapshot *s, void (*free)(struct snapshot *s));
 
-/* Gives it up and sets it to NULL. Accepts NULL. */
+/* Ends one hold and sets `*s` to NULL. Accepts NULL. */
 void snapshot_release(struct snapshot **s);
 
-/* Where the current one is found. */
+/* Holds the current snapshot. */
 struct snapshot_cell {
-    pthread_mutex_t lock; /* of `current` */
+    pthread_mutex_t lock; /* protects `current` */
     _Atomic uint64_t generation;
-    struct snapshot *current; /* NULL before the first is published */
+    struct snapshot *current; /* NULL before the first publication */
 };
 
 void snapshot_cell_init(struct snapshot_cell *cell);
-/* Gives up the current one. No view may be in use any more, but they may be cleared afterwards. */
+/* Releases the current snapshot. No view may be in use. Views may be cleared afterwards. */
 void snapshot_cell_clear(struct snapshot_cell *cell);
 
-/* Takes `*next` over and sets it to NULL. Publishers take turns by themselves. */
+/* Takes ownership of `*next` and sets it to NULL. A lock orders concurrent publishers. */
 void snapshot_publish(struct snapshot_cell *cell, struct snapshot **next);
 
-/* The current one, held: snapshot_release() it. One must have been published. */
+/* Holds and returns the current snapshot. The caller calls snapshot_release(). A snapshot must have
+ * been published. */
 struct snapshot *snapshot_hold(struct snapshot_cell *cell);
 
 /*
- * What one thread holds. Zero-initialise; snapshot_view_clear() at the end. The snapshot is good
- * until the next call with the same view: look once for what must be judged by one state. An idle
- * thread keeps its last snapshot, and so the memory of what was replaced since.
+ * The view of one thread. Zero-initialise it and call snapshot_view_clear() at the end. The
+ * returned snapshot is valid until the next call with the same view. A decision that needs one
+ * consistent state calls snapshot_view_of() once. An idle thread keeps its last snapshot in memory,
+ * even after a replacement.
  */
 struct snapshot_view {
     struct snapshot *held;

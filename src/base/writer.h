@@ -1,6 +1,6 @@
 /*
- * Writes into memory of the caller's; the counterpart of base/reader.h. The first write that does
- * not fit marks the writer, later ones do nothing, and writer_finish() tells once.
+ * Writes into the caller's memory. This is the counterpart of base/reader.h. The first write that
+ * does not fit marks the writer. Later writes do nothing. writer_finish() reports the failure.
  */
 #ifndef BASE_WRITER_H
 #define BASE_WRITER_H
@@ -25,7 +25,7 @@ void writer_u16be(struct writer *w, uint16_t value);
 void writer_u32be(struct writer *w, uint32_t value);
 void writer_u64be(struct writer *w, uint64_t value);
 
-/* ERR_TOO_LARGE when something did not fit; else `out` is what was written (may be NULL). */
+/* ERR_TOO_LARGE a write did not fit. On success `out` is the written part; `out` may be NULL. */
 MUST_CHECK enum err writer_finish(const struct writer *w, struct span *out);
 
 #endif

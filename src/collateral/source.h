@@ -63,7 +63,7 @@ struct collateral_failure {
     char why[256];          /* a sentence */
     unsigned status;        /* HTTP, or 0 */
     unsigned retry_after_s; /* as the source asked, or 0 */
-    bool absent;            /* the source says that there is no such thing (404) */
+    bool absent;            /* the source answers that the item does not exist (404) */
 };
 
 /*
