@@ -1,30 +1,30 @@
 /*
- * The one error type of the tree. Every function that can fail returns it and is MUST_CHECK;
- * results go through `out` parameters that are written on success only.
+ * The only error type of the tree. Every function that can fail returns it and is MUST_CHECK.
+ * Functions return results through `out` parameters and write them on success only.
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
 #include "base/compiler.h"
 
-/* name, stable code (part of the protocol: never renamed), sentence for a person */
+/* Columns: name; stable code (part of the protocol, never renamed); sentence for a person. */
 #define ERR_TABLE(X)                                                                               \
     X(ERR_NONE, "ok", "no error")                                                                  \
     X(ERR_MALFORMED, "malformed", "the input does not have the required form")                     \
     X(ERR_TOO_LARGE, "too_large", "the input exceeds a stated limit")                              \
-    X(ERR_UNSUPPORTED, "unsupported", "the input is well-formed but of a kind not supported")      \
+    X(ERR_UNSUPPORTED, "unsupported", "the input is well-formed, but its kind is not supported")   \
     X(ERR_UNAUTHENTICATED, "unauthenticated", "no valid credential was presented")                 \
     X(ERR_DENIED, "denied", "the policy does not allow this")                                      \
     X(ERR_STALE, "stale", "evidence or collateral is out of date")                                 \
     X(ERR_REPLAYED, "replayed", "a nonce was used twice, or was never issued")                     \
     X(ERR_EXPIRED, "expired", "the credential has expired")                                        \
-    X(ERR_NOT_FOUND, "not_found", "there is no such thing")                                        \
+    X(ERR_NOT_FOUND, "not_found", "the requested item does not exist")                             \
     X(ERR_CONFLICT, "conflict", "the request contradicts the present state")                       \
     X(ERR_RATE_LIMITED, "rate_limited", "too many requests")                                       \
     X(ERR_OVERLOADED, "overloaded", "a queue or table is full; try again later")                   \
-    X(ERR_UNAVAILABLE, "unavailable", "a part this needs is not available")                        \
+    X(ERR_UNAVAILABLE, "unavailable", "a required part is not available")                          \
     X(ERR_CRYPTO, "crypto", "a cryptographic check or operation failed")                           \
-    X(ERR_TAMPERED, "tampered", "stored data is not what was stored")                              \
+    X(ERR_TAMPERED, "tampered", "stored data differs from what was written")                       \
     X(ERR_MEMORY, "out_of_memory", "out of memory, or memory could not be locked")                 \
     X(ERR_IO, "io", "reading or writing failed")                                                   \
     X(ERR_TIMEOUT, "timeout", "the deadline passed")                                               \
