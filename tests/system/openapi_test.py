@@ -31,6 +31,7 @@ NOT_PROVOKED = {
     "nonce_expired": "takes 60 s: tests/unit/auth/nonce_test.c",
     "session_expired": "takes 60 s: tests/unit/auth/session_test.c",
     "session_issuer_mismatch": "tests/unit/auth/session_test.c",
+    "session_collateral_changed": "needs a vendor whose collateral changes: tests/system/collateral_test.py",
     "session_not_yet_valid": "needs another clock: tests/unit/auth/session_test.c",
     "out_of_memory": "needs a process without memory",
     "too_many_denials": "tests/system/limits_test.py",
