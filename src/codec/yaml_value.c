@@ -221,7 +221,7 @@ unsigned yaml_choice(const struct yaml_node *n, const struct yaml_choice *choice
 
     if (!n || n->faulty)
         return otherwise;
-    for (; choices[count].name && count < COUNT_OF(names); count++) {
+    for (; count < COUNT_OF(names) && choices[count].name; count++) {
         if (n->kind == YAML_TEXT && strcmp(n->text, choices[count].name) == 0)
             return choices[count].value;
         names[count] = choices[count].name;
