@@ -114,6 +114,14 @@ static bool is_directory(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+/* A pipe would make the reader wait for a writer. */
+static bool is_regular(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 /* Whether the file is a certificate of a root that is pinned already. */
 static bool is_pinned_root(const struct vs_verifier *v, const char *path)
 {
@@ -123,7 +131,7 @@ static bool is_pinned_root(const struct vs_verifier *v, const char *path)
     size_t count = 0;
     bool is = false;
 
-    if (file_read(path, 2 * X509_MAX_SIZE, &bytes) == ERR_NONE &&
+    if (is_regular(path) && file_read(path, 2 * X509_MAX_SIZE, &bytes) == ERR_NONE &&
         (x509_cert_parse(buffer_span(&bytes), &c) == ERR_NONE ||
          x509_chain_parse(buffer_span(&bytes), &c, 1, &count) == ERR_NONE) &&
         c != NULL) {
