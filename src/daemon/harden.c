@@ -290,7 +290,7 @@ MUST_CHECK static enum err rules_add(scmp_filter_ctx filter)
     /* devices of TEEs; not typing into a terminal */
     if (result == 0 || result == -EDOM)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                                  SCMP_A1(SCMP_CMP_NE, TIOCSTI));
+                                  SCMP_A1(SCMP_CMP_NE, TIOCSTI, 0));
     if (result == 0)
         result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     return result == 0 ? ERR_NONE : ERR_INTERNAL;
