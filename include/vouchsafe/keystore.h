@@ -52,7 +52,8 @@ struct vs_public_key {
 
 /*
  * Fetches a public key. With `keystore` its signature over our nonce, the seed, the version and the
- * key must verify; with NULL whoever answered is believed.
+ * key must verify; with NULL any server that answers is
+ * believed.
  * VS_ERR_UNTRUSTED, VS_ERR_REPLY, VS_ERR_REFUSED, VS_ERR_UNREACHABLE, VS_ERR_TIMEOUT;
  * VS_ERR_MALFORMED the name
  */

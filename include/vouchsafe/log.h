@@ -10,7 +10,7 @@ extern "C" {
 
 /* The signed checkpoint as it is. Keep it: a later log must contain it. Not verified here. */
 VS_MUST_CHECK enum vs_error vs_log_checkpoint(struct vs_client *c, struct vs_blob *note);
-/* The log's key as whoever answers states it; vs_keystore_verify() gives one that is proven. */
+/* The log's key as the server states it, unproven; vs_keystore_verify() gives a proven key. */
 VS_MUST_CHECK enum vs_error vs_log_vkey(struct vs_client *c, char out[VS_VKEY_SIZE]);
 /* The receipt of a request. VS_ERR_REFUSED "not_found" also for one of another token's */
 VS_MUST_CHECK enum vs_error vs_log_receipt(struct vs_client *c, const char *request_id,

@@ -52,8 +52,8 @@ struct vs_session;
 
 /*
  * Challenge, quote, attest. With `keystore` the session must be signed by its identity key, for
- * this challenge; then nobody in between can have made it, nor a reply to it. With NULL whoever
- * answered is believed.
+ * this challenge; then no party in between can have made it, nor a reply to it. With NULL any
+ * server that answers is believed.
  * VS_ERR_REFUSED (evidence refused: see vs_last_reply), VS_ERR_UNTRUSTED (the signature),
  * VS_ERR_CRYPTO (the session's reply key does not open with `key`), VS_ERR_REPLY,
  * VS_ERR_UNREACHABLE, VS_ERR_TIMEOUT, and what the source returns

@@ -140,7 +140,7 @@ MUST_CHECK static enum err judge_way(const char *path, char why[FILE_WHY_SIZE])
     int size;
 
     if (*path != '/' && !getcwd(directory, sizeof directory))
-        return ERR_NONE; /* the directory is gone or unreachable: nobody gets there by its path */
+        return ERR_NONE; /* gone or unreachable: no user reaches the file by this path */
     size = snprintf(written, sizeof written, "%s%s%s", directory, *path == '/' ? "" : "/", path);
     if (size < 0 || (size_t)size >= sizeof written)
         return refuse(why, "its path is too long");

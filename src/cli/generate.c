@@ -21,7 +21,7 @@ static size_t first_word(const char *name)
     return strcspn(name, " ");
 }
 
-/* The first command of its group, or one that stands alone. */
+/* The first command of its group, or a command without a group. */
 static bool is_first_of_group(const struct cli_command *const *commands, size_t i)
 {
     const size_t size = first_word(commands[i]->name);

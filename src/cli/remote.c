@@ -132,7 +132,7 @@ static bool judges(const struct cli_trust *t)
 }
 
 /* The command line goes before the profile. Code and statuses come from one of the two as a whole:
- * a mixture is what nobody wrote. */
+ * the user wrote no mixture of the two. */
 static void add_profile(struct cli_trust *t, const struct cli_trust *p)
 {
     if (!t->required && !t->identity.set)
