@@ -10,20 +10,17 @@
 #include "base/secret.h"
 #include "collateral/directory.h"
 #include "crypto/random.h"
+#include "net/fetch.h"
 
 enum {
     TURN_MS = 1000,          /* between looks at the clock */
     FORGET_MS = 3600 * 1000, /* what is missing in vain, after nobody asked for it any more */
     LOOK_AGAIN_MAX_MS = 86400000,
-    BACKOFF_DOUBLINGS = 16,
 };
 
 struct source_state {
     struct collateral_source *source;
-    struct timestamp not_before; /* left alone until then */
-    unsigned failures;           /* in a row, of the source as a whole */
-    _Atomic int64_t left_alone_until_ms;
-    _Atomic uint64_t fetched, failed, refused;
+    struct fetch_source asked; /* the source as a whole */
 };
 
 struct directory_state {
@@ -40,14 +37,13 @@ struct target {
     bool requested;
     struct timestamp requested_at;
     struct timestamp next_look; /* after a success */
-    struct {
-        struct timestamp not_before;
-        unsigned failures; /* in a row: there is none, or what came was not believed */
-    } sources[COLLATERAL_SOURCES_MAX];
+    /* a source that does not have it, or whose answer was not believed */
+    struct fetch_wait waits[COLLATERAL_SOURCES_MAX];
 };
 
 struct collateral_refresh {
     struct collateral_refresh_options options;
+    struct fetch_backoff backoff;
     struct collateral_store *store;
     size_t source_count;
     struct source_state sources[COLLATERAL_SOURCES_MAX];
@@ -290,25 +286,32 @@ static void targets_forget(struct collateral_refresh *r, struct timestamp now)
     }
 }
 
-/* When this item is to be fetched anew. */
-static struct timestamp due_at(const struct collateral_refresh *r, const struct target *t,
-                               const struct collateral_item *item)
+/* A VEK says the same for years, so its age has no limit. */
+static struct fetch_schedule schedule_of(const struct collateral_refresh *r,
+                                         const struct collateral_item *item)
 {
-    int64_t lifetime = item->expires.ms - item->issued.ms;
-    int64_t at = item->issued.ms + lifetime / 100 * (int64_t)r->options.refresh_percent;
-    int64_t oldest = item->fetched.ms + r->options.max_age_s * 1000;
+    return (struct fetch_schedule){
+        .percent = r->options.refresh_percent,
+        .max_age_ms = item->kind == COLLATERAL_VEK ? 0 : r->options.max_age_s * 1000,
+        .look_min_ms = r->backoff.first_ms,
+        .look_max_ms = LOOK_AGAIN_MAX_MS,
+    };
+}
 
-    /* a VCEK says the same for years */
-    if (r->options.max_age_s > 0 && item->kind != COLLATERAL_VEK && oldest < at)
-        at = oldest;
-    return (struct timestamp){at > t->next_look.ms ? at : t->next_look.ms};
+static bool item_is_due(const struct collateral_refresh *r, const struct target *t,
+                        const struct collateral_item *item, struct timestamp now)
+{
+    const struct fetch_schedule schedule = schedule_of(r, item);
+    const struct fetch_times times = {item->issued, item->expires, item->fetched};
+
+    return now.ms >= fetch_due_at(&schedule, &times).ms && now.ms >= t->next_look.ms;
 }
 
 static bool target_is_due(struct collateral_refresh *r, const struct target *t,
                           struct timestamp now)
 {
     struct collateral_item *item = unit_hold(r, t->name);
-    bool due = item ? now.ms >= due_at(r, t, item).ms : t->requested || t->prefetch;
+    bool due = item ? item_is_due(r, t, item, now) : t->requested || t->prefetch;
 
     collateral_item_release(&item);
     return due;
@@ -316,24 +319,12 @@ static bool target_is_due(struct collateral_refresh *r, const struct target *t,
 
 /* ---- fetching ---- */
 
-/* Doubled with each failure, plus or minus a quarter, so that replicas do not come in step. */
-static struct timestamp backoff(const struct collateral_refresh *r, unsigned failures,
-                                struct timestamp now)
+static uint16_t dice_roll(void)
 {
-    unsigned doublings = failures < BACKOFF_DOUBLINGS ? failures : BACKOFF_DOUBLINGS;
-    int64_t wait_ms = (r->options.backoff_s * 1000) << doublings;
-    uint8_t dice[2];
+    uint16_t dice;
 
-    if (wait_ms > r->options.backoff_max_s * 1000)
-        wait_ms = r->options.backoff_max_s * 1000;
-    random_bytes(dice, sizeof dice);
-    wait_ms += wait_ms / 4 * ((dice[0] | dice[1] << 8) - 32768) / 32768;
-    return (struct timestamp){now.ms + wait_ms};
-}
-
-static void count(_Atomic uint64_t *counter)
-{
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+    random_bytes(&dice, sizeof dice);
+    return dice;
 }
 
 static void log_failure(const struct source_state *s, const struct target *t, const char *code,
@@ -350,38 +341,26 @@ static void source_failed(struct collateral_refresh *r, struct source_state *s,
                           const struct target *t, enum err e, const struct collateral_failure *f,
                           struct timestamp now)
 {
-    struct timestamp asked = {now.ms + (int64_t)f->retry_after_s * 1000};
-
-    count(&s->failed);
-    s->not_before = backoff(r, s->failures++, now);
-    if (f->retry_after_s > 0 && asked.ms > s->not_before.ms)
-        s->not_before = asked;
-    atomic_store_explicit(&s->left_alone_until_ms, s->not_before.ms, memory_order_relaxed);
-    log_failure(s, t, err_code(e), f->why, now, s->not_before);
+    fetch_source_failed(&s->asked, &r->backoff, f->retry_after_s, dice_roll(), now);
+    log_failure(s, t, err_code(e), f->why, now, s->asked.wait.until);
 }
 
-/* This source has not this item, or not one that can be believed. */
+/* This source does not have this item, or not one that can be believed. */
 static void target_failed(struct collateral_refresh *r, size_t index, struct target *t,
                           const char *code, const char *why, struct timestamp now)
 {
-    t->sources[index].not_before = backoff(r, t->sources[index].failures++, now);
-    log_failure(&r->sources[index], t, code, why, now, t->sources[index].not_before);
+    fetch_wait_extend(&t->waits[index], &r->backoff, 0, dice_roll(), now);
+    log_failure(&r->sources[index], t, code, why, now, t->waits[index].until);
 }
 
 static void target_good(const struct collateral_refresh *r, size_t index, struct target *t,
                         const struct collateral_item *item, struct timestamp now)
 {
-    int64_t least = r->options.backoff_s * 1000;
-    int64_t wait = (item->expires.ms - now.ms) / 10;
+    const struct fetch_schedule schedule = schedule_of(r, item);
 
-    t->sources[index].failures = 0;
+    fetch_wait_clear(&t->waits[index]);
     t->requested = false;
-    wait = wait < least ? least : wait > LOOK_AGAIN_MAX_MS ? LOOK_AGAIN_MAX_MS : wait;
-    /* what may only be so old is asked for as often, whether or not there was news */
-    if (r->options.max_age_s > 0 && item->kind != COLLATERAL_VEK &&
-        wait > r->options.max_age_s * 1000)
-        wait = r->options.max_age_s * 1000;
-    t->next_look = (struct timestamp){now.ms + wait};
+    t->next_look = fetch_look_at(&schedule, item->expires, now);
 }
 
 /* Gives what came to the store. True when it is news. */
@@ -397,11 +376,11 @@ static bool document_take(struct collateral_refresh *r, size_t index, struct tar
         target_failed(r, index, t, err_code(e), err_text(e), now);
         return false;
     }
+    fetch_source_answered(&s->asked,
+                          collateral_put_is_good(result.put) ? FETCH_TAKEN : FETCH_REFUSED);
     if (collateral_put_is_good(result.put)) {
-        count(&s->fetched);
         target_good(r, index, t, result.item, now);
     } else {
-        count(&s->refused);
         target_failed(r, index, t, collateral_put_code(result.put),
                       result.put == COLLATERAL_REFUSED ? attest_reason_text(result.reason)
                                                        : "what is held stays",
@@ -428,10 +407,9 @@ static bool fetch_from(struct collateral_refresh *r, size_t index, struct target
 
     *is_absent = e != ERR_NONE && failure.absent;
     if (e == ERR_NONE) {
-        s->failures = 0;
         done = document_take(r, index, t, buffer_span(&document), now);
     } else if (e == ERR_MALFORMED || e == ERR_TOO_LARGE || failure.absent) {
-        count(e == ERR_IO ? &s->failed : &s->refused);
+        fetch_source_answered(&s->asked, failure.absent ? FETCH_ABSENT : FETCH_REFUSED);
         target_failed(r, index, t, err_code(e), failure.why, now);
     } else if (!done) {
         source_failed(r, s, t, e, &failure, now);
@@ -444,7 +422,8 @@ static bool may_ask(const struct collateral_refresh *r, size_t index, const stru
                     struct timestamp now)
 {
     return collateral_source_has(r->sources[index].source, &t->key) &&
-           r->sources[index].not_before.ms <= now.ms && t->sources[index].not_before.ms <= now.ms;
+           fetch_wait_is_over(&r->sources[index].asked.wait, now) &&
+           fetch_wait_is_over(&t->waits[index], now);
 }
 
 /* False when no source may be asked now. */
@@ -465,8 +444,8 @@ static bool target_fetch(struct collateral_refresh *r, struct target *t, struct 
             done = fetch_from(r, i, t, &is_absent);
         }
         all_absent = all_absent && is_absent;
-        if (t->sources[i].not_before.ms < again.ms)
-            again = t->sources[i].not_before;
+        if (t->waits[i].until.ms < again.ms)
+            again = t->waits[i].until;
     }
     if (asked && !done && all_absent)
         collateral_store_absent(r->store, t->name, again);
@@ -478,12 +457,11 @@ static void hurry_if_told(struct collateral_refresh *r)
     if (!atomic_exchange(&r->hurry, false))
         return;
     r->last_read = (struct timestamp){INT64_MIN / 2};
-    for (size_t i = 0; i < r->source_count; i++) {
-        r->sources[i].not_before = (struct timestamp){0};
-        atomic_store_explicit(&r->sources[i].left_alone_until_ms, 0, memory_order_relaxed);
-    }
+    for (size_t i = 0; i < r->source_count; i++)
+        fetch_source_hurry(&r->sources[i].asked);
     for (size_t i = 0; i < r->target_count; i++) {
-        memset(r->targets[i].sources, 0, sizeof r->targets[i].sources);
+        for (size_t j = 0; j < r->source_count; j++)
+            fetch_wait_clear(&r->targets[i].waits[j]);
         r->targets[i].next_look = (struct timestamp){0};
     }
 }
@@ -586,6 +564,7 @@ enum err collateral_refresh_new(const struct collateral_refresh_options *options
     if (!r)
         return ERR_MEMORY;
     r->options = *options;
+    r->backoff = (struct fetch_backoff){options->backoff_s * 1000, options->backoff_max_s * 1000};
     r->store = store;
     r->last_read = (struct timestamp){INT64_MIN / 2};
     r->targets = calloc(COLLATERAL_TARGETS_MAX, sizeof *r->targets);
@@ -647,15 +626,13 @@ size_t collateral_refresh_figures(struct collateral_refresh *r, struct timestamp
 {
     for (size_t i = 0; i < r->source_count; i++) {
         const struct source_state *s = &r->sources[i];
+        const struct fetch_figures f = fetch_source_figures(&s->asked, now);
 
-        out[i] = (struct collateral_source_figures){
-            .name = collateral_source_name(s->source),
-            .fetched = atomic_load_explicit(&s->fetched, memory_order_relaxed),
-            .failed = atomic_load_explicit(&s->failed, memory_order_relaxed),
-            .refused = atomic_load_explicit(&s->refused, memory_order_relaxed),
-            .left_alone =
-                atomic_load_explicit(&s->left_alone_until_ms, memory_order_relaxed) > now.ms,
-        };
+        out[i] = (struct collateral_source_figures){.name = collateral_source_name(s->source),
+                                                    .fetched = f.fetched,
+                                                    .failed = f.failed,
+                                                    .refused = f.refused,
+                                                    .left_alone = f.left_alone};
     }
     return r->source_count;
 }
