@@ -241,6 +241,8 @@ static enum vs_error judge(const struct vs_result *r, const struct vs_appraisal 
         nearest_consider(&nearest, &rules[i], &question);
     if (e == VS_OK)
         e = nearest_tell(&nearest, refusal);
+    for (size_t i = 0; i < count; i++)
+        appraisal_rule_clear(&rules[i]);
     free(rules);
     refusal->rule[0] = '\0'; /* the caller gave it no name */
     return e;

@@ -17,31 +17,35 @@
 
 /* What a rule says of one field. */
 struct policy_value {
-    bool given;  /* by the rule, or by the field's default */
-    bool stated; /* by the rule */
-    bool any;
+    bool given : 1;  /* by the rule, or by the field's default */
+    bool stated : 1; /* by the rule */
+    bool any : 1;
     uint16_t count;    /* of listed values */
     uint16_t at, size; /* where they are in `values` */
     uint64_t number;   /* FIELD_NUMBER(_OR_ANY), FIELD_SWITCH, FIELD_VERSION; bits of FIELD_NAMES */
 };
 
+/* appraisal_rule_start() makes it; appraisal_rule_clear() ends it, also after a failure. */
 struct appraisal_rule {
     char name[POLICY_NAME_MAX + 1];
     char tee[16]; /* "sgx", "tdx", "snp", "nitro", or "simulated" */
     enum attest_tee kind;
     struct policy_value fields[POLICY_FIELD_COUNT];
-    size_t values_size;
-    uint8_t values[POLICY_VALUES_MAX]; /* bytes of fixed size, or texts with a u8 length */
+    struct buffer values; /* owned; bytes of fixed size, or texts with a u8 length */
 };
 
 /*
- * A rule is made in three steps: start, set any of its fields, finish. ERR_CONFIG with `*fault`.
+ * A rule is made in three steps: start, set any of its fields, finish. ERR_CONFIG with `*fault`,
+ * ERR_MEMORY without.
  *
- * start   `name` is checked by the caller; `tee` is one of the five above
- * set     `texts` are the values as in YAML, one for what is no list. Refused: an unknown field,
- * one of another TEE, a value of another form or out of range, one given twice finish  adds the
- * defaults. Refused: a rule that can never be right: no identity, two of them, an accepted status
- * without its conditions, migration without its agent, SNP without minimums of the TCB
+ * start   overwrites `rule`, which owns nothing before. The caller checks `name`. `tee` is one of
+ *         the five above
+ * set     `texts` are the values as in YAML; a field that is no list has one. Refused: an unknown
+ *         field, a field of another TEE, a value of another form or out of range, a value given
+ *         twice
+ * finish  adds the defaults. Refused: a rule that can never be right. Examples: no identity, two
+ *         identities, an accepted status without its conditions, migration without its agent, SNP
+ *         without minimums of the TCB
  */
 MUST_CHECK enum err appraisal_rule_start(struct appraisal_rule *rule, const char *name,
                                          const char *tee, struct policy_fault *fault);
@@ -49,6 +53,11 @@ MUST_CHECK enum err appraisal_rule_set(struct appraisal_rule *rule, const char *
                                        char *const *texts, size_t count,
                                        struct policy_fault *fault);
 MUST_CHECK enum err appraisal_rule_finish(struct appraisal_rule *rule, struct policy_fault *fault);
+/* `to` becomes a copy with values of its own. ERR_MEMORY */
+MUST_CHECK enum err appraisal_rule_copy(const struct appraisal_rule *from,
+                                        struct appraisal_rule *to);
+void appraisal_rule_clear(struct appraisal_rule *rule); /* frees the values; sets to {0} */
+
 /* The last part of finish(), on a rule that has its defaults. */
 MUST_CHECK enum err appraisal_rule_check(const struct appraisal_rule *rule,
                                          struct policy_fault *fault);

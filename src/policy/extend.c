@@ -35,18 +35,24 @@ bool appraisal_rule_lists(const struct appraisal_rule *rule, const char *key, st
 }
 
 /* Lists lie one behind the other: those behind `value` make room. */
-static void insert(struct appraisal_rule *rule, struct policy_value *value, struct span bytes)
+MUST_CHECK static enum err insert(struct appraisal_rule *rule, struct policy_value *value,
+                                  struct span bytes)
 {
     const size_t at = (size_t)value->at + value->size;
+    struct buffer *values = &rule->values;
+    enum err e = buffer_reserve(values, bytes.size);
 
-    memmove(rule->values + at + bytes.size, rule->values + at, rule->values_size - at);
-    memcpy(rule->values + at, bytes.data, bytes.size);
-    rule->values_size += bytes.size;
+    if (e != ERR_NONE)
+        return e;
+    memmove(values->data + at + bytes.size, values->data + at, values->size - at);
+    memcpy(values->data + at, bytes.data, bytes.size);
+    values->size += bytes.size;
     for (size_t i = 0; i < POLICY_FIELD_COUNT; i++)
         if (&rule->fields[i] != value && rule->fields[i].given && rule->fields[i].at >= at)
             rule->fields[i].at = (uint16_t)(rule->fields[i].at + bytes.size);
     value->size = (uint16_t)(value->size + bytes.size);
     value->count++;
+    return ERR_NONE;
 }
 
 enum policy_extension appraisal_rule_extend(struct appraisal_rule *rule, const char *key,
@@ -62,8 +68,7 @@ enum policy_extension appraisal_rule_extend(struct appraisal_rule *rule, const c
     if (has(rule, field, bytes))
         return EXTENSION_EXISTS;
     value = &rule->fields[field - policy_fields];
-    if (value->count >= field->max || bytes.size > sizeof rule->values - rule->values_size)
+    if (value->count >= field->max || bytes.size > POLICY_VALUES_MAX - rule->values.size)
         return EXTENSION_FULL;
-    insert(rule, value, bytes);
-    return EXTENSION_DONE;
+    return insert(rule, value, bytes) == ERR_NONE ? EXTENSION_DONE : EXTENSION_MEMORY;
 }

@@ -16,12 +16,13 @@ enum policy_extension {
                          bytes, not asked about (a value would narrow the rule), or "any" */
     EXTENSION_VALUE,  /* of another size; or zero, which only the configuration may accept */
     EXTENSION_EXISTS, /* the list has it */
-    EXTENSION_FULL    /* the list, or the rule's room for values */
+    EXTENSION_FULL,   /* the list, or the rule's room for values */
+    EXTENSION_MEMORY  /* there is no memory for it */
 };
 
 /* Appends `bytes` to the list that `rule` has for `key`. The rule changes with DONE only. */
-enum policy_extension appraisal_rule_extend(struct appraisal_rule *rule, const char *key,
-                                            struct span bytes);
+MUST_CHECK enum policy_extension appraisal_rule_extend(struct appraisal_rule *rule, const char *key,
+                                                       struct span bytes);
 
 /* Whether the list that `rule` has for `key` has `bytes`. */
 bool appraisal_rule_lists(const struct appraisal_rule *rule, const char *key, struct span bytes);

@@ -14,17 +14,23 @@
 
 void policy_clear(struct policy *policy)
 {
+    appraisal_rule_clear(&policy->rule);
     policy_scope_clear(&policy->scope);
     *policy = (struct policy){0};
 }
 
 enum err policy_copy(const struct policy *from, struct policy *to)
 {
-    struct policy copy = {.rule = from->rule};
-    enum err e = policy_scope_copy(&from->scope, &copy.scope);
+    struct policy copy = {0};
+    enum err e;
 
-    if (e == ERR_NONE)
-        *to = copy;
+    if ((e = appraisal_rule_copy(&from->rule, &copy.rule)) != ERR_NONE ||
+        (e = policy_scope_copy(&from->scope, &copy.scope)) != ERR_NONE)
+        goto out;
+    *to = copy;
+    copy = (struct policy){0}; /* the caller owns it now */
+out:
+    policy_clear(&copy);
     return e;
 }
 
@@ -87,7 +93,7 @@ static void put_field(struct writer *w, const struct appraisal_rule *rule, size_
     writer_u64be(w, value->number);
     writer_u16be(w, value->count);
     writer_u16be(w, value->size);
-    writer_put(w, span_of(rule->values + value->at, value->size));
+    writer_put(w, span_slice(buffer_span(&rule->values), value->at, value->size));
 }
 
 /* Every field, with counts and lengths, so that two different policies are never the same bytes. */

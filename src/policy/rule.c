@@ -33,14 +33,15 @@ struct span policy_value_at(const struct appraisal_rule *rule, enum policy_field
 {
     const struct policy_value *value = &rule->fields[id];
     const enum field_kind kind = policy_fields[id].kind;
+    const uint8_t *bytes = rule->values.data;
     size_t at = value->at;
 
     assert(i < value->count);
     if (kind != FIELD_TEXTS && kind != FIELD_EVENTS)
-        return span_of(rule->values + at + i * policy_fields[id].size, policy_fields[id].size);
+        return span_of(bytes + at + i * policy_fields[id].size, policy_fields[id].size);
     for (; i > 0; i--)
-        at += 1u + rule->values[at];
-    return span_of(rule->values + at + 1, rule->values[at]);
+        at += 1u + bytes[at];
+    return span_of(bytes + at + 1, bytes[at]);
 }
 
 static bool has_value(const struct setter *s, struct span bytes)
@@ -57,18 +58,21 @@ static bool has_value(const struct setter *s, struct span bytes)
 MUST_CHECK static enum err append(const struct setter *s, struct span bytes, bool sized,
                                   const char *text)
 {
-    struct appraisal_rule *rule = s->rule;
-    const size_t size = bytes.size + (sized ? 1 : 0);
+    struct buffer *values = &s->rule->values;
+    const uint8_t length = (uint8_t)bytes.size;
+    const struct span prefix = span_of(&length, sized ? 1 : 0);
+    const size_t size = prefix.size + bytes.size;
+    enum err e;
 
     if (has_value(s, bytes))
         return blame_value(s, text, "is given twice");
-    if (size > sizeof rule->values - rule->values_size)
+    if (size > POLICY_VALUES_MAX - values->size)
         return policy_blame(s->fault, s->field->key,
                             "too many values in one policy; write two policies");
-    if (sized)
-        rule->values[rule->values_size] = (uint8_t)bytes.size;
-    memcpy(rule->values + rule->values_size + (sized ? 1 : 0), bytes.data, bytes.size);
-    rule->values_size += size;
+    if ((e = buffer_reserve(values, size)) != ERR_NONE ||
+        (e = buffer_append(values, prefix)) != ERR_NONE ||
+        (e = buffer_append(values, bytes)) != ERR_NONE)
+        return e;
     s->value->size = (uint16_t)(s->value->size + size);
     s->value->count++;
     return ERR_NONE;
@@ -251,7 +255,7 @@ enum err appraisal_rule_start(struct appraisal_rule *rule, const char *name, con
         {"simulated", ATTEST_SGX  },
     };
 
-    memset(rule, 0, sizeof *rule);
+    *rule = (struct appraisal_rule){0};
     for (size_t i = 0; i < COUNT_OF(tees); i++)
         if (strcmp(tees[i].tee, tee) == 0)
             rule->kind = tees[i].kind;
@@ -263,6 +267,24 @@ enum err appraisal_rule_start(struct appraisal_rule *rule, const char *name, con
     (void)snprintf(rule->name, sizeof rule->name, "%s", name);
     (void)snprintf(rule->tee, sizeof rule->tee, "%s", tee);
     return ERR_NONE;
+}
+
+enum err appraisal_rule_copy(const struct appraisal_rule *from, struct appraisal_rule *to)
+{
+    struct appraisal_rule copy = *from;
+    enum err e;
+
+    copy.values = (struct buffer){0};
+    e = buffer_append(&copy.values, buffer_span(&from->values));
+    if (e == ERR_NONE)
+        *to = copy;
+    return e;
+}
+
+void appraisal_rule_clear(struct appraisal_rule *rule)
+{
+    buffer_clear(&rule->values);
+    *rule = (struct appraisal_rule){0};
 }
 
 static bool is_for(const struct policy_field *field, const struct appraisal_rule *rule)
@@ -307,7 +329,7 @@ enum err appraisal_rule_set(struct appraisal_rule *rule, const char *key, char *
     if ((e = check_count(&s, count)) != ERR_NONE)
         return e;
     *s.value =
-        (struct policy_value){.given = true, .stated = true, .at = (uint16_t)rule->values_size};
+        (struct policy_value){.given = true, .stated = true, .at = (uint16_t)rule->values.size};
     if (may_be_any(field) && count == 1 && strcmp(texts[0], "any") == 0) {
         s.value->any = true;
         return ERR_NONE;
@@ -328,7 +350,7 @@ MUST_CHECK static enum err set_standard(struct appraisal_rule *rule,
     char text[64];
     enum err e = ERR_NONE;
 
-    *value = (struct policy_value){.given = true, .at = (uint16_t)rule->values_size};
+    *value = (struct policy_value){.given = true, .at = (uint16_t)rule->values.size};
     while (*list && e == ERR_NONE) {
         const size_t size = strcspn(list, ",");
 

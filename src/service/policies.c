@@ -183,7 +183,8 @@ static struct appraisal_rule *rule_named(const struct policy_snapshot *s, const 
     return NULL;
 }
 
-static enum policy_extension extend(struct policy_snapshot *s, struct reference_value *value)
+MUST_CHECK static enum policy_extension extend(struct policy_snapshot *s,
+                                               struct reference_value *value)
 {
     struct appraisal_rule *rule = rule_named(s, value->policy);
     const enum policy_extension done =
@@ -233,7 +234,10 @@ MUST_CHECK static enum err snapshot_new(const struct policy_set *configured,
         return ERR_MEMORY;
     }
     for (size_t i = 0; i < s->added.count; i++)
-        (void)extend(s, &s->added.items[i]);
+        if (extend(s, &s->added.items[i]) == EXTENSION_MEMORY) {
+            policy_snapshot_release(&s);
+            return ERR_MEMORY;
+        }
     *out = s;
     return ERR_NONE;
 }
@@ -380,6 +384,8 @@ MUST_CHECK static enum err refuse_extension(enum policy_extension found, struct 
         return refusal_set(why, ERR_MALFORMED, "bad_value");
     case EXTENSION_EXISTS:
         return refusal_set(why, ERR_CONFLICT, "value_exists");
+    case EXTENSION_MEMORY:
+        return refusal_failed(why, ERR_MEMORY);
     case EXTENSION_FULL:
         break;
     }

@@ -373,6 +373,7 @@ static void check_tee(const char *tee, bool by_signer)
             fail_msg("%s: %s is not met, but %s: %s", tee, policy_fields[id].key, denial.code,
                      denial.expected);
     }
+    appraisal_rule_clear(&rule);
 }
 
 static void every_demand_counts(void **state)

@@ -85,6 +85,7 @@ static void the_least_rule_accepts_its_evidence_and_no_other_kind(void **state)
             if (i != j)
                 assert_string_equal(denial.code, "tee_not_accepted");
         }
+        appraisal_rule_clear(&rule);
     }
 }
 
@@ -331,6 +332,7 @@ static void every_field_denies_by_its_own_code(void **state)
         assert_string_equal(denial.rule, "rule");
         assert_non_null(strstr(denial.expected, s->field));
         assert_non_null(strstr(denial.presented, s->presented));
+        appraisal_rule_clear(&rule);
     }
 }
 
@@ -397,6 +399,7 @@ static void what_a_rule_opens_is_accepted(void **state)
         if (ask(&rule, &q, &denial) != ERR_NONE)
             fail_msg("case %zu is denied: %s, %s, %s", i, denial.code, denial.expected,
                      denial.presented);
+        appraisal_rule_clear(&rule);
     }
 }
 
@@ -447,6 +450,7 @@ static void identity_by_signer_needs_all_of_it(void **state)
         cases[i].spoil(&evidence);
         assert_int_equal(ask(&rule, &q, &denial), ERR_DENIED);
         assert_string_equal(denial.code, cases[i].code);
+        appraisal_rule_clear(&rule);
     }
 }
 
@@ -491,6 +495,7 @@ static void out_of_date_is_accepted_for_its_grace_only(void **state)
         assert_int_equal(ask(&rule, &q, &denial), cases[i].accepted ? ERR_NONE : ERR_DENIED);
         if (!cases[i].accepted)
             assert_string_equal(denial.code, "out_of_date_too_long");
+        appraisal_rule_clear(&rule);
     }
 }
 
@@ -522,6 +527,7 @@ static void one_rule_says_how_far_it_came(void **state)
     assert_false(appraise_dry(&rule, &q, &passed, &denial));
     assert_string_equal(denial.code, "debug");
     assert_int_equal(passed, 0);
+    appraisal_rule_clear(&rule);
 }
 
 /* ---- bindings */
@@ -557,6 +563,7 @@ static void a_rule_takes_the_conventions_it_names(void **state)
 
             q.binding = &request_binding;
             assert_int_equal(ask(&rule, &q, &denial), made == taken ? ERR_NONE : ERR_DENIED);
+            appraisal_rule_clear(&rule);
             if (made == taken)
                 continue;
             assert_string_equal(denial.code, "report_data_mismatch");
@@ -585,6 +592,7 @@ static void a_key_alone_opens_no_session(void **state)
 
     assert_int_equal(ask(&rule, &q, &denial), ERR_DENIED);
     assert_string_equal(denial.code, "report_data_mismatch");
+    appraisal_rule_clear(&rule);
 }
 
 static void nitro_may_bind_by_its_own_members(void **state)
@@ -621,6 +629,7 @@ static void nitro_may_bind_by_its_own_members(void **state)
         const struct appraisal_question q = question_of(&evidence);
 
         assert_int_equal(ask(&rule, &q, &denial), cases[i].accepted ? ERR_NONE : ERR_DENIED);
+        appraisal_rule_clear(&rule);
     }
 }
 
@@ -688,6 +697,7 @@ MUST_CHECK static enum err ask_with_events(const char *wanted, const struct told
     q.event_log = buffer_span(&log);
     e = ask(&rule, &q, denial);
     buffer_clear(&log);
+    appraisal_rule_clear(&rule);
     return e;
 }
 
@@ -782,6 +792,7 @@ static void without_an_event_log_events_are_not_proved(void **state)
         q.event_log = span_string(cases[i].log);
         assert_int_equal(ask(&rule, &q, &denial), ERR_DENIED);
         assert_string_equal(denial.code, cases[i].code);
+        appraisal_rule_clear(&rule);
     }
 }
 
@@ -814,6 +825,7 @@ static void a_long_list_is_cut_with_a_mark(void **state)
     assert_non_null(mark);
     assert_string_equal(mark, ", ...");
     assert_true(strlen(denial.expected) > 200);
+    appraisal_rule_clear(&rule);
 }
 
 /* ---- policies */
@@ -881,6 +893,7 @@ static void no_rule_lets_debug_or_revoked_or_unverified_through(void **state)
             q.binding = NULL; /* nor a dry run */
             assert_false(appraise_dry(&rule, &q, NULL, &denial));
             assert_string_equal(denial.code, never[j].code);
+            appraisal_rule_clear(&rule);
         }
     }
 }
@@ -903,6 +916,7 @@ static void without_a_binding_nothing_is_accepted(void **state)
         assert_int_equal(ask(&rule, &q, &denial), ERR_DENIED);
         assert_string_equal(denial.code, "report_data_mismatch");
         assert_string_equal(denial.rule, "rule");
+        appraisal_rule_clear(&rule);
     }
 }
 
@@ -923,6 +937,7 @@ static void a_rule_without_identity_accepts_nobody(void **state)
         const struct appraisal_question q = question_of(&evidence);
 
         assert_int_equal(ask(&rule, &q, &denial), ERR_DENIED);
+        appraisal_rule_clear(&rule);
     }
 }
 

@@ -137,6 +137,7 @@ static void rules_that_cannot_be_right_are_refused(void **state)
         if (strcmp(fault.key, wrong[i].key) != 0)
             fail_msg("case %zu: %s is blamed: %s", i, fault.key, fault.text);
         assert_true(strlen(fault.text) > 10 && strlen(fault.text) < sizeof fault.text - 1);
+        appraisal_rule_clear(&rule);
     }
 }
 
@@ -156,11 +157,12 @@ static void every_field_is_refused_for_other_tees(void **state)
 
             assert_int_equal(appraisal_rule_start(&rule, "rule", tees[i], &fault), ERR_NONE);
             if (policy_fields[id].tees >> rule.kind & 1)
-                continue;
+                continue; /* nothing is set yet, so there is nothing to clear */
             assert_int_equal(appraisal_rule_set(&rule, policy_fields[id].key, texts, 1, &fault),
                              ERR_CONFIG);
             assert_non_null(strstr(fault.text, tees[i]));
             assert_false(rule.fields[id].given);
+            appraisal_rule_clear(&rule);
         }
     }
 }
@@ -179,6 +181,7 @@ static void names_have_a_limit(void **state)
     name[POLICY_NAME_MAX + 1] = '\0';
     assert_int_equal(appraisal_rule_start(&rule, name, "sgx", &fault), ERR_CONFIG);
     assert_int_equal(appraisal_rule_start(&rule, "", "sgx", &fault), ERR_CONFIG);
+    appraisal_rule_clear(&rule);
 }
 
 static void lists_have_a_limit(void **state)
@@ -201,6 +204,7 @@ static void lists_have_a_limit(void **state)
                      ERR_NONE);
     assert_int_equal(appraisal_rule_finish(&rule, &fault), ERR_NONE);
     assert_int_equal(policy_value_at(&rule, FIELD_ID_MRENCLAVE, 31).data[31], 32);
+    appraisal_rule_clear(&rule);
 }
 
 static void the_values_of_one_rule_have_a_limit(void **state)
@@ -224,6 +228,41 @@ static void the_values_of_one_rule_have_a_limit(void **state)
         assert_int_equal(e, i < 8 ? ERR_NONE : ERR_CONFIG); /* 8 x 32 x 48 bytes fit exactly */
     }
     assert_non_null(strstr(fault.text, "two policies"));
+    assert_int_equal(rule.values.size, POLICY_VALUES_MAX);
+    for (enum policy_field_id id = FIELD_ID_PCR0; id <= FIELD_ID_PCR7; id++)
+        for (size_t i = 0; i < COUNT_OF(list); i++) {
+            struct span value = policy_value_at(&rule, id, i);
+
+            assert_int_equal(value.size, 48);
+            assert_int_equal(value.data[47], i + 1);
+        }
+    assert_int_equal(appraisal_rule_finish(&rule, &fault), ERR_NONE);
+    appraisal_rule_clear(&rule);
+}
+
+/* The values take what they need: a small rule is a small part of the largest. */
+static void the_memory_of_a_rule_follows_its_values(void **state)
+{
+    static const char *const tees[] = {"sgx", "tdx", "snp", "nitro", "simulated"};
+
+    (void)state;
+    assert_true(sizeof(struct appraisal_rule) <= 1536);
+    for (size_t i = 0; i < COUNT_OF(tees); i++) {
+        struct policy_fault fault = {0};
+        struct appraisal_rule rule, copy;
+
+        assert_int_equal(rule_of(&rule, tees[i], least_rule(tees[i]), &fault), ERR_NONE);
+        assert_true(rule.values.size > 0);
+        assert_true(rule.values.capacity < 2 * rule.values.size + 64);
+        assert_true(sizeof rule + rule.values.capacity <= 2048);
+        assert_int_equal(appraisal_rule_copy(&rule, &copy), ERR_NONE);
+        assert_ptr_not_equal(copy.values.data, rule.values.data);
+        appraisal_rule_clear(&rule);
+        assert_null(rule.values.data);
+        assert_int_equal(appraisal_rule_check(&copy, &fault), ERR_NONE);
+        assert_true(sizeof copy + copy.values.capacity <= 2048);
+        appraisal_rule_clear(&copy);
+    }
 }
 
 int main(void)
@@ -234,6 +273,7 @@ int main(void)
         cmocka_unit_test(names_have_a_limit),
         cmocka_unit_test(lists_have_a_limit),
         cmocka_unit_test(the_values_of_one_rule_have_a_limit),
+        cmocka_unit_test(the_memory_of_a_rule_follows_its_values),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

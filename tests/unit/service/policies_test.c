@@ -104,6 +104,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
 
     policy_store_free(&f->store);
+    policy_clear(&f->policy);
     free(f);
     return 0;
 }
@@ -260,6 +261,7 @@ static void test_another_configuration_is_adopted_whole(void **state)
     make(f, 0x22, true, 2);
     refuse(f, 0x11, true, "value_not_found");
     snapshot_view_clear(&view);
+    policy_clear(&policy);
 }
 
 int main(void)
