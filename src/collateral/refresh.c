@@ -5,178 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/secret.h"
-#include "collateral/directory.h"
+#include "collateral/refresh_state.h"
 #include "crypto/random.h"
-#include "net/fetch.h"
 
 enum {
     TURN_MS = 1000,          /* between looks at the clock */
     FORGET_MS = 3600 * 1000, /* what is missing in vain, after nobody asked for it any more */
     LOOK_AGAIN_MAX_MS = 86400000,
 };
-
-struct source_state {
-    struct collateral_source *source;
-    struct fetch_source asked; /* the source as a whole */
-};
-
-struct directory_state {
-    const char *path;
-    bool is_cache;
-    uint8_t fingerprint[SHA256_SIZE];
-};
-
-/* An item that is looked after. */
-struct target {
-    struct collateral_key key;
-    char name[COLLATERAL_NAME_SIZE];
-    bool prefetch;
-    bool requested;
-    struct timestamp requested_at;
-    struct timestamp next_look; /* after a success */
-    /* a source that does not have it, or whose answer was not believed */
-    struct fetch_wait waits[COLLATERAL_SOURCES_MAX];
-};
-
-struct collateral_refresh {
-    struct collateral_refresh_options options;
-    struct fetch_backoff backoff;
-    struct collateral_store *store;
-    size_t source_count;
-    struct source_state sources[COLLATERAL_SOURCES_MAX];
-    size_t directory_count;
-    struct directory_state directories[COLLATERAL_DIRECTORIES_MAX + 1];
-    struct timestamp last_read;
-    uint64_t generation; /* of the store, when targets were last made */
-    size_t target_count;
-    struct target *targets;
-    size_t next_target; /* where the search goes on, so that none starves */
-    _Atomic bool stop, hurry;
-    bool started;
-    pthread_t thread;
-};
-
-/* ---- what changed ---- */
-
-static bool is_change(enum collateral_put put)
-{
-    return put == COLLATERAL_ADDED || put == COLLATERAL_REPLACED;
-}
-
-static void tell_change(struct collateral_refresh *r, const struct collateral_put_result *result)
-{
-    const struct collateral_item *item = result->item;
-    char expires[TIMESTAMP_TEXT_SIZE] = "never";
-
-    if (item->expires.ms != INT64_MAX)
-        timestamp_write(item->expires, expires);
-    log_write(LOG_INFO, "collateral", collateral_put_code(result->put),
-              LOG_STRING("name", item->name), LOG_STRING("source", item->source),
-              LOG_NUMBER("evaluation", item->evaluation_number), LOG_STRING("expires", expires));
-    if (r->options.changed)
-        r->options.changed(r->options.context, &(struct collateral_change){result->put, item});
-}
-
-/* ---- directories ---- */
-
-struct reading {
-    struct collateral_refresh *r;
-    const struct directory_state *directory;
-    struct timestamp now;
-};
-
-static bool is_held(struct collateral_store *store, struct span document)
-{
-    struct collateral_snapshot *held = collateral_store_hold(store);
-    uint8_t digest[SHA256_SIZE];
-    bool is = false;
-
-    sha256(document, digest);
-    for (size_t i = 0; i < held->count && !is; i++)
-        is = span_equal(SPAN_OF(held->items[i]->sha256), SPAN_OF(digest));
-    collateral_snapshot_release(&held);
-    return is;
-}
-
-static void log_file(const char *path, const char *code, const char *reason)
-{
-    log_write(LOG_WARN, "collateral", "file_passed_over", LOG_STRING("file", path),
-              LOG_STRING("code", code), LOG_STRING("reason", reason));
-}
-
-MUST_CHECK static enum err file_found(void *context, const char *path, struct timestamp modified,
-                                      enum err e, struct span document)
-{
-    struct reading *reading = context;
-    struct collateral_refresh *r = reading->r;
-    struct collateral_put_result result = {0};
-
-    if (e != ERR_NONE) {
-        log_file(path, err_code(e), err_text(e));
-        return e == ERR_MEMORY ? e : ERR_NONE;
-    }
-    if (is_held(r->store, document))
-        return ERR_NONE;
-    /* what is in the cache was received when it was written */
-    if (!reading->directory->is_cache || modified.ms > reading->now.ms)
-        modified = reading->now;
-    e = collateral_store_put_received(r->store, document,
-                                      reading->directory->is_cache ? "cache" : "directory", NULL,
-                                      modified, reading->now, &result);
-    if (e != ERR_NONE)
-        return e;
-    if (is_change(result.put))
-        tell_change(r, &result);
-    else if (result.put == COLLATERAL_REFUSED)
-        log_file(path, attest_reason_code(result.reason), attest_reason_text(result.reason));
-    else if (!collateral_put_is_good(result.put))
-        log_file(path, collateral_put_code(result.put), "what is held stays");
-    collateral_item_release(&result.item);
-    return ERR_NONE;
-}
-
-static void directory_look(struct collateral_refresh *r, struct directory_state *d,
-                           struct timestamp now)
-{
-    struct reading reading = {r, d, now};
-    uint8_t fingerprint[SHA256_SIZE];
-    enum err e = collateral_directory_state(d->path, fingerprint);
-
-    if (e == ERR_NONE && span_equal(SPAN_OF(fingerprint), SPAN_OF(d->fingerprint)))
-        return;
-    if (e == ERR_NONE)
-        e = collateral_directory_read(d->path, file_found, &reading);
-    if (e == ERR_NONE)
-        memcpy(d->fingerprint, fingerprint, sizeof fingerprint);
-    else if (!(d->is_cache && e == ERR_NOT_FOUND))
-        log_file(d->path, err_code(e), err_text(e));
-}
-
-static void directories_look(struct collateral_refresh *r, struct timestamp now)
-{
-    int64_t age = now.ms - r->last_read.ms;
-
-    if (age >= 0 && age < r->options.reread_s * 1000)
-        return;
-    r->last_read = now;
-    for (size_t i = 0; i < r->directory_count; i++)
-        directory_look(r, &r->directories[i], now);
-}
-
-static void cache_write(struct collateral_refresh *r, const struct collateral_item *item)
-{
-    enum err e;
-
-    if (!r->options.cache || !*r->options.cache)
-        return;
-    e = collateral_directory_write(r->options.cache, item->name, buffer_span(&item->document));
-    if (e != ERR_NONE)
-        log_write(LOG_WARN, "collateral", "not_cached", LOG_STRING("name", item->name),
-                  LOG_STRING("reason", err_text(e)));
-}
 
 /* ---- targets ---- */
 
@@ -386,12 +224,12 @@ static bool document_take(struct collateral_refresh *r, size_t index, struct tar
                                                        : "what is held stays",
                       now);
     }
-    if (is_change(result.put)) {
-        cache_write(r, result.item);
-        tell_change(r, &result);
+    if (refresh_is_change(result.put)) {
+        refresh_cache_write(r, result.item);
+        refresh_tell_change(r, &result);
     }
     collateral_item_release(&result.item);
-    return is_change(result.put);
+    return refresh_is_change(result.put);
 }
 
 /* One source. True when it had news, or when the thread is to end: then nobody else is asked. */
@@ -469,7 +307,7 @@ static void hurry_if_told(struct collateral_refresh *r)
 bool collateral_refresh_step(struct collateral_refresh *r, struct timestamp now)
 {
     hurry_if_told(r);
-    directories_look(r, now);
+    refresh_read_directories(r, now);
     targets_from_queue(r, now);
     targets_from_store(r);
     targets_forget(r, now);
@@ -577,7 +415,7 @@ enum err collateral_refresh_new(const struct collateral_refresh_options *options
         return e;
     }
     directories_open(r);
-    directories_look(r, now);
+    refresh_read_directories(r, now);
     if (r->source_count == 0)
         collateral_store_no_sources(store);
     why[0] = '\0';

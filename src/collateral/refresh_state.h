@@ -1,0 +1,64 @@
+/*
+ * The state of the refresher, and what its parts do for each other. Only refresh*.c include this.
+ */
+#ifndef COLLATERAL_REFRESH_STATE_H
+#define COLLATERAL_REFRESH_STATE_H
+
+#include <pthread.h>
+
+#include "collateral/refresh.h"
+#include "net/fetch.h"
+
+struct source_state {
+    struct collateral_source *source;
+    struct fetch_source asked; /* the source as a whole */
+};
+
+struct directory_state {
+    const char *path;
+    bool is_cache;
+    uint8_t fingerprint[SHA256_SIZE];
+};
+
+/* An item that is looked after. */
+struct target {
+    struct collateral_key key;
+    char name[COLLATERAL_NAME_SIZE];
+    bool prefetch;
+    bool requested;
+    struct timestamp requested_at;
+    struct timestamp next_look; /* after a success */
+    /* a source that does not have it, or whose answer was not believed */
+    struct fetch_wait waits[COLLATERAL_SOURCES_MAX];
+};
+
+struct collateral_refresh {
+    struct collateral_refresh_options options;
+    struct fetch_backoff backoff;
+    struct collateral_store *store;
+    size_t source_count;
+    struct source_state sources[COLLATERAL_SOURCES_MAX];
+    size_t directory_count;
+    struct directory_state directories[COLLATERAL_DIRECTORIES_MAX + 1];
+    struct timestamp last_read;
+    uint64_t generation; /* of the store, when targets were last made */
+    size_t target_count;
+    struct target *targets;
+    size_t next_target; /* where the search goes on, so that none starves */
+    _Atomic bool stop, hurry;
+    bool started;
+    pthread_t thread;
+};
+
+/* ---- refresh_files.c ---- */
+
+/* Whether `put` put something into the store that was not there. */
+bool refresh_is_change(enum collateral_put put);
+/* Logs a change and tells the owner of it. */
+void refresh_tell_change(struct collateral_refresh *r, const struct collateral_put_result *result);
+/* Reads the directories that changed, unless that was done less than `reread_s` ago. */
+void refresh_read_directories(struct collateral_refresh *r, struct timestamp now);
+/* Keeps what was fetched in the cache, if there is one. */
+void refresh_cache_write(struct collateral_refresh *r, const struct collateral_item *item);
+
+#endif
