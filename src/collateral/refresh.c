@@ -11,149 +11,8 @@
 #include "crypto/random.h"
 
 enum {
-    TURN_MS = 1000,          /* between looks at the clock */
-    FORGET_MS = 3600 * 1000, /* what is missing in vain, after nobody asked for it any more */
-    LOOK_AGAIN_MAX_MS = 86400000,
+    TURN_MS = 1000, /* between looks at the clock */
 };
-
-/* ---- targets ---- */
-
-static struct target *target_find(struct collateral_refresh *r, const char *name)
-{
-    for (size_t i = 0; i < r->target_count; i++)
-        if (strcmp(r->targets[i].name, name) == 0)
-            return &r->targets[i];
-    return NULL;
-}
-
-static struct collateral_item *unit_hold(struct collateral_refresh *r, const char *name)
-{
-    struct collateral_snapshot *held = collateral_store_hold(r->store);
-    struct collateral_item *item = collateral_snapshot_find(held, span_string(name));
-
-    if (item)
-        (void)collateral_item_hold(item);
-    collateral_snapshot_release(&held);
-    return item;
-}
-
-static bool source_could(const struct collateral_refresh *r, const struct collateral_key *key)
-{
-    for (size_t i = 0; i < r->source_count; i++)
-        if (collateral_source_has(r->sources[i].source, key))
-            return true;
-    return false;
-}
-
-/* The target of this key, made if need be; NULL when there is no room or no source for it. */
-static struct target *target_of(struct collateral_refresh *r, const struct collateral_key *key)
-{
-    char name[COLLATERAL_NAME_SIZE];
-    struct target *t;
-
-    collateral_key_name(key, name);
-    t = target_find(r, name);
-    if (t)
-        return t;
-    if (r->target_count == COLLATERAL_TARGETS_MAX || !source_could(r, key))
-        return NULL;
-    t = &r->targets[r->target_count++];
-    *t = (struct target){.key = *key};
-    memcpy(t->name, name, sizeof name);
-    return t;
-}
-
-/* What is held of a platform is wanted early, too, when a source has that. */
-static void early_target(struct collateral_refresh *r, const struct collateral_key *key)
-{
-    struct collateral_key early = *key;
-    struct target *t;
-
-    if (key->kind != COLLATERAL_INTEL || key->early)
-        return;
-    early.early = true;
-    for (size_t i = 0; i < r->source_count; i++)
-        if (r->options.sources[i].type != COLLATERAL_SOURCE_PEER &&
-            collateral_source_has(r->sources[i].source, &early) &&
-            (t = target_of(r, &early)) != NULL)
-            t->prefetch = true;
-}
-
-static void targets_from_store(struct collateral_refresh *r)
-{
-    struct collateral_snapshot *held = collateral_store_hold(r->store);
-    struct collateral_key key;
-
-    if (held->generation != r->generation)
-        for (size_t i = 0; i < held->count; i++)
-            if (collateral_key_parse(span_string(held->items[i]->name), &key) == ERR_NONE) {
-                (void)target_of(r, &key);
-                early_target(r, &key);
-            }
-    r->generation = held->generation;
-    collateral_snapshot_release(&held);
-}
-
-static void targets_from_queue(struct collateral_refresh *r, struct timestamp now)
-{
-    struct collateral_key key;
-
-    while (collateral_store_take(r->store, &key)) {
-        struct target *t = target_of(r, &key);
-
-        if (!t)
-            continue;
-        t->requested = true;
-        t->requested_at = now;
-    }
-}
-
-static void targets_forget(struct collateral_refresh *r, struct timestamp now)
-{
-    for (size_t i = 0; i < r->target_count;) {
-        struct target *t = &r->targets[i];
-        struct collateral_item *item = unit_hold(r, t->name);
-        bool keep =
-            item || t->prefetch || (t->requested && now.ms - t->requested_at.ms < FORGET_MS);
-
-        collateral_item_release(&item);
-        if (keep)
-            i++;
-        else
-            *t = r->targets[--r->target_count];
-    }
-}
-
-/* A VEK says the same for years, so its age has no limit. */
-static struct fetch_schedule schedule_of(const struct collateral_refresh *r,
-                                         const struct collateral_item *item)
-{
-    return (struct fetch_schedule){
-        .percent = r->options.refresh_percent,
-        .max_age_ms = item->kind == COLLATERAL_VEK ? 0 : r->options.max_age_s * 1000,
-        .look_min_ms = r->backoff.first_ms,
-        .look_max_ms = LOOK_AGAIN_MAX_MS,
-    };
-}
-
-static bool item_is_due(const struct collateral_refresh *r, const struct target *t,
-                        const struct collateral_item *item, struct timestamp now)
-{
-    const struct fetch_schedule schedule = schedule_of(r, item);
-    const struct fetch_times times = {item->issued, item->expires, item->fetched};
-
-    return now.ms >= fetch_due_at(&schedule, &times).ms && now.ms >= t->next_look.ms;
-}
-
-static bool target_is_due(struct collateral_refresh *r, const struct target *t,
-                          struct timestamp now)
-{
-    struct collateral_item *item = unit_hold(r, t->name);
-    bool due = item ? item_is_due(r, t, item, now) : t->requested || t->prefetch;
-
-    collateral_item_release(&item);
-    return due;
-}
 
 /* ---- fetching ---- */
 
@@ -194,7 +53,7 @@ static void target_failed(struct collateral_refresh *r, size_t index, struct tar
 static void target_good(const struct collateral_refresh *r, size_t index, struct target *t,
                         const struct collateral_item *item, struct timestamp now)
 {
-    const struct fetch_schedule schedule = schedule_of(r, item);
+    const struct fetch_schedule schedule = refresh_schedule(r, item);
 
     fetch_wait_clear(&t->waits[index]);
     t->requested = false;
@@ -308,13 +167,11 @@ bool collateral_refresh_step(struct collateral_refresh *r, struct timestamp now)
 {
     hurry_if_told(r);
     refresh_read_directories(r, now);
-    targets_from_queue(r, now);
-    targets_from_store(r);
-    targets_forget(r, now);
+    refresh_targets_update(r, now);
     for (size_t i = 0; i < r->target_count; i++) {
         struct target *t = &r->targets[(r->next_target + i) % r->target_count];
 
-        if (target_is_due(r, t, now) && target_fetch(r, t, now)) {
+        if (refresh_target_is_due(r, t, now) && target_fetch(r, t, now)) {
             r->next_target = (r->next_target + i + 1) % r->target_count;
             return true;
         }
@@ -365,7 +222,7 @@ MUST_CHECK static enum err prefetch_read(struct collateral_refresh *r, char why[
                            r->options.prefetch[i]);
             return ERR_CONFIG;
         }
-        t = target_of(r, &key);
+        t = refresh_target_of(r, &key);
         if (!t) {
             (void)snprintf(why, 256, "no source could have %.120s", r->options.prefetch[i]);
             return ERR_CONFIG;

@@ -61,4 +61,16 @@ void refresh_read_directories(struct collateral_refresh *r, struct timestamp now
 /* Keeps what was fetched in the cache, if there is one. */
 void refresh_cache_write(struct collateral_refresh *r, const struct collateral_item *item);
 
+/* ---- refresh_targets.c ---- */
+
+/* The target of this key, made if need be; NULL when there is no room or no source for it. */
+struct target *refresh_target_of(struct collateral_refresh *r, const struct collateral_key *key);
+/* Adds what is held and what is missing; removes what is neither held nor asked for. */
+void refresh_targets_update(struct collateral_refresh *r, struct timestamp now);
+/* When an item is fetched again. A VEK says the same for years, so its age has no limit. */
+struct fetch_schedule refresh_schedule(const struct collateral_refresh *r,
+                                       const struct collateral_item *item);
+bool refresh_target_is_due(struct collateral_refresh *r, const struct target *t,
+                           struct timestamp now);
+
 #endif
