@@ -73,4 +73,9 @@ struct fetch_schedule refresh_schedule(const struct collateral_refresh *r,
 bool refresh_target_is_due(struct collateral_refresh *r, const struct target *t,
                            struct timestamp now);
 
+/* ---- refresh_fetch.c ---- */
+
+/* Asks the sources in turn until one has news. False when no source may be asked now. */
+bool refresh_target_fetch(struct collateral_refresh *r, struct target *t, struct timestamp now);
+
 #endif
