@@ -1,7 +1,8 @@
 /*
- * Collateral: what vendors publish so that evidence can be judged. Fetched from them without a
- * keystore, verified, and kept in a directory that a keystore or a verifier without a network
- * reads (docs/guides/collateral.md). The conventions are those of <vouchsafe/vouchsafe.h>.
+ * Collateral: the data that vendors publish for judging evidence. These functions fetch it from the
+ * vendors without a keystore, verify it, and keep it in a directory. A keystore or a verifier
+ * without a network reads that directory (docs/guides/collateral.md). The conventions are those of
+ * <vouchsafe/vouchsafe.h>.
  *
  *   vs_verifier_new(0, &roots);                          the vendors' roots
  *   vs_collateral_names(roots, quote, names, &count);    what this quote needs
@@ -17,44 +18,44 @@ extern "C" {
 #endif
 
 #define VS_COLLATERAL_NAME_SIZE 192 /* with the terminator */
-#define VS_COLLATERAL_NAMES_MAX 2   /* that one piece of evidence needs */
+#define VS_COLLATERAL_NAMES_MAX 2   /* for one piece of evidence */
 
 /*
  * Names: intel-<sgx|tdx>-<fmspc>-<platform|processor>, amd-<product>, vcek-<product>-<chip id>-
  * <boot loader>-<tee>-<snp>-<microcode>[-<fmc>]; these can be fetched. vek-<sha256> and
  * arm-<instance> come in files.
  *
- * VS_ERR_MALFORMED  no evidence of SGX, TDX or SEV-SNP, or it does not say
+ * VS_ERR_MALFORMED  not evidence of SGX, TDX or SEV-SNP, or the evidence does not name its platform
  */
 VS_MUST_CHECK enum vs_error
 vs_collateral_names(const struct vs_verifier *roots, struct vs_bytes evidence,
                     char names[VS_COLLATERAL_NAMES_MAX][VS_COLLATERAL_NAME_SIZE], size_t *count);
 
-/* Where from; zero-initialise for the vendors themselves. */
+/* The sources. Zero-initialise to use the vendors themselves. */
 struct vs_collateral_source {
-    const char *pccs_url; /* Intel's from this caching service */
-    const char *pcs_url;  /* ... or from this stand-in for Intel's service */
-    const char *kds_url;  /* stand-in for AMD's service */
+    const char *pccs_url; /* URL of a caching service for Intel's collateral */
+    const char *pcs_url;  /* ... or of a replacement for Intel's service */
+    const char *kds_url;  /* URL of a replacement for AMD's service */
     const char *ca_file;  /* PEM of the CA of their TLS certificates; NULL: the system's */
     unsigned timeout_s;   /* for one name; 0: 30 s */
 };
 
-/* One unit, as a line of a list. Strings are good during the call that hands it over. */
+/* One unit, as a line of a list. The strings are valid during the call of vs_collateral_each. */
 struct vs_collateral_item {
     const char *name, *kind;    /* "intel", "amd", "vek", "arm-key" */
-    const char *source;         /* file, URL, or as the keystore says */
-    const char *result;         /* "good", or why it was not taken: a stable code */
-    const char *text;           /* that in a sentence; "" when good */
+    const char *source;         /* file, URL, or as the keystore states it */
+    const char *result;         /* "good", or a stable code: why it was refused */
+    const char *text;           /* that code as a sentence; "" when good */
     int64_t issued, expires;    /* 0 when there is none */
     uint32_t evaluation_number; /* Intel's tcbEvaluationDataNumber */
-    size_t size;                /* of its document */
+    size_t size;                /* of the unit's document */
 };
 typedef void (*vs_collateral_each)(void *context, const struct vs_collateral_item *item);
 
 /*
  * Fetches one unit, verifies it against the roots and writes <directory>/<name>.json; the directory
- * is made if need be. An older one never replaces a newer one that is there. `each` (may be NULL)
- * gets the one item.
+ * is created if necessary. An older unit never replaces a newer one. `each` (may be NULL) gets the
+ * unit.
  *
  * VS_ERR_MALFORMED not a name that can be fetched; VS_ERR_UNREACHABLE, VS_ERR_TIMEOUT; VS_ERR_REPLY
  * not what was asked for; VS_ERR_NOT_FOUND; VS_ERR_UNTRUSTED does not verify, or is older;
@@ -67,8 +68,8 @@ VS_MUST_CHECK enum vs_error vs_collateral_fetch(const struct vs_verifier *roots,
                                                 struct vs_why *why);
 
 /*
- * Reads a directory or file, in any of the forms of docs/guides/collateral.md, and hands over each
- * unit it finds, good or not.
+ * Reads a directory or file, in any of the forms of docs/guides/collateral.md. Passes each unit to
+ * `each`, good or not.
  * VS_ERR_NOT_FOUND, VS_ERR_IO
  */
 VS_MUST_CHECK enum vs_error vs_collateral_list(const struct vs_verifier *roots, const char *path,
@@ -76,21 +77,21 @@ VS_MUST_CHECK enum vs_error vs_collateral_list(const struct vs_verifier *roots, 
                                                struct vs_why *why);
 
 /*
- * The same, and writes what is good to <directory>/<name>.json, each unit at once or not at all,
- * and never an older one over a newer one. VS_ERR_UNTRUSTED when something was not taken; the rest
- * was.
+ * The same, and writes good units to <directory>/<name>.json. Each file is written completely or
+ * not at all. An older unit never replaces a newer one. VS_ERR_UNTRUSTED when some units were
+ * refused; the others were written.
  */
 VS_MUST_CHECK enum vs_error vs_collateral_import(const struct vs_verifier *roots, const char *path,
                                                  const char *directory, vs_collateral_each each,
                                                  void *context, struct vs_why *why);
 
-/* The same of one document in memory (at most 4 MiB). */
+/* The same for one document in memory (at most 4 MiB). */
 VS_MUST_CHECK enum vs_error vs_collateral_save(const struct vs_verifier *roots,
                                                struct vs_bytes document, const char *directory,
                                                vs_collateral_each each, void *context,
                                                struct vs_why *why);
 
-/* What a keystore holds, as it says, and one unit of it as a document. Any token will do. */
+/* The list of units that a keystore states, and one unit as a document. Any token may ask. */
 VS_MUST_CHECK enum vs_error vs_collateral_held(struct vs_client *c, vs_collateral_each each,
                                                void *context);
 VS_MUST_CHECK enum vs_error vs_collateral_get(struct vs_client *c, const char *name,

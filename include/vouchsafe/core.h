@@ -34,22 +34,22 @@ enum vs_error {
     VS_ERR_ARGUMENT = 1,    /* the call is wrong: NULL, out of range, contradictory */
     VS_ERR_MALFORMED = 2,   /* a local input does not have the required form */
     VS_ERR_TOO_LARGE = 3,   /* a local input exceeds a limit, or a buffer is too small */
-    VS_ERR_UNSUPPORTED = 4, /* of a kind this library or this keystore does not know */
+    VS_ERR_UNSUPPORTED = 4, /* this library or this keystore does not know the kind */
     VS_ERR_MEMORY = 5,      /* out of memory, or it could not be locked (see `ulimit -l`) */
     VS_ERR_IO = 6,          /* a local file cannot be read or written */
     VS_ERR_NOT_FOUND = 7,   /* no such file, member or entry */
-    VS_ERR_EXISTS = 8,      /* would overwrite something */
+    VS_ERR_EXISTS = 8,      /* the call would overwrite something */
     VS_ERR_UNREACHABLE = 9, /* no connection, TLS refused, or the connection broke */
     VS_ERR_TIMEOUT = 10,
     VS_ERR_REFUSED = 11,   /* the keystore refused; vs_last_reply() says why */
     VS_ERR_REPLY = 12,     /* the reply does not follow the protocol */
     VS_ERR_UNTRUSTED = 13, /* evidence or a signature does not verify */
-    VS_ERR_POLICY = 14,    /* evidence is genuine, and the appraisal does not accept it */
-    VS_ERR_DOWNGRADE = 15, /* a plain reply, or one that anybody could have sealed, came instead */
-    VS_ERR_CRYPTO = 16,    /* does not decrypt: another key, another name, or changed */
-    VS_ERR_TAMPERED = 17,  /* the log or receipt is not what its checkpoint says */
+    VS_ERR_POLICY = 14,    /* evidence is genuine, but the appraisal does not accept it */
+    VS_ERR_DOWNGRADE = 15, /* a plain reply came, or one sealed to a public key only */
+    VS_ERR_CRYPTO = 16,    /* decryption failed: another key, another name, or changed bytes */
+    VS_ERR_TAMPERED = 17,  /* the log or receipt does not match its checkpoint */
     VS_ERR_RESERVED = 18,  /* a secret has a reserved name */
-    VS_ERR_EXPIRED = 19,   /* the session's time is over */
+    VS_ERR_EXPIRED = 19,   /* the session expired */
     VS_ERR_INTERNAL = 20
 };
 
@@ -58,23 +58,23 @@ const char *vs_error_code(enum vs_error e);
 /* One sentence without a full stop, for people. Never NULL. */
 const char *vs_error_text(enum vs_error e);
 
-/* Why something failed, as a sentence for people; "" when there is no more to say. */
+/* Why a call failed, as a sentence for people; "" when there is nothing to add. */
 struct vs_why {
     char text[512];
 };
 
-/* Must succeed once before any other function but those on errors. VS_ERR_CRYPTO */
+/* Must succeed once before all other functions except those on errors. VS_ERR_CRYPTO */
 VS_MUST_CHECK enum vs_error vs_start(void);
 /* "0.1.0" */
 const char *vs_version(void);
 
-/* Bytes somebody else owns; `data` may be NULL when `size` is 0. */
+/* Borrowed bytes. `data` may be NULL when `size` is 0. */
 struct vs_bytes {
     const void *data;
     size_t size;
 };
 
-/* Public bytes handed to the caller; a zero byte that is not counted follows them. */
+/* Public bytes that the caller owns. A zero byte, not counted, follows them. */
 struct vs_blob {
     uint8_t *data;
     size_t size;
@@ -93,24 +93,24 @@ VS_MUST_CHECK enum vs_error vs_secret_read(int fd, size_t max, struct vs_secret 
 VS_MUST_CHECK enum vs_error vs_file_read(const char *path, size_t max, struct vs_blob *out);
 
 /*
- * The same for a file that decides what is trusted, such as a profile or a policy: a regular file
- * (or a link to one) of this user or of root, to which no other user can write.
+ * The same for a file that decides what is trusted, such as a profile or a policy. It must be a
+ * regular file (or a link to one) of this user or of root. No other user may write to it.
  * VS_ERR_UNTRUSTED another user owns it or can write to it; `why` (may be NULL) says which.
  */
 VS_MUST_CHECK enum vs_error vs_trusted_file_read(const char *path, size_t max, struct vs_blob *out,
                                                  struct vs_why *why);
 
 /*
- * Whether a file may hold a credential (token, worker key, session): a regular file (or a link to
- * one) of this user or of root, which other users can neither read nor write. Its group may read it
- * when this process is in that group: 0440 and 0640, as in Kubernetes.
+ * Checks that a file may hold a credential (token, worker key, session). It must be a regular file
+ * (or a link to one) of this user or of root, and other users must not be able to read or write it.
+ * Its group may read it if this process is in that group: 0440 and 0640, as in Kubernetes.
  * VS_ERR_NOT_FOUND, VS_ERR_IO; VS_ERR_MALFORMED it may not, and `why` (may be NULL) says why.
  */
 VS_MUST_CHECK enum vs_error vs_credential_check(const char *path, struct vs_why *why);
 
 /*
- * Writes a file so that it is either complete or not there: to a temporary file beside it, which is
- * then renamed. `mode` such as 0600. `replace`: may take the place of a file that is there.
+ * Writes a file completely or not at all: writes a temporary file next to it, then renames that.
+ * `mode` is such as 0600. `replace` allows to replace an existing file.
  * VS_ERR_EXISTS, VS_ERR_IO
  */
 VS_MUST_CHECK enum vs_error vs_file_write(const char *path, struct vs_bytes bytes, unsigned mode,
@@ -120,9 +120,9 @@ VS_MUST_CHECK enum vs_error vs_file_write(const char *path, struct vs_bytes byte
 VS_MUST_CHECK enum vs_error vs_file_sha256(const char *path, uint8_t out[VS_HASH_SIZE]);
 
 /*
- * One value out of a JSON document, by path: "detail.expected", "entries.0.entry.code". Strings
- * come without quotes and escapes, everything else as JSON text; terminated. VS_ERR_MALFORMED not
- * JSON, VS_ERR_NOT_FOUND no such member, VS_ERR_TOO_LARGE
+ * Copies one value out of a JSON document, by path: "detail.expected", "entries.0.entry.code". A
+ * string is copied without quotes and escapes, everything else as JSON text. The copy is
+ * terminated. VS_ERR_MALFORMED not JSON, VS_ERR_NOT_FOUND no such member, VS_ERR_TOO_LARGE
  */
 VS_MUST_CHECK enum vs_error vs_json_get(struct vs_bytes json, const char *path, char *out,
                                         size_t out_size);

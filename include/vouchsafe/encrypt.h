@@ -1,4 +1,4 @@
-/* libvouchsafe: encrypting secrets to a keystore's key, offline. */
+/* libvouchsafe: encrypts secrets to a keystore's key, offline. */
 #ifndef VOUCHSAFE_ENCRYPT_H
 #define VOUCHSAFE_ENCRYPT_H
 
@@ -9,14 +9,14 @@ extern "C" {
 #endif
 
 enum vs_format {
-    VS_FORMAT_HPKE = 2, /* RFC 9180; binds seed and version; the one to use */
-    VS_FORMAT_ECIES = 1 /* for OutLayer's readers */
+    VS_FORMAT_HPKE = 2, /* RFC 9180; binds seed and version; recommended */
+    VS_FORMAT_ECIES = 1 /* for readers that only know OutLayer's format */
 };
 #define VS_ENVELOPE_OVERHEAD 61 /* the larger of the two, bytes */
 
 /*
  * Encrypts to a key, offline. `out` should have room for plain.size + VS_ENVELOPE_OVERHEAD.
- * VS_ERR_TOO_LARGE beyond VS_ENVELOPE_MAX or `capacity`; VS_ERR_UNSUPPORTED the format;
+ * VS_ERR_TOO_LARGE beyond VS_ENVELOPE_MAX or `capacity`; VS_ERR_UNSUPPORTED unknown format;
  * VS_ERR_CRYPTO not a usable public key
  */
 VS_MUST_CHECK enum vs_error vs_encrypt(const struct vs_public_key *to, enum vs_format format,
@@ -24,7 +24,7 @@ VS_MUST_CHECK enum vs_error vs_encrypt(const struct vs_public_key *to, enum vs_f
                                        size_t *size);
 
 /*
- * Whether a document is what OutLayer's workers take as secrets: a JSON object whose values are all
+ * Checks that OutLayer's workers accept a document as secrets: a JSON object whose values are all
  * strings, without reserved or PROTECTED_ names.
  * VS_ERR_MALFORMED, VS_ERR_RESERVED; `why` (may be NULL) names the member, never a value
  */

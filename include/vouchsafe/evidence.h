@@ -1,4 +1,4 @@
-/* libvouchsafe: SGX evidence and which of it is accepted. Evidence of every kind:
+/* libvouchsafe: SGX evidence, and which of it is accepted. For evidence of all kinds, see
  * <vouchsafe/attest.h>. */
 #ifndef VOUCHSAFE_EVIDENCE_H
 #define VOUCHSAFE_EVIDENCE_H
@@ -21,10 +21,10 @@ VS_MUST_CHECK enum vs_error vs_tcb_status_parse(const char *name, unsigned *bit)
 
 /*
  * Which genuine evidence is accepted. Zero-initialise. Name the code by `mr_enclave`, or by
- * `mr_signer` with product and least version; without either everything is refused. Debug enclaves
- * and revoked platforms are always refused. Judged by the same rules as a policy of the keystore
- * that says as much, with its defaults for what is not said here: CONFIGID zero, no attributes such
- * as PROVISIONKEY. One that can never be right is refused as "no_policy".
+ * `mr_signer` with product and least version; without both, everything is refused. Debug enclaves
+ * and revoked platforms are always refused. The rules and the defaults are those of the keystore's
+ * policies: for example, CONFIGID is zero, and there are no attributes such as PROVISIONKEY. An
+ * appraisal that can accept nothing is refused as "no_policy".
  */
 struct vs_appraisal {
     struct vs_bytes mr_enclave; /* one or more accepted measurements, 32 bytes each */
@@ -35,27 +35,28 @@ struct vs_appraisal {
     const char *const *advisories; /* tolerated when the status is not UpToDate */
     size_t advisory_count;
     uint32_t min_tcb_evaluation_number; /* of the TCB info and of the QE identity */
-    /* How long a platform may be out of date, from the date of the next newer TCB level; goes with
-     * VS_TCB_OUT_OF_DATE and VS_TCB_OUT_OF_DATE_CONFIGURATION_NEEDED, and must then be given. */
+    /* How long a platform may be out of date, from the date of the next newer TCB level.
+     * Required with VS_TCB_OUT_OF_DATE and VS_TCB_OUT_OF_DATE_CONFIGURATION_NEEDED. */
     unsigned out_of_date_grace_days;
 };
 
 struct vs_evidence {
-    struct vs_bytes quote;      /* as the platform gave it */
+    struct vs_bytes quote;      /* as the platform made it */
     struct vs_bytes collateral; /* a bundle in JSON (docs/protocol.md) */
-    struct vs_bytes
-        trust_root; /* empty: the vendors' roots; else PEM of a simulated root besides */
-    int64_t at;     /* the time to judge by; 0: now */
-    const uint8_t *report_data; /* what must be bound, 64 bytes; NULL: whatever is */
+    struct vs_bytes trust_root; /* empty: the vendors' roots; else PEM of a simulated root to trust
+                                 * in addition */
+    int64_t at;                 /* the time to judge by; 0: now */
+    const uint8_t *report_data; /* the 64 bytes that must be bound; NULL: any */
 };
 
 struct vs_claims {
-    /* of a refusal; "ok" and "" otherwise */
+    /* of a refusal; otherwise "ok" and "" */
     char code[48];
     char step[32];
     char expected[320];
     char presented[320];
-    /* of verified evidence: written once every signature held, also when appraisal then refuses */
+    /* of verified evidence: written if every signature verified, even if the appraisal then
+     * refuses */
     char tee[16]; /* "sgx", "simulated" */
     bool simulated, debug;
     uint8_t mr_enclave[32], mr_signer[32];
@@ -67,22 +68,22 @@ struct vs_claims {
     int64_t tcb_date, earliest_expiry;
     uint32_t tcb_evaluation_number;
     uint8_t fmspc[6];
-    uint8_t digest[VS_HASH_SIZE]; /* names these claims in the log and in sessions */
+    uint8_t digest[VS_HASH_SIZE]; /* identifies these claims in the log and in sessions */
 };
 
 /*
- * Verifies evidence, offline, and appraises it. Where `appraisal` is NULL, only debug builds and
- * platforms whose status is Revoked are refused (VS_ERR_POLICY): compare the measurement yourself.
- * VS_ERR_UNTRUSTED not genuine, or other report data; VS_ERR_POLICY not accepted; VS_ERR_MALFORMED
- * the trust root is no certificate. `claims` is always written.
+ * Verifies evidence offline and appraises it. If `appraisal` is NULL, only debug builds and
+ * platforms whose status is Revoked are refused (VS_ERR_POLICY); the caller must compare the
+ * measurement. VS_ERR_UNTRUSTED not genuine, or other report data; VS_ERR_POLICY not accepted;
+ * VS_ERR_MALFORMED the trust root is not a certificate. `claims` is always written.
  */
 VS_MUST_CHECK enum vs_error vs_attest_verify(const struct vs_evidence *evidence,
                                              const struct vs_appraisal *appraisal,
                                              struct vs_claims *claims);
 
 /*
- * SHA-512(domain 0x00 lv16(nonce) lv16(key) lv16(context)): what evidence must bind; domains are
- * "vouchsafe-session-v1", "vouchsafe-decrypt-v1", "vouchsafe-keystore-v1".
+ * SHA-512(domain 0x00 lv16(nonce) lv16(key) lv16(context)): the report data that evidence must
+ * bind. Domains are "vouchsafe-session-v1", "vouchsafe-decrypt-v1", "vouchsafe-keystore-v1".
  */
 VS_MUST_CHECK enum vs_error vs_report_data(const char *domain, struct vs_bytes nonce,
                                            struct vs_bytes key, struct vs_bytes context,

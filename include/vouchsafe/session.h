@@ -1,4 +1,4 @@
-/* libvouchsafe: what a worker needs to attest: its key, a source of quotes, its session. */
+/* libvouchsafe: the parts of attestation: a worker's key, a source of quotes, a session. */
 #ifndef VOUCHSAFE_SESSION_H
 #define VOUCHSAFE_SESSION_H
 
@@ -8,19 +8,19 @@
 extern "C" {
 #endif
 
-/* An X25519 key pair that evidence is bound to and replies are sealed to. */
+/* An X25519 key pair. Evidence binds its public half, and replies are sealed to it. */
 struct vs_worker_key;
 VS_MUST_CHECK enum vs_error vs_worker_key_generate(struct vs_worker_key **out);
-/* VS_ERR_NOT_FOUND, VS_ERR_IO; VS_ERR_MALFORMED, also when others than the owner may read it */
+/* VS_ERR_NOT_FOUND, VS_ERR_IO; VS_ERR_MALFORMED, also when other users may read the file */
 VS_MUST_CHECK enum vs_error vs_worker_key_load(const char *path, struct vs_worker_key **out);
-/* With mode 0600. VS_ERR_EXISTS: never overwrites; VS_ERR_IO */
+/* Writes a file of mode 0600. VS_ERR_EXISTS never overwrites a file; VS_ERR_IO */
 VS_MUST_CHECK enum vs_error vs_worker_key_save(const struct vs_worker_key *key, const char *path);
 void vs_worker_key_public(const struct vs_worker_key *key, uint8_t out[VS_KEY_SIZE]);
 void vs_worker_key_free(struct vs_worker_key **key);
 
 /*
- * Where a worker's evidence comes from. `quote` writes a quote over `report_data` to `out` and sets
- * `*size`; what it returns other than VS_OK is handed on.
+ * The source of a worker's evidence. `quote` writes a quote over `report_data` to `out` and sets
+ * `*size`. Its errors are returned to the caller.
  */
 struct vs_quote_source {
     const char *tee_type; /* "sgx", "simulated" */
@@ -43,20 +43,22 @@ struct vs_command_source { /* zero-initialise */
 };
 struct vs_quote_source vs_command_quote_source(struct vs_command_source *source);
 
-/* A nonce of the keystore's for one attestation. For callers who do the rest themselves. */
+/* Fetches the keystore's nonce for one attestation, for callers that do the other steps
+ * themselves. */
 VS_MUST_CHECK enum vs_error vs_challenge(struct vs_client *c, uint8_t nonce[VS_NONCE_SIZE],
                                          unsigned *expires_in_s);
 
-/* What a worker holds after attesting; goes with the same token and the same worker key. */
+/* The session that a worker gets by attesting. Use it with the same token and the same worker
+ * key. */
 struct vs_session;
 
 /*
- * Challenge, quote, attest. With `keystore` the session must be signed by its identity key, for
- * this challenge; then no party in between can have made it, nor a reply to it. With NULL any
- * server that answers is believed.
- * VS_ERR_REFUSED (evidence refused: see vs_last_reply), VS_ERR_UNTRUSTED (the signature),
+ * Gets a challenge, makes a quote, and attests. With `keystore`, its identity key must have signed
+ * the session for this challenge. So no party in between can have made the session or its replies.
+ * With NULL, any server that answers is trusted. VS_ERR_REFUSED (evidence refused: see
+ * vs_last_reply), VS_ERR_UNTRUSTED (wrong signature),
  * VS_ERR_CRYPTO (the session's reply key does not open with `key`), VS_ERR_REPLY,
- * VS_ERR_UNREACHABLE, VS_ERR_TIMEOUT, and what the source returns
+ * VS_ERR_UNREACHABLE, VS_ERR_TIMEOUT, and the errors of the source
  */
 VS_MUST_CHECK enum vs_error vs_attest(struct vs_client *c, const struct vs_keystore *keystore,
                                       const struct vs_worker_key *key,
@@ -69,16 +71,20 @@ struct vs_session_info { /* strings are borrowed from the session */
     const char *tee, *policy, *status;
     const char *advisories; /* JSON array */
     uint8_t claims[VS_HASH_SIZE];
-    uint8_t key[VS_KEY_SIZE];          /* the worker key it is bound to */
+    uint8_t key[VS_KEY_SIZE];          /* the worker key to which the session is bound */
     bool verified;                     /* a verified keystore signed it ... */
     uint8_t identity_key[VS_KEY_SIZE]; /* ... with this key; else zero */
 };
 void vs_session_info(const struct vs_session *s, struct vs_session_info *out);
 
-/* A file of mode 0600, replaced as a whole. It holds the key of the session's replies, too.
- * VS_ERR_IO */
+/*
+ * Writes a file of mode 0600, or replaces it as a whole. The file holds the key of the session's
+ * replies, too.
+ * VS_ERR_IO
+ */
 VS_MUST_CHECK enum vs_error vs_session_save(const struct vs_session *s, const char *path);
-/* VS_ERR_NOT_FOUND, VS_ERR_IO, VS_ERR_MALFORMED (also when others may read it); VS_ERR_EXPIRED */
+/* VS_ERR_NOT_FOUND, VS_ERR_IO, VS_ERR_MALFORMED (also when other users may read it);
+ * VS_ERR_EXPIRED */
 VS_MUST_CHECK enum vs_error vs_session_load(const char *path, struct vs_session **out);
 void vs_session_free(struct vs_session **s);
 

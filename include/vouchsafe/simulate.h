@@ -9,8 +9,8 @@ extern "C" {
 #endif
 
 /*
- * Genuine SGX DCAP evidence under a local root that is worth nothing elsewhere: for tests and
- * rehearsals. A platform is a directory; its root_ca.pem is the trust root to configure.
+ * Makes well-formed SGX DCAP evidence under a local root. No other machine trusts that root. A
+ * platform is a directory; its root_ca.pem is the trust root to configure.
  */
 struct vs_sim;
 /* VS_ERR_EXISTS, VS_ERR_IO */
@@ -20,7 +20,7 @@ VS_MUST_CHECK enum vs_error vs_sim_open(const char *dir, struct vs_sim **out);
 void vs_sim_free(struct vs_sim **sim);
 struct vs_bytes vs_sim_root(const struct vs_sim *sim); /* PEM, borrowed from the platform */
 
-struct vs_sim_enclave { /* what the pretended enclave is */
+struct vs_sim_enclave { /* the simulated enclave */
     uint8_t mr_enclave[32], mr_signer[32];
     uint16_t isv_prod_id, isv_svn;
     bool debug;
@@ -37,12 +37,12 @@ struct vs_sim_collateral {   /* zero-initialise for current and good collateral 
     int64_t lifetime_s;      /* 0: 30 days */
     bool revoke_pck;         /* the CRL lists the platform's own certificate */
 };
-/* A bundle in JSON, valid from now. VS_ERR_MALFORMED for an unknown status */
+/* A bundle in JSON, valid from now. VS_ERR_MALFORMED unknown status */
 VS_MUST_CHECK enum vs_error vs_sim_collateral(const struct vs_sim *sim,
                                               const struct vs_sim_collateral *how,
                                               struct vs_blob *bundle);
 
-/* A quote source over a platform; both are borrowed as long as the source is used. */
+/* A quote source over a platform. Both arguments are borrowed as long as the source is used. */
 struct vs_sim_source {
     const struct vs_sim *sim;
     struct vs_sim_enclave enclave;
