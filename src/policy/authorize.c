@@ -7,24 +7,29 @@
 #define ANY_ROLE (ROLE_WORKER | ROLE_AUDITOR | ROLE_OPERATOR)
 
 /* Who may do what. */
+/* clang-format off */
 static const struct action_row {
     const char *name;
     unsigned roles;    /* any of these */
     bool administers;  /* and the permission may_administer */
     unsigned sees_all; /* these roles see what is others' */
+    bool is_public;    /* needs no role and no principal */
 } actions[ACTION_COUNT] = {
-    [ACTION_NONE] = {"none",             0,             false, 0      },
-    [ACTION_OPEN] = {"open",             WORKER,        false, 0      },
-    [ACTION_ATTEST] = {"attest",           WORKER,        false, 0      },
-    [ACTION_EXPLAIN_EVIDENCE] = {"explain-evidence", WORKER,        false, 0      },
-    [ACTION_EXPLAIN_REQUEST] = {"explain-request",  ROLE_OPERATOR, false, 0      },
-    [ACTION_READ_LOG] = {"read-log",         AUDITOR,       false, 0      },
-    [ACTION_READ_RECEIPT] = {"read-receipt",     ANY_ROLE,      false, AUDITOR},
-    [ACTION_READ_COLLATERAL] = {"read-collateral",  ANY_ROLE,      false, 0      },
-    [ACTION_READ_POLICIES] = {"read-policies",    ROLE_OPERATOR, false, 0      },
-    [ACTION_CHANGE_POLICY] = {"change-policy",    ROLE_OPERATOR, true,  0      },
-    [ACTION_READ_STATUS] = {"read-status",      ROLE_OPERATOR, false, 0      },
+    [ACTION_NONE]             = {"none",             0,             false, 0,       false},
+    [ACTION_READ_PUBLIC]      = {"read-public",      0,             false, 0,       true },
+    [ACTION_OPEN]             = {"open",             WORKER,        false, 0,       false},
+    [ACTION_ATTEST]           = {"attest",           WORKER,        false, 0,       false},
+    [ACTION_EXPLAIN_EVIDENCE] = {"explain-evidence", WORKER,        false, 0,       false},
+    [ACTION_EXPLAIN_REQUEST]  = {"explain-request",  AUDITOR,       false, 0,       false},
+    [ACTION_READ_LOG]         = {"read-log",         AUDITOR,       false, 0,       false},
+    [ACTION_READ_RECEIPT]     = {"read-receipt",     ANY_ROLE,      false, AUDITOR, false},
+    [ACTION_READ_COLLATERAL]  = {"read-collateral",  ANY_ROLE,      false, 0,       false},
+    [ACTION_READ_POLICIES]    = {"read-policies",    ROLE_OPERATOR, false, 0,       false},
+    [ACTION_CHANGE_POLICY]    = {"change-policy",    ROLE_OPERATOR, true,  0,       false},
+    [ACTION_RESEAL]           = {"reseal",           ROLE_OPERATOR, true,  0,       false},
+    [ACTION_READ_STATUS]      = {"read-status",      ROLE_OPERATOR, false, 0,       false},
 };
+/* clang-format on */
 
 static const struct action_row *row_of(enum action action)
 {
@@ -38,7 +43,19 @@ const char *action_name(enum action action)
 
 bool authorize_admits(const struct principal *principal, enum action action)
 {
-    return principal_has_role(principal, row_of(action)->roles);
+    const struct action_row *row = row_of(action);
+
+    return row->is_public || principal_has_role(principal, row->roles);
+}
+
+bool authorize_is_public(enum action action)
+{
+    return row_of(action)->is_public;
+}
+
+bool authorize_is_administrative(enum action action)
+{
+    return row_of(action)->roles == ROLE_OPERATOR;
 }
 
 bool authorize_knows(const struct principal *principal, const struct policy_scope *scope)

@@ -13,15 +13,17 @@
 
 enum action {
     ACTION_NONE,             /* nothing; always refused */
+    ACTION_READ_PUBLIC,      /* what all may read: health, public keys, checkpoints, proofs */
     ACTION_OPEN,             /* open an envelope: POST /decrypt */
     ACTION_ATTEST,           /* get a nonce, and a session for accepted evidence */
     ACTION_EXPLAIN_EVIDENCE, /* POST /v1/attest/explain */
-    ACTION_EXPLAIN_REQUEST,  /* GET /v1/explain: the trace of a request */
+    ACTION_EXPLAIN_REQUEST,  /* GET /v1/explain: the entries of a request */
     ACTION_READ_LOG,         /* entries */
     ACTION_READ_RECEIPT,
     ACTION_READ_COLLATERAL,
     ACTION_READ_POLICIES,
     ACTION_CHANGE_POLICY, /* add or remove a reference value */
+    ACTION_RESEAL,        /* seal the root again */
     ACTION_READ_STATUS,
     ACTION_COUNT
 };
@@ -71,9 +73,13 @@ MUST_CHECK enum err authorize(const struct authorize_question *q, struct decisio
 
 /*
  * The first part of that: whether the principal's roles allow the operation at all. For admission,
- * before a body is read; authorize() asks again.
+ * before a body is read; authorize() asks again. A public operation is for all, also for
+ * PRINCIPAL_NONE.
  */
 bool authorize_admits(const struct principal *principal, enum action action);
+
+bool authorize_is_public(enum action action);         /* needs no principal */
+bool authorize_is_administrative(enum action action); /* for operators only */
 
 /*
  * Whether the principal may know that a policy exists and what it accepts. For all others it must

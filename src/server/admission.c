@@ -43,7 +43,7 @@ static bool path_is(const struct route *route, struct span path)
 /* With a second listener these are served only there. */
 static bool is_administrative(const struct route *route)
 {
-    return route->roles == ROLE_OPERATOR || strcmp(route->path, "/metrics") == 0;
+    return authorize_is_administrative(route->action) || strcmp(route->path, "/metrics") == 0;
 }
 
 const struct route *admission_route(const struct server *s, const struct http_request *r,
@@ -178,7 +178,6 @@ enum err admission_authenticate(const struct server *s, const struct http_reques
     return service_authenticate(s->svc, value, !present, principal, why);
 }
 
-/* For routes that need a token. 0, or the status it was turned away with. */
 /* By address only: what was presented may be a secret with one wrong character. */
 static void log_bad_token(struct server *s, const struct http_request *r, const char *why)
 {
@@ -189,6 +188,7 @@ static void log_bad_token(struct server *s, const struct http_request *r, const 
                   LOG_STRING("reason", why), LOG_NUMBER("left_out", left_out));
 }
 
+/* For routes that need a token. 0, or the status of the refusal. */
 static unsigned admit_token(struct server *s, const struct http_request *r,
                             const struct route *route, uint32_t cost, int64_t now_us,
                             struct http_owner *owner, struct http_reply *reply)
@@ -207,9 +207,8 @@ static unsigned admit_token(struct server *s, const struct http_request *r,
     }
     owner->authenticated = true;
     memcpy(owner->key.key, principal.id, sizeof owner->key.key);
-    if (!principal_has_role(&principal, route->roles))
-        return refuse(s, r, REFUSED_TOKEN, 403, "role_not_allowed",
-                      "This token's role does not allow this request", 0, reply);
+    if (!authorize_admits(&principal, route->action))
+        return refuse(s, r, REFUSED_TOKEN, 403, "role_not_allowed", ROLE_NOT_ALLOWED, 0, reply);
     wait = rates_of_principal(s, &principal, cost, now_us);
     if (wait > 0)
         return refuse(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait, reply);
@@ -253,10 +252,11 @@ unsigned admission_check(void *context, const struct http_request *r, size_t bod
     bool path_known;
     const struct route *route = admission_route(s, r, &path_known);
     int64_t now_us = clock_monotonic_us();
-    uint32_t cost = cost_of_body(body_size, route && route->roles != 0);
+    const bool is_public = !route || authorize_is_public(route->action);
+    uint32_t cost = cost_of_body(body_size, !is_public);
     unsigned status;
 
-    if (!route || route->roles == 0)
+    if (is_public)
         status = admit_stranger(s, r, route && route->expensive, cost, now_us, reply);
     else
         status = admit_token(s, r, route, cost, now_us, owner, reply);

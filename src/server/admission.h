@@ -11,6 +11,8 @@
 #define EMPTY_BODY_MAX                                                                             \
     1024 /* bytes tolerated on routes that need no body; they are not looked at */
 
+#define ROLE_NOT_ALLOWED "This token's role does not allow this request"
+
 /* For struct http_handler. */
 unsigned admission_check(void *context, const struct http_request *r, size_t body_size,
                          struct http_owner *owner, struct http_reply *reply);

@@ -28,7 +28,7 @@ enum executor_id {
 struct route {
     const char *method;
     const char *path;
-    unsigned roles; /* 0: public; else any of these */
+    enum action action; /* what it does: policy/authorize.h says for whom */
     enum executor_id executor;
     size_t body_max; /* bytes of a body, which must be application/json; 0: there is none */
     bool expensive;  /* unauthenticated and costly: under the stricter limit */

@@ -104,14 +104,19 @@ MUST_CHECK static enum err query_request_id(struct call *c, char id[REQUEST_ID_S
 
 void route_log_receipt(struct call *c, struct service_thread *thread)
 {
-    bool sees_all = principal_has_role(&c->principal, ROLE_AUDITOR | ROLE_OPERATOR);
+    const struct authorize_question question = {
+        .principal = &c->principal, .action = ACTION_READ_RECEIPT, .now = c->now};
+    struct decision decision;
     char id[REQUEST_ID_SIZE + 1];
+    enum err e = authorize(&question, &decision);
 
     (void)thread;
-    if (query_request_id(c, id) == ERR_NONE)
-        call_answer(c, log_read_receipt_of_request(service_store(c->server->svc),
-                                                   span_of(id, REQUEST_ID_SIZE),
-                                                   sees_all ? NULL : c->principal.name, &c->body));
+    if (e != ERR_NONE)
+        call_answer(c, e);
+    else if (query_request_id(c, id) == ERR_NONE)
+        call_answer(c, log_read_receipt_of_request(
+                           service_store(c->server->svc), span_of(id, REQUEST_ID_SIZE),
+                           decision.sees_all ? NULL : c->principal.name, &c->body));
     call_finish(c);
 }
 

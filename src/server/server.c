@@ -63,9 +63,14 @@ static void handle(void *context, struct http_exchange *x)
     c->route = admission_route(s, c->request, &path_known);
     request_id_write(c->now, c->request_id);
     /* admit() has let it in; what it found is found again here rather than carried along */
-    if (!c->route || (c->route->roles != 0 &&
+    if (!c->route || (!authorize_is_public(c->route->action) &&
                       admission_authenticate(s, c->request, &c->principal, &why) != ERR_NONE)) {
         call_refuse(c, 401, "unauthenticated", "Invalid token");
+        call_reveal(c);
+        return;
+    }
+    if (!authorize_admits(&c->principal, c->route->action)) { /* a reload changed its role */
+        call_refuse(c, 403, "role_not_allowed", ROLE_NOT_ALLOWED);
         call_reveal(c);
         return;
     }

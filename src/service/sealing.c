@@ -166,11 +166,7 @@ static void path_with(const struct sealing *s, const char *suffix, char out[PATH
 
 MUST_CHECK static enum err authorise(struct operation_context *x)
 {
-    const struct principal *principal = x->caller->principal;
-
-    if (!principal_has_role(principal, ROLE_OPERATOR) || !principal->may_administer)
-        return refusal_set(x->why, ERR_DENIED, "may_not_administer");
-    return ERR_NONE;
+    return operation_authorize(x, ACTION_RESEAL, (struct span){0}, false);
 }
 
 /* The new blob, complete and durable beside the old one. */

@@ -109,16 +109,16 @@ def responses():
 class Document(unittest.TestCase):
     def test_routes_are_those_of_the_server(self):
         with open(os.path.join(ROOT, "src/server/routes.c"), encoding="utf-8") as f:
-            rows = re.findall(r'\{"(\w+)",\s+"(/[^"]*)",\s+([A-Z_0-9]+),\s+(?:ON|EXECUTOR)_\w+,\s+(\w+),\s+(?:true|false),', f.read())
+            rows = re.findall(r'\{"(\w+)",\s+"(/[^"]*)",\s+ACTION_(\w+),\s+(?:ON|EXECUTOR)_\w+,\s+(\w+),\s+(?:true|false),', f.read())
         self.assertGreater(len(rows), 10)
         documented = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
         self.assertEqual(documented, {(method, path) for method, path, _, _ in rows})
-        for method, path, roles, body_max in rows:
+        for method, path, action, body_max in rows:
             operation = DOCUMENT["paths"][path][method.lower()]
             with self.subTest(f"{method} {path}"):
-                self.assertEqual(any("bearer" in s for s in operation.get("security", [])), roles != "0")
+                self.assertEqual(any("bearer" in s for s in operation.get("security", [])), action != "READ_PUBLIC")
                 self.assertEqual("requestBody" in operation, body_max != "0")
-                self.assertEqual("401" in operation["responses"], roles != "0")
+                self.assertEqual("401" in operation["responses"], action != "READ_PUBLIC")
 
     def test_evidence_codes_are_those_of_the_verifier_and_the_policies(self):
         with open(os.path.join(ROOT, "src/attest/attest.h"), encoding="utf-8") as f:

@@ -42,19 +42,22 @@ static void each_operation_is_for_its_roles(void **state)
         bool worker, operator, auditor;
     } cases[] = {
         {ACTION_NONE,             false, false, false},
+        {ACTION_READ_PUBLIC,      true,  true,  true },
         {ACTION_OPEN,             true,  true,  false},
         {ACTION_ATTEST,           true,  true,  false},
         {ACTION_EXPLAIN_EVIDENCE, true,  true,  false},
-        {ACTION_EXPLAIN_REQUEST,  false, true,  false},
+        {ACTION_EXPLAIN_REQUEST,  false, true,  true },
         {ACTION_READ_LOG,         false, true,  true },
         {ACTION_READ_RECEIPT,     true,  true,  true },
         {ACTION_READ_COLLATERAL,  true,  true,  true },
         {ACTION_READ_POLICIES,    false, true,  false},
         {ACTION_CHANGE_POLICY,    false, true,  false},
+        {ACTION_RESEAL,           false, true,  false},
         {ACTION_READ_STATUS,      false, true,  false},
         {ACTION_COUNT,            false, false, false},
     };
     struct principal p = principal_named(PRINCIPAL_TOKEN, "me");
+    const struct principal nobody = {.roles = WORKER | OPERATOR | AUDITOR};
     struct decision d;
 
     (void)state;
@@ -62,8 +65,16 @@ static void each_operation_is_for_its_roles(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct authorize_question q = {.principal = &p, .action = cases[i].action};
 
+        const bool is_public = cases[i].action == ACTION_READ_PUBLIC;
+        const bool administers =
+            cases[i].action == ACTION_CHANGE_POLICY || cases[i].action == ACTION_RESEAL;
+
         p.roles = ROLE_NONE;
-        assert_false(authorize_admits(&p, cases[i].action));
+        assert_int_equal(authorize_admits(&p, cases[i].action), is_public);
+        assert_int_equal(authorize_admits(&nobody, cases[i].action), is_public);
+        assert_int_equal(authorize_is_public(cases[i].action), is_public);
+        assert_int_equal(authorize_is_administrative(cases[i].action),
+                         cases[i].operator&& !cases[i].worker && !cases[i].auditor);
         p.roles = WORKER;
         assert_int_equal(authorize_admits(&p, cases[i].action), cases[i].worker);
         p.roles = OPERATOR;
@@ -73,8 +84,7 @@ static void each_operation_is_for_its_roles(void **state)
         if (cases[i].auditor)
             continue;
         assert_int_equal(authorize(&q, &d), ERR_DENIED);
-        assert_string_equal(d.code, cases[i].action == ACTION_CHANGE_POLICY ? "may_not_administer"
-                                                                            : "role_not_allowed");
+        assert_string_equal(d.code, administers ? "may_not_administer" : "role_not_allowed");
         assert_string_equal(d.rule, "roles");
     }
 }
@@ -149,7 +159,7 @@ static bool should_allow(const struct cell *c)
         1u << ACTION_OPEN | 1u << ACTION_ATTEST | 1u << ACTION_EXPLAIN_EVIDENCE;
     const unsigned everybody = 1u << ACTION_READ_RECEIPT | 1u << ACTION_READ_COLLATERAL;
     const unsigned operators = (1u << ACTION_COUNT) - 2; /* all but ACTION_NONE */
-    const unsigned auditors = everybody | 1u << ACTION_READ_LOG;
+    const unsigned auditors = everybody | 1u << ACTION_READ_LOG | 1u << ACTION_EXPLAIN_REQUEST;
     const unsigned may = (is_in(c->p.roles, 0) ? workers | everybody : 0) |
                          (is_in(c->p.roles, 1) ? operators : 0) |
                          (is_in(c->p.roles, 2) ? auditors : 0);
@@ -157,9 +167,13 @@ static bool should_allow(const struct cell *c)
     const bool mine = s == &for_me || s == &for_me_plain;
     const bool plain = s == &for_all_plain || s == &for_me_plain;
 
-    if (c->p.kind == PRINCIPAL_NONE || !is_in(may, c->q.action) || s == &for_another)
+    if (s == &for_another)
         return false;
-    if (c->q.action == ACTION_CHANGE_POLICY)
+    if (c->q.action == ACTION_READ_PUBLIC)
+        return true;
+    if (c->p.kind == PRINCIPAL_NONE || !is_in(may, c->q.action))
+        return false;
+    if (c->q.action == ACTION_CHANGE_POLICY || c->q.action == ACTION_RESEAL)
         return c->p.may_administer;
     if (c->q.action != ACTION_OPEN)
         return true;
