@@ -1,10 +1,10 @@
 #include "auth/token.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/snapshot.h"
 #include "crypto/hash.h"
 
 static const char prefix[] = "bearer ";
@@ -13,9 +13,15 @@ enum { PREFIX_SIZE = sizeof prefix - 1 };
 static_assert(PRINCIPAL_ID_SIZE == SHA256_SIZE, "the id of a token is its hash");
 
 struct token_table {
+    struct snapshot snapshot; /* see base/snapshot.h */
     size_t count;
     struct principal principals[];
 };
+
+static void table_free(struct snapshot *snapshot)
+{
+    free(snapshot); /* the first member of the table */
+}
 
 enum err token_table_new(const struct principal *principals, size_t count, struct token_table **out)
 {
@@ -26,6 +32,7 @@ enum err token_table_new(const struct principal *principals, size_t count, struc
     t = calloc(1, sizeof *t + count * sizeof t->principals[0]);
     if (!t)
         return ERR_MEMORY;
+    snapshot_init(&t->snapshot, table_free);
     t->count = count;
     for (size_t i = 0; i < count; i++) {
         assert(principals[i].kind == PRINCIPAL_TOKEN);
@@ -37,8 +44,10 @@ enum err token_table_new(const struct principal *principals, size_t count, struc
 
 void token_table_free(struct token_table **t)
 {
-    free(*t);
+    struct snapshot *s = *t ? &(*t)->snapshot : NULL;
+
     *t = NULL;
+    snapshot_release(&s);
 }
 
 size_t token_table_count(const struct token_table *t)
@@ -104,63 +113,57 @@ enum err token_check(const struct token_table *t, struct span authorization, boo
 /* ---- the table in use */
 
 struct token_store {
-    pthread_rwlock_t lock;
-    struct token_table *table;
+    struct snapshot_cell cell; /* of struct token_table */
 };
+
+static void publish(struct token_store *s, struct token_table **table)
+{
+    struct snapshot *next = &(*table)->snapshot;
+
+    *table = NULL; /* the store owns it now */
+    snapshot_publish(&s->cell, &next);
+}
 
 enum err token_store_new(struct token_table **table, struct token_store **out)
 {
     struct token_store *s = calloc(1, sizeof *s);
 
-    if (!s || pthread_rwlock_init(&s->lock, NULL) != 0) {
-        free(s);
+    if (!s)
         return ERR_MEMORY;
-    }
-    s->table = *table;
-    *table = NULL; /* the store owns it now */
+    snapshot_cell_init(&s->cell);
+    publish(s, table);
     *out = s;
     return ERR_NONE;
 }
 
 void token_store_free(struct token_store **s)
 {
-    if (*s) {
-        (void)pthread_rwlock_destroy(&(*s)->lock);
-        token_table_free(&(*s)->table);
-    }
+    if (*s)
+        snapshot_cell_clear(&(*s)->cell);
     free(*s);
     *s = NULL;
 }
 
 void token_store_replace(struct token_store *s, struct token_table **table)
 {
-    struct token_table *old;
-
-    (void)pthread_rwlock_wrlock(&s->lock);
-    old = s->table;
-    s->table = *table;
-    (void)pthread_rwlock_unlock(&s->lock);
-    *table = NULL; /* the store owns it now */
-    token_table_free(&old);
+    publish(s, table);
 }
 
 enum err token_store_check(struct token_store *s, struct span authorization, bool missing,
                            struct principal *out, const char **why)
 {
-    enum err e;
+    struct token_table *held = (struct token_table *)snapshot_hold(&s->cell);
+    enum err e = token_check(held, authorization, missing, out, why);
 
-    (void)pthread_rwlock_rdlock(&s->lock);
-    e = token_check(s->table, authorization, missing, out, why);
-    (void)pthread_rwlock_unlock(&s->lock);
+    token_table_free(&held);
     return e;
 }
 
 size_t token_store_count(struct token_store *s)
 {
-    size_t count;
+    struct token_table *held = (struct token_table *)snapshot_hold(&s->cell);
+    size_t count = token_table_count(held);
 
-    (void)pthread_rwlock_rdlock(&s->lock);
-    count = token_table_count(s->table);
-    (void)pthread_rwlock_unlock(&s->lock);
+    token_table_free(&held);
     return count;
 }

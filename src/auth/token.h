@@ -48,8 +48,8 @@ MUST_CHECK enum err token_store_new(struct token_table **table, struct token_sto
 void token_store_free(struct token_store **s);
 
 /*
- * Takes ownership of `table` and frees the old table. Cannot fail. A concurrent check uses either
- * the old table or the new table.
+ * Takes ownership of `table`. Cannot fail. A concurrent check uses either the old table or the new
+ * table; the last check that uses the old table frees it.
  */
 void token_store_replace(struct token_store *s, struct token_table **table);
 
