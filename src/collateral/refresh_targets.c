@@ -73,13 +73,13 @@ static void targets_from_store(struct collateral_refresh *r)
     struct collateral_snapshot *held = collateral_store_hold(r->store);
     struct collateral_key key;
 
-    if (held->generation != r->generation)
+    if (held->snapshot.generation != r->generation)
         for (size_t i = 0; i < held->count; i++)
             if (collateral_key_parse(span_string(held->items[i]->name), &key) == ERR_NONE) {
                 (void)refresh_target_of(r, &key);
                 early_target(r, &key);
             }
-    r->generation = held->generation;
+    r->generation = held->snapshot.generation;
     collateral_snapshot_release(&held);
 }
 

@@ -33,10 +33,8 @@ struct absence {
 struct collateral_store {
     struct attest_trust trust;
     pthread_mutex_t write_lock; /* held by the one thread that changes what is kept */
-    pthread_mutex_t lock;       /* of `current`, held for moments: every reader takes it */
-    struct collateral_snapshot *current;
+    struct snapshot_cell cell;  /* of struct collateral_snapshot */
     _Atomic uint64_t rollbacks;
-    _Atomic uint64_t generation; /* of `current`, for a look without the lock */
     bool no_sources;
     pthread_mutex_t queue_lock; /* of all below */
     pthread_cond_t queue_changed;
@@ -72,13 +70,10 @@ bool collateral_put_is_good(enum collateral_put p)
 
 /* ---- snapshots ---- */
 
-void collateral_snapshot_release(struct collateral_snapshot **snapshot)
+static void snapshot_free(struct snapshot *snapshot)
 {
-    struct collateral_snapshot *s = *snapshot;
+    struct collateral_snapshot *s = (struct collateral_snapshot *)snapshot;
 
-    *snapshot = NULL;
-    if (!s || atomic_fetch_sub_explicit(&s->holders, 1, memory_order_acq_rel) > 1)
-        return;
     for (size_t i = 0; i < s->count; i++)
         collateral_item_release(&s->items[i]);
     free(s->items);
@@ -88,6 +83,14 @@ void collateral_snapshot_release(struct collateral_snapshot **snapshot)
     free((void *)s->set.veks);
     free((void *)s->set.arm_keys);
     free(s);
+}
+
+void collateral_snapshot_release(struct collateral_snapshot **snapshot)
+{
+    struct snapshot *s = *snapshot ? &(*snapshot)->snapshot : NULL;
+
+    *snapshot = NULL;
+    snapshot_release(&s);
 }
 
 /* Room for `count` pointers of any kind, and one more. */
@@ -103,7 +106,7 @@ static struct collateral_snapshot *snapshot_new(size_t count)
 
     if (!s)
         return NULL;
-    atomic_init(&s->holders, 1);
+    snapshot_init(&s->snapshot, snapshot_free);
     s->items = pointers_new(count);
     s->set.items = pointers_new(count);
     s->early.items = pointers_new(count);
@@ -264,30 +267,41 @@ static struct collateral_snapshot *snapshot_with(const struct collateral_snapsho
         if (i < old->count && i != victim && !(found && i == at))
             s->items[s->count++] = collateral_item_hold(old->items[i]);
     }
-    s->generation = old->generation + 1;
     snapshot_fill(s);
     return s;
 }
 
 /* ---- the store ---- */
 
+static void publish(struct collateral_store *s, struct collateral_snapshot **made)
+{
+    struct snapshot *next = &(*made)->snapshot;
+
+    *made = NULL;
+    snapshot_publish(&s->cell, &next);
+}
+
+/* With the lock of writers. */
+static const struct collateral_snapshot *current(const struct collateral_store *s)
+{
+    return (const struct collateral_snapshot *)s->cell.current;
+}
+
 enum err collateral_store_new(const struct attest_trust *trust, struct collateral_store **out)
 {
     struct collateral_store *s = calloc(1, sizeof *s);
+    struct collateral_snapshot *empty = snapshot_new(0);
     pthread_condattr_t attributes;
 
-    if (!s)
-        return ERR_MEMORY;
-    s->trust = *trust;
-    s->current = snapshot_new(0);
-    if (!s->current) {
+    if (!s || !empty) {
+        collateral_snapshot_release(&empty);
         free(s);
         return ERR_MEMORY;
     }
-    s->current->generation = 1;
-    atomic_init(&s->generation, 1);
+    s->trust = *trust;
+    snapshot_cell_init(&s->cell);
+    publish(s, &empty);
     (void)pthread_mutex_init(&s->write_lock, NULL);
-    (void)pthread_mutex_init(&s->lock, NULL);
     (void)pthread_mutex_init(&s->queue_lock, NULL);
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -304,39 +318,22 @@ void collateral_store_free(struct collateral_store **store)
     *store = NULL;
     if (!s)
         return;
-    collateral_snapshot_release(&s->current);
+    snapshot_cell_clear(&s->cell);
     (void)pthread_cond_destroy(&s->queue_changed);
     (void)pthread_mutex_destroy(&s->queue_lock);
-    (void)pthread_mutex_destroy(&s->lock);
     (void)pthread_mutex_destroy(&s->write_lock);
     free(s);
 }
 
 struct collateral_snapshot *collateral_store_hold(struct collateral_store *s)
 {
-    struct collateral_snapshot *held;
-
-    (void)pthread_mutex_lock(&s->lock);
-    held = s->current;
-    (void)atomic_fetch_add_explicit(&held->holders, 1, memory_order_relaxed);
-    (void)pthread_mutex_unlock(&s->lock);
-    return held;
+    return (struct collateral_snapshot *)snapshot_hold(&s->cell);
 }
 
 const struct collateral_snapshot *collateral_store_view(struct collateral_store *s,
-                                                        struct collateral_view *view)
+                                                        struct snapshot_view *view)
 {
-    if (view->held &&
-        view->held->generation == atomic_load_explicit(&s->generation, memory_order_acquire))
-        return view->held;
-    collateral_view_clear(view);
-    view->held = collateral_store_hold(s);
-    return view->held;
-}
-
-void collateral_view_clear(struct collateral_view *view)
-{
-    collateral_snapshot_release(&view->held);
+    return (const struct collateral_snapshot *)snapshot_view_of(&s->cell, view);
 }
 
 static bool in_its_time(const struct collateral_item *item, struct timestamp now)
@@ -344,42 +341,36 @@ static bool in_its_time(const struct collateral_item *item, struct timestamp now
     return now.ms <= item->expires.ms && (!item->intel || item->facts.valid_from.ms <= now.ms);
 }
 
-/* Puts `item` into the snapshot; only one thread at a time, with the lock of writers. */
-MUST_CHECK static enum err swap(struct collateral_store *s, struct collateral_item *item,
-                                size_t victim)
+/* Makes `*next` of `from` with the result's item in it. */
+MUST_CHECK static enum err make_next(const struct collateral_snapshot *from,
+                                     const struct collateral_put_result *result, size_t victim,
+                                     struct collateral_snapshot **next)
 {
-    struct collateral_snapshot *old = s->current;
-    struct collateral_snapshot *made = snapshot_with(old, item, victim);
-
-    if (!made)
-        return ERR_MEMORY;
-    (void)pthread_mutex_lock(&s->lock);
-    s->current = made;
-    atomic_store_explicit(&s->generation, made->generation, memory_order_release);
-    (void)pthread_mutex_unlock(&s->lock);
-    collateral_snapshot_release(&old);
-    return ERR_NONE;
+    *next = snapshot_with(from, result->item, victim);
+    return *next ? ERR_NONE : ERR_MEMORY;
 }
 
 /* Nothing is held under that name. */
-MUST_CHECK static enum err item_add(struct collateral_store *s,
-                                    struct collateral_put_result *result)
+MUST_CHECK static enum err item_add(const struct collateral_snapshot *from,
+                                    struct collateral_put_result *result,
+                                    struct collateral_snapshot **next)
 {
     size_t victim = SIZE_MAX;
 
     result->put = COLLATERAL_ADDED;
-    if (s->current->count == COLLATERAL_ITEMS_MAX &&
-        (victim = victim_of(s->current)) == COLLATERAL_ITEMS_MAX) {
+    if (from->count == COLLATERAL_ITEMS_MAX && (victim = victim_of(from)) == COLLATERAL_ITEMS_MAX) {
         result->put = COLLATERAL_FULL;
         return ERR_NONE;
     }
-    return swap(s, result->item, victim);
+    return make_next(from, result, victim, next);
 }
 
 /* The newest part of each takes the place of what is held. */
 MUST_CHECK static enum err item_replace(struct collateral_store *s,
+                                        const struct collateral_snapshot *from,
                                         const struct collateral_item *held, struct timestamp now,
-                                        struct collateral_put_result *result)
+                                        struct collateral_put_result *result,
+                                        struct collateral_snapshot **next)
 {
     struct collateral_difference d;
     struct collateral_item *merged = NULL;
@@ -406,7 +397,20 @@ MUST_CHECK static enum err item_replace(struct collateral_store *s,
     if (span_equal(SPAN_OF(held->content), SPAN_OF(result->item->content)))
         result->item->content_since = held->content_since;
     result->put = COLLATERAL_REPLACED;
-    return swap(s, result->item, SIZE_MAX);
+    return make_next(from, result, SIZE_MAX, next);
+}
+
+/* With the lock of writers. `*next` is `from` with the result's item; NULL when nothing changes. */
+MUST_CHECK static enum err item_place(struct collateral_store *s,
+                                      const struct collateral_snapshot *from, struct timestamp now,
+                                      struct collateral_put_result *result,
+                                      struct collateral_snapshot **next)
+{
+    const struct collateral_item *held =
+        collateral_snapshot_find(from, span_string(result->item->name));
+
+    *next = NULL;
+    return held ? item_replace(s, from, held, now, result, next) : item_add(from, result, next);
 }
 
 enum err collateral_store_put_received(struct collateral_store *s, struct span document,
@@ -415,7 +419,7 @@ enum err collateral_store_put_received(struct collateral_store *s, struct span d
                                        struct collateral_put_result *result)
 {
     struct collateral_put_result made = {.put = COLLATERAL_REFUSED, .reason = ATTEST_OK};
-    const struct collateral_item *held;
+    struct collateral_snapshot *next = NULL;
     enum err e =
         collateral_item_new(&s->trust, document, source, received, &made.item, &made.reason);
 
@@ -429,8 +433,9 @@ enum err collateral_store_put_received(struct collateral_store *s, struct span d
         made.put = COLLATERAL_OTHER;
     } else {
         (void)pthread_mutex_lock(&s->write_lock);
-        held = collateral_snapshot_find(s->current, span_string(made.item->name));
-        e = held ? item_replace(s, held, now, &made) : item_add(s, &made);
+        e = item_place(s, current(s), now, &made, &next);
+        if (next)
+            publish(s, &next);
         (void)pthread_mutex_unlock(&s->write_lock);
     }
     if (e != ERR_NONE) {
@@ -446,6 +451,64 @@ enum err collateral_store_put(struct collateral_store *s, struct span document, 
                               struct collateral_put_result *result)
 {
     return collateral_store_put_received(s, document, source, expected, now, now, result);
+}
+
+/* With the lock of writers. The next of the stage becomes the one with this item. */
+MUST_CHECK static enum err stage_item(struct collateral_stage *stage, struct collateral_item *item,
+                                      struct timestamp now)
+{
+    const struct collateral_snapshot *from = stage->next ? stage->next : current(stage->store);
+    struct collateral_put_result result = {
+        .put = COLLATERAL_REFUSED, .reason = ATTEST_OK, .item = collateral_item_hold(item)};
+    struct collateral_snapshot *next = NULL;
+    enum err e = item_place(stage->store, from, now, &result, &next);
+
+    stage->results[stage->count++] = result;
+    if (!next)
+        return e;
+    collateral_snapshot_release(&stage->next);
+    stage->next = next;
+    return e;
+}
+
+enum err collateral_store_stage(struct collateral_store *s, struct collateral_item *const *items,
+                                size_t count, struct timestamp now, struct collateral_stage *out)
+{
+    struct collateral_stage stage = {.store = s,
+                                     .results = calloc(count + 1, sizeof *out->results)};
+    enum err e = ERR_NONE;
+
+    if (!stage.results)
+        return ERR_MEMORY;
+    (void)pthread_mutex_lock(&s->write_lock);
+    for (size_t i = 0; i < count && e == ERR_NONE; i++)
+        e = stage_item(&stage, items[i], now);
+    if (e == ERR_NONE)
+        *out = stage; /* with the lock */
+    else
+        collateral_stage_clear(&stage);
+    return e;
+}
+
+void collateral_store_adopt(struct collateral_stage *stage)
+{
+    struct collateral_store *s = stage->store;
+
+    if (stage->next)
+        publish(s, &stage->next);
+    stage->store = NULL;
+    (void)pthread_mutex_unlock(&s->write_lock);
+}
+
+void collateral_stage_clear(struct collateral_stage *stage)
+{
+    for (size_t i = 0; i < stage->count; i++)
+        collateral_item_release(&stage->results[i].item);
+    free(stage->results);
+    collateral_snapshot_release(&stage->next);
+    if (stage->store)
+        (void)pthread_mutex_unlock(&stage->store->write_lock);
+    *stage = (struct collateral_stage){0};
 }
 
 uint64_t collateral_store_rollbacks(const struct collateral_store *s)

@@ -6,6 +6,7 @@
 #ifndef COLLATERAL_STORE_H
 #define COLLATERAL_STORE_H
 
+#include "base/snapshot.h"
 #include "collateral/item.h"
 
 #define COLLATERAL_ITEMS_MAX 1024 /* beyond it the VEK that was fetched first makes room */
@@ -19,8 +20,7 @@ MUST_CHECK enum err collateral_store_new(const struct attest_trust *trust,
 void collateral_store_free(struct collateral_store **s);
 
 struct collateral_snapshot {
-    _Atomic unsigned holders;
-    uint64_t generation; /* counts changes */
+    struct snapshot snapshot; /* see base/snapshot.h */
     struct attest_collateral_set set;
     /* what would judge if the early sets were the standard ones; where there is none, the same */
     struct attest_collateral_set early;
@@ -28,17 +28,9 @@ struct collateral_snapshot {
     struct collateral_item **items; /* in order of their names */
 };
 
-/*
- * What one thread holds: zero-initialise, collateral_view_clear() at the end. While nothing changes
- * a look costs one atomic load. The snapshot is good until the next call with the same view. An
- * idle thread keeps its last snapshot, and thereby the memory of what was replaced since.
- */
-struct collateral_view {
-    struct collateral_snapshot *held;
-};
+/* The current snapshot, through a view of the thread's (base/snapshot.h). */
 const struct collateral_snapshot *collateral_store_view(struct collateral_store *s,
-                                                        struct collateral_view *view);
-void collateral_view_clear(struct collateral_view *view);
+                                                        struct snapshot_view *view);
 
 /* For those without a view; collateral_snapshot_release() it. */
 struct collateral_snapshot *collateral_store_hold(struct collateral_store *s);
@@ -103,6 +95,28 @@ MUST_CHECK enum err collateral_store_put_received(struct collateral_store *s, st
                                                   const char *source, const char *expected,
                                                   struct timestamp received, struct timestamp now,
                                                   struct collateral_put_result *result);
+
+/*
+ * Several items at once, in two steps, so that they come into use together with other things or not
+ * at all. One thread calls both steps, and other writers wait from the first to the second.
+ *
+ * stage  places each item as collateral_store_put() does, in a snapshot that is not in use yet.
+ *        `out->results` has one result for each item, in their order. ERR_MEMORY
+ * adopt  publishes that snapshot. Cannot fail. The results stay.
+ * clear  frees the results, and drops a snapshot that was not adopted.
+ */
+struct collateral_stage {
+    struct collateral_store *store;   /* NULL: nothing is staged */
+    struct collateral_snapshot *next; /* NULL: nothing changes */
+    size_t count;
+    struct collateral_put_result *results;
+};
+MUST_CHECK enum err collateral_store_stage(struct collateral_store *s,
+                                           struct collateral_item *const *items, size_t count,
+                                           struct timestamp now, struct collateral_stage *out);
+void collateral_store_adopt(struct collateral_stage *stage);
+void collateral_stage_clear(struct collateral_stage *stage);
+
 /* How often a document had a part that is older than the one held, since the start. */
 uint64_t collateral_store_rollbacks(const struct collateral_store *s);
 

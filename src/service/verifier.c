@@ -32,6 +32,6 @@ enum err verifier_view_init(struct verifier_view *view)
 void verifier_view_clear(struct verifier_view *view)
 {
     attest_cache_free(&view->chains);
-    collateral_view_clear(&view->collateral);
+    snapshot_view_clear(&view->collateral);
     snapshot_view_clear(&view->policy);
 }

@@ -32,7 +32,7 @@ void verifier_clear(struct verifier *v);
 /* What one thread keeps for it. Zero-initialise. */
 struct verifier_view {
     struct attest_cache *chains;
-    struct collateral_view collateral;
+    struct snapshot_view collateral;
     struct snapshot_view policy;
 };
 MUST_CHECK enum err verifier_view_init(struct verifier_view *view); /* ERR_MEMORY */

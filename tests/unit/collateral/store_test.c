@@ -77,7 +77,7 @@ static void nothing_goes_back(void **state)
 {
     enum { DAY = 86400 };
     struct collateral_store *s = NULL;
-    struct collateral_view view = {0};
+    struct snapshot_view view = {0};
     const struct collateral_snapshot *first, *second;
 
     (void)state;
@@ -107,7 +107,7 @@ static void nothing_goes_back(void **state)
     assert_int_equal(put(s, 3, 17, 4), COLLATERAL_ROLLBACK);
     /* long after its end, what is not rolled back is taken even when it is out of its time */
     assert_int_equal(put(s, 20 * DAY, 18, 90 * DAY), COLLATERAL_REPLACED);
-    collateral_view_clear(&view);
+    snapshot_view_clear(&view);
     collateral_store_free(&s);
 }
 
@@ -392,9 +392,61 @@ static void what_is_at_hand_is_not_requested(void **state)
     collateral_store_free(&s);
 }
 
+static struct collateral_item *item_of(int64_t issued, uint32_t evaluation)
+{
+    struct simulated_collateral how = {.tcb_evaluation_number = evaluation};
+    struct collateral_item *item = NULL;
+    enum attest_reason reason;
+    struct buffer bundle = {0};
+
+    assert_int_equal(simulated_collateral_bundle(platform, &how, at(issued), &bundle), ERR_NONE);
+    assert_int_equal(
+        collateral_item_new(&trust, buffer_span(&bundle), "test", at(issued), &item, &reason),
+        ERR_NONE);
+    buffer_clear(&bundle);
+    return item;
+}
+
+static void items_come_into_use_together_or_not_at_all(void **state)
+{
+    static const enum collateral_put expected[] = {COLLATERAL_ADDED, COLLATERAL_REPLACED,
+                                                   COLLATERAL_ROLLBACK};
+    struct collateral_item *items[] = {item_of(0, 17), item_of(2, 18), item_of(-86400, 17)};
+    struct collateral_store *s = NULL;
+    struct collateral_stage stage = {0};
+    struct snapshot_view view = {0};
+
+    (void)state;
+    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    for (unsigned turn = 0; turn < 2; turn++) { /* dropped, then adopted */
+        assert_int_equal(collateral_store_stage(s, items, COUNT_OF(items), at(3), &stage),
+                         ERR_NONE);
+        assert_int_equal(stage.count, COUNT_OF(items));
+        for (size_t i = 0; i < COUNT_OF(items); i++)
+            assert_int_equal(stage.results[i].put, expected[i]);
+        assert_int_equal(collateral_store_view(s, &view)->count, 0);
+        if (turn == 1)
+            collateral_store_adopt(&stage);
+        assert_int_equal(collateral_store_view(s, &view)->count, turn);
+        collateral_stage_clear(&stage);
+    }
+    assert_int_equal(collateral_store_view(s, &view)->items[0]->evaluation_number, 18);
+    assert_int_equal(put(s, 4, 18, 4), COLLATERAL_REPLACED); /* writers wait no longer */
+    /* nothing to place is no change */
+    assert_int_equal(collateral_store_stage(s, NULL, 0, at(5), &stage), ERR_NONE);
+    assert_null(stage.next);
+    collateral_store_adopt(&stage);
+    collateral_stage_clear(&stage);
+    snapshot_view_clear(&view);
+    for (size_t i = 0; i < COUNT_OF(items); i++)
+        collateral_item_release(&items[i]);
+    collateral_store_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(items_come_into_use_together_or_not_at_all),
         cmocka_unit_test(nothing_goes_back),
         cmocka_unit_test(who_looks_keeps_what_was_replaced),
         cmocka_unit_test(what_does_not_verify_or_was_not_asked_for_changes_nothing),
