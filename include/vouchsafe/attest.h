@@ -257,8 +257,8 @@ const char *vs_verdict_name(enum vs_verdict v); /* "reject", "signature_only", "
  * sentence about it; and the expected and found values, or "" where there are none. */
 const char *vs_result_reason(const struct vs_result *r);
 const char *vs_result_sentence(const struct vs_result *r);
-const char *vs_result_step(const struct vs_result *r); /* the step that failed: "tcb_info"; ""
-                                                        * when valid */
+/* the step that failed: "tcb_info"; "" when valid */
+const char *vs_result_step(const struct vs_result *r);
 const char *vs_result_expected(const struct vs_result *r);
 const char *vs_result_presented(const struct vs_result *r);
 
@@ -344,8 +344,8 @@ struct vs_wanted {
     enum vs_vendor vendor;
     char ca[16];       /* Intel: "platform" or "processor" */
     char platform[32]; /* Intel: FMSPC in hex; AMD: "milan", ... */
-    bool by_vlek;      /* AMD: signed with a cloud's key, whose certificate only the cloud
-                        * provides */
+    /* AMD: signed with a cloud's key, whose certificate only the cloud provides */
+    bool by_vlek;
     char chip_id[129]; /* AMD, VCEK: in hex; Turin: 16 digits */
     struct {           /* AMD, VCEK: the SVNs that the certificate must have */
         uint8_t boot_loader, tee, snp, microcode, fmc;
@@ -416,8 +416,8 @@ VS_MUST_CHECK enum vs_error vs_result_judge(const struct vs_result *r, const str
  */
 struct vs_keystore_demand {
     const struct vs_appraisal *appraisal; /* SGX: measurement or signer */
-    const struct vs_policy *policy;       /* any kind; `events` always fail: the keystore sends
-                                           * no event log */
+    /* any kind; `events` always fail: the keystore sends no event log */
+    const struct vs_policy *policy;
     /*
      * The caller's roots and collateral, in addition to the collateral that the keystore sends;
      * NULL: the vendors' roots. No other thread may use it during the call. The call leaves it

@@ -16,10 +16,11 @@ struct vs_decrypt_request {
     const struct vs_session *session;              /* from vs_attest() with the same key */
     const struct vs_quote_source *inline_evidence; /* evidence in the request itself */
     const char *task_id;                           /* goes into the log; or NULL */
-    bool accept_plain;    /* accept a plain reply; do not ask for a sealed one */
-    bool receipt;         /* ask for the log's receipt */
-    const char *log_vkey; /* the receipt must verify with this key; NULL: only the receipt's
-                           * contents are checked, and the caller uses vs_receipt_verify() */
+    bool accept_plain; /* accept a plain reply; do not ask for a sealed one */
+    bool receipt;      /* ask for the log's receipt */
+    /* the receipt must verify with this key; NULL: only the receipt's contents are checked, and
+     * the caller uses vs_receipt_verify() */
+    const char *log_vkey;
 };
 
 /*

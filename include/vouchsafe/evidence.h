@@ -43,8 +43,8 @@ struct vs_appraisal {
 struct vs_evidence {
     struct vs_bytes quote;      /* as the platform made it */
     struct vs_bytes collateral; /* a bundle in JSON (docs/protocol.md) */
-    struct vs_bytes trust_root; /* empty: the vendors' roots; else PEM of a simulated root to trust
-                                 * in addition */
+    /* empty: the vendors' roots; else PEM of a simulated root to trust in addition */
+    struct vs_bytes trust_root;
     int64_t at;                 /* the time to judge by; 0: now */
     const uint8_t *report_data; /* the 64 bytes that must be bound; NULL: any */
 };
