@@ -7,7 +7,7 @@ static const char alphabet[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnop
 
 enum { BASE = 58, TEXT_MAX_SIZE = BASE58_TEXT_SIZE(BASE58_MAX_SIZE) - 1 };
 
-/* A number of `size` digits, the last one first: number = number * factor + add. */
+/* A big number of `size` digits, the least significant first: number = number * factor + add. */
 static void multiply_add(uint8_t *digits, size_t *size, unsigned base, unsigned factor,
                          unsigned add)
 {

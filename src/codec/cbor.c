@@ -10,18 +10,16 @@
 enum { MAJOR_UNSIGNED, MAJOR_NEGATIVE, MAJOR_BYTES, MAJOR_TEXT, MAJOR_ARRAY, MAJOR_MAP, MAJOR_TAG };
 enum { SIMPLE_NULL = 0xf6 };
 
-/*
- * Tokens: a head, and with a string its contents. libcbor decodes, we refuse.
- */
+/* Tokens: a head and, for a string, its contents. libcbor decodes them; this code refuses. */
 
 struct token {
-    bool refused;    /* decoded, but of a kind that has no place here */
+    bool refused;    /* decoded, but a kind that is not allowed here */
     bool is_break;   /* the end of an indefinite length */
     bool indefinite; /* an array or map up to its break */
     enum cbor_kind kind;
     uint64_t argument;    /* integer, number of the tag, count of elements or members */
     struct span contents; /* of a string */
-    size_t size;          /* with contents of a string, without those of a container */
+    size_t size;          /* includes the contents of a string, but not those of a container */
 };
 
 static void token_set(void *context, enum cbor_kind kind, uint64_t argument)
@@ -133,7 +131,7 @@ static const struct cbor_callbacks callbacks = {
     .indef_break = on_break,
 };
 
-/* Of the shortest head for this argument, RFC 8949 section 4.2.1. */
+/* The size of the shortest head for this argument, RFC 8949 section 4.2.1. */
 static size_t head_size(uint64_t argument)
 {
     return argument < 24           ? 1
@@ -143,7 +141,7 @@ static size_t head_size(uint64_t argument)
                                    : 9;
 }
 
-/* The tags 6 to 20 in one byte: libcbor 0.8 takes them for unassigned, COSE has 16 to 18. */
+/* libcbor 0.8 treats the one-byte tags 6 to 20 as unassigned, but COSE uses 16 to 18. */
 static bool is_low_tag(uint8_t first)
 {
     return first >= 0xc6 && first <= 0xd4;
@@ -202,7 +200,7 @@ static bool is_utf8(struct span text)
     return true;
 }
 
-/* Keys have one spelling, so that equal ones have equal bytes. */
+/* Keys have one spelling, so equal keys have equal bytes. */
 static bool key_is_new(struct span key, const struct span *seen, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -236,7 +234,7 @@ MUST_CHECK static enum err take_member(struct parser *p, struct span *seen, size
     return e == ERR_NONE ? take_item(p) : e;
 }
 
-/* Consumes the break that ends an indefinite length. */
+/* Consumes the break at the end of an indefinite length. */
 static bool accept_break(struct parser *p)
 {
     struct token token;
@@ -247,7 +245,7 @@ static bool accept_break(struct parser *p)
     return true;
 }
 
-/* Whether another element or member stands in a container of which `done` were taken. */
+/* Whether a container has another element or member after the first `done`. */
 static bool has_more(struct parser *p, const struct token *head, uint64_t done)
 {
     if (head->indefinite)
@@ -269,7 +267,7 @@ MUST_CHECK static enum err take_contents(struct parser *p, const struct token *h
     return ERR_NONE;
 }
 
-/* Each element takes a byte at least, each member two: what cannot be there is not looked for. */
+/* Each element takes at least one byte, and each member two. So a larger count is refused early. */
 static bool count_is_possible(const struct token *head, size_t left)
 {
     return head->kind == CBOR_TAG || head->argument <= left / (head->kind == CBOR_MAP ? 2u : 1u);
@@ -309,7 +307,7 @@ MUST_CHECK static enum err take_item(struct parser *p)
     return is_container(token.kind) ? take_container(p, &token) : ERR_NONE;
 }
 
-/* Of bytes that were checked. */
+/* Reads a head from checked bytes. */
 static struct token checked_token(struct span bytes)
 {
     struct token token;
@@ -347,11 +345,9 @@ enum err cbor_parse(struct span document, struct cbor_value *out, size_t *offset
     return e;
 }
 
-/*
- * Reading what was checked.
- */
+/* Reading checked documents. */
 
-/* How many items stand in a container of this head. */
+/* The number of items in a container with this head. */
 static uint64_t item_count(const struct token *head)
 {
     return head->kind == CBOR_TAG     ? 1
@@ -360,11 +356,12 @@ static uint64_t item_count(const struct token *head)
                                       : 0;
 }
 
-/* The size of the item at the start of `bytes`, which were checked. */
+/* The size of the item at the start of `bytes`, which are checked. */
 static size_t item_size(struct span bytes)
 {
     struct span rest = bytes;
-    uint64_t left[CBOR_DEPTH_MAX + 1] = {1}; /* in each open container; of open ends, the most */
+    /* in each open container; the maximum for indefinite lengths */
+    uint64_t left[CBOR_DEPTH_MAX + 1] = {1};
     size_t depth = 0;
 
     while (depth > 0 || left[0] > 0) {
@@ -483,7 +480,7 @@ static const struct cbor_field *field_find(struct cbor_value key, const struct c
     return NULL;
 }
 
-/* The first field that is not what it must be; NULL when all are. */
+/* The first field that does not have its required form; NULL when all have. */
 static const char *fields_fault(const struct cbor_field *fields, size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -4,9 +4,9 @@
 
 #include "base/writer.h"
 
-enum { LENGTH_BYTES_MAX = 4 }; /* nothing we read or write is near 4 GiB */
+enum { LENGTH_BYTES_MAX = 4 }; /* no input or output comes near 4 GiB */
 
-/* X.690 section 10.1: definite, and in as few bytes as possible. */
+/* X.690 section 10.1: a definite length, in as few bytes as possible. */
 static size_t take_length(struct reader *r)
 {
     uint8_t first = reader_u8(r);
@@ -77,7 +77,7 @@ bool der_take_bool(struct reader *r)
     return bytes.data[0] != 0;
 }
 
-/* How many bytes follow the first one of a length. */
+/* The number of bytes that follow the first byte of a length. */
 static size_t length_bytes(size_t size)
 {
     size_t count = 0;

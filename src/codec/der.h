@@ -1,6 +1,6 @@
 /*
- * DER (X.690) through a cursor: definite lengths in their shortest form, one-byte tags. Enough for
- * certificate extensions; certificates themselves are crypto/x509.h.
+ * DER (X.690) through a cursor: definite lengths in their shortest form, one-byte tags. This is
+ * enough for certificate extensions; crypto/x509.h reads certificates.
  */
 #ifndef CODEC_DER_H
 #define CODEC_DER_H
@@ -20,19 +20,19 @@ enum {
     DER_SET = 0x31,
 };
 
-/* The contents of the next element, which must have `tag`; marks the reader failed otherwise. */
+/* The contents of the next element. Another tag than `tag` marks the reader as failed. */
 struct span der_take(struct reader *r, uint8_t tag);
 
-/* The next element's tag without consuming it; 0 at the end or once failed. */
+/* The next element's tag, which is not consumed; 0 at the end or after a failure. */
 uint8_t der_peek(const struct reader *r);
 
 /* A non-negative INTEGER or ENUMERATED (`tag`) in its shortest form, at most `max`. */
 uint64_t der_take_uint(struct reader *r, uint8_t tag, uint64_t max);
 
-/* TRUE is 0xff, FALSE is 0x00; anything else fails. */
+/* TRUE is 0xff, FALSE is 0x00; all other values fail. */
 bool der_take_bool(struct reader *r);
 
-/* Writing: appends tag and length before `size` bytes of contents that the caller writes next. */
+/* Writes tag and length for `size` bytes of contents, which the caller writes next. */
 struct writer;
 void der_put_head(struct writer *w, uint8_t tag, size_t size);
 size_t der_head_size(size_t size); /* of tag and length together */

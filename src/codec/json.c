@@ -5,7 +5,7 @@
 
 #include "codec/json_scan.h"
 
-/* A member's name in an object that is still open, kept to find duplicates. */
+/* The name of a member in an object that is still open, kept to find duplicates. */
 struct open_name {
     struct span raw; /* quotes included */
     uint64_t hash;   /* of the contents without escapes */
@@ -28,7 +28,7 @@ static const uint8_t *skip_space(const uint8_t *at, const uint8_t *end)
     return at;
 }
 
-/* Of a value that begins with `c`; what begins no other value is left to the number parser. */
+/* The type of a value that begins with `c`. The number parser refuses what begins no value. */
 static enum json_type type_of(uint8_t c)
 {
     switch (c) {
@@ -50,7 +50,7 @@ static enum json_type type_of(uint8_t c)
 }
 
 /*
- * Escapes. The checking half runs once, in json_parse(); the decoding half relies on it.
+ * Escapes. json_parse() checks all escapes once; the decoder relies on that.
  */
 
 static unsigned hex_value(uint8_t c)
@@ -64,7 +64,7 @@ static unsigned hex_value(uint8_t c)
     return 16;
 }
 
-/* The four digits at `at`; above 0xffff when they are not all there. */
+/* The four digits at `at`; above 0xffff when there are fewer. */
 static unsigned hex4(const uint8_t *at, const uint8_t *end)
 {
     unsigned value = 0;
@@ -91,7 +91,7 @@ static bool is_low_surrogate(unsigned unit)
     return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
-/* Size of the escape at `at`, which is a backslash; 0 when it is none of RFC 8259 section 7. */
+/* Size of the escape at `at`, which is a backslash; 0 when RFC 8259 section 7 does not list it. */
 static size_t escape_size(const uint8_t *at, const uint8_t *end)
 {
     static const char letters[] = "\"\\/bfnrt";
@@ -124,7 +124,7 @@ static size_t utf8_write(uint32_t c, uint8_t out[4])
     return size;
 }
 
-/* The character that the escape at `at` stands for; returns the size of the escape. */
+/* Decodes the escape at `at`; returns the size of the escape. */
 static size_t unescape(const uint8_t *at, const uint8_t *end, uint8_t out[4], size_t *out_size)
 {
     static const char from[] = "bfnrt";
@@ -147,7 +147,7 @@ static size_t unescape(const uint8_t *at, const uint8_t *end, uint8_t out[4], si
     return size;
 }
 
-/* The next bytes of a string's contents, at least one. Call while `rest` is not empty. */
+/* The next bytes of a string's contents, at least one. `rest` must not be empty. */
 static struct span next_piece(struct span *rest, uint8_t space[4])
 {
     const uint8_t *at = rest->data;
@@ -186,7 +186,8 @@ static uint64_t hash_mix(uint64_t hash, uint64_t word)
     return hash ^ hash >> 32;
 }
 
-/* Of the contents, eight bytes a step: equal strings have equal hashes whatever their escapes. */
+/* Hashes the decoded contents, eight bytes a step. So equal strings have equal hashes, with or
+ * without escapes. */
 static uint64_t string_hash(struct span raw)
 {
     struct span rest = without_quotes(raw);
@@ -212,7 +213,7 @@ static uint64_t string_hash(struct span raw)
     return hash_mix(hash_mix(hash, word), total);
 }
 
-/* Contents of two strings, whatever their escapes. */
+/* Compares the decoded contents of two strings. */
 static bool strings_equal(struct span a_raw, struct span b_raw)
 {
     struct span a_rest = without_quotes(a_raw);
@@ -245,7 +246,7 @@ static bool strings_equal(struct span a_raw, struct span b_raw)
  * Checking a document.
  */
 
-/* Consumes `c` and white space before it, when it is next. */
+/* Skips white space. Then consumes `c` if it comes next. */
 static bool accept(struct parser *p, uint8_t c)
 {
     p->at = skip_space(p->at, p->end);
@@ -277,7 +278,7 @@ MUST_CHECK static enum err take_string(struct parser *p)
     return ERR_NONE;
 }
 
-/* False when there is none. */
+/* False when there is no string. */
 static bool take_digits(struct parser *p)
 {
     const uint8_t *start = p->at;
@@ -319,8 +320,8 @@ MUST_CHECK static enum err take_literal(struct parser *p, struct span text)
 }
 
 /*
- * A name and its colon. `seen` has a bit for each hash met in this object (its names start at
- * `first`), so that the names are compared only when they may be equal.
+ * A name and its colon. `seen` has a bit for each hash met in this object, whose names start at
+ * `first`. Names are compared only if the bit of their hash is set.
  */
 MUST_CHECK static enum err take_name(struct parser *p, size_t first, uint64_t *seen)
 {
@@ -432,7 +433,7 @@ MUST_CHECK static enum err take_value(struct parser *p)
 
 enum err json_parse(struct span document, struct json_value *out, size_t *offset)
 {
-    struct parser p; /* 24 KiB, of which little is touched: not zeroed */
+    struct parser p; /* 24 KiB, mostly unused: not zeroed */
     const uint8_t *start;
     const uint8_t *value_end;
     enum err e;
@@ -460,8 +461,8 @@ enum err json_parse(struct span document, struct json_value *out, size_t *offset
 }
 
 /*
- * Reading what was checked. Every walk still stops at `end`, so a value that was never checked
- * gives nonsense at worst.
+ * Reading checked documents. Every loop still stops at `end`, so a value that was never checked
+ * gives a wrong result at worst.
  */
 
 static const uint8_t *skip_string(const uint8_t *at, const uint8_t *end)
@@ -505,7 +506,7 @@ static const uint8_t *skip_value(const uint8_t *at, const uint8_t *end)
     return at;
 }
 
-/* The value at `*at`, which then stands behind it. */
+/* Reads the value at `*at`, and moves `*at` behind it. */
 static struct json_value step_value(const uint8_t **at, const uint8_t *end)
 {
     const uint8_t *start = *at;
@@ -570,7 +571,7 @@ enum err json_member(struct json_value object, const char *name, struct json_val
     return ERR_NOT_FOUND;
 }
 
-/* Mostly decided by the first byte, so a loop is faster than a call of strlen() and memcmp(). */
+/* The first byte usually decides, so a loop is faster than strlen() and memcmp(). */
 static bool text_is(struct span text, const char *expected)
 {
     for (size_t i = 0; i < text.size; i++)
@@ -689,7 +690,7 @@ bool json_string_equal(struct json_value value, const char *text)
     return expected.size == 0;
 }
 
-/* The digits of `text` as a number; ERR_MALFORMED for anything else and beyond 64 bits. */
+/* The digits of `text` as a number. ERR_MALFORMED other text, or more than 64 bits. */
 MUST_CHECK static enum err digits_read(struct span text, uint64_t *out)
 {
     uint64_t value = 0;

@@ -1,9 +1,9 @@
 /*
- * Strict JSON (RFC 8259) from outside. json_parse() checks a whole document once; after that every
- * value is a span into the input: nothing is copied, nothing is allocated, and the exact bytes of
- * any value are at hand (vendors sign them). Refused: trailing bytes, duplicate members, invalid
- * UTF-8, lone surrogates, control characters, a byte order mark, depth, members and sizes beyond
- * the limits below.
+ * Strict JSON (RFC 8259) for untrusted input. json_parse() checks a whole document once. After that
+ * every value is a span into the input: the functions copy and allocate nothing, and the exact
+ * bytes of each value stay available (vendors sign them). The parser refuses trailing bytes,
+ * duplicate members, invalid UTF-8, lone surrogates, control characters, a byte order mark, depth,
+ * members and sizes beyond the limits below.
  */
 #ifndef CODEC_JSON_H
 #define CODEC_JSON_H
@@ -31,16 +31,16 @@ struct json_value {
 };
 
 /*
- * ERR_MALFORMED  not exactly one JSON document as above, `*offset` (may be NULL) is where
+ * ERR_MALFORMED  not exactly one JSON document as above; `*offset` (may be NULL) is the place
  * ERR_TOO_LARGE  a limit above is exceeded
  * The document is not copied and must outlive the values.
  */
 MUST_CHECK enum err json_parse(struct span document, struct json_value *out, size_t *offset);
 
-/* Member of an object that json_parse() accepted. ERR_NOT_FOUND; ERR_MALFORMED if no object. */
+/* Member of an object that json_parse() accepted. ERR_NOT_FOUND; ERR_MALFORMED not an object */
 MUST_CHECK enum err json_member(struct json_value object, const char *name, struct json_value *out);
 
-/* What a set of members must look like; `out` gets the value, or type JSON_NULL when absent. */
+/* The required form of a set of members. `out` gets the value, or type JSON_NULL when absent. */
 struct json_field {
     const char *name;
     enum json_type type; /* JSON_TRUE stands for either boolean */
@@ -49,9 +49,9 @@ struct json_field {
 };
 
 /*
- * Reads an object by a table. On failure `*bad` (may be NULL) is the name of the member at fault:
- * an entry's `name`, or "" when it is not an object or a member is unknown and unknown ones are
- * refused. ERR_MALFORMED  missing, of another type, unknown
+ * Reads an object by a table. On failure `*bad` (may be NULL) is the `name` of the entry at fault.
+ * It is "" when the value is not an object, or when an unknown member is refused. ERR_MALFORMED  a
+ * member is missing, of another type, or unknown
  */
 MUST_CHECK enum err json_object_read(struct json_value object, const struct json_field *fields,
                                      size_t count, bool allow_unknown, const char **bad);
@@ -73,19 +73,19 @@ size_t json_count(struct json_value container); /* elements or members; 0 for an
  */
 MUST_CHECK enum err json_string(struct json_value value, void *out, size_t capacity, size_t *size);
 
-/* The same, borrowed from the input: only for strings without escapes. ERR_MALFORMED otherwise. */
+/* The same, borrowed from the input, for strings without escapes. ERR_MALFORMED all others */
 MUST_CHECK enum err json_string_plain(struct json_value value, struct span *out);
 
 bool json_string_equal(struct json_value value, const char *text);
 
-/* Whole numbers without fraction, exponent or leading "-0"; ERR_MALFORMED when not, or out of
- * range. */
+/* Whole numbers without fraction, exponent or leading "-0". ERR_MALFORMED all others, and
+ * numbers out of range. */
 MUST_CHECK enum err json_int64(struct json_value value, int64_t *out);
 MUST_CHECK enum err json_uint64(struct json_value value, uint64_t *out);
 
 /*
- * Writes compact JSON into a writer. Commas are placed by themselves. Strings are escaped; bytes
- * that are not UTF-8 are written as U+FFFD. Check writer_finish() at the end.
+ * Writes compact JSON into a writer. The writer adds commas and escapes strings. It writes U+FFFD
+ * for bytes that are not UTF-8. Check writer_finish() at the end.
  *
  *   struct json_writer j = json_writer_over(&w);
  *   json_open_object(&j, NULL);
@@ -110,6 +110,7 @@ void json_put_base64(struct json_writer *j, const char *name,
 void json_put_int(struct json_writer *j, const char *name, int64_t value);
 void json_put_bool(struct json_writer *j, const char *name, bool value);
 void json_put_null(struct json_writer *j, const char *name);
-void json_put_raw(struct json_writer *j, const char *name, struct span json); /* already JSON */
+/* `json` is valid JSON */
+void json_put_raw(struct json_writer *j, const char *name, struct span json);
 
 #endif

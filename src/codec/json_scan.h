@@ -1,4 +1,4 @@
-/* What the JSON reader and writer, and for UTF-8 the CBOR reader, need to know of text; internal to
+/* Text functions that the JSON reader and writer and the CBOR reader (UTF-8) share. Internal to
  * codec/. */
 #ifndef CODEC_JSON_SCAN_H
 #define CODEC_JSON_SCAN_H
@@ -8,16 +8,17 @@
 
 #include "base/span.h"
 
-/* True for what stands for itself inside a string: ASCII but control, quote and backslash. */
+/* True for ASCII characters that a string needs not escape: all but control, quote and
+ * backslash. */
 static inline bool json_is_plain(uint8_t c)
 {
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
 /*
- * Has a top bit set for each byte of `word` that is not plain: one below 0x20 borrows when 0x20 is
- * taken from it, a quote or backslash becomes zero and borrows for 1. A borrow may also mark bytes
- * above the lowest one that is marked for good reason, never below it.
+ * Sets the top bit of each byte of `word` that is not plain. A byte below 0x20 borrows when 0x20 is
+ * subtracted. A quote or backslash becomes zero by XOR and borrows when 1 is subtracted. A borrow
+ * may wrongly mark bytes above the lowest byte that is not plain, but never below it.
  */
 static inline uint64_t json_not_plain(uint64_t word)
 {
@@ -28,7 +29,8 @@ static inline uint64_t json_not_plain(uint64_t word)
            ones * 0x80;
 }
 
-/* The first byte from `at` that is not plain, or `end`. Eight bytes a step: strings are long. */
+/* The first byte from `at` that is not plain, or `end`. Reads eight bytes a step, because
+ * strings are long. */
 static inline const uint8_t *json_plain_end(const uint8_t *at, const uint8_t *end)
 {
     for (; end - at >= 8; at += 8) {
@@ -46,9 +48,9 @@ static inline const uint8_t *json_plain_end(const uint8_t *at, const uint8_t *en
 }
 
 /*
- * Size of the UTF-8 character at `at`, 2 to 4 bytes, or 0 when it is none. Well-formed sequences
- * are those of the Unicode Standard, table 3-7: no overlong form, no surrogate, none above
- * U+10FFFF. `at` is before `end` and its byte is not ASCII.
+ * Size of the UTF-8 character at `at`, 2 to 4 bytes, or 0 when the bytes are not one. Well-formed
+ * sequences are those of the Unicode Standard, table 3-7: no overlong form, no surrogate, none
+ * above U+10FFFF. `at` is before `end` and its byte is not ASCII.
  */
 static inline size_t json_utf8_size(const uint8_t *at, const uint8_t *end)
 {

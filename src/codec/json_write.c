@@ -26,7 +26,7 @@ static void put_escape(struct writer *w, uint8_t c)
     writer_u8(w, (uint8_t)hex[c & 15]);
 }
 
-/* One character that cannot stand as it is, or one byte that is no part of any. */
+/* Writes one character that needs an escape, or U+FFFD for one byte that is not UTF-8. */
 static size_t put_special(struct writer *w, const uint8_t *at, const uint8_t *end)
 {
     size_t size;
@@ -61,7 +61,7 @@ static void put_quoted(struct writer *w, struct span text)
     writer_u8(w, '"');
 }
 
-/* What stands before every value. */
+/* Writes the comma and the name before a value. */
 static struct writer *begin(struct json_writer *j, const char *name)
 {
     if (j->need_comma)
@@ -111,7 +111,7 @@ void json_put_string(struct json_writer *j, const char *name, struct span text)
     put_quoted(begin(j, name), text);
 }
 
-/* Room for `size` bytes in the writer itself, so that no copy is left behind; NULL when full. */
+/* Reserves `size` bytes in the writer itself, so that no copy stays in memory; NULL when full. */
 static uint8_t *claim(struct writer *w, size_t size)
 {
     size_t at = w->size;

@@ -15,7 +15,7 @@ struct entries {
     struct entry items[SNP_CERTIFICATES_ENTRIES_MAX];
 };
 
-/* AMD 56421, table 7; as they are in memory. */
+/* AMD 56421, table 7, in the byte order of memory. */
 static const struct {
     uint8_t guid[GUID_SIZE];
     size_t member;
@@ -47,7 +47,7 @@ static void guid_swap(struct span guid, uint8_t out[GUID_SIZE])
         out[i] = guid.data[from[i]];
 }
 
-/* Index in `known`, in whichever byte order; COUNT_OF(known) when it is none of them. */
+/* Index in `known`, for either byte order; COUNT_OF(known) when the GUID is unknown. */
 static size_t role_of(struct span guid)
 {
     uint8_t swapped[GUID_SIZE];
@@ -88,7 +88,7 @@ static bool is_end(const struct entry *e)
     return span_is_zero(e->guid) && e->start == 0 && e->end == 0;
 }
 
-/* The entries up to the end of the table, which is `*head_size` bytes from its start. */
+/* Reads the entries up to the end of the list, which is `*head_size` bytes from its start. */
 MUST_CHECK static enum err take_entries(struct span table, struct entries *out, size_t *head_size)
 {
     struct reader r = reader_over(table);

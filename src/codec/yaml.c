@@ -1,4 +1,4 @@
-/* From libyaml's events to the tree. The getters are in yaml_value.c. */
+/* Builds the tree from libyaml's events. The getters are in yaml_value.c. */
 #include "codec/yaml.h"
 
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <yaml.h>
 
-/* A node with its text behind it, in the chain of all that the file owns. */
+/* A node and its text, in the chain of all nodes that the file owns. */
 struct block {
     struct block *older;
     size_t size; /* of `chars` */
@@ -23,12 +23,12 @@ struct yaml_file {
     struct yaml_node *root;
 };
 
-/* What is known between two events. */
+/* The state between two events. */
 struct builder {
     yaml_parser_t parser;
     struct yaml_file *file;
     struct yaml_node *open; /* the list or mapping that is being filled; NULL at the top */
-    struct yaml_node *key;  /* read, and its value is still to come */
+    struct yaml_node *key;  /* has been read; its value comes next */
     unsigned depth;
     unsigned documents;
 };
@@ -44,7 +44,7 @@ static struct problem_place place_of(const struct yaml_file *file, yaml_mark_t m
         .file = file->name, .line = (unsigned)mark.line + 1, .column = (unsigned)mark.column + 1};
 }
 
-/* A fault of the form, before there is a node to blame. */
+/* Adds a fault of the form, when there is no node yet. */
 static void blame_mark(const struct builder *b, yaml_mark_t mark, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
@@ -102,8 +102,8 @@ static void append(struct yaml_node *parent, struct yaml_node *n)
 }
 
 /*
- * Hangs a value into the tree, under its key. The second of two members with the same key stays
- * outside; it is still read, so that the faults in it are found.
+ * Adds a value to the tree, under its key. Of two members with the same key, the second is not
+ * added. It is still read, so that its faults are found.
  */
 MUST_CHECK static enum err node_place(struct builder *b, struct yaml_node *n)
 {
@@ -141,7 +141,7 @@ static bool expects_key(const struct builder *b)
     return b->open && b->open->kind == YAML_MAPPING && !b->key;
 }
 
-/* Anchors and tags change what a value means; a reader of the file would miss that. */
+/* Anchors and tags change the meaning of a value, which a reader of the file can miss. */
 static bool is_plain(const struct builder *b, const yaml_event_t *event, const yaml_char_t *anchor,
                      const yaml_char_t *tag)
 {
@@ -165,7 +165,7 @@ MUST_CHECK static enum err key_read(struct builder *b, const yaml_event_t *event
     return node_new(b, YAML_TEXT, event->start_mark, text, &b->key);
 }
 
-/* What a text must not have: then it is empty and faulty. */
+/* Checks a text for forbidden characters. A text with one becomes empty and faulty. */
 static bool text_is_safe(const struct builder *b, const struct yaml_node *n, struct span text)
 {
     (void)b;
@@ -282,7 +282,7 @@ MUST_CHECK static enum err event_take(struct builder *b, const yaml_event_t *eve
     return ERR_NONE;
 }
 
-/* What libyaml says, with its own place: "did not find expected key while parsing a mapping". */
+/* libyaml's message and position: "did not find expected key while parsing a mapping". */
 MUST_CHECK static enum err syntax_blame(const struct builder *b)
 {
     const yaml_parser_t *p = &b->parser;
@@ -318,7 +318,7 @@ MUST_CHECK static enum err events_read(struct builder *b)
     return e;
 }
 
-/* YAML allows some of these; a settings file needs none of them. */
+/* YAML allows some of these characters; a settings file does not need them. */
 MUST_CHECK static enum err bytes_check(struct yaml_file *file, struct span text)
 {
     struct problem_place place = {.file = file->name, .line = 1};
@@ -415,7 +415,7 @@ static void blame_at(const struct yaml_node *n, const char *path, const char *fo
     problems_add_list(n->file->problems, &place, format, arguments);
 }
 
-/* The mark is the only thing that changes in a finished tree. */
+/* In a finished tree only this mark changes. */
 static void blame_node(const struct yaml_node *n, const char *format, va_list arguments)
     PRINTF_LIKE(2, 0);
 

@@ -17,9 +17,9 @@
  *   }
  *   yaml_close(&y);
  *
- * The accepted language is small. One document, in UTF-8. Keys are texts. Refused: anchors,
- * aliases, tags, directives, a key given twice, control characters, a byte order mark, and what
- * exceeds a limit below.
+ * The accepted language is small: one document, in UTF-8, with texts as keys. The parser refuses
+ * anchors, aliases, tags, directives, a key given twice, control characters, a byte order mark, and
+ * what exceeds a limit below.
  */
 #ifndef CODEC_YAML_H
 #define CODEC_YAML_H
@@ -38,26 +38,26 @@ struct yaml_file;
 
 enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAPPING };
 
-/* Read only. All pointers are the file's, and end with yaml_close(). */
+/* Read only. The file owns all pointers; yaml_close() ends them. */
 struct yaml_node {
     enum yaml_kind kind;
-    unsigned line, column;   /* 1-based: where the value begins; in a mapping, its key */
+    unsigned line, column;   /* 1-based start of the value; in a mapping, of its key */
     const char *key;         /* in a mapping; else NULL */
     const char *text;        /* YAML_TEXT: terminated, valid UTF-8; else NULL */
     bool quoted;             /* YAML_TEXT in quotes, or as a block: never a number or boolean */
-    size_t index;            /* among the members or elements of its parent */
+    size_t index;            /* position among the members or elements of its parent */
     size_t count;            /* members or elements */
     struct yaml_node *first; /* the first of them, or NULL */
     struct yaml_node *next;  /* the next one of the same parent, or NULL */
     struct yaml_node *parent;
     struct yaml_file *file;
-    bool faulty; /* a problem names it already: getters say no more about it */
+    bool faulty; /* a problem names the node already: getters add no other */
 };
 
 /*
  * Reads a text. Faults that do not hide the rest of the file, such as a key given twice, are added
- * to `problems`, and the tree has everything else. So a returned tree does not mean a correct file:
- * check problems_err() once all values are read.
+ * to `problems`, and the tree has all other values. So a returned tree does not mean a correct
+ * file: check problems_err() once all values are read.
  *
  * file      its name for messages; copied
  * problems  borrowed until yaml_close()
@@ -68,35 +68,35 @@ struct yaml_node {
 MUST_CHECK enum err yaml_open(struct span text, const char *file, struct problems *problems,
                               struct yaml_file **out);
 
-/* Wipes the texts, since a file may hold a secret that does not belong there. */
+/* Wipes the texts, because a file may contain a secret by mistake. */
 void yaml_close(struct yaml_file **y);
 
 /* The value of the document, or NULL when the file has none. */
 const struct yaml_node *yaml_root(const struct yaml_file *y);
 
-/* ---- the tree. Every function takes NULL for "not there". */
+/* ---- the tree. Every function takes NULL for an absent node. */
 
-/* The member of a mapping; NULL when it is not there, or `map` is no mapping. */
+/* The member of a mapping; NULL when it is absent, or `map` is not a mapping. */
 const struct yaml_node *yaml_member(const struct yaml_node *map, const char *key);
-/* The same. Adds the problem that it is missing. */
+/* The same. Adds a problem when the member is absent. */
 const struct yaml_node *yaml_required(const struct yaml_node *map, const char *key);
 
-/* "attestation.policies[2].mrtd"; "" for the root. The end of a path that does not fit. */
+/* "attestation.policies[2].mrtd"; "" for the root. Of a path that is too long, only the end. */
 void yaml_path(const struct yaml_node *n, char out[YAML_PATH_SIZE]);
 
-/* ---- checks. Each adds a problem and returns NULL when the node is something else. */
+/* ---- checks. Each adds a problem and returns NULL when the node has another kind. */
 
 const struct yaml_node *yaml_mapping(const struct yaml_node *n);
 /* A list of `min` to `max` elements. */
 const struct yaml_node *yaml_list(const struct yaml_node *n, size_t min, size_t max);
 
 /*
- * Adds a problem for each member that `known` does not name: with the name that was probably meant,
- * and all that are allowed.
+ * Adds a problem for each member that `known` does not name. The problem suggests the most similar
+ * name, and lists all allowed names.
  */
 void yaml_known(const struct yaml_node *map, const char *const *known, size_t count);
 
-/* ---- values. A node that is not there gives `otherwise`; so does a fault, after its problem. */
+/* ---- values. An absent node gives `otherwise`. So does a fault, which also adds a problem. */
 
 /* At most `max` bytes and at least `min`, without control characters. */
 const char *yaml_text(const struct yaml_node *n, size_t min, size_t max, const char *otherwise);
@@ -107,7 +107,7 @@ uint64_t yaml_number(const struct yaml_node *n, uint64_t min, uint64_t max, uint
 /* `true` or `false`, without quotes. */
 bool yaml_bool(const struct yaml_node *n, bool otherwise);
 
-/* One of a table that ends with a NULL name. */
+/* One name of a table that ends with a NULL name. */
 struct yaml_choice {
     const char *name;
     unsigned value;
@@ -115,11 +115,11 @@ struct yaml_choice {
 unsigned yaml_choice(const struct yaml_node *n, const struct yaml_choice *choices,
                      unsigned otherwise);
 
-/* ---- faults that only the caller can see */
+/* ---- faults that only the caller can find */
 
-/* Adds "FILE:LINE: PATH: ..." and marks the node as faulty, unless it is already. */
+/* Adds "FILE:LINE: PATH: ..." and marks the node as faulty, unless it is marked already. */
 void yaml_blame(const struct yaml_node *n, const char *format, ...) PRINTF_LIKE(2, 3);
-/* The same of a member, whether it is there or not: then with the line of the mapping. */
+/* The same for a member. If it is absent, the line is that of the mapping. */
 void yaml_blame_member(const struct yaml_node *map, const char *key, const char *format, ...)
     PRINTF_LIKE(3, 4);
 /* Adds "FILE:LINE: PATH: "<value>" is not allowed; it must be ...". */

@@ -1,4 +1,4 @@
-/* Getters over the tree: each checks a node and converts it. */
+/* Getters over the tree. Each checks a node and converts its value. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ const struct yaml_node *yaml_member(const struct yaml_node *map, const char *key
     return n;
 }
 
-/* Puts `part` before the path that ends at the end of `out`; drops what has no room. */
+/* Puts `part` before the path at the end of `out`; drops what does not fit. */
 static char *prepend(char *at, const char *out, const char *part)
 {
     size_t size = strlen(part);
@@ -176,7 +176,7 @@ const char *yaml_text(const struct yaml_node *n, size_t min, size_t max, const c
     return n->text;
 }
 
-/* Quotes make a text of what would be a number or a truth value. */
+/* Quotes turn a number or a truth value into a text. */
 static const char *unquoted(const struct yaml_node *n)
 {
     return n->kind == YAML_TEXT && !n->quoted ? n->text : "";
