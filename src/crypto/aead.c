@@ -14,13 +14,13 @@ static size_t nonce_size(enum aead a)
     return a == AEAD_XCHACHA20_POLY1305 ? AEAD_XNONCE_SIZE : AEAD_NONCE_SIZE;
 }
 
-/* For these two algorithms the whole state is inside `work`: nothing of the key gets to the heap.
- */
+/* For these two algorithms the whole state is inside `work`, so no part of the key reaches the
+ * heap. */
 static void begin(EVP_AEAD_CTX *work, enum aead a, const uint8_t key[AEAD_KEY_SIZE])
 {
     int done = EVP_AEAD_CTX_init(work, algorithm(a), key, AEAD_KEY_SIZE, AEAD_TAG_SIZE, NULL);
 
-    assert(done == 1); /* it fails for wrong sizes only */
+    assert(done == 1); /* only wrong sizes fail */
 }
 
 static void end(EVP_AEAD_CTX *work)
@@ -40,7 +40,7 @@ void aead_seal(enum aead a, const uint8_t key[AEAD_KEY_SIZE], const uint8_t *non
     done = EVP_AEAD_CTX_seal(&work, out, &size, plain.size + AEAD_TAG_SIZE, nonce, nonce_size(a),
                              plain.data, plain.size, aad.data, aad.size);
     end(&work);
-    assert(done == 1 && size == plain.size + AEAD_TAG_SIZE); /* it fails beyond 256 GiB only */
+    assert(done == 1 && size == plain.size + AEAD_TAG_SIZE); /* only sizes beyond 256 GiB fail */
 }
 
 enum err aead_open(enum aead a, const uint8_t key[AEAD_KEY_SIZE], const uint8_t *nonce,

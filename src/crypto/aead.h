@@ -14,12 +14,12 @@
 
 enum aead { AEAD_CHACHA20_POLY1305, AEAD_XCHACHA20_POLY1305 };
 
-/* `out` has room for plain.size + AEAD_TAG_SIZE. `nonce` is of the algorithm's size. */
+/* `out` has room for plain.size + AEAD_TAG_SIZE. `nonce` has the algorithm's size. */
 void aead_seal(enum aead a, const uint8_t key[AEAD_KEY_SIZE], const uint8_t *nonce, struct span aad,
                struct span plain, uint8_t *out);
 
-/* `out` has room for sealed.size - AEAD_TAG_SIZE. ERR_CRYPTO if short or not authentic; `out` is
- * then zero. */
+/* `out` has room for sealed.size - AEAD_TAG_SIZE. ERR_CRYPTO too short or not authentic; then
+ * `out` is zero. */
 MUST_CHECK enum err aead_open(enum aead a, const uint8_t key[AEAD_KEY_SIZE], const uint8_t *nonce,
                               struct span aad, struct span sealed, uint8_t *out);
 

@@ -18,7 +18,7 @@ enum err x25519(const uint8_t private_key[X25519_SIZE], const uint8_t peer[X2551
     uint8_t shared[X25519_SIZE];
     enum err e = ERR_CRYPTO;
 
-    /* AWS-LC reports a shared secret of zeros, as RFC 7748 section 6.1 asks for */
+    /* AWS-LC reports a shared secret of zeros, as RFC 7748 section 6.1 requires */
     if (X25519(shared, private_key, peer) == 1) {
         memcpy(out, shared, sizeof shared);
         e = ERR_NONE;
@@ -71,7 +71,7 @@ static bool is_canonical(const uint8_t point[32])
 
 /*
  * The y of the eight points whose order divides 8: 1, -1, 0, and two of order 8 (each with both
- * signs of x). AWS-LC accepts them; they would let one signature fit many messages.
+ * signs of x). AWS-LC accepts them. With such a point one signature would verify for many messages.
  */
 static bool has_small_order(const uint8_t point[32])
 {

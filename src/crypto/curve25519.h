@@ -9,7 +9,7 @@
 #define ED25519_PUBLIC_SIZE 32
 #define ED25519_SIGNATURE_SIZE 64
 
-/* Scalars are clamped by the operation itself, so any 32 bytes are a private key. */
+/* The operation clamps scalars, so any 32 bytes are a private key. */
 void x25519_public(const uint8_t private_key[X25519_SIZE], uint8_t out[X25519_SIZE]);
 
 /* ERR_CRYPTO when the shared secret is all zero (the peer's point has low order). */
@@ -21,17 +21,17 @@ void ed25519_sign(const uint8_t seed[ED25519_SEED_SIZE], struct span message,
                   uint8_t out[ED25519_SIGNATURE_SIZE]);
 
 /*
- * The same at half the cost, for a caller that keeps the seed's own public key. Another public key
- * than the seed's would let two signatures give the seed away: it is computed once by
- * ed25519_public() from this very seed, never taken from outside.
+ * The same at half the cost, for a caller that keeps the seed's own public key. A wrong public key
+ * would allow an attacker to compute the seed from two signatures. So compute it once with
+ * ed25519_public() from this seed; never take it from outside.
  */
 void ed25519_sign_with(const uint8_t seed[ED25519_SEED_SIZE],
                        const uint8_t public_key[ED25519_PUBLIC_SIZE], struct span message,
                        uint8_t out[ED25519_SIGNATURE_SIZE]);
 
 /*
- * ERR_CRYPTO; strict: a key or an R of small order is refused, and so is a key, an R or an S that
- * is not in its one canonical encoding.
+ * Verifies strictly. ERR_CRYPTO also for a key or an R of small order, and for a key, an R or an S
+ * that is not in its canonical encoding.
  */
 MUST_CHECK enum err ed25519_verify(const uint8_t public_key[ED25519_PUBLIC_SIZE],
                                    struct span message,

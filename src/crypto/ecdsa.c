@@ -14,8 +14,7 @@
 #define POINT_UNCOMPRESSED 0x04 /* SEC 1 section 2.3.3 */
 #define SEC1_MAX (1 + ECDSA_POINT_MAX)
 
-/* Everything of the SubjectPublicKeyInfo before the coordinates: RFC 5480 sections 2.1.1 and 2.2.
- */
+/* All bytes of the SubjectPublicKeyInfo before the coordinates: RFC 5480 sections 2.1.1 and 2.2. */
 #define P256_SPKI_HEAD                                                                             \
     "\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07" \
     "\x03\x42\x00\x04"
@@ -43,8 +42,8 @@ struct ecdsa_public {
     EC_KEY *key;
 };
 
-/* Refuses points that are not on the curve. The cofactor is 1, so that is the whole check
- * (SP 800-56A revision 3, section 5.6.2.3.4); infinity has no uncompressed form. */
+/* Refuses points that are not on the curve. The cofactor is 1, so this check is complete (SP
+ * 800-56A revision 3, section 5.6.2.3.4). Infinity has no uncompressed form. */
 static bool set_point(EC_KEY *key, enum ecdsa_curve curve, const uint8_t *point)
 {
     size_t size = 2 * curves[curve].scalar_size;
@@ -89,7 +88,7 @@ void ecdsa_public_free(struct ecdsa_public **key)
     *key = NULL;
 }
 
-/* Takes `pair`; NULL is a signature that could not be read. */
+/* Frees `pair`. NULL means that the signature could not be read. */
 MUST_CHECK static enum err verify_pair(const struct ecdsa_public *key, struct span message,
                                        ECDSA_SIG *pair)
 {
@@ -149,7 +148,7 @@ MUST_CHECK static enum err point_copy(enum ecdsa_curve curve, struct span der, u
 
 enum err ecdsa_spki_read(enum ecdsa_curve curve, struct span bytes, uint8_t *point)
 {
-    enum { PEM_MAX = 1024 }; /* the key of either curve is below 256 bytes of text */
+    enum { PEM_MAX = 1024 }; /* the key of either curve takes less than 256 bytes of text */
     struct buffer der = {0};
     struct buffer extra = {0};
     enum err e;

@@ -37,8 +37,8 @@ static void labeled_extract(struct span suite, struct span salt, const char *lab
 }
 
 /*
- * LabeledExpand, same place: Expand(prk, u16 length || "HPKE-v1" || suite || label || info,
- * length). Nothing here is longer than one block of HKDF, so Expand is a single HMAC, cut to size.
+ * LabeledExpand, same section: Expand(prk, u16 length || "HPKE-v1" || suite || label || info,
+ * length). No output is longer than one block of HKDF, so Expand is one HMAC, truncated.
  */
 static void labeled_expand(struct span suite, const uint8_t prk[HMAC_SHA256_SIZE],
                            const char *label, struct span info, uint8_t *out, size_t size)
@@ -128,7 +128,7 @@ MUST_CHECK static enum err hpke_seal_parts(const uint8_t recipient[X25519_SIZE],
     return e;
 }
 
-/* Into guarded memory only, and none of it is kept when the tag is wrong. */
+/* Opens into guarded memory, and keeps nothing when the tag is wrong. */
 MUST_CHECK static enum err open_into_secret(const uint8_t key[AEAD_KEY_SIZE],
                                             const uint8_t nonce[AEAD_NONCE_SIZE], struct span aad,
                                             struct span sealed, struct secret **plain)
@@ -188,7 +188,7 @@ enum err hpke_open(const uint8_t private_key[X25519_SIZE], const uint8_t *public
                            plain);
 }
 
-/* The `info` of our own format: the parts, and the two fields that some of them point at. */
+/* The `info` of our own format: its parts, and the memory of two fields that parts point to. */
 struct envelope_info {
     uint8_t key_id_size;
     uint8_t key_version[4];
@@ -215,7 +215,7 @@ MUST_CHECK static enum err envelope_info(const struct envelope_context *context,
     return ERR_NONE;
 }
 
-/* OutLayer's key: HKDF over the bare shared secret; nothing else is bound into it. */
+/* OutLayer's key: HKDF over the shared secret, with no other input. */
 static void ecies_key(const uint8_t shared[X25519_SIZE], uint8_t key[AEAD_KEY_SIZE])
 {
     enum err e = hkdf_sha256(NO_BYTES, span_of(shared, X25519_SIZE),
@@ -264,7 +264,7 @@ MUST_CHECK static enum err ecies_open(const uint8_t private_key[X25519_SIZE], st
     uint8_t key[AEAD_KEY_SIZE];
     enum err e;
 
-    /* X25519 ignores the top bit of a point, and nothing else binds E: one spelling of it only */
+    /* X25519 ignores the top bit of a point, and nothing else binds E: accept one spelling only */
     if (ephemeral[X25519_SIZE - 1] & 0x80)
         return ERR_CRYPTO;
     if ((e = x25519(private_key, ephemeral, shared)) == ERR_NONE) {
@@ -323,7 +323,7 @@ enum err envelope_open(const uint8_t private_key[X25519_SIZE], const uint8_t *pu
                            span_slice(sealed, 1 + X25519_SIZE, sealed.size), plain);
 }
 
-/* The shortest keyless ChaCha20-Poly1305 text: nonce and tag around nothing. */
+/* The size of the shortest keyless ChaCha20-Poly1305 text: nonce and tag without contents. */
 #define KEYLESS_MIN (AEAD_NONCE_SIZE + AEAD_TAG_SIZE)
 
 #define ENCRYPT_AGAIN                                                                              \

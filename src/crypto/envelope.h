@@ -1,16 +1,18 @@
 /*
- * What users encrypt to a key and the keystore opens. Two formats, told apart by the first byte:
+ * Envelopes: users encrypt them to a key, and the keystore opens them. The first byte tells the
+ * format:
  *
  *   0x01  OutLayer ECIES: 0x01 || E[32] || nonce[12] || ct || tag[16]; X25519, HKDF-SHA256 (no
  * salt, info "outlayer-keystore-v1"), ChaCha20-Poly1305 without AAD. Kept for OutLayer's clients.
  *   0x02  HPKE base mode (RFC 9180; DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305):
  *         0x02 || enc[32] || ct || tag[16]. info = "vouchsafe-envelope-v2" || 0x00 || u8 length of
  *         key id || key id || u32 big-endian key version || context; AAD empty. So key, version and
- *         context are bound. What our own clients write.
+ *         context are bound. Our clients write this format.
  *
- * The XOR of OutLayer's first MVP and the ChaCha20-Poly1305 keyed by the public key (nonce[12] ||
- * ct || tag[16]) have no marker and protect nothing: whatever does not begin with 0x01 or 0x02 is
- * refused as ERR_UNSUPPORTED, and envelope_hint() says what it looks like and how to re-encrypt.
+ * Two older formats have no marker and protect nothing: the XOR of OutLayer's first MVP, and the
+ * ChaCha20-Poly1305 keyed by the public key (nonce[12] || ct || tag[16]). Input that does not begin
+ * with 0x01 or 0x02 is refused as ERR_UNSUPPORTED. envelope_hint() names the probable format and
+ * says how to re-encrypt.
  */
 #ifndef CRYPTO_ENVELOPE_H
 #define CRYPTO_ENVELOPE_H
@@ -23,13 +25,13 @@
 #define ENVELOPE_ECIES_OVERHEAD 61 /* 1 + 32 + 12 + 16 */
 #define ENVELOPE_HPKE_OVERHEAD 49  /* 1 + 32 + 16 */
 
-/* OutLayer's limit; the request limit binds first. */
+/* OutLayer's limit; the limit for requests is lower. */
 #define ENVELOPE_MAX_SIZE (10u * 1024 * 1024)
 
 struct envelope_context {
     struct span key_id;   /* at most 255 bytes, e.g. the normalised seed */
     uint32_t key_version; /* the root's epoch for derived keys */
-    struct span context;  /* free, may be empty */
+    struct span context;  /* any bytes, may be empty */
 };
 
 /*
@@ -48,19 +50,19 @@ MUST_CHECK enum err envelope_seal(uint8_t format, const uint8_t recipient[X25519
 
 /*
  * Opens with a private key into guarded memory; the caller owns `*plain`. `public_key` is the
- * private key's own public key (HPKE's KEM context needs it); NULL when the caller does not have it
- * at hand: it is then computed (one scalar multiplication more) and only if the format needs it.
- * `context` may be NULL where only ECIES is expected; HPKE is then refused.
+ * private key's own public key (HPKE's KEM context needs it); if it is NULL and the format needs
+ * it, it is computed (one more scalar multiplication). If `context` is NULL, only ECIES is accepted
+ * and HPKE is refused.
  * ERR_UNSUPPORTED  a keyless legacy format or an unknown one; see envelope_hint()
  * ERR_MALFORMED    too short for its format, ERR_TOO_LARGE
- * ERR_CRYPTO       not authentic: another key, another context, or changed
+ * ERR_CRYPTO       not authentic: another key, another context, or changed bytes
  * ERR_MEMORY
  */
 MUST_CHECK enum err envelope_open(const uint8_t private_key[X25519_SIZE], const uint8_t *public_key,
                                   const struct envelope_context *context, struct span sealed,
                                   struct secret **plain);
 
-/* For ERR_UNSUPPORTED: a sentence that names the legacy format and says how to re-encrypt. */
+/* For ERR_UNSUPPORTED: a sentence that names the older format and says how to re-encrypt. */
 const char *envelope_hint(struct span sealed);
 
 /*

@@ -1,6 +1,6 @@
 /*
- * HMAC-SHA256 (RFC 2104) and HKDF-SHA256 (RFC 5869). State is on the stack and wiped: nothing of a
- * key reaches the heap.
+ * HMAC-SHA256 (RFC 2104) and HKDF-SHA256 (RFC 5869). The state is on the stack and is wiped, so no
+ * part of a key reaches the heap.
  */
 #ifndef CRYPTO_MAC_H
 #define CRYPTO_MAC_H
@@ -15,7 +15,7 @@ void hmac_sha256(struct span key, const struct span *parts, size_t count,
 
 void hkdf_sha256_extract(struct span salt, struct span ikm, uint8_t prk[HMAC_SHA256_SIZE]);
 
-/* `size` at most HKDF_MAX_SIZE, else ERR_TOO_LARGE. */
+/* `size` is at most HKDF_MAX_SIZE, else ERR_TOO_LARGE. */
 MUST_CHECK enum err hkdf_sha256_expand(const uint8_t prk[HMAC_SHA256_SIZE], struct span info,
                                        uint8_t *out, size_t size);
 MUST_CHECK enum err hkdf_sha256(struct span salt, struct span ikm, struct span info, uint8_t *out,

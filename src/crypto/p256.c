@@ -17,8 +17,9 @@
 #define LIMBS 4 /* of 64 bits, the least significant first */
 
 /*
- * AWS-LC knows no locked memory. So the scalar lives here, and each signature makes a key object
- * around it, which AWS-LC wipes when it frees it: a microsecond beside the 20 of a signature.
+ * AWS-LC has no locked memory. So this struct holds the scalar, and each signature makes a key
+ * object from it. AWS-LC wipes the object when it frees it. That takes about 1 us of the 20 us of a
+ * signature.
  */
 struct p256_private {
     struct secret *scalar;
@@ -35,7 +36,7 @@ static const uint64_t order[LIMBS] = {0xf3b9cac2fc632551, 0xbce6faada7179e84, 0x
 static const uint64_t order_less_one[LIMBS] = {0xf3b9cac2fc632550, 0xbce6faada7179e84,
                                                0xffffffffffffffff, 0xffffffff00000000};
 
-/* out = a - b; 1 if that borrows. Constant-time: neither branches nor comparisons. */
+/* out = a - b; returns 1 on borrow. Constant-time: no branches and no comparisons. */
 static uint64_t subtract(const uint64_t a[LIMBS], const uint64_t b[LIMBS], uint64_t out[LIMBS])
 {
     uint64_t borrow = 0;
@@ -78,7 +79,7 @@ static void reduce(const uint8_t bytes[P256_DERIVE_SIZE], uint8_t scalar[P256_SC
     for (size_t i = 0; i < (size_t)8 * P256_DERIVE_SIZE; i++)
         shift_in(r, (uint64_t)bytes[i / 8] >> (7 - i % 8) & 1);
     for (size_t i = 0; i < LIMBS; i++) {
-        r[i] += carry; /* overflows to 0, or has no carry left to hand on */
+        r[i] += carry; /* overflows to 0, or there is no carry left */
         carry &= (~r[i] & (r[i] - 1)) >> 63;
         for (size_t j = 0; j < 8; j++)
             scalar[P256_SCALAR_SIZE - 1 - 8 * i - j] = (uint8_t)(r[i] >> 8 * j);
@@ -86,7 +87,7 @@ static void reduce(const uint8_t bytes[P256_DERIVE_SIZE], uint8_t scalar[P256_SC
     bytes_wipe(r, sizeof r);
 }
 
-/* Whether it is in 1..n-1. */
+/* Whether the scalar is in 1..n-1. */
 static bool is_scalar(const uint8_t scalar[P256_SCALAR_SIZE])
 {
     uint64_t number[LIMBS] = {0};
@@ -104,7 +105,7 @@ static bool is_scalar(const uint8_t scalar[P256_SCALAR_SIZE])
     return any != 0 && below == 1;
 }
 
-/* The caller frees it at once: AWS-LC's heap is not locked. NULL when memory is short. */
+/* The caller frees it at once, because AWS-LC's heap is not locked. NULL when out of memory. */
 static EC_KEY *key_of(const uint8_t scalar[P256_SCALAR_SIZE])
 {
     EC_KEY *key = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
@@ -198,7 +199,7 @@ enum err p256_sign(const struct p256_private *key, struct span message,
     EC_KEY *work = key_of(secret_span(key->scalar).data);
     ECDSA_SIG *pair = NULL;
     uint8_t digest[SHA256_SIZE];
-    enum err e = ERR_MEMORY; /* nothing else can fail */
+    enum err e = ERR_MEMORY; /* no other failure is possible */
 
     if (work) {
         sha256(message, digest);

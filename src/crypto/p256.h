@@ -1,7 +1,7 @@
 /*
  * ECDSA over P-256 with SHA-256 (FIPS 186-5). Signatures are raw r || s, big-endian, 64 bytes, as
- * in JOSE and SGX quotes. Private keys live in OpenSSL's secure heap. Handles may be used by
- * several threads.
+ * in JOSE and SGX quotes. Private keys are in OpenSSL's secure heap. Several threads may use one
+ * handle.
  */
 #ifndef CRYPTO_P256_H
 #define CRYPTO_P256_H
@@ -40,12 +40,12 @@ void p256_private_free(struct p256_private **key);
 MUST_CHECK enum err p256_public_from_point(const uint8_t point[P256_POINT_SIZE],
                                            struct p256_public **out);
 /*
- * A SubjectPublicKeyInfo in DER or PEM ("PUBLIC KEY"), alone: id-ecPublicKey, the curve by name,
- * the point uncompressed (RFC 5480). ERR_MALFORMED for anything else, other kinds of key included;
- * ERR_CRYPTO when the point is not on the curve; ERR_MEMORY
+ * Reads exactly one SubjectPublicKeyInfo in DER or PEM ("PUBLIC KEY"): id-ecPublicKey, a named
+ * curve, an uncompressed point (RFC 5480). ERR_MALFORMED all other input, also other kinds of key;
+ * ERR_CRYPTO the point is not on the curve; ERR_MEMORY
  */
 MUST_CHECK enum err p256_public_from_spki(struct span spki, struct p256_public **out);
-/* ERR_CRYPTO when it does not verify, r or s out of range included. */
+/* ERR_CRYPTO the signature does not verify, or r or s is out of range. */
 MUST_CHECK enum err p256_verify(const struct p256_public *key, struct span message,
                                 const uint8_t signature[P256_SIGNATURE_SIZE]);
 void p256_public_free(struct p256_public **key);

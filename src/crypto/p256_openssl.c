@@ -11,9 +11,9 @@
 #define SEC1_SIZE (1 + P256_POINT_SIZE)
 
 /*
- * A P-256 scalar takes one 64-byte block or two with OpenSSL's bookkeeping, so this holds a few
- * thousand operations at a time. It must be locked: CRYPTO_secure_malloc_init() answers 2 when it
- * got memory that it could not protect.
+ * A P-256 scalar takes one or two blocks of 64 bytes with OpenSSL's bookkeeping, so the heap is
+ * enough for a few thousand operations at a time. The heap must be locked:
+ * CRYPTO_secure_malloc_init() returns 2 for memory that it could not protect.
  */
 #define SECURE_HEAP_SIZE (256u * 1024)
 #define SECURE_HEAP_BLOCK 32

@@ -1,6 +1,6 @@
 /*
- * A P-256 key as OpenSSL wants it, for TLS and for writing certificates. For the files of crypto/
- * that use OpenSSL, and for no others.
+ * A P-256 key as an OpenSSL object, for TLS and for writing certificates. Only for the files of
+ * crypto/ that use OpenSSL.
  */
 #ifndef CRYPTO_P256_OPENSSL_H
 #define CRYPTO_P256_OPENSSL_H
@@ -8,9 +8,9 @@
 #include "crypto/p256.h"
 
 /*
- * OpenSSL's secure heap (locked, guarded, not dumped) is where OpenSSL keeps private keys. To be
- * called before OpenSSL reads one. ERR_CRYPTO when there is no such heap, e.g. because of the limit
- * on locked memory.
+ * Sets up OpenSSL's secure heap (locked, guarded, not dumped), where OpenSSL keeps private keys.
+ * Call it before OpenSSL reads a key. ERR_CRYPTO no such heap, e.g. because of the limit on locked
+ * memory.
  */
 MUST_CHECK enum err openssl_heap_start(void);
 

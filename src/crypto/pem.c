@@ -18,7 +18,7 @@ static struct span skip_padding(struct span s)
     return span_slice(s, i, s.size);
 }
 
-/* Consumes "-----BEGIN label-----" or its END; false when something else stands there. */
+/* Consumes "-----BEGIN label-----" or its END; false when the next bytes are different. */
 static bool take_boundary(struct span *s, const char *kind, const char *label)
 {
     const char *const parts[] = {"-----", kind, " ", label, "-----"};

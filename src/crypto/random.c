@@ -11,5 +11,5 @@ enum err crypto_start(void)
 
 void random_bytes(void *out, size_t size)
 {
-    (void)RAND_bytes(out, size); /* it ends the process rather than fail */
+    (void)RAND_bytes(out, size); /* it ends the process instead of failing */
 }

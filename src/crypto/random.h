@@ -5,12 +5,13 @@
 #include "base/span.h"
 
 /*
- * Once per process, before any other function of crypto/ and before a filter of system calls:
- * AWS-LC opens here what it needs to notice a fork or a restored snapshot. ERR_CRYPTO
+ * Call it once per process, before any other function of crypto/ and before a filter of system
+ * calls: AWS-LC opens here the files that it needs to detect a fork or a restored snapshot.
+ * ERR_CRYPTO
  */
 MUST_CHECK enum err crypto_start(void);
 
-/* Ends the process if the kernel gives no randomness. */
+/* Ends the process if the kernel provides no randomness. */
 void random_bytes(void *out, size_t size);
 
 #endif

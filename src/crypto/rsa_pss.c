@@ -30,15 +30,15 @@ const uint8_t *rsa4096_spki_modulus(struct span der)
     size_t end = head.size + RSA4096_SIZE;
 
     if (!span_starts_with(der, head) || !span_equal(span_slice(der, end, der.size), tail) ||
-        der.data[head.size] < 0x80) /* of fewer bits */
+        der.data[head.size] < 0x80) /* fewer bits */
         return NULL;
     return der.data + head.size;
 }
 
 bool rsa4096_pss_is_algorithm(struct span der)
 {
-    /* AMD's certificates come with trailerField written out, though it is the default, and without
-     */
+    /* AMD's certificates contain trailerField, though it has the default value; other encoders
+     * omit it. */
     return span_equal(der, SPAN_LITERAL("\x30\x41" PSS_OID "\x30\x34" PSS_PARAMETERS)) ||
            span_equal(der, SPAN_LITERAL("\x30\x46" PSS_OID "\x30\x39" PSS_PARAMETERS
                                         "\xa3\x03\x02\x01\x01"));

@@ -1,5 +1,5 @@
 /*
- * RSASSA-PSS (RFC 8017 section 8.1) in the one form AMD signs with: 4096 bits, exponent 65537,
+ * RSASSA-PSS (RFC 8017 section 8.1) in the one form that AMD uses: 4096 bits, exponent 65537,
  * SHA-384, MGF1 with SHA-384, 48 bytes of salt. Verification only. Internal to crypto/.
  */
 #ifndef CRYPTO_RSA_PSS_H
@@ -16,7 +16,7 @@ const uint8_t *rsa4096_spki_modulus(struct span der);
 /* Whether this AlgorithmIdentifier in DER names exactly the form above (RFC 4055 section 3.1). */
 bool rsa4096_pss_is_algorithm(struct span der);
 
-/* ERR_CRYPTO when it does not verify. */
+/* ERR_CRYPTO the signature does not verify. */
 MUST_CHECK enum err rsa4096_pss_verify(const uint8_t modulus[RSA4096_SIZE], struct span message,
                                        struct span signature);
 

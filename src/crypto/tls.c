@@ -23,7 +23,7 @@ enum { CHAIN_MAX_COUNT = 8, FILE_MAX_SIZE = 64 * 1024, RSA_MIN_BITS = 2048, RSA_
 struct tls_server {
     BIO_METHOD *socket_method;
 
-    pthread_mutex_t lock; /* guards what follows: tls_server_replace() */
+    pthread_mutex_t lock; /* guards the fields below; see tls_server_replace() */
     SSL_CTX *context;
     uint8_t spki_sha256[SHA256_SIZE];
     struct timestamp not_after;
@@ -39,7 +39,7 @@ struct tls_stream {
     size_t data_size;     /* application data received since then, bytes */
 };
 
-/* A socket BIO that never raises SIGPIPE; OpenSSL's own writes with write(2). */
+/* A socket BIO that never raises SIGPIPE; OpenSSL's own BIO uses write(2). */
 
 static BIO *socket_bio_new(const BIO_METHOD *method, struct tls_stream *t)
 {
@@ -73,8 +73,8 @@ static int socket_write(BIO *bio, const char *data, int size)
 }
 
 /*
- * SSL_read() goes on by itself as long as records without data come, so the end of a turn has to be
- * told from here: the socket then seems to have no more bytes.
+ * SSL_read() continues as long as records without data come. So this BIO ends the turn: it reports
+ * that the socket has no more bytes.
  */
 static int socket_read(BIO *bio, char *out, int capacity)
 {
@@ -118,7 +118,7 @@ static BIO_METHOD *socket_method_new(void)
     return NULL;
 }
 
-/* Counts the KeyUpdate messages of the peer: each makes us derive keys, and none is needed. */
+/* Counts the KeyUpdate messages of the peer. Each one makes us derive keys. */
 static void on_message(int written, int version, int content_type, const void *bytes, size_t size,
                        SSL *ssl, void *context)
 {
@@ -140,7 +140,7 @@ static bool context_configure(SSL_CTX *c)
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(c, 1); /* one system call for a record instead of two */
+    SSL_CTX_set_read_ahead(c, 1); /* one system call for each record instead of two */
     SSL_CTX_set_verify(c, SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_msg_callback(c, on_message);
     return SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION) == 1 &&
@@ -201,7 +201,7 @@ static bool not_after_take(struct tls_server *s, const X509 *certificate)
     return true;
 }
 
-/* The first certificate is ours, the others lead to the root. */
+/* The first certificate is ours; the others lead to the root. */
 static bool use_certificate(struct tls_server *s, X509 *certificate, unsigned index)
 {
     if (!not_after_take(s, certificate))
@@ -224,7 +224,7 @@ static const char *use_chain(struct tls_server *s, struct span pem)
         X509_free(certificate);
         count++;
     }
-    /* only "no more PEM here" is an end; anything else is a certificate that is none */
+    /* only "no more PEM here" is the end; any other error is a malformed certificate */
     if (good && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
         good = false;
     BIO_free(bio);
@@ -233,7 +233,7 @@ static const char *use_chain(struct tls_server *s, struct span pem)
     return good ? NULL : "a certificate of the chain is malformed, too weak, or one too many";
 }
 
-/* NULL, or what is wrong. */
+/* NULL, or a phrase that names the fault. */
 static const char *use_credentials(struct tls_server *s, EVP_PKEY *key, struct span chain_pem)
 {
     const char *wrong;
@@ -280,7 +280,7 @@ enum err tls_server_new(const struct p256_private *key, struct span chain_pem,
     return e == ERR_CRYPTO ? ERR_CONFIG : e;
 }
 
-/* Without stdio: its buffers are not wiped. */
+/* Reads without stdio, whose buffers are not wiped. */
 MUST_CHECK static enum err pem_read(const char *path, enum file_trust trust, struct secret **out,
                                     char why[FILE_WHY_SIZE])
 {
@@ -310,7 +310,7 @@ MUST_CHECK static enum err pem_read(const char *path, enum file_trust trust, str
     return ERR_NONE;
 }
 
-/* Never ask a terminal for the password of an encrypted key. */
+/* Prevents a prompt for the password of an encrypted key. */
 static int no_password(char *out, int capacity, int writing, void *context)
 {
     (void)out;
@@ -330,8 +330,8 @@ static EVP_PKEY *key_parse(struct span pem)
     return key;
 }
 
-/* What TLS 1.3 clients all know; and RSA neither breakable nor so large that it starves the loop.
- */
+/* Allows keys that all TLS 1.3 clients support, and RSA that is neither weak nor so large that
+ * it blocks the loop. */
 static bool key_is_usable(const EVP_PKEY *key)
 {
     char group[32];
@@ -356,7 +356,7 @@ enum err tls_server_from_files(const char *chain_file, const char *key_file, cha
     const char *about = key_file;
     enum err e = openssl_heap_start();
 
-    /* NOLINTBEGIN(bugprone-branch-clone): the same words are about two files */
+    /* NOLINTBEGIN(bugprone-branch-clone): two files have the same message */
     if (e != ERR_NONE) {
         wrong = "there is no locked memory for the key; " SECRET_LIMIT_HINT;
     } else if ((e = pem_read(key_file, FILE_SECRET, &key_pem, file_why)) != ERR_NONE) {
@@ -415,7 +415,7 @@ void tls_server_replace(struct tls_server *s, struct tls_server **fresh)
     tls_server_free(fresh);
 }
 
-/* Whoever reads the certificate judges it: see the header. */
+/* The reader of the certificate judges it: see the header. */
 static int accept_any_certificate(X509_STORE_CTX *store, void *context)
 {
     (void)store;
@@ -456,7 +456,7 @@ enum err tls_stream_new(struct tls_server *s, int fd, struct tls_stream **out)
         ERR_clear_error();
         return ERR_MEMORY;
     }
-    SSL_set_bio(ssl, bio, bio); /* the one reference is the stream's now */
+    SSL_set_bio(ssl, bio, bio); /* the stream owns the only reference now */
     SSL_set_accept_state(ssl);
     t->ssl = ssl;
     t->fd = fd;
@@ -469,7 +469,7 @@ void tls_stream_begin_turn(struct tls_stream *t)
     t->turn_size = 0;
 }
 
-/* What the failed call wants; the error queue is left empty for the next call on this thread. */
+/* What the failed call waits for. Leaves the error queue empty for the next call on this thread. */
 static enum tls_want want_of(struct tls_stream *t, int result)
 {
     int error = SSL_get_error(t->ssl, result);
@@ -501,7 +501,7 @@ enum tls_want tls_stream_read(struct tls_stream *t, void *out, size_t capacity, 
     ERR_clear_error();
     result = SSL_read_ex(t->ssl, out, capacity, got);
     if (t->key_updates > TLS_KEY_UPDATES_MAX) {
-        t->failed = true; /* also when data follows them */
+        t->failed = true; /* even if data follows them */
         return TLS_FAILED;
     }
     if (result != 1)
@@ -551,7 +551,7 @@ void tls_stream_close(struct tls_stream **t)
         return;
     ERR_clear_error();
     if (!(*t)->failed && SSL_is_init_finished((*t)->ssl))
-        (void)SSL_shutdown((*t)->ssl); /* best effort: one alert, no answer awaited */
+        (void)SSL_shutdown((*t)->ssl); /* best effort: one alert; no answer is awaited */
     ERR_clear_error();
     SSL_free((*t)->ssl);
     free(*t);

@@ -1,6 +1,6 @@
 /*
- * TLS 1.3 over non-blocking sockets, server side. The one place that knows OpenSSL's SSL; net/ sees
- * a stream that wants to read or write.
+ * TLS 1.3 over non-blocking sockets, server side. This is the only module that uses OpenSSL's SSL;
+ * net/ sees a stream that wants to read or write.
  */
 #ifndef CRYPTO_TLS_H
 #define CRYPTO_TLS_H
@@ -19,26 +19,26 @@ MUST_CHECK enum err tls_server_new(const struct p256_private *key, struct span c
                                    struct tls_server **out);
 /*
  * The same from files of at most 64 KiB. The key is P-256, P-384 or RSA of 2048 to 8192 bits, and
- * not encrypted: nobody is asked for a password.
- * ERR_CONFIG with the file and what is wrong with it in `why`; ERR_MEMORY
+ * not encrypted: there is no prompt for a password. ERR_CONFIG (`why` names the file and the
+ * fault); ERR_MEMORY
  */
 MUST_CHECK enum err tls_server_from_files(const char *chain_file, const char *key_file,
                                           char why[TLS_WHY_SIZE], struct tls_server **out);
-/* SHA-256 of the leaf's SubjectPublicKeyInfo: what our evidence binds. Any thread. */
+/* SHA-256 of the leaf's SubjectPublicKeyInfo, which our evidence binds. Any thread may call it. */
 void tls_server_spki_sha256(struct tls_server *s, uint8_t out[SHA256_SIZE]);
-/* The end of validity of the chain: of the certificate that expires first. Any thread. */
+/* The earliest end of validity of all certificates in the chain. Any thread may call it. */
 struct timestamp tls_server_not_after(struct tls_server *s);
 /*
- * New streams of `s` use the certificate and key of `fresh`, which is freed; streams that are open
- * keep theirs. Whether clients are asked for certificates stays as it is. Any thread.
+ * From now on new streams of `s` use the certificate and key of `fresh`, which is freed. Open
+ * streams keep the old ones. tls_server_ask_certificate() stays in effect. Any thread may call it.
  */
 void tls_server_replace(struct tls_server *s, struct tls_server **fresh);
 void tls_server_free(struct tls_server **s);
 
 /*
- * Asks clients for a certificate; none is needed. A certificate is not judged here: RA-TLS ones are
- * signed by nobody. That its key is the client's own is certain once the handshake is done. To be
- * called before the first stream.
+ * Asks clients for a certificate, which is optional. TLS does not judge the certificate, because no
+ * CA signs RA-TLS certificates. After the handshake it is certain that the client holds the key.
+ * Call it before the first stream.
  */
 #define TLS_CLIENT_CHAIN_MAX (16u * 1024) /* bytes; more fails the handshake */
 void tls_server_ask_certificate(struct tls_server *s);
@@ -46,28 +46,28 @@ void tls_server_ask_certificate(struct tls_server *s);
 enum tls_want { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_FAILED };
 
 /*
- * A stream takes at most about this much from its socket in one turn. Then reads want more although
- * the socket has it, so that one peer never holds a thread for long: OpenSSL works through all
- * records that are there as long as they carry no data.
+ * A stream takes at most about this much from its socket in one turn. Then reads report that they
+ * want more, even if the socket has more. So one peer never holds a thread for long. Without this
+ * limit OpenSSL processes all available records as long as they carry no data.
  */
 #define TLS_TURN_MAX_SIZE (64u * 1024) /* bytes */
-/* A peer that sends more KeyUpdate messages than this before it has sent that much data is left:
- * reading fails. Clients that mean well send one in many gigabytes (RFC 8446 section 5.5). */
+/* If a peer sends more KeyUpdate messages than this before it has sent that much data, reading
+ * fails. Ordinary clients send one in many gigabytes (RFC 8446 section 5.5). */
 #define TLS_KEY_UPDATES_MAX 8
 #define TLS_KEY_UPDATES_DATA_SIZE (64u * 1024) /* bytes */
 
 /* Takes no ownership of `fd`. ERR_MEMORY */
 MUST_CHECK enum err tls_stream_new(struct tls_server *s, int fd, struct tls_stream **out);
-/* A turn begins: to be called before the first handshake step or read of each event. */
+/* Begins a turn. Call it before the first handshake step or read of each event. */
 void tls_stream_begin_turn(struct tls_stream *t);
 enum tls_want tls_stream_handshake(struct tls_stream *t);
-/* TLS_DONE: `*got` > 0 bytes. */
+/* TLS_DONE means `*got` > 0 bytes. */
 enum tls_want tls_stream_read(struct tls_stream *t, void *out, size_t capacity, size_t *got);
 enum tls_want tls_stream_write(struct tls_stream *t, struct span bytes, size_t *put);
-/* The client's certificate in DER, appended to `out`. ERR_NOT_FOUND when it sent none; ERR_MEMORY
- */
+/* Appends the client's certificate in DER to `out`. ERR_NOT_FOUND the client sent none;
+ * ERR_MEMORY */
 MUST_CHECK enum err tls_stream_peer_certificate(const struct tls_stream *t, struct buffer *out);
-bool tls_stream_pending(const struct tls_stream *t); /* decrypted bytes wait inside */
-void tls_stream_close(struct tls_stream **t);        /* sends close_notify if it can; frees */
+bool tls_stream_pending(const struct tls_stream *t); /* decrypted bytes are waiting */
+void tls_stream_close(struct tls_stream **t);        /* sends close_notify if possible; frees */
 
 #endif

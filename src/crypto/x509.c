@@ -7,11 +7,11 @@
 /* Context-specific tags of tbsCertificate. */
 enum { TAG_VERSION = 0xa0, TAG_EXTENSIONS = 0xa3 };
 
-/* Far beyond any object identifier that we look for. */
+/* Much larger than all object identifiers that we look for. */
 #define OID_MAX 32
 #define ARC_MAX UINT32_MAX
 
-/* Object identifiers of RFC 5280, only the contents. */
+/* The contents of object identifiers of RFC 5280. */
 #define OID_KEY_USAGE SPAN_LITERAL("\x55\x1d\x0f")
 #define OID_BASIC_CONSTRAINTS SPAN_LITERAL("\x55\x1d\x13")
 #define OID_COMMON_NAME SPAN_LITERAL("\x55\x04\x03")
@@ -46,7 +46,7 @@ MUST_CHECK static enum err usage_read(struct span contents, struct x509_cert *c)
     return ERR_NONE;
 }
 
-/* RFC 5280 section 4.2: a critical extension nobody acts on refuses the certificate. */
+/* RFC 5280 section 4.2: an unknown critical extension makes the certificate invalid. */
 MUST_CHECK static enum err extension_read(const struct extension *x, struct x509_cert *c)
 {
     if (span_equal(x->oid, OID_BASIC_CONSTRAINTS))
@@ -248,7 +248,7 @@ static bool common_name_take(struct reader *rdn, struct span *value)
     return is_common_name;
 }
 
-/* Two common names would let each reader see the one it likes: ERR_NOT_FOUND, as for none. */
+/* With two common names, two readers could see different names. So ERR_NOT_FOUND, as for none. */
 MUST_CHECK static enum err common_name(struct span name, struct span *out)
 {
     struct reader outer = reader_over(name);
@@ -314,7 +314,7 @@ static bool arc_take(const char **text, uint64_t *out)
     return true;
 }
 
-/* A number of an object identifier, 7 bits a byte: X.690 section 8.19.2. */
+/* One number of an object identifier, 7 bits a byte: X.690 section 8.19.2. */
 static bool arc_write(uint64_t arc, uint8_t out[OID_MAX], size_t *size)
 {
     unsigned shift = 0;
@@ -331,7 +331,7 @@ static bool arc_write(uint64_t arc, uint8_t out[OID_MAX], size_t *size)
     }
 }
 
-/* The contents for "1.2.840.113741.1"; false for what is no object identifier. The first two
+/* Encodes "1.2.840.113741.1"; false when the text is not an object identifier. The first two
  * numbers share one: X.690 section 8.19.4. */
 static bool oid_write(const char *text, uint8_t out[OID_MAX], size_t *size)
 {

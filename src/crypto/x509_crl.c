@@ -20,9 +20,9 @@ struct x509_crl {
 };
 
 /*
- * A CRL says what it says only if nothing critical in it is unknown: delta CRLs, partial ones
- * (issuingDistributionPoint) and indirect entries (certificateIssuer) are critical (RFC 5280
- * sections 5.2 and 5.3) and all refused. The contents of the extension `oid`, empty when absent.
+ * Reads the contents of the extension `oid`, empty when absent. Refuses every critical extension,
+ * because it can change the meaning of the CRL: delta CRLs, partial CRLs (issuingDistributionPoint)
+ * and indirect entries (certificateIssuer) have one (RFC 5280 sections 5.2 and 5.3).
  */
 static struct span extensions_take(struct reader *r, struct span oid)
 {
@@ -58,8 +58,8 @@ static uint64_t number_read(struct span contents)
     return value;
 }
 
-/* The serial number of the next entry; when and why it was revoked does not matter: the reason
- * "removeFromCRL" belongs to delta CRLs. */
+/* The serial number of the next entry. The time and the reason do not matter: "removeFromCRL"
+ * occurs only in delta CRLs. */
 static struct span revoked_take(struct reader *r)
 {
     struct reader entry = reader_over(der_take(r, DER_SEQUENCE));
@@ -105,7 +105,7 @@ MUST_CHECK static enum err revoked_read(struct span list, struct x509_crl *c)
     return ERR_NONE;
 }
 
-/* tbsCertList (RFC 5280 section 5.1.2); nextUpdate has to be there. */
+/* tbsCertList (RFC 5280 section 5.1.2); nextUpdate is required. */
 MUST_CHECK static enum err tbs_read(struct x509_crl *c)
 {
     struct reader outer = reader_over(c->parts.signed_bytes);

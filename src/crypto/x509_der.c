@@ -28,7 +28,7 @@ struct timestamp der_take_time(struct reader *r)
     const char *at = (const char *)s.data;
     char text[TIMESTAMP_TEXT_SIZE];
 
-    /* [YY]YYMMDDhhmmssZ; two digits of a year are of 1950 to 2049 */
+    /* [YY]YYMMDDhhmmssZ; two-digit years are 1950 to 2049 */
     if (r->failed || s.size != (is_long ? 15 : 13) || s.data[s.size - 1] != 'Z') {
         r->failed = true;
         return t;

@@ -1,6 +1,6 @@
 /*
- * The DER that certificates and CRLs share (RFC 5280 sections 4.1 and 5.1), read without a library:
- * those decode every key they meet at several times the price of a signature check. Internal to
+ * The DER that certificates and CRLs share (RFC 5280 sections 4.1 and 5.1), read without a library.
+ * Libraries decode every key, which costs several times as much as a signature check. Internal to
  * crypto/.
  */
 #ifndef CRYPTO_X509_DER_H
@@ -9,14 +9,14 @@
 #include "codec/der.h"
 #include "crypto/x509.h"
 
-/* What is signed, how, and the signature; borrowed. */
+/* The signed bytes, the algorithm, and the signature; borrowed. */
 struct signed_parts {
     struct span signed_bytes; /* tbsCertificate or tbsCertList with its head */
     struct span algorithm;    /* signatureAlgorithm with its head */
     struct span signature;    /* without the count of unused bits, which is 0 */
 };
 
-/* All spans are of `der`. */
+/* All spans borrow from `der`. */
 struct x509_cert {
     struct signed_parts parts;
     struct span serial;     /* contents of the INTEGER */
@@ -26,7 +26,7 @@ struct x509_cert {
     struct span extensions; /* of the SEQUENCE; empty when there are none */
     struct timestamp not_before, not_after;
     bool has_constraints, is_ca; /* basicConstraints */
-    size_t path_length;          /* SIZE_MAX: not said */
+    size_t path_length;          /* SIZE_MAX when absent */
     bool has_usage;
     uint8_t usage; /* the first eight bits of keyUsage, digitalSignature on top */
     size_t size;
@@ -43,12 +43,11 @@ enum {
 /* ERR_MALFORMED */
 MUST_CHECK enum err signed_parts_read(struct span der, struct signed_parts *out);
 
-/* Both the AlgorithmIdentifier and the key have to be what `algorithm` says. ERR_CRYPTO, ERR_MEMORY
- */
+/* Both the AlgorithmIdentifier and the key must match `algorithm`. ERR_CRYPTO, ERR_MEMORY */
 MUST_CHECK enum err signed_parts_check(const struct signed_parts *parts, struct span spki,
                                        enum x509_signature algorithm);
 
-/* The next element with its head; marks the reader failed when it has another tag. */
+/* The next element with its head. Another tag marks the reader as failed. */
 struct span der_take_whole(struct reader *r, uint8_t tag);
 
 /* An Extension (RFC 5280 section 4.1). */
@@ -62,8 +61,8 @@ struct extension der_take_extension(struct reader *r);
 /* The contents of an INTEGER in its shortest form (X.690 section 8.3.2), of at most 21 bytes. */
 struct span der_take_serial(struct reader *r);
 
-/* UTCTime or GeneralizedTime as RFC 5280 section 4.1.2.5 has them: with seconds, in UTC; from 1970.
- */
+/* UTCTime or GeneralizedTime in the form of RFC 5280 section 4.1.2.5: with seconds, in UTC, from
+ * 1970 on. */
 struct timestamp der_take_time(struct reader *r);
 
 #endif

@@ -11,7 +11,8 @@
 
 #define KEY_ID_SIZE 20
 
-/* RFC 5280 section 4.2.1.2, method 1: SHA-1 of the public key's bits; a name, not a safeguard. */
+/* RFC 5280 section 4.2.1.2, method 1: SHA-1 of the public key's bits. It is a name, not a
+ * protection. */
 static bool key_id(const struct p256_private *key, uint8_t out[KEY_ID_SIZE])
 {
     uint8_t point[1 + P256_POINT_SIZE] = {0x04};
@@ -52,8 +53,8 @@ static X509_NAME *name_new(const char *common_name)
     return NULL;
 }
 
-/* RFC 5280 section 4.1.2.5: UTCTime through 2049, GeneralizedTime after; ASN1_TIME_set() does so.
- */
+/* RFC 5280 section 4.1.2.5: UTCTime through 2049, GeneralizedTime later. ASN1_TIME_set() does
+ * that. */
 static ASN1_TIME *time_new(struct timestamp t)
 {
     return ASN1_TIME_set(NULL, (time_t)timestamp_seconds(t));
@@ -98,7 +99,7 @@ static bool add(X509 *cert, int nid, void *value, bool critical)
     return value && X509_add1_ext_i2d(cert, nid, value, critical, X509V3_ADD_DEFAULT) == 1;
 }
 
-/* Path lengths as in Intel's PKI: the root has intermediates below it, those have none. */
+/* Path lengths as in Intel's PKI: intermediates are below the root, and none below them. */
 static bool add_basic_constraints(X509 *cert, const struct x509_template *t)
 {
     BASIC_CONSTRAINTS *constraints = BASIC_CONSTRAINTS_new();
@@ -141,7 +142,7 @@ static bool add_key_ids(X509 *cert, const struct x509_template *t)
     return done;
 }
 
-/* The name in the form it has: an address where it is one, otherwise a DNS name. */
+/* The name in its own form: an address if it is one, otherwise a DNS name. */
 static GENERAL_NAME *alternative_name(const char *text)
 {
     GENERAL_NAME *name = GENERAL_NAME_new();
@@ -245,7 +246,7 @@ static bool fill(X509 *cert, const struct x509_template *t, EVP_PKEY *key)
            (!t->extension_oid || add_extension(cert, t->extension_oid, t->extension));
 }
 
-/* Takes what i2d_*() allocated. */
+/* Appends and frees the memory from i2d_*(). */
 MUST_CHECK static enum err append_der(unsigned char *der, int size, struct buffer *out)
 {
     enum err e = ERR_CRYPTO;
@@ -315,7 +316,7 @@ static bool fill_crl_body(X509_CRL *crl, const struct x509_crl_template *t)
     return done;
 }
 
-/* RFC 5280 section 5.2: both are required of a conforming issuer. */
+/* RFC 5280 section 5.2 requires both from a conforming issuer. */
 static bool fill_crl_extensions(X509_CRL *crl, const struct x509_crl_template *t)
 {
     ASN1_INTEGER *number = ASN1_INTEGER_new();

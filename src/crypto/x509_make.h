@@ -1,5 +1,5 @@
-/* Makes certificates and CRLs (ECDSA P-256 with SHA-256): for the simulated TEE and self-signed
- * TLS. */
+/* Makes certificates and CRLs (ECDSA P-256 with SHA-256) for the simulated TEE and for
+ * self-signed TLS. */
 #ifndef CRYPTO_X509_MAKE_H
 #define CRYPTO_X509_MAKE_H
 
@@ -17,7 +17,8 @@ struct x509_template {
     bool is_tls_server; /* extendedKeyUsage serverAuth, and `dns_name` as subjectAltName (DNS or IP)
                          */
     const char *dns_name;
-    const char *crl_url; /* NULL, or a cRLDistributionPoints entry: Intel's verifier wants one */
+    /* NULL, or a cRLDistributionPoints entry, which Intel's verifier requires */
+    const char *crl_url;
     const char *extension_oid; /* NULL, or a non-critical extension with these contents */
     struct span extension;
 };
