@@ -14,7 +14,7 @@ struct psa_profile {
     int64_t boot_seed, certification, service;
 };
 
-/* RFC 9783 took the boot seed's number from EAT, and left the others as they had been. */
+/* RFC 9783 took the number of the boot seed from EAT, and kept the other numbers. */
 static const struct psa_profile psa_profiles[] = {
     {.name = "http://arm.com/psa/2.0.0",
      .profile = EAT_PROFILE,
@@ -57,7 +57,7 @@ static const char *const cca_platform_profiles[] = {"http://arm.com/CCA-SSD/1.0.
 static const char *const cca_realm_profiles[] = {ARM_REALM_PROFILE, "tag:arm.com,2024:realm#2.0.0"};
 
 /*
- * Claims by a table.
+ * Reads claims by a table.
  */
 
 enum shape { TEXT, NAME, HASH, ID_32, UEID, CHALLENGE, SEED, CONFIG, KEY, NUMBER, LIST };
@@ -86,8 +86,8 @@ struct claim {
     int64_t label;
     bool required;
     enum shape shape;
-    struct span *string;      /* what a string is written to */
-    struct cbor_value *value; /* and anything else */
+    struct span *string;      /* destination of a string */
+    struct cbor_value *value; /* destination of other values */
 };
 
 MUST_CHECK static enum err bad_claim(struct refusal *r, const char *name)
@@ -152,7 +152,7 @@ MUST_CHECK static enum err payload_read(const struct cose_sign1 *envelope, struc
 }
 
 /*
- * What both kinds of platform token say.
+ * The common claims of both kinds of platform token.
  */
 
 MUST_CHECK static enum err component_read(struct cbor_value map, struct arm_component *out,
@@ -207,7 +207,7 @@ MUST_CHECK static enum err instance_id_check(const struct arm_platform *p, struc
  * PSA.
  */
 
-/* The profile whose claims these are: the first one may leave its name out. NULL: not known. */
+/* The profile of these claims; the first profile may omit its name. NULL: unknown. */
 static const struct psa_profile *psa_profile_find(struct cbor_value map)
 {
     const struct psa_profile *first = &psa_profiles[COUNT_OF(psa_profiles) - 1];
@@ -215,7 +215,7 @@ static const struct psa_profile *psa_profile_find(struct cbor_value map)
     const bool has_eat = cbor_label(map, EAT_PROFILE, &name) == ERR_NONE;
     const bool has_first = cbor_label(map, first->profile, &name) == ERR_NONE;
 
-    if (has_eat && has_first) /* each reader would follow the one it likes */
+    if (has_eat && has_first) /* two readers could follow different profiles */
         return NULL;
     if (!has_eat && !has_first)
         return first;
@@ -226,7 +226,7 @@ static const struct psa_profile *psa_profile_find(struct cbor_value map)
     return NULL;
 }
 
-/* Whose request it answers: negative in the non-secure world. */
+/* The client that requested the token: negative in the non-secure world. */
 MUST_CHECK static enum err client_id_read(struct cbor_value map, int64_t label,
                                           struct arm_platform *p, struct refusal *r)
 {
@@ -387,7 +387,7 @@ MUST_CHECK static enum err cca_realm_read(struct span token, struct arm_realm *o
     return extensible_read(extensible, out, r);
 }
 
-/* The two tokens inside, as bytes. */
+/* Reads the two tokens inside, as bytes. */
 MUST_CHECK static enum err collection_read(struct span token, struct span *platform,
                                            struct span *realm, struct refusal *r)
 {

@@ -3,11 +3,11 @@
 #include "attest/arm.h"
 #include "base/reader.h"
 
-/* Lifecycle states: RFC 9783 section 4.3.1. All but "secured" can be debugged, or are not done. */
+/* Lifecycle states: RFC 9783 section 4.3.1. A device in any other state than "secured" can be
+ * debugged or is not finished. */
 enum { LIFECYCLE_SECURED = 0x3000, LIFECYCLE_STATE = 0xff00 };
 
-/* Neither tokens nor endorsements expire: the end of 9999, as RFC 5280 section 4.1.2.5 writes it.
- */
+/* Neither tokens nor endorsements expire: the end of 9999, as in RFC 5280 section 4.1.2.5. */
 static const struct timestamp no_expiry = {253402300799000};
 
 MUST_CHECK static enum err lifecycle_check(const struct arm_platform *p, struct refusal *r)
@@ -18,7 +18,7 @@ MUST_CHECK static enum err lifecycle_check(const struct arm_platform *p, struct 
     return ERR_NONE;
 }
 
-/* `id`, if not NULL, becomes the evidence's. */
+/* `id`, if not NULL, receives the id of the evidence. */
 MUST_CHECK static enum err envelope_verify(const struct cose_sign1 *envelope,
                                            const struct cose_key *key, const char *what,
                                            uint8_t *id, struct refusal *r)
@@ -39,7 +39,7 @@ out:
     return e;
 }
 
-/* By the device's own key, which somebody whom the operator trusts has endorsed. */
+/* Verifies with the device's own key, which a party trusted by the operator has endorsed. */
 MUST_CHECK static enum err platform_verify(const struct verify_input *in,
                                            const struct arm_platform *p, uint8_t *id,
                                            struct refusal *r)
@@ -75,7 +75,7 @@ static void platform_fill(const struct arm_platform *p, enum attest_tee kind,
 
 static void report_data_set(struct span bytes, struct attest_result *out)
 {
-    struct reader r = reader_over(bytes); /* 64 bytes at most: the parser saw to it */
+    struct reader r = reader_over(bytes); /* at most 64 bytes: the parser checked it */
 
     reader_copy(&r, out->report_data, bytes.size);
 }
@@ -99,7 +99,7 @@ enum err psa_verify(const struct verify_input *in, struct attest_result *out, st
     return e;
 }
 
-/* By the names of IANA's registry, Hash Function Textual Names. */
+/* Names from IANA's registry, Hash Function Textual Names. */
 static bool hash_by_name(struct span name, struct span bytes, uint8_t out[SHA512_SIZE],
                          size_t *size)
 {
@@ -118,7 +118,7 @@ static bool hash_by_name(struct span name, struct span bytes, uint8_t out[SHA512
     return true;
 }
 
-/* The platform vouches for the realm's key: its challenge is the hash of the key. */
+/* The platform token certifies the realm's key: its challenge is the hash of the key. */
 MUST_CHECK static enum err binding_check(const struct arm_platform *p,
                                          const struct arm_realm *realm, struct refusal *r)
 {
@@ -134,7 +134,7 @@ MUST_CHECK static enum err binding_check(const struct arm_platform *p,
     return ERR_NONE;
 }
 
-/* ES384 by the key that the token itself brings. */
+/* Verifies ES384 with the key inside the token. */
 MUST_CHECK static enum err realm_verify(const struct arm_realm *realm, uint8_t *id,
                                         struct refusal *r)
 {
@@ -164,7 +164,7 @@ static void realm_fill(const struct arm_realm *realm, struct attest_result *out)
     report_data_set(realm->challenge, out);
 }
 
-/* The id is the realm token's: the platform's is the same for many of them. */
+/* The id is the realm token's, because many realms share one platform token. */
 enum err cca_verify(const struct verify_input *in, struct attest_result *out, struct refusal *r)
 {
     struct arm_platform p = {0};

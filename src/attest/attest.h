@@ -1,10 +1,10 @@
 /*
- * Verifies evidence and says what it claims. Pure: no clock, no network, no files. Acceptance is a
+ * Verifies evidence and returns its claims. Pure: no clock, no network, no files. Acceptance is a
  * separate step (policy/appraisal.h). Kinds: Intel SGX and TDX quotes (DCAP ECDSA, versions 3 to
- * 5), AMD SEV-SNP reports, AWS Nitro documents, Arm CCA and PSA tokens, Azure's HCL reports.
- * Facts: Intel's "SGX ECDSA QuoteLibReference DCAP API" and "TDX DCAP Quoting Library API", the PCS
- * v4 API and PCK certificate profile; AMD 56860 (SEV-SNP ABI) and 57230 (VCEK); AWS's "Verifying
- * the root of trust" of Nitro Enclaves; RFC 9783 (PSA) and Arm DEN0137 (CCA).
+ * 5), AMD SEV-SNP reports, AWS Nitro documents, Arm CCA and PSA tokens, Azure's HCL reports. Facts:
+ * Intel's "SGX ECDSA QuoteLibReference DCAP API" and "TDX DCAP Quoting Library API", the PCS v4 API
+ * and PCK certificate profile; AMD 56860 (SEV-SNP ABI) and 57230 (VCEK); AWS's "Verifying the root
+ * of trust" of Nitro Enclaves; RFC 9783 (PSA) and Arm DEN0137 (CCA).
  */
 #ifndef ATTEST_ATTEST_H
 #define ATTEST_ATTEST_H
@@ -20,7 +20,7 @@
 #define ATTEST_ROOTS_MAX 16
 #define ATTEST_STEPS_MAX 24
 
-/* Stable codes of refusal: part of the protocol. ATTEST_OK first. */
+/* Stable codes of refusal. They are part of the protocol. ATTEST_OK is first. */
 #define ATTEST_REASONS(X)                                                                          \
     X(OK, "ok")                                                                                    \
     X(MALFORMED, "malformed")                                                                      \
@@ -110,16 +110,16 @@ enum tcb_status {
     TCB_OUT_OF_DATE,
     TCB_OUT_OF_DATE_CONFIGURATION_NEEDED,
     TCB_REVOKED,
-    TCB_TD_RELAUNCH_ADVISED, /* the platform is mended, this TD was launched before */
+    TCB_TD_RELAUNCH_ADVISED, /* the platform is up to date, but this TD started before the update */
     TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED,
     TCB_STATUS_COUNT,
-    TCB_NOT_JUDGED = TCB_STATUS_COUNT /* a kind of evidence for which its vendor names no status */
+    TCB_NOT_JUDGED = TCB_STATUS_COUNT /* evidence of a kind whose vendor publishes no status */
 };
 const char *tcb_status_name(enum tcb_status s); /* Intel's spelling, "UpToDate", ... */
 MUST_CHECK enum err tcb_status_parse(struct span name, enum tcb_status *out);
 
-/* Trust anchors by SHA-256 of SubjectPublicKeyInfo. A root is one vendor's and vouches for no
- * other's evidence. */
+/* Trust anchors by SHA-256 of SubjectPublicKeyInfo. A root belongs to one vendor and is not
+ * valid for another vendor's evidence. */
 enum attest_vendor {
     ATTEST_INTEL,
     ATTEST_AMD_MILAN,
@@ -131,7 +131,7 @@ enum attest_vendor {
 struct attest_root {
     enum attest_vendor vendor;
     uint8_t spki_sha256[SHA256_SIZE];
-    bool simulated; /* results under it are marked */
+    bool simulated; /* results under this root are marked */
 };
 struct attest_trust {
     size_t count;
@@ -139,11 +139,11 @@ struct attest_trust {
 };
 /* The vendors' roots, compiled in. */
 void attest_trust_vendors(struct attest_trust *out);
-/* Adds a root certificate (PEM or DER). A root that is there already stays as it is.
- * ERR_MALFORMED (also: not a CA), ERR_TOO_LARGE when full */
+/* Adds a root certificate (PEM or DER). Adding a known root changes nothing. ERR_MALFORMED
+ * (also: not a CA), ERR_TOO_LARGE when full */
 MUST_CHECK enum err attest_trust_add(struct attest_trust *trust, enum attest_vendor vendor,
                                      struct span certificate, bool simulated);
-/* The root of a simulated TEE (tee/simulated.h), which speaks Intel's formats. */
+/* The root of a simulated TEE (tee/simulated.h), which uses Intel's formats. */
 MUST_CHECK enum err attest_trust_add_simulated(struct attest_trust *trust, struct span certificate);
 
 /* Intel collateral as received; see docs/protocol.md for its JSON bundle form. */
@@ -158,8 +158,8 @@ struct attest_collateral_input {
 };
 
 /*
- * Collateral that has been parsed and whose signatures were checked once, immutable. Times are
- * checked at every use. Copies what it needs. On failure `*reason` is the code.
+ * Parses collateral and checks its signatures once. The result is immutable and copies its input.
+ * Every use checks the times. On failure `*reason` is the code.
  * ERR_DENIED with a reason; ERR_MEMORY
  */
 struct attest_collateral;
@@ -171,20 +171,21 @@ MUST_CHECK enum err attest_collateral_new(const struct attest_trust *trust,
 struct timestamp attest_collateral_expiry(const struct attest_collateral *c);
 
 /*
- * How new one part of collateral is. What its issuer says decides, number and time of issue; when
- * it expires never does.
+ * The age of one part of collateral. The issuer's number and time of issue decide, never the time
+ * of expiry.
  */
 struct attest_part {
     bool present;     /* an absent part is older than any */
     int64_t order[3]; /* from the most significant: evaluation or CRL number, times of issue */
     struct timestamp issued, expires;
-    uint8_t sha256[SHA256_SIZE]; /* of the signed bytes; decides last, so that the order is total */
-    uint8_t content[SHA256_SIZE]; /* of what it says, without its dates */
+    /* of the signed bytes; compared last, so that the order is total */
+    uint8_t sha256[SHA256_SIZE];
+    uint8_t content[SHA256_SIZE]; /* of the contents without dates */
 };
 /* Less than, equal to or greater than 0, as `a` is older than, the same as or newer than `b`. */
 int attest_part_compare(const struct attest_part *a, const struct attest_part *b);
 
-/* Which platforms it is for and how fresh it is: for those who keep collateral. */
+/* The platforms that collateral is for, and its age, for code that keeps collateral. */
 enum attest_intel_part {
     ATTEST_PART_TCB_INFO,
     ATTEST_PART_QE_IDENTITY,
@@ -199,7 +200,7 @@ struct attest_collateral_facts {
     uint32_t tcb_evaluation_number, qe_evaluation_number;
     uint8_t root_spki[SHA256_SIZE]; /* all chains end in this key */
     struct attest_part parts[ATTEST_INTEL_PARTS];
-    struct timestamp valid_from, valid_until; /* of everything */
+    struct timestamp valid_from, valid_until; /* of all parts */
 };
 void attest_collateral_facts(const struct attest_collateral *c,
                              struct attest_collateral_facts *out);
@@ -216,8 +217,8 @@ MUST_CHECK enum err attest_collateral_from_bundle(const struct attest_trust *tru
                                                   enum attest_reason *reason);
 
 /*
- * The same, for those who keep collateral: also when its root CRL lists the CA or a signer of the
- * rest. Such collateral is good for the CRL in it; it refuses all evidence.
+ * The same, for code that keeps collateral. It also accepts collateral whose root CRL lists the CA
+ * or a signer of the other parts. Such collateral is useful for its CRL, and refuses all evidence.
  */
 MUST_CHECK enum err attest_collateral_keep_bundle(const struct attest_trust *trust,
                                                   struct span bundle,
@@ -228,12 +229,12 @@ unsigned attest_collateral_revoked_parts(const struct attest_collateral *c,
                                          const struct attest_collateral *other);
 
 /*
- * AMD's certificates for one product, from KDS: ARK and ASK (they vouch for VCEKs), ARK and ASVK
- * (VLEKs), and the CRL. Verified once, immutable; times and pins are judged at every use.
+ * AMD's certificates for one product, from KDS: ARK and ASK (for VCEKs), ARK and ASVK (for VLEKs),
+ * and the CRL. They are verified once and are immutable. Every use checks times and pins.
  */
 struct attest_amd_input {
     struct span vcek_chain; /* PEM: ASK, ARK; empty: no VCEKs */
-    struct span vlek_chain; /* PEM: ASVK, ARK; empty: no VLEKs. One of both is needed */
+    struct span vlek_chain; /* PEM: ASVK, ARK; empty: no VLEKs. At least one chain is required */
     struct span crl;        /* DER or PEM, by the ARK; empty: none */
 };
 struct attest_amd;
@@ -241,7 +242,7 @@ MUST_CHECK enum err attest_amd_new(const struct attest_trust *trust,
                                    const struct attest_amd_input *input, struct attest_amd **out,
                                    enum attest_reason *reason);
 enum attest_vendor attest_amd_product(const struct attest_amd *amd);
-struct timestamp attest_amd_expiry(const struct attest_amd *amd); /* the CRL's counts */
+struct timestamp attest_amd_expiry(const struct attest_amd *amd); /* includes the CRL */
 enum attest_amd_part {
     ATTEST_PART_VCEK_CHAIN,
     ATTEST_PART_VLEK_CHAIN,
@@ -251,7 +252,7 @@ enum attest_amd_part {
 void attest_amd_parts(const struct attest_amd *amd, struct attest_part out[ATTEST_AMD_PARTS]);
 void attest_amd_free(struct attest_amd **amd);
 
-/* One chip's (VCEK) or one cloud's (VLEK) certificate, DER or PEM. Verified where it is used. */
+/* One chip's (VCEK) or one cloud's (VLEK) certificate, DER or PEM. Each use verifies it. */
 struct attest_vek;
 MUST_CHECK enum err attest_vek_new(struct span certificate, struct attest_vek **out,
                                    enum attest_reason *reason);
@@ -267,10 +268,10 @@ MUST_CHECK enum err attest_arm_key_new(struct span instance_id, struct span pem,
 void attest_arm_key_free(struct attest_arm_key **key);
 
 /*
- * A set of collaterals; borrowed, immutable. Intel's is chosen by TEE, FMSPC, PCK CA and root;
- * among several the one with the highest tcbEvaluationDataNumber of those valid at the time. None
- * is collateral_missing; but a set of one is always judged, so that the refusal names what differs.
- * AMD's by product and VEKs by chip and TCB; Arm keys by instance id.
+ * A set of collaterals; borrowed, immutable. Intel's is found by TEE, FMSPC, PCK CA and root. Of
+ * several, the one with the highest tcbEvaluationDataNumber that is valid at the time is used. No
+ * match is collateral_missing, but a set with one member is always judged, so that the refusal
+ * names the difference. AMD's is found by product, VEKs by chip and TCB, Arm keys by instance id.
  */
 struct attest_collateral_set {
     size_t count;
@@ -283,9 +284,11 @@ struct attest_collateral_set {
     const struct attest_arm_key *const *arm_keys;
 };
 
-/* Remembers verified chains by the SHA-256 of their bytes, the least recently used goes first.
- * Pins, times and revocation are judged anew at every use. Not thread-safe: one per thread. NULL:
- * no cache. ERR_TOO_LARGE unless `capacity` is 1..ATTEST_CACHE_MAX, ERR_MEMORY */
+/*
+ * A cache of verified chains by the SHA-256 of their bytes; the least recently used is removed
+ * first. Every use checks pins, times and revocation again. Not thread-safe: use one per thread.
+ * NULL means no cache. ERR_TOO_LARGE unless `capacity` is 1..ATTEST_CACHE_MAX, ERR_MEMORY
+ */
 #define ATTEST_CACHE_MAX 4096
 struct attest_cache;
 MUST_CHECK enum err attest_cache_new(size_t capacity, struct attest_cache **out);
@@ -317,12 +320,12 @@ struct td_report { /* the body of a TD quote, 584 bytes (1.0) or 648 (1.5); copi
     uint8_t mr_owner_config[48];
     uint8_t rtmr[4][48];
     uint8_t report_data[64];
-    bool is_15; /* the two below are there */
+    bool is_15; /* the two fields below are present */
     uint8_t tee_tcb_svn_2[16];
     uint8_t mr_service_td[48];
 };
 
-/* SVNs of one TCB_VERSION, component by component; fmc is Turin's alone. */
+/* SVNs of one TCB_VERSION by component; only Turin has fmc. */
 struct snp_tcb {
     uint8_t boot_loader, tee, snp, microcode, fmc;
 };
@@ -369,7 +372,7 @@ struct nitro_claims {
 };
 
 #define ATTEST_ARM_COMPONENTS_MAX 16
-struct arm_component { /* software that was measured at boot; absent: data NULL */
+struct arm_component { /* software measured at boot; absent: data NULL */
     struct span type, measurement, version, signer;
 };
 
@@ -383,7 +386,8 @@ struct arm_claims { /* spans borrowed from the evidence; absent: data NULL */
     struct span realm_hash_algorithm, public_key;
 };
 
-/* Azure: what stands around the hardware report, whose claims are those of its own kind (`snp`). */
+/* Azure: the data around the hardware report. The report's claims are those of its own kind
+ * (`snp`). */
 struct azure_hcl_claims { /* borrowed */
     uint32_t report_type; /* 2 SNP, 4 TDX */
     uint32_t hash_type;
@@ -405,16 +409,16 @@ struct attest_intel {
     size_t platform_level;         /* index in tcbLevels */
     struct timestamp platform_level_date;
     /*
-     * Grace periods start here: since when there has been something newer for every part (platform,
-     * module, QE) that is out of date; the earliest of their dates. False when nothing is, or when
-     * one is out of date at its newest level.
+     * Grace periods start here: at the earliest date on which a newer level was published for an
+     * outdated part (platform, module, QE). False when no part is outdated, or when an outdated
+     * part has no newer level.
      */
     bool has_newer_level;
     struct timestamp newer_level_date;
 };
 
-/* What collateral would judge this evidence: what to fetch when it is missing. Unless the
- * signatures are valid it is the caller's word alone. */
+/* The collateral that this evidence needs: what to fetch when it is missing. Unless the
+ * signatures are valid, these are the caller's unverified claims. */
 struct attest_missing {
     bool known;
     enum attest_vendor vendor; /* ATTEST_INTEL, or AMD's product */
@@ -429,26 +433,25 @@ struct attest_result {
     enum attest_reason reason; /* ATTEST_OK when everything verified */
     char step[32];      /* on refusal: "header", "pck_chain", "crl", "tcb_signing", "tcb_info",
                            "qe_identity", "qe_report", "signature", "tcb_level", ... */
-    char expected[160]; /* on refusal, where it makes sense; terminated, else "" */
+    char expected[160]; /* on refusal, where applicable; terminated, else "" */
     char presented[160];
-    size_t step_count; /* what was passed, in order; static strings */
+    size_t step_count; /* passed steps, in order; static strings */
     const char *steps[ATTEST_STEPS_MAX];
-    enum attest_tee kind;          /* as told by its form, also on refusal */
+    enum attest_tee kind;          /* from the form, also on refusal */
     struct attest_missing missing; /* SGX, TDX, SNP; also on refusal */
     /*
-     * Every signature of the evidence itself verified up to a pinned root. Then what stands until
-     * `intel` is written, for diagnosis, also when it was refused for another reason (collateral,
-     * TCB, ...). SGX and TDX: that alone is NOT the platform's word. Intel's PCE certifies the key
-     * of any enclave that its host gives the right to ask (PROVISIONKEY), so until the quoting
-     * enclave proves to be Intel's the host may have written the whole quote. The PCK chain, and so
-     * `missing`, is genuine.
+     * Every signature of the evidence itself verified up to a pinned root. Then all fields up to
+     * `intel` are written, for diagnosis, also after a refusal for another reason (collateral, TCB,
+     * ...). For SGX and TDX this does NOT prove that the platform made the fields. Intel's PCE
+     * certifies the key of any enclave to which its host gives the right to ask (PROVISIONKEY). So
+     * the host may have written the whole quote, unless the quoting enclave is Intel's. The PCK
+     * chain, and so `missing`, is genuine.
      */
     bool signatures_valid;
     /*
-     * And who signed is who may: SGX and TDX, the quoting enclave is no debug enclave and the one
-     * of Intel's QE identity, at a version it knows (so never without collateral). Other kinds: the
-     * same as signatures_valid. The claims are the platform's word, though of a platform that may
-     * be refused for its TCB.
+     * In addition, the signer may sign. SGX and TDX: the quoting enclave is not a debug enclave,
+     * and Intel's QE identity names it and its version. This needs collateral. Other kinds: the
+     * same as signatures_valid. The platform made these claims, even if it is refused for its TCB.
      */
     bool authentic;
     const char *tee; /* name of `kind`, or "simulated" when the pinned root is a simulated one */
@@ -462,23 +465,23 @@ struct attest_result {
         struct nitro_claims nitro;
         struct arm_claims arm;
     };
-    struct azure_hcl_claims azure; /* also on refusal, as soon as its hash is that in the report */
+    struct azure_hcl_claims azure; /* also on refusal, once its hash matches the report */
     /*
-     * The 64 bytes of the caller's own. Nitro: user_data when it has 64 bytes, else zero. Arm CCA:
-     * the challenge; PSA: the nonce, zero-padded.
+     * The 64 bytes that the caller chose. Nitro: user_data when it has 64 bytes, else zero. Arm
+     * CCA: the challenge; PSA: the nonce, zero-padded.
      */
     uint8_t report_data[64];
     /*
-     * Which piece of evidence this is: SHA-256(signed bytes || r of its signature). Nobody without
-     * the signing key can give the same evidence another id: s (which may become n - s), the
-     * chain's white space and padding do not count, and r cannot be changed. But for SGX and TDX
-     * "the signing key" is the quoting enclave's, and the host drives that: it can have one report
-     * quoted again at any time, with a fresh signature and so with another id. That a piece is new
-     * says nothing of when the report was made; only a nonce or time that it binds does.
+     * The id of this piece of evidence: SHA-256(signed bytes || r of its signature). The same
+     * evidence cannot get another id without the signing key: s (which may become n - s), white
+     * space in the chain and padding do not count, and r cannot be changed. But for SGX and TDX the
+     * signing key is the quoting enclave's, and the host controls that. The host can have one
+     * report quoted again at any time, with a fresh signature and so with another id. So a new id
+     * does not tell when the report was made. Only a bound nonce or time does.
      */
     uint8_t evidence_id[SHA256_SIZE];
 
-    /* below: written only when reason is ATTEST_OK */
+    /* the fields below are written only when reason is ATTEST_OK */
     struct attest_intel intel; /* SGX, TDX */
     enum tcb_status status;    /* TCB_NOT_JUDGED for other kinds */
     size_t advisory_count;
@@ -487,18 +490,19 @@ struct attest_result {
     struct timestamp earliest_expiry;           /* of collateral and certificates */
 };
 
-/* Evidence and what came along with it; borrowed. */
+/* Evidence and the certificates that came with it; borrowed. */
 struct attest_evidence {
-    enum attest_tee kind; /* ATTEST_TEE_NONE: told by its form */
+    enum attest_tee kind; /* ATTEST_TEE_NONE: detect by the form */
     struct span bytes;
-    /* SNP: the host's certificate table, PEM, or one DER: believed as far as they verify. */
+    /* SNP: the host's certificate table, PEM, or one DER certificate. Only verified ones are
+     * used. */
     struct span certificates;
 };
-/* The kind of evidence by its form alone; ATTEST_TEE_NONE when it is none that is known. */
+/* The kind of evidence by its form; ATTEST_TEE_NONE when unknown. */
 enum attest_tee attest_evidence_kind(struct span bytes);
 /*
- * When evidence says that it was made. Nothing is verified. ERR_NOT_FOUND for kinds that do not say
- * (all but Nitro); ERR_DENIED what is not of the kind's form
+ * The time at which the evidence states that it was made. Verifies nothing. ERR_NOT_FOUND this kind
+ * states no time (only Nitro does); ERR_DENIED not of the kind's form
  */
 MUST_CHECK enum err attest_evidence_time(struct span bytes, struct timestamp *out);
 
@@ -513,8 +517,8 @@ MUST_CHECK enum err attest_verify(const struct attest_trust *trust,
                                   const struct attest_evidence *evidence, struct timestamp now,
                                   struct attest_result *result);
 
-/* SHA-256 over a fixed encoding of the verified claims, all but the expiry: what the log and
- * sessions name. */
+/* SHA-256 over a fixed encoding of the verified claims without the expiry. The log and sessions
+ * use it as the name of the claims. */
 void attest_claims_digest(const struct attest_result *result, uint8_t out[SHA256_SIZE]);
 
 /*

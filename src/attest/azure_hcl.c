@@ -10,7 +10,7 @@ static const char step[] = "hcl_report";
 enum { HEADER_SIZE = 32, REPORT_SIZE = 1184, DATA_HEADER_SIZE = 20, REPORT_DATA_BYTES = 64 };
 enum { SNP_VMPL_OFFSET = 0x30 }; /* AMD 56860, ATTESTATION_REPORT */
 
-/* Where a hardware report has the data of its requester, and how it is known. */
+/* The place of the requester's data in a hardware report, and how the report type is recognised. */
 static const struct report_form {
     uint32_t type;
     size_t size;   /* of the 1184 bytes; the rest is zero */
@@ -31,7 +31,8 @@ static struct header header_read(struct reader *r)
 
     (void)reader_take(r, MAGIC.size);
     h.version = reader_u32le(r);
-    (void)reader_take(r, HEADER_SIZE - MAGIC.size - 4); /* sizes and status: nothing signs them */
+    /* sizes and status, which no signature covers */
+    (void)reader_take(r, HEADER_SIZE - MAGIC.size - 4);
     h.report = reader_take(r, REPORT_SIZE);
     h.data_size = reader_u32le(r);
     h.data_version = reader_u32le(r);
@@ -62,7 +63,7 @@ static const struct report_form *form_find(uint32_t type)
     return NULL;
 }
 
-/* The type that the blob names is the one that the report has. */
+/* Whether the report has the type that the blob names. */
 static bool report_is(uint32_t type, struct span report)
 {
     struct reader r = reader_over(report);
@@ -73,9 +74,8 @@ static bool report_is(uint32_t type, struct span report)
 }
 
 /*
- * The paravisor alone runs at VMPL 0, and only of its reports is known that their data is the hash
- * of what Azure put around them: a guest below it chooses its own. The field is in the report that
- * the VEK signs.
+ * Only the paravisor runs at VMPL 0, and only in its reports the data is known to be the hash of
+ * Azure's JSON. A guest at another VMPL chooses its own data. The VEK signs this field.
  */
 MUST_CHECK static enum err privilege_check(struct span report, struct refusal *r)
 {
@@ -108,7 +108,7 @@ MUST_CHECK static enum err report_read(const struct header *h, struct azure_hcl 
     return ERR_NONE;
 }
 
-/* The JSON is what the virtual TPM's key is looked for in: it has one reading, or none. */
+/* The key of the virtual TPM is looked up in this JSON, so it must have exactly one reading. */
 MUST_CHECK static enum err runtime_check(struct span json, struct refusal *r)
 {
     struct json_value document;
@@ -177,7 +177,7 @@ bool azure_hcl_is(struct span evidence)
     return span_starts_with(evidence, MAGIC);
 }
 
-/* The report says who made it; the blob around it, nobody. */
+/* The report says who made it. The blob around it does not. */
 MUST_CHECK static enum err report_verify(const struct verify_input *in, const struct azure_hcl *hcl,
                                          struct attest_result *out, struct refusal *r)
 {

@@ -29,7 +29,7 @@ MUST_CHECK static enum err vouchsafe_bytes(const struct binding *b, uint8_t out[
     return ERR_NONE;
 }
 
-/* The task is no part of it, and is not the caller's to choose beside it. */
+/* The convention does not bind the task, so the caller must not choose one separately. */
 MUST_CHECK static enum err outlayer_bytes(const struct binding *b, uint8_t out[REPORT_DATA_SIZE])
 {
     if (b->for_session || !names_key(b))
@@ -92,8 +92,8 @@ MUST_CHECK static enum err ra_tls_bytes(const struct binding *b, uint8_t out[REP
     return ERR_NONE;
 }
 
-/* A client that chooses its certificate would choose the nonce, too, so one way excludes the other.
- */
+/* A client that chooses its certificate would also choose the nonce. So each way excludes the
+ * other. */
 static bool came_that_way(enum binding_convention c, const struct binding *b)
 {
     return (c == BINDING_RA_TLS) == (b->channel.size > 0);

@@ -14,9 +14,9 @@ struct entry {
     void *thing;
 };
 
-/* A scan of 32-byte names is little beside one signature check. */
+/* A linear scan over 32-byte names is cheap compared with one signature check. */
 struct attest_cache {
-    uint64_t clock; /* of uses */
+    uint64_t clock; /* counts uses */
     struct part {
         size_t capacity;
         size_t count;
@@ -127,7 +127,7 @@ void cache_alias(struct attest_cache *cache, const struct cache_kind *kind,
     e->has_alias = true;
 }
 
-/* The entry that was not used for the longest. */
+/* The least recently used entry. */
 static struct entry *oldest_of(const struct part *p)
 {
     struct entry *oldest = &p->entries[0];
@@ -138,7 +138,7 @@ static struct entry *oldest_of(const struct part *p)
     return oldest;
 }
 
-/* That of its family, a free place, or that of the oldest. */
+/* The entry of the same family, a free entry, or the oldest one. */
 static struct entry *entry_place(struct attest_cache *cache, const struct cache_kind *kind,
                                  const struct cache_names *names)
 {

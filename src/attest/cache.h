@@ -1,6 +1,6 @@
 /*
- * The bounded memory of what verified, by the SHA-256 of the bytes it was made of: most evidence
- * comes from few machines, and a chain costs more than the quote. Internal to attest/.
+ * A bounded cache of verified things, by the SHA-256 of their bytes. Most evidence comes from few
+ * machines, and a chain costs more than the quote. Internal to attest/.
  */
 #ifndef ATTEST_CACHE_H
 #define ATTEST_CACHE_H
@@ -8,55 +8,55 @@
 #include "attest/attest.h"
 
 /*
- * Each part of the memory pushes out its own alone: what anybody with a genuine machine can bring
- * many of (leaves) cannot make the few that all of them share (CAs) be forgotten.
+ * Each part of the cache removes only its own entries. Anyone with a genuine machine can present
+ * many leaves, but cannot remove the few shared CAs.
  */
 enum cache_part {
     CACHE_LEAVES,      /* `capacity` of attest_cache_new() */
-    CACHE_ISSUERS,     /* AWS: of one host each */
+    CACHE_ISSUERS,     /* AWS: each of one host */
     CACHE_AUTHORITIES, /* a vendor's */
     CACHE_PARTS
 };
 
-/* One kind of thing that is remembered; its address tells kinds apart. */
+/* One kind of cached thing. Its address identifies the kind. */
 struct cache_kind {
     void (*release)(void *thing);
     enum cache_part part;
 };
 
 /*
- * name    hash of every byte that was verified, in its one form (DER, and no PEM around it): only
- *         what is exactly the same is found by it
- * family  hash of what was signed and by which key. The signatures on a certificate are not part
- *         of it, since anybody can write each in two ways (ECDSA: s and n - s), and a chain of
- *         three in eight. One member of a family is remembered: whoever varies a certificate
- *         pushes out that certificate alone. It is no name, or a broken signature would be accepted
- *         when a good one had been seen.
+ * name    hash of every byte that was verified, in its one form (DER without PEM). It finds only
+ *         exactly the same bytes.
+ * family  hash of the signed bytes and of the signing keys, without the signatures. Anyone can
+ *         write each ECDSA signature in two ways (s and n - s), and those of a chain of three in
+ *         eight. The cache keeps one member of a family, so variants of a certificate replace each
+ *         other only. A family is not a name: otherwise a broken signature would be accepted after
+ *         a good one.
  */
 struct cache_names {
     uint8_t name[SHA256_SIZE];
     uint8_t family[SHA256_SIZE];
 };
 
-/* Whether there is one. */
+/* Whether such a thing is cached. */
 bool cache_has(struct attest_cache *cache, const struct cache_kind *kind,
                const uint8_t name[SHA256_SIZE]);
 
-/* Borrowed until the next cache_put(). NULL: not there, or no cache. */
+/* Borrowed until the next cache_put(). NULL: not cached, or no cache. */
 void *cache_find(struct attest_cache *cache, const struct cache_kind *kind,
                  const uint8_t name[SHA256_SIZE]);
 
 /*
- * Takes over `thing`, which must have verified: so what is not evidence cannot push others out. The
- * one of its family goes, else the least recently used of its part. `cache` is not NULL; `thing`
- * may be, where the name says it all.
+ * Takes over `thing`, which must have verified, so that invalid input cannot remove entries.
+ * Removes the member of its family, or else the least recently used entry of its part. `cache` is
+ * not NULL. `thing` may be NULL if its name is enough.
  */
 void cache_put(struct attest_cache *cache, const struct cache_kind *kind,
                const struct cache_names *names, void *thing);
 
 /*
- * A short way to a thing of this name: the hash of one text it was read from. Each thing has one,
- * the last, so that there is nothing to fill. Without such a thing nothing happens.
+ * Adds an alias to the thing of this name: the hash of a text from which it was read. Each thing
+ * has one alias, the last, so aliases take no further room. Does nothing if there is no such thing.
  */
 void cache_alias(struct attest_cache *cache, const struct cache_kind *kind,
                  const uint8_t name[SHA256_SIZE], const uint8_t alias[SHA256_SIZE]);

@@ -37,7 +37,7 @@ MUST_CHECK static enum err roles_check(const struct certificates *c,
     return ERR_NONE;
 }
 
-/* Certificates above the first of which each is signed by the next and the last by itself. */
+/* Checks that each certificate above the first is signed by the next, and the last by itself. */
 static void nothing_release(void *thing)
 {
     (void)thing;
@@ -57,7 +57,7 @@ void certificates_names(const struct certificates *c, size_t first, struct cache
     sha256(SPAN_OF(signed_by), out->family);
 }
 
-/* The links from `first` up to `end`. */
+/* Verifies the links from `first` up to `end`. */
 MUST_CHECK static enum err links_check(const struct certificates *c, size_t first, size_t end,
                                        const struct certificates_rule *rule, struct refusal *r)
 {
@@ -114,7 +114,7 @@ MUST_CHECK static enum err unknown_signatures_check(const struct attest_trust *t
     return root_check(c, rule, r);
 }
 
-/* Every signature but those known, to a pinned root. */
+/* Verifies every signature that is not cached, up to a pinned root. */
 MUST_CHECK static enum err signatures_check(const struct attest_trust *trust,
                                             struct attest_cache *cache, struct certificates *c,
                                             const struct certificates_rule *rule, struct refusal *r)

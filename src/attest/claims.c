@@ -3,7 +3,7 @@
 #include "attest/attest.h"
 #include "base/writer.h"
 
-#define CLAIMS_DOMAIN "vouchsafe-claims-v2" /* v1 left the kind out */
+#define CLAIMS_DOMAIN "vouchsafe-claims-v2" /* v1 did not include the kind */
 #define CLAIMS_MAX 8192
 
 static void put_sized(struct writer *w, const char *text)
@@ -14,7 +14,7 @@ static void put_sized(struct writer *w, const char *text)
     writer_put(w, s);
 }
 
-/* Absent and empty differ. */
+/* Distinguishes an absent value from an empty one. */
 static void put_optional(struct writer *w, struct span s)
 {
     writer_u8(w, s.data ? 1 : 0);
@@ -133,7 +133,7 @@ static void put_arm(struct writer *w, const struct arm_claims *claims)
         put_component(w, &claims->components[i]);
 }
 
-/* What each kind says of the code. */
+/* The claims of each kind about the code. */
 static void put_report(struct writer *w, const struct attest_result *result)
 {
     switch (result->kind) {
@@ -153,7 +153,7 @@ static void put_report(struct writer *w, const struct attest_result *result)
     case ATTEST_PSA:
         put_arm(w, &result->arm);
         break;
-    case ATTEST_AZURE_HCL: /* the report inside, whose data are the hash of the rest */
+    case ATTEST_AZURE_HCL: /* the report inside, whose data are the hash of all other bytes */
         put_snp(w, &result->snp);
         break;
     case ATTEST_TEE_NONE:
@@ -163,8 +163,8 @@ static void put_report(struct writer *w, const struct attest_result *result)
 }
 
 /*
- * Fixed order, big-endian, every text with its length. The expiry is left out: it belongs to the
- * collateral of the day, not to what the evidence says.
+ * Fixed order, big-endian, every text with its length. The expiry is left out, because it depends
+ * on the collateral, not on the evidence.
  */
 void attest_claims_digest(const struct attest_result *result, uint8_t out[SHA256_SIZE])
 {
@@ -174,7 +174,7 @@ void attest_claims_digest(const struct attest_result *result, uint8_t out[SHA256
 
     put_sized(&w, CLAIMS_DOMAIN);
     put_sized(&w, result->tee);
-    put_sized(&w, attest_tee_name(result->kind)); /* "simulated" is the name of two kinds */
+    put_sized(&w, attest_tee_name(result->kind)); /* two kinds have the name "simulated" */
     writer_u8(&w, result->simulated ? 1 : 0);
     writer_u16be(&w, result->version);
     writer_u8(&w, result->debug ? 1 : 0);
@@ -190,6 +190,6 @@ void attest_claims_digest(const struct attest_result *result, uint8_t out[SHA256
     writer_put(&w, SPAN_OF(result->intel.pce_id));
     writer_put(&w, SPAN_OF(result->intel.ppid));
     enum err e = writer_finish(&w, &encoded);
-    assert(e == ERR_NONE); /* every field is bounded, and CLAIMS_MAX is above their sum */
+    assert(e == ERR_NONE); /* every field is bounded, and CLAIMS_MAX is larger than their sum */
     sha256(encoded, out);
 }

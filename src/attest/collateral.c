@@ -36,7 +36,7 @@ static void narrow(struct timestamp *from, struct timestamp *until, struct times
         *until = other_until;
 }
 
-/* All chains of one collateral end in one root: a simulated one cannot lend itself to others. */
+/* All chains of one collateral end in one root, so a simulated root cannot serve for others. */
 MUST_CHECK static enum err root_adopt(struct attest_collateral *c, const struct certificates *chain,
                                       bool is_first, const char *step, struct refusal *r)
 {
@@ -67,7 +67,8 @@ MUST_CHECK static enum err crl_read(struct span bytes, const struct x509_cert *i
     return ERR_NONE;
 }
 
-/* The CRLs and their issuers: root CRL by the root, PCK CRL by a PCK CA that is not revoked. */
+/* Checks the CRLs and their issuers: root CRL by the root, PCK CRL by a PCK CA that is not
+ * revoked. */
 MUST_CHECK static enum err crls_read(struct attest_collateral *c, const struct attest_trust *trust,
                                      const struct collateral_parts *parts, struct refusal *r)
 {
@@ -96,7 +97,7 @@ out:
     return e;
 }
 
-/* Intel's TCB signing key, by way of `pem`; the caller owns it. */
+/* Reads Intel's TCB signing key through `pem`; the caller owns it. */
 MUST_CHECK static enum err signer_read(struct attest_collateral *c,
                                        const struct attest_trust *trust, struct attest_cache *known,
                                        struct span pem, struct x509_cert **signer,
@@ -132,7 +133,7 @@ MUST_CHECK static enum err signature_check(const struct p256_public *key,
     return ERR_NONE;
 }
 
-/* One chain for both documents is the rule; it is read once then. */
+/* Usually both documents have the same chain. Then it is read once. */
 MUST_CHECK static enum err signatures_check(struct attest_collateral *c,
                                             const struct attest_trust *trust,
                                             const struct collateral_parts *parts, struct refusal *r)
@@ -156,7 +157,7 @@ out:
     return e;
 }
 
-/* Verified first, interpreted later, and from a copy of our own. */
+/* Verifies first, then parses its own copy. */
 MUST_CHECK static enum err documents_read(struct attest_collateral *c,
                                           const struct attest_trust *trust,
                                           const struct collateral_parts *parts, struct refusal *r)
@@ -215,7 +216,7 @@ enum err collateral_result(enum err e, const struct refusal *r, enum attest_reas
     return e;
 }
 
-/* Refuses what its own root CRL revokes. */
+/* Refuses collateral that its own root CRL revokes. */
 enum err collateral_strict(struct attest_collateral **c, struct refusal *r)
 {
     enum attest_reason revoked = (*c)->revoked;

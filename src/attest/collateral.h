@@ -1,4 +1,4 @@
-/* Intel collateral, verified and at hand. Internal to attest/. */
+/* Intel collateral, verified and ready for use. Internal to attest/. */
 #ifndef ATTEST_COLLATERAL_H
 #define ATTEST_COLLATERAL_H
 
@@ -18,26 +18,26 @@ struct attest_collateral {
     uint8_t pck_ca_spki[SHA256_SIZE];         /* the key that signed pck_crl */
     struct x509_cert *pck_ca;                 /* its name */
     struct x509_cert *tcb_signer, *qe_signer; /* the latter NULL: one for both */
-    enum attest_reason revoked; /* ATTEST_OK, or what its own root CRL says of its issuers */
+    enum attest_reason revoked; /* ATTEST_OK, or the issuer that its own root CRL revokes */
     struct timestamp certificates_from, certificates_until; /* of all chains */
-    struct timestamp valid_from, valid_until;               /* of everything */
+    struct timestamp valid_from, valid_until;               /* of all parts */
 };
 
 /*
- * The one of the set for this platform: by TEE, FMSPC and PCK CA; among several the one with the
- * highest evaluation number of those valid at `now`. Choosing checks nothing: the caller does.
- * ERR_DENIED with collateral_missing; a set of one is always chosen, so that the refusal names what
- * does not fit.
+ * Finds the collateral of the set for this platform, by TEE, FMSPC and PCK CA. Of several, it takes
+ * the one with the highest evaluation number that is valid at `now`. The caller checks the result.
+ * ERR_DENIED with collateral_missing. The member of a set of one is always chosen, so that the
+ * refusal names the difference.
  */
 MUST_CHECK enum err collateral_choose(const struct attest_collateral_set *set,
                                       enum tcb_info_tee tee, const struct pck_chain *chain,
                                       struct timestamp now, const struct attest_collateral **out,
                                       struct refusal *r);
 
-/* Each of its parts: whether it is valid at `now`, and for this platform. ERR_DENIED fills `r` */
+/* Checks that each part is valid at `now`, and for this platform. ERR_DENIED fills `r` */
 MUST_CHECK enum err collateral_check_signing(const struct attest_collateral *c,
                                              struct timestamp now, struct refusal *r);
-/* Also whether the CRLs list anything of the chain. */
+/* Checks, too, that the CRLs list no certificate of the chain. */
 MUST_CHECK enum err collateral_check_crls(const struct attest_collateral *c,
                                           const struct pck_chain *chain, struct timestamp now,
                                           struct refusal *r);

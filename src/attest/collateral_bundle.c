@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 
-/* Members of a bundle in the order of the table below. */
+/* The members of a bundle in the order of the table below. */
 struct bundle {
     struct buffer tcb_info, qe_identity, signing_chain, identity_chain, issuer_chain;
     struct buffer pck_crl, root_crl;
@@ -22,13 +22,13 @@ static void bundle_clear(struct bundle *b)
     buffer_clear(&b->qe_identity_signature);
 }
 
-/* A string without its escapes: the text inside is what was signed. */
+/* A string without its escapes: the signature covers the text inside. */
 MUST_CHECK static enum err text_read(struct json_value value, size_t max, struct buffer *out)
 {
     size_t size = 0;
     enum err e;
 
-    if (value.raw.size > 6 * max + 2) /* \u0000 is the longest way to write a byte */
+    if (value.raw.size > 6 * max + 2) /* \u0000 is the longest form of one byte */
         return ERR_TOO_LARGE;
     if ((e = buffer_reserve(out, value.raw.size)) != ERR_NONE ||
         (e = json_string(value, out->data, value.raw.size, &size)) != ERR_NONE)
@@ -77,7 +77,7 @@ MUST_CHECK static enum err bundle_read(struct json_value document, struct bundle
         {"pck_crl_issuer_chain",     ATTEST_CHAIN_MAX,        text_read,     &b->issuer_chain         },
         {"root_ca_crl",              ATTEST_CRL_MAX,          hex_text_read, &b->root_crl             },
     };
-    /* newer bundles may carry the chain of one quote; only the quote's own is ever used */
+    /* newer bundles may carry the chain of one quote; only the quote's own chain is used */
     struct json_field fields[MEMBERS + 2] = {
         [MEMBERS] = {"pck_certificate_chain", JSON_STRING, false, &ignored},
         [MEMBERS + 1] = {"set",                   JSON_STRING, false, &ignored}, /* of collateral/parts.h */

@@ -16,7 +16,8 @@ static bool is_valid_at(const struct attest_collateral *c, struct timestamp now)
     return c->valid_from.ms <= now.ms && now.ms <= c->valid_until.ms;
 }
 
-/* Valid now before not; then the higher evaluation number; then the later issue. */
+/* Collateral that is valid now comes first; then the higher evaluation number; then the later
+ * issue. */
 static bool is_better(const struct attest_collateral *a, const struct attest_collateral *b,
                       struct timestamp now)
 {
@@ -88,7 +89,7 @@ MUST_CHECK static enum err check_revocation(const struct attest_collateral *c,
     if (!span_equal(SPAN_OF(c->root_spki), SPAN_OF(chain->certificates.root_spki)))
         return refuse_bytes(r, ATTEST_CRL_ISSUER_MISMATCH, "crl", "SHA-256 of root key",
                             SPAN_OF(chain->certificates.root_spki), SPAN_OF(c->root_spki));
-    /* name and key: the list is this CA's, not one of a namesake */
+    /* compare name and key: the list must be from this CA, not from another one of the same name */
     if (!x509_cert_same_subject(c->pck_ca, pck_chain_ca(chain)) ||
         !span_equal(SPAN_OF(c->pck_ca_spki), SPAN_OF(chain->ca_spki)))
         return refuse(r, ATTEST_CRL_ISSUER_MISMATCH, "crl",

@@ -27,7 +27,7 @@ void attest_collateral_facts(const struct attest_collateral *c, struct attest_co
                      c->qe_identity.next_update, buffer_span(&c->qe_identity_text), qe_signer_of(c),
                      &out->parts[ATTEST_PART_QE_IDENTITY]);
     part_of_crl(c->pck_crl, c->pck_ca, &out->parts[ATTEST_PART_PCK_CRL]);
-    /* the root is pinned by its key: which of its certificates came along does not matter */
+    /* the key of the root is pinned, so it does not matter which of its certificates came */
     part_of_crl(c->root_crl, NULL, &out->parts[ATTEST_PART_ROOT_CRL]);
 }
 

@@ -6,9 +6,9 @@ enum { TAG_SIGN1 = 18 };
 enum { HEADER_ALGORITHM = 1 }; /* RFC 9052 section 3.1 */
 enum { KEY_TYPE = 1, KEY_ALGORITHM = 3, KEY_CURVE = -1, KEY_X = -2, KEY_Y = -3 };
 enum { KEY_TYPE_EC2 = 2, CURVE_P256 = 1, CURVE_P384 = 2 };
-enum { MESSAGE_EXTRA_MAX = 32 }; /* what Sig_structure has beside the payload */
+enum { MESSAGE_EXTRA_MAX = 32 }; /* the parts of Sig_structure other than the payload */
 
-/* The whole of `bytes` is one item. */
+/* `bytes` must be exactly one item. */
 MUST_CHECK static enum err document_read(struct span bytes, const char *step,
                                          struct cbor_value *out, struct refusal *r)
 {
@@ -26,7 +26,7 @@ MUST_CHECK static enum err document_read(struct span bytes, const char *step,
     return ERR_NONE;
 }
 
-/* The four parts, whatever they hold. */
+/* Reads the four parts without checking their contents. */
 MUST_CHECK static enum err parts_read(struct cbor_value document, struct cose_sign1 *out)
 {
     struct cbor_iterator i = {0};
@@ -61,7 +61,7 @@ static const char *algorithm_name(enum cose_algorithm a)
     return a == COSE_ES256 ? "ES256" : a == COSE_ES384 ? "ES384" : "ES256 or ES384";
 }
 
-/* Nothing but the algorithm: what else a header asks for, nobody here would do. */
+/* Accepts only the algorithm in a header, because this code implements no other member. */
 MUST_CHECK static enum err header_read(enum cose_algorithm algorithm, struct cose_sign1 *s,
                                        const char *step, struct refusal *r)
 {
@@ -134,7 +134,8 @@ static enum cbor_kind first_key_guess(struct span payload)
     const uint8_t head = reader_u8(&r);
     uint8_t key;
 
-    /* maps have at most 64 members: their count is in the head, in one byte more, or not there */
+    /* maps have at most 64 members, so the count is in the head or in the next byte, or
+     * indefinite */
     if ((head & 0x1f) > SMALL_MAX && head != 0xbf)
         (void)reader_u8(&r);
     key = reader_u8(&r);
@@ -155,7 +156,8 @@ enum cbor_kind cose_guess_first_key(struct span bytes)
         head = reader_u8(&r);
     if (bytes.size > COSE_GUESS_MAX || r.failed || (head != SIGN1_ARRAY && head != ANY_ARRAY))
         return CBOR_NULL;
-    for (size_t i = 0; i < 3; i++) /* headers, then the payload: of strings the length is read */
+    /* headers, then the payload; of strings only the length is read */
+    for (size_t i = 0; i < 3; i++)
         if (cbor_take(&r.rest, &part) != ERR_NONE)
             return CBOR_NULL;
     return cbor_bytes(part, &payload) == ERR_NONE ? first_key_guess(payload) : CBOR_NULL;

@@ -56,11 +56,11 @@ enum err intel_envelope_read(struct span body, const char *member,
         json_string_plain(signature, &hex) != ERR_NONE)
         return refuse(r, reasons->malformed, reasons->step,
                       "a JSON object of the signed document and its signature", NULL);
-    out->bytes = signed_part.raw; /* exactly as received: that is what is signed */
+    out->bytes = signed_part.raw; /* exactly as received, because these bytes are signed */
     return intel_signature_read(hex, reasons, out, r);
 }
 
-/* "INTEL-SA-00615"; nothing that could confuse a log or a list. */
+/* "INTEL-SA-00615"; refuses characters that could confuse a log or a list. */
 static bool is_advisory(struct json_value value)
 {
     struct span text;
@@ -105,7 +105,7 @@ enum err intel_judgement_read(struct json_value level, const struct intel_reason
     if (json_object_read(level, fields, COUNT_OF(fields), true, &bad) != ERR_NONE ||
         intel_time_read(date, &out->date) != ERR_NONE)
         return refuse(r, reasons->malformed, reasons->step, "a well-formed level", bad);
-    /* those beyond Revoked are what a merge may give, never what a level has */
+    /* statuses beyond Revoked result from a merge; no level has them */
     if (json_string_plain(status, &name) != ERR_NONE ||
         tcb_status_parse(name, &out->status) != ERR_NONE || out->status > TCB_REVOKED)
         return refuse(r, ATTEST_TCB_STATUS_UNRECOGNIZED, reasons->step, "a known tcbStatus", NULL);
@@ -130,7 +130,7 @@ MUST_CHECK static enum err level_read(struct json_value value, const struct inte
     out->isv_svn = (uint16_t)number;
     if ((e = intel_judgement_read(value, reasons, &out->judgement, r)) != ERR_NONE)
         return e;
-    /* the merge knows no others: ignoring one would be more lenient than Intel meant */
+    /* the merge knows no other statuses; to ignore one would be more lenient than Intel intends */
     if (out->judgement.status != TCB_UP_TO_DATE && out->judgement.status != TCB_OUT_OF_DATE &&
         out->judgement.status != TCB_REVOKED)
         return refuse(r, ATTEST_TCB_STATUS_UNRECOGNIZED, reasons->step,
@@ -157,7 +157,7 @@ enum err intel_levels_read(struct json_value list, const struct intel_reasons *r
 
         if ((e = level_read(value, reasons, level, r)) != ERR_NONE)
             return e;
-        /* the first match decides, so the order is part of the meaning */
+        /* the first match decides, so the order matters */
         if (*count > 0 && level[-1].isv_svn < level->isv_svn)
             return refuse(r, reasons->malformed, reasons->step,
                           "levels sorted from newest to oldest", "tcbLevels");

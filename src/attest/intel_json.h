@@ -1,6 +1,6 @@
 /*
- * What TCB info and enclave identities have in common (PCS API v4): the signed envelope, and how a
- * level is judged. Internal to attest/.
+ * The common parts of TCB info and enclave identities (PCS API v4): the signed envelope, and the
+ * judgement of a level. Internal to attest/.
  */
 #ifndef ATTEST_INTEL_JSON_H
 #define ATTEST_INTEL_JSON_H
@@ -12,13 +12,13 @@
 #define INTEL_LEVELS_MAX 256
 #define INTEL_ADVISORY_SIZE sizeof(((struct attest_result *)0)->advisories[0])
 
-/* One signed document: the exact bytes that are signed, borrowed, and the signature. */
+/* One signed document: the signed bytes exactly as received, borrowed, and the signature. */
 struct intel_signed {
     struct span bytes;
     uint8_t signature[P256_SIGNATURE_SIZE];
 };
 
-/* The refusals of one kind of document. */
+/* The codes of refusal for one kind of document. */
 struct intel_reasons {
     const char *step;
     enum attest_reason malformed, signature_invalid;
@@ -29,31 +29,31 @@ MUST_CHECK enum err intel_envelope_read(struct span body, const char *member,
                                         const struct intel_reasons *reasons,
                                         struct intel_signed *out, struct refusal *r);
 
-/* "signature":"<128 hex digits>" alone. */
+/* Reads only "signature":"<128 hex digits>". */
 MUST_CHECK enum err intel_signature_read(struct span hex, const struct intel_reasons *reasons,
                                          struct intel_signed *out, struct refusal *r);
 
-/* The part that every level has. `advisories` borrows; type JSON_NULL when there are none. */
+/* The common part of all levels. `advisories` borrows; type JSON_NULL when there are none. */
 struct intel_judgement {
     enum tcb_status status;
     struct timestamp date;
     struct json_value advisories;
 };
 
-/* From the members tcbDate, tcbStatus, advisoryIDs of `level`. */
+/* Reads the members tcbDate, tcbStatus and advisoryIDs of `level`. */
 MUST_CHECK enum err intel_judgement_read(struct json_value level,
                                          const struct intel_reasons *reasons,
                                          struct intel_judgement *out, struct refusal *r);
 
-/* A level of something that has one SVN: a quoting enclave, a TDX module. */
+/* A level of a part with one SVN: a quoting enclave or a TDX module. */
 struct intel_level {
     uint16_t isv_svn;
     struct intel_judgement judgement; /* UpToDate, OutOfDate or Revoked */
 };
 
 /*
- * Reads "tcbLevels": 1 to INTEL_LEVELS_MAX of them, newest first. `*out` is the caller's to free,
- * also on failure. ERR_DENIED fills `r`; ERR_MEMORY
+ * Reads "tcbLevels": 1 to INTEL_LEVELS_MAX levels, newest first. The caller frees `*out`, also on
+ * failure. ERR_DENIED fills `r`; ERR_MEMORY
  */
 MUST_CHECK enum err intel_levels_read(struct json_value list, const struct intel_reasons *reasons,
                                       struct intel_level **out, size_t *count, struct refusal *r);
@@ -62,7 +62,7 @@ MUST_CHECK enum err intel_levels_read(struct json_value list, const struct intel
 const struct intel_level *intel_level_find(const struct intel_level *levels, size_t count,
                                            uint16_t isv_svn);
 
-/* Form only; ERR_MALFORMED */
+/* Checks the form. ERR_MALFORMED */
 MUST_CHECK enum err intel_time_read(struct json_value value, struct timestamp *out);
 MUST_CHECK enum err intel_hex_read(struct json_value value, uint8_t *out, size_t size);
 MUST_CHECK enum err intel_uint_read(struct json_value value, uint64_t max, uint64_t *out);

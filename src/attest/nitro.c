@@ -68,7 +68,7 @@ MUST_CHECK static enum err cabundle_read(struct cbor_value array, struct nitro_d
     return ERR_NONE;
 }
 
-/* A byte string of the caller's own, or null. */
+/* A byte string that the caller chose, or null. */
 MUST_CHECK static enum err field_read(struct cbor_value value, const char *name, size_t min,
                                       struct span *out, struct refusal *r)
 {
@@ -80,7 +80,7 @@ MUST_CHECK static enum err field_read(struct cbor_value value, const char *name,
     return ERR_NONE;
 }
 
-/* The members of the claims, by AWS's names. */
+/* The members of the claims, with AWS's names. */
 struct members {
     struct cbor_value module_id, digest, timestamp, pcrs, certificate, cabundle;
     struct cbor_value public_key, user_data, nonce;
@@ -102,7 +102,8 @@ MUST_CHECK static enum err members_read(struct cbor_value map, struct members *m
 
     if (cbor_map_read(map, fields, COUNT_OF(fields), true, &bad) != ERR_NONE)
         return refuse(r, ATTEST_MALFORMED, document_step, "the members of a Nitro document", bad);
-    if (cbor_member(map, "cabundle", &m->cabundle) != ERR_NONE) /* must be there, and may be null */
+    /* must be present, but may be null */
+    if (cbor_member(map, "cabundle", &m->cabundle) != ERR_NONE)
         return refuse(r, ATTEST_MALFORMED, document_step, "the members of a Nitro document",
                       "cabundle");
     return ERR_NONE;
@@ -162,7 +163,8 @@ enum err nitro_parse(struct span evidence, struct nitro_document *out, struct re
         return refuse(r, ATTEST_MALFORMED, envelope_step, "an empty unprotected header", NULL);
     if ((e = claims_read(d.envelope.payload, &d, r)) != ERR_NONE)
         return e;
-    /* AWS writes an empty map; null is in one emulator's, which have no bundle and are refused */
+    /* AWS writes an empty map; one emulator writes null and no bundle, so its documents are
+     * refused later */
     if (d.envelope.unprotected.kind == CBOR_NULL && d.cabundle_count > 0)
         return refuse(r, ATTEST_MALFORMED, envelope_step, "an unprotected header that is a map",
                       "null");
@@ -193,7 +195,7 @@ bool nitro_is(struct span evidence)
  * Verifying.
  */
 
-/* A document says when it was made, and its leaf lives for three hours: this bounds its age. */
+/* A document states its time, and its leaf is valid for three hours: this bounds its age. */
 MUST_CHECK static enum err timestamp_check(const struct nitro_document *d,
                                            const struct nitro_leaf *leaf, struct refusal *r)
 {
@@ -209,7 +211,7 @@ MUST_CHECK static enum err timestamp_check(const struct nitro_document *d,
 
 static void claims_fill(const struct nitro_document *d, struct nitro_claims *out)
 {
-    struct reader module_id = reader_over(d->module_id); /* shorter than its place */
+    struct reader module_id = reader_over(d->module_id); /* shorter than the destination */
 
     *out = (struct nitro_claims){
         .timestamp_ms = (int64_t)d->timestamp_ms,
@@ -263,7 +265,7 @@ out:
     return e;
 }
 
-/* A document that was kept is out of its time; the reader learns when it says it was made. */
+/* A saved document is out of its validity. The refusal tells the time that it states. */
 static void claimed_time_add(const struct nitro_document *d, struct refusal *r)
 {
     const struct timestamp made = {(int64_t)d->timestamp_ms};

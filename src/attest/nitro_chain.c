@@ -10,13 +10,13 @@
 
 static const char step[] = "certificate_chain";
 
-/* Root first, as in the document; the leaf is the last of them. */
+/* Root first, as in the document; the leaf is last. */
 struct chain {
     size_t count;
     struct x509_cert *certs[NITRO_CABUNDLE_MAX + 1]; /* owned */
 };
 
-/* The part that many leaves share, verified up to the pinned root but for time. */
+/* The part that many leaves share, verified up to the pinned root, without time. */
 struct issuers {
     struct x509_cert *last; /* owned; it issues leaves */
     uint8_t family[SHA256_SIZE];
@@ -54,7 +54,8 @@ MUST_CHECK static enum err root_check(const struct attest_trust *trust,
     return ERR_NONE;
 }
 
-/* Roles before signatures: they cost nothing. `below` is how many CAs stand under this one. */
+/* Checks roles before signatures, because roles cost nothing. `below` is the number of CAs under
+ * this one. */
 MUST_CHECK static enum err issuer_check(const struct x509_cert *c, size_t below, struct refusal *r)
 {
     if (!x509_cert_is_ca(c))
@@ -110,8 +111,7 @@ MUST_CHECK static enum err bundle_parse(const struct nitro_document *d, struct c
     return e;
 }
 
-/* A chain leads from one name to another: there are no circles, and no certificate is there twice.
- */
+/* A chain leads from one name to another: circles and repeated certificates are refused. */
 static bool subject_is_above(const struct chain *c, size_t index)
 {
     for (size_t i = 0; i < index; i++)
@@ -121,8 +121,8 @@ static bool subject_is_above(const struct chain *c, size_t index)
 }
 
 /*
- * What needs no signature comes first, and who brings another root or a chain that has expired
- * (every published document does) costs no more than the parsing.
+ * Checks without signatures come first. So another root or an expired chain, as in every published
+ * document, costs only the parsing.
  */
 MUST_CHECK static enum err bundle_verify(const struct verify_input *in, const struct chain *c,
                                          struct issuers *out, struct refusal *r)
@@ -147,7 +147,7 @@ MUST_CHECK static enum err bundle_verify(const struct verify_input *in, const st
     return e;
 }
 
-/* What was signed, and by which key: see struct cache_names. */
+/* The signed bytes and the signing key: see struct cache_names. */
 static void family_of(const struct x509_cert *c, const struct x509_cert *issuer,
                       uint8_t out[SHA256_SIZE])
 {
@@ -206,7 +206,7 @@ static void leaf_release(void *thing)
 static const struct cache_kind issuers_kind = {issuers_release, CACHE_ISSUERS};
 static const struct cache_kind leaf_kind = {leaf_release, CACHE_LEAVES};
 
-/* SHA-256 of SHA-256s, so that where one certificate ends and the next begins counts. */
+/* SHA-256 of SHA-256s, so that the boundaries between certificates count. */
 static void certificates_name(const struct span *certificates, size_t count,
                               uint8_t out[SHA256_SIZE])
 {
@@ -217,7 +217,7 @@ static void certificates_name(const struct span *certificates, size_t count,
     sha256(span_of(hashes, count * SHA256_SIZE), out);
 }
 
-/* Through the cache; without one `*owned` is what the caller frees. */
+/* Uses the cache; without one the caller frees `*owned`. */
 MUST_CHECK static enum err issuers_find(const struct verify_input *in,
                                         const struct nitro_document *d, const struct issuers **out,
                                         struct issuers **owned, struct refusal *r)
@@ -295,7 +295,7 @@ void nitro_leaf_free(struct nitro_leaf **leaf)
     *leaf = NULL;
 }
 
-/* A document without a bundle is its own authority, or says nothing of who that is. */
+/* A document without a bundle does not prove who signed it. */
 MUST_CHECK static enum err bundle_missing(const struct nitro_document *d, struct refusal *r)
 {
     struct x509_cert *leaf = NULL;

@@ -15,7 +15,7 @@ int attest_part_compare(const struct attest_part *a, const struct attest_part *b
     return memcmp(a->sha256, b->sha256, sizeof a->sha256); /* public */
 }
 
-/* Hashes one member after the other; dates are left out. */
+/* Hashes one member after the other, without dates. */
 static void content_of(struct span text, uint8_t out[SHA256_SIZE])
 {
     static const char *const dates[] = {"\"issueDate\"", "\"nextUpdate\""};
@@ -24,7 +24,7 @@ static void content_of(struct span text, uint8_t out[SHA256_SIZE])
     uint8_t hash[SHA256_SIZE] = {0};
 
     if (json_parse(text, &object, NULL) != ERR_NONE)
-        return; /* it was parsed before; of what cannot be read every version is another */
+        return; /* it parsed before; if it cannot be read now, every version counts as different */
     while (json_next(object, &i, &name, &value)) {
         const struct span parts[] = {SPAN_OF(hash), name.raw, value.raw};
         uint8_t next[SHA256_SIZE];

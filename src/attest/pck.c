@@ -4,7 +4,7 @@
 
 #include "codec/der.h"
 
-/* Contents of the OID 1.2.840.113741.1.13.1; the arcs below it follow, each one byte. */
+/* Contents of the OID 1.2.840.113741.1.13.1; each arc below it is one byte. */
 static const uint8_t extension_oid[] = {0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01};
 
 enum {
@@ -58,7 +58,7 @@ static void item_close(struct items *items, const struct reader *value)
         items->list.failed = true;
 }
 
-/* All of `required` and nothing but `required` and `optional` was there. */
+/* Whether all of `required` occurred, and only members of `required` and `optional`. */
 static bool items_complete(const struct items *items, uint32_t required, uint32_t optional)
 {
     return !items->list.failed && (items->seen & required) == required &&

@@ -1,5 +1,5 @@
 /*
- * The SGX extension of PCK certificates: which platform it is, and its TCB. Facts: Intel's "SGX PCK
+ * The SGX extension of PCK certificates: the platform and its TCB. Facts: Intel's "SGX PCK
  * Certificate and Certificate Revocation List Profile Specification", section 1.3.5. Internal to
  * attest/.
  */
@@ -25,7 +25,7 @@ struct pck {
     bool dynamic_platform, cached_keys, smt_enabled;
 };
 
-/* ERR_MALFORMED  duplicate, missing or unknown items, wrong types, not DER, bytes left over */
+/* ERR_MALFORMED  duplicate, missing or unknown items, wrong types, not DER, trailing bytes */
 MUST_CHECK enum err pck_extension_parse(struct span der, struct pck *out);
 
 #endif

@@ -53,7 +53,7 @@ MUST_CHECK static enum err chain_fill(struct pck_chain *c, struct refusal *r)
     return ERR_NONE;
 }
 
-/* Takes `certificates` over when it succeeds. */
+/* Takes over `certificates` on success. */
 MUST_CHECK static enum err chain_new(const struct attest_trust *trust, struct attest_cache *cache,
                                      struct certificates *certificates, struct pck_chain **out,
                                      struct refusal *r)
@@ -95,7 +95,7 @@ static void release(void *thing)
 
 static const struct cache_kind kind = {release, CACHE_LEAVES};
 
-/* A text that is not known may be of a chain that is: white space does not make another. */
+/* An unknown text may contain a known chain: white space does not change the chain. */
 MUST_CHECK static enum err chain_find(struct attest_cache *cache, const struct attest_trust *trust,
                                       struct certificates *certificates,
                                       const struct pck_chain **out,

@@ -1,5 +1,5 @@
 /*
- * Verified PCK chains (leaf, Platform or Processor CA, root), and a cache of them: most quotes come
+ * Verified PCK chains (leaf, Platform or Processor CA, root), and a cache of them. Most quotes come
  * from few machines, and a chain costs more than the quote. Internal to attest/.
  */
 #ifndef ATTEST_PCK_CHAIN_H
@@ -21,9 +21,9 @@ const struct x509_cert *pck_chain_leaf(const struct pck_chain *chain);
 const struct x509_cert *pck_chain_ca(const struct pck_chain *chain);
 
 /*
- * Verifies a PEM chain, but for time and revocation; through a cache (may be NULL), which knows
- * chains and CAs. ERR_DENIED fills `r`; ERR_MEMORY. Borrowed from the cache until the next call
- * when there is one; else `*owned` is what the caller frees.
+ * Verifies a PEM chain, without time and revocation. `cache` (may be NULL) keeps chains and CAs.
+ * ERR_DENIED fills `r`; ERR_MEMORY. With a cache, the result is borrowed until the next call.
+ * Without one, the caller frees `*owned`.
  */
 MUST_CHECK enum err pck_chain_find(struct attest_cache *cache, const struct attest_trust *trust,
                                    struct span pem, const struct pck_chain **out,

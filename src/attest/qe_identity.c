@@ -21,12 +21,12 @@ MUST_CHECK static enum err kind_read(struct json_value id, enum qe_identity_kind
         *out = QE_IDENTITY_SGX;
     else if (json_string_equal(id, "TD_QE"))
         *out = QE_IDENTITY_TDX;
-    else /* the quote verification enclave, "QVE", among them: it never signs quotes */
+    else /* also the quote verification enclave, "QVE": it never signs quotes */
         return refuse(r, ATTEST_QE_IDENTITY_MISMATCH, "qe_identity", "id QE or TD_QE", NULL);
     return ERR_NONE;
 }
 
-/* MISCSELECT is printed most significant digit first, unlike the byte strings. */
+/* MISCSELECT is written most significant digit first, unlike the byte strings. */
 MUST_CHECK static enum err misc_select_read(struct json_value value, uint32_t *out)
 {
     uint8_t bytes[4];

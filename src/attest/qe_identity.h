@@ -1,5 +1,5 @@
 /*
- * Enclave identity, version 2 (PCS API v4): which quoting enclave is Intel's, and its levels.
+ * Enclave identity, version 2 (PCS API v4): identifies Intel's quoting enclave, and has its levels.
  * Internal to attest/.
  */
 #ifndef ATTEST_QE_IDENTITY_H
@@ -24,14 +24,14 @@ struct qe_identity {
 extern const struct intel_reasons qe_identity_reasons;
 
 /*
- * Parses the signed object, after its signature was checked; `json` must outlive `out`.
+ * Parses the signed object, whose signature the caller has checked; `json` must outlive `out`.
  * ERR_DENIED fills `r`; ERR_MEMORY
  */
 MUST_CHECK enum err qe_identity_parse(struct span json, struct qe_identity *out, struct refusal *r);
 void qe_identity_clear(struct qe_identity *identity);
 
 /*
- * Whether `report` is of this enclave, not a debug one, and at which level.
+ * Checks that `report` is from this enclave and not a debug one, and finds its level.
  * ERR_DENIED fills `r`
  */
 MUST_CHECK enum err qe_identity_match(const struct qe_identity *identity,

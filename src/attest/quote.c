@@ -67,7 +67,7 @@ static const struct body *body_find(uint16_t type)
     return NULL;
 }
 
-/* Type, size and TEE type say the same thing three times, and must agree. */
+/* Type, size and TEE type contain the same information three times, and must agree. */
 MUST_CHECK static enum err typed_body_read(struct reader *reader, struct quote *q,
                                            struct refusal *r)
 {
@@ -128,8 +128,8 @@ MUST_CHECK static enum err lengths_refuse(struct refusal *r)
 }
 
 /*
- * The lengths nest: the certification must fill the authentication data exactly, since version 4
- * by way of a block of type 6.
+ * The lengths nest: the certification must fill the authentication data exactly. Since version 4 it
+ * is inside a block of type 6.
  */
 MUST_CHECK static enum err authentication_read(struct span bytes, struct quote *q,
                                                struct refusal *r)

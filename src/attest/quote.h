@@ -1,7 +1,7 @@
 /*
  * DCAP quotes of versions 3, 4 and 5: header, body and authentication data. Layout: Intel's "SGX
- * ECDSA QuoteLibReference DCAP API" and "TDX DCAP Quoting Library API", appendix A. Form only;
- * nothing here is verified. Internal to attest/.
+ * ECDSA QuoteLibReference DCAP API" and "TDX DCAP Quoting Library API", appendix A. This code
+ * checks the form and verifies nothing. Internal to attest/.
  *
  * The body is opaque here: sgx_report.h and td_report.h read it.
  */
@@ -28,7 +28,7 @@ struct quote_header {
     struct span user_data;
 };
 
-/* What vouches for the attestation key. */
+/* The certification of the attestation key. */
 struct quote_certification {
     struct span qe_report; /* 384 bytes */
     struct span qe_report_signature;
@@ -48,8 +48,8 @@ struct quote {
 };
 
 /*
- * Parses evidence of a kind that is supported; zero padding behind it is tolerated (drivers return
- * fixed buffers). ERR_DENIED fills `r`.
+ * Parses evidence of a supported kind. Zero padding may follow, because drivers return fixed
+ * buffers. ERR_DENIED fills `r`.
  */
 MUST_CHECK enum err quote_parse(struct span evidence, struct quote *out, struct refusal *r);
 

@@ -10,7 +10,7 @@
 #include "attest/verify.h"
 #include "crypto/p256.h"
 
-/* What one verification is about, gathered on the way. */
+/* The state of one verification. */
 struct verification {
     const struct attest_trust *trust;
     struct timestamp now;
@@ -22,7 +22,8 @@ struct verification {
     const struct intel_level *qe_level;
     const struct intel_level *module_level; /* NULL: SGX, or a TDX module of version 0 */
     const struct tcb_level *platform_level;
-    const struct tcb_level *sgx_level; /* the first that the SGX parts alone reach */
+    /* the first level that the SGX parts reach without the TDX parts */
+    const struct tcb_level *sgx_level;
 };
 
 static bool is_td(const struct verification *v)
@@ -30,7 +31,7 @@ static bool is_td(const struct verification *v)
     return v->quote.header.tee_type == QUOTE_TEE_TDX;
 }
 
-/* The chain may come from a cache: pin and time are judged anew every time. */
+/* The chain may come from a cache: pin and time are checked every time. */
 MUST_CHECK static enum err chain_judge(struct verification *v, struct refusal *r)
 {
     const struct certificates *c = &v->chain->certificates;
@@ -42,7 +43,7 @@ MUST_CHECK static enum err chain_judge(struct verification *v, struct refusal *r
     return certificates_check_time(c->valid_from, c->valid_until, "pck_chain", v->now, r);
 }
 
-/* The PCK key vouches for the quoting enclave, and that for the attestation key. */
+/* The PCK key certifies the quoting enclave, which certifies the attestation key. */
 MUST_CHECK static enum err qe_report_verify(struct verification *v, struct refusal *r)
 {
     const struct quote_certification *c = &v->quote.certification;
@@ -89,7 +90,7 @@ MUST_CHECK static enum err level_judge(struct verification *v, const struct atte
         is_td(v) ? tcb_info_tdx_level(info, pck, claims->td.tee_tcb_svn) : v->sgx_level;
     if (v->platform_level)
         return ERR_NONE;
-    if (v->sgx_level) /* so it is the TDX parts that are too old */
+    if (v->sgx_level) /* so the TDX parts are too old */
         return refuse_bytes(r, ATTEST_TCB_NOT_SUPPORTED, "tcb_level", "TEE_TCB_SVN at least",
                             SPAN_OF(info->levels[info->level_count - 1].tdx),
                             SPAN_OF(claims->td.tee_tcb_svn));
@@ -115,7 +116,7 @@ MUST_CHECK static enum err advisories_add(struct json_value list, struct attest_
 
     while (json_next(list, &i, NULL, &entry)) {
         if (json_string_plain(entry, &name) != ERR_NONE || has_advisory(result, name))
-            continue; /* parsing checked the form of all of them */
+            continue; /* the parser checked their form */
         if (result->advisory_count == ATTEST_ADVISORIES_MAX ||
             span_to_string(name, result->advisories[result->advisory_count], INTEL_ADVISORY_SIZE) !=
                 ERR_NONE)
@@ -138,7 +139,7 @@ MUST_CHECK static enum err advisories_merge(const struct verification *v,
     return advisories_add(v->qe_level->judgement.advisories, result, r);
 }
 
-/* The platform's level, then the module, then the relaunch, then the QE. */
+/* Judges the platform's level, then the module, then the relaunch, then the QE. */
 MUST_CHECK static enum err status_merge(const struct verification *v, struct attest_result *result,
                                         struct refusal *r)
 {
@@ -183,8 +184,8 @@ MUST_CHECK static enum err report_read(const struct verification *v, struct atte
     return ERR_NONE;
 }
 
-/* Of evidence whose signatures lead to a pinned root; who the quoting enclave is, is not known yet.
- */
+/* Copies the claims of evidence whose signatures lead to a pinned root. The quoting enclave is
+ * not identified yet. */
 MUST_CHECK static enum err claims_fill(const struct verification *v, struct attest_result *result,
                                        struct refusal *r)
 {
@@ -200,7 +201,7 @@ MUST_CHECK static enum err claims_fill(const struct verification *v, struct atte
     return ERR_NONE;
 }
 
-/* One judged part: the level it is at, and the next newer one or NULL. */
+/* One judged part: its level, and the next newer one or NULL. */
 struct part {
     const struct intel_judgement *level, *newer;
 };
@@ -212,8 +213,8 @@ static struct part isv_part(const struct intel_level *newest, const struct intel
 }
 
 /*
- * Since when there has been something newer for what is out of date: the earliest date of the
- * parts'. If one of them has nothing newer there is none.
+ * The earliest date on which a newer level was published for an outdated part. None if an outdated
+ * part has no newer level.
  */
 static void newer_level_fill(const struct verification *v, struct attest_result *result)
 {
@@ -263,7 +264,7 @@ static void platform_fill(const struct verification *v, struct attest_result *re
     newer_level_fill(v, result);
 }
 
-/* What collateral to fetch: known as soon as the chain verified. */
+/* The collateral to fetch, known once the chain verified. */
 static void missing_fill(const struct verification *v, struct attest_missing *missing)
 {
     missing->vendor = ATTEST_INTEL;
@@ -284,7 +285,7 @@ MUST_CHECK static enum err quote_read(struct verification *v, struct span eviden
     return e;
 }
 
-/* Some quoting software leaves DER, or nothing, where the PEM text belongs. */
+/* Some quoting software writes DER, or nothing, in place of the PEM text. */
 static bool has_certificate(struct span pem)
 {
     static const char mark[] = "-----BEGIN CERTIFICATE-----";
@@ -293,8 +294,8 @@ static bool has_certificate(struct span pem)
 }
 
 /*
- * Everything that needs no collateral comes first: who has a forged quote learns that, and not that
- * we know nothing about its platform.
+ * All checks without collateral come first. So a forged quote is refused as forged, not for missing
+ * collateral.
  */
 MUST_CHECK static enum err evidence_verify(struct verification *v, const struct verify_input *in,
                                            struct pck_chain **owned, struct attest_result *out,

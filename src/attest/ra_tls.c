@@ -15,14 +15,14 @@ const char *ra_tls_oid(enum ra_tls_form form)
     return form == RA_TLS_TCG ? RA_TLS_OID_TCG : RA_TLS_OID_GRAMINE;
 }
 
-/* The hash of something, then zero bytes. */
+/* A hash, then zero bytes. */
 static void padded_hash(struct span bytes, uint8_t out[REPORT_DATA_SIZE])
 {
     memset(out, 0, REPORT_DATA_SIZE);
     sha256(bytes, out);
 }
 
-/* [1, SHA-256 of the key]: whether it is this key's. */
+/* [1, SHA-256 of the key]: whether the hash is that of this key. */
 MUST_CHECK static enum err key_hash_check(struct span bytes, const uint8_t spki_sha256[SHA256_SIZE])
 {
     struct cbor_iterator i = {0};

@@ -6,7 +6,7 @@ static const char *const codes[] = {
 #undef REASON_CODE
 };
 
-/* What the verifier found, for the person whose evidence was refused. */
+/* The findings of the verifier, as sentences for the owner of the evidence. */
 static const char *const texts[] = {
     [ATTEST_OK] = "The evidence verified.",
     [ATTEST_MALFORMED] = "The evidence does not have the form of a quote.",

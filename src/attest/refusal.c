@@ -40,7 +40,7 @@ enum err refuse_bytes(struct refusal *r, enum attest_reason reason, const char *
     return e;
 }
 
-/* The letters of `name` without its bound: of "bytes at least" those of "bytes". */
+/* The letters of `name` without its bound: "bytes" for "bytes at least". */
 static int noun_size(const char *name)
 {
     static const char *const bounds[] = {" at least", " at most", " from 1 to", " 1 or", " 4 or"};

@@ -1,4 +1,4 @@
-/* How the parts of the verifier say why they refuse. Internal to attest/. */
+/* Records why the parts of the verifier refuse. Internal to attest/. */
 #ifndef ATTEST_REFUSAL_H
 #define ATTEST_REFUSAL_H
 
@@ -11,12 +11,12 @@ struct refusal {
     char presented[160];
 };
 
-/* Records why, and returns ERR_DENIED. `expected` and `presented` may be NULL; they are cut to fit.
- */
+/* Records the reason, and returns ERR_DENIED. `expected` and `presented` may be NULL; long ones
+ * are cut. */
 MUST_CHECK enum err refuse(struct refusal *r, enum attest_reason reason, const char *step,
                            const char *expected, const char *presented);
 
-/* The same with bytes in hex behind a name: "fmspc 00606a000000". */
+/* The same with a name and bytes in hex: "fmspc 00606a000000". */
 MUST_CHECK enum err refuse_bytes(struct refusal *r, enum attest_reason reason, const char *step,
                                  const char *name, struct span expected, struct span presented);
 
@@ -24,11 +24,11 @@ MUST_CHECK enum err refuse_bytes(struct refusal *r, enum attest_reason reason, c
 MUST_CHECK enum err refuse_number(struct refusal *r, enum attest_reason reason, const char *step,
                                   const char *name, uint64_t expected, uint64_t presented);
 
-/* The same with times; `limit` is the bound that `now` violates, "until" or "from". */
+/* The same with times; `limit` is the bound that `now` violates: "until" or "from". */
 MUST_CHECK enum err refuse_time(struct refusal *r, enum attest_reason reason, const char *step,
                                 const char *limit, struct timestamp expected, struct timestamp now);
 
-/* Passes ERR_MEMORY on; anything else becomes the refusal. */
+/* Returns ERR_MEMORY unchanged; any other error becomes the refusal. */
 MUST_CHECK enum err refuse_unless_memory(struct refusal *r, enum err e, enum attest_reason reason,
                                          const char *step, const char *expected,
                                          const char *presented);

@@ -3,7 +3,7 @@
 
 #include "attest/attest.h"
 
-/* Every field carries its length, so that no two different inputs hash the same bytes. */
+/* Every field carries its length, so no two different inputs give the same hashed bytes. */
 void report_data_bind(const char *domain, struct span nonce, struct span key, struct span context,
                       uint8_t out[REPORT_DATA_SIZE])
 {

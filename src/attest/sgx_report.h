@@ -6,10 +6,10 @@
 
 #define SGX_REPORT_SIZE 384
 
-/* ERR_MALFORMED when not exactly SGX_REPORT_SIZE bytes */
+/* ERR_MALFORMED the size is not SGX_REPORT_SIZE */
 MUST_CHECK enum err sgx_report_parse(struct span bytes, struct sgx_report *out);
 
-/* The DEBUG flag of ATTRIBUTES: its memory can be read from outside. */
+/* The DEBUG flag of ATTRIBUTES: the host can read the enclave's memory. */
 bool sgx_report_is_debug(const struct sgx_report *report);
 
 #endif

@@ -19,7 +19,7 @@ bool snp_amd_issuer(const struct attest_amd *amd, bool by_vlek, struct snp_issue
     return chain[ARK] != NULL;
 }
 
-/* One chain as KDS gives it: the intermediate, then the ARK. */
+/* Reads a chain as KDS sends it: the intermediate, then the ARK. */
 MUST_CHECK static enum err chain_read(const struct attest_trust *trust, struct span pem,
                                       bool by_vlek, struct x509_cert *out[2],
                                       enum attest_vendor *product, struct refusal *r)
@@ -49,7 +49,7 @@ MUST_CHECK static enum err chains_read(const struct attest_trust *trust,
                                        struct refusal *r)
 {
     const bool vcek = input->vcek_chain.size > 0, vlek = input->vlek_chain.size > 0;
-    enum attest_vendor product = ATTEST_INTEL; /* none of AMD's */
+    enum attest_vendor product = ATTEST_INTEL; /* not a product of AMD */
     enum err e;
 
     if (!vcek && !vlek)
@@ -68,7 +68,7 @@ MUST_CHECK static enum err chains_read(const struct attest_trust *trust,
     return ERR_NONE;
 }
 
-/* One root for both chains and the CRL. */
+/* Both chains and the CRL must have the same root. */
 MUST_CHECK static enum err root_read(struct attest_amd *amd, struct refusal *r)
 {
     uint8_t other[SHA256_SIZE];

@@ -63,7 +63,7 @@ MUST_CHECK static enum err roles_check(const struct snp_issuer *issuer, struct r
     return ERR_NONE;
 }
 
-/* By key, and of this product: the ARK of one vouches for no other's chips. */
+/* Looks up by key and product: the ARK of one product is not valid for another's chips. */
 MUST_CHECK static enum err pin_find(const struct attest_trust *trust,
                                     const struct snp_issuer *issuer, const struct attest_root **out,
                                     struct refusal *r)
@@ -111,7 +111,7 @@ enum err snp_issuer_check(const struct attest_trust *trust, const struct snp_iss
     return issuer_links_check(issuer, r);
 }
 
-/* What is remembered is that the links verified: nothing but the name is needed. */
+/* The cache records that the links verified, so a name without a thing is enough. */
 static const struct cache_kind kind = {free, CACHE_LEAVES};
 
 static void chain_name(const struct attest_vek *vek, const struct snp_issuer *issuer,
@@ -145,7 +145,7 @@ MUST_CHECK static enum err links_find(struct attest_cache *cache, const struct a
     if (!cache)
         return links_check(vek, issuer, r);
     chain_name(vek, issuer, its.name);
-    memcpy(its.family, its.name, SHA256_SIZE); /* an RSA signature is written in one way */
+    memcpy(its.family, its.name, SHA256_SIZE); /* an RSA signature has only one encoding */
     if (cache_find(cache, &kind, its.name))
         return ERR_NONE;
     if ((e = links_check(vek, issuer, r)) != ERR_NONE)

@@ -31,7 +31,7 @@ MUST_CHECK static enum err ca_put(struct x509_cert **place, struct x509_cert *c,
     return ERR_NONE;
 }
 
-/* Takes over `c`, and puts it where its name says. */
+/* Takes over `c`, and stores it by its own name. */
 MUST_CHECK static enum err certificate_put(struct snp_host *host, struct x509_cert *c,
                                            struct refusal *r)
 {
@@ -84,7 +84,7 @@ MUST_CHECK static enum err pem_read_all(struct span pem, struct snp_host *out, s
     return e;
 }
 
-/* What the table calls them does not matter. */
+/* The names in the table do not matter. */
 MUST_CHECK static enum err table_read(struct span table, struct snp_host *out, struct refusal *r)
 {
     struct snp_certificates found;
@@ -111,7 +111,7 @@ enum err snp_host_read(struct span certificates, struct snp_host *out, struct re
                              certificates.size);
     if (span_starts_with(certificates, SPAN_LITERAL("-----BEGIN")))
         return pem_read_all(certificates, out, r);
-    /* a SEQUENCE of 256 to 65535 bytes; no GUID of the table starts so */
+    /* a SEQUENCE of 256 to 65535 bytes; no GUID of the table begins like that */
     if (span_starts_with(certificates, SPAN_LITERAL("\x30\x82")))
         return der_read(certificates, out, r);
     return table_read(certificates, out, r);

@@ -1,7 +1,6 @@
 /*
- * Certificates that came along with a report: the host's table (codec/snp_certs.h), PEM in any
- * order, or one in DER. Nobody vouched for them: they are believed as far as they verify. Internal
- * to attest/.
+ * Certificates that came with a report: the host's table (codec/snp_certs.h), PEM in any order, or
+ * one in DER. They are not trusted before they verify. Internal to attest/.
  */
 #ifndef ATTEST_SNP_HOST_H
 #define ATTEST_SNP_HOST_H
@@ -10,7 +9,8 @@
 
 #define SNP_HOST_CERTIFICATES_MAX 8
 
-/* Each by its own name, wherever it stood; NULL: absent. By type: VCEK's first, then VLEK's. */
+/* Each certificate by its own name, from any place; NULL: absent. Index by type: VCEK, then
+ * VLEK. */
 struct snp_host {
     struct attest_vek *veks[2];
     struct x509_cert *intermediates[2];
@@ -18,7 +18,8 @@ struct snp_host {
 };
 
 /*
- * No bytes: none. The caller clears `out`, also when it fails. No certificate is verified here.
+ * Reads the certificates and verifies none. Empty input gives none. The caller clears `out`, also
+ * on failure.
  * ERR_DENIED fills `r`: too_large; vek_chain_invalid (no certificates, one that is not of AMD's
  * chain, two of one role)
  */

@@ -12,12 +12,12 @@ enum { KEY_VCEK = 0, KEY_VLEK = 1 };
 #define KEY_INFO_KNOWN 0x1fu
 #define POLICY_RESERVED_ONE (1ull << 17)
 #define POLICY_KNOWN ((1ull << 26) - 1)
-enum { VMPL_MAX = 3 }; /* 0xffffffff: the host asked for it, and nobody's report data is inside */
+enum { VMPL_MAX = 3 }; /* 0xffffffff: the host requested the report, so no guest chose its data */
 enum { SCALAR_FIELD_SIZE = 72 };
 
 static const char step[] = "report";
 
-/* Reserved bytes of one size; the version decides which are. */
+/* Reserved bytes of one size; the version decides which bytes are reserved. */
 static void reserved_read(struct reader *r, size_t size)
 {
     if (!span_is_zero(reader_take(r, size)))
@@ -80,7 +80,8 @@ static void body_read(struct reader *r, struct snp_report *report)
     reserved_read(r, 152);
 }
 
-/* 48 bytes little-endian in a field of 72: the others must be zero, or they would not count. */
+/* 48 bytes little-endian in a field of 72. The other bytes must be zero, because they do not
+ * count. */
 static void scalar_read(struct reader *r, uint8_t out[P384_SCALAR_SIZE])
 {
     struct span scalar = reader_take(r, P384_SCALAR_SIZE);
@@ -98,7 +99,7 @@ MUST_CHECK static enum err size_check(struct span bytes, struct refusal *r)
                          step, "bytes", SNP_REPORT_SIZE, bytes.size);
 }
 
-/* First, because the version says what the bytes are. */
+/* First, because the version determines the layout. */
 MUST_CHECK static enum err version_check(struct span bytes, struct refusal *r)
 {
     struct reader reader = reader_over(bytes);
@@ -129,7 +130,7 @@ MUST_CHECK static enum err key_check(const struct snp_report *report, struct ref
     return ERR_NONE;
 }
 
-/* A bit of POLICY that is not known could open the guest, as DEBUG does. */
+/* An unknown bit of POLICY could open the guest to the host, as DEBUG does. */
 MUST_CHECK static enum err fields_check(const struct snp_report *report, struct refusal *r)
 {
     if ((report->policy & POLICY_RESERVED_ONE) == 0 || (report->policy & ~POLICY_KNOWN) != 0)

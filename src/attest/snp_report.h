@@ -1,7 +1,7 @@
 /*
  * SEV-SNP attestation reports, 1184 bytes, little-endian. Layout: AMD 56860 (SEV Secure Nested
  * Paging Firmware ABI), table "ATTESTATION_REPORT", versions 2 to 5: 3 adds the CPUID, 5 the
- * mitigation vectors. Form only; nothing here is verified. Internal to attest/.
+ * mitigation vectors. This code checks the form and verifies nothing. Internal to attest/.
  */
 #ifndef ATTEST_SNP_REPORT_H
 #define ATTEST_SNP_REPORT_H
@@ -14,10 +14,10 @@
 #define SNP_TCB_SIZE 8
 #define SNP_HW_ID_MAX 64
 
-/* A report and what signs it. */
+/* A report and its signature. */
 struct snp_evidence {
-    struct snp_report report;               /* but for what needs the product: the four TCBs */
-    bool by_vlek;                           /* which key it names */
+    struct snp_report report;               /* without the four TCBs, which need the product */
+    bool by_vlek;                           /* the type of key that it names */
     struct span signed_bytes;               /* borrowed from the evidence */
     uint8_t signature[P384_SIGNATURE_SIZE]; /* r || s, big-endian */
 };
@@ -30,17 +30,17 @@ struct snp_evidence {
 MUST_CHECK enum err snp_report_parse(struct span bytes, struct snp_evidence *out,
                                      struct refusal *r);
 
-/* The product whose keys a CPU has, by its CPUID: Bergamo and Siena have Genoa's. ERR_NOT_FOUND for
- * other CPUs, and when the report does not say (version 2). */
+/* The product of a CPU, by its CPUID: Bergamo and Siena use Genoa's. ERR_NOT_FOUND other CPUs,
+ * and reports without CPUID (version 2). */
 MUST_CHECK enum err snp_report_product(const struct snp_report *report, enum attest_vendor *out);
 
-/* "Milan", as in AMD's certificates; "" for a vendor that is none of AMD's products. */
+/* "Milan", as in AMD's certificates; "" for vendors other than AMD's products. */
 const char *snp_product_name(enum attest_vendor product);
 
-/* Where the components of a TCB_VERSION stand; Turin differs. */
+/* Reads the components of a TCB_VERSION; Turin has another layout. */
 struct snp_tcb snp_tcb_read(const uint8_t bytes[SNP_TCB_SIZE], enum attest_vendor product);
 bool snp_tcb_reserved_is_zero(const uint8_t bytes[SNP_TCB_SIZE], enum attest_vendor product);
-/* Whether no component of `a` is above that of `b`. */
+/* Whether every component of `a` is at most that of `b`. */
 bool snp_tcb_at_most(const struct snp_tcb *a, const struct snp_tcb *b);
 
 #endif

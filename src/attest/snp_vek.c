@@ -10,7 +10,7 @@
 
 static const char step[] = "vek";
 
-/* Where the extensions are, by OID; those of the other products are absent. */
+/* The OIDs of the extensions. Those for other products are absent. */
 MUST_CHECK static enum err extensions_read(const struct x509_cert *c, struct snp_extensions *out)
 {
     const struct {
@@ -65,7 +65,7 @@ MUST_CHECK static enum err text_read(struct span contents, char *out, size_t out
     return span_to_string(text, out, out_size) == ERR_NONE ? ERR_NONE : ERR_MALFORMED;
 }
 
-/* "Milan" (VLEKs), "Milan-B0" (VCEKs: with the stepping). */
+/* "Milan" (VLEKs), "Milan-B0" (VCEKs, with the stepping). */
 MUST_CHECK static enum err product_read(struct span contents, enum attest_vendor *out)
 {
     static const enum attest_vendor products[] = {ATTEST_AMD_MILAN, ATTEST_AMD_GENOA,
@@ -86,7 +86,7 @@ MUST_CHECK static enum err product_read(struct span contents, enum attest_vendor
     return ERR_MALFORMED;
 }
 
-/* Which SPL is which byte of TCB_VERSION. Turin has .3.9 (FMC) and no .3.4. */
+/* The index in TCB_VERSION of each SPL. Turin has .3.9 (FMC) and no .3.4. */
 struct layout {
     uint8_t spl[SNP_TCB_SIZE];
     uint8_t absent;
@@ -113,7 +113,7 @@ MUST_CHECK static enum err tcb_read(const struct snp_extensions *x, const struct
     return ERR_NONE;
 }
 
-/* AMD puts the bytes into the extension as they are; some encoders wrap them. */
+/* AMD writes the bytes directly into the extension; some encoders wrap them. */
 MUST_CHECK static enum err hw_id_read(struct span contents, size_t size, struct span *out)
 {
     struct reader r = reader_over(contents);
@@ -126,7 +126,7 @@ MUST_CHECK static enum err hw_id_read(struct span contents, size_t size, struct 
     return reader_finish(&r) == ERR_NONE && out->size == size ? ERR_NONE : ERR_MALFORMED;
 }
 
-/* A VCEK is a chip's and no cloud's, a VLEK the reverse. */
+/* A VCEK belongs to a chip and not to a cloud; a VLEK to a cloud and not to a chip. */
 MUST_CHECK static enum err owner_read(const struct snp_extensions *x, const struct layout *layout,
                                       struct snp_vek_claims *claims)
 {

@@ -6,7 +6,7 @@
 
 #define POLICY_DEBUG (1ull << 19)
 
-/* What one verification is about, gathered on the way. */
+/* The state of one verification. */
 struct verification {
     const struct verify_input *in;
     struct snp_evidence evidence;
@@ -17,7 +17,8 @@ struct verification {
     const struct x509_crl *crl;
 };
 
-/* What to fetch for this report. Version 2 does not name the product: its VEK does, if it came. */
+/* The collateral to fetch for this report. Version 2 does not name the product, but its VEK
+ * does, if present. */
 static void missing_fill(const struct verification *v, struct attest_missing *out)
 {
     const struct snp_report *report = &v->evidence.report;
@@ -32,7 +33,7 @@ static void missing_fill(const struct verification *v, struct attest_missing *ou
     out->tcb = snp_tcb_read(report->reported_tcb_bytes, product);
 }
 
-/* Every VEK at hand: the host's, then those of the set. NULL behind the last. */
+/* Every available VEK: the host's, then those of the set. NULL after the last. */
 static const struct attest_vek *vek_at(const struct verification *v, size_t i)
 {
     const struct attest_collateral_set *set = v->in->collateral;
@@ -43,7 +44,8 @@ static const struct attest_vek *vek_at(const struct verification *v, size_t i)
     return set && i < set->vek_count ? set->veks[i] : NULL;
 }
 
-/* The one that fits; the only one, if it does not, so that the refusal names what differs. */
+/* The VEK that matches. If there is only one, that one, so that the refusal names the
+ * difference. */
 MUST_CHECK static enum err vek_choose(struct verification *v, struct attest_missing *missing,
                                       struct refusal *r)
 {
@@ -58,7 +60,7 @@ MUST_CHECK static enum err vek_choose(struct verification *v, struct attest_miss
             return ERR_NONE;
         }
     }
-    if (count == 1) /* snp_vek_match() said why */
+    if (count == 1) /* snp_vek_match() recorded the reason */
         return ERR_DENIED;
     if (!v->evidence.by_vlek && span_is_zero(SPAN_OF(v->evidence.report.chip_id)))
         return refuse(
@@ -76,7 +78,7 @@ MUST_CHECK static enum err vek_choose(struct verification *v, struct attest_miss
                   missing->known ? "none" : "none; version 2 does not name the product");
 }
 
-/* The host's own, of the right type if it has that; judged by snp_chain_verify(). */
+/* The host's own, of the right type if present; snp_chain_verify() checks it. */
 static bool host_issuer(const struct verification *v, struct snp_issuer *out)
 {
     const bool by_vlek = v->vek->claims.by_vlek;
@@ -88,7 +90,7 @@ static bool host_issuer(const struct verification *v, struct snp_issuer *out)
     return intermediate && v->host.ark;
 }
 
-/* The set's, because it is verified already; else the host's; else the only one, to say why not. */
+/* The set's, because it is verified; else the host's; else the only one, to report why it fails. */
 MUST_CHECK static enum err issuer_choose(struct verification *v, struct refusal *r)
 {
     const struct attest_collateral_set *set = v->in->collateral;
@@ -113,7 +115,7 @@ MUST_CHECK static enum err signature_verify(const struct verification *v, struct
                                                 "a report signed by the VEK", NULL);
 }
 
-/* Of a report that a pinned root's VEK signed, whatever else is wrong with it. */
+/* Copies the claims of a report signed by a pinned root's VEK, also if it is then refused. */
 static void claims_fill(const struct verification *v, struct attest_result *out)
 {
     const enum attest_vendor product = v->vek->claims.product;
@@ -138,7 +140,7 @@ static void claims_fill(const struct verification *v, struct attest_result *out)
     out->signatures_valid = out->authentic = true;
 }
 
-/* If there is a CRL, it must be of now, and list neither ASK nor ASVK. */
+/* If there is a CRL, it must be valid now, and list neither ASK nor ASVK. */
 MUST_CHECK static enum err revocation_check(struct verification *v, struct refusal *r)
 {
     const struct timestamp now = v->in->now;
@@ -156,7 +158,7 @@ MUST_CHECK static enum err revocation_check(struct verification *v, struct refus
     return ERR_NONE;
 }
 
-/* The CPU that the report names has keys of the product that signed it. */
+/* The CPU in the report must be of the product whose key signed it. */
 MUST_CHECK static enum err product_check(const struct snp_report *report, struct refusal *r)
 {
     enum attest_vendor product;
@@ -172,7 +174,7 @@ MUST_CHECK static enum err product_check(const struct snp_report *report, struct
     return ERR_NONE;
 }
 
-/* Firmware keeps REPORTED <= COMMITTED <= CURRENT: what does not is not a platform we know. */
+/* Firmware keeps REPORTED <= COMMITTED <= CURRENT. Other reports are refused. */
 MUST_CHECK static enum err tcb_check(const struct snp_report *report, struct refusal *r)
 {
     const uint8_t *const bytes[] = {report->reported_tcb_bytes, report->committed_tcb_bytes,
@@ -193,7 +195,7 @@ MUST_CHECK static enum err tcb_check(const struct snp_report *report, struct ref
     return ERR_NONE;
 }
 
-/* Who made the report: one signature, and at most three of certificates. */
+/* Verifies the signer: one signature, and at most three of certificates. */
 MUST_CHECK static enum err evidence_verify(struct verification *v, struct attest_result *out,
                                            struct refusal *r)
 {
@@ -220,7 +222,7 @@ MUST_CHECK static enum err evidence_verify(struct verification *v, struct attest
     return ERR_NONE;
 }
 
-/* What the report says must be true of one platform. */
+/* Checks that the fields of the report are consistent. */
 MUST_CHECK static enum err platform_verify(struct verification *v, struct attest_result *out,
                                            struct refusal *r)
 {
@@ -247,7 +249,7 @@ enum err snp_verify(const struct verify_input *in, struct attest_result *out, st
 
     if ((e = evidence_verify(&v, out, r)) == ERR_NONE &&
         (e = platform_verify(&v, out, r)) == ERR_NONE) {
-        out->status = TCB_NOT_JUDGED; /* AMD publishes none: minimums are policy */
+        out->status = TCB_NOT_JUDGED; /* AMD publishes no status; policies set minimums */
         out->earliest_expiry = v.chain.valid_until;
         if (v.crl)
             out->earliest_expiry =

@@ -17,7 +17,7 @@ MUST_CHECK static enum err malformed(struct refusal *r, const char *expected, co
     return refuse(r, ATTEST_TCB_INFO_MALFORMED, "tcb_info", expected, presented);
 }
 
-/* Exactly 16 objects with an "svn". */
+/* Reads exactly 16 objects with an "svn". */
 MUST_CHECK static enum err components_read(struct json_value list, uint8_t out[PCK_COMPONENT_COUNT])
 {
     struct json_iterator i = {0};
@@ -84,7 +84,7 @@ MUST_CHECK static enum err module_read(struct json_value value, struct tdx_modul
     return ERR_NONE;
 }
 
-/* "TDX_03", in any case. */
+/* "TDX_03"; upper and lower case are equal. */
 MUST_CHECK static enum err module_version_read(struct json_value id, uint8_t *out)
 {
     static const char prefix[] = "TDX_";
@@ -134,7 +134,7 @@ MUST_CHECK static enum err modules_read(struct json_value list, struct tcb_info 
     if (!info->modules)
         return ERR_MEMORY;
     while (json_next(list, &i, NULL, &value)) {
-        /* counted before it is read, so that what it owns is freed when it cannot be */
+        /* counted before it is read, so that it is freed on failure */
         struct tdx_module_identity *identity = &info->modules[info->module_count++];
 
         if ((e = module_identity_read(value, identity, r)) != ERR_NONE)
@@ -173,7 +173,7 @@ MUST_CHECK static enum err levels_read(struct json_value list, struct tcb_info *
 
         if ((e = level_read(value, info->tee, level, r)) != ERR_NONE)
             return e;
-        /* the first match decides, so the order is part of the meaning */
+        /* the first match decides, so the order matters */
         if (info->level_count > 0 && level_compare(level - 1, level) < 0)
             return malformed(r, "levels sorted from newest to oldest", "tcbLevels");
         info->level_count++;
@@ -181,7 +181,7 @@ MUST_CHECK static enum err levels_read(struct json_value list, struct tcb_info *
     return ERR_NONE;
 }
 
-/* The version first: another one has other members. */
+/* Reads the version first, because other versions have other members. */
 MUST_CHECK static enum err version_check(struct json_value document, struct refusal *r)
 {
     struct json_value version;
@@ -240,7 +240,7 @@ MUST_CHECK static enum err info_read(struct json_value document, struct tcb_info
     if (intel_hex_read(fmspc, info->fmspc, sizeof info->fmspc) != ERR_NONE ||
         intel_hex_read(pce_id, info->pce_id, sizeof info->pce_id) != ERR_NONE)
         return malformed(r, "12 and 4 hex digits", "fmspc, pceId");
-    /* type 0: SVNs are compared one by one, the only rule there is */
+    /* type 0: SVNs are compared one by one, which is the only known rule */
     if (intel_uint_read(type, 0, &number) != ERR_NONE)
         return malformed(r, "tcbType 0", "tcbType");
     if (intel_uint_read(evaluation, UINT32_MAX, &number) != ERR_NONE)

@@ -1,6 +1,6 @@
 /*
- * TCB info, version 3 (PCS API v4): which platforms are at which TCB level, and which TDX modules
- * are Intel's. Internal to attest/.
+ * TCB info, version 3 (PCS API v4): the TCB levels of platforms, and the identities of Intel's TDX
+ * modules. Internal to attest/.
  */
 #ifndef ATTEST_TCB_INFO_H
 #define ATTEST_TCB_INFO_H
@@ -17,7 +17,7 @@ struct tcb_level {
     struct intel_judgement judgement;
 };
 
-/* What a TDX module's SEAM measurements must be. */
+/* The required SEAM measurements of a TDX module. */
 struct tdx_module {
     uint8_t mr_signer[48];
     uint8_t attributes[8], attributes_mask[8];
@@ -47,7 +47,7 @@ struct tcb_info {
 extern const struct intel_reasons tcb_info_reasons;
 
 /*
- * Parses the signed object, after its signature was checked; `json` must outlive `out`.
+ * Parses the signed object, whose signature the caller has checked; `json` must outlive `out`.
  * ERR_DENIED fills `r`; ERR_MEMORY
  */
 MUST_CHECK enum err tcb_info_parse(struct span json, struct tcb_info *out, struct refusal *r);
@@ -58,7 +58,8 @@ const struct tcb_level *tcb_info_sgx_level(const struct tcb_info *info, const st
 
 /*
  * The first level that a TD's platform reaches; NULL when it reaches none. The first two bytes of
- * TEE_TCB_SVN are of the TDX module: from major version 1 its identity judges them, not the level.
+ * TEE_TCB_SVN belong to the TDX module. From major version 1 on, the module's identity judges them,
+ * not the level.
  */
 const struct tcb_level *tcb_info_tdx_level(const struct tcb_info *info, const struct pck *pck,
                                            const uint8_t tee_tcb_svn[PCK_COMPONENT_COUNT]);

@@ -14,7 +14,7 @@ static const char *const names[] = {
 
 _Static_assert(COUNT_OF(names) == TCB_STATUS_COUNT, "a name for every status");
 
-/* What a platform's status becomes when a part of it is out of date. */
+/* The new status of a platform when a part of it is out of date. */
 static const enum tcb_status with_part_out_of_date[] = {
     [TCB_UP_TO_DATE] = TCB_OUT_OF_DATE,
     [TCB_SW_HARDENING_NEEDED] = TCB_OUT_OF_DATE,
@@ -51,7 +51,7 @@ enum tcb_status tcb_status_fold(enum tcb_status platform, enum tcb_status part)
         return platform;
     if (part == TCB_OUT_OF_DATE && (unsigned)platform < TCB_STATUS_COUNT)
         return with_part_out_of_date[platform];
-    return TCB_REVOKED; /* Revoked, and what identities never say */
+    return TCB_REVOKED; /* Revoked, and statuses that identities never have */
 }
 
 bool tcb_status_is_out_of_date(enum tcb_status s)

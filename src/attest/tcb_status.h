@@ -1,12 +1,12 @@
-/* TCB statuses: their merge. Names are in attest/attest.h. Internal to attest/. */
+/* Merges TCB statuses. Their names are in attest/attest.h. Internal to attest/. */
 #ifndef ATTEST_TCB_STATUS_H
 #define ATTEST_TCB_STATUS_H
 
 #include "attest/attest.h"
 
 /*
- * The status of a platform with that of one of its parts (QE, TDX module) folded in, as Intel's
- * quote verification library does. `part` is UpToDate, OutOfDate or Revoked.
+ * Merges the status of a part (QE, TDX module) into the status of its platform, as Intel's quote
+ * verification library does. `part` is UpToDate, OutOfDate or Revoked.
  */
 enum tcb_status tcb_status_fold(enum tcb_status platform, enum tcb_status part);
 

@@ -13,10 +13,11 @@
 /* Bytes of TEE_TCB_SVN: the TDX module's minor SVN and its major version, late microcode. */
 enum { TD_SVN_MODULE = 0, TD_SVN_MODULE_VERSION = 1, TD_SVN_MICROCODE = 2 };
 
-/* ERR_MALFORMED when of neither size */
+/* ERR_MALFORMED the size is neither of the two */
 MUST_CHECK enum err td_report_parse(struct span bytes, struct td_report *out);
 
-/* Any bit of TDATTRIBUTES' first byte, "TD under debug" (TUD): the host can look inside. */
+/* Any bit of TDATTRIBUTES' first byte, "TD under debug" (TUD): the host can read the TD's
+ * memory. */
 bool td_report_is_debug(const struct td_report *report);
 
 #endif

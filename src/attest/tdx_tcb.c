@@ -24,7 +24,7 @@ MUST_CHECK static enum err measurements_match(const struct tdx_module *module,
         if ((td->seam_attributes[i] & module->attributes_mask[i]) != module->attributes[i])
             return refuse_bytes(r, ATTEST_TDX_MODULE_MISMATCH, "tdx_module", "SEAMATTRIBUTES",
                                 SPAN_OF(module->attributes), SPAN_OF(td->seam_attributes));
-    /* all its bits are reserved, whatever the mask leaves out */
+    /* all its bits are reserved, also those that the mask leaves out */
     if (!span_is_zero(SPAN_OF(td->seam_attributes)))
         return refuse_bytes(r, ATTEST_TDX_MODULE_MISMATCH, "tdx_module", "SEAMATTRIBUTES",
                             SPAN_OF(((const uint8_t[8]){0})), SPAN_OF(td->seam_attributes));
@@ -60,7 +60,7 @@ static bool needs_configuration(enum tcb_status s)
            s == TCB_OUT_OF_DATE_CONFIGURATION_NEEDED;
 }
 
-/* Whether the module loaded now, and the microcode, are what the newest level asks for. */
+/* Whether the module loaded now, and the microcode, reach the newest level. */
 MUST_CHECK static enum err loaded_is_newest(const struct tcb_info *info, const uint8_t svn[16],
                                             bool *out, struct refusal *r)
 {

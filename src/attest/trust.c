@@ -115,7 +115,7 @@ enum err attest_trust_add(struct attest_trust *trust, enum attest_vendor vendor,
     x509_cert_spki_sha256(c, root.spki_sha256);
     if (!x509_cert_is_ca(c))
         e = ERR_MALFORMED;
-    else if (!attest_trust_find(trust, vendor, root.spki_sha256)) /* a vendor's root stays his */
+    else if (!attest_trust_find(trust, vendor, root.spki_sha256)) /* a root keeps its vendor */
         trust->roots[trust->count++] = root;
     x509_cert_free(&c);
     return e;

@@ -15,7 +15,7 @@ static bool is_quote(struct span bytes, uint32_t tee_type)
     const uint16_t version = reader_u16le(&r);
     const uint16_t key_type = reader_u16le(&r);
 
-    /* the key type keeps SEV-SNP reports out, whose version has 4 bytes */
+    /* the key type excludes SEV-SNP reports, whose version has 4 bytes */
     return version >= 3 && version <= 5 && key_type != 0 && reader_u32le(&r) == tee_type &&
            !r.failed;
 }
@@ -38,7 +38,7 @@ static bool is_snp(struct span bytes)
     return bytes.size == SNP_REPORT_SIZE && version >= 2 && version <= 5;
 }
 
-/* Every kind of evidence: how it is known by its form, and who verifies it. */
+/* Every kind of evidence: how to detect it, and its verifier. */
 static const struct kind {
     const char *name;
     bool (*is)(struct span bytes);
@@ -122,7 +122,7 @@ MUST_CHECK static enum err evidence_verify(const struct verify_input *in, struct
                              evidence->bytes.size);
     if (kind == ATTEST_TEE_NONE)
         kind = attest_evidence_kind(evidence->bytes);
-    if (kind == ATTEST_TEE_NONE) /* the quote's parser says best what a quote lacks */
+    if (kind == ATTEST_TEE_NONE) /* the quote's parser gives the best message for faulty quotes */
         kind = ATTEST_SGX;
     if ((unsigned)kind >= ATTEST_TEE_COUNT || !kinds[kind].verify)
         return refuse(r, ATTEST_UNSUPPORTED_VERSION, "format", "a supported kind of evidence",
@@ -131,7 +131,8 @@ MUST_CHECK static enum err evidence_verify(const struct verify_input *in, struct
     return kinds[kind].verify(in, out, r);
 }
 
-/* What a refusal keeps: why, how far it came, and what the evidence says if it is signed. */
+/* The fields that stay after a refusal: the reason, the steps, and the claims if they are
+ * signed. */
 static void refusal_keep(struct attest_result *out, const struct refusal *r)
 {
     out->reason = r->reason;
@@ -158,7 +159,7 @@ enum err attest_verify(const struct attest_trust *trust,
                            claims.authentic)) /* a bug of ours must not become an acceptance */
         e = refuse(&r, ATTEST_INTERNAL, "internal", NULL, NULL);
     if (e == ERR_NONE)
-        claims.reason = ATTEST_OK; /* here and nowhere else */
+        claims.reason = ATTEST_OK; /* the only place that sets it */
     else
         refusal_keep(&claims, &r);
     *result = claims;

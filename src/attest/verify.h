@@ -1,5 +1,5 @@
 /*
- * What verifying one piece of evidence needs, and the verifiers of each kind. Internal to attest/.
+ * The inputs of one verification, and the verifiers of each kind. Internal to attest/.
  */
 #ifndef ATTEST_VERIFY_H
 #define ATTEST_VERIFY_H
@@ -15,9 +15,9 @@ struct verify_input {
 };
 
 /*
- * One per kind. Fills `out` as attest.h says, `signatures_valid` and the report as soon as the
- * evidence's own signatures are verified, `authentic` when they are of who may sign, and notes each
- * passed step with step_passed(); `reason` is not theirs to set. ERR_DENIED fills `r`; ERR_MEMORY
+ * One per kind. Each fills `out` as attest.h describes. It sets `signatures_valid` and the report
+ * once the evidence's own signatures verified, and `authentic` if the signer may sign. It records
+ * each passed step with step_passed(), and does not set `reason`. ERR_DENIED fills `r`; ERR_MEMORY
  */
 MUST_CHECK enum err quote_verify(const struct verify_input *in, struct attest_result *out,
                                  struct refusal *r); /* SGX and TDX */
