@@ -103,6 +103,14 @@ VS_MUST_CHECK enum vs_error vs_verifier_add_root(struct vs_verifier *v, enum vs_
  * `vouchsafe collateral` writes (docs/protocol.md). */
 VS_MUST_CHECK enum vs_error vs_verifier_add_bundle(struct vs_verifier *v, struct vs_bytes json);
 
+/*
+ * From now on, vs_verifier_add_directory() also takes Intel's early sets (`vouchsafe collateral
+ * fetch --update early`). Without this call it leaves them out, because they are newer than the
+ * standard sets and would always be chosen. Documents and files that are named one by one are
+ * taken either way.
+ */
+void vs_verifier_use_early(struct vs_verifier *v);
+
 /* Intel's collateral as its provisioning service (PCS v4) answers. */
 struct vs_intel_collateral {
     struct vs_bytes tcb_info;             /* JSON, the whole body */

@@ -21,8 +21,8 @@ extern "C" {
 #define VS_COLLATERAL_NAMES_MAX 2   /* for one piece of evidence */
 
 /*
- * Names: intel-<sgx|tdx>-<fmspc>-<platform|processor>, amd-<product>, vcek-<product>-<chip id>-
- * <boot loader>-<tee>-<snp>-<microcode>[-<fmc>]; these can be fetched. vek-<sha256> and
+ * Names: intel-<sgx|tdx>-<fmspc>-<platform|processor>[-early], amd-<product>, vcek-<product>-
+ * <chip id>-<boot loader>-<tee>-<snp>-<microcode>[-<fmc>]; these can be fetched. vek-<sha256> and
  * arm-<instance> come in files.
  *
  * VS_ERR_MALFORMED  not evidence of SGX, TDX or SEV-SNP, or the evidence does not name its platform
@@ -38,6 +38,10 @@ struct vs_collateral_source {
     const char *kds_url;  /* URL of a replacement for AMD's service */
     const char *ca_file;  /* PEM of the CA of their TLS certificates; NULL: the system's */
     unsigned timeout_s;   /* for one name; 0: 30 s */
+    /* Intel's other sets. Their names end in "-early" (asking for such a name is asking for the
+     * early set); a directory holds them beside the standard set. At most one of the two: */
+    bool early;                 /* the early set (update=early) */
+    uint32_t evaluation_number; /* the set of this tcbEvaluationDataNumber; 0: by `early` */
 };
 
 /* One unit, as a line of a list. The strings are valid during the call of vs_collateral_each. */
@@ -57,9 +61,9 @@ typedef void (*vs_collateral_each)(void *context, const struct vs_collateral_ite
  * is created if necessary. An older unit never replaces a newer one. `each` (may be NULL) gets the
  * unit.
  *
- * VS_ERR_MALFORMED not a name that can be fetched; VS_ERR_UNREACHABLE, VS_ERR_TIMEOUT; VS_ERR_REPLY
- * not what was asked for; VS_ERR_NOT_FOUND; VS_ERR_UNTRUSTED does not verify, or is older;
- * VS_ERR_IO. `why` (may be NULL) has the sentence.
+ * VS_ERR_ARGUMENT `early` and a number together; VS_ERR_MALFORMED not a name that can be fetched;
+ * VS_ERR_UNREACHABLE, VS_ERR_TIMEOUT; VS_ERR_REPLY not what was asked for; VS_ERR_NOT_FOUND;
+ * VS_ERR_UNTRUSTED does not verify, or is older; VS_ERR_IO. `why` (may be NULL) has the sentence.
  */
 VS_MUST_CHECK enum vs_error vs_collateral_fetch(const struct vs_verifier *roots,
                                                 const struct vs_collateral_source *from,

@@ -26,6 +26,7 @@ struct vs_dry_run { /* zero-initialise */
     struct vs_bytes event_log;    /* TDX: JSON array; or empty */
     const char *policy;           /* try this policy only; NULL: all */
     const uint8_t *nonce, *key;   /* the expected bound values; both or neither */
+    bool early; /* judge by Intel's early sets, where the keystore holds them: a preview */
 };
 VS_MUST_CHECK enum vs_error vs_explain_evidence(struct vs_client *c, const struct vs_dry_run *run,
                                                 struct vs_blob *json);

@@ -4,7 +4,8 @@
 #include "cli.h"
 
 struct explain_options {
-    const char *tee_type, *policy, *certificates, *event_log, *nonce, *key;
+    const char *tee_type, *policy, *certificates, *event_log, *nonce, *key, *update;
+    bool early;
 };
 
 struct explain_input {
@@ -141,6 +142,7 @@ static int explain(const struct cli *cli, const struct explain_options *o,
         .policy = o->policy,
         .nonce = o->nonce == NULL ? NULL : in->nonce,
         .key = o->nonce == NULL ? NULL : in->key,
+        .early = o->early,
     };
     struct vs_client *c = NULL;
     struct vs_blob json = {0};
@@ -178,11 +180,15 @@ static int run_explain(struct cli *cli, int argc, char **argv)
         {"nonce",        OPTION_TEXT, &o.nonce,        "HEX",  "the challenge that should be bound, with --key",
          0                                                                                                        },
         {"key",          OPTION_TEXT, &o.key,          "HEX",  "the worker's public key that should be bound",   0},
+        {"update",       OPTION_TEXT, &o.update,       "NAME",
+         "early: a preview by Intel's early set (default standard)",                                             0},
     };
     struct explain_input in = {0};
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
     if (code != PARSED)
+        return code;
+    if ((code = cli_parse_update(cli, o.update, &o.early)) != PARSED)
         return code;
     if ((o.nonce == NULL) != (o.key == NULL))
         return cli_usage_error(cli, "--nonce and --key go together");
@@ -203,16 +209,21 @@ const struct cli_command command_attest_explain = {
     .name = "attest explain",
     .arguments = "FILE",
     .summary = "ask the keystore what it makes of evidence, without effect",
-    .help = "A dry run: the keystore verifies the evidence with its own collateral and judges it "
-            "by its\n"
-            "policies. Nothing is released, no session is made, no challenge used up. Tokens with\n"
-            "may_explain see what each policy says. Exit code 0: it would be accepted; 1: it would "
-            "not.\n"
-            "Needs a worker's token.\n\n"
-            "Examples:\n"
-            "  vouchsafe attest explain quote.bin --token-file worker.token\n"
-            "  vouchsafe attest explain quote.bin --tee-type tdx --policy production \\\n"
-            "      --event-log events.json --token-file worker.token\n",
+    .help =
+        "A dry run: the keystore verifies the evidence with its own collateral and judges it "
+        "by its\n"
+        "policies. Nothing is released, no session is made, no challenge used up. Tokens with\n"
+        "may_explain see what each policy says. Exit code 0: it would be accepted; 1: it would "
+        "not.\n"
+        "Needs a worker's token.\n\n"
+        "Intel publishes new TCB levels in its early set first, and in the standard set months\n"
+        "later. --update early says what the policies will decide then. The keystore needs a\n"
+        "collateral source with `update: early`; without one the answer is the standard set's.\n\n"
+        "Examples:\n"
+        "  vouchsafe attest explain quote.bin --token-file worker.token\n"
+        "  vouchsafe attest explain quote.bin --tee-type tdx --policy production \\\n"
+        "      --event-log events.json --token-file worker.token\n"
+        "  vouchsafe attest explain quote.bin --update early --token-file worker.token\n",
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run_explain,

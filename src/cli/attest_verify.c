@@ -12,6 +12,8 @@ struct verify_options {
     const char *tee, *certificates, *arm_key, *at, *report_data, *policy, *event_log;
     const char *trust_root;
     struct cli_list collateral;
+    const char *update;
+    bool early;
     bool required;
     struct cli_code code;
 };
@@ -128,6 +130,8 @@ static int fill_verifier(const struct cli *cli, const struct verify_options *o, 
         return fail(cli, e, "%s", vs_error_text(e));
     if ((code = add_root(cli, o->trust_root, j->verifier)) != PARSED)
         return code;
+    if (o->early)
+        vs_verifier_use_early(j->verifier);
     for (size_t i = 0; i < o->collateral.count && j->early_step == NULL; i++)
         if ((code = add_collateral(cli, o->collateral.items[i], j)) != PARSED)
             return code;
@@ -350,6 +354,8 @@ static int run_verify(struct cli *cli, int argc, char **argv)
          0                                                                                                            },
         {"collateral",   OPTION_LIST, &o.collateral,   "PATH",
          "what the vendor published: a directory or a bundle in JSON",                                               0},
+        {"update",       OPTION_TEXT, &o.update,       "NAME",
+         "early: also Intel's early sets in these directories",                                                      0},
         {"certificates", OPTION_TEXT, &o.certificates, "FILE",
          "SNP: the chip's certificate, DER or PEM, or the host's table (vek.der beside FILE)",                       0},
         {"arm-key",      OPTION_TEXT, &o.arm_key,      "PEM",
@@ -369,7 +375,8 @@ static int run_verify(struct cli *cli, int argc, char **argv)
     struct judgement j = {0};
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
-    if (code == PARSED && (code = read_options(cli, &o, &j)) == PARSED &&
+    if (code == PARSED && (code = cli_parse_update(cli, o.update, &o.early)) == PARSED &&
+        (code = read_options(cli, &o, &j)) == PARSED &&
         (code = read_policy(cli, &o, &j)) == PARSED &&
         (code = fill_verifier(cli, &o, &j)) == PARSED &&
         (code = read_evidence(cli, cli->arguments[0], &j)) == PARSED &&

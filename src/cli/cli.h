@@ -110,6 +110,8 @@ extern const char cli_exit_codes[]; /* a heading, and a line for each */
 int generate(struct cli *cli, const char *kind);
 int cli_usage_error(const struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* --update NAME: which of Intel's sets. NULL: the standard one. */
+int cli_parse_update(const struct cli *cli, const char *name, bool *early);
 /* Gives one option its value. `where` ("", "FILE:7: ") goes before what is wrong with it. */
 int set_option(const struct cli *cli, const struct cli_option *o, const char *text,
                const char *where);

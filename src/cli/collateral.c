@@ -11,7 +11,9 @@
 #define PEM_MAX (64u * 1024)
 
 struct job {
-    const char *trust_root, *quote, *out, *pccs, *pcs, *kds, *source_ca;
+    const char *trust_root, *quote, *out, *pccs, *pcs, *kds, *source_ca, *update;
+    bool early;
+    struct cli_number evaluation_number;
     struct vs_verifier *roots;
     struct cli_json json;
     const struct cli *cli;
@@ -168,7 +170,10 @@ static int fetch_names(struct job *j, const char *const *names, size_t count)
                                               .pcs_url = j->pcs,
                                               .kds_url = j->kds,
                                               .ca_file = j->source_ca,
-                                              .timeout_s = (unsigned)j->cli->timeout_s.value};
+                                              .timeout_s = (unsigned)j->cli->timeout_s.value,
+                                              .early = j->early,
+                                              .evaluation_number =
+                                                  (uint32_t)j->evaluation_number.value};
     int code = EXIT_DONE;
 
     for (size_t i = 0; i < count; i++) {
@@ -220,18 +225,27 @@ static int run_fetch(struct cli *cli, int argc, char **argv)
     struct job j = {0};
     const struct cli_option options[] = {
         OUT_OPTION(j, "where to put it (default .)"),
-        {"quote",     OPTION_TEXT, &j.quote,     "FILE", "fetch what this evidence needs",                0},
-        {"pccs",      OPTION_TEXT, &j.pccs,      "URL",  "Intel's collateral from this caching service",  0},
-        {"pcs",       OPTION_TEXT, &j.pcs,       "URL",  "... or from this stand-in for Intel's service", 0},
-        {"kds",       OPTION_TEXT, &j.kds,       "URL",  "stand-in for AMD's service",                    0},
-        {"source-ca", OPTION_TEXT, &j.source_ca, "PEM",  "CA of these services' TLS certificates",
-                                            0                                                                                                 },
+        {"quote",                 OPTION_TEXT,   &j.quote,             "FILE", "fetch what this evidence needs",                0         },
+        {"pccs",                  OPTION_TEXT,   &j.pccs,              "URL",  "Intel's collateral from this caching service",  0         },
+        {"pcs",                   OPTION_TEXT,   &j.pcs,               "URL",  "... or from this stand-in for Intel's service", 0         },
+        {"kds",                   OPTION_TEXT,   &j.kds,               "URL",  "stand-in for AMD's service",                    0         },
+        {"update",                OPTION_TEXT,   &j.update,            "NAME", "Intel's set: standard (default) or early",      0         },
+        {"tcb-evaluation-number", OPTION_NUMBER, &j.evaluation_number, "N",
+                                            "Intel's set with this tcbEvaluationDataNumber",                                                                       UINT32_MAX},
+        {"source-ca",             OPTION_TEXT,   &j.source_ca,         "PEM",  "CA of these services' TLS certificates",
+                                            0                                                                                                                                },
         ROOT_OPTION(j),
     };
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
     if (code != PARSED)
         return code;
+    if ((code = cli_parse_update(cli, j.update, &j.early)) != PARSED)
+        return code;
+    if (j.evaluation_number.set && (j.update != NULL || j.evaluation_number.value == 0))
+        return cli_usage_error(cli,
+                               "--tcb-evaluation-number takes a number from 1, and no --update "
+                               "beside it: the number names the set");
     if ((j.quote == NULL) == (cli->count == 0))
         return cli_usage_error(cli, "name what to fetch, or give --quote");
     if (j.out == NULL)
@@ -380,9 +394,14 @@ const struct cli_command command_collateral_fetch = {
         "and writes DIR/NAME.json: a bundle for machines without a network. Names are\n"
         "intel-<sgx|tdx>-<fmspc>-<platform|processor>, amd-<milan|genoa|turin>, vcek-...;\n"
         "--quote finds them in a piece of evidence. An older one never replaces a newer one.\n\n"
+        "Intel publishes new TCB levels in its early set first, and in the standard set months\n"
+        "later. --update early fetches the early set, --tcb-evaluation-number the set with that\n"
+        "number. The names of both end in -early. A keystore holds them beside the standard set\n"
+        "and uses them for previews only (`vouchsafe attest explain --update early`).\n\n"
         "Examples:\n"
         "  vouchsafe collateral fetch --out bundle --quote quote.bin\n"
-        "  vouchsafe collateral fetch --out bundle intel-tdx-90c06f000000-platform amd-milan\n",
+        "  vouchsafe collateral fetch --out bundle intel-tdx-90c06f000000-platform amd-milan\n"
+        "  vouchsafe collateral fetch --out bundle --quote quote.bin --update early\n",
     .arguments_max = CLI_LIST_MAX,
     .run = run_fetch,
 };

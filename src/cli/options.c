@@ -146,6 +146,14 @@ int set_option(const struct cli *cli, const struct cli_option *o, const char *te
     return PARSED;
 }
 
+int cli_parse_update(const struct cli *cli, const char *name, bool *early)
+{
+    *early = name != NULL && strcmp(name, "early") == 0;
+    if (name == NULL || *early || strcmp(name, "standard") == 0)
+        return PARSED;
+    return cli_usage_error(cli, "--update takes standard or early, not '%s'", name);
+}
+
 /* getopt's own messages are replaced: they do not know the subcommand. */
 static int unknown_option(const struct cli *cli, int c, char **argv)
 {

@@ -20,6 +20,7 @@ struct vs_verifier {
     struct attest_vek *veks[VS_COLLATERAL_MAX];
     size_t arm_key_count;
     struct attest_arm_key *arm_keys[VS_COLLATERAL_MAX];
+    bool early;                /* a directory's early sets are used */
     enum attest_reason reason; /* of the last refusal of something that was added */
 };
 

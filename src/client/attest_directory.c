@@ -44,7 +44,13 @@ static void take(struct vs_verifier *v, struct collateral_item *u)
     }
 }
 
-MUST_CHECK static enum err add_document(struct vs_verifier *v, struct span document)
+void vs_verifier_use_early(struct vs_verifier *v)
+{
+    if (v != NULL)
+        v->early = true;
+}
+
+MUST_CHECK static enum err add_document(struct vs_verifier *v, struct span document, bool early)
 {
     struct collateral_item *u = NULL;
     enum attest_reason reason = ATTEST_OK;
@@ -54,7 +60,7 @@ MUST_CHECK static enum err add_document(struct vs_verifier *v, struct span docum
     if (!has_room(v))
         return ERR_TOO_LARGE;
     e = collateral_item_new(&v->trust, document, "", (struct timestamp){0}, &u, &reason);
-    if (e == ERR_NONE)
+    if (e == ERR_NONE && (early || !u->early))
         take(v, u);
     else if (e == ERR_DENIED)
         v->reason = reason;
@@ -64,13 +70,14 @@ MUST_CHECK static enum err add_document(struct vs_verifier *v, struct span docum
 
 enum vs_error vs_verifier_add_bundle(struct vs_verifier *v, struct vs_bytes json)
 {
-    return v == NULL ? VS_ERR_ARGUMENT : error_of(add_document(v, span_of_bytes(json)));
+    return v == NULL ? VS_ERR_ARGUMENT : error_of(add_document(v, span_of_bytes(json), true));
 }
 
 struct addition {
     struct vs_verifier *v;
     struct vs_why *why;
     size_t count;
+    bool early; /* Intel's early sets, too */
 };
 
 /* A piece that cannot be read is refused like one that does not verify: it was meant to be used. */
@@ -81,7 +88,7 @@ MUST_CHECK static enum err add_found(void *context, const char *path, struct tim
 
     (void)modified;
     if (e == ERR_NONE)
-        e = add_document(a->v, document);
+        e = add_document(a->v, document, a->early);
     if (e == ERR_MALFORMED) {
         a->v->reason = ATTEST_MALFORMED;
         e = ERR_DENIED;
@@ -180,7 +187,7 @@ void verifier_forget_since(struct vs_verifier *v, const struct verifier_mark *m)
 enum vs_error vs_verifier_add_directory(struct vs_verifier *v, const char *path, size_t *count,
                                         struct vs_why *why)
 {
-    struct addition a = {v, why, 0};
+    struct addition a = {.v = v, .why = why};
     enum err e;
 
     if (v == NULL || path == NULL)
@@ -188,6 +195,7 @@ enum vs_error vs_verifier_add_directory(struct vs_verifier *v, const char *path,
     if (why != NULL)
         why->text[0] = '\0';
     const struct verifier_mark before = verifier_mark(v);
+    a.early = v->early || !is_directory(path);
     v->reason = ATTEST_OK;
     e = collateral_directory_read(path, add_found, &a);
     if (e == ERR_NONE && a.count == 0 && !has_pinned_root(v, path))

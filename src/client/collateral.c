@@ -239,6 +239,8 @@ static struct collateral_source_options source_of(const struct vs_collateral_sou
         o.type = from->pccs_url ? COLLATERAL_SOURCE_PCCS : COLLATERAL_SOURCE_PCS;
         o.name = from->pccs_url ? "pccs" : "pcs";
         o.url = from->pccs_url ? from->pccs_url : from->pcs_url;
+        o.early = key->early;
+        o.evaluation_number = from->evaluation_number;
     }
     return o;
 }
@@ -278,10 +280,13 @@ enum vs_error vs_collateral_fetch(const struct vs_verifier *roots,
     struct collateral_key key;
     enum vs_error failed;
 
-    if (roots == NULL || from == NULL || name == NULL || directory == NULL)
+    if (roots == NULL || from == NULL || name == NULL || directory == NULL ||
+        (from->early && from->evaluation_number > 0))
         return VS_ERR_ARGUMENT;
     if (collateral_key_parse(span_string(name), &key) != ERR_NONE)
         return why_fail(why, VS_ERR_MALFORMED, "%s is not the name of what can be fetched", name);
+    if (key.kind == COLLATERAL_INTEL && (from->early || from->evaluation_number > 0))
+        key.early = true;
     failed = document_fetch(from, &key, &document, why);
     if (failed == VS_OK)
         failed = save(&t, name, buffer_span(&document), why);

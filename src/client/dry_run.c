@@ -27,6 +27,8 @@ static void put_run(struct json_writer *j, const struct vs_dry_run *run)
         json_put_hex(j, "nonce", span_of(run->nonce, VS_NONCE_SIZE));
         json_put_hex(j, "public_key", span_of(run->key, VS_KEY_SIZE));
     }
+    if (run->early)
+        json_put_string(j, "update", span_string("early"));
     json_close_object(j);
 }
 

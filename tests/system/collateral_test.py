@@ -251,6 +251,14 @@ class Fetching(Case):
                     reply = k.post("/v1/attest/explain", {**body, **update}, token="worker")
                     self.assertEqual(reply.status, 200, reply.body)
                     self.assertIn(status.encode(), reply.body)
+                quote = os.path.join(self.dir.name, "quote.bin")
+                with open(quote, "wb") as f:
+                    f.write(base64.b64decode(body["quote"]))
+                explain = ("attest", "explain", quote, "--tee-type", "simulated", "--json", "--update")
+                for update, status in (("standard", "UpToDate"), ("early", "OutOfDate")):
+                    said = k.command(*explain, update, token="worker", check=False)
+                    self.assertEqual(json.loads(said.stdout)["status"], status, said)
+                self.assertEqual(k.command(*explain, "late", token="worker", check=False).returncode, 2)
                 reply = k.post("/v1/attest/explain", {**body, "update": "late"}, token="worker")
                 self.assertEqual((reply.status, reply.code), (400, "bad_field"), reply.body)
 
@@ -391,6 +399,35 @@ class Command(Case):
         self.assertEqual(command("collateral", "fetch", "--out", bundle, check=False).returncode, 2)
         vendors.units.clear()
         self.assertNotEqual(command(*fetch, check=False).returncode, 0)
+
+    def test_an_early_set_is_fetched_beside_the_standard_one(self):
+        vendors = self.vendors()
+        name = vendors.serve(self.bundle("--issued-before", "3600"))
+        vendors.early = self.bundle("--status", "OutOfDate")
+        bundle, quote = os.path.join(self.dir.name, "bundle"), os.path.join(self.dir.name, "quote.bin")
+        with open(quote, "wb") as f:
+            f.write(self.platform.quote(bytes(64)))
+        trust = ("--trust-root", self.platform.root)
+        fetch = ("collateral", "fetch", "--out", bundle, "--pcs", vendors.url, *trust)
+        for asked, how in (("update=early", ("--quote", quote, "--update", "early")),
+                           ("update=early", (name + "-early",)),
+                           ("tcbEvaluationDataNumber=18", (name, "--tcb-evaluation-number", "18"))):
+            vendors.requests.clear()
+            self.assertIn(name + "-early", command(*fetch, *how).stdout.decode())
+            self.assertEqual(len([r for r in vendors.requests if asked in r]), 2, vendors.requests)
+            self.assertEqual(os.listdir(bundle), [name + "-early.json"])
+            os.remove(os.path.join(bundle, name + "-early.json"))
+        command(*fetch, "--quote", quote, "--update", "early")
+        command(*fetch, "--quote", quote, "--update", "standard")
+        self.assertEqual(sorted(os.listdir(bundle)), [name + "-early.json", name + ".json"])
+        # the early set is newer, and still judges only when asked to
+        verify = ("attest", "verify", quote, "--json", "--collateral", bundle, *trust)
+        for how, status in ((), "UpToDate"), (("--update", "standard"), "UpToDate"), (("--update", "early"), "OutOfDate"):
+            said = json.loads(command(*verify, *how, check=False).stdout)
+            self.assertEqual(said["status"], status, said)
+        for wrong in (("--update", "late"), ("--tcb-evaluation-number", "0"), ("--tcb-evaluation-number", "4294967296"),
+                      ("--update", "early", "--tcb-evaluation-number", "18")):
+            self.assertEqual(command(*fetch, name, *wrong, check=False).returncode, 2, wrong)
 
 
 class UnderLoad(Case):
