@@ -149,10 +149,43 @@ static void the_list_that_was_issued_last_is_kept(void **state)
     }
 }
 
+static void members_of_another_type_are_refused_not_ignored(void **state)
+{
+    static const char *const members[] = {
+        ",\"crl\":5", ",\"crl\":\"\\u0033080\"", ",\"crl\":{}", ",\"crl\":[]", ",\"crl\":true",
+    };
+    struct collateral_store *s = NULL;
+    struct buffer document = {0};
+    char path[96];
+
+    (void)state;
+    if (!made)
+        skip();
+    path_of("no_list", ".json", path);
+    assert_int_equal(file_read(path, COLLATERAL_DOCUMENT_MAX, &document), ERR_NONE);
+    assert_true(document.size > 2 && memcmp(document.data + document.size - 2, "}}", 2) == 0);
+    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    for (size_t i = 0; i < COUNT_OF(members); i++) {
+        struct collateral_put_result result = {0};
+
+        document.size -= i == 0 ? 2 : strlen(members[i - 1]) + 2;
+        assert_int_equal(buffer_append_string(&document, members[i]), ERR_NONE);
+        assert_int_equal(buffer_append_string(&document, "}}"), ERR_NONE);
+        assert_int_equal(collateral_store_put(s, buffer_span(&document), "test", NULL,
+                                              timestamp_of_seconds(NOW_S), &result),
+                         ERR_NONE);
+        assert_int_equal(result.put, COLLATERAL_REFUSED);
+        assert_int_equal(result.reason, ATTEST_MALFORMED);
+    }
+    buffer_clear(&document);
+    collateral_store_free(&s);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_list_that_was_issued_last_is_kept),
+        cmocka_unit_test(members_of_another_type_are_refused_not_ignored),
     };
 
     return cmocka_run_group_tests(tests, start, finish);

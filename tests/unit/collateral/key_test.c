@@ -82,6 +82,23 @@ static void what_is_no_name_is_refused(void **state)
     assert_int_equal(collateral_key_parse(SPAN_LITERAL("amd-mil\0n"), &key), ERR_NOT_FOUND);
 }
 
+static void names_have_lower_case_letters_digits_and_dashes(void **state)
+{
+    char longest[COLLATERAL_NAME_SIZE + 1];
+
+    (void)state;
+    for (unsigned c = 0; c < 256; c++) {
+        const uint8_t text[] = {'a', (uint8_t)c, '0'};
+        const bool good = c != 0 && strchr("abcdefghijklmnopqrstuvwxyz0123456789-", (int)c);
+
+        assert_int_equal(collateral_name_check(SPAN_OF(text)), good);
+    }
+    memset(longest, 'z', sizeof longest);
+    assert_true(collateral_name_check(span_of(longest, COLLATERAL_NAME_SIZE - 1)));
+    assert_false(collateral_name_check(span_of(longest, COLLATERAL_NAME_SIZE)));
+    assert_false(collateral_name_check((struct span){0}));
+}
+
 static void evidence_names_what_it_needs(void **state)
 {
     struct collateral_key keys[COLLATERAL_MISSING_MAX];
@@ -121,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_read_and_written_alike),
         cmocka_unit_test(what_is_no_name_is_refused),
+        cmocka_unit_test(names_have_lower_case_letters_digits_and_dashes),
         cmocka_unit_test(evidence_names_what_it_needs),
     };
 

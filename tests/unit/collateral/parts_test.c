@@ -108,11 +108,38 @@ static void parts_that_are_not_pcs_bodies_make_no_document(void **state)
     buffer_clear(&out);
 }
 
+static void chains_of_amd_may_have_the_largest_size_and_no_more(void **state)
+{
+    static const struct {
+        size_t vcek_size, vlek_size;
+        enum err expected;
+    } cases[] = {
+        {ATTEST_CHAIN_MAX,     0,                    ERR_NONE     },
+        {0,                    ATTEST_CHAIN_MAX,     ERR_NONE     },
+        {ATTEST_CHAIN_MAX + 1, 0,                    ERR_TOO_LARGE},
+        {0,                    ATTEST_CHAIN_MAX + 1, ERR_TOO_LARGE},
+    };
+    static uint8_t chain[ATTEST_CHAIN_MAX + 1];
+
+    (void)state;
+    memset(chain, 'x', sizeof chain);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct attest_amd_input input = {.vcek_chain = span_of(chain, cases[i].vcek_size),
+                                               .vlek_chain = span_of(chain, cases[i].vlek_size)};
+        struct buffer out = {0};
+
+        assert_int_equal(collateral_document_amd(&input, &out), cases[i].expected);
+        assert_int_equal(out.size > ATTEST_CHAIN_MAX, cases[i].expected == ERR_NONE);
+        buffer_clear(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(percent_encoding_is_undone_strictly),
         cmocka_unit_test(a_crl_comes_in_three_forms),
+        cmocka_unit_test(chains_of_amd_may_have_the_largest_size_and_no_more),
         cmocka_unit_test(parts_that_are_not_pcs_bodies_make_no_document),
     };
 

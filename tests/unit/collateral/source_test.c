@@ -201,6 +201,54 @@ static void sources_need_what_they_have_not_of_their_own(void **state)
     }
 }
 
+static void a_source_has_what_its_vendor_publishes(void **state)
+{
+    static const char intel[] = "intel-sgx-00906ed50000-platform";
+    static const char early[] = "intel-sgx-00906ed50000-platform-early";
+    static const struct {
+        enum collateral_source_type type;
+        bool early;
+        unsigned evaluation_number;
+        const char *name;
+        bool has;
+    } cases[] = {
+        {COLLATERAL_SOURCE_PCS,  false, 0,  intel,       true },
+        {COLLATERAL_SOURCE_PCS,  false, 0,  early,       false},
+        {COLLATERAL_SOURCE_PCS,  true,  0,  intel,       false},
+        {COLLATERAL_SOURCE_PCS,  true,  0,  early,       true },
+        {COLLATERAL_SOURCE_PCS,  false, 18, intel,       false},
+        {COLLATERAL_SOURCE_PCS,  false, 18, early,       true },
+        {COLLATERAL_SOURCE_PCS,  false, 0,  "amd-milan", false},
+        {COLLATERAL_SOURCE_PCCS, false, 0,  intel,       true },
+        {COLLATERAL_SOURCE_PCCS, false, 0,  early,       false},
+        {COLLATERAL_SOURCE_PCCS, false, 0,  "amd-milan", false},
+        {COLLATERAL_SOURCE_KDS,  false, 0,  "amd-milan", true },
+        {COLLATERAL_SOURCE_KDS,  false, 0,  intel,       false},
+        {COLLATERAL_SOURCE_KDS,  true,  0,  early,       false},
+        {COLLATERAL_SOURCE_PEER, false, 0,  intel,       true },
+        {COLLATERAL_SOURCE_PEER, false, 0,  early,       true },
+        {COLLATERAL_SOURCE_PEER, true,  0,  intel,       true },
+        {COLLATERAL_SOURCE_PEER, false, 0,  "amd-turin", true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct collateral_source_options o = {.type = cases[i].type,
+                                                    .name = "test",
+                                                    .url = "https://host",
+                                                    .early = cases[i].early,
+                                                    .evaluation_number =
+                                                        cases[i].evaluation_number};
+        struct collateral_source *s = NULL;
+        struct collateral_key key;
+
+        assert_int_equal(collateral_key_parse(span_string(cases[i].name), &key), ERR_NONE);
+        assert_int_equal(collateral_source_new(&o, &s), ERR_NONE);
+        assert_int_equal(collateral_source_has(s, &key), cases[i].has);
+        collateral_source_free(&s);
+    }
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -214,6 +262,7 @@ int main(void)
         cmocka_unit_test(a_peer_is_asked_by_name),
         cmocka_unit_test(a_refusal_is_told_with_its_patience),
         cmocka_unit_test(a_reply_without_the_issuers_chain_is_none),
+        cmocka_unit_test(a_source_has_what_its_vendor_publishes),
         cmocka_unit_test(sources_need_what_they_have_not_of_their_own),
     };
 

@@ -10,62 +10,35 @@
 
 #include <cmocka.h>
 
-#include <sys/stat.h>
-#include <unistd.h>
+#include "unit/collateral/platform.h"
 
-#include "crypto/random.h"
-#include "tee/simulated.h"
-
-#define NOW_S 1790000000
-
-static char parent[48];
-static char dir[64];
-static struct simulated_platform *platform;
-static struct attest_trust trust;
+static struct platform platform;
 
 static struct timestamp at(int64_t seconds)
 {
-    return timestamp_of_seconds(NOW_S + seconds);
+    return platform_at(seconds);
 }
 
 static int start(void **state)
 {
     (void)state;
-    (void)snprintf(parent, sizeof parent, "/tmp/vouchsafe-store-test-XXXXXX");
-    if (crypto_start() != ERR_NONE || !mkdtemp(parent))
-        return 1;
-    (void)snprintf(dir, sizeof dir, "%s/sim", parent);
-    return simulated_create(dir, timestamp_of_seconds(NOW_S - 400 * 86400)) != ERR_NONE ||
-           simulated_open(dir, &platform) != ERR_NONE ||
-           attest_trust_add_simulated(&trust, simulated_root_pem(platform)) != ERR_NONE;
+    return platform_open(&platform);
 }
 
 static int finish(void **state)
 {
-    static const char *const files[] = {"root_ca.pem",     "pck_chain.pem",   "root_ca.key",
-                                        "platform_ca.key", "tcb_signing.key", "pck.key",
-                                        "attestation.key", "sealing.key"};
-    char path[128];
-
     (void)state;
-    simulated_close(&platform);
-    for (size_t i = 0; i < COUNT_OF(files); i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(dir);
-    return rmdir(parent);
+    return platform_close(&platform);
 }
 
 /* Puts what the platform signs when its clock says `issued`. */
 static enum collateral_put put(struct collateral_store *s, int64_t issued, uint32_t evaluation,
                                int64_t now)
 {
-    struct simulated_collateral how = {.tcb_evaluation_number = evaluation};
     struct collateral_put_result result;
     struct buffer bundle = {0};
 
-    assert_int_equal(simulated_collateral_bundle(platform, &how, at(issued), &bundle), ERR_NONE);
+    platform_bundle(&platform, at(issued), evaluation, &bundle);
     assert_int_equal(collateral_store_put(s, buffer_span(&bundle), "test", NULL, at(now), &result),
                      ERR_NONE);
     collateral_item_release(&result.item);
@@ -81,7 +54,7 @@ static void nothing_goes_back(void **state)
     const struct collateral_snapshot *first, *second;
 
     (void)state;
-    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    assert_int_equal(collateral_store_new(&platform.trust, &s), ERR_NONE);
     assert_int_equal(collateral_store_view(s, &view)->count, 0);
     assert_int_equal(put(s, 0, 17, 0), COLLATERAL_ADDED);
     first = collateral_store_view(s, &view);
@@ -117,7 +90,7 @@ static void who_looks_keeps_what_was_replaced(void **state)
     struct collateral_snapshot *held;
 
     (void)state;
-    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    assert_int_equal(collateral_store_new(&platform.trust, &s), ERR_NONE);
     assert_int_equal(put(s, 0, 17, 0), COLLATERAL_ADDED);
     held = collateral_store_hold(s);
     assert_int_equal(put(s, 1, 17, 1), COLLATERAL_REPLACED);
@@ -147,12 +120,11 @@ static void what_does_not_verify_or_was_not_asked_for_changes_nothing(void **sta
     };
     struct collateral_store *s = NULL;
     struct collateral_put_result result;
-    struct simulated_collateral how = {0};
     struct buffer bundle = {0};
     struct collateral_snapshot *held;
 
     (void)state;
-    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    assert_int_equal(collateral_store_new(&platform.trust, &s), ERR_NONE);
     for (size_t i = 0; i < COUNT_OF(documents); i++) {
         assert_int_equal(
             collateral_store_put(s, span_string(documents[i]), "test", NULL, at(0), &result),
@@ -161,7 +133,7 @@ static void what_does_not_verify_or_was_not_asked_for_changes_nothing(void **sta
         assert_int_not_equal(result.reason, ATTEST_OK);
         assert_null(result.item);
     }
-    assert_int_equal(simulated_collateral_bundle(platform, &how, at(0), &bundle), ERR_NONE);
+    platform_bundle(&platform, at(0), 17, &bundle);
     assert_int_equal(
         collateral_store_put(s, buffer_span(&bundle), "test", "amd-milan", at(0), &result),
         ERR_NONE);
@@ -204,7 +176,7 @@ static void wants_are_bounded_and_queued_once(void **state)
     struct collateral_key key;
 
     (void)state;
-    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    assert_int_equal(collateral_store_new(&platform.trust, &s), ERR_NONE);
     assert_true(collateral_store_request_fetch(s, &r, NULL, at(0)));
     assert_true(collateral_store_request_fetch(s, &r, NULL, at(0)));
     collateral_store_queue_figures(s, &figures);
@@ -246,7 +218,7 @@ static void one_caller_has_a_share_of_the_queue(void **state)
     struct attest_result r;
 
     (void)state;
-    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    assert_int_equal(collateral_store_new(&platform.trust, &s), ERR_NONE);
     for (unsigned i = 0; i < 60; i++) {
         r = refusal((uint8_t)i, true);
         assert_int_equal(collateral_store_request_fetch(s, &r, callers[0], at(1)),
@@ -287,7 +259,7 @@ static void what_no_source_has_is_not_promised(void **state)
     char name[COLLATERAL_NAME_SIZE];
 
     (void)state;
-    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    assert_int_equal(collateral_store_new(&platform.trust, &s), ERR_NONE);
     collateral_key_name(&(struct collateral_key){.kind = COLLATERAL_INTEL, .fmspc = {5}}, name);
     collateral_store_absent(s, name, at(60));
     assert_false(collateral_store_request_fetch(s, &r, NULL, at(59)));
@@ -323,7 +295,7 @@ static void fetching_is_promised_only_where_it_can_help(void **state)
     };
 
     (void)state;
-    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    assert_int_equal(collateral_store_new(&platform.trust, &s), ERR_NONE);
     assert_false(collateral_store_request_fetch(s, &r, NULL, at(0))); /* its chip id is masked */
     r.missing.chip_id[0] = 1;
     assert_true(collateral_store_request_fetch(s, &r, NULL, at(0)));
@@ -343,7 +315,7 @@ static void a_verdict_stands_while_its_collateral_says_the_same(void **state)
     char other[COLLATERAL_MARK_SIZE];
 
     (void)state;
-    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    assert_int_equal(collateral_store_new(&platform.trust, &s), ERR_NONE);
     held = collateral_store_hold(s);
     collateral_mark(held, &r, mark); /* of a platform that nothing is known of */
     assert_string_equal(mark, "");
@@ -382,7 +354,7 @@ static void what_is_at_hand_is_not_requested(void **state)
     struct collateral_snapshot *held;
 
     (void)state;
-    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    assert_int_equal(collateral_store_new(&platform.trust, &s), ERR_NONE);
     assert_int_equal(put(s, 0, 17, 0), COLLATERAL_ADDED);
     held = collateral_store_hold(s);
     memcpy(r.missing.fmspc, held->items[0]->facts.fmspc, sizeof r.missing.fmspc);
@@ -394,15 +366,14 @@ static void what_is_at_hand_is_not_requested(void **state)
 
 static struct collateral_item *item_of(int64_t issued, uint32_t evaluation)
 {
-    struct simulated_collateral how = {.tcb_evaluation_number = evaluation};
     struct collateral_item *item = NULL;
     enum attest_reason reason;
     struct buffer bundle = {0};
 
-    assert_int_equal(simulated_collateral_bundle(platform, &how, at(issued), &bundle), ERR_NONE);
-    assert_int_equal(
-        collateral_item_new(&trust, buffer_span(&bundle), "test", at(issued), &item, &reason),
-        ERR_NONE);
+    platform_bundle(&platform, at(issued), evaluation, &bundle);
+    assert_int_equal(collateral_item_new(&platform.trust, buffer_span(&bundle), "test", at(issued),
+                                         &item, &reason),
+                     ERR_NONE);
     buffer_clear(&bundle);
     return item;
 }
@@ -417,7 +388,7 @@ static void items_come_into_use_together_or_not_at_all(void **state)
     struct snapshot_view view = {0};
 
     (void)state;
-    assert_int_equal(collateral_store_new(&trust, &s), ERR_NONE);
+    assert_int_equal(collateral_store_new(&platform.trust, &s), ERR_NONE);
     for (unsigned turn = 0; turn < 2; turn++) { /* dropped, then adopted */
         assert_int_equal(collateral_store_stage(s, items, COUNT_OF(items), at(3), &stage),
                          ERR_NONE);
@@ -443,6 +414,70 @@ static void items_come_into_use_together_or_not_at_all(void **state)
     collateral_store_free(&s);
 }
 
+/* Appends spaces after the first brace until the document has `size` bytes. */
+static void pad(struct buffer *document, size_t size)
+{
+    const size_t old = document->size;
+
+    assert_int_equal(buffer_reserve(document, size - old), ERR_NONE);
+    memmove(document->data + 1 + size - old, document->data + 1, old - 1);
+    memset(document->data + 1, ' ', size - old);
+    document->size = size;
+}
+
+static void a_document_may_have_the_largest_size_and_no_more(void **state)
+{
+    static const struct {
+        size_t size;
+        enum collateral_put put;
+        enum attest_reason reason;
+    } cases[] = {
+        {COLLATERAL_DOCUMENT_MAX,     COLLATERAL_ADDED,   ATTEST_OK       },
+        {COLLATERAL_DOCUMENT_MAX + 1, COLLATERAL_REFUSED, ATTEST_TOO_LARGE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct collateral_store *s = NULL;
+        struct collateral_put_result result;
+        struct buffer document = {0};
+
+        assert_int_equal(collateral_store_new(&platform.trust, &s), ERR_NONE);
+        platform_bundle(&platform, at(0), 17, &document);
+        pad(&document, cases[i].size);
+        assert_int_equal(
+            collateral_store_put(s, buffer_span(&document), "test", NULL, at(0), &result),
+            ERR_NONE);
+        assert_int_equal(result.put, cases[i].put);
+        assert_int_equal(result.reason, cases[i].reason);
+        collateral_item_release(&result.item);
+        buffer_clear(&document);
+        collateral_store_free(&s);
+    }
+}
+
+static void only_some_refusals_are_for_want_of_collateral(void **state)
+{
+    static const enum attest_reason missing[] = {
+        ATTEST_COLLATERAL_MISSING, ATTEST_COLLATERAL_EXPIRED, ATTEST_CRL_MISSING, ATTEST_CRL_TIME};
+    static const enum attest_reason another[] = {
+        ATTEST_TCB_INFO_MISMATCH, ATTEST_CRL_ISSUER_MISMATCH, ATTEST_VEK_TCB_MISMATCH,
+        ATTEST_VEK_HWID_MISMATCH, ATTEST_VEK_TYPE_MISMATCH};
+
+    (void)state;
+    for (unsigned reason = 0; reason < ATTEST_REASON_COUNT; reason++) {
+        bool is_missing = false;
+        bool is_another = false;
+
+        for (size_t i = 0; i < COUNT_OF(missing); i++)
+            is_missing = is_missing || reason == (unsigned)missing[i];
+        for (size_t i = 0; i < COUNT_OF(another); i++)
+            is_another = is_another || reason == (unsigned)another[i];
+        assert_int_equal(collateral_is_missing((enum attest_reason)reason), is_missing);
+        assert_int_equal(collateral_is_another((enum attest_reason)reason), is_another);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -456,6 +491,8 @@ int main(void)
         cmocka_unit_test(fetching_is_promised_only_where_it_can_help),
         cmocka_unit_test(a_verdict_stands_while_its_collateral_says_the_same),
         cmocka_unit_test(what_is_at_hand_is_not_requested),
+        cmocka_unit_test(a_document_may_have_the_largest_size_and_no_more),
+        cmocka_unit_test(only_some_refusals_are_for_want_of_collateral),
     };
 
     return cmocka_run_group_tests(tests, start, finish);
