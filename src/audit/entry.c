@@ -4,7 +4,8 @@
 
 #include "codec/json.h"
 
-enum { ENTRY_VERSION = 1 };
+/* Entries without a tenant stay as readers of the first version know them. */
+enum { VERSION_PLAIN = 1, VERSION_TENANT = 2 };
 
 /* Where to cut so that no UTF-8 sequence is broken: before a byte that begins one. */
 static size_t cut_before(struct span text, size_t size)
@@ -55,7 +56,7 @@ enum err audit_entry_write(const struct audit_entry *entry, struct writer *w)
 
     timestamp_write(entry->time, time);
     json_open_object(&j, NULL);
-    json_put_int(&j, "v", ENTRY_VERSION);
+    json_put_int(&j, "v", entry->tenant.size > 0 ? VERSION_TENANT : VERSION_PLAIN);
     json_put_string(&j, "time", span_of(time, TIMESTAMP_TEXT_SIZE - 1));
     put_text(&j, "request_id", entry->request_id);
     put_text(&j, "op", entry->op);
@@ -65,6 +66,7 @@ enum err audit_entry_write(const struct audit_entry *entry, struct writer *w)
     put_text(&j, "key", entry->key);
     if (entry->key_version > 0)
         json_put_int(&j, "key_version", entry->key_version);
+    put_text(&j, "tenant", entry->tenant);
     put_text(&j, "principal", entry->principal);
     put_text(&j, "auth", entry->auth);
     put_text(&j, "tee", entry->tee);
@@ -92,7 +94,7 @@ MUST_CHECK static enum err view_text(struct json_value value, struct span *out)
 enum err audit_entry_view(struct span line, struct audit_entry_view *out)
 {
     struct json_value root;
-    struct json_value version, time, request_id, op, decision, code;
+    struct json_value version, time, request_id, op, decision, code, tenant, principal;
     const struct json_field fields[] = {
         {"v",          JSON_NUMBER, true,  &version   },
         {"time",       JSON_STRING, true,  &time      },
@@ -100,6 +102,8 @@ enum err audit_entry_view(struct span line, struct audit_entry_view *out)
         {"op",         JSON_STRING, false, &op        },
         {"decision",   JSON_STRING, true,  &decision  },
         {"code",       JSON_STRING, false, &code      },
+        {"tenant",     JSON_STRING, false, &tenant    },
+        {"principal",  JSON_STRING, false, &principal },
     };
     struct audit_entry_view view = {0};
     struct span time_text;
@@ -107,14 +111,18 @@ enum err audit_entry_view(struct span line, struct audit_entry_view *out)
 
     if (line.size > AUDIT_ENTRY_MAX || json_parse(line, &root, NULL) != ERR_NONE ||
         json_object_read(root, fields, COUNT_OF(fields), true, NULL) != ERR_NONE ||
-        json_int64(version, &v) != ERR_NONE || v != ENTRY_VERSION ||
+        json_int64(version, &v) != ERR_NONE ||
+        v != (tenant.type == JSON_NULL ? VERSION_PLAIN : VERSION_TENANT) ||
         json_string_plain(time, &time_text) != ERR_NONE ||
         timestamp_parse(time_text, &view.time) != ERR_NONE ||
         view_text(request_id, &view.request_id) != ERR_NONE ||
         view_text(op, &view.op) != ERR_NONE || view_text(code, &view.code) != ERR_NONE ||
+        view_text(tenant, &view.tenant) != ERR_NONE ||
         json_string_plain(decision, &view.decision) != ERR_NONE ||
         (!span_equal_string(view.decision, "allow") && !span_equal_string(view.decision, "deny")))
         return ERR_MALFORMED;
+    if (view_text(principal, &view.principal) != ERR_NONE)
+        view.principal = (struct span){0};
     *out = view;
     return ERR_NONE;
 }

@@ -11,6 +11,11 @@ struct principal principal_named(enum principal_kind kind, const char *name)
     return p;
 }
 
+bool principal_is_of_default(const struct principal *p)
+{
+    return strcmp(p->tenant, TENANT_DEFAULT) == 0;
+}
+
 bool principal_name_is_plain(const char *name)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

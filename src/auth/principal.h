@@ -46,6 +46,9 @@ struct principal {
 /* Makes a principal of the default tenant, without roles, with a zero id. Cuts a long name. */
 struct principal principal_named(enum principal_kind kind, const char *name);
 
+/* True when the principal is of the default tenant, which the log does not name. */
+bool principal_is_of_default(const struct principal *p);
+
 /* True for a valid form of a name: 1 to 64 characters of A-Z a-z 0-9 . _ : - */
 bool principal_name_is_plain(const char *name);
 

@@ -3,8 +3,8 @@
 #include "cli.h"
 
 static const char *const members[] = {
-    "time",      "op",   "decision", "code",   "rule", "key",       "key_version",
-    "principal", "auth", "tee",      "claims", "task", "simulated",
+    "time",   "op",        "decision", "code", "rule",   "key",  "key_version",
+    "tenant", "principal", "auth",     "tee",  "claims", "task", "simulated",
 };
 
 static bool entry_member(struct vs_bytes json, unsigned entry, const char *name, char *out,

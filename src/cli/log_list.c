@@ -11,11 +11,12 @@
 
 /* Which entries are shown; NULL for all. */
 struct filter {
-    const char *op, *decision, *principal, *key;
+    const char *op, *decision, *tenant, *principal, *key;
 };
 #define FILTER_OPTIONS(f)                                                                          \
     {"op", OPTION_TEXT, &(f).op, "NAME", "only this operation, such as open", 0},                  \
         {"decision", OPTION_TEXT, &(f).decision, "NAME", "only allow, or only deny", 0},           \
+        {"tenant", OPTION_TEXT, &(f).tenant, "NAME", "only callers of this tenant", 0},            \
         {"principal", OPTION_TEXT, &(f).principal, "NAME", "only this caller", 0},                 \
     {                                                                                              \
         "key", OPTION_TEXT, &(f).key, "SEED", "only this key", 0                                   \
@@ -44,10 +45,12 @@ static bool matches(struct vs_bytes line, const char *name, const char *wanted)
 static void show_line(const struct listing *l, struct vs_bytes line)
 {
     char time[40], op[64], decision[16], code[64], principal[80], key[VS_SEED_MAX + 1], id[64];
+    char tenant[80], caller[sizeof tenant + sizeof principal];
     const struct filter *f = l->filter;
 
     if (!matches(line, "op", f->op) || !matches(line, "decision", f->decision) ||
-        !matches(line, "principal", f->principal) || !matches(line, "key", f->key))
+        !matches(line, "tenant", f->tenant) || !matches(line, "principal", f->principal) ||
+        !matches(line, "key", f->key))
         return;
     if (l->cli->json) {
         json_reply(line);
@@ -58,10 +61,13 @@ static void show_line(const struct listing *l, struct vs_bytes line)
     (void)member(line, "decision", decision, sizeof decision);
     (void)member(line, "code", code, sizeof code);
     (void)member(line, "principal", principal, sizeof principal);
+    (void)member(line, "tenant", tenant, sizeof tenant);
+    (void)snprintf(caller, sizeof caller, "%s%s%s", tenant, tenant[0] != '\0' ? "/" : "",
+                   principal[0] != '\0' ? principal : "-");
     (void)member(line, "key", key, sizeof key);
     (void)member(line, "request_id", id, sizeof id);
     say(stdout, "%8" PRIu64 "  %.19sZ  %-16s %-5s  %-24s %-16s %s  %s\n", l->index, time, op,
-        decision, code, principal[0] != '\0' ? principal : "-", id, key);
+        decision, code, caller, id, key);
 }
 
 static enum vs_error show_piece(void *context, struct vs_bytes piece)

@@ -130,6 +130,8 @@ const struct setting settings_table[] = {
  "Whether dry runs (POST /v1/attest/explain) show this token what each policy demands and how it judges."},
 {"tokens[]", "may_administer", SETTING_BOOL, true, NULL, NULL, NOWHERE, "false", 0, 0, NULL, NULL,
  "Whether this operator's token may add reference values to policies while the keystore runs, remove added ones (POST and DELETE /v1/policies/{policy}/reference-values), and seal the root again (POST /v1/reseal)."},
+{"tokens[]", "tenant", SETTING_TEXT, false, NULL, NULL, NOWHERE, TENANT_DEFAULT, 1, TENANT_NAME_MAX, NULL, NULL,
+ "Tenant of the token, which the log names beside the token: letters, digits and . _ : -. The log does not name the tenant default. Keys and policies are shared by all tenants."},
 
 {"state", "dir", SETTING_TEXT, false, "VOUCHSAFE_STATE_DIR", NULL, AT(state.dir), "/var/lib/vouchsafe", 1, 4000, NULL, NULL,
  "Directory of the database, the sealed root and other state. Only the daemon may read it."},

@@ -61,12 +61,26 @@ static void entry_check(const struct settings *s, const struct yaml_node *map,
         yaml_blame_member(map, "sha256", "given twice; each token has one entry and one role");
 }
 
+static void tenant_read(const struct yaml_node *map, struct principal *token)
+{
+    const char *tenant = settings_member_text(map, TOKENS, "tenant");
+
+    if (!tenant)
+        return;
+    if (!settings_plain_name(tenant, TENANT_NAME_MAX))
+        yaml_refuse(yaml_member(map, "tenant"), "1 to %d letters, digits and . _ : -",
+                    TENANT_NAME_MAX);
+    else
+        (void)snprintf(token->tenant, sizeof token->tenant, "%s", tenant);
+}
+
 static void token_read(struct settings_loader *l, const struct yaml_node *map)
 {
     struct principal token = principal_named(PRINCIPAL_TOKEN, "");
 
     settings_known_members(map, TOKENS);
     (void)snprintf(token.name, sizeof token.name, "%s", settings_member_name(map, TOKEN_NAME_MAX));
+    tenant_read(map, &token);
     hash_read(map, &token);
     token.roles = settings_member_choice(map, TOKENS, "role");
     token.may_explain = settings_member_bool(map, TOKENS, "may_explain");

@@ -116,7 +116,7 @@ void route_log_receipt(struct call *c, struct service_thread *thread)
     else if (query_request_id(c, id) == ERR_NONE)
         call_answer(c, log_read_receipt_of_request(
                            service_store(c->server->svc), span_of(id, REQUEST_ID_SIZE),
-                           decision.sees_all ? NULL : c->principal.name, &c->body));
+                           decision.sees_all ? NULL : &c->principal, &c->body));
     call_finish(c);
 }
 

@@ -38,23 +38,28 @@ out:
 }
 
 struct found {
-    const char *principal;
+    const struct principal *principal; /* NULL: anybody's entry */
     uint64_t index;
     bool any;
     struct json_writer *j; /* when every entry is to be written */
 };
 
-/* The principal is read from the entry itself: the log is the authority on who made a request. */
+/* The log is the authority on who made a request, so the principal is read from the entry. */
+static bool is_of(struct span entry, const struct principal *principal)
+{
+    struct audit_entry_view view;
+
+    return audit_entry_view(entry, &view) == ERR_NONE &&
+           span_equal_string(view.principal, principal->name) &&
+           span_equal_string(view.tenant,
+                             principal_is_of_default(principal) ? "" : principal->tenant);
+}
+
 MUST_CHECK static enum err find_own(void *context, uint64_t index, struct span entry)
 {
     struct found *found = context;
-    struct json_value document, principal;
 
-    if (found->any)
-        return ERR_NONE;
-    if (found->principal && (json_parse(entry, &document, NULL) != ERR_NONE ||
-                             json_member(document, "principal", &principal) != ERR_NONE ||
-                             !json_string_equal(principal, found->principal)))
+    if (found->any || (found->principal && !is_of(entry, found->principal)))
         return ERR_NONE;
     found->index = index;
     found->any = true;
@@ -62,7 +67,7 @@ MUST_CHECK static enum err find_own(void *context, uint64_t index, struct span e
 }
 
 enum err log_read_receipt_of_request(struct store *store, struct span request_id,
-                                     const char *principal, struct buffer *out)
+                                     const struct principal *principal, struct buffer *out)
 {
     struct found found = {.principal = principal};
     enum err e = store_find_request(store, request_id, find_own, &found);

@@ -2,6 +2,7 @@
 #ifndef SERVICE_LOG_READ_H
 #define SERVICE_LOG_READ_H
 
+#include "auth/principal.h"
 #include "store/store.h"
 
 /* The receipt of an entry under the latest checkpoint; JSON appended to `out`. ERR_NOT_FOUND,
@@ -9,11 +10,12 @@
 MUST_CHECK enum err log_read_receipt(struct store *store, uint64_t index, struct buffer *out);
 
 /*
- * The same by request id. `principal` is the caller's token name, or NULL for those who may see
- * all; another's entry looks like none: ERR_NOT_FOUND.
+ * The same by request id. `principal` is the caller, or NULL for callers who may see all. The entry
+ * of another principal, or of the same name in another tenant, looks like none: ERR_NOT_FOUND.
  */
 MUST_CHECK enum err log_read_receipt_of_request(struct store *store, struct span request_id,
-                                                const char *principal, struct buffer *out);
+                                                const struct principal *principal,
+                                                struct buffer *out);
 
 /* {"request_id":..,"entries":[{"index":..,"entry":{..}}]} appended to `out`. ERR_NOT_FOUND when
  * none. */

@@ -45,6 +45,7 @@ enum err operation_authorize(struct operation_context *x, enum action action, st
 MUST_CHECK static enum err record(const struct operation *op, const struct operation_context *x,
                                   struct outcome *o)
 {
+    const struct principal *principal = x->caller->principal;
     const struct claims *claims = &x->claims;
     uint8_t detail[DETAIL_MAX];
     struct writer scratch = writer_over(detail, sizeof detail);
@@ -54,7 +55,8 @@ MUST_CHECK static enum err record(const struct operation *op, const struct opera
         .op = span_string(op->name),
         .rule = span_string(claims->policy ? claims->policy->rule.name : op->rule),
         .key_version = x->key_version,
-        .principal = span_string(x->caller->principal->name),
+        .tenant = span_string(principal_is_of_default(principal) ? "" : principal->tenant),
+        .principal = span_string(principal->name),
         .auth = span_string(claims->auth ? claims->auth : "bearer"),
         .tee = span_string(claims->tee),
         .has_claims = claims->has_digest,

@@ -27,6 +27,7 @@ static void fuzz_write(struct span bytes)
 
     entry.principal = span_slice(bytes, 0, bytes.size / 2);
     entry.task = entry.principal;
+    entry.tenant = bytes.size % 2 ? SPAN_LITERAL("acme") : (struct span){0};
     entry.detail = span_slice(bytes, bytes.size / 2, bytes.size);
     if (audit_entry_write(&entry, &w) != ERR_NONE)
         return;

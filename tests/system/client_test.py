@@ -57,6 +57,11 @@ class WithKeystore(unittest.TestCase):
     def setUpClass(cls):
         cls.keystore = Keystore(policies=[cls.POLICY])
         cls.addClassCleanup(cls.keystore.close)
+        with open(cls.keystore.config, encoding="utf-8") as file:
+            config = json.load(file)
+        next(t for t in config["tokens"] if t["name"] == "worker")["tenant"] = "acme"
+        with open(cls.keystore.config, "w", encoding="utf-8") as file:
+            json.dump(config, file)
         cls.keystore.init().start()
 
     def path(self, name):
@@ -210,6 +215,10 @@ class ClientTest(WithKeystore):
         self.assertGreater(len(denied), 0)
         opened = lines("list", "--count", "100000", "--op", "open", "--key", SEED, "--principal", "worker")
         self.assertGreater(len(opened), 0)
+        self.assertTrue(all(" acme/worker " in line for line in opened))
+        self.assertEqual(lines("list", "--count", "100000", "--op", "open", "--tenant", "acme"),
+                         lines("list", "--count", "100000", "--op", "open", "--principal", "worker"))
+        self.assertEqual(lines("list", "--count", "100000", "--tenant", "default"), [])
         middle = everything[len(everything) // 2]["time"][:19] + "Z"
         later = [entry for entry in everything if entry["time"][:19] + "Z" >= middle]
         since = [json.loads(line) for line in lines("list", "--since", middle, "--json")]
@@ -221,6 +230,7 @@ class ClientTest(WithKeystore):
         self.run_cli("log", "list", role="worker", code=1)
         said = self.run_cli("explain", denied[-1]["request_id"], role="auditor").stdout
         self.assertIn(denied[-1]["code"].encode(), said)
+        self.assertRegex(said, rb"tenant +acme\n")
 
     def test_what_proves_nothing_does_not_go_with_a_verified_keystore(self):
         envelope, trust = self.encrypt(), self.worker_trust()

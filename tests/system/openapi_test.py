@@ -282,11 +282,11 @@ def gate(c, k):
 
 
 def lesser_operator(k):
-    """One without may_administer."""
+    """One without may_administer, and of a tenant."""
     k.tokens["lesser"] = os.urandom(16).hex()
     with open(k.config, encoding="utf-8") as f:
         config = json.load(f)
-    config["tokens"].append({"name": "lesser", "role": "operator",
+    config["tokens"].append({"name": "lesser", "role": "operator", "tenant": "acme",
                              "sha256": hashlib.sha256(k.tokens["lesser"].encode()).hexdigest()})
     with open(k.config, "w", encoding="utf-8") as f:
         json.dump(config, f)
@@ -588,6 +588,9 @@ class Replies(unittest.TestCase):
         self.assertGreater(len(lines), 20)
         for line in lines:
             validate(json.loads(line), {"$ref": "#/components/schemas/LogEntry"})
+        tenants = {(e["principal"], e.get("tenant"), e["v"]) for e in map(json.loads, lines)}
+        self.assertIn(("lesser", "acme", 2), tenants)
+        self.assertIn(("worker", None, 1), tenants)
 
     def test_every_operation_succeeded_once(self):
         done = {(path, method) for method, path, reply in self.collected.replies if reply.status == 200}

@@ -84,6 +84,37 @@ static void the_view_gives_what_was_written(void **state)
     assert_true(span_equal_string(view.op, "open"));
     assert_true(span_equal_string(view.decision, "deny"));
     assert_true(span_equal_string(view.code, "denied"));
+    assert_true(span_equal_string(view.principal, "worker:3f2a"));
+    assert_int_equal(view.tenant.size, 0);
+}
+
+/* Version 2 is version 1 with a tenant; a reader takes both, and no third form. */
+static void an_entry_with_a_tenant_is_of_version_2(void **state)
+{
+    static const char head[] = "{\"v\":2,\"time\":\"2026-11-21T23:00:00.123Z\",";
+    static const char caller[] = "\"tenant\":\"acme\",\"principal\":\"worker:3f2a\",";
+    struct audit_entry entry = full_entry();
+    uint8_t bytes[AUDIT_ENTRY_MAX];
+    struct audit_entry_view view;
+    struct span line;
+
+    (void)state;
+    entry.tenant = SPAN_LITERAL("acme");
+    line = write_entry(&entry, bytes);
+    assert_memory_equal(line.data, head, sizeof head - 1);
+    assert_non_null(memmem(line.data, line.size, caller, sizeof caller - 1));
+    assert_int_equal(audit_entry_view(line, &view), ERR_NONE);
+    assert_true(span_equal_string(view.tenant, "acme"));
+    assert_true(span_equal_string(view.principal, "worker:3f2a"));
+    bytes[5] = '1';
+    assert_int_equal(audit_entry_view(line, &view), ERR_MALFORMED);
+    bytes[5] = '3';
+    assert_int_equal(audit_entry_view(line, &view), ERR_MALFORMED);
+    entry.tenant = (struct span){0};
+    line = write_entry(&entry, bytes);
+    assert_int_equal(audit_entry_view(line, &view), ERR_NONE);
+    bytes[5] = '2';
+    assert_int_equal(audit_entry_view(line, &view), ERR_MALFORMED);
 }
 
 /* Whatever the texts hold, the entry is one line of JSON that others can read. */
@@ -264,6 +295,7 @@ int main(void)
         cmocka_unit_test(members_stand_in_the_order_of_the_header),
         cmocka_unit_test(empty_members_are_absent),
         cmocka_unit_test(the_view_gives_what_was_written),
+        cmocka_unit_test(an_entry_with_a_tenant_is_of_version_2),
         cmocka_unit_test(hostile_texts_stay_inside_their_string),
         cmocka_unit_test(a_detail_that_is_no_line_of_json_becomes_text),
         cmocka_unit_test(long_texts_are_cut_between_characters),

@@ -543,6 +543,29 @@ static void a_token_sees_what_policies_demand_only_if_it_says_so(void **state)
     assert_string_equal(problem.setting, "tokens[0].may_explain");
 }
 
+static void a_token_may_have_a_tenant(void **state)
+{
+    static const char *const wrong[] = {"\"\"", "\"a b\"", "a/b", "[a]"};
+
+    (void)state;
+    assert_int_equal(load(TEE "tokens:\n- {name: a, sha256: " HASH_A ", role: worker}\n"
+                              "- {name: b, sha256: " HASH_B ", role: worker, tenant: acme}\n",
+                          "", NULL),
+                     ERR_NONE);
+    assert_string_equal(settings.tokens[0].tenant, "default");
+    assert_string_equal(settings.tokens[1].tenant, "acme");
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        char text[512];
+
+        settings_clear(&settings);
+        (void)snprintf(text, sizeof text,
+                       TEE "tokens:\n- {name: a, sha256: " HASH_A ", role: worker, tenant: %s}\n",
+                       wrong[i]);
+        assert_int_equal(load_with(text, "", "", NULL), ERR_CONFIG);
+        assert_string_equal(problem.setting, "tokens[0].tenant");
+    }
+}
+
 static void a_policy_is_read(void **state)
 {
     const struct appraisal_rule *rule;
@@ -1027,6 +1050,7 @@ int main(void)
         cmocka_unit_test(tokens_come_from_file_and_variables),
         cmocka_unit_test(wrong_tokens_are_refused),
         cmocka_unit_test(a_token_sees_what_policies_demand_only_if_it_says_so),
+        cmocka_unit_test(a_token_may_have_a_tenant),
         cmocka_unit_test(a_policy_is_read),
         cmocka_unit_test(wrong_policies_are_refused),
         cmocka_unit_test(the_master_secret_leaves_no_copy_in_the_environment),

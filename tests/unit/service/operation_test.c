@@ -167,6 +167,27 @@ static void test_open_seals_for_the_session(void **state)
     assert_int_equal(o.result.kind, RESULT_NONE);
 }
 
+/* The entry names the tenant of the caller, unless it is the default one. */
+static void test_entries_name_the_tenant(void **state)
+{
+    struct principal of_tenant = k.worker;
+    const struct decrypt_request r = by_session(session);
+    struct outcome o = {0};
+
+    (void)state;
+    run_open(&k.worker, &r, k.now, &o);
+    assert_true(has(&o, "{\"v\":1,"));
+    assert_false(has(&o, "tenant"));
+    outcome_clear(&o);
+    o = (struct outcome){0};
+    (void)snprintf(of_tenant.tenant, sizeof of_tenant.tenant, "acme");
+    run_open(&of_tenant, &r, k.now, &o);
+    assert_int_equal(o.refusal.error, ERR_NONE);
+    assert_true(has(&o, "{\"v\":2,"));
+    assert_true(has(&o, "\"tenant\":\"acme\",\"principal\":\"worker\""));
+    outcome_clear(&o);
+}
+
 static void test_open_is_plain_only_where_the_policy_allows(void **state)
 {
     struct decrypt_request r = by_session(plain_session);
@@ -708,6 +729,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_open_seals_for_the_session),
+        cmocka_unit_test(test_entries_name_the_tenant),
         cmocka_unit_test(test_open_is_plain_only_where_the_policy_allows),
         cmocka_unit_test(test_open_seals_to_the_key_of_inline_evidence_once),
         cmocka_unit_test(test_open_refuses),
