@@ -22,6 +22,10 @@
 #define LABEL_LOG_KEY "log ed25519 v1"           /* signs checkpoints */
 #define LABEL_SESSION_KEY "session p256 v1"      /* signs session tokens (48 bytes, p256_derive) */
 #define LABEL_REPLY_KEYS "session replies v1"    /* from it the reply key of each session */
+#define LABEL_STORE_SEAL "store seal v1"         /* seals rows of the database */
+#define LABEL_STORE_NAME "store name v1"         /* HMACs of row ids and lookup values */
+#define LABEL_STORE_SET "store set v1"           /* keyed hash of the set of all rows */
+#define LABEL_STORE_STATE "store state v1"       /* seals the state of each node */
 
 /* Writes 32 bytes of private key; the caller wipes them. `seed` as built by keys/seed.h, or opaque.
  */
