@@ -17,16 +17,32 @@ struct verification {
     const struct x509_crl *crl;
 };
 
-/* The collateral to fetch for this report. Version 2 does not name the product, but its VEK
- * does, if present. */
+/* The product by its VEK, by the CPUID of the report, or by a VEK of its host: one that does not
+ * fit is of the same product all the same. Reports of version 2 have no CPUID. */
+static bool product_find(const struct verification *v, enum attest_vendor *out)
+{
+    if (!v->vek && snp_report_product(&v->evidence.report, out) == ERR_NONE)
+        return true;
+
+    const struct attest_vek *veks[] = {v->vek, v->host.veks[0], v->host.veks[1]};
+
+    for (size_t i = 0; i < COUNT_OF(veks); i++)
+        if (veks[i]) {
+            *out = veks[i]->claims.product;
+            return true;
+        }
+    return false;
+}
+
+/* The collateral to fetch for this report, as far as the report and its host name it. */
 static void missing_fill(const struct verification *v, struct attest_missing *out)
 {
     const struct snp_report *report = &v->evidence.report;
-    enum attest_vendor product = v->vek ? v->vek->claims.product : ATTEST_INTEL;
+    enum attest_vendor product;
 
     out->by_vlek = v->evidence.by_vlek;
     memcpy(out->chip_id, report->chip_id, sizeof out->chip_id);
-    if (!v->vek && snp_report_product(report, &product) != ERR_NONE)
+    if (!product_find(v, &product))
         return;
     out->known = true;
     out->vendor = product;
@@ -205,9 +221,10 @@ MUST_CHECK static enum err evidence_verify(struct verification *v, struct attest
     if ((e = snp_report_parse(in->evidence->bytes, &v->evidence, r)) != ERR_NONE)
         return e;
     step_passed(out, "report");
+    if ((e = snp_host_read(in->evidence->certificates, &v->host, r)) != ERR_NONE)
+        return e;
     missing_fill(v, &out->missing);
-    if ((e = snp_host_read(in->evidence->certificates, &v->host, r)) != ERR_NONE ||
-        (e = vek_choose(v, &out->missing, r)) != ERR_NONE)
+    if ((e = vek_choose(v, &out->missing, r)) != ERR_NONE)
         return e;
     step_passed(out, "vek");
     if ((e = issuer_choose(v, r)) != ERR_NONE ||
