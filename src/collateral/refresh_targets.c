@@ -5,6 +5,7 @@
 enum {
     FORGET_MS = 3600 * 1000, /* what is missing in vain, after nobody asked for it any more */
     LOOK_AGAIN_MAX_MS = 86400000,
+    NO_SOURCE_MS = 60 * 1000, /* before it is looked again whether any source could have it */
 };
 
 static struct target *target_find(struct collateral_refresh *r, const char *name)
@@ -83,6 +84,17 @@ static void targets_from_store(struct collateral_refresh *r)
     collateral_snapshot_release(&held);
 }
 
+/* No source could have it, or there is no room: who asks for it is not told to wait. */
+static void no_target(struct collateral_refresh *r, const struct collateral_key *key,
+                      struct timestamp now)
+{
+    char name[COLLATERAL_NAME_SIZE];
+
+    collateral_key_name(key, name);
+    collateral_store_forget(r->store, name);
+    collateral_store_absent(r->store, name, (struct timestamp){now.ms + NO_SOURCE_MS});
+}
+
 static void targets_from_queue(struct collateral_refresh *r, struct timestamp now)
 {
     struct collateral_key key;
@@ -90,8 +102,10 @@ static void targets_from_queue(struct collateral_refresh *r, struct timestamp no
     while (collateral_store_take(r->store, &key)) {
         struct target *t = refresh_target_of(r, &key);
 
-        if (!t)
+        if (!t) {
+            no_target(r, &key, now);
             continue;
+        }
         t->requested = true;
         t->requested_at = now;
     }
@@ -106,10 +120,12 @@ static void targets_forget(struct collateral_refresh *r, struct timestamp now)
             item || t->prefetch || (t->requested && now.ms - t->requested_at.ms < FORGET_MS);
 
         collateral_item_release(&item);
-        if (keep)
+        if (keep) {
             i++;
-        else
-            *t = r->targets[--r->target_count];
+            continue;
+        }
+        collateral_store_forget(r->store, t->name);
+        *t = r->targets[--r->target_count];
     }
 }
 

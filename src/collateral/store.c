@@ -45,6 +45,9 @@ struct collateral_store {
     unsigned strangers;      /* of all callers */
     size_t caller_count;     /* at most as many as there may be strangers */
     struct stranger callers[COLLATERAL_STRANGERS_PER_MINUTE];
+    /* names that were taken from the queue and not forgotten yet; a ring */
+    size_t next_taken;
+    char taken[COLLATERAL_TAKEN_MAX][COLLATERAL_NAME_SIZE];
     size_t next_absence; /* a ring: the oldest one goes first */
     struct absence absences[COLLATERAL_ABSENT_MAX];
     uint64_t queued, dropped;
@@ -618,12 +621,32 @@ void collateral_store_absent(struct collateral_store *s, const char *name, struc
     (void)pthread_mutex_unlock(&s->queue_lock);
 }
 
+/* With the queue's lock. Somebody fetches it, or waits until its source may be asked again. */
+static bool is_taken(const struct collateral_store *s, const char *name)
+{
+    for (size_t i = 0; i < COLLATERAL_TAKEN_MAX; i++)
+        if (strcmp(s->taken[i], name) == 0)
+            return true;
+    return false;
+}
+
+void collateral_store_forget(struct collateral_store *s, const char *name)
+{
+    (void)pthread_mutex_lock(&s->queue_lock);
+    for (size_t i = 0; i < COLLATERAL_TAKEN_MAX; i++)
+        if (strcmp(s->taken[i], name) == 0)
+            s->taken[i][0] = '\0';
+    (void)pthread_mutex_unlock(&s->queue_lock);
+}
+
 /* With the queue's lock. */
 static bool queue_add(struct collateral_store *s, const struct fetch_request *request,
                       struct timestamp now)
 {
     if (is_absent(s, request->name, now))
         return false;
+    if (is_taken(s, request->name))
+        return true;
     for (size_t i = 0; i < s->request_count; i++)
         if (strcmp(s->requests[i].name, request->name) == 0)
             return true;
@@ -669,6 +692,8 @@ bool collateral_store_take(struct collateral_store *s, struct collateral_key *ou
     any = s->request_count > 0;
     if (any) {
         *out = s->requests[0].key;
+        memcpy(s->taken[s->next_taken], s->requests[0].name, sizeof s->taken[0]);
+        s->next_taken = (s->next_taken + 1) % COLLATERAL_TAKEN_MAX;
         s->request_count--;
         memmove(&s->requests[0], &s->requests[1], s->request_count * sizeof s->requests[0]);
     }

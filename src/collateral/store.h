@@ -150,8 +150,14 @@ bool collateral_is_another(enum attest_reason reason);
 /* Nobody fetches: then want() answers false and queues nothing. Before threads start. */
 void collateral_store_no_sources(struct collateral_store *s);
 
-/* The next missing one; false when there is none. */
+/*
+ * The next missing one; false when there is none. Who asks for it again is told that it is on its
+ * way, at no cost of a place or a share, until collateral_store_forget(): nobody looks after it any
+ * more. Of those taken the last COLLATERAL_TAKEN_MAX are known.
+ */
+#define COLLATERAL_TAKEN_MAX 64
 bool collateral_store_take(struct collateral_store *s, struct collateral_key *out);
+void collateral_store_forget(struct collateral_store *s, const char *name);
 /* Waits until something is missing, collateral_store_wake() is called, or the time has passed. */
 void collateral_store_wait(struct collateral_store *s, unsigned timeout_ms);
 void collateral_store_wake(struct collateral_store *s);

@@ -478,6 +478,25 @@ static void what_nobody_asks_for_any_more_is_forgotten(void **state)
     assert_false(step(&f, 90000));
     assert_int_equal(f.stubs[0].requests, requests);
     assert_int_equal(f.refresh->target_count, 0);
+    stub_has(&f.stubs[0], platform_at(0), 17);
+    assert_true(request(&f)); /* it is queued as new */
+    assert_true(step(&f, 90000));
+    assert_int_equal(held(&f), 17);
+    fixture_close(&f);
+}
+
+static void what_no_source_could_have_is_not_promised(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f);
+    f.sources[0].type = f.sources[1].type = COLLATERAL_SOURCE_KDS; /* of the platform: Intel's */
+    fixture_start(&f);
+    assert_true(request(&f)); /* the refresher has not looked yet */
+    assert_false(step(&f, 0));
+    assert_false(request(&f));
+    assert_int_equal(f.stubs[0].requests + f.stubs[1].requests, 0);
     fixture_close(&f);
 }
 
@@ -676,6 +695,7 @@ int main(void)
         cmocka_unit_test(the_next_source_is_asked_when_one_fails),
         cmocka_unit_test(hurry_ends_all_waits),
         cmocka_unit_test(what_nobody_asks_for_any_more_is_forgotten),
+        cmocka_unit_test(what_no_source_could_have_is_not_promised),
         cmocka_unit_test(options_that_cannot_work_are_refused_with_a_sentence),
         cmocka_unit_test(a_source_that_cannot_be_used_is_named),
         cmocka_unit_test(without_sources_nobody_is_told_to_wait),

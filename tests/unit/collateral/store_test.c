@@ -209,6 +209,18 @@ static void wants_are_bounded_and_queued_once(void **state)
     collateral_store_free(&s);
 }
 
+/* As a refresher that has done with all of them. */
+static void take_all(struct collateral_store *s)
+{
+    struct collateral_key key;
+    char name[COLLATERAL_NAME_SIZE];
+
+    while (collateral_store_take(s, &key)) {
+        collateral_key_name(&key, name);
+        collateral_store_forget(s, name);
+    }
+}
+
 static void one_caller_has_a_share_of_the_queue(void **state)
 {
     static const uint8_t callers[][SHA256_SIZE] = {{1}, {2}};
@@ -234,21 +246,65 @@ static void one_caller_has_a_share_of_the_queue(void **state)
     assert_true(collateral_store_take(s, &key)); /* a place is free again */
     r = refusal(101, true);
     assert_true(collateral_store_request_fetch(s, &r, callers[0], at(1)));
-    while (collateral_store_take(s, &key))
-        ;
+    take_all(s);
     for (unsigned i = 0; i < 10; i++) { /* unsigned evidence: fewer, each minute */
-        r = refusal((uint8_t)i, false);
+        r = refusal((uint8_t)(20 + i), false);
         assert_int_equal(collateral_store_request_fetch(s, &r, callers[0], at(100)),
                          i < COLLATERAL_STRANGER_SHARE);
-        r = refusal((uint8_t)(100 + i), false);
+        r = refusal((uint8_t)(120 + i), false);
         assert_int_equal(collateral_store_request_fetch(s, &r, callers[1], at(159)),
                          i < COLLATERAL_STRANGER_SHARE);
     }
-    while (collateral_store_take(s, &key))
-        ;
+    take_all(s);
     r = refusal(7, false);
     assert_false(collateral_store_request_fetch(s, &r, callers[0], at(159)));
     assert_true(collateral_store_request_fetch(s, &r, callers[0], at(160)));
+    collateral_store_free(&s);
+}
+
+static void what_was_taken_is_promised_at_no_cost(void **state)
+{
+    static const uint8_t caller[SHA256_SIZE] = {1};
+    struct collateral_queue_figures figures;
+    struct collateral_store *s = NULL;
+    struct collateral_key key;
+    struct attest_result r = refusal(1, false);
+    char name[COLLATERAL_NAME_SIZE];
+
+    (void)state;
+    assert_int_equal(collateral_store_new(&platform.trust, &s), ERR_NONE);
+    assert_true(collateral_store_request_fetch(s, &r, caller, at(1)));
+    assert_true(collateral_store_take(s, &key));
+    for (unsigned i = 0; i < 10 * COLLATERAL_STRANGERS_PER_MINUTE; i++)
+        assert_true(collateral_store_request_fetch(s, &r, caller, at(1)));
+    collateral_store_queue_figures(s, &figures);
+    assert_int_equal(figures.waiting, 0);
+    assert_int_equal(figures.dropped, 0);
+    for (unsigned i = 0; i < 10; i++) { /* the share is for others */
+        r = refusal((uint8_t)(2 + i), false);
+        assert_int_equal(collateral_store_request_fetch(s, &r, caller, at(1)),
+                         i + 1 < COLLATERAL_STRANGER_SHARE);
+    }
+    collateral_key_name(&key, name); /* absent from all sources, and later not any more */
+    r = refusal(1, false);
+    collateral_store_absent(s, name, at(50));
+    assert_false(collateral_store_request_fetch(s, &r, caller, at(49)));
+    assert_true(collateral_store_request_fetch(s, &r, caller, at(50)));
+    collateral_store_forget(s, name);
+    assert_false(collateral_store_request_fetch(s, &r, caller, at(50))); /* no share is left */
+    assert_true(collateral_store_request_fetch(s, &r, caller, at(61)));
+    take_all(s);
+    for (unsigned i = 0; i <= COLLATERAL_TAKEN_MAX; i++) { /* the oldest is not known any more */
+        r = refusal((uint8_t)(100 + i), true);
+        assert_true(collateral_store_request_fetch(s, &r, NULL, at(61)));
+        assert_true(collateral_store_take(s, &key));
+    }
+    for (unsigned i = 0; i <= COLLATERAL_TAKEN_MAX; i++) {
+        r = refusal((uint8_t)(100 + i), true);
+        assert_true(collateral_store_request_fetch(s, &r, NULL, at(61)));
+        collateral_store_queue_figures(s, &figures);
+        assert_int_equal(figures.waiting, 1); /* only the first was queued again */
+    }
     collateral_store_free(&s);
 }
 
@@ -487,6 +543,7 @@ int main(void)
         cmocka_unit_test(what_does_not_verify_or_was_not_asked_for_changes_nothing),
         cmocka_unit_test(wants_are_bounded_and_queued_once),
         cmocka_unit_test(one_caller_has_a_share_of_the_queue),
+        cmocka_unit_test(what_was_taken_is_promised_at_no_cost),
         cmocka_unit_test(what_no_source_has_is_not_promised),
         cmocka_unit_test(fetching_is_promised_only_where_it_can_help),
         cmocka_unit_test(a_verdict_stands_while_its_collateral_says_the_same),
