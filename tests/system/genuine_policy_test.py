@@ -7,11 +7,14 @@ import base64
 import json
 import os
 import shutil
+import struct
 import tempfile
 import time
 import unittest
+import uuid
 
 from harness import ROOT, Keystore, ecies_seal, free_port
+from vendors import Vendors, wait_for
 
 VECTORS = os.path.join(os.environ.get("VOUCHSAFE_VECTORS", os.path.join(ROOT, "../shared/vectors")), "attestation")
 SNP = os.path.join(VECTORS, "snp/snp-v3-milan-vcek-veehaitch-40a277")
@@ -98,7 +101,7 @@ class Case(unittest.TestCase):
         return said
 
 
-class Guest(Case):
+class GuestCase(Case):
     """SEV-SNP. Of AMD's certificates there are all, of its revocation lists none: the policy says so."""
     tee, then = "snp", 1739568114
     measurement = "195b01b74976a1faba13bd85eaf787958f0a46e6dddd45c5bdbf8673522777842b8057ae5d866b75416efb62012deaa3"
@@ -122,6 +125,8 @@ class Guest(Case):
             shutil.copy(os.path.join(SNP, "vek.der"), directory)
         return super().keystore(*changes, clock=clock, **{"collateral.directories": [directory], **settings})
 
+
+class Guest(GuestCase):
     def test_released_at_its_time_once(self):
         keystore = self.keystore()
         said = self.released_once(keystore)
@@ -218,6 +223,106 @@ class Guest(Case):
         self.refused(self.decrypt(keystore, certificates=vek), "report_data_mismatch")
 
 
+# The GUIDs of the table (SEV-ES Guest-Hypervisor Communication Block, "SNP Extended Guest Request").
+GUIDS = {"vcek": "63da758d-e664-4564-adc5-f4b93be8accd", "vlek": "a8074bc2-a25a-483e-aae6-39c045a0b8a1",
+         "ask": "4ab7b379-bbac-4fe4-a02f-05aef327c782", "ark": "c0b406a4-a803-4952-9743-3fb6014cd0ae"}
+
+
+def host_table(certificates, rfc4122=False):
+    """A host's certificate table in base64. The GUIDs are little-endian, or in the byte order of RFC 4122."""
+    at = 24 * (len(certificates) + 1)
+    head = body = b""
+    for name, der in certificates.items():
+        guid = uuid.UUID(GUIDS[name])
+        head += (guid.bytes if rfc4122 else guid.bytes_le) + struct.pack("<II", at + len(body), len(der))
+        body += der
+    return base64.b64encode(head + bytes(24) + body).decode()
+
+
+class HostTable(GuestCase):
+    """What the host's certificate table says of the VEK: right, wrong, or in another byte order."""
+    QUERY = "?blSPL=04&teeSPL=00&snpSPL=24&ucodeSPL=219"
+
+    def setUp(self):
+        super().setUp()
+        self.vek = read(os.path.join(SNP, "vek.der"))
+        self.stale = read(os.path.join(VECTORS, "snp/snp-v3-milan-vcek-dstack-tee-a20e02/vek.der"))
+        self.vendors = Vendors()
+        self.addCleanup(self.vendors.down)
+
+    def fetching(self, *changes, **settings):
+        source = {"type": "kds", "name": "kds", "url": self.vendors.url, "timeout_ms": 2000}
+        return self.keystore(*changes, vek=False, **{
+            "collateral.sources": [source], "collateral.backoff_s": 1, "collateral.backoff_max_s": 1, **settings})
+
+    def test_a_vek_that_does_not_fit_is_ignored_and_the_right_one_is_fetched(self):
+        for rfc4122 in (False, True):
+            with self.subTest(rfc4122=rfc4122):
+                table = host_table({"vcek": self.stale}, rfc4122)
+                path = self.vendors.serve_vcek("Milan", self.quote[0x1a0:0x1e0], self.vek)
+                self.vendors.faults, self.vendors.retry_after = {path: "busy"}, 3
+                self.vendors.requests.clear()
+                keystore = self.fetching()
+                begin = time.monotonic()
+                while time.monotonic() - begin < 2:
+                    reply = self.decrypt(keystore, certificates=table)
+                    self.refused(reply, "collateral_missing")
+                    self.assertRegex(reply.headers["Retry-After"], "^[1-9][0-9]*$")
+                    time.sleep(0.1)
+                self.assertEqual(self.vendors.requests, [path + self.QUERY], "the KDS asked for patience")
+                self.vendors.faults = {}
+                wait_for(lambda: self.explain(keystore, certificates=table)["result"] == "valid", 10, "the fetch")
+                self.assertEqual(self.vendors.requests, 2 * [path + self.QUERY])
+                self.released_once(keystore, certificates=table)
+                self.assertEqual(self.attest(keystore, certificates=table).code, "report_data_mismatch")
+
+    def test_a_vek_that_no_source_has(self):
+        keystore = self.fetching()
+        table = host_table({"vcek": self.stale})
+        self.refused(self.decrypt(keystore, certificates=table), "collateral_missing")
+        wait_for(lambda: self.vendors.requests, 10, "a request")  # which is answered with 404
+        wait_for(lambda: "Retry-After" not in self.decrypt(keystore, certificates=table).headers, 10, "the refusal")
+
+    def test_a_version_2_report_with_a_vek_that_does_not_fit(self):
+        folder = os.path.join(VECTORS, "snp/snp-v2-milan-vcek-veehaitch-120d77")
+        self.quote = read(os.path.join(folder, "report.bin"))
+        path = self.vendors.serve_vcek("Milan", self.quote[0x1a0:0x1e0], read(os.path.join(folder, "vek.der")))
+        keystore = self.fetching()
+        table = host_table({"vcek": self.stale}, True)
+        reply = self.decrypt(keystore, certificates=table)
+        self.refused(reply, "collateral_missing")
+        self.assertRegex(reply.headers["Retry-After"], "^[1-9][0-9]*$")
+        wait_for(lambda: self.explain(keystore, certificates=table)["result"] == "valid", 10, "the fetch")
+        self.assertEqual(self.vendors.requests, [path + "?blSPL=03&teeSPL=00&snpSPL=08&ucodeSPL=115"])
+
+    def test_both_byte_orders_are_read(self):
+        chain = {n: read(os.path.join(MILAN, n + ".der")) for n in ("ask", "ark")}
+        for rfc4122 in (False, True):
+            for names, table in ((("ark", "ask"), {"vcek": self.vek}), ((), {"vcek": self.vek, **chain}),
+                                 (("ark", "ask"), {"vlek": self.vek})):
+                with self.subTest(rfc4122=rfc4122, table=list(table)):
+                    keystore = self.fetching(names=names)
+                    self.released_once(keystore, certificates=host_table(table, rfc4122))
+        self.assertEqual([r for r in self.vendors.requests if "ucodeSPL" in r], [], "a VCEK was at hand")
+
+    def test_a_vlek_comes_from_the_host_only(self):
+        self.quote, self.then = read(SNP_VLEK), 1736460861
+        vek = read(os.path.join(os.path.dirname(SNP_VLEK), "vek.der"))
+        asvk, ark = (read(os.path.join(MILAN, n + ".der")) for n in ("asvk", "ark"))
+        for rfc4122 in (False, True):
+            with self.subTest(rfc4122=rfc4122):
+                keystore = self.fetching()
+                reply = self.decrypt(keystore, certificates=host_table({"vcek": self.stale}, rfc4122))
+                self.refused(reply, "vek_tcb_mismatch")
+                self.assertNotIn("Retry-After", reply.headers)  # no source has VLEKs
+                said = self.explain(keystore, certificates=host_table({"vlek": vek}, rfc4122))
+                self.assertEqual(said["result"], "valid", said)
+                bare = self.fetching(names=())
+                table = host_table({"vlek": vek, "ask": asvk, "ark": ark}, rfc4122)
+                self.assertEqual(self.explain(bare, certificates=table)["result"], "valid")
+        self.assertEqual([r for r in self.vendors.requests if "ucodeSPL" in r], [])
+
+
 class Enclave(Case):
     """AWS Nitro. The root is pinned, the chain is in the document: there is no collateral."""
     tee, then = "nitro", 1766678659
@@ -288,7 +393,7 @@ class Enclave(Case):
         self.assertEqual(self.decrypt(keystore).status, 200)
 
 
-del Case  # has no tests of its own
+del Case, GuestCase  # have no tests of their own
 
 if __name__ == "__main__":
     unittest.main()

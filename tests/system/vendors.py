@@ -169,6 +169,12 @@ class Vendors:
         self.units[tee, fmspc, ca] = bundle
         return f"intel-{tee}-{fmspc}-{ca}"
 
+    def serve_vcek(self, product, chip_id, der):
+        """Offers one chip's certificate, whatever TCB is asked for; returns the path."""
+        path = f"/vcek/v1/{product}/{chip_id.hex()}"
+        self.files[path] = der
+        return path
+
     def bundle(self, tee=None, fmspc=None, ca=None):
         for key, bundle in self.units.items():
             if all(want is None or want == have for want, have in zip((tee, fmspc, ca), key)):
