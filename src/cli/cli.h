@@ -81,6 +81,8 @@ struct cli {
     const char *url, *token_file, *ca, *pin;
     struct cli_number timeout_s;
     bool json;
+    bool json_asked; /* --json is somewhere: wrong usage is told in JSON even if it stands further
+                        on */
     bool quiet;
     bool insecure_http;
     const struct cli_command *const *commands; /* all of them */
@@ -108,6 +110,10 @@ int cli_parse_global(struct cli *cli, int argc, char **argv, int *next);
 extern const char cli_exit_codes[]; /* a heading, and a line for each */
 /* generate.c */
 int generate(struct cli *cli, const char *kind);
+/*
+ * EXIT_USAGE, after the message and where help is, on standard error. With --json:
+ * {"error":MESSAGE,"code":"usage","advice":"try `vouchsafe COMMAND --help`"}.
+ */
 int cli_usage_error(const struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* --update NAME: which of Intel's sets. NULL: the standard one. */
@@ -145,6 +151,7 @@ void json_flag(struct cli_json *j, const char *name, bool value);
 void json_null(struct cli_json *j, const char *name);
 void json_raw(struct cli_json *j, const char *name, const char *json);
 void json_end(void); /* the newline behind it */
+void json_print_string(FILE *file, const char *text);
 /* A whole reply of the keystore. */
 void json_reply(struct vs_bytes json);
 

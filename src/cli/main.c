@@ -101,16 +101,24 @@ static bool list_group(const char *word, FILE *file)
     return any;
 }
 
-static int no_such_command(int argc, char **argv)
+/* Before the options are parsed: one in front of --json may be wrong. */
+static bool asks_for_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
+static int no_such_command(const struct cli *cli, int argc, char **argv)
 {
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) &&
         list_group(argv[0], stdout))
         return EXIT_DONE;
-    say(stderr, "vouchsafe: there is no command '%s%s%s'\n", argv[0], argc > 1 ? " " : "",
-        argc > 1 ? argv[1] : "");
-    (void)list_group(argv[0], stderr);
-    say(stderr, "Try `vouchsafe --help`.\n");
-    return EXIT_USAGE;
+    if (!cli->json_asked)
+        (void)list_group(argv[0], stderr);
+    return cli_usage_error(cli, "there is no command '%s%s%s'", argv[0], argc > 1 ? " " : "",
+                           argc > 1 ? argv[1] : "");
 }
 
 /* Plaintexts and keys pass through here: no core file, and nobody may attach. */
@@ -124,8 +132,10 @@ static void harden(void)
 int main(int argc, char **argv)
 {
     struct cli_profile profile = {0};
-    struct cli cli = {
-        .profile = &profile, .commands = commands, .command_count = COUNT_OF(commands)};
+    struct cli cli = {.profile = &profile,
+                      .commands = commands,
+                      .command_count = COUNT_OF(commands),
+                      .json_asked = asks_for_json(argc, argv)};
     int next = 1;
     int words = 0;
     int code;
@@ -146,11 +156,9 @@ int main(int argc, char **argv)
     argv += next;
     cli.command = find_command(argc, argv, &words);
     if (cli.command == NULL)
-        return no_such_command(argc, argv);
-    if (vs_start() != VS_OK) {
-        say(stderr, "vouchsafe: the cryptographic libraries do not start\n");
-        return EXIT_REACH;
-    }
+        return no_such_command(&cli, argc, argv);
+    if (vs_start() != VS_OK)
+        return fail(&cli, VS_ERR_INTERNAL, "the cryptographic libraries do not start");
     code = cli.command->run(&cli, argc - words + 1, argv + words - 1);
     profile_clear(&profile);
     /* what was not written was not done */

@@ -85,14 +85,22 @@ static int print_help(const struct cli *cli, const struct cli_option *options, s
 
 int cli_usage_error(const struct cli *cli, const char *format, ...)
 {
+    const char *name = cli->command ? cli->command->name : "";
+    const char *space = cli->command ? " " : "";
+    char text[1024];
     va_list arguments;
 
-    say(stderr, "vouchsafe: ");
     va_start(arguments, format);
-    say_list(stderr, format, arguments);
+    (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    say(stderr, "\nTry `vouchsafe %s%s--help`.\n", cli->command ? cli->command->name : "",
-        cli->command ? " " : "");
+    if (cli->json || cli->json_asked) {
+        (void)fputs("{\"error\":", stderr);
+        json_print_string(stderr, text);
+        (void)fprintf(stderr, ",\"code\":\"usage\",\"advice\":\"try `vouchsafe %s%s--help`\"}\n",
+                      name, space);
+    } else {
+        say(stderr, "vouchsafe: %s\nTry `vouchsafe %s%s--help`.\n", text, name, space);
+    }
     return EXIT_USAGE;
 }
 

@@ -135,18 +135,19 @@ bool time_parse(const char *text, int64_t *seconds)
     return *text != '\0' && *end == '\0' && value > 0;
 }
 
-static void print_string(const char *text)
+void json_print_string(FILE *file, const char *text)
 {
-    putchar('"');
+    (void)fputc('"', file);
     for (size_t size; *text != '\0'; text += size) {
         size = strcspn(text, "\"\\\n\r\t");
-        say_json(stdout, text, size);
+        say_json(file, text, size);
         if (size == 0) {
-            printf(*text == '"' || *text == '\\' ? "\\%c" : "\\u%04x", (unsigned char)*text);
+            (void)fprintf(file, *text == '"' || *text == '\\' ? "\\%c" : "\\u%04x",
+                          (unsigned char)*text);
             size = 1;
         }
     }
-    putchar('"');
+    (void)fputc('"', file);
 }
 
 static void begin(struct cli_json *j, const char *name)
@@ -155,7 +156,7 @@ static void begin(struct cli_json *j, const char *name)
         putchar(',');
     j->comma = true;
     if (name != NULL) {
-        print_string(name);
+        json_print_string(stdout, name);
         putchar(':');
     }
 }
@@ -176,7 +177,7 @@ void json_close(struct cli_json *j, char bracket)
 void json_text(struct cli_json *j, const char *name, const char *text)
 {
     begin(j, name);
-    print_string(text);
+    json_print_string(stdout, text);
 }
 
 void json_hex(struct cli_json *j, const char *name, const void *bytes, size_t size)

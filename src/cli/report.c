@@ -138,12 +138,12 @@ int fail_client(const struct cli *cli, const struct vs_client *c, enum vs_error 
         reply.code = "";
     if (text[0] == '\0')
         text = vs_error_text(e);
+    if (e == VS_ERR_ARGUMENT && cli->token_file == NULL && cli->profile->token_file == NULL)
+        return cli_usage_error(cli, "%s: give --token-file, or set VOUCHSAFE_TOKEN_FILE", text);
     if (cli->json)
         report_json(e, text, &reply);
     else
         report_text(text, &reply);
-    if (e == VS_ERR_ARGUMENT && cli->token_file == NULL && cli->profile->token_file == NULL)
-        return cli_usage_error(cli, "give --token-file, or set VOUCHSAFE_TOKEN_FILE");
     if (e == VS_ERR_UNREACHABLE && !cli->json)
         say(stderr, "  %-10s check that the keystore is running and that --url is right\n",
             "what to do");

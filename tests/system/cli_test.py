@@ -136,10 +136,27 @@ class Usage(CliTest):
                 ["attest", "verify", "quote", "--collateral", "bundle", "--appraise"]):
             done = self.expect(2, *arguments)
             self.assertIn(b"--help", done.stderr + done.stdout, arguments)
+            if not arguments:
+                continue
+            for for_programs in (["--json"] + arguments, arguments + ["--json"]):
+                done = self.expect(2, *for_programs)
+                said = json.loads(done.stderr)
+                self.assertEqual((said["code"], done.stdout), ("usage", b""), for_programs)
+                self.assertNotEqual(said["error"], "", for_programs)
+                self.assertIn("--help`", said["advice"], for_programs)
+
+    def test_wrong_usage_is_safe_in_json(self):
+        done = self.expect(2, "--json", "status", "a\n\"\\\x1b[31m" + "\u202e" + "x" * 2000)
+        self.assertIn("unexpected argument 'a\n\"\\\x1b[31m\u202e", json.loads(done.stderr)["error"])
+        self.assertNotIn(b"\x1b", done.stderr)
+        # `--json` as an argument behind `--` is none
+        self.assertTrue(self.expect(2, "status", "--", "--json").stderr.startswith(b"vouchsafe: "))
 
     def test_a_request_without_token_says_how_to_give_one(self):
         done = self.expect(2, "status")
         self.assertIn(b"--token-file", done.stderr)
+        done = self.expect(2, "status", "--json")
+        self.assertEqual((json.loads(done.stderr)["code"], done.stdout), ("usage", b""))
 
     def test_an_unreachable_keystore_is_3(self):
         token = self.path("token")
