@@ -18,6 +18,7 @@
 #include "daemon/certificate.h"
 #include "daemon/collateral.h"
 #include "daemon/harden.h"
+#include "daemon/manual.h"
 #include "daemon/serve.h"
 #include "daemon/settings.h"
 #include "daemon/state.h"
@@ -60,57 +61,16 @@ struct daemon {
     struct server *server;
 };
 
-static void print_help(FILE *out)
-{
-    (void)fputs(
-        "Usage: vouchsafed [--config FILE] [--env-file FILE] [--user NAME] [--supervise]\n"
-        "       vouchsafed init [--new-log] [--config FILE] [--env-file FILE]\n"
-        "       vouchsafed --check-config [--config FILE] [--env-file FILE]\n"
-        "\n"
-        "The Vouchsafe keystore daemon.\n"
-        "\n"
-        "  --config FILE    settings in YAML (none by default)\n"
-        "  --env-file FILE  variables; the file must exist (default: .env in the working "
-        "directory, if\n"
-        "                   there is one)\n"
-        "  --user NAME      become this user before anything is read\n"
-        "  --supervise      stay as a parent that restarts the daemon when it crashes\n"
-        "  --check-config   check the settings, say what is wrong, and exit\n"
-        "  --help           this text and all settings\n"
-        "  --version        the version\n"
-#ifdef VOUCHSAFE_TEST_CLOCK
-        "  --test-clock N   for tests: it is now N, Unix seconds\n"
-#endif
-        "  init             make a root, seal it, start the log, and exit\n"
-        "  init --new-log   the log was lost: start a new one for the sealed root, and exit\n"
-        "\n"
-        "Exit status: 0 stopped as asked, 1 refused to start or failed, 2 wrong usage, 78 the\n"
-        "configuration is not acceptable.\n"
-        "\n"
-        "Settings, in YAML and in the environment:\n\n",
-        out);
-    settings_write_manual(out, SETTINGS_MANUAL_PLAIN);
-}
-
 /* -1 to go on, else the exit status. */
 static int parse_arguments(int argc, char **argv, struct arguments *a)
 {
-    static const struct option options[] = {
-        {"config",       required_argument, NULL, 'c'},
-        {"env-file",     required_argument, NULL, 'e'},
-        {"user",         required_argument, NULL, 'u'},
-        {"supervise",    no_argument,       NULL, 's'},
-        {"check-config", no_argument,       NULL, 'k'},
-        {"new-log",      no_argument,       NULL, 'n'},
-        {"help",         no_argument,       NULL, 'h'},
-        {"version",      no_argument,       NULL, 'v'},
-#ifdef VOUCHSAFE_TEST_CLOCK
-        {"test-clock",   required_argument, NULL, 't'},
-#endif
-        {NULL,           0,                 NULL, 0  },
-    };
+    struct option options[DAEMON_OPTIONS_MAX + 1] = {{0}};
     int option;
 
+    for (size_t i = 0; i < daemon_option_count; i++)
+        options[i] = (struct option){daemon_options[i].name,
+                                     daemon_options[i].value ? required_argument : no_argument,
+                                     NULL, daemon_options[i].letter};
     while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
         switch (option) {
         case 'c':
@@ -132,7 +92,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
             a->new_log = true;
             break;
         case 'h':
-            print_help(stdout);
+            manual_write_help(stdout);
             return 0;
         case 'v':
             (void)puts("vouchsafed " VOUCHSAFE_VERSION);
@@ -146,6 +106,11 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
             (void)fputs("Try vouchsafed --help\n", stderr);
             return EXIT_USAGE;
         }
+    }
+    if (argc - optind == 2 && strcmp(argv[optind], "generate") == 0 &&
+        strcmp(argv[optind + 1], "man") == 0) { /* for the build */
+        manual_write_page(stdout);
+        return fflush(stdout) == 0 ? 0 : EXIT_REFUSED;
     }
     if (optind < argc && strcmp(argv[optind], "init") == 0) {
         a->init = true;

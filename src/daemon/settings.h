@@ -159,8 +159,13 @@ void settings_forget_secrets(char **environment);
 /* Wipes and frees everything; `s` is zeroed and may be cleared again. */
 void settings_clear(struct settings *s);
 
-/* Every setting with its variable, default, limits and meaning: for --help, and for docs/. */
-enum settings_manual { SETTINGS_MANUAL_PLAIN, SETTINGS_MANUAL_MARKDOWN };
+/* Every setting with its variable, default, limits and meaning: for --help, the manual page and
+ * docs/. */
+enum settings_manual {
+    SETTINGS_MANUAL_PLAIN,
+    SETTINGS_MANUAL_MARKDOWN,
+    SETTINGS_MANUAL_PAGE /* for groff -man */
+};
 void settings_write_manual(FILE *file, enum settings_manual form);
 
 /* The same from memory: for tests and fuzzing. `name` stands for the file in messages. */

@@ -26,6 +26,7 @@ COMMANDS = [
     "attest explain", "attest verify",
     "sim create", "sim quote", "sim collateral", "sim measure", "log checkpoint", "log export",
     "log verify", "log receipt", "log verify-receipt", "explain", "status", "log list", "log tail", "profile create", "profile show",
+    "dev", "dev stop", "log key", "policy show", "policy add-value", "policy remove-value", "reseal",
 ]
 
 
@@ -40,6 +41,7 @@ def find_binary():
 
 
 BINARY = find_binary()
+DAEMON = os.path.join(os.path.dirname(os.path.dirname(BINARY)), "daemon", "vouchsafed")
 
 
 class CliTest(unittest.TestCase):
@@ -96,8 +98,7 @@ class Usage(CliTest):
 
     def test_the_overview_names_every_command(self):
         text = self.expect(0, "--help").stdout.decode()
-        for command in COMMANDS:
-            self.assertIn("  " + command + " ", text)
+        self.assertEqual(sorted(re.findall(r"^  ([a-z][a-z -]*?)  ", text, re.M)), sorted(COMMANDS))
 
     def test_wrong_usage_is_2_and_says_where_help_is(self):
         for arguments in (
@@ -488,6 +489,23 @@ class Generated(CliTest):
             done = subprocess.run(["groff", "-man", "-ww", "-z"], input=page, capture_output=True, check=False)
             self.assertEqual((done.returncode, done.stderr), (0, b""))
 
+    def test_the_manual_page_of_the_daemon(self):
+        def run(*arguments):
+            return subprocess.run([DAEMON, *arguments], capture_output=True, check=True).stdout
+
+        page, text = run("generate", "man"), run("--help").decode()
+        plain = page.decode().replace("\\-", "-").replace("\\(dq", '"').replace("\\(ga", "`").replace("\\(aq", "'")
+        rows = re.findall(r"^  (--[a-z-]+|[a-z][a-z_.\[\]]*)(?:  .*| [A-Z]+ .*)?$", text, re.M)
+        self.assertIn("--env-file", rows)
+        self.assertIn("attestation.policies[].mrenclave", rows)
+        for name in rows:
+            self.assertRegex(plain, r'(?m)^\.B "' + re.escape(name) + '[ "]')
+        for meaning in re.findall(r"^      (\S.*)$", text, re.M):
+            self.assertIn(meaning, plain)
+        if shutil.which("groff"):
+            done = subprocess.run(["groff", "-man", "-ww", "-z"], input=page, capture_output=True, check=False)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+
     def complete(self, *words):
         script = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _vouchsafe; '
                   'printf "%s\\n" "${COMPREPLY[@]}"')
@@ -512,6 +530,10 @@ class Generated(CliTest):
             text = self.expect(0, "generate", shell).stdout
             for command in COMMANDS:
                 self.assertIn(command.split()[-1].encode(), text)
+                for option in self.options_of(command):
+                    named = f"--{option}[" if shell == "zsh" else f" -l {option} "
+                    if option != "help" or shell == "zsh":  # fish knows --help by itself
+                        self.assertIn(named.encode(), text, command)
             if shutil.which(shell):
                 done = subprocess.run([shell, "-n", self.write(shell, text.decode())], capture_output=True, check=False)
                 self.assertEqual((done.returncode, done.stderr), (0, b""))
