@@ -99,7 +99,23 @@ enum attest_tee {
     ATTEST_AZURE_HCL,
     ATTEST_TEE_COUNT
 };
+
+/* The kinds that policies appraise, and their names. */
+#define ATTEST_TEES(ROW)                                                                           \
+    ROW(ATTEST_SGX, "sgx")                                                                         \
+    ROW(ATTEST_TDX, "tdx")                                                                         \
+    ROW(ATTEST_SNP, "snp")                                                                         \
+    ROW(ATTEST_NITRO, "nitro")
+
+/* Evidence under a simulated root has a name of its own. Policies and callers name these types. */
+#define ATTEST_SIMULATED "simulated"
+#define ATTEST_TYPES(ROW) ATTEST_TEES(ROW) ROW(ATTEST_SGX, ATTEST_SIMULATED)
+
 const char *attest_tee_name(enum attest_tee tee); /* "sgx", "tdx", "snp", "nitro", "arm-cca", ... */
+const char *attest_type_name(enum attest_tee tee, bool simulated); /* the same, or "simulated" */
+
+/* The kind of a name in ATTEST_TYPES. ERR_NOT_FOUND */
+MUST_CHECK enum err attest_type_parse(struct span name, enum attest_tee *out);
 MUST_CHECK enum err attest_tee_parse(struct span name, enum attest_tee *out); /* ERR_NOT_FOUND */
 
 enum tcb_status {

@@ -233,7 +233,7 @@ static void result_fill(const struct nitro_document *d, const struct nitro_leaf 
                         const struct attest_root *root, struct attest_result *out)
 {
     claims_fill(d, &out->nitro);
-    out->tee = root->simulated ? "simulated" : attest_tee_name(ATTEST_NITRO);
+    out->tee = attest_type_name(ATTEST_NITRO, root->simulated);
     out->simulated = root->simulated;
     out->debug = nitro_is_debug(d);
     if (d->user_data.size == sizeof out->report_data)

@@ -192,7 +192,7 @@ MUST_CHECK static enum err claims_fill(const struct verification *v, struct atte
     if (report_read(v, result) != ERR_NONE)
         return refuse(r, ATTEST_MALFORMED, "header", "a report body of its size", NULL);
     result->simulated = v->root->simulated;
-    result->tee = v->root->simulated ? "simulated" : attest_tee_name(result->kind);
+    result->tee = attest_type_name(result->kind, v->root->simulated);
     result->version = v->quote.header.version;
     evidence_identify(v->quote.signed_bytes,
                       span_slice(v->quote.signature, 0, P256_SIGNATURE_SIZE / 2),

@@ -147,7 +147,7 @@ static void claims_fill(const struct verification *v, struct attest_result *out)
     report->launch_tcb = snp_tcb_read(report->launch_tcb_bytes, product);
     out->kind = ATTEST_SNP;
     out->simulated = v->chain.root->simulated;
-    out->tee = v->chain.root->simulated ? "simulated" : attest_tee_name(ATTEST_SNP);
+    out->tee = attest_type_name(ATTEST_SNP, v->chain.root->simulated);
     out->version = (uint16_t)report->version;
     out->debug = (report->policy & POLICY_DEBUG) != 0;
     memcpy(out->report_data, report->report_data, sizeof out->report_data);

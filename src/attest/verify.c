@@ -40,30 +40,57 @@ static bool is_snp(struct span bytes)
 
 /* Every kind of evidence: how to detect it, and its verifier. */
 static const struct kind {
-    const char *name;
     bool (*is)(struct span bytes);
     MUST_CHECK enum err (*verify)(const struct verify_input *in, struct attest_result *out,
                                   struct refusal *r);
 } kinds[ATTEST_TEE_COUNT] = {
-    [ATTEST_TEE_NONE] = {"none",      NULL,         NULL            },
-    [ATTEST_SGX] = {"sgx",       is_sgx,       quote_verify    },
-    [ATTEST_TDX] = {"tdx",       is_tdx,       quote_verify    },
-    [ATTEST_SNP] = {"snp",       is_snp,       snp_verify      },
-    [ATTEST_NITRO] = {"nitro",     nitro_is,     nitro_verify    },
-    [ATTEST_CCA] = {"arm-cca",   arm_is_cca,   cca_verify      },
-    [ATTEST_PSA] = {"arm-psa",   arm_is_psa,   psa_verify      },
-    [ATTEST_AZURE_HCL] = {"azure-hcl", azure_hcl_is, azure_hcl_verify},
+    [ATTEST_SGX] = {is_sgx,       quote_verify    },
+    [ATTEST_TDX] = {is_tdx,       quote_verify    },
+    [ATTEST_SNP] = {is_snp,       snp_verify      },
+    [ATTEST_NITRO] = {nitro_is,     nitro_verify    },
+    [ATTEST_CCA] = {arm_is_cca,   cca_verify      },
+    [ATTEST_PSA] = {arm_is_psa,   psa_verify      },
+    [ATTEST_AZURE_HCL] = {azure_hcl_is, azure_hcl_verify},
+};
+
+#define NAME_OF(tee, name) [tee] = name,
+static const char *const names[ATTEST_TEE_COUNT] = {
+    ATTEST_TEES(NAME_OF)[ATTEST_TEE_NONE] = "none",
+    [ATTEST_CCA] = "arm-cca",
+    [ATTEST_PSA] = "arm-psa",
+    [ATTEST_AZURE_HCL] = "azure-hcl",
 };
 
 const char *attest_tee_name(enum attest_tee tee)
 {
-    return (unsigned)tee < ATTEST_TEE_COUNT ? kinds[tee].name : kinds[ATTEST_TEE_NONE].name;
+    return names[(unsigned)tee < ATTEST_TEE_COUNT ? tee : ATTEST_TEE_NONE];
+}
+
+const char *attest_type_name(enum attest_tee tee, bool simulated)
+{
+    return simulated ? ATTEST_SIMULATED : attest_tee_name(tee);
+}
+
+enum err attest_type_parse(struct span name, enum attest_tee *out)
+{
+#define TYPE_ROW(tee, name) {name, tee},
+    static const struct {
+        const char *name;
+        enum attest_tee tee;
+    } types[] = {ATTEST_TYPES(TYPE_ROW)};
+
+    for (size_t i = 0; i < COUNT_OF(types); i++)
+        if (span_equal_string(name, types[i].name)) {
+            *out = types[i].tee;
+            return ERR_NONE;
+        }
+    return ERR_NOT_FOUND;
 }
 
 enum err attest_tee_parse(struct span name, enum attest_tee *out)
 {
     for (unsigned i = ATTEST_TEE_NONE + 1; i < ATTEST_TEE_COUNT; i++) {
-        if (span_equal_string(name, kinds[i].name)) {
+        if (span_equal_string(name, names[i])) {
             *out = (enum attest_tee)i;
             return ERR_NONE;
         }

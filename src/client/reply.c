@@ -248,23 +248,7 @@ enum err session_file_parse(struct span file, struct session_file *out)
 /* Kinds whose evidence binds 64 bytes of the keystore's choice. */
 MUST_CHECK static enum err own_kind(const char *tee_type, enum attest_tee *out)
 {
-    static const struct {
-        const char *name;
-        enum attest_tee kind;
-    } kinds[] = {
-        {"simulated", ATTEST_SGX  },
-        {"sgx",       ATTEST_SGX  },
-        {"tdx",       ATTEST_TDX  },
-        {"snp",       ATTEST_SNP  },
-        {"nitro",     ATTEST_NITRO},
-    };
-
-    for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        if (strcmp(tee_type, kinds[i].name) == 0) {
-            *out = kinds[i].kind;
-            return ERR_NONE;
-        }
-    return ERR_UNSUPPORTED;
+    return attest_type_parse(span_string(tee_type), out) == ERR_NONE ? ERR_NONE : ERR_UNSUPPORTED;
 }
 
 enum err reply_attestation_parse(struct span body, struct reply_attestation *out)

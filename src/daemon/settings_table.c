@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy/policy_file.h"
+
 /* NOLINTNEXTLINE(bugprone-sizeof-expression): the size of the member, be it a pointer */
 #define AT(member) offsetof(struct settings, member), sizeof(((struct settings *)NULL)->member), 0
 /* a list and its count */
@@ -81,15 +83,6 @@ static const struct yaml_choice collateral_updates[] = {
     {"standard", 0},
     {"early",    1},
     {NULL,       0}
-};
-
-static const struct yaml_choice tees[] = {
-    {"sgx",       0},
-    {"tdx",       1},
-    {"snp",       2},
-    {"nitro",     3},
-    {"simulated", 4},
-    {NULL,        0}
 };
 
 /* The members of a policy that policy/fields.h names; its parser reads them. */
@@ -218,7 +211,7 @@ const struct setting settings_table[] = {
 
 {"attestation.policies[]", "name", SETTING_TEXT, false, NULL, NULL, NOWHERE, NULL, 1, POLICY_NAME_MAX, NULL, NULL,
  "Name in the log: letters, digits and . _ : -. Required, unique."},
-{"attestation.policies[]", "tee", SETTING_CHOICE, true, NULL, NULL, NOWHERE, NULL, 0, 0, tees, NULL,
+{"attestation.policies[]", "tee", SETTING_CHOICE, true, NULL, NULL, NOWHERE, NULL, 0, 0, policy_tees, NULL,
  "Kind of TEE. Required."},
 POLICY_FIELDS(POLICY_SETTING)
 {"attestation.policies[]", "seeds", SETTING_TEXTS, true, NULL, NULL, NOWHERE, NULL, 1, POLICY_LIST_MAX, NULL, NULL,

@@ -20,7 +20,7 @@ static bool tee_accepted(const struct appraisal_check *c)
     const struct attest_result *evidence = c->q->evidence;
 
     return (strcmp(c->rule->tee, evidence->tee) == 0 && c->rule->kind == evidence->kind &&
-            evidence->simulated == (strcmp(c->rule->tee, "simulated") == 0)) ||
+            evidence->simulated == (strcmp(c->rule->tee, ATTEST_SIMULATED) == 0)) ||
            deny(c->denial, "tee_not_accepted", c->rule->tee, evidence->tee);
 }
 

@@ -9,6 +9,11 @@
 
 #include "base/file.h"
 
+#define TEE_CHOICE(tee, name) {name, tee},
+const struct yaml_choice policy_tees[] = {
+    ATTEST_TYPES(TEE_CHOICE){NULL, 0}
+};
+
 /* ---- one policy */
 
 static void blame(const struct yaml_node *map, const struct policy_fault *fault)
@@ -131,14 +136,6 @@ static void check_name(const struct yaml_node *map, const struct yaml_node *n)
 /* `policy` is filled as far as `map` is right. */
 MUST_CHECK static enum err policy_read(const struct yaml_node *map, struct policy *policy)
 {
-    static const struct yaml_choice tees[] = {
-        {"sgx",       1},
-        {"tdx",       2},
-        {"snp",       3},
-        {"nitro",     4},
-        {"simulated", 5},
-        {NULL,        0},
-    };
     const struct yaml_node *name;
     const struct yaml_node *tee;
     struct policy_fault fault = {.key = "name"};
@@ -148,7 +145,7 @@ MUST_CHECK static enum err policy_read(const struct yaml_node *map, struct polic
     name = yaml_required(map, "name");
     tee = yaml_required(map, "tee");
     check_name(map, name);
-    (void)yaml_choice(tee, tees, 0);
+    (void)yaml_choice(tee, policy_tees, 0);
     if (has_fault(map) || !name || !tee)
         return ERR_NONE;
     if ((e = appraisal_rule_start(&policy->rule, name->text, tee->text, &fault)) == ERR_NONE &&

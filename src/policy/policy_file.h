@@ -11,6 +11,9 @@
 #include "codec/yaml.h"
 #include "policy/policy.h"
 
+/* The values of `tee`: the types of evidence (attest/attest.h). */
+extern const struct yaml_choice policy_tees[];
+
 /* Adds the policies of a list of mappings. NULL (no list) adds none. */
 void policy_list_read(const struct yaml_node *list, struct policy_set *set,
                       struct problems *problems);

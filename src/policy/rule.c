@@ -244,24 +244,9 @@ bool policy_field_lists(const struct policy_field *field)
 enum err appraisal_rule_start(struct appraisal_rule *rule, const char *name, const char *tee,
                               struct policy_fault *fault)
 {
-    static const struct {
-        const char *tee;
-        enum attest_tee kind;
-    } tees[] = {
-        {"sgx",       ATTEST_SGX  },
-        {"tdx",       ATTEST_TDX  },
-        {"snp",       ATTEST_SNP  },
-        {"nitro",     ATTEST_NITRO},
-        {"simulated", ATTEST_SGX  },
-    };
-
     *rule = (struct appraisal_rule){0};
-    for (size_t i = 0; i < COUNT_OF(tees); i++)
-        if (strcmp(tees[i].tee, tee) == 0)
-            rule->kind = tees[i].kind;
-    if (rule->kind == ATTEST_TEE_NONE)
-        return policy_blame(fault, "tee",
-                            "must be one of sgx, tdx, snp, nitro, simulated; correct it");
+    if (attest_type_parse(span_string(tee), &rule->kind) != ERR_NONE)
+        return policy_blame(fault, "tee", "not a kind of evidence that policies know; correct it");
     if (*name == '\0' || strlen(name) > POLICY_NAME_MAX)
         return policy_blame(fault, "name", "must have 1 to 64 characters; correct it");
     (void)snprintf(rule->name, sizeof rule->name, "%s", name);

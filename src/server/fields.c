@@ -117,16 +117,13 @@ static bool has_only_objects(struct json_value array)
 enum err evidence_read_checked(struct call *c, const struct evidence_members *m,
                                struct evidence *out)
 {
-    static const char *const kinds[] = {"sgx", "tdx", "snp", "sev", "nitro", "simulated"};
+    enum attest_tee kind;
     const char *bad;
-    size_t i = 0;
     enum err e = evidence_read(c, m, out, &bad);
 
     if (e != ERR_NONE)
         return e;
-    while (i < COUNT_OF(kinds) && !span_equal_string(out->tee_type, kinds[i]))
-        i++;
-    if (i == COUNT_OF(kinds) || !has_only_objects(m->event_log))
+    if (attest_type_parse(evidence_type(out), &kind) != ERR_NONE || !has_only_objects(m->event_log))
         return ERR_MALFORMED;
     return out->certificates.size > ATTEST_CHAIN_MAX ? ERR_TOO_LARGE : ERR_NONE;
 }

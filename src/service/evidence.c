@@ -32,16 +32,19 @@ MUST_CHECK static enum err refuse_verification(struct operation_context *x,
                             attest_reason_text(result->reason));
 }
 
+struct span evidence_type(const struct evidence *evidence)
+{
+    return span_equal_string(evidence->tee_type, "sev") ? span_string(attest_tee_name(ATTEST_SNP))
+                                                        : evidence->tee_type;
+}
+
 /* The kind the caller names must be the kind it is: "sgx" never stands for a simulated quote. */
 MUST_CHECK static enum err check_kind(struct operation_context *x, const struct evidence *evidence,
                                       const struct attest_result *result)
 {
-    struct span tee_type = evidence->tee_type;
     char named[32];
 
-    if (span_equal_string(tee_type, "sev"))
-        tee_type = SPAN_LITERAL("snp");
-    if (span_equal_string(tee_type, result->tee))
+    if (span_equal_string(evidence_type(evidence), result->tee))
         return ERR_NONE;
     if (span_to_string(evidence->tee_type, named, sizeof named) != ERR_NONE)
         named[0] = '\0';

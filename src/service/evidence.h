@@ -30,6 +30,9 @@ struct evidence {
     struct span event_log;    /* TDX: JSON, see attest/event_log.h; may be empty */
 };
 
+/* The type that the caller names, as evidence has it: "sev" is "snp". Borrows from `evidence`. */
+struct span evidence_type(const struct evidence *evidence);
+
 struct operation_context; /* service/operation.h */
 
 /*

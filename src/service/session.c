@@ -104,7 +104,7 @@ static void session_fill(const struct operation_context *x, struct session *s)
     s->issued = timestamp_of_seconds(timestamp_seconds(x->now));
     s->expires =
         timestamp_of_seconds(timestamp_seconds(x->now) + x->svc->options.session_lifetime_s);
-    s->simulated = x->svc->simulated || strcmp(claims->tee, "simulated") == 0;
+    s->simulated = x->svc->simulated || strcmp(claims->tee, ATTEST_SIMULATED) == 0;
     (void)snprintf(s->issuer, sizeof s->issuer, "%s", x->svc->options.origin);
     (void)snprintf(s->subject, sizeof s->subject, "%s", principal->name);
     (void)snprintf(s->tee, sizeof s->tee, "%s", claims->tee);

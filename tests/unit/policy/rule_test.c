@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "policy/policy_file.h"
 #include "rules.h"
 
 #define X8(x) x x x x x x x x
@@ -167,6 +168,33 @@ static void every_field_is_refused_for_other_tees(void **state)
     }
 }
 
+static void the_types_of_evidence_are_those_of_one_table(void **state)
+{
+    static const char *const others[] = {"", "sev", "SGX", "none", "arm-cca", "simulate"};
+    size_t count = 0;
+
+    (void)state;
+    for (; policy_tees[count].name; count++) {
+        const char *name = policy_tees[count].name;
+        struct policy_fault fault = {0};
+        struct appraisal_rule rule;
+        enum attest_tee tee;
+
+        assert_int_equal(attest_type_parse(span_string(name), &tee), ERR_NONE);
+        assert_int_equal(appraisal_rule_start(&rule, "rule", name, &fault), ERR_NONE);
+        assert_int_equal(rule.kind, tee);
+        assert_string_equal(attest_type_name(tee, strcmp(name, "simulated") == 0), name);
+    }
+    assert_int_equal(count, 5);
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        struct policy_fault fault = {0};
+        struct appraisal_rule rule;
+
+        assert_int_equal(appraisal_rule_start(&rule, "rule", others[i], &fault), ERR_CONFIG);
+        assert_string_equal(fault.key, "tee");
+    }
+}
+
 static void names_have_a_limit(void **state)
 {
     char name[POLICY_NAME_MAX + 2];
@@ -270,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_that_cannot_be_right_are_refused),
         cmocka_unit_test(every_field_is_refused_for_other_tees),
+        cmocka_unit_test(the_types_of_evidence_are_those_of_one_table),
         cmocka_unit_test(names_have_a_limit),
         cmocka_unit_test(lists_have_a_limit),
         cmocka_unit_test(the_values_of_one_rule_have_a_limit),
