@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-enum { HEX_MAX = 2 * 64 + 1, DAY_MS = 24 * 60 * 60 * 1000 };
+enum { HEX_MAX = 2 * 64 + 1 };
 
 /* ---- denials */
 
@@ -19,8 +19,7 @@ void join(char *out, size_t capacity, const char *name)
         (void)snprintf(out + used, capacity - used, ", ...");
 }
 
-/* "key expected"; both may be filled in later. */
-static bool deny(const struct appraisal_check *c, const char *expected, const char *presented)
+bool check_deny(const struct appraisal_check *c, const char *expected, const char *presented)
 {
     struct appraisal_denial *d = c->denial;
 
@@ -31,12 +30,12 @@ static bool deny(const struct appraisal_check *c, const char *expected, const ch
     return false;
 }
 
-static bool deny_number(const struct appraisal_check *c, const char *presented)
+bool check_deny_number(const struct appraisal_check *c, const char *presented)
 {
     char wanted[24];
 
     (void)snprintf(wanted, sizeof wanted, "%llu", (unsigned long long)c->value->number);
-    return deny(c, wanted, presented);
+    return check_deny(c, wanted, presented);
 }
 
 static bool deny_numbers(const struct appraisal_check *c, uint64_t presented)
@@ -44,7 +43,7 @@ static bool deny_numbers(const struct appraisal_check *c, uint64_t presented)
     char found[24];
 
     (void)snprintf(found, sizeof found, "%llu", (unsigned long long)presented);
-    return deny_number(c, found);
+    return check_deny_number(c, found);
 }
 
 static bool deny_bits(const struct appraisal_check *c, uint64_t expected, uint64_t presented)
@@ -54,7 +53,7 @@ static bool deny_bits(const struct appraisal_check *c, uint64_t expected, uint64
 
     bit_names_write(c->field->names, expected, wanted, sizeof wanted);
     bit_names_write(c->field->names, presented, found, sizeof found);
-    return deny(c, *wanted ? wanted : "none", *found ? found : "none");
+    return check_deny(c, *wanted ? wanted : "none", *found ? found : "none");
 }
 
 static bool deny_bytes(const struct appraisal_check *c, struct span presented)
@@ -68,7 +67,7 @@ static bool deny_bytes(const struct appraisal_check *c, struct span presented)
         join(list, sizeof list - 32, hex); /* the key's name stands in front */
     }
     hex_write(presented, hex);
-    return deny(c, list, hex);
+    return check_deny(c, list, hex);
 }
 
 /* ---- where the evidence has it */
@@ -114,7 +113,7 @@ static uint64_t number_le(const struct appraisal_check *c)
 
 /* ---- bytes and texts */
 
-static bool is_listed(const struct appraisal_check *c, struct span presented)
+bool check_lists(const struct appraisal_check *c, struct span presented)
 {
     const enum policy_field_id id = (enum policy_field_id)(c->field - policy_fields);
 
@@ -128,7 +127,7 @@ bool bytes_listed(const struct appraisal_check *c)
 {
     struct span presented = span_of(place(c), c->field->size);
 
-    return c->value->any || is_listed(c, presented) || deny_bytes(c, presented);
+    return c->value->any || check_lists(c, presented) || deny_bytes(c, presented);
 }
 
 bool pcr_listed(const struct appraisal_check *c)
@@ -152,9 +151,9 @@ bool csp_listed(const struct appraisal_check *c)
 {
     const struct snp_report *snp = &c->q->evidence->snp;
 
-    if (!snp->by_vlek || is_listed(c, span_string(snp->csp_id)))
+    if (!snp->by_vlek || check_lists(c, span_string(snp->csp_id)))
         return true;
-    return deny(c, "of the VLEK's cloud", *snp->csp_id ? snp->csp_id : "a VLEK without one");
+    return check_deny(c, "of the VLEK's cloud", *snp->csp_id ? snp->csp_id : "a VLEK without one");
 }
 
 /* ---- numbers */
@@ -185,7 +184,7 @@ bool abi_at_least(const struct appraisal_check *c)
         return true;
     (void)snprintf(wanted, sizeof wanted, "%u.%u", (unsigned)(least >> 8), (unsigned)least & 0xff);
     (void)snprintf(found, sizeof found, "%u.%u", (unsigned)(abi >> 8), (unsigned)abi & 0xff);
-    return deny(c, wanted, found);
+    return check_deny(c, wanted, found);
 }
 
 bool tcb_at_least(const struct appraisal_check *c)
@@ -208,7 +207,7 @@ bool tcb_at_least(const struct appraisal_check *c)
 
         (void)snprintf(found, sizeof found, "%s %u", versions[i].name, version);
         if (version < c->value->number)
-            return deny_number(c, found);
+            return check_deny_number(c, found);
     }
     return true;
 }
@@ -220,11 +219,11 @@ bool document_recent(const struct appraisal_check *c)
     char found[48];
 
     if (__builtin_sub_overflow(c->q->now.ms, c->q->evidence->nitro.timestamp_ms, &age_ms))
-        return deny_number(c, "a time out of range");
+        return check_deny_number(c, "a time out of range");
     if (age_ms <= limit_ms && age_ms >= -limit_ms)
         return true;
     (void)snprintf(found, sizeof found, "%lld seconds old", (long long)(age_ms / 1000));
-    return deny_number(c, found);
+    return check_deny_number(c, found);
 }
 
 /* ---- bits */
@@ -280,12 +279,12 @@ static bool is_set(const struct appraisal_check *c)
 
 bool set_if_required(const struct appraisal_check *c)
 {
-    return c->value->number == 0 || is_set(c) || deny(c, "true", "not checked");
+    return c->value->number == 0 || is_set(c) || check_deny(c, "true", "not checked");
 }
 
 bool clear_unless_allowed(const struct appraisal_check *c)
 {
-    return c->value->number != 0 || !is_set(c) || deny(c, "false", "set");
+    return c->value->number != 0 || !is_set(c) || check_deny(c, "false", "set");
 }
 
 /* ---- the binding */
@@ -313,192 +312,7 @@ bool binding_accepted(const struct appraisal_check *c)
         join(list, sizeof list, line);
     }
     hex_write(SPAN_OF(evidence->report_data), hex);
-    return deny(c, list, hex);
-}
-
-/* ---- events */
-
-/* One "NAME=HEX" of a rule. */
-struct wanted_event {
-    struct span name, payload_hex;
-};
-
-static struct wanted_event wanted_event_at(const struct appraisal_check *c, size_t i)
-{
-    struct span text = policy_value_at(c->rule, FIELD_ID_EVENTS, i);
-    const uint8_t *equals = memchr(text.data, '=', text.size);
-    const size_t name_size = equals ? (size_t)(equals - text.data) : text.size;
-
-    return (struct wanted_event){span_slice(text, 0, name_size),
-                                 span_slice(text, name_size + 1, text.size)};
-}
-
-/* Digits of either case against digits in lower case. */
-static bool payload_is(struct span presented, struct span wanted)
-{
-    uint8_t a[POLICY_TEXT_MAX / 2];
-    uint8_t b[POLICY_TEXT_MAX / 2];
-    const size_t size = wanted.size / 2;
-
-    return presented.size == wanted.size && size <= sizeof a &&
-           hex_read(presented, a, size) == ERR_NONE && hex_read(wanted, b, size) == ERR_NONE &&
-           span_equal(span_of(a, size), span_of(b, size));
-}
-
-static bool event_is_wanted(const struct appraisal_check *c, const struct event *event)
-{
-    for (size_t i = 0; i < c->value->count; i++) {
-        struct wanted_event wanted = wanted_event_at(c, i);
-
-        if (span_equal(wanted.name, event->name) &&
-            payload_is(event->payload_hex, wanted.payload_hex))
-            return true;
-    }
-    return false;
-}
-
-static bool deny_event(const struct appraisal_check *c, struct span name, struct span payload_hex)
-{
-    char text[160];
-    char list[sizeof c->denial->expected - 32] = "";
-
-    for (size_t i = 0; i < c->value->count; i++) {
-        struct span value = policy_value_at(c->rule, FIELD_ID_EVENTS, i);
-
-        (void)snprintf(text, sizeof text, "%.*s", (int)value.size, (const char *)value.data);
-        join(list, sizeof list, text);
-    }
-    (void)snprintf(text, sizeof text, "%.*s%s%.*s", (int)(name.size < 64 ? name.size : 64),
-                   (const char *)name.data, payload_hex.data ? "=" : " is missing",
-                   (int)(payload_hex.size < 80 ? payload_hex.size : 80),
-                   payload_hex.data ? (const char *)payload_hex.data : "");
-    return deny(c, list, text);
-}
-
-/*
- * Every event of that name must be one that is wanted: an application can have events of its own
- * measured later, under any name, and must not be able to correct what was measured before it.
- */
-static bool event_proved(const struct appraisal_check *c, struct span name)
-{
-    struct json_iterator i = {0};
-    struct event event;
-    bool found = false;
-
-    while (event_log_next(c->log, &i, &event)) {
-        if (event.rtmr != 3 || !span_equal(event.name, name))
-            continue;
-        if (!event_is_wanted(c, &event))
-            return deny_event(c, name, event.payload_hex);
-        found = true;
-    }
-    return found || deny_event(c, name, (struct span){0});
-}
-
-/* A measured event whose text is not what was measured may hide anything. */
-static bool all_texts_proved(const struct appraisal_check *c)
-{
-    struct json_iterator i = {0};
-    struct event event;
-
-    while (event_log_next(c->log, &i, &event))
-        if (event.rtmr == 3 && !event_proves_its_text(&event))
-            return false;
-    return true;
-}
-
-static bool deny_log(const struct appraisal_check *c, const char *code, const char *expected,
-                     const char *presented)
-{
-    (void)deny(c, expected, presented);
-    c->denial->code = code;
-    return false;
-}
-
-bool events_proved(const struct appraisal_check *c)
-{
-    const struct attest_result *evidence = c->q->evidence;
-
-    if (c->q->event_log.size == 0)
-        return deny_log(c, "event_log_missing", "of an event_log", "none");
-    if (!c->log || !event_log_matches(c->log, 3, &evidence->td))
-        return deny_log(c, "event_log_mismatch", "of a log that gives the quote's RTMR3",
-                        c->log ? "another log" : "no event log");
-    if (!all_texts_proved(c))
-        return deny_log(c, "event_log_mismatch", "whose texts give their digests",
-                        "an event whose text was not measured");
-    for (size_t i = 0; i < c->value->count; i++)
-        if (!event_proved(c, wanted_event_at(c, i).name))
-            return false;
-    return true;
-}
-
-/* ---- Intel's statuses */
-
-static void advisories_write(const struct attest_result *evidence, char *out, size_t size)
-{
-    for (size_t i = 0; i < evidence->advisory_count; i++)
-        join(out, size, evidence->advisories[i]);
-}
-
-bool status_listed(const struct appraisal_check *c)
-{
-    const enum tcb_status status = c->q->evidence->status;
-    char list[240] = "";
-    char found[sizeof c->denial->presented];
-    char advisories[240] = "";
-
-    if ((unsigned)status < TCB_STATUS_COUNT && status != TCB_REVOKED &&
-        (c->value->number >> status & 1))
-        return true;
-    bit_names_write(c->field->names, c->value->number, list, sizeof list);
-    advisories_write(c->q->evidence, advisories, sizeof advisories);
-    (void)snprintf(found, sizeof found, "%s%s%s", tcb_status_name(status), *advisories ? ": " : "",
-                   advisories);
-    return deny(c, list, found);
-}
-
-bool within_grace(const struct appraisal_check *c)
-{
-    const struct attest_result *evidence = c->q->evidence;
-    const struct attest_intel *intel = &evidence->intel;
-    char since[TIMESTAMP_TEXT_SIZE];
-    char found[96];
-
-    if (evidence->status != TCB_OUT_OF_DATE &&
-        evidence->status != TCB_OUT_OF_DATE_CONFIGURATION_NEEDED)
-        return true;
-    if (!intel->has_newer_level)
-        return deny_number(c, "out of date in another part than the platform's TCB level");
-    if (c->q->now.ms - intel->newer_level_date.ms <= (int64_t)c->value->number * DAY_MS)
-        return true;
-    timestamp_write(intel->newer_level_date, since);
-    (void)snprintf(found, sizeof found, "%s since %s", tcb_status_name(evidence->status), since);
-    return deny_number(c, found);
-}
-
-/* A platform that is not up to date is accepted for known weaknesses only, never for new ones. */
-bool advisories_listed(const struct appraisal_check *c)
-{
-    const struct attest_result *evidence = c->q->evidence;
-    char list[240] = "";
-    char found[240] = "";
-
-    if (evidence->status == TCB_UP_TO_DATE)
-        return true;
-    for (size_t i = 0; i < evidence->advisory_count; i++)
-        if (!is_listed(c, span_string(evidence->advisories[i])))
-            join(found, sizeof found, evidence->advisories[i]);
-    if (!*found)
-        return true;
-    for (size_t i = 0; i < c->value->count; i++) {
-        struct span value = policy_value_at(c->rule, FIELD_ID_ADVISORIES, i);
-        char name[32];
-
-        (void)snprintf(name, sizeof name, "%.*s", (int)value.size, (const char *)value.data);
-        join(list, sizeof list, name);
-    }
-    return deny(c, *list ? list : "none", found);
+    return check_deny(c, list, hex);
 }
 
 /* ---- debug */

@@ -42,6 +42,15 @@ bool status_listed(const struct appraisal_check *c);
 bool within_grace(const struct appraisal_check *c);
 bool advisories_listed(const struct appraisal_check *c); /* of platforms not up to date */
 
+/*
+ * For the checks. deny: fills the denial with the field's code, "KEY EXPECTED" and what is
+ * presented; always false. deny_number: the rule's number is expected. lists: whether the rule's
+ * list has the value.
+ */
+bool check_deny(const struct appraisal_check *c, const char *expected, const char *presented);
+bool check_deny_number(const struct appraisal_check *c, const char *presented);
+bool check_lists(const struct appraisal_check *c, struct span presented);
+
 /* No rule can accept these. */
 bool never_debug(const struct attest_result *evidence);
 

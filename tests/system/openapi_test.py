@@ -125,7 +125,7 @@ class Document(unittest.TestCase):
             codes = set(re.findall(r'^    X\([A-Z_]+, "(\w+)"\)', f.read(), re.M)) - {"ok"}
         with open(os.path.join(ROOT, "src/policy/appraisal.c"), encoding="utf-8") as f:
             codes |= set(re.findall(r'deny\(c->denial, "(\w+)"', f.read()))
-        with open(os.path.join(ROOT, "src/policy/checks.c"), encoding="utf-8") as f:
+        with open(os.path.join(ROOT, "src/policy/checks_events.c"), encoding="utf-8") as f:
             codes |= set(re.findall(r'deny_log\(c, "(\w+)"', f.read()))
         with open(os.path.join(ROOT, "src/policy/fields.h"), encoding="utf-8") as f:
             codes |= set(re.findall(r', \w+, "(\w+)", (?:NULL|"[^"]*"), \w+, ', f.read()))
