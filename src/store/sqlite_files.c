@@ -58,10 +58,11 @@ MUST_CHECK static enum err lost(struct store *s, size_t which, const char *what)
     return ERR_TAMPERED;
 }
 
-MUST_CHECK static enum err files_compare(struct store *s, bool sizes)
+/* `record`: the sizes may differ, and are remembered. */
+MUST_CHECK static enum err files_compare(struct store *s, bool record)
 {
     for (size_t i = 0; i < ENGINE_FILES; i++) {
-        const struct engine_file *known = &s->files[i];
+        struct engine_file *known = &s->files[i];
         struct engine_file now = {0};
         enum err e = file_look(s, i, &now);
 
@@ -71,24 +72,23 @@ MUST_CHECK static enum err files_compare(struct store *s, bool sizes)
             return e;
         if (now.device != known->device || now.inode != known->inode)
             return lost(s, i, "another file has taken its place");
-        if (sizes && now.size != known->size)
+        if (!record && now.size != known->size)
             return lost(s, i,
                         now.size < known->size ? "it was cut" : "another process wrote to it");
+        known->size = now.size;
     }
     return ERR_NONE;
 }
 
 enum err engine_files_check(struct store *s)
 {
-    return s->files_lost ? ERR_TAMPERED : files_compare(s, true);
+    return s->files_lost ? ERR_TAMPERED : files_compare(s, false);
 }
 
 enum err engine_files_settle(struct store *s)
 {
-    enum err e = files_compare(s, false);
+    enum err e = files_compare(s, true);
 
-    if (e == ERR_NONE)
-        e = engine_files_record(s);
     if (e != ERR_NONE) /* what they are now is not known: the next append must not believe it */
         e = lost(s, ENGINE_FILE_DATABASE, err_text(e));
     return e;

@@ -14,6 +14,8 @@
 enum {
     GATHER_FROM = 8,        /* a batch of this many says that there is load */
     GATHER_NS = 500 * 1000, /* and then this long is worth waiting for more */
+    GATHER_MORE = 4,        /* a wait that brought this many is worth another one */
+    GATHER_TURNS = 4,
     NS_PER_S = 1000000000,
     LOOK_NS = NS_PER_S, /* how often the files are looked at when there is no work */
 };
@@ -89,9 +91,11 @@ static struct timespec deadline_in(long ns)
     return t;
 }
 
-static void gather(struct store_writer *w)
+/* Returns how many requests came meanwhile. */
+static size_t gather_once(struct store_writer *w)
 {
     const struct timespec deadline = deadline_in(GATHER_NS);
+    const size_t before = w->queued;
     int result = 0;
 
     while (result == 0 && w->queued < WRITER_BATCH_MAX && !w->stopping) {
@@ -99,6 +103,15 @@ static void gather(struct store_writer *w)
         result = pthread_cond_timedwait(&w->wake, &w->mutex, &deadline);
     }
     w->waiting = WAITING_NOT;
+    return w->queued - before;
+}
+
+/* When nothing comes any more, every caller may be waiting for this very commit. */
+static void gather(struct store_writer *w)
+{
+    for (int i = 0; i < GATHER_TURNS && w->queued < WRITER_BATCH_MAX; i++)
+        if (gather_once(w) < GATHER_MORE)
+            break;
 }
 
 /* The files, without the lock: nobody else touches the store. */

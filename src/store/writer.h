@@ -1,8 +1,9 @@
 /*
  * The one thread that writes. Requests queue up; it takes all that are there, commits them as one
  * transaction, and hands them back in one call: group commit. When the last batch had 8 or more it
- * waits up to 0.5 ms for more to come; at low load it does not wait. Without work it looks at the
- * log's files once a second, so that their loss is noticed on an idle keystore, too.
+ * waits 0.5 ms for more to come, and again as long as each wait brings 4 or more, up to 2 ms in
+ * all; at low load it does not wait. Without work it looks at the log's files once a second, so
+ * that their loss is noticed on an idle keystore, too.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
