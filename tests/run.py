@@ -8,6 +8,7 @@ import concurrent.futures
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import fuzzing
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 JOBS = os.cpu_count() or 2
+SUMMARY = []  # lines to print again at the end
 
 
 def run(arguments, log, env=None, timeout=1800):
@@ -83,20 +85,36 @@ def print_skips(path):
             print("  " + line)
 
 
+EVIDENCE = re.compile(r"EVIDENCE: (\d+) stored, (\d+) of our own making")  # tests/support/tally.h
+
+
+def evidence_text(path):
+    """How much evidence the tests judged, by where it came from."""
+    with open(path, encoding="utf-8", errors="replace") as f:
+        counts = [(int(m[1]), int(m[2])) for m in map(EVIDENCE.match, f) if m]
+    stored, made = sum(c[0] for c in counts), sum(c[1] for c in counts)
+    skipped = "" if stored else " (the stored vectors are not here: their tests were skipped)"
+    return f"evidence: {stored} stored vectors, {made} of our own making{skipped}"
+
+
 def meson_tests(name, env=None):
     log = os.path.join(ROOT, name + ".log")
     logs = os.path.join(ROOT, name, "meson-logs")
     for path in glob.glob(os.path.join(logs, "testlog*")):  # of an earlier run
         os.remove(path)
     code = run(["meson", "test", "-C", name, "--num-processes", str(JOBS), "--timeout-multiplier",
-                "4", "--no-rebuild", "--wrapper", f"{sys.executable} {ROOT}/tests/tap.py"], log, env)
-    results = glob.glob(os.path.join(logs, "testlog*.junit.xml"))  # named for the wrapper, too
+                "4", "--no-rebuild"], log, env)
+    results = glob.glob(os.path.join(logs, "testlog*.junit.xml"))  # named for the setup, too
     if not results:
         show_tail(log)
         return 0, 1
     text = results[0][: -len(".junit.xml")] + ".txt"
     passed, failed, bad = junit_counts(results[0])
     print_skips(text)
+    evidence = evidence_text(text)
+    print("  " + evidence)
+    if evidence not in SUMMARY:
+        SUMMARY.append(evidence)
     for line in bad:
         print("  FAILED " + line)
     if failed:
@@ -207,6 +225,8 @@ def main(arguments):
         total_passed, total_failed = total_passed + passed, total_failed + failed
         print(f"== {name}: {passed} passed, {failed} failed in "
               f"{time.monotonic() - began:.0f} s", flush=True)
+    for line in SUMMARY:
+        print(line)
     print(f"{total_passed} passed, {total_failed} failed")
     return 1 if total_failed or not total_passed else 0
 

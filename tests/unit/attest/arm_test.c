@@ -15,6 +15,7 @@
 
 #include "attest/arm.h"
 #include "base/text.h"
+#include "support/tally.h"
 #include "support/vectors.h"
 
 #define FOLDER "attestation"
@@ -515,6 +516,9 @@ static const struct made_claim psa_base[] = {
     {256,  INSTANCE_HEX  },
 };
 
+/* What judge_psa() or judge_cca() judged last. */
+static struct span last_token;
+
 static enum attest_reason judge_psa(const struct made_claim *base, size_t count,
                                     const struct made_claim *change, struct attest_result *r)
 {
@@ -533,6 +537,8 @@ static enum attest_reason judge_psa(const struct made_claim *base, size_t count,
     put_sign1(&w, claims, key);
     assert_int_equal(writer_finish(&w, &token), ERR_NONE);
     reason = judge(ATTEST_PSA, token, endorsed, r);
+    last_token = token;
+    tally_made(1);
     attest_arm_key_free(&endorsed);
     p256_private_free(&key);
     return reason;
@@ -745,6 +751,8 @@ static enum attest_reason judge_cca(const struct made_cca *made, struct attest_r
     cbor_put_bytes(&w[0], written[3]);
     assert_int_equal(writer_finish(&w[0], &written[0]), ERR_NONE);
     reason = judge(ATTEST_CCA, written[0], endorsed, r);
+    last_token = written[0];
+    tally_made(1);
     attest_arm_key_free(&endorsed);
     p256_private_free(&platform_key);
     p256_private_free(&realm_key);
@@ -811,6 +819,53 @@ static void test_made_cca_tokens_are_judged_claim_by_claim(void **state)
     }
 }
 
+/* `last_token`, which is good: damaged, and with the endorsement of another key. */
+static void check_damage(enum attest_tee kind)
+{
+    struct p256_private *keys[] = {key_of(7), key_of(8)};
+    struct attest_arm_key *endorsed = endorse(keys[0]);
+    struct attest_arm_key *another = endorse(keys[1]);
+    struct buffer token = {0};
+    struct attest_result r;
+
+    assert_int_equal(buffer_append(&token, last_token), ERR_NONE);
+    assert_int_equal(attest_evidence_kind(buffer_span(&token)), kind);
+    for (size_t size = 0; size < token.size; size++)
+        assert_int_equal(judge(kind, span_of(token.data, size), endorsed, &r), ATTEST_MALFORMED);
+    for (size_t bit = 0; bit < 8 * token.size; bit += 7) {
+        token.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        if (judge(kind, buffer_span(&token), endorsed, &r) == ATTEST_OK || r.authentic)
+            fail_msg("accepted with bit %zu flipped", bit);
+        token.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    assert_int_equal(judge(kind, buffer_span(&token), endorsed, &r), ATTEST_OK);
+    assert_int_equal(judge(kind, buffer_span(&token), another, &r), ATTEST_SIGNATURE_INVALID);
+    assert_int_equal(judge(kind, buffer_span(&token), NULL, &r), ATTEST_COLLATERAL_MISSING);
+    assert_int_equal(buffer_append(&token, SPAN_LITERAL("\0")), ERR_NONE);
+    assert_int_equal(judge(kind, buffer_span(&token), endorsed, &r), ATTEST_TRAILING_DATA);
+    buffer_clear(&token);
+    attest_arm_key_free(&endorsed);
+    attest_arm_key_free(&another);
+    for (size_t i = 0; i < COUNT_OF(keys); i++)
+        p256_private_free(&keys[i]);
+}
+
+static void test_made_tokens_are_refused_when_damaged_or_of_another_key(void **state)
+{
+    const struct made_cca good = {
+        {0, "f6"},
+        {0, "f6"},
+        NULL, false
+    };
+    struct attest_result r;
+
+    (void)state;
+    assert_int_equal(judge_psa(psa_base, COUNT_OF(psa_base), NULL, &r), ATTEST_OK);
+    check_damage(ATTEST_PSA);
+    assert_int_equal(judge_cca(&good, &r), ATTEST_OK);
+    check_damage(ATTEST_CCA);
+}
+
 static void test_endorsements_are_checked(void **state)
 {
     static const char other_curve[] = /* secp256k1 */
@@ -864,6 +919,7 @@ int main(void)
         cmocka_unit_test(test_made_psa_tokens_are_judged_claim_by_claim),
         cmocka_unit_test(test_the_first_psa_profile_is_read_under_its_own_numbers),
         cmocka_unit_test(test_made_cca_tokens_are_judged_claim_by_claim),
+        cmocka_unit_test(test_made_tokens_are_refused_when_damaged_or_of_another_key),
         cmocka_unit_test(test_endorsements_are_checked),
         cmocka_unit_test(test_refuses_what_is_too_large_before_reading_it),
     };

@@ -12,6 +12,7 @@
 #include "attest/azure_hcl.h"
 #include "base/text.h"
 #include "base/writer.h"
+#include "support/tally.h"
 #include "support/vectors.h"
 
 #define FOLDER "attestation"
@@ -218,6 +219,7 @@ static struct span make(const struct made *m, uint8_t *space, size_t capacity)
     writer_u32le(&w, (uint32_t)json.size);
     writer_put(&w, json);
     assert_int_equal(writer_finish(&w, &written), ERR_NONE);
+    tally_made(1);
     return written;
 }
 

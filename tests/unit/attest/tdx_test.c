@@ -12,6 +12,7 @@
 #include "attest/quote.h"
 #include "attest/sgx_report.h"
 #include "attest/td_report.h"
+#include "support/tally.h"
 #include "unit/attest/forge.h"
 
 enum { SVN_2 = TD_REPORT_10_SIZE, TEXT_MAX = 8192 };
@@ -154,6 +155,12 @@ static enum attest_reason verify(const struct buffer *quote, struct attest_colla
     return r->reason;
 }
 
+static void quote_make(const struct forge_quote *what, struct buffer *out)
+{
+    forge_quote(&forge, what, out);
+    tally_made(1);
+}
+
 static const struct form {
     uint16_t version;
     uint32_t tee_type;
@@ -194,12 +201,11 @@ static void form_quote(const struct form *form, struct buffer *out)
 
     if (form->tee_type != 0)
         memcpy(body, (const uint8_t[]){6, 1, 7}, 3);
-    forge_quote(&forge,
-                &(struct forge_quote){.version = form->version,
-                                      .tee_type = form->tee_type,
-                                      .body_type = form->body_type,
-                                      .body = span_of(body, form->size)},
-                out);
+    quote_make(&(struct forge_quote){.version = form->version,
+                                     .tee_type = form->tee_type,
+                                     .body_type = form->body_type,
+                                     .body = span_of(body, form->size)},
+               out);
 }
 
 static void bodies_are_read_as_version_and_tee_type_say(void **state)
@@ -296,13 +302,12 @@ static void td_quote(uint16_t body_type, const uint8_t svn[3], const uint8_t svn
 
     memcpy(body, svn, 3);
     memcpy(body + SVN_2, svn_2, 3);
-    forge_quote(&forge,
-                &(struct forge_quote){
-                    .version = 5,
-                    .tee_type = 0x81,
-                    .body_type = body_type,
-                    .body = span_of(body, body_type == 3 ? TD_REPORT_15_SIZE : TD_REPORT_10_SIZE)},
-                out);
+    quote_make(&(struct forge_quote){.version = 5,
+                                     .tee_type = 0x81,
+                                     .body_type = body_type,
+                                     .body = span_of(body, body_type == 3 ? TD_REPORT_15_SIZE
+                                                                          : TD_REPORT_10_SIZE)},
+               out);
 }
 
 /* The newest level asks for TDX components 5, 0, 7; modules are TDX_03 (SVN 3), TDX_01 (6; 4 is
@@ -408,13 +413,12 @@ static void a_quoting_enclave_of_the_hosts_own_is_not_authentic(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct attest_result r;
 
-        forge_quote(&forge,
-                    &(struct forge_quote){.version = 4,
-                                          .tee_type = 0x81,
-                                          .body = SPAN_OF(body),
-                                          .qe_change_at = cases[i].at,
-                                          .qe_change_to = cases[i].value},
-                    &quote);
+        quote_make(&(struct forge_quote){.version = 4,
+                                         .tee_type = 0x81,
+                                         .body = SPAN_OF(body),
+                                         .qe_change_at = cases[i].at,
+                                         .qe_change_to = cases[i].value},
+                   &quote);
         assert_int_equal(verify(&quote, collateral, &r), cases[i].reason);
         assert_int_equal(r.signatures_valid, cases[i].signatures_valid);
         assert_false(r.authentic);
@@ -579,9 +583,8 @@ static void debug_and_module_measurements_are_read_from_the_body(void **state)
         body[64 + bit / 8] |= (uint8_t)(1u << bit % 8);
         if (bit / 8 >= 48 + 8 && bit % 8 > 1)
             continue; /* TDATTRIBUTES: two bits of each byte will do */
-        forge_quote(&forge,
-                    &(struct forge_quote){.version = 4, .tee_type = 0x81, .body = SPAN_OF(body)},
-                    &quote);
+        quote_make(&(struct forge_quote){.version = 4, .tee_type = 0x81, .body = SPAN_OF(body)},
+                   &quote);
         if (bit < (48 + 8) * 8) { /* MRSIGNERSEAM, SEAMATTRIBUTES */
             assert_int_equal(verify(&quote, collateral, &r), ATTEST_TDX_MODULE_MISMATCH);
         } else {

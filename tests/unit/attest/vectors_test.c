@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "support/tally.h"
 #include "support/vectors.h"
 #include "unit/attest/expected.h"
 
@@ -121,6 +122,7 @@ static void run_index(const json_t *index, const char *generated, struct tally *
         }
         evidence_load(entry, &roots, &c);
         t->run[kind]++;
+        tally_stored(1);
         t->wrong[kind] += judge(&c, &r) + judge_again(&c, &r, cache) > 0;
         evidence_clear(&c);
     }

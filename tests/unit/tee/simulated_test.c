@@ -15,6 +15,7 @@
 #include "attest/attest.h"
 #include "base/file.h"
 #include "crypto/random.h"
+#include "support/tally.h"
 #include "tee/simulated.h"
 
 #define NOW_S 1800000000
@@ -145,6 +146,7 @@ static void quoted(const struct simulated_platform *p, const struct simulated_en
                    struct buffer *out)
 {
     assert_int_equal(simulated_quote(p, what, report_data, out), ERR_NONE);
+    tally_made(1);
     assert_true(out->size <= TEE_QUOTE_MAX);
 }
 
