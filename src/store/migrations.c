@@ -1,6 +1,7 @@
 #include "store/migrations.h"
 
 #include "base/compiler.h"
+#include "store/schema.h"
 
 /* What both engines have, with the engine's words for bytes and numbers, and the table's end. */
 #define NODE_AND_ITEM(BYTES, NUMBER, END)                                                          \
@@ -22,27 +23,8 @@
 
 const struct migration store_migrations[] = {
   /* 1: the log of release 0.1.0 */
-    {"CREATE TABLE meta (\n"
-     "    id INTEGER PRIMARY KEY CHECK (id = 1),\n"
-     "    schema INTEGER NOT NULL,\n"
-     "    origin TEXT NOT NULL\n"
-     ") STRICT;\n"
-     "CREATE TABLE log_entry (\n"
-     "    idx INTEGER PRIMARY KEY,\n"
-     "    entry BLOB NOT NULL\n"
-     ") STRICT;\n"
-     "CREATE TABLE log_node (\n"
-     "    level INTEGER NOT NULL,\n"
-     "    idx INTEGER NOT NULL,\n"
-     "    hash BLOB NOT NULL,\n"
-     "    PRIMARY KEY (level, idx)\n"
-     ") STRICT, WITHOUT ROWID;\n"
-     "CREATE TABLE log_checkpoint (\n"
-     "    id INTEGER PRIMARY KEY CHECK (id = 1),\n"
-     "    size INTEGER NOT NULL,\n"
-     "    root BLOB NOT NULL,\n"
-     "    note TEXT NOT NULL\n"
-     ") STRICT;", "CREATE TABLE meta (id BIGINT PRIMARY KEY CHECK (id = 1), schema BIGINT NOT NULL);"
+    {SCHEMA_0001,
+     "CREATE TABLE meta (id BIGINT PRIMARY KEY CHECK (id = 1), schema BIGINT NOT NULL);"
      "CREATE TABLE log_entry (node BIGINT NOT NULL, idx BIGINT NOT NULL, entry BYTEA NOT NULL,"
      " PRIMARY KEY (node, idx));"
      "CREATE TABLE log_node (node BIGINT NOT NULL, level BIGINT NOT NULL, idx BIGINT NOT NULL,"
@@ -58,9 +40,9 @@ const char sql_item_update[] =
     "UPDATE item SET sealed = $1, version = $2 WHERE kind = $3 AND id = $4 AND version = $5";
 const char sql_item_delete[] = "DELETE FROM item WHERE kind = $1 AND id = $2 AND version = $3";
 const char sql_item_by_id[] =
-    "SELECT version, lookup, sealed FROM item WHERE kind = $1 AND id = $2";
+    "SELECT kind, id, version, lookup, sealed FROM item WHERE kind = $1 AND id = $2";
 const char sql_item_by_lookup[] =
-    "SELECT id, version, sealed FROM item WHERE kind = $1 AND lookup = $2";
+    "SELECT kind, id, version, lookup, sealed FROM item WHERE kind = $1 AND lookup = $2";
 const char sql_item_scan[] =
     "SELECT kind, id, version, lookup, sealed FROM item WHERE $1 = 0 OR kind = $1";
 const char sql_node_insert[] = "INSERT INTO node (node, origin, state) VALUES ($1, $2, $3)";

@@ -32,9 +32,9 @@ extern const char sql_item_insert[];
 extern const char sql_item_update[];
 /* kind, id, version before */
 extern const char sql_item_delete[];
-/* kind, id: version, lookup, sealed */
+/* kind, id: kind, id, version, lookup, sealed */
 extern const char sql_item_by_id[];
-/* kind, lookup: id, version, sealed */
+/* kind, lookup: kind, id, version, lookup, sealed */
 extern const char sql_item_by_lookup[];
 /* kind, or 0 for all: kind, id, version, lookup, sealed */
 extern const char sql_item_scan[];

@@ -9,7 +9,8 @@
  * A transaction whose condition fails has written nothing by then, so no savepoints are needed.
  *
  * Threads: the functions marked (writer) belong to one thread. All others may be called from any
- * thread at the same time; the engine has connections of its own for them.
+ * thread at the same time; the engine has connections of its own for them. A lease is renewed from
+ * any thread, so that a long group does not lose it.
  *
  * The word "unknown" below: the engine cannot tell whether the database has the commit. The
  * executor then calls group_begin() again until it succeeds, reads the log and sees.
@@ -41,7 +42,8 @@ struct stored_row {
     struct span sealed;
 };
 
-/* An error of the callback ends the function and is returned. */
+/* An error of the callback ends the function and is returned. A callback does not call the engine.
+ */
 typedef MUST_CHECK enum err each_stored_row(void *context, const struct stored_row *row);
 typedef MUST_CHECK enum err each_stored_entry(void *context, uint64_t index, struct span entry);
 typedef MUST_CHECK enum err each_stored_node(void *context, uint64_t index, struct span hash);
@@ -119,17 +121,17 @@ struct store_ops {
     MUST_CHECK enum err (*open)(const struct engine_options *options, struct store_engine **out);
     void (*close)(struct store_engine **engine); /* accepts NULL */
 
-    /* Makes a node with its first state. ERR_CONFLICT the number or the origin is taken */
+    /* (writer) Makes a node with its first state. ERR_CONFLICT the number or the origin is taken */
     MUST_CHECK enum err (*node_add)(struct store_engine *e, uint32_t node, const char *origin,
                                     struct span state);
     /* All nodes in order of their numbers. */
     MUST_CHECK enum err (*nodes)(struct store_engine *e, each_node_state *each, void *context);
 
     /*
-     * Takes the lease on a node's log for `duration_ms` by the database's clock. `holder` is 16
-     * random bytes of this process: the holder of a running lease may take it again. Each grant
-     * has a larger token, and ends every older one at once. ERR_CONFLICT another holder's lease
-     * still runs; ERR_NOT_FOUND no such node
+     * (writer) Takes the lease on a node's log for `duration_ms` by the database's clock. `holder`
+     * is 16 random bytes of this process: the holder of a running lease may take it again. Each
+     * grant has a larger token, and ends every older one at once. ERR_CONFLICT another holder's
+     * lease still runs; ERR_NOT_FOUND no such node
      */
     MUST_CHECK enum err (*lease_take)(struct store_engine *e, uint32_t node,
                                       const uint8_t holder[16], int64_t duration_ms,
@@ -157,9 +159,9 @@ struct store_ops {
                                        void *context);
     /*
      * (writer) Writes and commits; the group has ended in any case. ERR_NONE: durable.
-     * ERR_CONFLICT another node changed what group_begin() reported: nothing was written, run the
-     * group again. ERR_TAMPERED a row or entry is where none was left: nothing was written.
-     * Any other error: unknown
+     * ERR_CONFLICT another node changed what group_begin() reported: run the group again.
+     * ERR_TAMPERED a row or entry is where none was left, or the files were changed; ERR_IO,
+     * ERR_MEMORY. With these nothing was written. ERR_UNAVAILABLE: unknown
      */
     MUST_CHECK enum err (*group_commit)(struct store_engine *e, const struct group_writes *writes);
     /* (writer) Ends the group without writing. No effect without a group. */
@@ -188,8 +190,8 @@ struct store_ops {
                                     uint64_t first, uint64_t count, each_stored_node *each,
                                     void *context);
     /*
-     * Removes entries before `end` from the database; the archive has them (a multiple of 256).
-     * Subtree hashes stay.
+     * (writer) Removes entries before `end` from the database; the archive has them (a multiple of
+     * 256). Subtree hashes stay.
      */
     MUST_CHECK enum err (*entries_drop)(struct store_engine *e, uint32_t node, uint64_t token,
                                         uint64_t end);

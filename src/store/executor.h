@@ -1,0 +1,65 @@
+/*
+ * Runs groups of transactions on an engine. One thread at a time. A group is read, decided in
+ * memory in the order of its transactions, and written with one commit; so results are as if the
+ * transactions had run one after the other, and a limit holds exactly.
+ */
+#ifndef STORE_EXECUTOR_H
+#define STORE_EXECUTOR_H
+
+#include "store/node_state.h"
+
+struct executor;
+
+struct executor_options {
+    struct store_engine *engine;  /* outlives the executor */
+    const struct rows_keys *keys; /* in guarded memory; outlives the executor */
+    uint32_t node;
+    uint64_t token; /* of the lease on the node's log */
+};
+
+/*
+ * Makes the state of a new node. The node has no entries and no rows.
+ * ERR_CONFLICT the number or the origin is taken; errors of the engine
+ */
+MUST_CHECK enum err executor_node_create(struct store_engine *engine, const struct rows_keys *keys,
+                                         uint32_t node, const char *origin,
+                                         const struct node_state *first);
+
+/* ERR_NOT_FOUND no such node; ERR_TAMPERED its state is not ours; errors of the engine */
+MUST_CHECK enum err executor_open(const struct executor_options *options, struct executor **out);
+void executor_close(struct executor **x);
+
+/*
+ * Runs 1 to STORE_GROUP_MAX transactions. On ERR_NONE results[i] is what became of list[i], and
+ * everything is durable. A group that changes nothing and logs nothing is not written.
+ *
+ * On every other error but ERR_UNAVAILABLE nothing of the group is stored, and `results` says
+ * nothing:
+ *   ERR_MALFORMED, ERR_TOO_LARGE  transaction_check() refuses one of them
+ *   ERR_DENIED      another process has the lease on the log: this one can append no more
+ *   ERR_TAMPERED    a row was changed behind our back (the operational log names it), or the files
+ *                   were; or the stored state is an older one than this process has written
+ *   ERR_OVERLOADED  other nodes changed the same rows each time it was tried
+ *   ERR_IO, ERR_MEMORY
+ *
+ * ERR_UNAVAILABLE: the engine cannot be reached. When executor_is_unsettled(), the group may be
+ * stored or not: the caller keeps the transactions and calls executor_settle(), until it says.
+ */
+MUST_CHECK enum err executor_run(struct executor *x, const struct transaction *const *list,
+                                 size_t count, struct transaction_result *results);
+
+bool executor_is_unsettled(const struct executor *x);
+
+/*
+ * Finds out what became of the last group. ERR_NONE: `*stored` says it for good, and the results
+ * that executor_run() filled are true if it is stored. A group that was not stored can be run
+ * again. ERR_UNAVAILABLE: still not known, call again later. ERR_DENIED: as for executor_run(), and
+ * `*stored` says what happened before the lease was lost. ERR_TAMPERED, ERR_MEMORY
+ */
+MUST_CHECK enum err executor_settle(struct executor *x, bool *stored);
+
+/* The node's state after the last durable group. */
+const struct node_state *executor_state(const struct executor *x);
+const char *executor_origin(const struct executor *x);
+
+#endif

@@ -1,0 +1,133 @@
+/* What the files of the SQLite engine share. Nothing else includes this. */
+#ifndef STORE_SQLITE_ENGINE_H
+#define STORE_SQLITE_ENGINE_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <sys/types.h>
+
+#include "store/store_ops.h"
+
+enum sqlite_statement {
+    STATEMENT_BEGIN,
+    STATEMENT_COMMIT,
+    STATEMENT_ROLLBACK,
+    STATEMENT_ITEM_INSERT,
+    STATEMENT_ITEM_UPDATE,
+    STATEMENT_ITEM_DELETE,
+    STATEMENT_ITEM_BY_ID,
+    STATEMENT_ITEM_BY_LOOKUP,
+    STATEMENT_NODE_READ,
+    STATEMENT_NODE_UPDATE,
+    STATEMENT_ENTRY_INSERT,
+    STATEMENT_SUBTREE_INSERT,
+    STATEMENTS
+};
+
+/* A read-only connection; one thread uses it at a time. */
+struct sqlite_reader {
+    sqlite3 *db;
+    struct sqlite_reader *next;
+};
+
+enum { ENGINE_READERS_MAX = 4 };
+
+/* The files that must stay the ones that were opened. */
+enum sqlite_file_kind { ENGINE_FILE_DATABASE, ENGINE_FILE_WAL, ENGINE_FILE_LOCK, ENGINE_FILES };
+
+struct sqlite_file {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+};
+
+struct sqlite_engine {
+    struct store_engine base; /* the first member */
+    char *path;
+    int lock_fd;
+
+    /* the writer's only */
+    sqlite3 *db;
+    sqlite3_stmt *statements[STATEMENTS];
+    uint32_t node; /* of the running group */
+    uint64_t token;
+    bool in_group;
+    struct sqlite_file files[ENGINE_FILES]; /* as the last commit left them */
+    bool files_lost; /* for good: only a new start looks at everything again */
+
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t reader_returned;
+    struct sqlite_reader *idle_readers;
+    size_t reader_count;
+};
+
+struct sqlite_engine *sqlite_engine_of(struct store_engine *e);
+
+/* ERR_NONE for OK, ROW and DONE; ERR_MEMORY; ERR_TAMPERED when the file is not as we left it. */
+MUST_CHECK enum err sqlite_error(int result);
+MUST_CHECK enum err sqlite_exec(sqlite3 *db, const char *sql);
+MUST_CHECK enum err sqlite_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out);
+
+/* A row, ERR_NONE; no more rows, ERR_NOT_FOUND. */
+MUST_CHECK enum err sqlite_row(sqlite3_stmt *statement);
+/* Steps a statement that gives no rows, and makes it ready for the next time. */
+MUST_CHECK enum err sqlite_run(sqlite3_stmt *statement);
+
+/* Parameters, numbered from 1. Bytes are borrowed until the statement runs. */
+MUST_CHECK enum err sqlite_bind_number(sqlite3_stmt *statement, int at, uint64_t number);
+MUST_CHECK enum err sqlite_bind_bytes(sqlite3_stmt *statement, int at, struct span bytes);
+
+/* Columns, numbered from 0. */
+struct span sqlite_bytes(sqlite3_stmt *statement, int column);
+uint64_t sqlite_number(sqlite3_stmt *statement, int column);
+/* ERR_TAMPERED unless the column has STORE_HASH_SIZE bytes. */
+MUST_CHECK enum err sqlite_hash(sqlite3_stmt *statement, int column, uint8_t out[STORE_HASH_SIZE]);
+/* ERR_TAMPERED unless version, lookup and sealed, from column `first`, have their form. */
+MUST_CHECK enum err sqlite_item(sqlite3_stmt *statement, int first, struct stored_row *row);
+/* node, origin, token, state from column 0. */
+MUST_CHECK enum err sqlite_node(sqlite3_stmt *statement, struct stored_node_state *out);
+
+/* Settings that every connection to the file needs. */
+MUST_CHECK enum err sqlite_connect(const char *path, int flags, sqlite3 **out);
+
+/*
+ * Brings the tables up to date, or makes them. ERR_NOT_FOUND no tables and not `create`;
+ * ERR_UNSUPPORTED newer than this program; ERR_TAMPERED tables that are not ours, to the letter
+ */
+MUST_CHECK enum err sqlite_migrate(sqlite3 *db, bool create);
+
+/* Remembers the files as they are now. ERR_NOT_FOUND, ERR_IO */
+MUST_CHECK enum err sqlite_files_record(struct sqlite_engine *e);
+/*
+ * Before a group: all files have the inode and the size that the last commit left. ERR_TAMPERED,
+ * and an alarm in the operational log, when one was deleted, replaced or cut, or another process
+ * wrote to it; from then on always. ERR_IO
+ */
+MUST_CHECK enum err sqlite_files_check(struct sqlite_engine *e);
+/*
+ * After a commit, or one that failed: the same files still have their names; remembers their sizes.
+ * ERR_TAMPERED when that cannot be said, and from then on always.
+ */
+MUST_CHECK enum err sqlite_files_settle(struct sqlite_engine *e);
+
+void sqlite_readers_close(struct sqlite_engine *e);
+
+/* The members of store_ops that are not in engine.c. */
+MUST_CHECK enum err sqlite_group_begin(struct store_engine *e, uint32_t node, uint64_t token,
+                                       const struct row_wanted *wanted, size_t wanted_count,
+                                       struct stored_node_state *state, each_stored_row *each,
+                                       void *context);
+MUST_CHECK enum err sqlite_group_commit(struct store_engine *e, const struct group_writes *writes);
+void sqlite_group_abort(struct store_engine *e);
+MUST_CHECK enum err sqlite_row_read(struct store_engine *e, const struct row_wanted *wanted,
+                                    each_stored_row *each, void *context);
+MUST_CHECK enum err sqlite_nodes(struct store_engine *e, each_node_state *each, void *context);
+MUST_CHECK enum err sqlite_scan(struct store_engine *e, uint8_t table, each_node_state *each_node,
+                                each_stored_row *each_row, void *context);
+MUST_CHECK enum err sqlite_entries(struct store_engine *e, uint32_t node, uint64_t first,
+                                   uint64_t count, each_stored_entry *each, void *context);
+MUST_CHECK enum err sqlite_subtrees(struct store_engine *e, uint32_t node, unsigned level,
+                                    uint64_t first, uint64_t count, each_stored_node *each,
+                                    void *context);
+
+#endif
