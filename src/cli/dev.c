@@ -189,57 +189,6 @@ static int start(const struct cli *cli, const struct dev *dev, bool background)
     return wait_for(child) == 0 ? EXIT_DONE : EXIT_REACH;
 }
 
-static unsigned default_port(void)
-{
-    const char *text = getenv("SERVER_PORT");
-    char *end = NULL;
-    unsigned long port = text == NULL ? 0 : strtoul(text, &end, 10);
-
-    return port > 0 && port < 65536 && *end == '\0' ? (unsigned)port : PORT_DEFAULT;
-}
-
-static int run_dev(struct cli *cli, int argc, char **argv)
-{
-    const char *dir = "vouchsafe-dev";
-    struct cli_number port = {0};
-    bool background = false;
-    const struct cli_option options[] = {
-        {"dir",        OPTION_TEXT,   &dir,        "DIR", "where it keeps its files (default vouchsafe-dev)", 0    },
-        {"port",       OPTION_NUMBER, &port,       "N",   "TCP port (default 8081); 0: a free one",           65535},
-        {"background", OPTION_FLAG,   &background, NULL,  "return once it is ready",                          0    },
-    };
-    static struct dev dev;
-    int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
-
-    if (code != PARSED)
-        return code;
-    const unsigned wanted = port.set ? (unsigned)port.value : default_port();
-    if (!port_take(wanted, &dev.port))
-        return fail(cli, VS_ERR_IO,
-                    "port %u of 127.0.0.1 is in use: stop that program, or give --port", wanted);
-    if ((code = dev_open(cli, dir, &dev)) != PARSED || (code = dev_make(cli, &dev)) != PARSED ||
-        (code = init_state(cli, &dev)) != PARSED || (code = dev_write_env(cli, &dev)) != PARSED)
-        return code;
-    return start(cli, &dev, background);
-}
-
-const struct cli_command command_dev = {
-    .name = "dev",
-    .arguments = "",
-    .summary = "run a keystore for trials: simulated TEE, tokens, settings, all made for you",
-    .help =
-        "Makes a directory with a simulated TEE, tokens of every role and settings, starts the\n"
-        "keystore on 127.0.0.1 and prints what to source in your shell. Ctrl-C stops it; with\n"
-        "--background, `vouchsafe dev stop` does. A second start uses the same keys and log.\n"
-        "It protects nothing: use it to try things out.\n\n"
-        "The directory then holds worker.token, auditor.token, operator.token, the simulated\n"
-        "machine sim/ whose workers the policy accepts, and the settings vouchsafe.yaml.\n\n"
-        "Examples:\n"
-        "  vouchsafe dev\n"
-        "  vouchsafe dev --background --port 0 && . vouchsafe-dev/env\n",
-    .run = run_dev,
-};
-
 /* Whether this process is our daemon: its arguments name our settings. */
 static bool is_ours(const struct dev *dev, long pid)
 {
@@ -273,11 +222,123 @@ static bool read_pid(const struct dev *dev, long *pid)
     return *pid > 1 && *end == '\n';
 }
 
+/* The port that the env file names; 0: none. */
+static unsigned port_of_env(const struct dev *dev)
+{
+    static const char before[] = "VOUCHSAFE_URL=http://127.0.0.1:";
+    struct vs_blob text = {0};
+    char path[PATH_MAX];
+    unsigned port = 0;
+
+    dev_path(dev, "env", path);
+    if (vs_file_read(path, 3 * PATH_MAX, &text) == VS_OK && text.size > 0) {
+        const char *at = memmem(text.data, text.size, before, sizeof before - 1);
+        const char *end = (const char *)text.data + text.size;
+
+        if (at != NULL)
+            for (at += sizeof before - 1; at < end && *at >= '0' && *at <= '9' && port < 65536;
+                 at++)
+                port = port * 10 + (unsigned)(*at - '0');
+    }
+    vs_blob_clear(&text);
+    return port < 65536 ? port : 0;
+}
+
+/* EXIT_DONE when a keystore of this directory runs in the background as it is wanted now. */
+static int use_running(const struct cli *cli, const char *dir, bool background,
+                       const struct cli_number *port)
+{
+    static struct dev dev;
+    char path[PATH_MAX];
+    long pid;
+
+    if (realpath(dir, path) == NULL || strlen(path) >= sizeof dev.dir)
+        return PARSED;
+    memcpy(dev.dir, path, strlen(path) + 1);
+    if (!read_pid(&dev, &pid) || !is_ours(&dev, pid))
+        return PARSED;
+    dev.port = port_of_env(&dev);
+    if (!background || !is_ready(&dev) ||
+        (port->set && port->value != 0 && port->value != dev.port))
+        return fail(cli, VS_ERR_EXISTS,
+                    "a keystore of %s already runs in the background at port %u (process %ld): use "
+                    "it (. %s/env), or end it with `vouchsafe dev stop --dir %s`",
+                    dev.dir, dev.port, pid, dev.dir, dev.dir);
+    print_ready(cli, &dev, (pid_t)pid);
+    return EXIT_DONE;
+}
+
+/* The directory whose env file this shell has sourced, else the one below this directory. */
+static const char *default_dir(void)
+{
+    const char *dir = getenv("VOUCHSAFE_DEV");
+
+    return dir != NULL && dir[0] != '\0' ? dir : "vouchsafe-dev";
+}
+
+static unsigned default_port(void)
+{
+    const char *text = getenv("SERVER_PORT");
+    char *end = NULL;
+    unsigned long port = text == NULL ? 0 : strtoul(text, &end, 10);
+
+    return port > 0 && port < 65536 && *end == '\0' ? (unsigned)port : PORT_DEFAULT;
+}
+
+static int run_dev(struct cli *cli, int argc, char **argv)
+{
+    const char *dir = default_dir();
+    struct cli_number port = {0};
+    bool background = false;
+    const struct cli_option options[] = {
+        {"dir",        OPTION_TEXT,   &dir,        "DIR",
+         "where it keeps its files (default $VOUCHSAFE_DEV, else vouchsafe-dev)",                   0    },
+        {"port",       OPTION_NUMBER, &port,       "N",   "TCP port (default 8081); 0: a free one", 65535},
+        {"background", OPTION_FLAG,   &background, NULL,  "return once it is ready",                0    },
+    };
+    static struct dev dev;
+    int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
+
+    if (code != PARSED)
+        return code;
+    if ((code = use_running(cli, dir, background, &port)) != PARSED)
+        return code;
+    const unsigned wanted = port.set ? (unsigned)port.value : default_port();
+    if (!port_take(wanted, &dev.port))
+        return fail(
+            cli, VS_ERR_IO,
+            "port %u of 127.0.0.1 is in use: stop that program, or give --port 0 for a free port",
+            wanted);
+    if ((code = dev_open(cli, dir, &dev)) != PARSED || (code = dev_make(cli, &dev)) != PARSED ||
+        (code = init_state(cli, &dev)) != PARSED || (code = dev_write_env(cli, &dev)) != PARSED)
+        return code;
+    return start(cli, &dev, background);
+}
+
+const struct cli_command command_dev = {
+    .name = "dev",
+    .arguments = "",
+    .summary = "run a keystore for trials: simulated TEE, tokens, settings, all made for you",
+    .help =
+        "Makes a directory with a simulated TEE, tokens of every role and settings, starts the\n"
+        "keystore on 127.0.0.1 and prints what to source in your shell. Ctrl-C stops it; with\n"
+        "--background, `vouchsafe dev stop` does. A second start uses the same keys and log; with\n"
+        "--background, a keystore of the directory that already runs is left as it is.\n"
+        "It protects nothing: use it to try things out.\n\n"
+        "The directory then holds worker.token, auditor.token, operator.token, the simulated\n"
+        "machine sim/ whose workers the policy accepts, and the settings vouchsafe.yaml.\n\n"
+        "Examples:\n"
+        "  vouchsafe dev\n"
+        "  vouchsafe dev --background --port 0 && . vouchsafe-dev/env\n",
+    .run = run_dev,
+};
+
 static int run_stop(struct cli *cli, int argc, char **argv)
 {
-    const char *dir = "vouchsafe-dev";
+    const char *dir = default_dir();
     const struct cli_option options[] = {
-        {"dir", OPTION_TEXT, &dir, "DIR", "that of `vouchsafe dev` (default vouchsafe-dev)", 0},
+        {"dir", OPTION_TEXT, &dir, "DIR",
+         "that of `vouchsafe dev` (default $VOUCHSAFE_DEV, else vouchsafe-dev)", 0},
     };
     static struct dev dev;
     char path[PATH_MAX];

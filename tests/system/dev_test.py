@@ -36,6 +36,21 @@ class Dev(unittest.TestCase):
         self.dev("--background", "--port", "0")
         self.assertEqual(self.shell("vouchsafe log key"), key)
 
+    def test_a_keystore_that_already_runs_is_used_again(self):
+        first = self.dev("--background", "--port", "0").stdout
+        key = self.shell("vouchsafe log key")
+        self.assertEqual(self.dev("--background").stdout, first)
+        self.assertEqual(self.dev("--background", "--port", "0").stdout, first)
+        # from inside the directory, too, by the sourced variable; and so does `dev stop`
+        self.shell('cd "$VOUCHSAFE_DEV"; vouchsafe dev --background; test ! -e vouchsafe-dev')
+        self.assertEqual(self.shell("vouchsafe log key"), key)
+        for other in ((), ("--background", "--port", "1")):
+            done = self.dev(*other, check=False)
+            self.assertEqual(done.returncode, 4, done)
+            self.assertIn("already runs in the background", done.stderr.decode())
+        self.shell('cd "$VOUCHSAFE_DEV"; vouchsafe dev stop')
+        self.assertNotEqual(self.dev("stop", check=False).returncode, 0)
+
     def test_the_command_itself_is_an_accepted_worker(self):
         self.dev("--background", "--port", "0")
         self.shell('vouchsafe attest --token-file "$VOUCHSAFE_DEV/worker.token" --sim "$VOUCHSAFE_DEV/sim"')
