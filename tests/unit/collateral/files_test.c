@@ -1,0 +1,192 @@
+#include "collateral/files.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "crypto/random.h"
+#include "tee/simulated.h"
+
+#define NOW_S 1800000000
+
+static char parent[64];
+static struct simulated_platform *platform;
+static struct attest_trust trust;
+static struct buffer bundle;
+static const struct timestamp now = {NOW_S * INT64_C(1000)};
+
+static void path_of(const char *name, char out[128])
+{
+    (void)snprintf(out, 128, "%s/%s", parent, name);
+}
+
+static int start(void **state)
+{
+    static const struct simulated_collateral how = {.tcb_evaluation_number = 17};
+    char sim[128];
+    char dir[128];
+
+    (void)state;
+    (void)snprintf(parent, sizeof parent, "/tmp/vouchsafe-files-test-XXXXXX");
+    if (crypto_start() != ERR_NONE || !mkdtemp(parent))
+        return 1;
+    path_of("sim", sim);
+    path_of("dir", dir);
+    return simulated_create(sim, timestamp_of_seconds(NOW_S - 400 * 86400)) != ERR_NONE ||
+           simulated_open(sim, &platform) != ERR_NONE ||
+           attest_trust_add_simulated(&trust, simulated_root_pem(platform)) != ERR_NONE ||
+           simulated_collateral_bundle(platform, &how, now, &bundle) != ERR_NONE ||
+           mkdir(dir, 0700) != 0;
+}
+
+static int finish(void **state)
+{
+    static const char *const files[] = {
+        "sim/root_ca.pem",     "sim/pck_chain.pem",   "sim/root_ca.key",
+        "sim/platform_ca.key", "sim/tcb_signing.key", "sim/pck.key",
+        "sim/attestation.key", "sim/sealing.key",     "bundle",
+        "dir/a.json"};
+    static const char *const directories[] = {"sim", "dir", ""};
+    char path[128];
+    int failed = 0;
+
+    (void)state;
+    simulated_close(&platform);
+    buffer_clear(&bundle);
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        path_of(files[i], path);
+        (void)unlink(path);
+    }
+    for (size_t i = 0; i < COUNT_OF(directories); i++) {
+        path_of(directories[i], path);
+        failed |= rmdir(path);
+    }
+    return failed;
+}
+
+static void write_file(const char *name, struct span bytes, unsigned mode)
+{
+    char path[128];
+
+    path_of(name, path);
+    assert_int_equal(file_write(path, bytes, mode, true), ERR_NONE);
+}
+
+static void remove_file(const char *name)
+{
+    char path[128];
+
+    path_of(name, path);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void read_path(struct collateral_files *f, struct collateral_store *in_use, const char *name,
+                      struct problems *problems)
+{
+    const struct collateral_reading reading = {
+        .trust = &trust, .in_use = in_use, .setting = "the.setting", .now = now};
+    char path[128];
+
+    path_of(name, path);
+    collateral_files_read(f, &reading, path, problems);
+}
+
+static void what_verifies_is_returned(void **state)
+{
+    struct collateral_files f = {0};
+    struct problems problems = {0};
+
+    (void)state;
+    write_file("bundle", buffer_span(&bundle), 0600);
+    write_file("dir/a.json", buffer_span(&bundle), 0600);
+    read_path(&f, NULL, "bundle", &problems);
+    read_path(&f, NULL, "dir", &problems);
+    assert_int_equal(problems_err(&problems), ERR_NONE);
+    assert_int_equal(f.count, 2);
+    assert_string_equal(f.items[0]->source, "file");
+    assert_string_equal(f.items[1]->source, "directory");
+    assert_int_equal(f.items[1]->fetched.ms, now.ms);
+    collateral_files_clear(&f);
+    assert_int_equal(f.count, 0);
+}
+
+static void what_is_in_use_is_not_read_again(void **state)
+{
+    struct collateral_put_result result = {0};
+    struct collateral_store *store = NULL;
+    struct collateral_files f = {0};
+    struct problems problems = {0};
+
+    (void)state;
+    assert_int_equal(collateral_store_new(&trust, &store), ERR_NONE);
+    read_path(&f, store, "dir", &problems);
+    assert_int_equal(f.count, 1);
+    assert_int_equal(collateral_store_put(store, buffer_span(&bundle), "test", NULL, now, &result),
+                     ERR_NONE);
+    collateral_item_release(&result.item);
+    read_path(&f, store, "dir", &problems);
+    assert_int_equal(f.count, 1);
+    assert_int_equal(problems_err(&problems), ERR_NONE);
+    collateral_files_clear(&f);
+    collateral_store_free(&store);
+}
+
+static void every_fault_is_told(void **state)
+{
+    static const struct {
+        const char *path, *says;
+    } faults[] = {
+        {"missing",         "no such file" },
+        {"open",            "0666"         },
+        {"dir/bad.json",    "(malformed)"  },
+        {"dir/no.vcek.pem", "required form"},
+    };
+    struct collateral_files f = {0};
+    struct problems problems = {0};
+    char open_path[128];
+
+    (void)state;
+    write_file("open", buffer_span(&bundle), 0600);
+    path_of("open", open_path);
+    assert_int_equal(chmod(open_path, 0666), 0);
+    write_file("dir/bad.json", SPAN_LITERAL("{}"), 0600);
+    write_file("dir/no.vcek.pem", SPAN_LITERAL("-----BEGIN CERTIFICATE-----\n"), 0600);
+    read_path(&f, NULL, "missing", &problems);
+    read_path(&f, NULL, "open", &problems);
+    read_path(&f, NULL, "dir", &problems);
+    assert_int_equal(f.count, 1); /* the good one beside them */
+    assert_int_equal(problems.count, COUNT_OF(faults));
+    for (size_t i = 0; i < COUNT_OF(faults); i++) {
+        char path[128];
+
+        path_of(faults[i].path, path);
+        assert_string_equal(problems.items[i].file, path);
+        assert_string_equal(problems.items[i].setting, "the.setting");
+        assert_non_null(strstr(problems.items[i].text, faults[i].says));
+    }
+    problems_clear(&problems);
+    collateral_files_clear(&f);
+    remove_file("open");
+    remove_file("dir/bad.json");
+    remove_file("dir/no.vcek.pem");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_verifies_is_returned),
+        cmocka_unit_test(what_is_in_use_is_not_read_again),
+        cmocka_unit_test(every_fault_is_told),
+    };
+
+    return cmocka_run_group_tests(tests, start, finish);
+}
