@@ -1,5 +1,7 @@
 /* The executors of the server, in one table. */
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include "server/call.h"
 
@@ -87,6 +89,77 @@ void call_submit(struct call *c, enum executor_id id,
     else
         call_refuse(c, 503, "overloaded", "Too much work is waiting; try again");
     call_finish(c);
+}
+
+/* ---- work that is not a call's ---- */
+
+struct alone {
+    struct executor_job job;
+    void (*run)(void *context);
+    void *context;
+    pthread_mutex_t lock; /* of `done` */
+    pthread_cond_t changed;
+    bool done;
+};
+
+static void run_alone(struct executor_job *job, struct service_thread *thread)
+{
+    struct alone *a = (struct alone *)((char *)job - offsetof(struct alone, job));
+
+    (void)thread;
+    a->run(a->context);
+    executor_release(job);
+    (void)pthread_mutex_lock(&a->lock);
+    a->done = true; /* the job's memory belongs to the waiting thread again after the unlock */
+    (void)pthread_cond_signal(&a->changed);
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+/* False when a second has passed and the work is not done. */
+static bool wait_a_second(struct alone *a)
+{
+    struct timespec until;
+    int status = 0;
+    bool done;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec++;
+    (void)pthread_mutex_lock(&a->lock);
+    while (!a->done && status == 0)
+        status = pthread_cond_timedwait(&a->changed, &a->lock, &until);
+    done = a->done;
+    (void)pthread_mutex_unlock(&a->lock);
+    return done;
+}
+
+static void alone_init(struct alone *a)
+{
+    pthread_condattr_t attributes;
+
+    (void)pthread_mutex_init(&a->lock, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&a->changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+}
+
+enum err server_run_alone(struct server *s, void (*run)(void *context),
+                          void (*waiting)(void *context), void *context)
+{
+    struct alone a = {
+        .job = {.run = run_alone, .bytes = sizeof a, .exempt = true},
+        .run = run,
+        .context = context
+    };
+    enum err e;
+
+    alone_init(&a);
+    e = executor_submit(s->executors[EXECUTOR_CHANGE], &a.job);
+    while (e == ERR_NONE && !wait_a_second(&a))
+        waiting(context);
+    (void)pthread_cond_destroy(&a.changed);
+    (void)pthread_mutex_destroy(&a.lock);
+    return e;
 }
 
 enum err call_continue(struct call *c, enum executor_id id,

@@ -33,6 +33,14 @@ void server_tick(struct server *s, struct timestamp now);
 /* Puts an entry about the keystore itself into the log; lost only with memory or a full queue. */
 void server_event(struct server *s, struct span op, struct span detail, struct timestamp now);
 
+/*
+ * Runs `run` on the thread that makes changes, between two changes, and waits for it. Calls
+ * `waiting` about once a second meanwhile: a change waits for its entry, and a disk can be slow.
+ * ERR_OVERLOADED too many changes wait
+ */
+MUST_CHECK enum err server_run_alone(struct server *s, void (*run)(void *context),
+                                     void (*waiting)(void *context), void *context);
+
 /* Drains and ends; every accepted outcome is committed. */
 void server_stop(struct server **s);
 

@@ -142,6 +142,26 @@ enum err service_restore_policies(struct service *svc, struct reference_values *
     return policy_store_restore(svc->verifier.policies, added);
 }
 
+enum err service_stage_policies(struct service *svc, const struct policy_set *configured,
+                                struct policy_stage *out)
+{
+    return policy_store_stage(svc->verifier.policies, configured, out);
+}
+
+bool service_adopt_policies(struct service *svc, struct policy_stage *stage)
+{
+    struct policy_snapshot *before = policy_store_hold(svc->verifier.policies);
+    struct policy_snapshot *after;
+    bool changed;
+
+    policy_store_adopt(svc->verifier.policies, stage);
+    after = policy_store_hold(svc->verifier.policies);
+    changed = !span_equal(SPAN_OF(before->policies.version), SPAN_OF(after->policies.version));
+    policy_snapshot_release(&before);
+    policy_snapshot_release(&after);
+    return changed;
+}
+
 const struct policy_snapshot *service_policies(const struct service *svc,
                                                struct service_thread *thread)
 {
