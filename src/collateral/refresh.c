@@ -12,6 +12,69 @@ enum {
     TURN_MS = 1000, /* between looks at the clock */
 };
 
+/* ---- directories ---- */
+
+struct collateral_watch {
+    size_t count;
+    char *paths[COLLATERAL_DIRECTORIES_MAX];
+};
+
+enum err collateral_watch_new(const char *const *directories, size_t count,
+                              struct collateral_watch **out)
+{
+    struct collateral_watch *w;
+
+    if (count > COLLATERAL_DIRECTORIES_MAX)
+        return ERR_TOO_LARGE;
+    w = calloc(1, sizeof *w);
+    for (size_t i = 0; w && i < count; i++) {
+        w->paths[w->count++] = strdup(directories[i]);
+        if (!w->paths[i])
+            collateral_watch_free(&w);
+    }
+    *out = w;
+    return w ? ERR_NONE : ERR_MEMORY;
+}
+
+void collateral_watch_free(struct collateral_watch **w)
+{
+    for (size_t i = 0; *w && i < (*w)->count; i++)
+        free((*w)->paths[i]);
+    free(*w);
+    *w = NULL;
+}
+
+void collateral_watch_replace(struct collateral_refresh *r, struct collateral_watch **w)
+{
+    struct collateral_watch *unseen = atomic_exchange(&r->next_watch, *w);
+
+    *w = NULL;
+    collateral_watch_free(&unseen);
+}
+
+static void directories_set(struct collateral_refresh *r, const char *const *paths, size_t count)
+{
+    r->directory_count = 0;
+    if (r->options.cache && *r->options.cache)
+        r->directories[r->directory_count++] =
+            (struct directory_state){.path = r->options.cache, .is_cache = true};
+    for (size_t i = 0; i < count; i++)
+        r->directories[r->directory_count++] = (struct directory_state){.path = paths[i]};
+}
+
+static void watch_take_over(struct collateral_refresh *r)
+{
+    struct collateral_watch *next = atomic_exchange(&r->next_watch, NULL);
+
+    if (!next)
+        return;
+    directories_set(r, (const char *const *)next->paths, next->count);
+    collateral_watch_free(&r->watch);
+    r->watch = next;
+}
+
+/* ---- turns ---- */
+
 static void hurry_if_told(struct collateral_refresh *r)
 {
     if (!atomic_exchange(&r->hurry, false))
@@ -28,6 +91,7 @@ static void hurry_if_told(struct collateral_refresh *r)
 
 bool collateral_refresh_step(struct collateral_refresh *r, struct timestamp now)
 {
+    watch_take_over(r);
     hurry_if_told(r);
     refresh_read_directories(r, now);
     refresh_targets_update(r, now);
@@ -95,15 +159,6 @@ MUST_CHECK static enum err prefetch_read(struct collateral_refresh *r, char why[
     return ERR_NONE;
 }
 
-static void directories_open(struct collateral_refresh *r)
-{
-    if (r->options.cache && *r->options.cache)
-        r->directories[r->directory_count++] =
-            (struct directory_state){.path = r->options.cache, .is_cache = true};
-    for (size_t i = 0; i < r->options.directory_count; i++)
-        r->directories[r->directory_count++].path = r->options.directories[i];
-}
-
 enum err collateral_refresh_new(const struct collateral_refresh_options *options,
                                 struct collateral_store *store, struct timestamp now, char why[256],
                                 struct collateral_refresh **out)
@@ -134,7 +189,7 @@ enum err collateral_refresh_new(const struct collateral_refresh_options *options
         collateral_refresh_free(&r);
         return e;
     }
-    directories_open(r);
+    directories_set(r, options->directories, options->directory_count);
     refresh_read_directories(r, now);
     if (r->source_count == 0)
         collateral_store_no_sources(store);
@@ -175,6 +230,8 @@ void collateral_refresh_free(struct collateral_refresh **refresh)
     collateral_refresh_stop(r);
     for (size_t i = 0; i < r->source_count; i++)
         collateral_source_free(&r->sources[i].source);
+    collateral_watch_replace(r, &(struct collateral_watch *){NULL});
+    collateral_watch_free(&r->watch);
     free(r->targets);
     free(r);
 }

@@ -56,6 +56,19 @@ MUST_CHECK enum err collateral_refresh_new(const struct collateral_refresh_optio
                                            char why[256], struct collateral_refresh **out);
 /* Starts the thread. ERR_MEMORY */
 MUST_CHECK enum err collateral_refresh_start(struct collateral_refresh *r);
+
+/*
+ * Other directories for a refresher that runs, in two steps. new() copies the paths. replace()
+ * cannot fail and takes the watch over; the refresher reads the new directories, and no other but
+ * the cache, after the next collateral_refresh_hurry() at the latest.
+ * ERR_TOO_LARGE more than COLLATERAL_DIRECTORIES_MAX; ERR_MEMORY
+ */
+struct collateral_watch;
+MUST_CHECK enum err collateral_watch_new(const char *const *directories, size_t count,
+                                         struct collateral_watch **out);
+void collateral_watch_free(struct collateral_watch **w);
+void collateral_watch_replace(struct collateral_refresh *r, struct collateral_watch **w);
+
 /* Directories are read again at once, and what waits for backoff is tried again. Any thread. */
 void collateral_refresh_hurry(struct collateral_refresh *r);
 /* Ends the thread, if there is one, within about a second. */

@@ -13,16 +13,9 @@ bool refresh_is_change(enum collateral_put put)
 
 void refresh_tell_change(struct collateral_refresh *r, const struct collateral_put_result *result)
 {
-    const struct collateral_item *item = result->item;
-    char expires[TIMESTAMP_TEXT_SIZE] = "never";
-
-    if (item->expires.ms != INT64_MAX)
-        timestamp_write(item->expires, expires);
-    log_write(LOG_INFO, "collateral", collateral_put_code(result->put),
-              LOG_STRING("name", item->name), LOG_STRING("source", item->source),
-              LOG_NUMBER("evaluation", item->evaluation_number), LOG_STRING("expires", expires));
     if (r->options.changed)
-        r->options.changed(r->options.context, &(struct collateral_change){result->put, item});
+        r->options.changed(r->options.context,
+                           &(struct collateral_change){result->put, result->item});
 }
 
 /* ---- directories ---- */

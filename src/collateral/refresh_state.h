@@ -15,7 +15,7 @@ struct source_state {
 };
 
 struct directory_state {
-    const char *path;
+    const char *path; /* borrowed from the options or from `watch` */
     bool is_cache;
     uint8_t fingerprint[SHA256_SIZE];
 };
@@ -40,6 +40,8 @@ struct collateral_refresh {
     struct source_state sources[COLLATERAL_SOURCES_MAX];
     size_t directory_count;
     struct directory_state directories[COLLATERAL_DIRECTORIES_MAX + 1];
+    struct collateral_watch *watch; /* of the refresher's thread; NULL: those of the options */
+    _Atomic(struct collateral_watch *) next_watch; /* to be taken over; NULL: none */
     struct timestamp last_read;
     uint64_t generation; /* of the store, when targets were last made */
     size_t target_count;
@@ -54,7 +56,7 @@ struct collateral_refresh {
 
 /* Whether `put` put something into the store that was not there. */
 bool refresh_is_change(enum collateral_put put);
-/* Logs a change and tells the owner of it. */
+/* Tells the owner of a change. */
 void refresh_tell_change(struct collateral_refresh *r, const struct collateral_put_result *result);
 /* Reads the directories that changed, unless that was done less than `reread_s` ago. */
 void refresh_read_directories(struct collateral_refresh *r, struct timestamp now);

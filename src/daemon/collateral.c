@@ -3,8 +3,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -49,104 +47,76 @@ static void on_change(void *context, const struct collateral_change *change)
 {
     const struct daemon_collateral *c = context;
     char detail[DAEMON_COLLATERAL_DETAIL_MAX];
-    size_t size = daemon_collateral_detail(collateral_put_code(change->put), change->item, detail);
+    const struct collateral_item *item = change->item;
+    size_t size = daemon_collateral_detail(collateral_put_code(change->put), item, detail);
+    char expires[TIMESTAMP_TEXT_SIZE] = "never";
 
+    if (item->expires.ms != INT64_MAX)
+        timestamp_write(item->expires, expires);
+    log_write(LOG_INFO, "collateral", collateral_put_code(change->put),
+              LOG_STRING("name", item->name), LOG_STRING("source", item->source),
+              LOG_NUMBER("evaluation", item->evaluation_number), LOG_STRING("expires", expires));
     if (c->server) /* before there is one, main() logs what is held at the start */
         server_event(c->server, SPAN_LITERAL("collateral"), span_of(detail, size), clock_now());
 }
 
-/* A bundle that the configuration names: what is wrong with it stops the start. */
-MUST_CHECK static enum err bundle_load(struct daemon_collateral *c, const char *path,
-                                       struct timestamp now, char why[DAEMON_COLLATERAL_WHY])
+static bool is_change(enum collateral_put put)
 {
-    struct collateral_put_result result = {0};
-    struct buffer bytes = {0};
-    char text[FILE_WHY_SIZE] = "";
-    enum err e = file_read_trusted(path, COLLATERAL_DOCUMENT_MAX, FILE_INPUT, &bytes, text);
-
-    if (e == ERR_NONE) {
-        e = collateral_store_put(c->store, buffer_span(&bytes), "file", NULL, now, &result);
-        (void)snprintf(text, sizeof text, "%s", err_text(e));
-    }
-    if (e == ERR_NONE && result.put == COLLATERAL_REFUSED) {
-        (void)snprintf(text, sizeof text, "%s (%s)", attest_reason_text(result.reason),
-                       attest_reason_code(result.reason));
-        e = ERR_DENIED;
-    }
-    if (e != ERR_NONE)
-        (void)snprintf(why, DAEMON_COLLATERAL_WHY, "attestation.collateral: %.500s: %s", path,
-                       text);
-    collateral_item_release(&result.item);
-    buffer_clear(&bytes);
-    return e == ERR_NONE || e == ERR_MEMORY ? e : ERR_CONFIG;
+    return put == COLLATERAL_ADDED || put == COLLATERAL_REPLACED;
 }
 
-MUST_CHECK static enum err bundles_load(struct daemon_collateral *c, const struct settings *s,
-                                        struct timestamp now, char why[DAEMON_COLLATERAL_WHY])
+static void tell(struct daemon_collateral *c, const struct collateral_put_result *result)
 {
-    enum err e = ERR_NONE;
-
-    for (size_t i = 0; i < s->attestation.collateral_count && e == ERR_NONE; i++) {
-        const char *path = s->attestation.collateral[i];
-        struct stat status;
-
-        if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
-            e = bundle_load(c, path, now, why);
-    }
-    return e;
+    if (is_change(result->put))
+        on_change(c, &(struct collateral_change){result->put, result->item});
+    else if (!collateral_put_is_good(result->put))
+        log_write(LOG_WARN, "collateral", "file_passed_over",
+                  LOG_STRING("name", result->item->name),
+                  LOG_STRING("code", collateral_put_code(result->put)),
+                  LOG_STRING("reason", "what is held stays"));
 }
 
-/* NULL for a file that is not named. */
-MUST_CHECK static enum err source_file_check(const char *source, const char *key, const char *path,
-                                             enum file_trust trust, char why[DAEMON_COLLATERAL_WHY])
+size_t daemon_collateral_adopt(struct daemon_collateral *c, struct collateral_stage *stage)
 {
-    char text[FILE_WHY_SIZE] = "";
-    int fd = -1;
+    size_t changes = 0;
 
-    if (!path || !*path)
-        return ERR_NONE;
-    if (file_open_trusted(path, trust, &fd, text) == ERR_NONE) {
-        (void)close(fd);
-        return ERR_NONE;
+    collateral_store_adopt(stage);
+    for (size_t i = 0; i < stage->count; i++) {
+        tell(c, &stage->results[i]);
+        changes += is_change(stage->results[i].put);
     }
-    (void)snprintf(why, DAEMON_COLLATERAL_WHY, "collateral.sources: %s: %s %.400s: %s", source, key,
-                   path, text);
-    return ERR_CONFIG;
+    return changes;
 }
 
-/* The files that sources need: a wrong one stops the start rather than the first fetch. */
-MUST_CHECK static enum err source_files_check(const struct settings *s,
-                                              char why[DAEMON_COLLATERAL_WHY])
+MUST_CHECK static enum err files_use(struct daemon_collateral *c,
+                                     const struct collateral_files *files, struct timestamp now)
 {
-    enum err e = ERR_NONE;
+    struct collateral_stage stage = {0};
+    enum err e = collateral_store_stage(c->store, files->items, files->count, now, &stage);
 
-    for (size_t i = 0; i < s->collateral.source_count && e == ERR_NONE; i++) {
-        const struct collateral_source_options *o = &s->collateral.sources[i];
-
-        e = source_file_check(o->name, "ca_file", o->ca_file, FILE_INPUT, why);
-        if (e == ERR_NONE)
-            e = source_file_check(o->name, "token_file", o->token_file, FILE_SECRET, why);
-    }
+    if (e == ERR_NONE)
+        (void)daemon_collateral_adopt(c, &stage);
+    collateral_stage_clear(&stage);
     return e;
 }
 
 /* Directories of both settings; files are read again when they change, too. */
-static size_t directories_of(struct daemon_collateral *c, const struct settings *s)
+static size_t directories_of(const struct settings *s, const char *out[COLLATERAL_DIRECTORIES_MAX])
 {
     size_t count = 0;
 
     for (size_t i = 0; i < s->attestation.collateral_count; i++)
         if (count < COLLATERAL_DIRECTORIES_MAX)
-            c->directories[count++] = s->attestation.collateral[i];
+            out[count++] = s->attestation.collateral[i];
     for (size_t i = 0; i < s->collateral.directory_count; i++)
         if (count < COLLATERAL_DIRECTORIES_MAX)
-            c->directories[count++] = s->collateral.directories[i];
+            out[count++] = s->collateral.directories[i];
     return count;
 }
 
 enum err daemon_collateral_open(const struct settings *s, const struct attest_trust *trust,
-                                struct timestamp now, char why[DAEMON_COLLATERAL_WHY],
-                                struct daemon_collateral **out)
+                                const struct collateral_files *files, struct timestamp now,
+                                char why[DAEMON_COLLATERAL_WHY], struct daemon_collateral **out)
 {
     struct daemon_collateral *c = calloc(1, sizeof *c);
     struct collateral_refresh_options options = {
@@ -176,15 +146,14 @@ enum err daemon_collateral_open(const struct settings *s, const struct attest_tr
         return ERR_CONFIG;
     }
     options.cache = c->cache;
-    options.directory_count = directories_of(c, s);
+    options.directory_count = directories_of(s, c->directories);
     options.directories = c->directories;
     /* without state.dir the start fails where that is told better */
     if (directory_make(c->cache) != ERR_NONE)
         log_write(LOG_WARN, "daemon", "collateral_cache", LOG_STRING("directory", c->cache),
                   LOG_STRING("reason", "it cannot be made; what is fetched is not kept"));
     if ((e = collateral_store_new(trust, &c->store)) != ERR_NONE ||
-        (e = bundles_load(c, s, now, why)) != ERR_NONE ||
-        (e = source_files_check(s, why)) != ERR_NONE ||
+        (e = files_use(c, files, now)) != ERR_NONE ||
         (e = collateral_refresh_new(&options, c->store, now, why, &c->refresh)) != ERR_NONE) {
         daemon_collateral_close(&c);
         return e;
@@ -203,6 +172,14 @@ void daemon_collateral_close(struct daemon_collateral **collateral)
     collateral_refresh_free(&c->refresh);
     collateral_store_free(&c->store);
     free(c);
+}
+
+enum err daemon_collateral_watch(const struct settings *s, struct collateral_watch **out)
+{
+    const char *directories[COLLATERAL_DIRECTORIES_MAX];
+    size_t count = directories_of(s, directories);
+
+    return collateral_watch_new(directories, count, out);
 }
 
 struct collateral_store *daemon_collateral_store(struct daemon_collateral *c)

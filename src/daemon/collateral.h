@@ -3,6 +3,7 @@
 #ifndef DAEMON_COLLATERAL_H
 #define DAEMON_COLLATERAL_H
 
+#include "collateral/files.h"
 #include "collateral/refresh.h"
 #include "daemon/settings.h"
 #include "server/server.h"
@@ -12,18 +13,27 @@ struct daemon_collateral;
 #define DAEMON_COLLATERAL_WHY 1024
 
 /*
- * Reads attestation.collateral (files that do not verify stop the start), the directories and the
- * cache in state.dir. `settings` is borrowed. On failure `why` is a sentence.
- * ERR_CONFIG, ERR_DENIED, ERR_IO, ERR_MEMORY
+ * Takes `files` (daemon/prepare.h) into use, and reads the cache in state.dir. `settings` is
+ * borrowed. On failure `why` is a sentence.
+ * ERR_CONFIG, ERR_MEMORY
  */
 MUST_CHECK enum err daemon_collateral_open(const struct settings *settings,
-                                           const struct attest_trust *trust, struct timestamp now,
-                                           char why[DAEMON_COLLATERAL_WHY],
+                                           const struct attest_trust *trust,
+                                           const struct collateral_files *files,
+                                           struct timestamp now, char why[DAEMON_COLLATERAL_WHY],
                                            struct daemon_collateral **out);
 void daemon_collateral_close(struct daemon_collateral **c);
 
 struct collateral_store *daemon_collateral_store(struct daemon_collateral *c);
 struct collateral_refresh *daemon_collateral_refresh(struct daemon_collateral *c);
+
+/* Adopts what collateral_store_stage() staged in the store, and tells of it. Returns the number of
+ * items that changed. Cannot fail. */
+size_t daemon_collateral_adopt(struct daemon_collateral *c, struct collateral_stage *stage);
+
+/* The directories that `settings` name, for collateral_watch_replace(). ERR_MEMORY */
+MUST_CHECK enum err daemon_collateral_watch(const struct settings *settings,
+                                            struct collateral_watch **out);
 
 /* Begins to refresh; changes become entries of the log. The server must outlive stop(). */
 MUST_CHECK enum err daemon_collateral_start(struct daemon_collateral *c, struct server *server);

@@ -19,6 +19,7 @@
 #include "daemon/collateral.h"
 #include "daemon/harden.h"
 #include "daemon/manual.h"
+#include "daemon/prepare.h"
 #include "daemon/serve.h"
 #include "daemon/settings.h"
 #include "daemon/state.h"
@@ -50,7 +51,7 @@ struct daemon {
     struct settings settings;
     struct token_store *tokens;
     struct reference_values added; /* found in the log */
-    struct attest_trust trust;
+    struct prepared prepared;      /* its trust anchors stay in use */
     struct daemon_collateral *collateral;
     struct secret *log_seed;
     struct store *store;
@@ -184,37 +185,27 @@ MUST_CHECK static enum err load_settings(const struct arguments *a, struct setti
     return ERR_NONE;
 }
 
-MUST_CHECK static enum err load_simulated_root(struct attest_trust *trust, const char *path)
+/* What else the settings name: the same for the start and for `config check`. */
+MUST_CHECK static enum err prepare_all(struct daemon *d, struct timestamp now)
 {
-    struct buffer bytes = {0};
-    char why[FILE_WHY_SIZE] = "";
-    char text[FILE_WHY_SIZE + 512];
-    enum err e = file_read_trusted(path, ATTEST_CHAIN_MAX, FILE_INPUT, &bytes, why);
+    struct problems problems = {0};
+    enum err e = prepare(&d->settings, NULL, now, &d->prepared, &problems);
 
-    if (e == ERR_NONE && (e = attest_trust_add_simulated(trust, buffer_span(&bytes))) != ERR_NONE)
-        (void)snprintf(why, sizeof why, "it is not a certificate in PEM of a simulated platform");
-    buffer_clear(&bytes);
-    if (e == ERR_NONE)
-        return e;
-    (void)snprintf(text, sizeof text, "attestation.trust_simulated_roots: %.400s: %s", path, why);
-    return fail(e == ERR_MEMORY ? e : ERR_CONFIG, text);
-}
-
-MUST_CHECK static enum err load_trust(struct daemon *d)
-{
-    enum err e = ERR_NONE;
-
-    attest_trust_vendors(&d->trust);
-    for (size_t i = 0; i < d->settings.attestation.simulated_root_count && e == ERR_NONE; i++)
-        e = load_simulated_root(&d->trust, d->settings.attestation.simulated_roots[i]);
+    for (size_t i = 0; i < problems.count; i++)
+        log_write(LOG_ERROR, "daemon", "refused_to_start", LOG_STRING("code", err_code(e)),
+                  LOG_STRING("reason", problems.items[i].text));
+    print_problems(&problems);
+    problems_clear(&problems);
     return e;
 }
 
-MUST_CHECK static enum err load_collateral(struct daemon *d, struct timestamp now)
+MUST_CHECK static enum err open_collateral(struct daemon *d, struct timestamp now)
 {
     char why[DAEMON_COLLATERAL_WHY] = "";
-    enum err e = daemon_collateral_open(&d->settings, &d->trust, now, why, &d->collateral);
+    enum err e = daemon_collateral_open(&d->settings, &d->prepared.trust, &d->prepared.collateral,
+                                        now, why, &d->collateral);
 
+    collateral_files_clear(&d->prepared.collateral);
     return e == ERR_NONE ? e : fail(e, why);
 }
 
@@ -222,19 +213,18 @@ MUST_CHECK static enum err open_tls(struct daemon *d, const struct root *root, s
                                     struct timestamp now)
 {
     const struct settings *s = &d->settings;
-    char why[TLS_WHY_SIZE] = "";
     enum err e = ERR_NONE;
 
+    d->tls = d->prepared.tls;
+    d->prepared.tls = NULL; /* the daemon owns it now */
     if (s->tls.mode == TLS_MODE_SELF_SIGNED)
         e = certificate_self_signed(s, root, tee, now, &d->tls);
-    else if (s->tls.mode == TLS_MODE_FILES)
-        e = tls_server_from_files(s->tls.certificate_file, s->tls.key_file, why, &d->tls);
     if (e != ERR_NONE && s->tls.evidence != TLS_EVIDENCE_NONE)
         return fail(e, tee && *tee->failure.text
                            ? tee->failure.text
                            : "no evidence could be put into the TLS certificate (tls.evidence)");
     if (e != ERR_NONE)
-        return fail(e, *why ? why : "TLS could not be set up");
+        return fail(e, "TLS could not be set up");
     if (d->tls && s->tls.client_evidence)
         tls_server_ask_certificate(d->tls);
     if (d->tls)
@@ -278,12 +268,9 @@ MUST_CHECK static enum err open_service(struct daemon *d, struct root *root, str
         .clock_skew_s = s->attestation.clock_skew_s,
         .tls_spki_sha256 = d->tls ? d->tls_spki : NULL,
     };
-    struct token_table *table = NULL;
     enum err e;
 
-    if ((e = token_table_new(s->tokens, s->token_count, &table)) != ERR_NONE ||
-        (e = token_store_new(&table, &d->tokens)) != ERR_NONE) {
-        token_table_free(&table);
+    if ((e = token_store_new(&d->prepared.tokens, &d->tokens)) != ERR_NONE) {
         root_free(&root);
         tee_close(&tee);
         return fail(e, err_text(e));
@@ -294,7 +281,7 @@ MUST_CHECK static enum err open_service(struct daemon *d, struct root *root, str
                                             .tee = tee,
                                             .tokens = d->tokens,
                                             .policies = &s->attestation.policies,
-                                            .trust = &d->trust,
+                                            .trust = &d->prepared.trust,
                                             .collateral = daemon_collateral_store(d->collateral),
                                             .store = d->store},
                     now, &d->service);
@@ -455,6 +442,9 @@ static void serve(struct daemon *d, const struct arguments *a)
                      .tls = d->tls,
                      .service = d->service,
                      .tokens = d->tokens,
+                     .trust = &d->prepared.trust,
+                     .collateral = d->collateral,
+                     .server = d->server,
                      },
         .server = d->server,
         .refresh = daemon_collateral_refresh(d->collateral),
@@ -474,6 +464,7 @@ static void close_all(struct daemon *d)
     reference_values_clear(&d->added);
     tls_server_free(&d->tls);
     daemon_collateral_close(&d->collateral);
+    prepared_clear(&d->prepared);
     settings_clear(&d->settings);
     secret_cache_clear();
 }
@@ -530,7 +521,7 @@ MUST_CHECK static enum err run(struct daemon *d, const struct arguments *a)
     log_write(LOG_INFO, "daemon", "Starting NEAR OutLayer Keystore Worker",
               LOG_STRING("program", "vouchsafed " VOUCHSAFE_VERSION));
     warn_of_root();
-    if ((e = load_trust(d)) != ERR_NONE || (e = load_collateral(d, now)) != ERR_NONE ||
+    if ((e = prepare_all(d, now)) != ERR_NONE || (e = open_collateral(d, now)) != ERR_NONE ||
         (e = open_state(d, now)) != ERR_NONE)
         return e;
     warn_of_clock(d, now);
@@ -573,16 +564,14 @@ MUST_CHECK static enum err check(struct daemon *d)
     const struct settings *s = &d->settings;
     struct state_problem problem = {{0}};
     bool initialised = false;
-    char why[TLS_WHY_SIZE] = "";
+    const struct timestamp now = clock_now();
+    struct tls_server *tls;
     enum err e;
 
-    if ((e = load_trust(d)) != ERR_NONE)
+    if ((e = prepare_all(d, now)) != ERR_NONE)
         return e;
-    if (s->tls.mode == TLS_MODE_FILES &&
-        (e = tls_server_from_files(s->tls.certificate_file, s->tls.key_file, why, &d->tls)) !=
-            ERR_NONE)
-        return fail(e, *why ? why : err_text(e));
-    if (d->tls && watch_expiry_of(tls_server_not_after(d->tls), clock_now()) == WATCH_EXPIRED)
+    tls = d->prepared.tls;
+    if (tls && watch_expiry_of(tls_server_not_after(tls), now) == WATCH_EXPIRED)
         (void)fprintf(stderr, "vouchsafed: warning: the certificate in %s has expired\n",
                       s->tls.certificate_file);
     if ((e = state_preflight(s, &initialised, &problem)) != ERR_NONE)

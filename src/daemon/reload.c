@@ -5,92 +5,126 @@
 
 #include "service/identity.h"
 
-/* Everything new, checked and not yet in use. */
-struct prepared {
+/* One reload: everything new, and what comes of it. */
+struct attempt {
+    const struct reload *r;
+    struct timestamp now;
     struct settings settings;
-    struct tls_server *tls; /* NULL: as before */
-    struct token_table *tokens;
+    struct prepared prepared;
+    struct collateral_watch *watch;
+    struct reload_report *report;
+    void (*waiting)(void *context);
+    void *context;
+    enum err e;
 };
 
-static void prepared_clear(struct prepared *p)
+/* What cannot change while serving, and a certificate that would be worse than the old one. */
+static void check_tls(const struct attempt *a, struct problems *problems)
 {
-    tls_server_free(&p->tls);
-    token_table_free(&p->tokens);
-    settings_clear(&p->settings);
-}
-
-MUST_CHECK static enum err prepare_settings(const struct reload *r, struct settings *out,
-                                            char why[RELOAD_WHY_SIZE])
-{
-    struct problems problems = {0};
-    enum err e = settings_load(&r->files, r->environment, out, &problems);
-
-    if (e != ERR_NONE && problems.count > 1)
-        (void)snprintf(why, RELOAD_WHY_SIZE,
-                       "%s (and %zu more faults: run `vouchsafe config check`)",
-                       problems.items[0].text, problems.count - 1);
-    else if (e != ERR_NONE)
-        (void)snprintf(why, RELOAD_WHY_SIZE, "%s",
-                       problems.count == 1 ? problems.items[0].text : err_text(e));
-    problems_clear(&problems);
-    return e;
-}
-
-MUST_CHECK static enum err prepare_tls(const struct reload *r, struct timestamp now,
-                                       struct prepared *p, char why[RELOAD_WHY_SIZE])
-{
-    const struct settings *s = &p->settings;
-    char text[TLS_WHY_SIZE] = "";
+    const struct settings *s = &a->settings;
+    const struct problem_place mode = {.file = "settings", .setting = "tls.mode"};
+    const struct problem_place certificate = {.file = s->tls.certificate_file,
+                                              .setting = "tls.certificate_file"};
     char end[TIMESTAMP_TEXT_SIZE];
     struct timestamp not_after;
-    enum err e;
 
-    if (s->tls.mode != r->settings->tls.mode) {
-        (void)snprintf(why, RELOAD_WHY_SIZE,
-                       "tls.mode was changed: restart the daemon for that, or put it back");
-        return ERR_CONFIG;
-    }
-    if (s->tls.mode != TLS_MODE_FILES)
-        return ERR_NONE;
-    e = tls_server_from_files(s->tls.certificate_file, s->tls.key_file, text, &p->tls);
-    if (e != ERR_NONE) {
-        (void)snprintf(why, RELOAD_WHY_SIZE, "%s", *text ? text : err_text(e));
-        return e;
-    }
-    not_after = tls_server_not_after(p->tls);
-    if (now.ms < not_after.ms)
-        return ERR_NONE;
+    if (s->tls.mode != a->r->settings->tls.mode)
+        problems_add(problems, &mode,
+                     "was changed; restart the daemon for that, or change it back");
+    if (!a->prepared.tls)
+        return;
+    not_after = tls_server_not_after(a->prepared.tls);
     timestamp_write(not_after, end);
-    (void)snprintf(why, RELOAD_WHY_SIZE, "%s: the certificate expired at %s",
-                   s->tls.certificate_file, end);
-    return ERR_EXPIRED;
+    if (a->now.ms >= not_after.ms)
+        problems_add(problems, &certificate,
+                     "the certificate expired at %s; put one into place that is in its time", end);
+}
+
+/* On any error nothing was changed. */
+MUST_CHECK static enum err judge(struct attempt *a, struct problems *problems)
+{
+    const struct reload *r = a->r;
+    const struct prepare_in_use in_use = {r->trust, daemon_collateral_store(r->collateral)};
+    enum err e = settings_load(&r->files, r->environment, &a->settings, problems);
+
+    if (e != ERR_NONE)
+        return e;
+    if ((e = prepare(&a->settings, &in_use, a->now, &a->prepared, problems)) == ERR_MEMORY)
+        return e;
+    check_tls(a, problems);
+    e = problems_err(problems);
+    return e == ERR_NONE ? daemon_collateral_watch(&a->settings, &a->watch) : e;
+}
+
+static void take_tls(const struct attempt *a)
+{
+    struct reload_report *report = a->report;
+    struct tls_server *tls = a->r->tls;
+    struct tls_server *fresh = a->prepared.tls;
+
+    tls_server_replace(tls, &fresh);
+    tls_server_spki_sha256(tls, report->tls_spki_sha256);
+    service_tls_key_set(a->r->service, report->tls_spki_sha256);
+    report->certificate = true;
+    report->certificate_not_after = tls_server_not_after(tls);
 }
 
 /* Cannot fail. */
-static void take_into_use(const struct reload *r, struct prepared *p, struct reload_report *report)
+static void take_into_use(struct attempt *a, struct policy_stage *policies,
+                          struct collateral_stage *collateral)
 {
-    *report = (struct reload_report){.tokens = token_table_count(p->tokens)};
-    token_store_replace(r->tokens, &p->tokens);
-    if (p->tls) {
-        tls_server_replace(r->tls, &p->tls);
-        tls_server_spki_sha256(r->tls, report->tls_spki_sha256);
-        service_tls_key_set(r->service, report->tls_spki_sha256);
-        report->certificate = true;
-        report->certificate_not_after = tls_server_not_after(r->tls);
+    const struct reload *r = a->r;
+
+    a->report->tokens = token_table_count(a->prepared.tokens);
+    a->report->policies = a->settings.attestation.policies.count;
+    token_store_replace(r->tokens, &a->prepared.tokens);
+    if (a->prepared.tls) {
+        take_tls(a);
+        a->prepared.tls = NULL;
     }
+    a->report->policies_changed = service_adopt_policies(r->service, policies);
+    a->report->collateral = daemon_collateral_adopt(r->collateral, collateral);
+    collateral_watch_replace(daemon_collateral_refresh(r->collateral), &a->watch);
+    settings_needing_restart(r->settings, &a->settings, a->report->restart,
+                             sizeof a->report->restart);
 }
 
-enum err reload_run(const struct reload *r, struct timestamp now, struct reload_report *report,
-                    char why[RELOAD_WHY_SIZE])
+/* On the thread that changes policies. */
+static void replace(void *context)
 {
-    struct prepared p = {0};
-    enum err e;
+    struct attempt *a = context;
+    const struct collateral_files *files = &a->prepared.collateral;
+    struct policy_stage policies = {0};
+    struct collateral_stage collateral = {0};
 
-    why[0] = '\0';
-    if ((e = prepare_settings(r, &p.settings, why)) == ERR_NONE &&
-        (e = prepare_tls(r, now, &p, why)) == ERR_NONE &&
-        (e = token_table_new(p.settings.tokens, p.settings.token_count, &p.tokens)) == ERR_NONE)
-        take_into_use(r, &p, report);
-    prepared_clear(&p);
+    if ((a->e = service_stage_policies(a->r->service, &a->settings.attestation.policies,
+                                       &policies)) == ERR_NONE &&
+        (a->e = collateral_store_stage(daemon_collateral_store(a->r->collateral), files->items,
+                                       files->count, a->now, &collateral)) == ERR_NONE)
+        take_into_use(a, &policies, &collateral);
+    policy_stage_clear(&policies);
+    collateral_stage_clear(&collateral);
+}
+
+static void wait_on(void *context)
+{
+    const struct attempt *a = context;
+
+    a->waiting(a->context);
+}
+
+enum err reload_run(const struct reload *r, struct timestamp now, void (*waiting)(void *context),
+                    void *context, struct reload_report *report, struct problems *problems)
+{
+    struct attempt a = {
+        .r = r, .now = now, .report = report, .waiting = waiting, .context = context};
+    enum err e = judge(&a, problems);
+
+    *report = (struct reload_report){0};
+    if (e == ERR_NONE && (e = server_run_alone(r->server, replace, wait_on, &a)) == ERR_NONE)
+        e = a.e;
+    collateral_watch_free(&a.watch);
+    prepared_clear(&a.prepared);
+    settings_clear(&a.settings);
     return e;
 }

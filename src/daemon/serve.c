@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "codec/json.h"
 #include "collateral/refresh.h"
 #include "daemon/notify.h"
 #include "daemon/watch.h"
@@ -72,50 +73,83 @@ static void sealing_watch(struct loop *l, int64_t monotonic_us)
     sealing_check(l->s->reload.service);
 }
 
+/* How long the log is stalled is not the service manager's business: the daemon is alive. */
+static void reload_waits(void *context)
+{
+    struct loop *l = context;
+
+    notify_alive(&l->notify, clock_monotonic_us());
+}
+
 /* The log is evidence of administrative acts, too. */
 static void record_reload(const struct loop *l, const struct reload_report *report,
                           struct timestamp now)
 {
-    char detail[192];
+    char text[384];
+    struct writer w = writer_over(text, sizeof text);
+    struct json_writer j = json_writer_over(&w);
     char end[TIMESTAMP_TEXT_SIZE];
     char spki[2 * SHA256_SIZE + 1];
-    int size = snprintf(detail, sizeof detail, "{\"tokens\":%zu}", report->tokens);
 
-    if (!report->certificate) {
-        server_event(l->s->server, SPAN_LITERAL("reload"), span_of(detail, (size_t)size), now);
-        return;
+    json_open_object(&j, NULL);
+    json_put_int(&j, "tokens", (int64_t)report->tokens);
+    json_put_int(&j, "policies", (int64_t)report->policies);
+    json_put_bool(&j, "policies_changed", report->policies_changed);
+    json_put_int(&j, "collateral_changed", (int64_t)report->collateral);
+    if (report->certificate) {
+        timestamp_write(report->certificate_not_after, end);
+        hex_write(SPAN_OF(report->tls_spki_sha256), spki);
+        json_put_string(&j, "tls_spki_sha256", span_string(spki));
+        json_put_string(&j, "tls_not_after", span_string(end));
+        log_write(LOG_INFO, "daemon", "tls_certificate_loaded", LOG_STRING("spki_sha256", spki),
+                  LOG_STRING("not_after", end));
     }
-    timestamp_write(report->certificate_not_after, end);
-    hex_write(SPAN_OF(report->tls_spki_sha256), spki);
-    size = snprintf(detail, sizeof detail, "{\"tls_spki_sha256\":\"%s\",\"tls_not_after\":\"%s\"}",
-                    spki, end);
-    log_write(LOG_INFO, "daemon", "tls_certificate_loaded", LOG_STRING("spki_sha256", spki),
-              LOG_STRING("not_after", end));
-    server_event(l->s->server, SPAN_LITERAL("reload"), span_of(detail, (size_t)size), now);
+    json_close_object(&j);
+    server_event(l->s->server, SPAN_LITERAL("reload"), span_of(text, w.size), now);
+}
+
+static void reload_done(struct loop *l, const struct reload_report *report, struct timestamp now)
+{
+    if (*report->restart)
+        log_write(LOG_WARN, "daemon", "restart_needed", LOG_STRING("settings", report->restart),
+                  LOG_STRING("effect", "the daemon goes on with the values of its start"));
+    record_reload(l, report, now);
+    collateral_refresh_hurry(l->s->refresh);
+    log_write(LOG_INFO, "daemon", "reloaded", LOG_NUMBER("tokens", report->tokens),
+              LOG_NUMBER("certificate", report->certificate),
+              LOG_NUMBER("policies", report->policies),
+              LOG_NUMBER("policies_changed", report->policies_changed),
+              LOG_NUMBER("collateral_changed", report->collateral));
+    notify_ready(&l->notify, "Serving; reloaded");
+}
+
+static void reload_refused(struct loop *l, enum err e, const struct problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++)
+        log_write(LOG_ERROR, "daemon", "reload_fault",
+                  LOG_STRING("reason", problems->items[i].text));
+    log_write(LOG_ERROR, "daemon", "reload_refused", LOG_STRING("code", err_code(e)),
+              LOG_STRING("reason", problems->count > 0 ? problems->items[0].text : err_text(e)),
+              LOG_NUMBER("faults", problems->count + problems->left_off),
+              LOG_STRING("effect", "everything stays as it was before"));
+    notify_ready(&l->notify, "Serving; the reload was refused, see the log");
 }
 
 static void reload(struct loop *l)
 {
     struct timestamp now = clock_now();
     struct reload_report report = {0};
-    char why[RELOAD_WHY_SIZE];
+    struct problems problems = {0};
     enum err e;
 
     notify_reloading(&l->notify);
     l->sealing_checked_us = 0;
-    collateral_refresh_hurry(l->s->refresh);
-    e = reload_run(&l->s->reload, now, &report, why);
-    if (e == ERR_NONE) {
-        log_write(LOG_INFO, "daemon", "reloaded", LOG_NUMBER("tokens", report.tokens),
-                  LOG_NUMBER("certificate", report.certificate));
-        record_reload(l, &report, now);
-        notify_ready(&l->notify, "Serving; reloaded");
-    } else {
-        log_write(LOG_ERROR, "daemon", "reload_refused", LOG_STRING("code", err_code(e)),
-                  LOG_STRING("reason", why),
-                  LOG_STRING("effect", "everything stays as it was before"));
-        notify_ready(&l->notify, "Serving; the reload was refused, see the log");
-    }
+    e = reload_run(&l->s->reload, now, reload_waits, l, &report, &problems);
+    if (e == ERR_NONE)
+        reload_done(l, &report, now);
+    else
+        reload_refused(l, e, &problems);
+    problems_clear(&problems);
 }
 
 static void write_state(const struct loop *l)

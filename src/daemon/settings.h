@@ -159,6 +159,13 @@ void settings_forget_secrets(char **environment);
 /* Wipes and frees everything; `s` is zeroed and may be cleared again. */
 void settings_clear(struct settings *s);
 
+/*
+ * Writes the names of the settings that differ and are read at the start only, with commas between
+ * them, and "..." at the end when they do not fit. "" when there is none.
+ */
+void settings_needing_restart(const struct settings *before, const struct settings *after,
+                              char *out, size_t size);
+
 /* Every setting with its variable, default, limits and meaning: for --help, the manual page and
  * docs/. */
 enum settings_manual {

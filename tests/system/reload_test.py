@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import ssl
+import tempfile
 import threading
 import time
 import unittest
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import workload
-from harness import Keystore, Worker
+from harness import DEFAULT, PLAIN, Keystore, Worker, ecies_seal
 
 
 def certificate_write(directory, days, name="localhost"):
@@ -43,28 +44,15 @@ def certificate_write(directory, days, name="localhost"):
     return made
 
 
-class Reload(unittest.TestCase):
-    def keystore(self, days=30):
-        keystore = Keystore(tls=True)
-        self.addCleanup(keystore.close)
-        keystore.certificate = certificate_write(keystore.dir, days)
-        with open(keystore.config, encoding="utf-8") as f:
-            keystore.configuration = json.load(f)
-        keystore.configuration["tls"] = {"mode": "files", **{
-            f"{what}_file": os.path.join(keystore.dir, "..data", file)
-            for what, file in (("certificate", "tls.crt"), ("key", "tls.key"))}}
-        self.configure(keystore)
-        return keystore.init().start()
+def configuration_of(keystore):
+    with open(keystore.config, encoding="utf-8") as f:
+        return json.load(f)
 
+
+class Case(unittest.TestCase):
     def configure(self, keystore):
         with open(keystore.config, "w", encoding="utf-8") as f:
             json.dump(keystore.configuration, f)
-
-    def served(self, keystore):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # own server, own test
-        with socket.create_connection(("127.0.0.1", keystore.port), 10) as s, context.wrap_socket(s) as t:
-            return x509.load_der_x509_certificate(t.getpeercert(True))
 
     def hang_up(self, keystore, event):
         """Sends SIGHUP, waits for the event and returns its line."""
@@ -75,6 +63,25 @@ class Reload(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, keystore.log()[-2000:])
             time.sleep(0.02)
         return [line for line in keystore.log().split("\n") if event in line][-1]
+
+
+class Reload(Case):
+    def keystore(self, days=30):
+        keystore = Keystore(tls=True)
+        self.addCleanup(keystore.close)
+        keystore.certificate = certificate_write(keystore.dir, days)
+        keystore.configuration = configuration_of(keystore)
+        keystore.configuration["tls"] = {"mode": "files", **{
+            f"{what}_file": os.path.join(keystore.dir, "..data", file)
+            for what, file in (("certificate", "tls.crt"), ("key", "tls.key"))}}
+        self.configure(keystore)
+        return keystore.init().start()
+
+    def served(self, keystore):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # own server, own test
+        with socket.create_connection(("127.0.0.1", keystore.port), 10) as s, context.wrap_socket(s) as t:
+            return x509.load_der_x509_certificate(t.getpeercert(True))
 
     def test_a_renewed_certificate_is_served(self):
         keystore = self.keystore()
@@ -214,6 +221,200 @@ class Reload(unittest.TestCase):
         keystore.clock = now - 3600
         keystore.start()
         self.assertIn("clock_behind_log", keystore.log())
+
+
+OTHER, THIRD = "33" * 32, "44" * 32
+
+
+class Policies(Case):
+    def keystore(self, policies=None, settings=None):
+        k = Keystore(policies=policies or [PLAIN], settings=settings)
+        self.addCleanup(k.close)
+        k.configuration = configuration_of(k)
+        return k.init().start()
+
+    def policies(self, k, *policies):
+        k.configuration["attestation"]["policies"] = list(policies)
+        self.configure(k)
+        return self.hang_up(k, " reloaded ")
+
+    def attests(self, k, measurement):
+        return Worker(k, mrenclave=measurement).attest().status == 200
+
+    def opens(self, k, worker):
+        return worker.decrypt(ecies_seal(k.pubkey("s"), b"{}"), seed="s")
+
+    def second(self, measurement):
+        return {**DEFAULT, "name": "second", "mrenclave": [measurement]}
+
+    def test_one_is_added_changed_and_removed(self):
+        k = self.keystore()
+        worker = Worker(k)
+        self.assertEqual(worker.attest().status, 200)
+        self.assertFalse(self.attests(k, OTHER))
+        self.assertIn("policies=1 policies_changed=0 collateral_changed=0", self.hang_up(k, " reloaded "))
+        self.assertEqual(self.opens(k, worker).status, 200)  # nothing changed: its session goes on
+        self.assertIn("policies=2 policies_changed=1", self.policies(k, PLAIN, self.second(OTHER)))
+        self.assertEqual(self.opens(k, worker).code, "session_policy_changed")
+        self.assertEqual([self.attests(k, m) for m in (OTHER, THIRD)], [True, False])
+        self.policies(k, PLAIN, self.second(THIRD))
+        self.assertEqual([self.attests(k, m) for m in (OTHER, THIRD)], [False, True])
+        self.policies(k, PLAIN)
+        self.assertEqual([self.attests(k, m) for m in (OTHER, THIRD)], [False, False])
+        self.assertEqual(worker.attest().status, 200)
+        lines, _ = workload.export_log(k)
+        details = [json.loads(line)["detail"] for line in lines if json.loads(line)["op"] == "reload"]
+        self.assertEqual([(d["policies"], d["policies_changed"]) for d in details],
+                         [(1, False), (2, True), (2, True), (1, True)])
+
+    def test_files_of_policies_are_read_again(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "more.yaml")
+
+            def write(*policies):
+                with open(path, "w", encoding="utf-8") as f:
+                    json.dump({"policies": list(policies)}, f)
+
+            write(self.second(OTHER))
+            k = self.keystore(settings={"attestation.policy_files": [directory]})
+            self.assertTrue(self.attests(k, OTHER))
+            write(self.second(THIRD))
+            self.hang_up(k, " reloaded ")
+            self.assertEqual([self.attests(k, m) for m in (OTHER, THIRD)], [False, True])
+
+    def test_a_broken_one_keeps_everything(self):
+        k = self.keystore()
+        worker, fresh = Worker(k), os.urandom(32).hex()
+        self.assertEqual(worker.attest().status, 200)
+        k.configuration["tokens"].append(
+            {"name": "other", "role": "operator", "sha256": hashlib.sha256(fresh.encode()).hexdigest()})
+        k.configuration["attestation"]["policies"] = [
+            PLAIN, {**self.second(OTHER), "mrenclave": ["00"]}, {**DEFAULT, "name": "third", "color": "red"}]
+        self.configure(k)
+        self.assertIn("faults=2", self.hang_up(k, "reload_refused"))
+        faults = [line for line in k.log().split("\n") if " reload_fault " in line]
+        self.assertEqual(len(faults), 2)
+        for line, what in zip(faults, ("attestation.policies[1].mrenclave", "attestation.policies[2].color")):
+            self.assertRegex(line, re.escape(k.config) + r":\d+: " + re.escape(what))
+        self.assertEqual(k.get("/v1/status", token=fresh).status, 401)
+        self.assertFalse(self.attests(k, OTHER))
+        self.assertEqual(self.opens(k, worker).status, 200)
+
+    def test_values_that_were_added_survive(self):
+        k = self.keystore()
+        added = k.post("/v1/policies/worker/reference-values", {"field": "mrenclave", "value": OTHER}, token="operator")
+        self.assertEqual(added.status, 200, added.body)
+        self.assertTrue(self.attests(k, OTHER))
+        self.policies(k, PLAIN, self.second(THIRD))
+        self.assertEqual([self.attests(k, m) for m in (OTHER, THIRD)], [True, True])
+        self.policies(k, self.second(THIRD))  # the value waits for its policy
+        self.assertIn("reference_value_not_used", k.log())
+        self.assertFalse(self.attests(k, OTHER))
+        self.policies(k, PLAIN)
+        self.assertTrue(self.attests(k, OTHER))
+        path = f"/v1/policies/worker/reference-values?field=mrenclave&value={OTHER}"
+        self.assertEqual(k.request("DELETE", path, token="operator").status, 200)
+        self.hang_up(k, " reloaded ")
+        self.assertFalse(self.attests(k, OTHER))
+
+    def test_changes_and_reloads_at_once(self):
+        k = self.keystore()
+        values = [f"{i:064x}" for i in range(1, 25)]
+        threads = [threading.Thread(target=lambda v=v: k.post(
+            "/v1/policies/worker/reference-values", {"field": "mrenclave", "value": v}, token="operator"))
+            for v in values]
+        for t in threads:
+            t.start()
+        for i in range(6):
+            self.policies(k, PLAIN, *([self.second(THIRD)] if i % 2 else []))
+        for t in threads:
+            t.join()
+        self.assertTrue(self.attests(k, THIRD))
+        known = k.get("/v1/policies", token="operator").json()["policies"][0]["reference_values"]
+        self.assertEqual(sorted(v["value"] for v in known if v["used"]), values)
+
+    def test_what_needs_a_restart_is_named(self):
+        k = self.keystore()
+        self.hang_up(k, " reloaded ")
+        self.assertNotIn("restart_needed", k.log())
+        k.configuration["session"] = {"lifetime_s": 77}
+        k.configuration["collateral"] = {"sources": [{"name": "x", "type": "pccs", "url": "https://127.0.0.1:1"}]}
+        self.configure(k)
+        self.hang_up(k, " reloaded ")
+        self.assertIn('restart_needed settings=session.lifetime_s,collateral.sources', k.log())
+
+
+class Collateral(Case):
+    """No directory is looked at again by itself: what is in use after SIGHUP is of SIGHUP."""
+
+    def keystore(self):
+        k = Keystore(policies=[PLAIN], settings={"attestation.collateral": [], "collateral.reread_s": 86400})
+        self.addCleanup(k.close)
+        k.directory = os.path.join(k.dir, "published")
+        os.mkdir(k.directory)
+        k.configuration = configuration_of(k)
+        k.configuration["collateral"]["directories"] = [k.directory]
+        self.configure(k)
+        return k.init().start()
+
+    def publish(self, k, name="mine.json", *options):
+        return k.platform.collateral(os.path.join(k.directory, name), *options)
+
+    def test_a_new_file_is_in_use(self):
+        k = self.keystore()
+        self.assertEqual(Worker(k).attest().code, "collateral_missing")
+        self.publish(k)
+        self.assertIn("collateral_changed=1", self.hang_up(k, " reloaded "))
+        self.assertEqual(Worker(k).attest().status, 200)
+        self.assertIn("collateral_changed=0", self.hang_up(k, " reloaded "))
+        lines, _ = workload.export_log(k)
+        changes = [json.loads(line)["detail"] for line in lines if json.loads(line)["op"] == "collateral"]
+        self.assertEqual([(c["change"], c["source"]) for c in changes], [("added", "directory")])
+
+    def test_another_directory_or_bundle_is_in_use(self):
+        k = self.keystore()
+        k.directory = os.path.join(k.dir, "elsewhere")
+        os.mkdir(k.directory)
+        bundle = self.publish(k, "bundle")
+        k.configuration["collateral"]["directories"] = [k.directory]
+        self.configure(k)
+        self.assertIn("collateral_changed=0", self.hang_up(k, " reloaded "))
+        k.configuration["attestation"]["collateral"] = [bundle]
+        self.configure(k)
+        self.assertIn("collateral_changed=1", self.hang_up(k, " reloaded "))
+        self.assertEqual(Worker(k).attest().status, 200)
+        self.assertNotIn("restart_needed", k.log())
+
+    def test_a_broken_file_refuses_the_whole(self):
+        k = self.keystore()
+        fresh = os.urandom(32).hex()
+        self.publish(k)
+        k.configuration["tokens"].append(
+            {"name": "other", "role": "operator", "sha256": hashlib.sha256(fresh.encode()).hexdigest()})
+        self.configure(k)
+        bad, worse = (os.path.join(k.directory, name) for name in ("nonsense.json", "zz.vcek.pem"))
+        for path, text in ((bad, "{}"), (worse, "-----BEGIN CERTIFICATE-----\n")):
+            with open(path, "w", encoding="ascii") as f:
+                f.write(text)
+        self.assertIn("faults=2", self.hang_up(k, "reload_refused"))
+        for path in (bad, worse):
+            self.assertIn(f"{path}: collateral.directories: ", k.log())
+        self.assertEqual(k.get("/v1/status", token=fresh).status, 401)
+        self.assertEqual(Worker(k).attest().code, "collateral_missing")
+        os.remove(bad)
+        os.remove(worse)
+        self.hang_up(k, " reloaded ")
+        self.assertEqual(k.get("/v1/status", token=fresh).status, 200)
+        self.assertEqual(Worker(k).attest().status, 200)
+
+    def test_what_is_older_does_not_go_back(self):
+        k = self.keystore()
+        self.publish(k)
+        self.hang_up(k, " reloaded ")
+        self.publish(k, "mine.json", "--issued-before", "86400")
+        self.assertIn("collateral_changed=0", self.hang_up(k, " reloaded "))
+        self.assertIn("file_passed_over", k.log())
+        self.assertEqual(Worker(k).attest().status, 200)
 
 
 class OperationalLog(unittest.TestCase):

@@ -1,4 +1,5 @@
 """The configuration: every fault is named at once, and the exit status tells whether a restart can help."""
+import json
 import os
 import subprocess
 import tempfile
@@ -103,6 +104,68 @@ class Configuration(unittest.TestCase):
         self.assertIn("every user may write to the directory", self.check(GOOD).stderr)
         os.chmod(self.dir, 0o1777)
         self.assertEqual(self.check(GOOD).returncode, 0)
+
+    def faulty(self, text, mode=0o600):
+        return self.write(f"faulty{len(os.listdir(self.dir))}", text, mode)
+
+    def test_the_start_and_the_check_refuse_the_same(self):
+        keystore = Keystore()
+        self.addCleanup(keystore.close)
+        keystore.init()
+        with open(keystore.config, encoding="utf-8") as f:
+            good = json.load(f)
+        missing, empty = os.path.join(self.dir, "missing"), self.faulty("")
+        bundle, broken = keystore.collateral, self.faulty("{}")
+        directory = os.path.join(self.dir, "published")
+        os.mkdir(directory)
+        with open(os.path.join(directory, "nonsense.json"), "w", encoding="utf-8") as f:
+            f.write("{}")
+        peer = {"name": "p", "type": "peer", "url": "https://127.0.0.1:1"}
+        for setting, value, says in (
+                ("server.port", "x", ": server.port: "),
+                ("attestation.policies", [{"name": "a"}], ": attestation.policies[0]"),
+                ("attestation.policy_files", [missing], f"{missing}: "),
+                ("attestation.trust_simulated_roots", [missing], f"{missing}: attestation.trust_simulated_roots: no such"),
+                ("attestation.trust_simulated_roots", [empty], f"{empty}: attestation.trust_simulated_roots: "),
+                ("attestation.collateral", [missing], f"{missing}: attestation.collateral: no such file"),
+                ("attestation.collateral", [self.faulty("{}", 0o666)], ": attestation.collateral: other users"),
+                ("attestation.collateral", [bundle, broken], f"{broken}: attestation.collateral: cannot be used (malformed)"),
+                ("collateral.directories", [missing], f"{missing}: collateral.directories: no such file"),
+                ("collateral.directories", [directory], f"{directory}/nonsense.json: collateral.directories: cannot"),
+                ("collateral.prefetch", ["nonsense"], ": collateral.prefetch: nonsense is not the name"),
+                ("collateral.prefetch", ["amd-milan"], ": collateral.prefetch: no source can have amd-milan"),
+                ("collateral.sources", [{**peer, "ca_file": missing}], f"{missing}: collateral.sources: p: ca_file: no such"),
+                ("collateral.sources", [{**peer, "token_file": missing}], f"{missing}: collateral.sources: p: token_file: "),
+                ("collateral.sources", [{**peer, "token_file": self.faulty("t", 0o644)}], ": collateral.sources: p: token_file: "),
+                ("collateral.sources", [{**peer, "token_file": empty}], ": collateral.sources: p: "),
+                ("tls", {"mode": "files", "certificate_file": missing, "key_file": empty}, ": tls"),
+                ("tokens", [{"name": "a", "role": "worker", "sha256": "00"}], ": tokens[0].sha256: ")):
+            with self.subTest(setting=setting, value=value):
+                changed = json.loads(json.dumps(good))
+                group, _, key = setting.partition(".")
+                if key:
+                    changed.setdefault(group, {})[key] = value
+                else:
+                    changed[group] = value
+                with open(keystore.config, "w", encoding="utf-8") as f:
+                    json.dump(changed, f, indent=1)
+                done = [subprocess.run(keystore.daemon(*how), capture_output=True, text=True, timeout=60, check=False)
+                        for how in ((), ("--check-config",))]
+                said = [[line for line in d.stderr.splitlines() if line.startswith("vouchsafed: ")] for d in done]
+                self.assertEqual([d.returncode for d in done], [CONFIGURATION] * 2, done[0].stderr)
+                self.assertEqual(said[0], said[1])
+                self.assertEqual(len([line for line in said[0] if says in line]), 1, said[0])
+        with self.subTest("all at once"):
+            changed = {**good, "collateral": {"directories": [directory], "prefetch": ["nonsense"]}}
+            changed["attestation"] = {**good["attestation"], "collateral": [broken, missing]}
+            with open(keystore.config, "w", encoding="utf-8") as f:
+                json.dump(changed, f)
+            done = subprocess.run(keystore.daemon("--check-config"), capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(len([line for line in done.stderr.splitlines() if line.startswith("vouchsafed: ")]), 4)
+        with open(keystore.config, "w", encoding="utf-8") as f:
+            json.dump(good, f)
+        self.assertEqual(subprocess.run(keystore.daemon("--check-config"), capture_output=True, timeout=60,
+                                        check=False).returncode, 0)
 
     def test_secrets_are_mounted_as_kubernetes_does(self):
         """As a link into a directory that is a link, mode 0440; and a state directory as fsGroup leaves it."""

@@ -1033,9 +1033,65 @@ static void the_defaults_can_be_written_out(void **state)
     }
 }
 
+static void what_a_running_daemon_cannot_take_over_is_named(void **state)
+{
+    static const char source[] = TEE "collateral: {sources: [{name: a, type: pccs, url: "
+                                     "\"https://a\"}]}\n";
+    static const struct {
+        const char *before, *after, *names;
+    } cases[] = {
+        {TEE,                      TEE,                                                                        ""                        },
+        {TEE,                      TEE "server: {port: 99, loops: 3}\n",                                       "server.port,server.loops"},
+        {TEE,                      TEE "session: {lifetime_s: 77}\n",                                          "session.lifetime_s"      },
+        {TEE "log: {origin: a}\n", TEE "log: {origin: b}\n",                                                   "log.origin"              },
+        {TEE,                      "tee: {provider: tpm2}\n",                                                  "tee.provider"            },
+        {TEE,                      TEE "collateral: {offline: true}\n",                                        "collateral.offline"      },
+        {TEE,                      TEE "collateral: {prefetch: [amd-milan]}\n",                                "collateral.prefetch"     },
+        {source,                   TEE,                                                                        "collateral.sources"      },
+        {source,                   source,                                                                     ""                        },
+        {source,                   TEE "collateral: {sources: [{name: a, type: pccs, url: \"https://b\"}]}\n",
+         "collateral.sources"                                                                                                            },
+ /* what SIGHUP takes into use */
+        {TEE,                      TEE "attestation: {collateral: [a]}\ncollateral: {directories: [b]}\n",     ""                        },
+        {TEE,                      TEE "tokens: [{name: a, role: worker, sha256: " HASH_A "}]\n",              ""                        },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct settings before;
+        char names[64];
+
+        assert_int_equal(load(cases[i].before, "", NULL), ERR_NONE);
+        before = settings;
+        assert_int_equal(load(cases[i].after, "", NULL), ERR_NONE);
+        settings_needing_restart(&before, &settings, names, sizeof names);
+        assert_string_equal(names, cases[i].names);
+        settings_clear(&before);
+        settings_clear(&settings);
+    }
+}
+
+static void names_that_do_not_fit_are_left_off(void **state)
+{
+    struct settings before;
+    char names[32];
+
+    (void)state;
+    assert_int_equal(load(TEE, "", NULL), ERR_NONE);
+    before = settings;
+    assert_int_equal(load(TEE "server: {port: 99, loops: 3, body_max: 2048}\n", "", NULL),
+                     ERR_NONE);
+    settings_needing_restart(&before, &settings, names, sizeof names);
+    assert_string_equal(names, "server.port,server.loops,...");
+    settings_clear(&before);
+    settings_clear(&settings);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_running_daemon_cannot_take_over_is_named),
+        cmocka_unit_test(names_that_do_not_fit_are_left_off),
         cmocka_unit_test(the_defaults_are_those_of_the_table),
         cmocka_unit_test(later_sources_win),
         cmocka_unit_test(the_own_name_of_a_variable_beats_the_alias),

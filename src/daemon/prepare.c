@@ -1,0 +1,194 @@
+#include "daemon/prepare.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "collateral/refresh.h"
+#include "collateral/source.h"
+
+/* One call of prepare(). */
+struct preparation {
+    const struct settings *s;
+    struct prepared *out;
+    struct problems *problems;
+};
+
+static size_t faults(const struct preparation *p)
+{
+    return p->problems->count + p->problems->left_off;
+}
+
+void prepared_clear(struct prepared *p)
+{
+    token_table_free(&p->tokens);
+    tls_server_free(&p->tls);
+    collateral_files_clear(&p->collateral);
+}
+
+static void blame(struct preparation *p, const char *file, const char *setting, enum err e,
+                  const char *what)
+{
+    const struct problem_place place = {.file = file, .setting = setting};
+
+    if (e == ERR_MEMORY)
+        p->problems->out_of_memory = true;
+    else
+        problems_add(p->problems, &place, "%s", *what ? what : err_text(e));
+}
+
+static void root_read(struct preparation *p, const char *path)
+{
+    struct buffer bytes = {0};
+    char why[FILE_WHY_SIZE] = "";
+    enum err e = file_read_trusted(path, ATTEST_CHAIN_MAX, FILE_INPUT, &bytes, why);
+
+    if (e == ERR_NONE &&
+        (e = attest_trust_add_simulated(&p->out->trust, buffer_span(&bytes))) != ERR_NONE)
+        (void)snprintf(why, sizeof why, "this is not a certificate in PEM of a simulated platform");
+    buffer_clear(&bytes);
+    if (e != ERR_NONE)
+        blame(p, path, "attestation.trust_simulated_roots", e, why);
+}
+
+static void trust_read(struct preparation *p)
+{
+    attest_trust_vendors(&p->out->trust);
+    for (size_t i = 0; i < p->s->attestation.simulated_root_count; i++)
+        root_read(p, p->s->attestation.simulated_roots[i]);
+}
+
+static void tokens_read(struct preparation *p)
+{
+    enum err e = token_table_new(p->s->tokens, p->s->token_count, &p->out->tokens);
+
+    if (e != ERR_NONE)
+        blame(p, "settings", "tokens", e, "");
+}
+
+static void tls_read(struct preparation *p)
+{
+    char why[TLS_WHY_SIZE] = "";
+    enum err e;
+
+    if (p->s->tls.mode != TLS_MODE_FILES)
+        return;
+    e = tls_server_from_files(p->s->tls.certificate_file, p->s->tls.key_file, why, &p->out->tls);
+    if (e != ERR_NONE)
+        blame(p, "tls", "", e, why); /* `why` begins with the path */
+}
+
+static void collateral_read(struct preparation *p, const struct prepare_in_use *in_use,
+                            struct timestamp now)
+{
+    struct collateral_reading reading = {.trust = in_use ? in_use->trust : &p->out->trust,
+                                         .in_use = in_use ? in_use->collateral : NULL,
+                                         .now = now};
+
+    reading.setting = "attestation.collateral";
+    for (size_t i = 0; i < p->s->attestation.collateral_count; i++)
+        collateral_files_read(&p->out->collateral, &reading, p->s->attestation.collateral[i],
+                              p->problems);
+    reading.setting = "collateral.directories";
+    for (size_t i = 0; i < p->s->collateral.directory_count; i++)
+        collateral_files_read(&p->out->collateral, &reading, p->s->collateral.directories[i],
+                              p->problems);
+}
+
+/* NULL or "" for a file that is not named. */
+static bool source_file_is_good(struct preparation *p, const char *source, const char *key,
+                                const char *path, enum file_trust trust)
+{
+    char why[FILE_WHY_SIZE] = "";
+    char setting[128];
+    int fd = -1;
+    enum err e;
+
+    if (!path || !*path)
+        return true;
+    if ((e = file_open_trusted(path, trust, &fd, why)) == ERR_NONE) {
+        (void)close(fd);
+        return true;
+    }
+    (void)snprintf(setting, sizeof setting, "collateral.sources: %.80s: %s", source, key);
+    blame(p, path, setting, e, why);
+    return false;
+}
+
+static void source_open(struct preparation *p, const struct collateral_source_options *o,
+                        struct collateral_source **out)
+{
+    const bool has_ca = source_file_is_good(p, o->name, "ca_file", o->ca_file, FILE_INPUT);
+    const bool has_token =
+        source_file_is_good(p, o->name, "token_file", o->token_file, FILE_SECRET);
+    char setting[128];
+    enum err e;
+
+    if (!has_ca || !has_token || (e = collateral_source_new(o, out)) == ERR_NONE)
+        return;
+    (void)snprintf(setting, sizeof setting, "collateral.sources: %.80s", o->name);
+    blame(p, "settings", setting, e,
+          e == ERR_CONFIG ? "its URL cannot be used, or its token file is empty; correct it" : "");
+}
+
+static bool any_has(struct collateral_source *const *sources, size_t count,
+                    const struct collateral_key *key)
+{
+    for (size_t i = 0; i < count; i++)
+        if (sources[i] && collateral_source_has(sources[i], key))
+            return true;
+    return false;
+}
+
+static void prefetch_check(struct preparation *p, struct collateral_source *const *sources,
+                           bool all_open)
+{
+    for (size_t i = 0; i < p->s->collateral.prefetch_count; i++) {
+        const char *name = p->s->collateral.prefetch[i];
+        struct collateral_key key;
+        char what[256] = "";
+
+        if (collateral_key_parse(span_string(name), &key) != ERR_NONE)
+            (void)snprintf(what, sizeof what,
+                           "%.120s is not the name of collateral that can be fetched, such as "
+                           "intel-sgx-00906ed50000-platform; correct it",
+                           name);
+        else if (!p->s->collateral.offline && all_open &&
+                 !any_has(sources, p->s->collateral.source_count, &key))
+            (void)snprintf(what, sizeof what,
+                           "no source can have %.120s; add a source that has it, or remove it",
+                           name);
+        if (*what)
+            blame(p, "settings", "collateral.prefetch", ERR_CONFIG, what);
+    }
+}
+
+/* What the refresher opens when it starts, and the files that it reads at each fetch. */
+static void sources_check(struct preparation *p)
+{
+    struct collateral_source *sources[COLLATERAL_SOURCES_MAX] = {0};
+    const size_t before = faults(p);
+    const size_t count = p->s->collateral.source_count;
+
+    for (size_t i = 0; i < count; i++)
+        source_open(p, &p->s->collateral.sources[i], &sources[i]);
+    prefetch_check(p, sources, faults(p) == before);
+    for (size_t i = 0; i < count; i++)
+        collateral_source_free(&sources[i]);
+}
+
+enum err prepare(const struct settings *s, const struct prepare_in_use *in_use,
+                 struct timestamp now, struct prepared *out, struct problems *problems)
+{
+    struct preparation p = {s, out, problems};
+    size_t before = faults(&p);
+
+    trust_read(&p);
+    if (faults(&p) == before) /* else good collateral would not verify */
+        collateral_read(&p, in_use, now);
+    tokens_read(&p);
+    tls_read(&p);
+    sources_check(&p);
+    return problems_err(problems);
+}
