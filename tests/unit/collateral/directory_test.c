@@ -140,7 +140,7 @@ static void what_is_none_of_it_is_passed_over_or_told(void **state)
     assert_int_equal(collateral_directory_read(dir, take, &t), ERR_NONE);
     assert_int_equal(t.found, 1);
     assert_int_equal(t.unreadable, 1);
-    assert_int_equal(collateral_directory_read("/nonexistent", take, &t), ERR_NOT_FOUND);
+    assert_int_equal(collateral_directory_read("/dev/null/missing", take, &t), ERR_NOT_FOUND);
     remove_file(".hidden.json");
     remove_file("README");
     remove_file("asvk.pem");
@@ -166,7 +166,7 @@ static void a_change_is_seen(void **state)
     assert_int_equal(collateral_directory_state(dir, again), ERR_NONE);
     assert_memory_not_equal(again, one, sizeof one);
     remove_file("amd-milan.json");
-    assert_int_equal(collateral_directory_state("/nonexistent", again), ERR_NOT_FOUND);
+    assert_int_equal(collateral_directory_state("/dev/null/missing", again), ERR_NOT_FOUND);
 }
 
 int main(void)

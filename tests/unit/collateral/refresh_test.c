@@ -552,7 +552,7 @@ static void a_source_that_cannot_be_used_is_named(void **state)
 
     (void)state;
     fixture_open(&f);
-    f.sources[1].token_file = "/nonexistent/token";
+    f.sources[1].token_file = "/dev/null/token";
     assert_int_equal(collateral_refresh_new(&f.options, f.store, now, why, &f.refresh),
                      ERR_NOT_FOUND);
     assert_non_null(strstr(why, "second"));

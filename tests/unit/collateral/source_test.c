@@ -179,13 +179,13 @@ static void sources_need_what_they_have_not_of_their_own(void **state)
         const char *url, *token_file;
         enum err expected;
     } cases[] = {
-        {COLLATERAL_SOURCE_PCS,   NULL,           NULL,               ERR_NONE     },
-        {COLLATERAL_SOURCE_KDS,   "",             NULL,               ERR_NONE     },
-        {COLLATERAL_SOURCE_PCCS,  NULL,           NULL,               ERR_CONFIG   },
-        {COLLATERAL_SOURCE_PEER,  NULL,           NULL,               ERR_CONFIG   },
-        {COLLATERAL_SOURCE_PCCS,  "ftp://host",   NULL,               ERR_CONFIG   },
-        {COLLATERAL_SOURCE_PEER,  "https://host", "/nonexistent/tok", ERR_NOT_FOUND},
-        {COLLATERAL_SOURCE_TYPES, "https://host", NULL,               ERR_CONFIG   },
+        {COLLATERAL_SOURCE_PCS,   NULL,           NULL,              ERR_NONE     },
+        {COLLATERAL_SOURCE_KDS,   "",             NULL,              ERR_NONE     },
+        {COLLATERAL_SOURCE_PCCS,  NULL,           NULL,              ERR_CONFIG   },
+        {COLLATERAL_SOURCE_PEER,  NULL,           NULL,              ERR_CONFIG   },
+        {COLLATERAL_SOURCE_PCCS,  "ftp://host",   NULL,              ERR_CONFIG   },
+        {COLLATERAL_SOURCE_PEER,  "https://host", "/dev/null/token", ERR_NOT_FOUND},
+        {COLLATERAL_SOURCE_TYPES, "https://host", NULL,              ERR_CONFIG   },
     };
 
     (void)state;
