@@ -1,6 +1,5 @@
 #include "audit/checkpoint.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -44,10 +43,9 @@ static void put_base64(struct writer *w, struct span bytes)
 
 static void put_number(struct writer *w, uint64_t number)
 {
-    char text[24];
-    int size = snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+    char digits[DECIMAL_MAX_SIZE];
 
-    writer_put(w, span_of(text, (size_t)size));
+    writer_put(w, span_of(digits, decimal_write(number, digits)));
 }
 
 /* The signed text, whose last byte is the newline before the blank line. */

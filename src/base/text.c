@@ -65,11 +65,44 @@ static char encode_digit(unsigned v, unsigned c62, unsigned c63)
     return (char)(c & 0xffu);
 }
 
+enum { BLOCK = 32, BLOCK_BYTES = BLOCK / 4 * 3 };
+
+/* encode_digit() of a whole block; see decode_digits() */
+static void encode_block(const uint8_t bytes[BLOCK_BYTES], char out[BLOCK], uint8_t c62,
+                         uint8_t c63)
+{
+    uint8_t values[BLOCK];
+
+    for (size_t i = 0; i < BLOCK / 4; i++) {
+        const uint8_t *b = bytes + 3 * i;
+
+        values[4 * i] = b[0] >> 2;
+        values[4 * i + 1] = (uint8_t)((b[0] << 4 | b[1] >> 4) & 63);
+        values[4 * i + 2] = (uint8_t)((b[1] << 2 | b[2] >> 6) & 63);
+        values[4 * i + 3] = b[2] & 63;
+    }
+    for (size_t i = 0; i < BLOCK; i++) {
+        uint8_t v = values[i];
+        uint8_t lower = (uint8_t)(0 - (v > 25));
+        uint8_t digit = (uint8_t)(0 - (v > 51));
+        uint8_t is62 = (uint8_t)(0 - (v == 62));
+        uint8_t is63 = (uint8_t)(0 - (v == 63));
+        uint8_t offset = (uint8_t)('A' + (lower & ('a' - 26 - 'A')) + (digit & ('0' - 'a' - 26)));
+        uint8_t special = is62 | is63;
+
+        out[i] = (char)((uint8_t)((v + offset) & ~special) | (is62 & c62) | (is63 & c63));
+    }
+    bytes_wipe(values, sizeof values);
+}
+
 static void encode(struct span bytes, char *out, unsigned c62, unsigned c63, bool padded)
 {
     size_t at = 0;
+    size_t i = 0;
 
-    for (size_t i = 0; i < bytes.size; i += 3) {
+    for (; bytes.size - i >= BLOCK_BYTES; i += BLOCK_BYTES, at += BLOCK)
+        encode_block(bytes.data + i, out + at, (uint8_t)c62, (uint8_t)c63);
+    for (; i < bytes.size; i += 3) {
         size_t count = bytes.size - i < 3 ? bytes.size - i : 3;
         unsigned group = (unsigned)bytes.data[i] << 16;
 
@@ -107,8 +140,6 @@ static unsigned decode_digit(unsigned c, unsigned c62, unsigned c63)
 
     return (value & 63u) | (~(upper | lower | digit | is62 | is63) & 0x100u);
 }
-
-enum { BLOCK = 32, BLOCK_BYTES = BLOCK / 4 * 3 };
 
 /*
  * decode_digit() of a whole block, on bytes and without branches, so that the compiler makes vector
@@ -219,6 +250,19 @@ enum err decimal_read(struct span text, uint64_t *out)
             return ERR_TOO_LARGE;
     *out = value;
     return ERR_NONE;
+}
+
+size_t decimal_write(uint64_t number, char out[DECIMAL_MAX_SIZE])
+{
+    char digits[DECIMAL_MAX_SIZE];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    memcpy(out, digits + at, sizeof digits - at);
+    return sizeof digits - at;
 }
 
 enum { NAME_MAX_COMPARED = 95 };

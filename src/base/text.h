@@ -43,6 +43,10 @@ MUST_CHECK enum err base64url_read(struct span text, uint8_t *out, size_t capaci
  */
 MUST_CHECK enum err decimal_read(struct span text, uint64_t *out);
 
+/* Writes the digits to `out`, without a terminating zero. Returns their number. */
+#define DECIMAL_MAX_SIZE 20
+size_t decimal_write(uint64_t number, char out[DECIMAL_MAX_SIZE]);
+
 /*
  * Returns the element of `names` that is most similar to `text`, or NULL when no element is close.
  * A close name has at most one edit per three characters. An edit inserts, removes or replaces a

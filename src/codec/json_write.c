@@ -1,7 +1,5 @@
 #include "codec/json.h"
 
-#include <stdio.h>
-
 #include "base/text.h"
 #include "codec/json_scan.h"
 
@@ -147,10 +145,13 @@ void json_put_base64(struct json_writer *j, const char *name, struct span bytes)
 
 void json_put_int(struct json_writer *j, const char *name, int64_t value)
 {
-    char text[24];
-    int size = snprintf(text, sizeof text, "%lld", (long long)value);
+    char digits[DECIMAL_MAX_SIZE];
+    struct writer *w = begin(j, name);
 
-    writer_put(begin(j, name), span_of(text, (size_t)size));
+    if (value < 0)
+        writer_u8(w, '-');
+    writer_put(w, span_of(digits, decimal_write(value < 0 ? 0 - (uint64_t)value : (uint64_t)value,
+                                                digits)));
 }
 
 void json_put_bool(struct json_writer *j, const char *name, bool value)

@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "base/writer.h"
 #include "net/connection_state.h"
 
@@ -48,16 +49,11 @@ static const char *reason_phrase(unsigned status)
     return ""; /* RFC 9112 section 4: it may be empty */
 }
 
-static void put_number(struct writer *w, size_t number)
+static void put_number(struct writer *w, uint64_t number)
 {
-    char digits[20];
-    size_t at = sizeof digits;
+    char digits[DECIMAL_MAX_SIZE];
 
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    writer_put(w, span_of(digits + at, sizeof digits - at));
+    writer_put(w, span_of(digits, decimal_write(number, digits)));
 }
 
 static struct span reply_head(const struct http_reply *r, size_t body_size, bool close, char *out)

@@ -1,9 +1,10 @@
 /* From an outcome to a reply: commit first, then reveal, on the loop the request came in on. */
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "server/call.h"
 #include "server/render.h"
 #include "server/status.h"
@@ -127,10 +128,19 @@ static void call_free(struct call *c)
 
 void headers_write(char *out, size_t size, const char *request_id, unsigned retry_after_s)
 {
-    int used = snprintf(out, size, "X-Request-Id: %s\r\nCache-Control: no-store\r\n", request_id);
+    struct writer w = writer_over(out, size - 1);
+    char digits[DECIMAL_MAX_SIZE];
 
-    if (retry_after_s > 0 && used > 0 && (size_t)used < size)
-        (void)snprintf(out + used, size - (size_t)used, "Retry-After: %u\r\n", retry_after_s);
+    writer_put(&w, SPAN_LITERAL("X-Request-Id: "));
+    writer_put(&w, span_string(request_id));
+    writer_put(&w, SPAN_LITERAL("\r\nCache-Control: no-store\r\n"));
+    if (retry_after_s > 0) {
+        writer_put(&w, SPAN_LITERAL("Retry-After: "));
+        writer_put(&w, span_of(digits, decimal_write(retry_after_s, digits)));
+        writer_put(&w, SPAN_LITERAL("\r\n"));
+    }
+    assert(!w.failed); /* callers have room for the longest */
+    out[w.size] = '\0';
 }
 
 /* On the loop's thread: the only place a reply leaves. */

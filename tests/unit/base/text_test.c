@@ -291,6 +291,41 @@ static void a_decimal_number_has_one_spelling(void **state)
     }
 }
 
+static void decimal_numbers_read_back(void **state)
+{
+    static const uint64_t numbers[] = {0,         1, 9, 10, 99, 100, 4294967296, UINT64_MAX - 1,
+                                       UINT64_MAX};
+    char digits[DECIMAL_MAX_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        const size_t size = decimal_write(numbers[i], digits);
+        uint64_t value = 5;
+
+        assert_int_equal(decimal_read(span_of(digits, size), &value), ERR_NONE);
+        assert_true(value == numbers[i]);
+    }
+}
+
+/* Whole blocks and single digits are different code. */
+static void base64_blocks_are_written_as_single_digits(void **state)
+{
+    uint8_t bytes[3 * 256];
+    char whole[sizeof bytes / 3 * 4 + 1];
+    char part[5];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 7 + i / 256);
+    for (size_t url = 0; url < 2; url++) {
+        (url ? base64url_write : base64_write)(SPAN_OF(bytes), whole);
+        for (size_t i = 0; i < sizeof bytes / 3; i++) {
+            (url ? base64url_write : base64_write)(span_of(bytes + 3 * i, 3), part);
+            assert_memory_equal(whole + 4 * i, part, 4);
+        }
+    }
+}
+
 static void the_nearest_name_is_close(void **state)
 {
     static const char *const names[] = {"host", "port", "idle_timeout_ms", "tls.mode", "tokens"};
@@ -343,6 +378,8 @@ int main(void)
         cmocka_unit_test(test_hex_wants_the_exact_length),
         cmocka_unit_test(test_random_bytes_read_back),
         cmocka_unit_test(a_decimal_number_has_one_spelling),
+        cmocka_unit_test(decimal_numbers_read_back),
+        cmocka_unit_test(base64_blocks_are_written_as_single_digits),
         cmocka_unit_test(the_nearest_name_is_close),
     };
 
