@@ -25,7 +25,7 @@ struct rate_table {
     int64_t interval;  /* between requests at the sustained rate, ns; 0: no limit */
     int64_t allowance; /* interval * burst */
     size_t set_mask;
-    uint8_t hash_key[16];
+    uint8_t hash_key[SIPHASH_KEY_SIZE];
     struct set *sets;
 };
 
@@ -58,15 +58,10 @@ enum err rate_table_new(struct rate_limit limit, size_t capacity, struct rate_ta
 /* The random key keeps callers from choosing addresses that share a set. */
 static struct set *set_of(struct rate_table *t, struct span key, uint64_t *tag)
 {
-    struct span parts[] = {SPAN_OF(t->hash_key), key};
-    uint8_t hash[SHA256_SIZE];
-    uint64_t place;
+    const uint64_t hash = siphash24(t->hash_key, key);
 
-    sha256_parts(parts, COUNT_OF(parts), hash);
-    memcpy(tag, hash, sizeof *tag);
-    memcpy(&place, hash + sizeof *tag, sizeof place);
-    *tag |= 1; /* never the tag of a free bucket */
-    return &t->sets[place & t->set_mask];
+    *tag = hash | 1; /* never the tag of a free bucket */
+    return &t->sets[hash >> 32 & t->set_mask];
 }
 
 static struct bucket *set_find(struct set *s, uint64_t tag)

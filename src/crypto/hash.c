@@ -1,6 +1,8 @@
 #include "crypto/hash.h"
 
 #include <openssl/sha.h>
+#include <openssl/siphash.h>
+#include <string.h>
 
 /* These functions of AWS-LC keep all state in the caller's struct and cannot fail. */
 
@@ -41,4 +43,12 @@ void sha384(struct span bytes, uint8_t out[SHA384_SIZE])
     (void)SHA384_Init(&state);
     (void)SHA384_Update(&state, bytes.data, bytes.size);
     (void)SHA384_Final(out, &state);
+}
+
+uint64_t siphash24(const uint8_t key[SIPHASH_KEY_SIZE], struct span bytes)
+{
+    uint64_t words[2];
+
+    memcpy(words, key, sizeof words);
+    return SIPHASH_24(words, bytes.data, bytes.size);
 }

@@ -1,4 +1,4 @@
-/* SHA-2, one call over the concatenation of `parts`. */
+/* SHA-2, one call over the concatenation of `parts`; and a keyed hash for tables. */
 #ifndef CRYPTO_HASH_H
 #define CRYPTO_HASH_H
 
@@ -13,5 +13,12 @@ void sha256_parts(const struct span *parts, size_t count, uint8_t out[SHA256_SIZ
 void sha384(struct span bytes, uint8_t out[SHA384_SIZE]);
 void sha512(struct span bytes, uint8_t out[SHA512_SIZE]);
 void sha512_parts(const struct span *parts, size_t count, uint8_t out[SHA512_SIZE]);
+
+/*
+ * SipHash-2-4 with a secret random key, for tables whose keys a stranger chooses: without the key
+ * nobody finds values that collide. It is no cryptographic hash.
+ */
+#define SIPHASH_KEY_SIZE 16
+uint64_t siphash24(const uint8_t key[SIPHASH_KEY_SIZE], struct span bytes);
 
 #endif

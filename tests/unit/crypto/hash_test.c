@@ -152,6 +152,18 @@ static void threads_hash_independently(void **state)
     }
 }
 
+/* Appendix A of the paper of Aumasson and Bernstein: key 00..0f, message 00..0e. */
+static void siphash_is_that_of_its_authors(void **state)
+{
+    uint8_t bytes[SIPHASH_KEY_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)i;
+    assert_true(siphash24(bytes, span_of(bytes, 15)) == UINT64_C(0xa129ca6149be45e5));
+    assert_false(siphash24(bytes, span_of(bytes, 14)) == UINT64_C(0xa129ca6149be45e5));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +171,7 @@ int main(void)
         cmocka_unit_test(parts_hash_as_their_concatenation),
         cmocka_unit_test(hashing_needs_no_memory),
         cmocka_unit_test(threads_hash_independently),
+        cmocka_unit_test(siphash_is_that_of_its_authors),
     };
 
     if (CRYPTO_set_mem_functions(failing_malloc, failing_realloc, plain_free) != 1)
