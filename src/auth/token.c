@@ -12,11 +12,30 @@ enum { PREFIX_SIZE = sizeof prefix - 1 };
 
 static_assert(PRINCIPAL_ID_SIZE == SHA256_SIZE, "the id of a token is its hash");
 
+/*
+ * The index is open addressing by the first bytes of the hash, at most half full. Where a look-up
+ * ends tells at most how the hash of what was presented begins, which its sender knows already.
+ */
+enum { INDEX_SIZE = 2 * TOKENS_MAX, FREE = UINT16_MAX };
+static_assert((INDEX_SIZE & (INDEX_SIZE - 1)) == 0, "places are found by a mask");
+
 struct token_table {
     struct snapshot snapshot; /* see base/snapshot.h */
     size_t count;
+    uint16_t index[INDEX_SIZE];
     struct principal principals[];
 };
+
+/* The place of the token with this hash, or the free one where it would be. */
+static size_t place_of(const struct token_table *t, const uint8_t hash[SHA256_SIZE])
+{
+    size_t place = ((size_t)hash[0] << 8 | hash[1]) % INDEX_SIZE;
+
+    while (t->index[place] != FREE &&
+           !bytes_equal_ct(t->principals[t->index[place]].id, hash, SHA256_SIZE))
+        place = (place + 1) % INDEX_SIZE;
+    return place;
+}
 
 static void table_free(struct snapshot *snapshot)
 {
@@ -26,6 +45,7 @@ static void table_free(struct snapshot *snapshot)
 enum err token_table_new(const struct principal *principals, size_t count, struct token_table **out)
 {
     struct token_table *t;
+    size_t place;
 
     if (count > TOKENS_MAX)
         return ERR_TOO_LARGE;
@@ -34,9 +54,12 @@ enum err token_table_new(const struct principal *principals, size_t count, struc
         return ERR_MEMORY;
     snapshot_init(&t->snapshot, table_free);
     t->count = count;
+    memset(t->index, 0xff, sizeof t->index); /* FREE */
     for (size_t i = 0; i < count; i++) {
         assert(principals[i].kind == PRINCIPAL_TOKEN);
         t->principals[i] = principals[i];
+        place = place_of(t, principals[i].id);
+        t->index[place] = (uint16_t)i;
     }
     *out = t;
     return ERR_NONE;
@@ -53,19 +76,6 @@ void token_table_free(struct token_table **t)
 size_t token_table_count(const struct token_table *t)
 {
     return t->count;
-}
-
-/* Index of the token with this hash, or `count`; the same work wherever it is. */
-static size_t token_index(const struct token_table *t, const uint8_t hash[SHA256_SIZE])
-{
-    size_t found = t->count;
-
-    for (size_t i = 0; i < t->count; i++) {
-        size_t mask = (size_t)0 - bytes_equal_ct(t->principals[i].id, hash, SHA256_SIZE);
-
-        found = (found & ~mask) | (i & mask);
-    }
-    return found;
 }
 
 MUST_CHECK static enum err refuse(const char **why, const char *text)
@@ -103,8 +113,8 @@ enum err token_check(const struct token_table *t, struct span authorization, boo
     if (token.size == 0 || token.size > TOKEN_MAX_SIZE)
         return refuse(why, "Invalid token");
     sha256(token, hash);
-    index = token_index(t, hash);
-    if (index == t->count)
+    index = t->index[place_of(t, hash)];
+    if (index == FREE)
         return refuse(why, "Invalid token");
     *out = t->principals[index];
     return ERR_NONE;

@@ -1,7 +1,7 @@
 /*
- * Bearer tokens. The configuration holds only SHA-256 hashes. A check compares the whole list in
- * constant time. A table is immutable. To change tokens, build a new table and replace the table in
- * the store. Pure.
+ * Bearer tokens. The configuration holds only SHA-256 hashes. A check looks
+ * the hash of the token up. A table is immutable. To change tokens, build a new table and replace
+ * the table in the store. Pure.
  */
 #ifndef AUTH_TOKEN_H
 #define AUTH_TOKEN_H
@@ -35,7 +35,6 @@ size_t token_table_count(const struct token_table *t);
  *                "Invalid token"
  *
  * ERR_UNAUTHENTICATED
- * The function always compares all tokens.
  */
 MUST_CHECK enum err token_check(const struct token_table *t, struct span authorization,
                                 bool missing, struct principal *out, const char **why);

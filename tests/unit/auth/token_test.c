@@ -158,7 +158,7 @@ static void an_empty_table_refuses_all(void **state)
  * All tokens are compared whichever matches: when two have the same hash the later one is found,
  * which a search that stops at the first could not do.
  */
-static void the_whole_table_is_compared(void **state)
+static void the_last_of_equal_tokens_counts(void **state)
 {
     struct principal twins[5];
     struct principal out;
@@ -171,6 +171,30 @@ static void the_whole_table_is_compared(void **state)
     assert_int_equal(check_in(twins, COUNT_OF(twins), span_string("Bearer " TOKEN), &out),
                      ERR_NONE);
     assert_int_equal(out.name[0], '4');
+}
+
+static void tokens_whose_hashes_begin_alike_are_told_apart(void **state)
+{
+    struct principal alike[40];
+    struct principal out;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(alike); i++) {
+        alike[i] = principals[1];
+        alike[i].name[0] = (char)('0' + i);
+        alike[i].id[31] = (uint8_t)(alike[i].id[31] ^ (i + 1));
+    }
+    assert_int_equal(check_in(alike, COUNT_OF(alike), span_string("Bearer " TOKEN), &out),
+                     ERR_UNAUTHENTICATED);
+    for (size_t i = 0; i < COUNT_OF(alike); i++) {
+        struct principal other = alike[i];
+
+        alike[i].id[31] = principals[1].id[31];
+        assert_int_equal(check_in(alike, COUNT_OF(alike), span_string("Bearer " TOKEN), &out),
+                         ERR_NONE);
+        assert_int_equal(out.name[0], '0' + i);
+        alike[i] = other;
+    }
 }
 
 static void a_table_has_a_bound(void **state)
@@ -252,7 +276,8 @@ int main(void)
         cmocka_unit_test(refuses_what_is_too_long),
         cmocka_unit_test(every_flipped_bit_of_a_hash_is_another_token),
         cmocka_unit_test(an_empty_table_refuses_all),
-        cmocka_unit_test(the_whole_table_is_compared),
+        cmocka_unit_test(the_last_of_equal_tokens_counts),
+        cmocka_unit_test(tokens_whose_hashes_begin_alike_are_told_apart),
         cmocka_unit_test(a_table_has_a_bound),
         cmocka_unit_test(a_table_is_replaced_while_requests_run),
     };
