@@ -83,6 +83,7 @@ static void request_begin(struct connection *c, struct http_exchange *x)
     r->admin = c->is_admin;
     r->loop = c->loop->index;
     r->body = (struct span){0};
+    r->just_admitted = false;
 }
 
 /* The request came through a trusted proxy: its client is the one that the proxy names. */
@@ -150,6 +151,7 @@ static size_t step(struct connection *c, struct span bytes, struct http_exchange
         return bytes.size;
     }
     *taken = true;
+    x->request.just_admitted = !in_body;
     serve(c, x);
     return size;
 }

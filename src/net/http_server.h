@@ -34,6 +34,11 @@ struct http_request {
     /* DER, empty without one. Its key is the peer's; nothing else about it was judged. */
     struct span client_certificate;
     unsigned loop; /* index of the loop it is served by */
+    /*
+     * handle() runs at once after admit() let this very request in, and the loop did nothing else
+     * between. False when the body came later.
+     */
+    bool just_admitted;
 };
 
 /* Case-insensitive; the first of that name. False when absent. */

@@ -207,6 +207,7 @@ static unsigned admit_token(struct server *s, const struct http_request *r,
     }
     owner->authenticated = true;
     memcpy(owner->key.key, principal.id, sizeof owner->key.key);
+    s->loops[r->loop].admitted = principal;
     if (!authorize_admits(&principal, route->action))
         return refuse(s, r, REFUSED_TOKEN, 403, "role_not_allowed", ROLE_NOT_ALLOWED, 0, reply);
     wait = rates_of_principal(s, &principal, cost, now_us);

@@ -75,6 +75,7 @@ struct call {
 };
 
 struct loop_state {
+    struct principal admitted; /* of the request that was admitted last; see handle() */
     struct service_thread thread;
     struct latency latency;
     char reply[4096]; /* bodies of refusals at admission */

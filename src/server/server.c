@@ -40,12 +40,24 @@ static void turn_back(struct server *s, struct http_exchange *x)
     http_exchange_reply(x, &reply);
 }
 
+/* admit() has let it in. What it found holds for the request that it let in last, no other. */
+MUST_CHECK static enum err authenticate(struct call *c)
+{
+    const char *why;
+
+    if (authorize_is_public(c->route->action))
+        return ERR_NONE;
+    if (!c->request->just_admitted)
+        return admission_authenticate(c->server, c->request, &c->principal, &why);
+    c->principal = c->server->loops[c->loop].admitted;
+    return ERR_NONE;
+}
+
 static void handle(void *context, struct http_exchange *x)
 {
     struct server *s = context;
     struct call *c =
         atomic_load_explicit(&s->stopping, memory_order_relaxed) ? NULL : calloc(1, sizeof *c);
-    const char *why;
     bool path_known;
 
     if (!c) {
@@ -62,9 +74,7 @@ static void handle(void *context, struct http_exchange *x)
     c->now_us = clock_monotonic_us();
     c->route = admission_route(s, c->request, &path_known);
     request_id_write(c->now, c->request_id);
-    /* admit() has let it in; what it found is found again here rather than carried along */
-    if (!c->route || (!authorize_is_public(c->route->action) &&
-                      admission_authenticate(s, c->request, &c->principal, &why) != ERR_NONE)) {
+    if (!c->route || authenticate(c) != ERR_NONE) {
         call_refuse(c, 401, "unauthenticated", "Invalid token");
         call_reveal(c);
         return;

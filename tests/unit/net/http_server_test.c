@@ -170,6 +170,8 @@ static void handle(void *context, struct http_exchange *x)
         reply.body = r->target;
     if (span_equal_string(r->path, "/admin"))
         reply.body = r->admin ? SPAN_LITERAL("admin") : SPAN_LITERAL("public");
+    if (span_equal_string(r->path, "/admitted"))
+        reply.body = r->just_admitted ? SPAN_LITERAL("now") : SPAN_LITERAL("earlier");
     if (span_equal_string(r->path, "/peer"))
         reply.body = span_string(r->peer);
     if (span_equal_string(r->path, "/peer-key"))
@@ -647,6 +649,35 @@ static void continue_is_sent_only_after_admission(void **state)
     assert_answer(fd, 401, "no");
     assert_ended(fd);
     close(fd);
+    fixture_stop(&f);
+}
+
+/* What admit() found of the caller may be used only before the loop admits another request. */
+static void a_request_whose_body_comes_later_was_not_just_admitted(void **state)
+{
+    struct fixture f;
+    struct answer a;
+    int first, second;
+
+    (void)state;
+    fixture_init(&f);
+    f.options.loops = 1;
+    fixture_start(&f);
+    first = dial(&f);
+    second = dial(&f);
+    say(first, POST("/admitted", "2", "hi"));
+    assert_answer(first, 200, "now");
+    say(first, "POST /admitted HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"
+               "Expect: 100-continue\r\n\r\n");
+    hear(first, &a);
+    assert_int_equal(a.status, 100);
+    buffer_clear(&a.body);
+    say(second, POST("/admitted", "2", "hi"));
+    assert_answer(second, 200, "now");
+    say(first, "hello");
+    assert_answer(first, 200, "earlier");
+    close(first);
+    close(second);
     fixture_stop(&f);
 }
 
@@ -2166,6 +2197,7 @@ int main(void)
         cmocka_unit_test(the_connection_ends_when_asked),
         cmocka_unit_test(head_is_answered_without_a_body),
         cmocka_unit_test(continue_is_sent_only_after_admission),
+        cmocka_unit_test(a_request_whose_body_comes_later_was_not_just_admitted),
         cmocka_unit_test(refused_by_the_handler_before_the_body),
         cmocka_unit_test(refused_by_the_gate),
         cmocka_unit_test(the_handler_may_word_refusals),
