@@ -1,21 +1,9 @@
 /* A file of policies: refused with a message, or policies that pass their own check again. */
 #include <assert.h>
-#include <stdlib.h>
 
-#include "crypto/random.h"
 #include "policy/policy_file.h"
 
-int LLVMFuzzerInitialize(int *count, char ***arguments);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerInitialize(int *count, char ***arguments)
-{
-    (void)count;
-    (void)arguments;
-    if (crypto_start() != ERR_NONE)
-        abort();
-    return 0;
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,21 +1,9 @@
 /* The YAML file: refused with a message, or settings that pass their own check again. */
 #include <assert.h>
-#include <stdlib.h>
 
-#include "crypto/random.h"
 #include "daemon/settings.h"
 
-int LLVMFuzzerInitialize(int *count, char ***arguments);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerInitialize(int *count, char ***arguments)
-{
-    (void)count;
-    (void)arguments;
-    if (crypto_start() != ERR_NONE)
-        abort();
-    return 0;
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

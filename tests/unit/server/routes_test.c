@@ -10,7 +10,6 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 #include <poll.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,47 +19,10 @@
 #include "base/text.h"
 #include "crypto/random.h"
 #include "server/server.h"
+#include "support/failing.h"
 #include "unit/service/keystore.h"
 
 enum { WAIT_MS = 20000 };
-
-/* ---- allocations that fail */
-
-static _Atomic long fail_after = -1; /* so many succeed, then one fails; -1: none */
-
-void *__real_malloc(size_t size);                             /* NOLINT: the linker's name */
-void *__real_calloc(size_t count, size_t size);               /* NOLINT */
-void *__real_realloc(void *memory, size_t size);              /* NOLINT */
-enum err __real_secret_new(size_t size, struct secret **out); /* NOLINT */
-void *__wrap_malloc(size_t size);                             /* NOLINT */
-void *__wrap_calloc(size_t count, size_t size);               /* NOLINT */
-void *__wrap_realloc(void *memory, size_t size);              /* NOLINT */
-enum err __wrap_secret_new(size_t size, struct secret **out); /* NOLINT */
-
-static bool fails_now(void)
-{
-    return atomic_load(&fail_after) >= 0 && atomic_fetch_sub(&fail_after, 1) == 0;
-}
-
-void *__wrap_malloc(size_t size) /* NOLINT */
-{
-    return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size) /* NOLINT */
-{
-    return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size) /* NOLINT */
-{
-    return fails_now() ? NULL : __real_realloc(memory, size);
-}
-
-enum err __wrap_secret_new(size_t size, struct secret **out) /* NOLINT */
-{
-    return fails_now() ? ERR_MEMORY : __real_secret_new(size, out);
-}
 
 /* ---- a keystore that serves */
 
@@ -291,9 +253,9 @@ static void test_no_failing_allocation_gives_a_wrong_answer(void **state)
         for (long n = 0; !done && n < 300; n++) {
             int status;
 
-            atomic_store(&fail_after, n);
+            failing_begin(n);
             status = ask(q->method, q->target, q->token, q->body, reply, sizeof reply);
-            done = atomic_exchange(&fail_after, -1) >= 0;
+            done = !failing_end(); /* fewer than n were needed */
             if (status != 0 && status != q->status && status != 503)
                 print_error("%s %s, allocation %ld: %d\n%.400s\n", q->method, q->target, n, status,
                             reply);

@@ -18,49 +18,12 @@
 #include "keystore.h"
 #include "service/decrypt.h"
 #include "service/explain.h"
+#include "support/failing.h"
 
 #define SEED "app:alice.near"
 #define ID "0193e0a4-0000-7000-8000-000000000001"
 
 static const uint8_t private_key[X25519_SIZE] = {7, 7, 7};
-
-/* ---- allocations that fail: every call of ours goes through these (see meson.build) */
-
-static long fail_after = -1; /* so many succeed, then one fails; -1: none fails */
-
-void *__real_malloc(size_t size);                             /* NOLINT: the linker's name */
-void *__real_calloc(size_t count, size_t size);               /* NOLINT */
-void *__real_realloc(void *memory, size_t size);              /* NOLINT */
-enum err __real_secret_new(size_t size, struct secret **out); /* NOLINT */
-void *__wrap_malloc(size_t size);                             /* NOLINT */
-void *__wrap_calloc(size_t count, size_t size);               /* NOLINT */
-void *__wrap_realloc(void *memory, size_t size);              /* NOLINT */
-enum err __wrap_secret_new(size_t size, struct secret **out); /* NOLINT */
-
-static bool fails_now(void)
-{
-    return fail_after >= 0 && fail_after-- == 0;
-}
-
-void *__wrap_malloc(size_t size) /* NOLINT */
-{
-    return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size) /* NOLINT */
-{
-    return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size) /* NOLINT */
-{
-    return fails_now() ? NULL : __real_realloc(memory, size);
-}
-
-enum err __wrap_secret_new(size_t size, struct secret **out) /* NOLINT */
-{
-    return fails_now() ? ERR_MEMORY : __real_secret_new(size, out);
-}
 
 /* ---- a keystore, and what requests are made of */
 
@@ -660,10 +623,9 @@ static void with_each_allocation_failing(void (*run)(struct outcome *o, bool fai
 
         assert_true(n < 1000);
         run(&o, true);
-        fail_after = n;
+        failing_begin(n);
         run(&o, false);
-        done = fail_after >= 0; /* fewer than n were needed */
-        fail_after = -1;
+        done = !failing_end(); /* fewer than n were needed */
         /* for want of memory; or, where AWS-LC had none, because a signature did not verify */
         if (o.refusal.error != ERR_NONE)
             assert_int_equal(o.result.kind, RESULT_NONE);
