@@ -149,6 +149,7 @@ static void native_is_nitros_alone(void **state)
     struct attest_result evidence = {.kind = ATTEST_NITRO};
 
     (void)state;
+    assert_int_equal(binding_bytes(BINDING_NATIVE, &b, evidence.report_data), ERR_UNSUPPORTED);
     evidence.nitro.nonce = SPAN_OF(nonce);
     evidence.nitro.public_key = SPAN_OF(key);
     assert_true(binding_holds(BINDING_NATIVE, &b, &evidence));

@@ -272,6 +272,45 @@ static void every_prefix_and_flipped_bit_of_every_form_is_refused(void **state)
     buffer_clear(&quote);
 }
 
+/* Bytes of an SGX quote of version 3, whose parts stand at fixed places. */
+static void quotes_are_judged_field_by_field(void **state)
+{
+    static const struct {
+        size_t at;
+        uint8_t flip;
+        enum attest_reason reason;
+    } cases[] = {
+        {2,    1,    ATTEST_UNSUPPORTED_ATTESTATION_KEY_TYPE},
+        {4,    0x81, ATTEST_TEE_TYPE_MISMATCH               },
+        {12,   1,    ATTEST_UNKNOWN_QE_VENDOR               },
+        {28,   1,    ATTEST_SIGNATURE_INVALID               }, /* user data */
+        {48,   1,    ATTEST_SIGNATURE_INVALID               }, /* the report */
+        {432,  1,    ATTEST_MALFORMED                       }, /* size of what follows */
+        {436,  1,    ATTEST_SIGNATURE_INVALID               },
+        {500,  1,    ATTEST_QE_REPORT_DATA_MISMATCH         }, /* the key */
+        {564,  1,    ATTEST_QE_REPORT_SIGNATURE_INVALID     },
+        {948,  1,    ATTEST_QE_REPORT_SIGNATURE_INVALID     },
+        {1014, 1,    ATTEST_QE_REPORT_DATA_MISMATCH         }, /* authentication data */
+        {1046, 1,    ATTEST_UNSUPPORTED_CERT_DATA_TYPE      },
+    };
+    struct attest_collateral *sgx = collateral_of(ATTEST_SGX, "UpToDate", "UpToDate");
+    struct buffer quote = {0};
+    struct attest_result r;
+
+    (void)state;
+    form_quote(&forms[0], &quote);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        quote.data[cases[i].at] ^= cases[i].flip;
+        if (verify(&quote, sgx, &r) != cases[i].reason)
+            fail_msg("byte %zu: %s at %s", cases[i].at, attest_reason_code(r.reason), r.step);
+        assert_false(r.signatures_valid || r.authentic);
+        quote.data[cases[i].at] ^= cases[i].flip;
+    }
+    assert_int_equal(verify(&quote, sgx, &r), ATTEST_OK);
+    buffer_clear(&quote);
+    attest_collateral_free(&sgx);
+}
+
 /* Type and TEE already tell how long a body is: the size must say the same, signed or not. */
 static void the_declared_size_of_a_body_counts(void **state)
 {
@@ -675,6 +714,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_are_read_as_version_and_tee_type_say),
         cmocka_unit_test(every_prefix_and_flipped_bit_of_every_form_is_refused),
+        cmocka_unit_test(quotes_are_judged_field_by_field),
         cmocka_unit_test(the_declared_size_of_a_body_counts),
         cmocka_unit_test(a_quoting_enclave_of_the_hosts_own_is_not_authentic),
         cmocka_unit_test(statuses_of_level_module_and_qe_are_merged),

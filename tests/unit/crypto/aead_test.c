@@ -67,25 +67,31 @@ static void xchacha20_poly1305_agrees_with_wycheproof(void **state)
     wycheproof("xchacha20_poly1305/xchacha20_poly1305_test.json", check_xchacha);
 }
 
-/* RFC 8439 section 2.8.2: the tag of the published example. */
-static void the_example_of_rfc_8439_seals_as_published(void **state)
+/* RFC 8439 section 2.8.2, and draft-irtf-cfrg-xchacha-03 appendix A.3.1: the tags of the published
+ * examples. */
+static void the_published_examples_seal_as_published(void **state)
 {
     static const char text[] = "Ladies and Gentlemen of the class of '99: If I could offer you "
                                "only one tip for the future, sunscreen would be it.";
     uint8_t key[AEAD_KEY_SIZE];
-    uint8_t nonce[AEAD_NONCE_SIZE];
+    uint8_t nonce[AEAD_XNONCE_SIZE];
     uint8_t aad[12];
     uint8_t out[sizeof text - 1 + AEAD_TAG_SIZE];
     char tag[2 * AEAD_TAG_SIZE + 1];
 
     (void)state;
     hex_bytes("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f", key, sizeof key);
-    hex_bytes("070000004041424344454647", nonce, sizeof nonce);
+    hex_bytes("070000004041424344454647", nonce, AEAD_NONCE_SIZE);
     hex_bytes("50515253c0c1c2c3c4c5c6c7", aad, sizeof aad);
     aead_seal(AEAD_CHACHA20_POLY1305, key, nonce, SPAN_OF(aad), span_of(text, sizeof text - 1),
               out);
     hex_write(span_of(out + sizeof text - 1, AEAD_TAG_SIZE), tag);
     assert_string_equal(tag, "1ae10b594f09e26a7e902ecbd0600691");
+    hex_bytes("404142434445464748494a4b4c4d4e4f5051525354555657", nonce, sizeof nonce);
+    aead_seal(AEAD_XCHACHA20_POLY1305, key, nonce, SPAN_OF(aad), span_of(text, sizeof text - 1),
+              out);
+    hex_write(span_of(out + sizeof text - 1, AEAD_TAG_SIZE), tag);
+    assert_string_equal(tag, "c0875924c1c7987947deafd8780acf49");
 }
 
 static void every_change_and_every_prefix_is_refused(void **state)
@@ -121,7 +127,7 @@ static void every_change_and_every_prefix_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_example_of_rfc_8439_seals_as_published),
+        cmocka_unit_test(the_published_examples_seal_as_published),
         cmocka_unit_test(chacha20_poly1305_agrees_with_wycheproof),
         cmocka_unit_test(xchacha20_poly1305_agrees_with_wycheproof),
         cmocka_unit_test(every_change_and_every_prefix_is_refused),

@@ -82,6 +82,43 @@ static void x25519_agrees_with_wycheproof_and_refuses_zero(void **state)
     wycheproof("x25519/x25519_test.json", check_x25519);
 }
 
+/* RFC 8032 section 7.1, tests 1 to 3. */
+static void ed25519_agrees_with_rfc_8032(void **state)
+{
+    static const struct {
+        const char *seed, *public_key, *message, *signature;
+    } cases[] = {
+        {"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+         "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
+         "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
+         "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"},
+        {"4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+         "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
+         "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+         "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"},
+        {"c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+         "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
+         "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
+         "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const size_t size = strlen(cases[i].message) / 2;
+        uint8_t seed[ED25519_SEED_SIZE], expected[ED25519_SIGNATURE_SIZE], message[2];
+        uint8_t out[ED25519_SIGNATURE_SIZE];
+
+        hex_bytes(cases[i].seed, seed, sizeof seed);
+        hex_bytes(cases[i].message, message, size);
+        hex_bytes(cases[i].public_key, expected, ED25519_PUBLIC_SIZE);
+        ed25519_public(seed, out);
+        assert_memory_equal(out, expected, ED25519_PUBLIC_SIZE);
+        hex_bytes(cases[i].signature, expected, sizeof expected);
+        ed25519_sign(seed, span_of(message, size), out);
+        assert_memory_equal(out, expected, sizeof expected);
+    }
+}
+
 static void ed25519_signs_as_its_authors(void **state)
 {
     static const char file[] = "ed25519/ed25519_sign_input.json";
@@ -193,6 +230,7 @@ int main(void)
         cmocka_unit_test(x25519_agrees_with_rfc_7748),
         cmocka_unit_test(x25519_iterated_agrees_with_rfc_7748),
         cmocka_unit_test(x25519_agrees_with_wycheproof_and_refuses_zero),
+        cmocka_unit_test(ed25519_agrees_with_rfc_8032),
         cmocka_unit_test(ed25519_signs_as_its_authors),
         cmocka_unit_test(ed25519_agrees_with_wycheproof),
         cmocka_unit_test(ed25519_accepts_of_speccheck_case_3_alone),

@@ -172,6 +172,7 @@ static void epochs_out_of_order_or_of_impossible_age_are_refused(void **state)
     uint8_t bytes[HEAD_SIZE + (ROOT_EPOCHS_MAX + 1) * EPOCH_SIZE];
     uint8_t *second = bytes + HEAD_SIZE + EPOCH_SIZE;
     size_t size = sample(bytes, 2);
+    struct root *root = NULL;
 
     (void)state;
     second[0] = 1; /* twice the same */
@@ -188,6 +189,12 @@ static void epochs_out_of_order_or_of_impossible_age_are_refused(void **state)
     refuse(span_of(bytes, size));
     second[5 + 7] = 0;
     second[5 + 5] = 1;
+    refuse(span_of(bytes, size));
+    /* the last second of 9999 is the last that is possible */
+    memcpy(second + 5, (const uint8_t[]){0x7f, 0x41, 0xf4, 0xff, 0x3a, 0}, 6);
+    assert_int_equal(root_parse(span_of(bytes, size), &root), ERR_NONE);
+    root_free(&root);
+    second[5]++;
     refuse(span_of(bytes, size));
     refuse(span_of(bytes, sample(bytes, 0)));
     refuse(span_of(bytes, sample(bytes, ROOT_EPOCHS_MAX + 1)));

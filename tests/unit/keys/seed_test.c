@@ -58,6 +58,11 @@ static void repositories_without_a_clean_name_are_refused(void **state)
         "a/\xc2\x85",
         "a/\xe2\x82",
         "a/\xf4\x90\x80\x80",
+        "a/\x80",
+        "a/\xc2\xc0",
+        "a/\xe0\x9f\xbf",
+        "a/\xe2\x82\x7f",
+        "a/\xf0\x8f\xbf\xbf",
     };
     static uint8_t longest[SEED_MAX_SIZE + 1];
     char out[SEED_MAX_SIZE + 1];
@@ -70,6 +75,27 @@ static void repositories_without_a_clean_name_are_refused(void **state)
     assert_int_equal(repo_normalise(SPAN_OF(longest), out, sizeof out), ERR_TOO_LARGE);
     assert_int_equal(repo_normalise(SPAN_LITERAL("abcd"), out, 4), ERR_TOO_LARGE);
     assert_int_equal(repo_normalise(SPAN_LITERAL("abc"), out, 4), ERR_NONE);
+}
+
+/* The first and the last of each size, and next to the surrogates: Unicode table 3-7. */
+static void every_size_of_utf8_is_text(void **state)
+{
+    static const char *const texts[] = {
+        "a/\xc2\xa0",         "a/\xdf\xbf",         "a/\xe0\xa0\x80", "a/\xec\xbf\xbf",
+        "a/\xed\x9f\xbf",     "a/\xee\x80\x80",     "a/\xef\xbf\xbd", "a/\xf0\x90\x80\x80",
+        "a/\xf3\xbf\xbf\xbf", "a/\xf4\x8f\xbf\xbf",
+    };
+    static uint8_t longest[SEED_MAX_SIZE];
+    char out[SEED_MAX_SIZE + 1];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_int_equal(repo_normalise(span_string(texts[i]), out, sizeof out), ERR_NONE);
+        assert_string_equal(out, texts[i]);
+    }
+    memset(longest, 'a', sizeof longest);
+    assert_int_equal(repo_normalise(SPAN_OF(longest), out, sizeof out), ERR_NONE);
+    assert_int_equal(strlen(out), SEED_MAX_SIZE);
 }
 
 struct seed_case {
@@ -267,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(repositories_normalise_as_outlayer),
         cmocka_unit_test(repositories_without_a_clean_name_are_refused),
+        cmocka_unit_test(every_size_of_utf8_is_text),
         cmocka_unit_test(seeds_are_those_of_outlayer),
         cmocka_unit_test(seeds_that_could_meet_are_refused),
         cmocka_unit_test(owners_that_are_no_account_are_refused),

@@ -1581,6 +1581,27 @@ static void a_taken_port_is_an_error(void **state)
     fixture_stop(&f);
 }
 
+/* At an address that no other program here uses, so nobody takes the port in between. */
+static void a_port_that_is_named_is_taken(void **state)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+    struct fixture f;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    (void)state;
+    fixture_init(&f);
+    f.options.host = "127.41.7.3";
+    assert_int_equal(inet_pton(AF_INET, f.options.host, &address.sin_addr), 1);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    close(fd);
+    f.options.port = ntohs(address.sin_port);
+    fixture_start(&f);
+    assert_int_equal(http_server_port(f.server), f.options.port);
+    fixture_stop(&f);
+}
+
 /* Many connections */
 
 static size_t resident_size(void)
@@ -2223,6 +2244,7 @@ int main(void)
         cmocka_unit_test(drained_server_answers_what_it_began),
         cmocka_unit_test(unanswered_requests_do_not_outlive_the_server),
         cmocka_unit_test(a_taken_port_is_an_error),
+        cmocka_unit_test(a_port_that_is_named_is_taken),
         cmocka_unit_test(ten_thousand_idle_connections),
         cmocka_unit_test(without_descriptors_connections_are_shed),
         cmocka_unit_test(tls_serves_like_plain),

@@ -71,6 +71,8 @@ static void networks(void **state)
 
         assert_int_equal(network_has(&n, 1, &address), cases[i].has);
         assert_false(network_has(&n, 0, &address));
+        address.ss_family = AF_UNIX; /* no address of a network */
+        assert_false(network_has(&n, 1, &address));
     }
 }
 

@@ -144,6 +144,7 @@ static void test_reports_that_are_refused(void **state)
     k.binds_nothing = false;
     k.vmpl = 2; /* and the kernel does not say so */
     assert_refused(tee, "SNP_GET_REPORT: Input/output error");
+    fake_kernel_init(&k);
     k.has_sev = false;
     assert_refused(tee, "is missing");
     tee_close(&tee);
@@ -228,6 +229,38 @@ MUST_CHECK static enum err unsealing(struct tee *tee, struct span blob)
         assert_string_not_equal(tee->failure.text, "");
     secret_free(&plain);
     return e;
+}
+
+static void test_files_are_read_up_to_their_limit(void **state)
+{
+    struct fake_kernel k = guest();
+    struct tee_failure failure = {""};
+    struct buffer content = {0};
+
+    (void)state;
+    fake_kernel_init(&k);
+    fake_kernel_file(&k, "/some/file", SPAN_LITERAL("abc"));
+    assert_int_equal(system_read(&k.system, "/some/file", 3, &content, &failure), ERR_NONE);
+    assert_true(span_equal_string(buffer_span(&content), "abc"));
+    assert_int_equal(system_read(&k.system, "/some/file", 2, &content, &failure), ERR_TOO_LARGE);
+    assert_non_null(strstr(failure.text, "/some/file holds more than 2 bytes"));
+    buffer_clear(&content);
+    fake_kernel_assert_clean(&k);
+}
+
+static void test_without_the_device_there_is_no_key(void **state)
+{
+    const struct snp_key_request request = {0};
+    struct fake_kernel k = guest();
+    struct tee_failure failure = {""};
+    uint8_t key[SNP_KEY_SIZE];
+
+    (void)state;
+    fake_kernel_init(&k);
+    k.has_sev = false;
+    assert_int_equal(snp_device_key(&k.system, &request, key, &failure), ERR_UNAVAILABLE);
+    assert_non_null(strstr(failure.text, "is missing"));
+    fake_kernel_assert_clean(&k);
 }
 
 static void test_the_key_depends_on_image_svn_and_tcb(void **state)
@@ -503,6 +536,8 @@ int main(void)
         cmocka_unit_test(test_reports_that_are_refused),
         cmocka_unit_test(test_the_level_is_the_kernels),
         cmocka_unit_test(test_devices_that_do_not_open),
+        cmocka_unit_test(test_files_are_read_up_to_their_limit),
+        cmocka_unit_test(test_without_the_device_there_is_no_key),
         cmocka_unit_test(test_the_key_depends_on_image_svn_and_tcb),
         cmocka_unit_test(test_who_may_open_it),
         cmocka_unit_test(test_weaker_selections_are_refused),

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "crypto/random.h"
+#include "support/failing.h"
 #include "tee/tee.h"
 #include "tee/tpm2_device.h"
 #include "unit/tee/swtpm.h"
@@ -495,6 +496,35 @@ static void a_missing_tpm_is_unavailable(void **state)
     }
 }
 
+/* The number in the message is the longest that is taken. */
+static void a_name_that_is_too_long_is_refused(void **state)
+{
+    static const char says[] = "longer than ";
+    char name[4096];
+    const struct tee_settings settings = {.tpm2_tcti = name};
+    struct tee_failure failure = {""};
+    struct tee *tee = NULL;
+    const char *at;
+    size_t longest;
+
+    (void)state;
+    memset(name, 'x', sizeof name);
+    name[sizeof name - 1] = '\0';
+    assert_int_equal(tee_tpm2_open(&settings, &tee, &failure), ERR_CONFIG);
+    at = strstr(failure.text, says);
+    assert_non_null(at);
+    longest = strtoul(at + sizeof says - 1, NULL, 10);
+    assert_in_range(longest, 1, sizeof name - 3);
+    name[longest + 1] = '\0';
+    assert_int_equal(tee_tpm2_open(&settings, &tee, &failure), ERR_CONFIG);
+    name[longest] = '\0';
+    assert_int_equal(tee_tpm2_open(&settings, &tee, &failure), ERR_UNAVAILABLE);
+    failing_begin(0);
+    assert_int_equal(tee_tpm2_open(&settings, &tee, &failure), ERR_MEMORY);
+    assert_true(failing_end());
+    assert_null(tee);
+}
+
 static void a_tpm_that_goes_away_is_unavailable(void **state)
 {
     struct buffer blob = {0};
@@ -746,6 +776,7 @@ int main(void)
         cmocka_unit_test(an_owner_password_is_named),
         cmocka_unit_test(a_tpm_that_was_not_started_is_named),
         cmocka_unit_test(a_missing_tpm_is_unavailable),
+        cmocka_unit_test(a_name_that_is_too_long_is_refused),
         cmocka_unit_test(a_tpm_that_goes_away_is_unavailable),
         cmocka_unit_test(pcr_lists_have_one_spelling),
         cmocka_unit_test(it_gives_no_evidence),
