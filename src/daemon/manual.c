@@ -111,7 +111,7 @@ static void page_row(FILE *file, const char *name, const char *value, const char
 void manual_write_page(FILE *file)
 {
     (void)fputs(".TH VOUCHSAFED 8 \"\" \"vouchsafe " VOUCHSAFE_VERSION
-                "\" \"System Administration\"\n"
+                "\" \"System Administration\"\n.ad l\n"
                 ".SH NAME\nvouchsafed \\- the keystore daemon\n.SH SYNOPSIS\n.nf\n",
                 file);
     for (size_t i = 0; i < COUNT_OF(usages); i++) {
