@@ -1,12 +1,13 @@
 /*
- * The fields of a result, by their names in the vectors' index. Data before code: what stands in a
- * report as it is, stands in a table; what is derived has a function beside it.
+ * The fields of a result, by their names in the vectors' index. The fields of a report come from
+ * the table in attest/evidence_fields.h; a field that is derived has a function here.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "attest/arm.h"
 #include "attest/azure_hcl.h"
+#include "attest/evidence_fields.h"
 #include "client/attest.h"
 
 struct field_row {
@@ -22,84 +23,6 @@ struct field_row {
     }
 #define HEX(name, member) ROW(name, VS_FIELD_HEX, member)
 #define NUMBER(name, member) ROW(name, VS_FIELD_NUMBER, member)
-#define FLAG(name, member) ROW(name, VS_FIELD_FLAG, member)
-
-static const struct field_row sgx_rows[] = {
-    HEX("report.cpusvn", sgx.cpu_svn),
-    HEX("report.attributes", sgx.attributes),
-    HEX("report.mrenclave", sgx.mr_enclave),
-    HEX("report.mrsigner", sgx.mr_signer),
-    HEX("report.configid", sgx.config_id),
-    NUMBER("report.isvprodid", sgx.isv_prod_id),
-    NUMBER("report.isvsvn", sgx.isv_svn),
-    NUMBER("report.configsvn", sgx.config_svn),
-    HEX("report.isvfamilyid", sgx.isv_family_id),
-    HEX("report.isvextprodid", sgx.isv_ext_prod_id),
-    HEX("report.report_data", sgx.report_data),
-    FLAG("report.debug", debug),
-};
-
-static const struct field_row td_rows[] = {
-    HEX("report.tee_tcb_svn", td.tee_tcb_svn),
-    HEX("report.mrseam", td.mr_seam),
-    HEX("report.mrsignerseam", td.mr_signer_seam),
-    HEX("report.seam_attributes", td.seam_attributes),
-    HEX("report.td_attributes", td.td_attributes),
-    HEX("report.xfam", td.xfam),
-    HEX("report.mrtd", td.mr_td),
-    HEX("report.mrconfigid", td.mr_config_id),
-    HEX("report.mrowner", td.mr_owner),
-    HEX("report.mrownerconfig", td.mr_owner_config),
-    HEX("report.rtmr0", td.rtmr[0]),
-    HEX("report.rtmr1", td.rtmr[1]),
-    HEX("report.rtmr2", td.rtmr[2]),
-    HEX("report.rtmr3", td.rtmr[3]),
-    HEX("report.report_data", td.report_data),
-    FLAG("report.debug", debug),
-};
-
-static const struct field_row td_15_rows[] = {
-    HEX("report.tee_tcb_svn2", td.tee_tcb_svn_2),
-    HEX("report.mrservicetd", td.mr_service_td),
-};
-
-static const struct field_row snp_rows[] = {
-    NUMBER("report.version", snp.version),
-    NUMBER("report.guest_svn", snp.guest_svn),
-    NUMBER("report.policy", snp.policy),
-    HEX("report.family_id", snp.family_id),
-    HEX("report.image_id", snp.image_id),
-    NUMBER("report.vmpl", snp.vmpl),
-    NUMBER("report.signature_algo", snp.signature_algorithm),
-    HEX("report.current_tcb", snp.current_tcb_bytes),
-    NUMBER("report.platform_info", snp.platform_info),
-    NUMBER("report.key_info", snp.key_info),
-    HEX("report.report_data", snp.report_data),
-    HEX("report.measurement", snp.measurement),
-    HEX("report.host_data", snp.host_data),
-    HEX("report.id_key_digest", snp.id_key_digest),
-    HEX("report.author_key_digest", snp.author_key_digest),
-    HEX("report.report_id", snp.report_id),
-    HEX("report.report_id_ma", snp.report_id_ma),
-    HEX("report.reported_tcb", snp.reported_tcb_bytes),
-    HEX("report.chip_id", snp.chip_id),
-    HEX("report.committed_tcb", snp.committed_tcb_bytes),
-    HEX("report.launch_tcb", snp.launch_tcb_bytes),
-    FLAG("report.debug", debug),
-};
-
-static const struct field_row snp_cpuid_rows[] = {
-    /* from version 3 on */
-    NUMBER("report.cpuid_fam_id", snp.cpuid_family),
-    NUMBER("report.cpuid_mod_id", snp.cpuid_model),
-    NUMBER("report.cpuid_step", snp.cpuid_stepping),
-};
-
-static const struct field_row snp_mitigation_rows[] = {
-    /* from version 5 on */
-    NUMBER("report.launch_mit_vector", snp.launch_mitigations),
-    NUMBER("report.current_mit_vector", snp.current_mitigations),
-};
 
 static const struct field_row intel_rows[] = {
     HEX("fmspc", intel.fmspc),
@@ -195,6 +118,26 @@ static void put_rows(struct vs_result *r, const struct field_row *rows, size_t c
     }
 }
 
+/* The fields of the report: "report." and their names. */
+static void put_report(struct vs_result *r)
+{
+    char name[sizeof((struct vs_field *)NULL)->name];
+
+    for (size_t i = 0; i < evidence_field_count; i++) {
+        const struct evidence_field *field = &evidence_fields[i];
+        const struct span bytes = evidence_bytes(&r->verified, field);
+
+        if (!evidence_has(&r->verified, field))
+            continue;
+        (void)snprintf(name, sizeof name, "report.%s", field->name);
+        if (field->form == EVIDENCE_BYTES)
+            put_span(r, VS_FIELD_HEX, name, bytes);
+        else
+            put_number(r, field->form == EVIDENCE_FLAG ? VS_FIELD_FLAG : VS_FIELD_NUMBER, name,
+                       number_at(bytes.data, bytes.size));
+    }
+}
+
 static void put_status(struct vs_result *r, const char *name, enum tcb_status status)
 {
     if (status != TCB_NOT_JUDGED)
@@ -235,7 +178,7 @@ static void put_sgx(struct vs_result *r)
     memcpy(kept, bytes, sizeof bytes);
     r->text_used += sizeof bytes;
     put_span(r, VS_FIELD_HEX, "report.miscselect", span_of(kept, sizeof bytes));
-    put_rows(r, sgx_rows, COUNT_OF(sgx_rows));
+    put_report(r);
     put_intel(r);
 }
 
@@ -255,9 +198,7 @@ static void put_module(struct vs_result *r)
 
 static void put_tdx(struct vs_result *r)
 {
-    put_rows(r, td_rows, COUNT_OF(td_rows));
-    if (r->verified.td.is_15)
-        put_rows(r, td_15_rows, COUNT_OF(td_15_rows));
+    put_report(r);
     put_intel(r);
     if (r->verdict == VS_VALID)
         put_module(r);
@@ -282,11 +223,7 @@ static void put_snp(struct vs_result *r)
     const struct snp_report *s = &r->verified.snp;
 
     put_text(r, "product", span_string(product_name(s->product)));
-    put_rows(r, snp_rows, COUNT_OF(snp_rows));
-    if (s->has_cpuid)
-        put_rows(r, snp_cpuid_rows, COUNT_OF(snp_cpuid_rows));
-    if (s->version >= 5)
-        put_rows(r, snp_mitigation_rows, COUNT_OF(snp_mitigation_rows));
+    put_report(r);
     put_version(r, "report.current_version", s->current_version);
     put_version(r, "report.committed_version", s->committed_version);
     put_number(r, VS_FIELD_FLAG, "report.migrate_ma", (s->policy & SNP_POLICY_MIGRATE_MA) != 0);

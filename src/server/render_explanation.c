@@ -17,31 +17,6 @@ static void put_time(struct json_writer *j, const char *name, struct timestamp t
         json_put_int(j, name, timestamp_seconds(t));
 }
 
-struct measurement {
-    enum attest_tee kind;
-    const char *name; /* as policies have it */
-    size_t offset, size;
-};
-
-#define MEASUREMENT(kind, name, member)                                                            \
-    {                                                                                              \
-        kind, name, offsetof(struct attest_result, member),                                        \
-            sizeof(((struct attest_result *)NULL)->member)                                         \
-    }
-
-static const struct measurement measurements[] = {
-    MEASUREMENT(ATTEST_SGX, "mrenclave", sgx.mr_enclave),
-    MEASUREMENT(ATTEST_SGX, "mrsigner", sgx.mr_signer),
-    MEASUREMENT(ATTEST_TDX, "mrtd", td.mr_td),
-    MEASUREMENT(ATTEST_TDX, "mrseam", td.mr_seam),
-    MEASUREMENT(ATTEST_TDX, "rtmr0", td.rtmr[0]),
-    MEASUREMENT(ATTEST_TDX, "rtmr1", td.rtmr[1]),
-    MEASUREMENT(ATTEST_TDX, "rtmr2", td.rtmr[2]),
-    MEASUREMENT(ATTEST_TDX, "rtmr3", td.rtmr[3]),
-    MEASUREMENT(ATTEST_SNP, "measurement", snp.measurement),
-    MEASUREMENT(ATTEST_SNP, "host_data", snp.host_data),
-};
-
 static void put_pcrs(struct json_writer *j, const struct nitro_claims *n)
 {
     char name[8];
@@ -61,11 +36,12 @@ static void put_claims(struct json_writer *j, const struct attest_result *r)
     json_put_bool(j, "debug", r->debug);
     json_put_bool(j, "simulated", r->simulated);
     json_put_hex(j, "report_data", SPAN_OF(r->report_data));
-    for (size_t i = 0; i < COUNT_OF(measurements); i++)
-        if (measurements[i].kind == r->kind)
-            json_put_hex(
-                j, measurements[i].name,
-                span_of((const uint8_t *)r + measurements[i].offset, measurements[i].size));
+    for (size_t i = 0; i < evidence_field_count; i++) {
+        const struct evidence_field *field = &evidence_fields[i];
+
+        if (field->kind == r->kind && field->is_measurement)
+            json_put_hex(j, field->name, evidence_bytes(r, field));
+    }
     if (r->kind == ATTEST_NITRO)
         put_pcrs(j, &r->nitro);
     json_close_object(j);

@@ -5,7 +5,7 @@
 #ifndef SERVICE_RESULT_H
 #define SERVICE_RESULT_H
 
-#include "attest/attest.h"
+#include "attest/evidence_fields.h" /* struct attest_result, and the names of its fields */
 #include "auth/session.h"
 #include "base/secret.h"
 #include "policy/appraisal.h"

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "attest/evidence_fields.h"
 #include "policy/policy_file.h"
 #include "rules.h"
 
@@ -195,6 +196,41 @@ static void the_types_of_evidence_are_those_of_one_table(void **state)
     }
 }
 
+static bool is_bytes(const struct policy_field *field)
+{
+    return field->kind == FIELD_IDENTITY || field->kind == FIELD_SIGNER ||
+           field->kind == FIELD_BYTES || field->kind == FIELD_BYTES_OR_ANY;
+}
+
+/* A policy names a field of a report as the client and replies do, and looks at the same bytes. */
+static void policies_name_fields_as_evidence_does(void **state)
+{
+    size_t same = 0;
+
+    (void)state;
+    for (size_t id = 0; id < POLICY_FIELD_COUNT; id++) {
+        const struct policy_field *field = &policy_fields[id];
+
+        for (size_t i = 0; i < evidence_field_count; i++) {
+            const struct evidence_field *of = &evidence_fields[i];
+            const bool named = strcmp(of->name, field->key) == 0;
+
+            if ((field->tees >> of->kind & 1) == 0 || strcmp(of->name, "report_data") == 0)
+                continue;
+            if (is_bytes(field) && (named || of->offset == field->offset)) {
+                assert_string_equal(of->name, field->key);
+                assert_int_equal(of->offset, field->offset);
+                assert_int_equal(of->size, field->size);
+                assert_int_equal(of->form, EVIDENCE_BYTES);
+                same++;
+            } else if (named) {
+                assert_int_equal(of->offset, field->offset);
+            }
+        }
+    }
+    assert_int_equal(same, 23); /* all that list bytes of a report */
+}
+
 static void names_have_a_limit(void **state)
 {
     char name[POLICY_NAME_MAX + 2];
@@ -299,6 +335,7 @@ int main(void)
         cmocka_unit_test(rules_that_cannot_be_right_are_refused),
         cmocka_unit_test(every_field_is_refused_for_other_tees),
         cmocka_unit_test(the_types_of_evidence_are_those_of_one_table),
+        cmocka_unit_test(policies_name_fields_as_evidence_does),
         cmocka_unit_test(names_have_a_limit),
         cmocka_unit_test(lists_have_a_limit),
         cmocka_unit_test(the_values_of_one_rule_have_a_limit),
