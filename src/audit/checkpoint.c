@@ -105,20 +105,10 @@ static bool take_line(struct span *rest, struct span *line)
     return true;
 }
 
-/* Decimal without sign or leading zero, at most 19 digits (RFC 9162 sizes beyond that: nobody). */
+/* At most 19 digits: a log of more entries than that does not exist. */
 MUST_CHECK static enum err size_parse(struct span text, uint64_t *out)
 {
-    uint64_t value = 0;
-
-    if (text.size == 0 || text.size > 19 || (text.size > 1 && text.data[0] == '0'))
-        return ERR_MALFORMED;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return ERR_MALFORMED;
-        value = value * 10 + (uint64_t)(text.data[i] - '0');
-    }
-    *out = value;
-    return ERR_NONE;
+    return text.size > 19 ? ERR_MALFORMED : decimal_read(text, out);
 }
 
 /* Exactly `size` bytes in base64. */

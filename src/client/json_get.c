@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "codec/json.h"
 
 #define PATH_PART_MAX 128
@@ -11,15 +12,10 @@ MUST_CHECK static enum err element_at(struct json_value array, const char *part,
                                       struct json_value *out)
 {
     struct json_iterator i = {0};
-    size_t wanted = 0;
+    uint64_t wanted;
 
-    if (part[0] == '\0')
+    if (decimal_read(span_string(part), &wanted) != ERR_NONE)
         return ERR_NOT_FOUND;
-    for (const char *p = part; *p != '\0'; p++) {
-        if (*p < '0' || *p > '9' || wanted > JSON_ELEMENTS_MAX)
-            return ERR_NOT_FOUND;
-        wanted = wanted * 10 + (size_t)(*p - '0');
-    }
     for (size_t n = 0; json_next(array, &i, NULL, out); n++)
         if (n == wanted)
             return ERR_NONE;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "codec/json_scan.h"
 
 /* The name of a member in an object that is still open, kept to find duplicates. */
@@ -53,32 +54,14 @@ static enum json_type type_of(uint8_t c)
  * Escapes. json_parse() checks all escapes once; the decoder relies on that.
  */
 
-static unsigned hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return (unsigned)c - '0';
-    if (c >= 'a' && c <= 'f')
-        return (unsigned)c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return (unsigned)c - 'A' + 10;
-    return 16;
-}
-
 /* The four digits at `at`; above 0xffff when there are fewer. */
 static unsigned hex4(const uint8_t *at, const uint8_t *end)
 {
-    unsigned value = 0;
+    uint8_t bytes[2];
 
-    if (end - at < 4)
+    if (end - at < 4 || hex_read(span_of(at, 4), bytes, sizeof bytes) != ERR_NONE)
         return 0x10000;
-    for (size_t i = 0; i < 4; i++) {
-        unsigned digit = hex_value(at[i]);
-
-        if (digit > 15)
-            return 0x10000;
-        value = value << 4 | digit;
-    }
-    return value;
+    return (unsigned)bytes[0] << 8 | bytes[1];
 }
 
 static bool is_high_surrogate(unsigned unit)
@@ -690,20 +673,10 @@ bool json_string_equal(struct json_value value, const char *text)
     return expected.size == 0;
 }
 
-/* The digits of `text` as a number. ERR_MALFORMED other text, or more than 64 bits. */
+/* A number's grammar has no leading zeros. ERR_MALFORMED other text, or more than 64 bits. */
 MUST_CHECK static enum err digits_read(struct span text, uint64_t *out)
 {
-    uint64_t value = 0;
-
-    if (text.size == 0)
-        return ERR_MALFORMED;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9' || __builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, (uint64_t)(text.data[i] - '0'), &value))
-            return ERR_MALFORMED;
-    }
-    *out = value;
-    return ERR_NONE;
+    return decimal_read(text, out) == ERR_NONE ? ERR_NONE : ERR_MALFORMED;
 }
 
 enum err json_uint64(struct json_value value, uint64_t *out)

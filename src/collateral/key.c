@@ -119,17 +119,12 @@ static bool take_product(struct span *rest, enum attest_vendor *out)
 static bool take_number(struct span *rest, uint8_t *out)
 {
     struct span part = take_part(rest);
-    unsigned value = 0;
+    uint64_t value;
 
-    if (part.size == 0 || part.size > 3 || (part.size > 1 && part.data[0] == '0'))
+    if (decimal_read(part, &value) != ERR_NONE || value > UINT8_MAX)
         return false;
-    for (size_t i = 0; i < part.size; i++) {
-        if (part.data[i] < '0' || part.data[i] > '9')
-            return false;
-        value = value * 10 + (unsigned)(part.data[i] - '0');
-    }
     *out = (uint8_t)value;
-    return value <= UINT8_MAX;
+    return true;
 }
 
 static bool intel_parse(struct span rest, struct collateral_key *key)

@@ -69,15 +69,6 @@ enum err collateral_crl_der(struct span bytes, struct buffer *out)
     return bytes.size == 0 ? ERR_MALFORMED : hex_decode(bytes, out);
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 enum err collateral_url_decode(struct span text, struct buffer *out)
 {
     enum err e = buffer_reserve(out, text.size + 1);
@@ -86,12 +77,8 @@ enum err collateral_url_decode(struct span text, struct buffer *out)
         uint8_t c = text.data[i];
 
         if (c == '%') {
-            int high = i + 2 < text.size ? hex_digit(text.data[i + 1]) : -1;
-            int low = i + 2 < text.size ? hex_digit(text.data[i + 2]) : -1;
-
-            if (high < 0 || low < 0)
+            if (hex_read(span_slice(text, i + 1, 2), &c, 1) != ERR_NONE)
                 return ERR_MALFORMED;
-            c = (uint8_t)(high * 16 + low);
             i += 2;
         }
         e = c == 0 || c >= 0x80 ? ERR_MALFORMED : buffer_append(out, span_of(&c, 1));

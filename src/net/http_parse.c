@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 static const struct http_refusal bad_request_line = {
     400, "bad_request_line", "the request line is not of the form METHOD /path HTTP/1.1"};
 static const struct http_refusal version_not_supported = {
@@ -285,19 +287,14 @@ static const struct http_refusal *headers_parse(struct span lines, struct http_r
 /* One spelling: digits without sign, space or leading zero. */
 static const struct http_refusal *content_length_parse(struct span s, size_t body_max, size_t *out)
 {
-    size_t size = 0;
+    uint64_t size;
+    const enum err e = decimal_read(s, &size);
 
-    if (s.size == 0 || (s.size > 1 && s.data[0] == '0'))
+    if (e == ERR_MALFORMED)
         return &bad_framing;
-    for (size_t i = 0; i < s.size; i++)
-        if (!is_digit(s.data[i]))
-            return &bad_framing;
-    for (size_t i = 0; i < s.size; i++) {
-        size = size * 10 + (size_t)(s.data[i] - '0');
-        if (size > body_max)
-            return &body_too_large;
-    }
-    *out = size;
+    if (e != ERR_NONE || size > body_max)
+        return &body_too_large;
+    *out = (size_t)size;
     return NULL;
 }
 

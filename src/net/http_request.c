@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/text.h"
 #include "net/http_parse.h"
 
 bool http_header(const struct http_request *r, const char *name, struct span *value)
@@ -13,17 +14,6 @@ bool http_header(const struct http_request *r, const char *name, struct span *va
     return false;
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* One decoded byte from the front of `*s`; false for a bad escape. */
 static bool take_byte(struct span *s, uint8_t *out)
 {
@@ -31,12 +21,8 @@ static bool take_byte(struct span *s, uint8_t *out)
 
     *out = s->data[0] == '+' ? ' ' : s->data[0];
     if (s->data[0] == '%') {
-        int high = s->size > 2 ? hex_digit(s->data[1]) : -1;
-        int low = s->size > 2 ? hex_digit(s->data[2]) : -1;
-
-        if (high < 0 || low < 0)
+        if (hex_read(span_slice(*s, 1, 2), out, 1) != ERR_NONE)
             return false;
-        *out = (uint8_t)(high * 16 + low);
         used = 3;
     }
     *s = span_of(s->data + used, s->size - used);

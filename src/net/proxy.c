@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/text.h"
+
 enum {
     V1_LINE_MAX = 107, /* with its CRLF */
     V2_HEAD_SIZE = 16,
@@ -84,18 +86,11 @@ static bool bits_agree(const uint8_t a[16], const uint8_t b[16], unsigned bits)
 /* Decimal, without sign or leading zero. */
 MUST_CHECK static enum err small_number(struct span text, unsigned max, unsigned *out)
 {
-    unsigned number = 0;
+    uint64_t number;
 
-    if (text.size == 0 || text.size > 5 || (text.size > 1 && text.data[0] == '0'))
+    if (decimal_read(text, &number) != ERR_NONE || number > max)
         return ERR_MALFORMED;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return ERR_MALFORMED;
-        number = number * 10 + (unsigned)(text.data[i] - '0');
-    }
-    if (number > max)
-        return ERR_MALFORMED;
-    *out = number;
+    *out = (unsigned)number;
     return ERR_NONE;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/uuid7.h"
 #include "crypto/random.h"
 
 void request_id_write(struct timestamp now, char out[REQUEST_ID_SIZE])
@@ -28,14 +29,7 @@ void request_id_write(struct timestamp now, char out[REQUEST_ID_SIZE])
 
 bool request_id_check(struct span text)
 {
-    if (text.size != REQUEST_ID_SIZE)
-        return false;
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t c = text.data[i];
-        bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+    struct timestamp ignored;
 
-        if (is_dash ? c != '-' : !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-            return false;
-    }
-    return text.data[14] == '7' && memchr("89ab", text.data[19], sizeof "89ab" - 1) != NULL;
+    return uuid7_time(text, &ignored) == ERR_NONE;
 }

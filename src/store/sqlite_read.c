@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "audit/entry.h"
+#include "base/uuid7.h"
 #include "store/engine.h"
 
 enum { CHUNK_ENTRIES = 256 }; /* what is copied out before a callback sees it */
@@ -271,29 +272,6 @@ enum err store_prove_consistency(struct store *s, uint64_t from, uint64_t to,
     e = merkle_prove_consistency(&source, from, to, out);
     reader_give_back(s, r);
     return e;
-}
-
-/* RFC 9562 5.7: 48 bits of milliseconds, then version 7 and variant 2. Lower case only. */
-MUST_CHECK static enum err uuid7_time(struct span id, struct timestamp *out)
-{
-    int64_t ms = 0;
-
-    if (id.size != 36)
-        return ERR_MALFORMED;
-    for (size_t i = 0; i < id.size; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        uint8_t c = id.data[i];
-        bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-
-        if (dash ? c != '-' : !digit)
-            return ERR_MALFORMED;
-        if (i < 13 && !dash)
-            ms = ms * 16 + (c <= '9' ? c - '0' : c - 'a' + 10);
-    }
-    if (id.data[14] != '7' || !memchr("89ab", id.data[19], 4))
-        return ERR_MALFORMED;
-    out->ms = ms;
-    return ERR_NONE;
 }
 
 /* The first entry with a time in [index, end). ERR_NOT_FOUND */

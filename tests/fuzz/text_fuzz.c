@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/uuid7.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -93,6 +94,13 @@ static void check_timestamp(struct span input)
     }
 }
 
+static void check_uuid7(struct span input)
+{
+    struct timestamp t = {-1};
+
+    require((uuid7_time(input, &t) == ERR_NONE) == (t.ms >= 0));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct base64_form forms[] = {
@@ -105,5 +113,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < COUNT_OF(forms); i++)
         check_base64(input, &forms[i]);
     check_timestamp(input);
+    check_uuid7(input);
     return 0;
 }
