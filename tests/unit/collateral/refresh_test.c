@@ -310,24 +310,23 @@ static void a_failure_is_counted_and_waited_for(void **state)
 {
     static const char other[] = "amd-milan"; /* another item at the same source */
     static const struct {
-        unsigned status;
         const char *headers, *body;
-        unsigned failed, refused;
-        bool left_alone;
         int64_t not_before_s, again_s; /* backoff is 10 s and a quarter more or less */
-        bool promised;                 /* that it is on its way */
+        unsigned status, failed, refused;
+        bool left_alone;
+        bool promised; /* that it is on its way */
     } cases[] = {
-        {500, NULL,                    "",             1, 0, true,  7,  13,  true },
-        {503, "Retry-After: 100\r\n",  "",             1, 0, true,  99, 100, true },
-        {429, "Retry-After: 100\r\n",  "",             1, 0, true,  99, 100, true },
-        {429, "Retry-After: 1\r\n",    "",             1, 0, true,  7,  13,  true },
-        {429, "Retry-After: -100\r\n", "",             1, 0, true,  7,  13,  true },
-        {302, "Location: /\r\n",       "",             1, 0, true,  7,  13,  true },
-        {404, NULL,                    "",             1, 0, false, 7,  13,  false},
-        {200, NULL,                    "",             0, 1, false, 7,  13,  true },
-        {200, NULL,                    "{}",           0, 1, false, 7,  13,  true },
-        {200, NULL,                    "<html>",       0, 1, false, 7,  13,  true },
-        {200, NULL,                    "{\"amd\":{}}", 0, 1, false, 7,  13,  true },
+        {NULL,                    "",             7,  13,  500, 1, 0, true,  true },
+        {"Retry-After: 100\r\n",  "",             99, 100, 503, 1, 0, true,  true },
+        {"Retry-After: 100\r\n",  "",             99, 100, 429, 1, 0, true,  true },
+        {"Retry-After: 1\r\n",    "",             7,  13,  429, 1, 0, true,  true },
+        {"Retry-After: -100\r\n", "",             7,  13,  429, 1, 0, true,  true },
+        {"Location: /\r\n",       "",             7,  13,  302, 1, 0, true,  true },
+        {NULL,                    "",             7,  13,  404, 1, 0, false, false},
+        {NULL,                    "",             7,  13,  200, 0, 1, false, true },
+        {NULL,                    "{}",           7,  13,  200, 0, 1, false, true },
+        {NULL,                    "<html>",       7,  13,  200, 0, 1, false, true },
+        {NULL,                    "{\"amd\":{}}", 7,  13,  200, 0, 1, false, true },
     };
 
     (void)state;
