@@ -4,8 +4,8 @@
  * without a network reads that directory (docs/guides/collateral.md). The conventions are those of
  * <vouchsafe/vouchsafe.h>.
  *
- *   vs_verifier_new(0, &roots);                          the vendors' roots
- *   vs_collateral_names(roots, quote, names, &count);    what this quote needs
+ *   vs_verifier_new(0, &roots);                              the vendors' roots
+ *   vs_collateral_names(roots, quote, names, &count, &why);  what this quote needs
  *   vs_collateral_fetch(roots, &from, names[0], "bundle", &item, &why);
  */
 #ifndef VOUCHSAFE_COLLATERAL_H
@@ -25,11 +25,17 @@ extern "C" {
  * <chip id>-<boot loader>-<tee>-<snp>-<microcode>[-<fmc>]; these can be fetched. vek-<sha256> and
  * arm-<instance> come in files.
  *
- * VS_ERR_MALFORMED  not evidence of SGX, TDX or SEV-SNP, or the evidence does not name its platform
+ * why  may be NULL. On success, what else the evidence needs and where that is found, or "": no
+ *      service has VLEKs, nor the VCEK of a report that masks its chip id
+ *
+ * VS_ERR_NOT_FOUND  a SEV-SNP report of version 2, which does not name the CPU; `why` names what
+ *                   each CPU needs
+ * VS_ERR_MALFORMED  not evidence of SGX, TDX or SEV-SNP, or it is damaged
  */
 VS_MUST_CHECK enum vs_error
 vs_collateral_names(const struct vs_verifier *roots, struct vs_bytes evidence,
-                    char names[VS_COLLATERAL_NAMES_MAX][VS_COLLATERAL_NAME_SIZE], size_t *count);
+                    char names[VS_COLLATERAL_NAMES_MAX][VS_COLLATERAL_NAME_SIZE], size_t *count,
+                    struct vs_why *why);
 
 /* The sources. Zero-initialise to use the vendors themselves. */
 struct vs_collateral_source {

@@ -38,14 +38,12 @@ static bool product_find(const struct verification *v, enum attest_vendor *out)
 static void missing_fill(const struct verification *v, struct attest_missing *out)
 {
     const struct snp_report *report = &v->evidence.report;
-    enum attest_vendor product;
+    enum attest_vendor product = ATTEST_AMD_MILAN; /* unknown: its TCB has the form of Genoa's */
 
     out->by_vlek = v->evidence.by_vlek;
     memcpy(out->chip_id, report->chip_id, sizeof out->chip_id);
-    if (!product_find(v, &product))
-        return;
-    out->known = true;
-    out->vendor = product;
+    out->known = product_find(v, &product);
+    out->vendor = out->known ? product : ATTEST_INTEL;
     out->tcb = snp_tcb_read(report->reported_tcb_bytes, product);
 }
 

@@ -206,15 +206,15 @@ static int fetch_for_quote(struct job *j)
     if (code == PARSED &&
         (e != VS_OK ||
          (e = vs_collateral_names(j->roots, (struct vs_bytes){evidence.data, evidence.size}, names,
-                                  &count)) != VS_OK))
-        code = fail(j->cli, e,
-                    "%s does not say what collateral it needs: it is no quote of SGX or "
-                    "TDX and no report of SEV-SNP, or it is damaged",
-                    j->quote);
+                                  &count, &why)) != VS_OK))
+        code = fail(j->cli, e, "%s does not say what collateral it needs: %s", j->quote, why.text);
     for (size_t i = 0; i < count; i++)
         list[i] = names[i];
-    if (code == PARSED)
+    if (code == PARSED) {
         code = fetch_names(j, list, count);
+        if (why.text[0] != '\0')
+            note(j->cli, "%s", why.text);
+    }
     vs_blob_clear(&text);
     vs_blob_clear(&evidence);
     return code;

@@ -19,9 +19,47 @@ static const char *const kind_names[COLLATERAL_KINDS] = {
     [COLLATERAL_ARM_KEY] = "arm-key",
 };
 
+/* What of a SEV-SNP report's needs only its host has; "" for those of nothing. */
+static const char *only_with_host(const struct attest_missing *m)
+{
+    if (m->by_vlek)
+        return "A VLEK signed the report, and only the cloud has it: take it from the certificate "
+               "table of the host";
+    if (span_is_zero(SPAN_OF(m->chip_id)))
+        return "The report masks its chip id, so AMD's service cannot be asked for the VCEK: take "
+               "it from the certificate table of the host";
+    return "";
+}
+
+/* Reports of version 2 do not name the product: says what it would be for each. */
+static enum vs_error name_candidates(struct attest_result *result, struct vs_why *why)
+{
+    static const enum attest_vendor products[] = {ATTEST_AMD_MILAN, ATTEST_AMD_GENOA};
+    struct collateral_key keys[COLLATERAL_MISSING_MAX];
+    char names[COUNT_OF(products)][COLLATERAL_NAME_SIZE];
+
+    result->missing.known = true;
+    for (size_t i = 0; i < COUNT_OF(products); i++) {
+        result->missing.vendor = products[i];
+        if (collateral_keys_missing(result, keys) == COLLATERAL_MISSING_MAX)
+            collateral_key_name(&keys[1], names[i]);
+        else
+            names[i][0] = '\0';
+    }
+    if (names[0][0] == '\0')
+        return why_fail(why, VS_ERR_NOT_FOUND,
+                        "the report has version 2, which does not name the CPU: fetch amd-milan "
+                        "(EPYC 7003) or amd-genoa (EPYC 9004). %s",
+                        only_with_host(&result->missing));
+    return why_fail(why, VS_ERR_NOT_FOUND,
+                    "the report has version 2, which does not name the CPU: fetch amd-milan and %s "
+                    "(EPYC 7003), or amd-genoa and %s (EPYC 9004)",
+                    names[0], names[1]);
+}
+
 enum vs_error vs_collateral_names(const struct vs_verifier *roots, struct vs_bytes evidence,
                                   char names[VS_COLLATERAL_NAMES_MAX][VS_COLLATERAL_NAME_SIZE],
-                                  size_t *count)
+                                  size_t *count, struct vs_why *why)
 {
     const struct attest_collateral_set none = {0};
     struct collateral_key keys[COLLATERAL_MISSING_MAX];
@@ -31,18 +69,29 @@ enum vs_error vs_collateral_names(const struct vs_verifier *roots, struct vs_byt
     _Static_assert((int)VS_COLLATERAL_NAMES_MAX == (int)COLLATERAL_MISSING_MAX &&
                        (int)VS_COLLATERAL_NAME_SIZE == (int)COLLATERAL_NAME_SIZE,
                    "the header says the same");
+    if (why != NULL)
+        why->text[0] = '\0';
     if (roots == NULL || names == NULL || count == NULL)
         return VS_ERR_ARGUMENT;
+    *count = 0;
     /* refused for want of collateral: the refusal says which */
     e = attest_verify(&roots->trust, &none, NULL,
                       &(struct attest_evidence){.bytes = span_of_bytes(evidence)}, clock_now(),
                       &result);
     if (e != ERR_NONE && e != ERR_DENIED)
         return error_of(e);
+    if (result.kind == ATTEST_SNP && result.reason == ATTEST_COLLATERAL_MISSING &&
+        !result.missing.known)
+        return name_candidates(&result, why);
     *count = collateral_keys_missing(&result, keys);
     for (size_t i = 0; i < *count; i++)
         collateral_key_name(&keys[i], names[i]);
-    return *count > 0 ? VS_OK : VS_ERR_MALFORMED;
+    if (*count == 0)
+        return why_fail(why, VS_ERR_MALFORMED,
+                        "it is no quote of SGX or TDX and no report of SEV-SNP, or it is damaged");
+    if (why != NULL && result.kind == ATTEST_SNP)
+        (void)snprintf(why->text, sizeof why->text, "%s", only_with_host(&result.missing));
+    return VS_OK;
 }
 
 /* A walk over what was found, into a directory or nowhere. */
