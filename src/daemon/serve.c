@@ -8,12 +8,13 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "codec/json.h"
+#include "collateral/expiry.h"
 #include "collateral/refresh.h"
 #include "daemon/notify.h"
 #include "daemon/watch.h"
 #include "service/sealing.h"
 
-enum { SEALING_CHECK_US = 10 * 1000 * 1000 };
+enum { SEALING_CHECK_US = 10 * 1000 * 1000, EXPIRY_CHECK_US = 60 * 1000 * 1000 };
 
 /* What changes while serving. */
 struct loop {
@@ -22,6 +23,8 @@ struct loop {
     struct watch_clock clock;
     struct watch_certificate certificate;
     int64_t sealing_checked_us;
+    struct collateral_expiry expiry;
+    int64_t expiry_checked_us;
 };
 
 static void signals_of_loop(sigset_t *set)
@@ -47,11 +50,14 @@ static void watch_now(struct loop *l, struct timestamp now)
     int64_t jump_ms = watch_clock_jump(&l->clock, now, clock_monotonic_us());
     char end[TIMESTAMP_TEXT_SIZE];
 
-    if (jump_ms != 0)
+    if (jump_ms != 0) {
+        server_clock_jumped(l->s->server, jump_ms);
         log_write(LOG_WARN, "daemon", "clock_jumped", LOG_NUMBER("by_ms", jump_ms),
                   LOG_STRING("effect",
                              "evidence, sessions and collateral are judged by this clock: "
                              "check NTP"));
+        l->expiry_checked_us = 0;
+    }
     if (!tls || !watch_certificate_warn(&l->certificate, tls_server_not_after(tls), now))
         return;
     timestamp_write(tls_server_not_after(tls), end);
@@ -62,6 +68,34 @@ static void watch_now(struct loop *l, struct timestamp now)
               LOG_STRING("next", l->s->reload.settings->tls.mode == TLS_MODE_FILES
                                      ? "put the new certificate into place and send SIGHUP"
                                      : "restart the daemon: it makes a new certificate"));
+}
+
+static void collateral_warn(void *context, const struct collateral_item *item, bool expired)
+{
+    char end[TIMESTAMP_TEXT_SIZE];
+
+    (void)context;
+    timestamp_write(item->expires, end);
+    log_write(LOG_WARN, "daemon", expired ? "collateral_expired" : "collateral_expires_soon",
+              LOG_STRING("name", item->name), LOG_STRING("expires", end),
+              LOG_STRING("source", item->source),
+              LOG_STRING("next", expired ? "evidence that needs it is refused: find out why no "
+                                           "source has newer, or import newer"
+                                         : "find out why no source has newer, or import newer"));
+}
+
+/* What is fetched is renewed long before; a file, or what no source serves any more, is not. */
+static void collateral_watch(struct loop *l, struct timestamp now, int64_t monotonic_us)
+{
+    struct collateral_snapshot *held;
+
+    if (l->expiry_checked_us != 0 && monotonic_us - l->expiry_checked_us < EXPIRY_CHECK_US)
+        return;
+    l->expiry_checked_us = monotonic_us;
+    held = collateral_store_hold(service_collateral(l->s->reload.service));
+    if (collateral_expiry_look(&l->expiry, held, now, collateral_warn, NULL) != ERR_NONE)
+        log_write(LOG_WARN, "daemon", "collateral_not_checked", LOG_STRING("reason", "no memory"));
+    collateral_snapshot_release(&held);
 }
 
 /* A PCR that changed, or a sealed root that is gone, would be silent until the next start. */
@@ -192,6 +226,7 @@ void serve_until_told(const struct serving *s)
 
         watch_now(&l, now);
         sealing_watch(&l, clock_monotonic_us());
+        collateral_watch(&l, now, clock_monotonic_us());
         server_tick(s->server, now);
         notify_alive(&l.notify, clock_monotonic_us());
         number = signal_await();
@@ -200,6 +235,7 @@ void serve_until_told(const struct serving *s)
         else if (number == SIGUSR1)
             write_state(&l);
     } while (number != SIGTERM && number != SIGINT);
+    collateral_expiry_clear(&l.expiry);
     log_write(LOG_INFO, "daemon", "stopping", LOG_NUMBER("signal", number));
     notify_stopping(&l.notify);
     notify_close(&l.notify);

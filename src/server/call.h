@@ -98,11 +98,12 @@ struct server {
     struct timestamp last_summary;
     struct log_limit denials_logged, tokens_logged;
     struct denial_counters denied;
-    _Atomic uint64_t replies[6]; /* by hundreds of the status */
-    _Atomic uint64_t pending;    /* calls between handle and reply */
-    struct quota *committing;    /* memory of calls between their work and their commit, bytes */
-    bool has_admin_listener;     /* administrative routes are served only there */
-    _Atomic bool stopping;       /* no call is begun any more */
+    _Atomic uint64_t clock_jumps[2]; /* backward, forward */
+    _Atomic uint64_t replies[6];     /* by hundreds of the status */
+    _Atomic uint64_t pending;        /* calls between handle and reply */
+    struct quota *committing; /* memory of calls between their work and their commit, bytes */
+    bool has_admin_listener;  /* administrative routes are served only there */
+    _Atomic bool stopping;    /* no call is begun any more */
 };
 
 /*

@@ -196,6 +196,20 @@ MUST_CHECK static enum err http_metrics(struct call *c)
     return e;
 }
 
+MUST_CHECK static enum err clock_metrics(struct call *c)
+{
+    struct server *s = c->server;
+    struct metric jumps[] = {
+        {"{direction=\"backward\"}",
+         atomic_load_explicit(&s->clock_jumps[0],                             memory_order_relaxed)},
+        {"{direction=\"forward\"}",  atomic_load_explicit(&s->clock_jumps[1], memory_order_relaxed)},
+    };
+
+    return write_metrics(&c->body, "vouchsafe_clock_jumps_total", "counter",
+                         "How often this machine's clock was set by 2 seconds or more.", jumps,
+                         COUNT_OF(jumps));
+}
+
 MUST_CHECK static enum err executor_metrics(struct call *c)
 {
     char labels[EXECUTORS][48];
@@ -283,7 +297,8 @@ void route_metrics(struct call *c, struct service_thread *thread)
     (void)thread;
     service_facts(c->server->svc, &facts);
     if ((e = operation_metrics(c)) == ERR_NONE && (e = http_metrics(c)) == ERR_NONE &&
-        (e = executor_metrics(c)) == ERR_NONE && (e = log_metrics(c)) == ERR_NONE)
+        (e = executor_metrics(c)) == ERR_NONE && (e = clock_metrics(c)) == ERR_NONE &&
+        (e = log_metrics(c)) == ERR_NONE)
         e = collateral_metrics(c);
     if (e == ERR_NONE)
         e = sealing_metrics(c);

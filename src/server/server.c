@@ -129,6 +129,11 @@ void server_event(struct server *s, struct span op, struct span detail, struct t
     }
 }
 
+void server_clock_jumped(struct server *s, int64_t by_ms)
+{
+    atomic_fetch_add_explicit(&s->clock_jumps[by_ms > 0], 1, memory_order_relaxed);
+}
+
 /*
  * While commits fail /readyz says so and nobody may send requests any more, so somebody has to try:
  * the entry that succeeds ends the outage and marks it in the log.

@@ -33,6 +33,10 @@ void server_tick(struct server *s, struct timestamp now);
 /* Puts an entry about the keystore itself into the log; lost only with memory or a full queue. */
 void server_event(struct server *s, struct span op, struct span detail, struct timestamp now);
 
+/* Counts a jump of this machine's clock for the metrics; `by_ms` is not 0, negative for backward.
+ */
+void server_clock_jumped(struct server *s, int64_t by_ms);
+
 /*
  * Runs `run` on the thread that makes changes, between two changes, and waits for it. Calls
  * `waiting` about once a second meanwhile: a change waits for its entry, and a disk can be slow.

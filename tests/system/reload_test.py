@@ -199,6 +199,22 @@ class Reload(Case):
                 else:
                     self.assertNotIn("tls_certificate_e", keystore.log())
 
+    def test_collateral_that_ends_soon_is_warned_of(self):
+        for lifetime, later, events in ((30 * 86400, 0, {}), (6 * 86400, 0, {"collateral_expires_soon": 1}),
+                                        (3600, 7200, {"collateral_expired": 1})):
+            with self.subTest(lifetime=lifetime, later=later):
+                keystore = Keystore(collateral_options=("--lifetime", str(lifetime)), clock=int(time.time()) + later)
+                self.addCleanup(keystore.close)
+                keystore.init().start()
+                deadline = time.monotonic() + 10
+                while any(event not in keystore.log() for event in events):
+                    self.assertLess(time.monotonic(), deadline, keystore.log()[-2000:])
+                    time.sleep(0.02)
+                for _ in range(2):  # of another turn of the loop
+                    self.hang_up(keystore, " reloaded ")
+                found = {e: keystore.log().count(f" {e} ") for e in ("collateral_expires_soon", "collateral_expired")}
+                self.assertEqual({e: n for e, n in found.items() if n}, events)
+
     def test_signals_that_do_no_harm(self):
         keystore = Keystore()
         self.addCleanup(keystore.close)
