@@ -30,6 +30,33 @@ static void a_long_name_is_cut(void **state)
     assert_int_equal(strlen(principal_named(PRINCIPAL_JWT, name).name), PRINCIPAL_NAME_MAX);
 }
 
+static void a_plain_name_has_letters_digits_and_four_signs(void **state)
+{
+    static const struct {
+        const char *name;
+        bool plain;
+    } cases[] = {
+        {"a",              true },
+        {"Worker-1.b_c:9", true },
+        {"",               false},
+        {"a b",            false},
+        {"a/",             false},
+        {"\xc3\xa9",       false},
+        {"a\n",            false},
+    };
+    char name[PRINCIPAL_NAME_MAX + 2];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_int_equal(principal_name_is_plain(cases[i].name), cases[i].plain);
+    memset(name, 'n', sizeof name);
+    name[PRINCIPAL_NAME_MAX] = '\0';
+    assert_true(principal_name_is_plain(name));
+    name[PRINCIPAL_NAME_MAX] = 'n';
+    name[PRINCIPAL_NAME_MAX + 1] = '\0';
+    assert_false(principal_name_is_plain(name));
+}
+
 static void any_of_the_roles_is_enough(void **state)
 {
     static const struct {
@@ -76,6 +103,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_principal_has_no_rights),
         cmocka_unit_test(a_long_name_is_cut),
+        cmocka_unit_test(a_plain_name_has_letters_digits_and_four_signs),
         cmocka_unit_test(any_of_the_roles_is_enough),
         cmocka_unit_test(kinds_and_roles_have_names),
     };

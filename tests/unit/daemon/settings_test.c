@@ -1087,9 +1087,37 @@ static void names_that_do_not_fit_are_left_off(void **state)
     settings_clear(&settings);
 }
 
+#define SOURCE TEE "collateral: {sources: [{name: a, url: \"https://a\", type: "
+
+static void only_some_sources_have_sets_of_intels(void **state)
+{
+    static const struct {
+        const char *yaml, *setting; /* NULL: accepted */
+    } cases[] = {
+        {SOURCE "pcs, update: early}]}",              NULL                                         },
+        {SOURCE "pccs, update: early}]}",             NULL                                         },
+        {SOURCE "pccs, tcb_evaluation_number: 17}]}", NULL                                         },
+        {SOURCE "pcs, tcb_evaluation_number: 17}]}",  NULL                                         },
+        {SOURCE "peer, update: early}]}",             "collateral.sources[0].update"               },
+        {SOURCE "kds, update: early}]}",              "collateral.sources[0].update"               },
+        {SOURCE "kds, tcb_evaluation_number: 17}]}",  "collateral.sources[0].tcb_evaluation_number"},
+        {SOURCE "pccs, token_file: t}]}",             "collateral.sources[0].token_file"           },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(load(cases[i].yaml, "", NULL), cases[i].setting ? ERR_CONFIG : ERR_NONE);
+        if (cases[i].setting)
+            assert_string_equal(problem.setting, cases[i].setting);
+        else
+            settings_clear(&settings);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_some_sources_have_sets_of_intels),
         cmocka_unit_test(what_a_running_daemon_cannot_take_over_is_named),
         cmocka_unit_test(names_that_do_not_fit_are_left_off),
         cmocka_unit_test(the_defaults_are_those_of_the_table),
