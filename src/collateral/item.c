@@ -258,6 +258,17 @@ enum err collateral_item_new(const struct attest_trust *trust, struct span docum
     return e;
 }
 
+const char *collateral_refusal_text(enum attest_reason reason)
+{
+    if (reason == ATTEST_MALFORMED)
+        return "The document does not have the form of collateral.";
+    if (reason == ATTEST_TOO_LARGE)
+        return "The document or a part of it exceeds a stated limit.";
+    if (reason == ATTEST_COLLATERAL_MISSING)
+        return "The document lacks a part that it must have.";
+    return attest_reason_text(reason);
+}
+
 struct collateral_item *collateral_item_hold(struct collateral_item *item)
 {
     (void)atomic_fetch_add_explicit(&item->holders, 1, memory_order_relaxed);

@@ -48,6 +48,8 @@ struct collateral_item {
 MUST_CHECK enum err collateral_item_new(const struct attest_trust *trust, struct span document,
                                         const char *source, struct timestamp fetched,
                                         struct collateral_item **out, enum attest_reason *reason);
+/* A sentence for such a reason: of a document, where attest_reason_text() speaks of evidence. */
+const char *collateral_refusal_text(enum attest_reason reason);
 struct collateral_item *collateral_item_hold(struct collateral_item *item);
 /* One holder less; the last one frees it. Sets to NULL. */
 void collateral_item_release(struct collateral_item **item);

@@ -65,7 +65,7 @@ static bool document_take(struct collateral_refresh *r, size_t index, struct tar
         target_good(r, index, t, result.item, now);
     } else {
         target_failed(r, index, t, collateral_put_code(result.put),
-                      result.put == COLLATERAL_REFUSED ? attest_reason_text(result.reason)
+                      result.put == COLLATERAL_REFUSED ? collateral_refusal_text(result.reason)
                                                        : "what is held stays",
                       now);
     }

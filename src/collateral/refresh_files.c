@@ -69,7 +69,7 @@ MUST_CHECK static enum err file_found(void *context, const char *path, struct ti
     if (refresh_is_change(result.put))
         refresh_tell_change(r, &result);
     else if (result.put == COLLATERAL_REFUSED)
-        log_file(path, attest_reason_code(result.reason), attest_reason_text(result.reason));
+        log_file(path, attest_reason_code(result.reason), collateral_refusal_text(result.reason));
     else if (!collateral_put_is_good(result.put))
         log_file(path, collateral_put_code(result.put), "what is held stays");
     collateral_item_release(&result.item);

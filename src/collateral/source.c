@@ -57,6 +57,14 @@ const char *collateral_source_type_name(enum collateral_source_type type)
 
 /* ---- requests ---- */
 
+/* What came has not the form of collateral. */
+MUST_CHECK static enum err fail_form(struct fetch *f, enum err e, const char *expected)
+{
+    (void)snprintf(f->failure->why, sizeof f->failure->why,
+                   "the answers do not have the form of %s", expected);
+    return e;
+}
+
 MUST_CHECK static enum err fail(struct fetch *f, enum err e, const char *path, const char *why)
 {
     (void)snprintf(f->failure->why, sizeof f->failure->why, "GET %.120s: %.110s", path, why);
@@ -230,7 +238,7 @@ MUST_CHECK static enum err intel_fetch(struct fetch *f, const struct collateral_
             },
             out);
         if (e != ERR_NONE)
-            e = fail(f, e, "the parts", "not the form of TCB info, QE identity and CRLs");
+            e = fail_form(f, e, "TCB info, QE identity and CRLs");
         else if (key->early)
             e = collateral_document_early(out);
     }
@@ -266,7 +274,7 @@ MUST_CHECK static enum err amd_fetch(struct fetch *f, const struct collateral_ke
             &(struct attest_amd_input){buffer_span(&vcek), buffer_span(&vlek), buffer_span(&crl)},
             out);
         if (e != ERR_NONE)
-            e = fail(f, e, "the parts", "not the form of certificate chains and a CRL");
+            e = fail_form(f, e, "certificate chains and a CRL");
     }
     buffer_clear(&vcek);
     buffer_clear(&vlek);
@@ -294,7 +302,7 @@ MUST_CHECK static enum err vcek_fetch(struct fetch *f, const struct collateral_k
     e = kds_get(f, "vcek", key, query, X509_MAX_SIZE, &certificate);
     if (e == ERR_NONE &&
         (e = collateral_document_vek(buffer_span(&certificate), name, out)) != ERR_NONE)
-        e = fail(f, e, "the certificate", err_text(e));
+        e = fail_form(f, e, "a certificate");
     buffer_clear(&certificate);
     return e;
 }

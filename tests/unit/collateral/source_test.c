@@ -22,6 +22,7 @@ static const uint8_t der[] = {0x30, 0x82, 0x00, 0x01, 0x55};
 /* What was asked, in order, and what is answered to it. */
 static char asked[2048];
 static unsigned status;
+static struct span body = {der, sizeof der};
 
 static void handle(void *context, struct http_exchange *x)
 {
@@ -33,7 +34,7 @@ static void handle(void *context, struct http_exchange *x)
     (void)snprintf(asked + used, sizeof asked - used, "%.*s%s%.*s\n", (int)r->path.size,
                    (const char *)r->path.data, r->query.size ? "?" : "", (int)r->query.size,
                    (const char *)r->query.data);
-    reply.body = strstr(asked + used, "cert_chain") ? SPAN_LITERAL(PEM_FAKE) : SPAN_OF(der);
+    reply.body = strstr(asked + used, "cert_chain") ? SPAN_LITERAL(PEM_FAKE) : body;
     if (strstr(asked + used, "/v1/collateral/"))
         reply.body = SPAN_LITERAL("{\"any\":1}");
     if (status != 200)
@@ -158,6 +159,26 @@ static void a_refusal_is_told_with_its_patience(void **state)
     }
 }
 
+static void answers_in_another_form_are_told_as_that(void **state)
+{
+    static const char vcek[] =
+        "vcek-genoa-abcdef0123456789" ZEROS_48 ZEROS_48 "0000000000000000-9-0-23-72";
+    struct collateral_failure failure;
+    struct buffer document = {0};
+
+    (void)state;
+    status = 200;
+    body = SPAN_LITERAL("-----BEGIN CERTIFICATE-----\n");
+    assert_int_equal(fetch(COLLATERAL_SOURCE_KDS, vcek, &document, &failure), ERR_MALFORMED);
+    assert_string_equal(failure.why, "the answers do not have the form of a certificate");
+    body = SPAN_LITERAL("no list");
+    assert_int_equal(fetch(COLLATERAL_SOURCE_KDS, "amd-milan", &document, &failure), ERR_MALFORMED);
+    assert_string_equal(failure.why,
+                        "the answers do not have the form of certificate chains and a CRL");
+    body = SPAN_OF(der);
+    assert_int_equal(document.size, 0);
+}
+
 static void a_reply_without_the_issuers_chain_is_none(void **state)
 {
     struct collateral_failure failure;
@@ -261,6 +282,7 @@ int main(void)
         cmocka_unit_test(amd_is_asked_in_the_form_of_kds),
         cmocka_unit_test(a_peer_is_asked_by_name),
         cmocka_unit_test(a_refusal_is_told_with_its_patience),
+        cmocka_unit_test(answers_in_another_form_are_told_as_that),
         cmocka_unit_test(a_reply_without_the_issuers_chain_is_none),
         cmocka_unit_test(a_source_has_what_its_vendor_publishes),
         cmocka_unit_test(sources_need_what_they_have_not_of_their_own),

@@ -512,6 +512,18 @@ static void a_document_may_have_the_largest_size_and_no_more(void **state)
     }
 }
 
+static void refusals_speak_of_documents(void **state)
+{
+    static const enum attest_reason reasons[] = {ATTEST_MALFORMED, ATTEST_TOO_LARGE,
+                                                 ATTEST_COLLATERAL_MISSING};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(reasons); i++)
+        assert_non_null(strstr(collateral_refusal_text(reasons[i]), "The document"));
+    assert_string_equal(collateral_refusal_text(ATTEST_CRL_INVALID),
+                        attest_reason_text(ATTEST_CRL_INVALID));
+}
+
 static void only_some_refusals_are_for_want_of_collateral(void **state)
 {
     static const enum attest_reason missing[] = {
@@ -549,6 +561,7 @@ int main(void)
         cmocka_unit_test(a_verdict_stands_while_its_collateral_says_the_same),
         cmocka_unit_test(what_is_at_hand_is_not_requested),
         cmocka_unit_test(a_document_may_have_the_largest_size_and_no_more),
+        cmocka_unit_test(refusals_speak_of_documents),
         cmocka_unit_test(only_some_refusals_are_for_want_of_collateral),
     };
 
