@@ -49,6 +49,8 @@ void service_tls_key_set(struct service *svc, const uint8_t *spki_sha256)
     c->has_tls = spki_sha256 != NULL;
     if (spki_sha256)
         memcpy(c->tls_spki_sha256, spki_sha256, SHA256_SIZE);
+    else
+        memset(c->tls_spki_sha256, 0, SHA256_SIZE);
     (void)pthread_mutex_unlock(&c->lock);
 }
 

@@ -93,10 +93,66 @@ static void a_receipt_is_for_the_principal_of_the_tenant(void **state)
     assert_int_equal(receipt("0193e0a4-0000-7000-8000-000000000000", NULL), ERR_NOT_FOUND);
 }
 
+static size_t lines_of(const struct buffer *b)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < b->size; i++)
+        count += b->data[i] == '\n';
+    return count;
+}
+
+/* After the test above: the log has CALLERS entries. */
+static void entries_are_read_as_lines(void **state)
+{
+    static const struct {
+        uint64_t start, count;
+        size_t lines;
+    } cases[] = {
+        {0,           CALLERS,    CALLERS},
+        {1,           2,          2      },
+        {CALLERS - 1, 5,          1      },
+        {0,           UINT64_MAX, CALLERS},
+        {CALLERS,     1,          0      },
+        {0,           0,          0      },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct buffer out = {0};
+
+        assert_int_equal(log_read_entries(k.store, cases[i].start, cases[i].count, &out), ERR_NONE);
+        assert_int_equal(lines_of(&out), cases[i].lines);
+        if (out.size > 0)
+            assert_int_equal(out.data[out.size - 1], '\n');
+        buffer_clear(&out);
+    }
+}
+
+static void a_request_is_explained_by_its_entries(void **state)
+{
+    struct buffer out = {0};
+    char expected[128];
+
+    (void)state;
+    (void)snprintf(expected, sizeof expected,
+                   "{\"request_id\":\"%s\",\"entries\":[{\"index\":1,\"entry\":{\"v\":2,", ids[1]);
+    assert_int_equal(log_read_explain(k.store, span_of(ids[1], REQUEST_ID_SIZE), &out), ERR_NONE);
+    assert_true(span_starts_with(buffer_span(&out), span_string(expected)));
+    assert_memory_equal(out.data + out.size - 4, "}}]}", 4);
+    buffer_clear(&out);
+    assert_int_equal(
+        log_read_explain(k.store, SPAN_LITERAL("0193e0a4-0000-7000-8000-000000000000"), &out),
+        ERR_NOT_FOUND);
+    assert_int_equal(out.size, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_receipt_is_for_the_principal_of_the_tenant),
+        cmocka_unit_test(entries_are_read_as_lines),
+        cmocka_unit_test(a_request_is_explained_by_its_entries),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -507,6 +507,8 @@ static void test_explain_tells_rules_to_those_who_may_know(void **state)
             assert_int_equal(o.result.explanation->nearest.accepts, cases[i].accepted);
             assert_true(has(&o, "\"op\":\"explain\",\"decision\":\"allow\""));
             assert_true(has(&o, "\"rule\":\"dry-run\""));
+            assert_true(has(&o, "\"tee\":\"simulated\",\"claims\":\""));
+            assert_true(o.result.explanation->kind_is_right);
         }
         outcome_clear(&o);
     }
@@ -525,6 +527,8 @@ static void test_explain_answers_about_refused_evidence(void **state)
     assert_int_equal(o.refusal.error, ERR_NONE);
     assert_int_equal(o.result.explanation->evidence.reason, ATTEST_MALFORMED);
     assert_false(o.result.explanation->has_nearest);
+    assert_true(o.result.explanation->kind_is_right); /* the failed step says what is wrong */
+    assert_false(has(&o, "\"tee\":"));
     outcome_clear(&o);
 }
 

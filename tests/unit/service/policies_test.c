@@ -264,9 +264,19 @@ static void test_another_configuration_is_adopted_whole(void **state)
     policy_clear(&policy);
 }
 
+static void test_no_store_is_freed_without_harm(void **state)
+{
+    struct policy_store *none = NULL;
+
+    (void)state;
+    policy_store_free(&none);
+    assert_null(none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_store_is_freed_without_harm),
         cmocka_unit_test(test_replay),
         cmocka_unit_test(test_what_is_not_understood_is_not_skipped),
         cmocka_unit_test_setup_teardown(test_views_keep_what_they_saw, set_up, tear_down),
