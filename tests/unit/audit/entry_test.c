@@ -173,6 +173,34 @@ static void a_detail_that_is_no_line_of_json_becomes_text(void **state)
     }
 }
 
+/* An entry may have just AUDIT_ENTRY_MAX bytes. */
+static void the_largest_entry_is_still_one(void **state)
+{
+    static uint8_t bytes[AUDIT_ENTRY_MAX + 64];
+    static char detail[AUDIT_ENTRY_MAX];
+    struct audit_entry entry = full_entry();
+    struct writer w = writer_over(bytes, sizeof bytes);
+    struct audit_entry_view view;
+    size_t room;
+
+    (void)state;
+    entry.detail = SPAN_LITERAL("\"\"");
+    assert_int_equal(audit_entry_write(&entry, &w), ERR_NONE);
+    room = AUDIT_ENTRY_MAX - w.size + 2;
+    memset(detail, 'd', sizeof detail);
+    detail[0] = detail[room - 1] = '"';
+    entry.detail = span_of(detail, room);
+    w = writer_over(bytes, sizeof bytes);
+    assert_int_equal(audit_entry_write(&entry, &w), ERR_NONE);
+    assert_int_equal(w.size, AUDIT_ENTRY_MAX);
+    assert_int_equal(audit_entry_view(span_of(bytes, w.size), &view), ERR_NONE);
+    detail[room - 1] = 'd';
+    detail[room] = '"';
+    entry.detail = span_of(detail, room + 1);
+    w = writer_over(bytes, sizeof bytes);
+    assert_int_equal(audit_entry_write(&entry, &w), ERR_TOO_LARGE);
+}
+
 static void long_texts_are_cut_between_characters(void **state)
 {
     static const char *const fillers[] = {"a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
@@ -298,6 +326,7 @@ int main(void)
         cmocka_unit_test(an_entry_with_a_tenant_is_of_version_2),
         cmocka_unit_test(hostile_texts_stay_inside_their_string),
         cmocka_unit_test(a_detail_that_is_no_line_of_json_becomes_text),
+        cmocka_unit_test(the_largest_entry_is_still_one),
         cmocka_unit_test(long_texts_are_cut_between_characters),
         cmocka_unit_test(a_text_of_the_longest_size_is_kept),
         cmocka_unit_test(what_does_not_fit_is_an_error),

@@ -120,6 +120,7 @@ static const struct {
     {"snp", {{"measurement", B48("c0")}, ANY_TCB, {"min_tcb_boot_loader", "0"}}, "product"},
     {"snp", {{"measurement", B48("c0")}, ANY_TCB, {"min_tcb_tee", "1"}}, "product"},
     {"snp", {{"measurement", B48("c0")}, ANY_TCB, {"min_tcb_fmc", "1"}}, "product"},
+    {"snp", {{"min_abi", "12345678.1"}}, "min_abi"}, {"snp", {{"min_abi", "1234567.1"}}, "min_abi"},
     {"snp", {{"min_tcb_snp", "Any"}}, "min_tcb_snp"}, {"snp", {{"min_tcb_snp", "any,any"}}, "min_tcb_snp"}, {"snp", {{"min_tcb_snp", "any,1"}}, "min_tcb_snp"},
     {"snp", {{"min_tcb_microcode", ""}}, "min_tcb_microcode"}, {"snp", {{"min_guest_svn", "any"}}, "min_guest_svn"},
     {"tdx", {{"mrtd", B48("a0")}, {"rtmr0", "any"}, {"rtmr1", "any"}, {"rtmr2", "any"}, {"rtmr3", "any"}, {"td_attributes_allowed", "MIGRATABLE"}}, "mrservicetd"},

@@ -128,6 +128,108 @@ static void test_three_forms_of_a_plaintext(void **state)
     assert_opened(&opened, "{\"sealed_secrets\":{\"enc\":\"AAAA\",\"ciphertext\":\"//79\"}}");
 }
 
+/* ---- explanations */
+
+static struct explanation explanation; /* large */
+static char explained[64 * 1024];
+
+static const char *explanation_text(void)
+{
+    struct secret *body = NULL;
+
+    assert_int_equal(render_explanation(&explanation, &body), ERR_NONE);
+    assert_true(secret_size(body) < sizeof explained);
+    memcpy(explained, secret_data(body), secret_size(body));
+    explained[secret_size(body)] = '\0';
+    secret_free(&body);
+    return explained;
+}
+
+static void assert_has(const char *text, const char *part, bool wanted)
+{
+    if ((strstr(text, part) != NULL) != wanted)
+        fail_msg("%s %s: %.2000s", part, wanted ? "is missing" : "is not wanted", text);
+}
+
+static void explain_valid_evidence(void)
+{
+    struct attest_result *r = &explanation.evidence;
+
+    explanation = (struct explanation){
+        .kind_is_right = true,
+        .has_nearest = true,
+        .nearest = {.name = "p", .accepts = true, .demands_met = 3}
+    };
+    r->kind = ATTEST_SGX;
+    r->tee = "sgx";
+    r->signatures_valid = r->authentic = true;
+    r->status = TCB_UP_TO_DATE;
+    memset(r->sgx.mr_enclave, 0xab, sizeof r->sgx.mr_enclave);
+    r->steps[0] = "header";
+    r->step_count = 1;
+}
+
+static void test_accepted_evidence_is_explained(void **state)
+{
+    const char *text;
+
+    (void)state;
+    explain_valid_evidence();
+    text = explanation_text();
+    assert_has(text, "{\"result\":\"valid\",\"tee\":\"sgx\",\"reason\":\"ok\"", true);
+    assert_has(text, "\"steps\":[{\"step\":\"header\",\"passed\":true}]", true);
+    assert_has(text, "\"mrenclave\":\"abab", true);
+    assert_has(text, "\"mrtd\"", false);
+    assert_has(text, "\"cpusvn\"", false); /* measurements only */
+    assert_has(text, "\"claims_digest\":\"", true);
+    assert_has(text, "\"status\":\"UpToDate\"", true);
+    assert_has(text, "\"accepted\":true,\"binding\":\"not checked\",\"policy\":\"p\"}", true);
+    assert_has(text, "\"rules\"", false);
+    explanation.binding_checked = explanation.tells_rules = true;
+    explanation.rule_count = 1;
+    explanation.rules_left_out = 2;
+    explanation.rules[0] = (struct rule_verdict){.name = "r", .demands_met = 7};
+    explanation.rules[0].denial.code = "debug";
+    text = explanation_text();
+    assert_has(text,
+               "\"rules\":[{\"name\":\"r\",\"accepts\":false,\"demands_met\":7,"
+               "\"code\":\"debug\"}],\"rules_left_out\":2,",
+               true);
+    assert_has(text, "\"binding\":\"checked\"", true);
+}
+
+static void test_refused_evidence_is_explained(void **state)
+{
+    struct attest_result *r = &explanation.evidence;
+    const char *text;
+
+    (void)state;
+    explain_valid_evidence();
+    explanation.kind_is_right = false;
+    text = explanation_text();
+    assert_has(text,
+               "\"accepted\":false,\"binding\":\"not checked\",\"code\":\"tee_type_mismatch\"}",
+               true);
+    explanation.kind_is_right = true;
+    explanation.nearest.accepts = false;
+    explanation.nearest.denial.code = "signer_mismatch";
+    text = explanation_text();
+    assert_has(text, "\"accepted\":false", true);
+    assert_has(text, "\"policy\":\"p\",\"code\":\"signer_mismatch\"}", true);
+    r->reason = ATTEST_SIGNATURE_INVALID;
+    r->signatures_valid = r->authentic = false;
+    (void)snprintf(r->step, sizeof r->step, "signature");
+    (void)snprintf(r->expected, sizeof r->expected, "a good one");
+    text = explanation_text();
+    assert_has(text, "{\"result\":\"reject\"", true);
+    assert_has(text, "{\"step\":\"signature\",\"passed\":false}]", true);
+    assert_has(text, "\"expected\":\"a good one\"", true);
+    assert_has(text, "\"claims\"", false);
+    assert_has(text, "\"claims_digest\"", false);
+    assert_has(text, "\"accepted\":false}", true);
+    assert_has(text, "\"policy\"", false);
+}
+
 /* Kinds that are made before the commit are rendered; what does not fit is refused, not cut. */
 static void write_too_much(struct json_writer *j, const void *subject)
 {
@@ -154,6 +256,8 @@ int main(void)
         cmocka_unit_test(test_the_longest_refusal_fits),
         cmocka_unit_test(test_three_forms_of_a_plaintext),
         cmocka_unit_test(test_what_does_not_fit_is_no_reply),
+        cmocka_unit_test(test_accepted_evidence_is_explained),
+        cmocka_unit_test(test_refused_evidence_is_explained),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

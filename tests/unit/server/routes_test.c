@@ -66,6 +66,8 @@ static int close_server(void **state)
     return 0;
 }
 
+static const char *content_type = "application/json"; /* of bodies; "": none is named */
+
 static int connect_to_server(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
@@ -84,6 +86,7 @@ static int ask(const char *method, const char *target, const char *token, const 
 {
     char request[8192];
     char authorization[128] = "";
+    char type[128] = "";
     int s = connect_to_server();
     size_t used = 0;
     int status = 0;
@@ -91,12 +94,13 @@ static int ask(const char *method, const char *target, const char *token, const 
 
     if (token)
         (void)snprintf(authorization, sizeof authorization, "Authorization: Bearer %s\r\n", token);
+    if (body && *content_type)
+        (void)snprintf(type, sizeof type, "Content-Type: %s\r\n", content_type);
     length =
         snprintf(request, sizeof request,
                  "%s %s HTTP/1.1\r\nHost: keystore\r\nConnection: close\r\n%s"
                  "%sContent-Length: %zu\r\n\r\n%s",
-                 method, target, authorization, body ? "Content-Type: application/json\r\n" : "",
-                 body ? strlen(body) : 0, body ? body : "");
+                 method, target, authorization, type, body ? strlen(body) : 0, body ? body : "");
     assert_true(length > 0 && (size_t)length < sizeof request);
     assert_int_equal(send(s, request, (size_t)length, MSG_NOSIGNAL), length);
     for (;;) {
@@ -194,6 +198,24 @@ static const struct question {
     {"GET",    "/v1/collateral/item?name=none",                          "worker",        NULL,                                                             404, "not_found"                                           },
     {"GET",    "/v1/log/receipt?request_id=" ID,                         "worker",        NULL,                                                             404, "not_found"                                           },
     {"GET",    "/v1/log/receipt?request_id=x",                           "worker",        NULL,                                                             400, "bad_query"                                           },
+    {"POST",   "/v1/attest/explain",                                     "worker",
+     "{\"tee_type\":\"sgx\",\"quote\":\"AAAA\",\"nonce\":\"" KEY "\"}",                                                                                     400, "bad_field"                                           },
+    {"POST",   "/v1/attest/explain",                                     "worker",
+     "{\"tee_type\":\"sgx\",\"quote\":\"AAAA\",\"public_key\":\"" KEY "\"}",                                                                                400, "bad_field"                                           },
+    {"POST",   "/v1/attest/explain",                                     "worker",        "{\"tee_type\":\"sev\",\"quote\":\"AAAA\"}",                      200,
+     "reject"                                                                                                                                                                                                          },
+    {"POST",   "/v1/attest/explain",                                     "worker",        "{\"tee_type\":\"arm-cca\",\"quote\":\"AAAA\"}",                  400,
+     "bad_field"                                                                                                                                                                                                       },
+    {"POST",   "/decrypt",                                               "worker",
+     "{\"encrypted_secrets\":\"AQ==\",\"attestation\":{\"tee_type\":\"sgx\",\"quote\":\"AAAA\","
+     "\"timestamp\":1}}",                                                                                                                                   401, "evidence_unbound"                                    },
+    {"POST",   "/decrypt",                                               "worker",
+     "{\"encrypted_secrets\":\"AQ==\",\"attestation\":{\"tee_type\":\"sgx\",\"quote\":\"A\","
+     "\"timestamp\":1}}",                                                                                                                                   400, "bad_base64"                                          },
+    {"POST",   "/v1/reseal",                                             "worker",        "{}",                                                             403, "role_not_allowed"                                    },
+    {"POST",   "/v1/reseal",                                             "operator",      "{}",                                                             403, "may_not_administer"                                  },
+    {"POST",   "/v1/reseal",                                             "administrator", "{\"pcrs\":1}",                                                   400, "bad_field"                                           },
+    {"POST",   "/v1/reseal",                                             "administrator", "{\"pcr\":\"\"}",                                                 400, "bad_field"                                           },
  /* operators */
     {"GET",    "/v1/status",                                             "operator",      NULL,                                                             200, "\"tee\":\"simulated\""                               },
     {"GET",    "/v1/policies",                                           "operator",      NULL,                                                             200, "\"name\":\"worker\""                                 },
@@ -223,6 +245,75 @@ static void test_every_route_answers(void **state)
         assert_int_equal(status, q->status);
         assert_non_null(strstr(reply, q->expected));
     }
+}
+
+static void test_bodies_are_json_by_their_type(void **state)
+{
+    static const struct {
+        const char *type;
+        int status;
+    } cases[] = {
+        {"",                                415},
+        {"application/jso",                 415},
+        {"application/jsonx",               415},
+        {"text/plain",                      415},
+        {"application/json",                401},
+        {"APPLICATION/JSON; charset=utf-8", 401},
+        {"application/json ; x",            401},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        content_type = cases[i].type;
+        assert_int_equal(ask("POST", "/decrypt", "worker", "{\"encrypted_secrets\":\"AQ==\"}",
+                             reply, sizeof reply),
+                         cases[i].status);
+    }
+    content_type = "application/json";
+}
+
+/* After the requests above, which have entries. */
+static void test_entries_have_proofs(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        ask("GET", "/v1/log/inclusion?index=0&size=2", NULL, NULL, reply, sizeof reply), 200);
+    assert_non_null(strstr(reply, "{\"proof\":[\""));
+    assert_int_equal(ask("GET", "/v1/log/consistency?from=1&to=2", NULL, NULL, reply, sizeof reply),
+                     200);
+    assert_non_null(strstr(reply, "{\"proof\":[\""));
+}
+
+static void test_all_metrics_are_there(void **state)
+{
+    static const char *const names[] = {
+        "vouchsafe_http_replies_total{",
+        "vouchsafe_http_open_connections ",
+        "vouchsafe_http_refused_connections_total ",
+        "vouchsafe_http_evicted_connections_total ",
+        "vouchsafe_http_held_bytes{",
+        "vouchsafe_log_commit_seconds_total ",
+        "vouchsafe_log_failures_total ",
+        "vouchsafe_log_files_lost ",
+        "vouchsafe_log_queue_length ",
+        "vouchsafe_collateral_age_seconds{",
+        "vouchsafe_collateral_expiry_seconds{",
+        "vouchsafe_collateral_rollbacks_total ",
+        "vouchsafe_build_info{",
+    };
+
+    (void)state;
+    assert_int_equal(ask("GET", "/metrics", NULL, NULL, reply, sizeof reply), 200);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        char line[96];
+
+        (void)snprintf(line, sizeof line, "\n%s", names[i]);
+        if (!strstr(reply, line))
+            fail_msg("%s is missing", names[i]);
+    }
+    assert_null(strstr(reply, "vouchsafe_sealed_root_ready")); /* this TEE's seal has no state */
+    assert_int_equal(ask("GET", "/readyz", NULL, NULL, reply, sizeof reply), 200);
+    assert_null(strstr(reply, "warning"));
 }
 
 static void test_a_value_is_added_and_removed(void **state)
@@ -269,6 +360,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_route_answers),
+        cmocka_unit_test(test_bodies_are_json_by_their_type),
+        cmocka_unit_test(test_entries_have_proofs),
+        cmocka_unit_test(test_all_metrics_are_there),
         cmocka_unit_test(test_a_value_is_added_and_removed),
         cmocka_unit_test(test_no_failing_allocation_gives_a_wrong_answer),
     };
