@@ -74,8 +74,9 @@ static int run_attest(struct cli *cli, int argc, char **argv)
     const char *session_file = NULL;
     const struct cli_option options[] = {
         QUOTE_OPTIONS(enclave),
-        {"key-file",     OPTION_TEXT, &key_file,     "FILE", "the worker's key; made when not there", 0},
-        {"session-file", OPTION_TEXT, &session_file, "FILE", "keep the session there",                0},
+        {"key-file",     OPTION_TEXT, &key_file,     "FILE",
+                   "the key of the worker; made if the file does not exist",                     0},
+        {"session-file", OPTION_TEXT, &session_file, "FILE", "keep the session there", 0},
         KEYSTORE_OPTIONS(trust),
     };
     struct cli_quote quote = {0};
@@ -96,11 +97,12 @@ const struct cli_command command_attest = {
     .arguments = "",
     .summary = "prove this machine to the keystore and get a session",
     .help =
-        "Fetches a challenge, makes evidence over it and over a worker key, and prints the\n"
-        "session and the policy that accepted it. The keystore proves itself, too: by its "
-        "evidence\n"
-        "(--require-attestation) or a pinned identity (a profile, --identity), which must sign\n"
-        "the session. Needs a worker's token.\n\n"
+        "Fetches a challenge and makes evidence that binds the challenge and a worker key. Prints\n"
+        "the session and the policy that accepted the evidence. Needs the token of a worker.\n"
+        "\n"
+        "The keystore must sign the session. It proves itself by its evidence\n"
+        "(--require-attestation) or by a pinned identity (a profile, or --identity).\n"
+        "\n"
         "Examples:\n"
         "  vouchsafe attest --token-file worker.token --sim ./sim\n"
         "  vouchsafe attest --sim ./sim --require-attestation --keystore-mrenclave 5f3e... \\\n"

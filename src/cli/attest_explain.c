@@ -172,7 +172,7 @@ static int run_explain(struct cli *cli, int argc, char **argv)
     const struct cli_option options[] = {
         {"tee-type",     OPTION_TEXT, &o.tee_type,     "NAME",
          "sgx (default), tdx, snp, nitro or simulated",                                                          0},
-        {"policy",       OPTION_TEXT, &o.policy,       "NAME", "judge by this policy alone (default: by all)",
+        {"policy",       OPTION_TEXT, &o.policy,       "NAME", "judge by this policy only (default: by all)",
          0                                                                                                        },
         {"certificates", OPTION_TEXT, &o.certificates, "FILE",
          "SNP: the chip's certificate or the host's table",                                                      0},
@@ -208,17 +208,19 @@ static int run_explain(struct cli *cli, int argc, char **argv)
 const struct cli_command command_attest_explain = {
     .name = "attest explain",
     .arguments = "FILE",
-    .summary = "ask the keystore what it makes of evidence, without effect",
+    .summary = "ask the keystore what it would decide about evidence",
     .help =
-        "A dry run: the keystore verifies the evidence with its own collateral and judges it "
-        "by its\n"
-        "policies. Nothing is released, no session is made, no challenge used up. Tokens with\n"
-        "may_explain see what each policy says. Exit code 0: it would be accepted; 1: it would "
-        "not.\n"
-        "Needs a worker's token.\n\n"
+        "A dry run. The keystore verifies the evidence with its own collateral and judges it by\n"
+        "its policies. It releases nothing, makes no session and uses up no challenge. A token "
+        "with\n"
+        "`may_explain` sees what each policy demands. Needs the token of a worker. The exit code "
+        "is\n"
+        "0 when the keystore would accept the evidence, and 1 when it would refuse it.\n"
+        "\n"
         "Intel publishes new TCB levels in its early set first, and in the standard set months\n"
-        "later. --update early says what the policies will decide then. The keystore needs a\n"
-        "collateral source with `update: early`; without one the answer is the standard set's.\n\n"
+        "later. --update early shows what the policies will decide then. The keystore needs a\n"
+        "source of collateral with `update: early`. Without one, the standard set decides.\n"
+        "\n"
         "Examples:\n"
         "  vouchsafe attest explain quote.bin --token-file worker.token\n"
         "  vouchsafe attest explain quote.bin --tee-type tdx --policy production \\\n"

@@ -287,7 +287,7 @@ struct cli_trust {
          OPTION_FLAG,                                                                              \
          &(t).unverified,                                                                          \
          NULL,                                                                                     \
-         "believe any server that answers at the URL",                                             \
+         "trust any server that answers at the URL",                                               \
          0},                                                                                       \
         JUDGE_OPTIONS(t)
 /* Names of release 0.1.0, for the commands that had them. */

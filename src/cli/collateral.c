@@ -388,7 +388,7 @@ out:
 const struct cli_command command_collateral_fetch = {
     .name = "collateral fetch",
     .arguments = "[NAME]...",
-    .summary = "fetch what vendors publish, without a keystore",
+    .summary = "fetch collateral from the vendors, without a keystore",
     .help =
         "Fetches collateral from Intel or AMD (or where --pccs, --pcs, --kds say), verifies it\n"
         "and writes DIR/NAME.json: a bundle for machines without a network. Names are\n"
@@ -409,11 +409,12 @@ const struct cli_command command_collateral_fetch = {
 const struct cli_command command_collateral_import = {
     .name = "collateral import",
     .arguments = "PATH",
-    .summary = "verify collateral in files and put it where a keystore reads it",
+    .summary = "verify collateral in files and put it where the keystore reads it",
     .help =
-        "Reads a directory or file, verifies what it finds and writes what is good to DIR, each\n"
-        "unit at once or not at all; a newer one that is there stays. The keystore reads\n"
-        "`collateral` in its state directory within a minute, or at once on SIGHUP.\n\n"
+        "Reads a directory or file, verifies the collateral in it, and writes DIR/NAME.json for\n"
+        "each good unit. A newer unit in DIR stays. The keystore reads the directory `collateral`\n"
+        "in its state directory within a minute, or at once on SIGHUP.\n"
+        "\n"
         "Example:\n"
         "  vouchsafe collateral import bundle --out /var/lib/vouchsafe/collateral\n",
     .arguments_min = 1,
@@ -425,22 +426,24 @@ const struct cli_command command_collateral_export = {
     .name = "collateral export",
     .arguments = "",
     .summary = "write the collateral that a keystore holds",
-    .help =
-        "Asks a keystore for all it holds, verifies it and writes DIR/NAME.json. Any token will\n"
-        "do.\n\n"
-        "Example:\n"
-        "  vouchsafe collateral export --token-file auditor.token --out bundle\n",
+    .help = "Fetches all collateral that a keystore holds, verifies it and writes DIR/NAME.json. "
+            "Needs\n"
+            "a token of any role.\n"
+            "\n"
+            "Example:\n"
+            "  vouchsafe collateral export --token-file auditor.token --out bundle\n",
     .run = run_export,
 };
 
 const struct cli_command command_collateral_show = {
     .name = "collateral show",
     .arguments = "[PATH]",
-    .summary = "what collateral there is, from when and until when",
+    .summary = "list collateral with its dates",
     .help =
-        "Lists the collateral of a keystore, or of a directory or file, which is verified: issue\n"
-        "date, end, Intel's tcbEvaluationDataNumber, days left, name and source. Exit code 1\n"
-        "when something in PATH does not verify.\n\n"
+        "Lists the collateral of a keystore, or of a directory or file, with its issue date, end,\n"
+        "tcbEvaluationDataNumber, days left, name and source. Collateral in PATH is verified. The\n"
+        "exit code is 1 when something in PATH does not verify.\n"
+        "\n"
         "Examples:\n"
         "  vouchsafe collateral show --token-file auditor.token\n"
         "  vouchsafe collateral show bundle --json\n",

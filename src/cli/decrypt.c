@@ -218,10 +218,11 @@ static int run(struct cli *cli, int argc, char **argv)
         {"in",           OPTION_TEXT, &o.in,           "FILE", "the envelope, bytes or base64 (default: input)", 0},
         {"out",          OPTION_TEXT, &o.out,          "FILE", "the plaintext, mode 0600 (default: output)",     0},
         QUOTE_OPTIONS(o.enclave),
-        {"key-file",     OPTION_TEXT, &o.key_file,     "FILE", "the worker's key; made when not there",          0},
+        {"key-file",     OPTION_TEXT, &o.key_file,     "FILE",
+                  "the key of the worker; made if the file does not exist",                                               0},
         {"session-file", OPTION_TEXT, &o.session_file, "FILE", "keep the session for next time",                 0},
         {"inline",       OPTION_FLAG, &o.use_inline,   NULL,   "evidence in the request, no session",            0},
-        {"task",         OPTION_TEXT, &o.task,         "ID",   "goes into the log",                              0},
+        {"task",         OPTION_TEXT, &o.task,         "ID",   "name of the task, for the log",                  0},
         {"plain",        OPTION_FLAG, &o.plain,        NULL,
                   "take a reply that is not sealed, where the policy allows one",                                         0},
         {"receipt",      OPTION_TEXT, &o.receipt,      "FILE",
@@ -249,21 +250,28 @@ out:
 const struct cli_command command_decrypt = {
     .name = "decrypt",
     .arguments = "",
-    .summary = "as a worker: attest, have an envelope opened, print it",
-    .help =
-        "Attests with this machine's evidence, has the keystore open an envelope, and prints the\n"
-        "plaintext. The reply is sealed by the keystore for this session and this request; the\n"
-        "command refuses any other reply, but takes a plain one with --plain. The keystore proves\n"
-        "itself by its evidence (--require-attestation) or a pinned identity (a profile,\n"
-        "--identity). With --inline the reply is sealed to the worker's key. Everyone can do "
-        "that,\n"
-        "so it proves who answered only over TLS that ends in the keystore. Needs a worker's\n"
-        "token.\n\n"
-        "Examples:\n"
-        "  vouchsafe decrypt --token-file worker.token --sim ./sim \\\n"
-        "      --seed github.com/alice/project:alice.near --in secrets.b64 \\\n"
-        "      --require-attestation --keystore-mrenclave 5f3e... --trust-root root_ca.pem\n"
-        "  vouchsafe decrypt --seed SEED --quote-command ./quote.sh --key-file worker.key \\\n"
-        "      --session-file worker.session --receipt r.json --vkey KEY < secrets.b64\n",
+    .summary = "as a worker: attest, let the keystore open an envelope, print the plaintext",
+    .help = "Attests with the evidence of this machine, lets the keystore open an envelope, and "
+            "prints\n"
+            "the plaintext. Needs the token of a worker.\n"
+            "\n"
+            "The keystore seals the reply for this session and this request. The command refuses "
+            "other\n"
+            "replies; with --plain it also takes a reply that is not sealed. The keystore proves "
+            "itself\n"
+            "by its evidence (--require-attestation) or by a pinned identity (a profile, or "
+            "--identity).\n"
+            "\n"
+            "With --inline there is no session, and the reply is sealed to the key of the worker. "
+            "Every\n"
+            "server can seal to that key. So the reply is trusted only over TLS that ends in the\n"
+            "keystore.\n"
+            "\n"
+            "Examples:\n"
+            "  vouchsafe decrypt --token-file worker.token --sim ./sim \\\n"
+            "      --seed github.com/alice/project:alice.near --in secrets.b64 \\\n"
+            "      --require-attestation --keystore-mrenclave 5f3e... --trust-root root_ca.pem\n"
+            "  vouchsafe decrypt --seed SEED --quote-command ./quote.sh --key-file worker.key \\\n"
+            "      --session-file worker.session --receipt r.json --vkey KEY < secrets.b64\n",
     .run = run,
 };

@@ -318,15 +318,19 @@ static int run_dev(struct cli *cli, int argc, char **argv)
 const struct cli_command command_dev = {
     .name = "dev",
     .arguments = "",
-    .summary = "run a keystore for trials: simulated TEE, tokens, settings, all made for you",
+    .summary = "run a keystore for trials, with a simulated TEE and ready-made tokens",
     .help =
-        "Makes a directory with a simulated TEE, tokens of every role and settings, starts the\n"
-        "keystore on 127.0.0.1 and prints what to source in your shell. Ctrl-C stops it; with\n"
-        "--background, `vouchsafe dev stop` does. A second start uses the same keys and log; with\n"
-        "--background, a keystore of the directory that already runs is left as it is.\n"
-        "It protects nothing: use it to try things out.\n\n"
-        "The directory then holds worker.token, auditor.token, operator.token, the simulated\n"
-        "machine sim/ whose workers the policy accepts, and the settings vouchsafe.yaml.\n\n"
+        "Makes a directory with a simulated TEE, a token of each role, and settings. Starts the\n"
+        "keystore on 127.0.0.1 and prints which file to source in your shell. It protects\n"
+        "nothing: use it only for trials.\n"
+        "\n"
+        "Ctrl-C stops the keystore. With --background, the command returns, and `vouchsafe dev\n"
+        "stop` stops the keystore. The next start uses the same keys and the same log. If a\n"
+        "keystore of the directory already runs in the background, `dev --background` uses it.\n"
+        "\n"
+        "The directory holds worker.token, auditor.token, operator.token, the settings\n"
+        "vouchsafe.yaml, and the simulated machine sim/. The policy accepts workers of sim/.\n"
+        "\n"
         "Examples:\n"
         "  vouchsafe dev\n"
         "  vouchsafe dev --background --port 0 && . vouchsafe-dev/env\n",

@@ -190,12 +190,14 @@ const struct cli_command command_encrypt = {
     .arguments = "",
     .summary = "encrypt secrets so that only attested workers get them",
     .help =
-        "Reads secrets, such as {\"OPENAI_KEY\":\"sk-...\"}, or any bytes, and writes an envelope\n"
-        "in base64. Secrets are never arguments: other users could see those. A JSON object is\n"
-        "checked for reserved names.\n\n"
-        "The command refuses unless something proves whose key it uses: a profile (`vouchsafe\n"
-        "profile create`), --require-attestation, --identity or --pubkey. --unverified takes the\n"
-        "key of any server that answers.\n\n"
+        "Reads secrets, such as {\"OPENAI_KEY\":\"sk-...\"}, or any bytes. Writes an envelope in\n"
+        "base64. The command does not take secrets as arguments, because other users could read\n"
+        "them. If the input is a JSON object, reserved names are refused.\n"
+        "\n"
+        "The command must know whose key it uses. It takes a key from a profile (`vouchsafe\n"
+        "profile create`), --require-attestation, --identity or --pubkey. With --unverified it\n"
+        "takes the key of any server that answers.\n"
+        "\n"
         "Examples:\n"
         "  vouchsafe encrypt --repo github.com/alice/project --owner alice.near \\\n"
         "      --in secrets.json --out secrets.b64\n"

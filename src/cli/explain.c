@@ -70,10 +70,12 @@ static int run(struct cli *cli, int argc, char **argv)
 const struct cli_command command_explain = {
     .name = "explain",
     .arguments = "REQUEST-ID",
-    .summary = "why a request was allowed or refused",
-    .help = "Prints everything the log holds about one request: who called, what was decided by\n"
-            "which rule, what was expected and presented. Every reply names its request\n"
-            "(X-Request-Id). Needs an auditor's or operator's token.\n\n"
+    .summary = "show why a request was allowed or refused",
+    .help = "Prints what the log holds about one request: the caller, the decision, the rule that\n"
+            "decided, the expected and the presented value. Every reply names its request in the "
+            "header\n"
+            "X-Request-Id. Needs the token of an auditor or operator.\n"
+            "\n"
             "Example:\n"
             "  vouchsafe explain 01932f6e-7b8a-7cc0-9d3e-0123456789ab --token-file op.token\n",
     .arguments_min = 1,

@@ -8,7 +8,7 @@ static int run_init(struct cli *cli, int argc, char **argv)
     const char *state = NULL;
     bool new_log = false;
     const struct cli_option options[] = {
-        {"config",  OPTION_TEXT, &config,  "FILE", "settings of the keystore",                      0},
+        {"config",  OPTION_TEXT, &config,  "FILE", "the settings of the keystore",                  0},
         {"state",   OPTION_TEXT, &state,   "DIR",  "state directory, instead of the settings' one", 0},
         {"new-log", OPTION_FLAG, &new_log, NULL,
          "the log was lost: start a new one for the same root",                                     0},
@@ -35,12 +35,14 @@ const struct cli_command command_init = {
     .arguments = "",
     .summary = "make a new keystore: root, sealed state, log",
     .help =
-        "Makes a root, seals it by this machine's TEE, and starts the log, by running\n"
-        "`vouchsafed init`. Nothing that exists is overwritten. The exit code is that of\n"
-        "vouchsafed: 0 done, else not.\n\n"
+        "Makes a root, seals it with the TEE of this machine, and starts the log, by running\n"
+        "`vouchsafed init`. It overwrites nothing. The exit code is that of vouchsafed: 0 when it\n"
+        "is done, 1 or 78 when it is not.\n"
+        "\n"
         "With --new-log it starts an empty log for a root that is sealed already, after the old\n"
         "log was lost. The first entry says so. Checkpoints and receipts of the old log do not\n"
-        "fit the new one.\n\n"
+        "fit the new one.\n"
+        "\n"
         "Example:\n"
         "  vouchsafe init --config /etc/vouchsafe/vouchsafe.yaml\n",
     .run = run_init,
@@ -51,7 +53,7 @@ static int run_config_check(struct cli *cli, int argc, char **argv)
     const char *config = NULL;
     const char *env_file = NULL;
     const struct cli_option options[] = {
-        {"config",   OPTION_TEXT, &config,   "FILE", "settings of the keystore",                  0},
+        {"config",   OPTION_TEXT, &config,   "FILE", "the settings of the keystore",              0},
         {"env-file", OPTION_TEXT, &env_file, "FILE", "variables; default: .env, if there is one",
          0                                                                                         },
     };
@@ -75,11 +77,12 @@ static int run_config_check(struct cli *cli, int argc, char **argv)
 const struct cli_command command_config_check = {
     .name = "config check",
     .arguments = "",
-    .summary = "check a keystore's settings and say what is wrong",
+    .summary = "check the settings of a keystore and list every mistake",
     .help =
-        "Reads the settings as the keystore would, by running `vouchsafed --check-config`:\n"
-        "file, .env and environment. It names every fault, with file and line. The exit code is\n"
-        "that of vouchsafed: 0 good, 78 not acceptable.\n\n"
+        "Reads the settings from the file, .env and the environment, as the keystore does, by\n"
+        "running `vouchsafed --check-config`. It lists every mistake with file and line. The exit\n"
+        "code is that of vouchsafed: 0 good, 78 not acceptable.\n"
+        "\n"
         "Example:\n"
         "  vouchsafe config check --config /etc/vouchsafe/vouchsafe.yaml\n",
     .run = run_config_check,

@@ -48,9 +48,11 @@ const struct cli_command command_log_key = {
     .arguments = "",
     .summary = "fetch the key that signs the log's checkpoints",
     .help =
-        "Prints the log's key, to keep and to check receipts and logs with. With\n"
-        "--require-attestation the keystore proves by its TEE's evidence that the key is its own.\n"
-        "A profile that holds the key (vkey) prints that one.\n\n"
+        "Prints the key of the log. Save it: it verifies receipts, checkpoints and exported logs.\n"
+        "With --require-attestation the keystore proves by the evidence of its TEE that the key "
+        "is\n"
+        "its own. If the profile holds the key (vkey), the command prints that key.\n"
+        "\n"
         "Examples:\n"
         "  vouchsafe log key --require-attestation --keystore-mrenclave 5f3e... \\\n"
         "      --trust-root sim/root_ca.pem\n",
@@ -167,10 +169,11 @@ static int run_checkpoint(struct cli *cli, int argc, char **argv)
 const struct cli_command command_log_checkpoint = {
     .name = "log checkpoint",
     .arguments = "",
-    .summary = "fetch the log's signed checkpoint, to keep",
+    .summary = "fetch the signed checkpoint of the log",
     .help =
-        "Prints the signed checkpoint, once its signature verifies. Keep checkpoints: a kept one\n"
-        "proves later that the log was cut or rewritten.\n\n"
+        "Verifies the signed checkpoint and prints it. Save checkpoints. A saved checkpoint shows\n"
+        "later whether the log was cut or rewritten.\n"
+        "\n"
         "Examples:\n"
         "  vouchsafe log checkpoint --vkey KEY --out checkpoint-$(date +%F)\n"
         "  vouchsafe log checkpoint --vkey KEY --kept checkpoint-2026-11-01\n",
@@ -290,9 +293,11 @@ const struct cli_command command_log_export = {
     .arguments = "",
     .summary = "fetch the whole log up to its checkpoint",
     .help =
-        "Writes every entry, one JSON object a line, and the checkpoint that covers them. Needs\n"
-        "an auditor's token. An existing file is not overwritten. \"-\" is standard output.\n"
-        "With --since only later entries are written, for a collector: `log verify` needs all.\n\n"
+        "Writes every entry as a line of JSON, and the checkpoint that covers the entries. An\n"
+        "existing file is not overwritten. \"-\" is standard output. Needs the token of an "
+        "auditor.\n"
+        "--since leaves out earlier entries, for a log collector. `log verify` needs all entries.\n"
+        "\n"
         "Examples:\n"
         "  vouchsafe log export --vkey KEY --out log.ndjson --checkpoint-out log.checkpoint\n"
         "  vouchsafe log export --since 2026-11-21T00:00:00Z --out - | collector\n",
@@ -438,12 +443,14 @@ const struct cli_command command_log_verify = {
     .name = "log verify",
     .arguments = "EXPORT-FILE",
     .summary = "prove that an exported log is complete and unchanged",
-    .help = "Checks an export offline against its signed checkpoint and against checkpoints that\n"
-            "were kept, and names the first entry at fault as far as they tell. \"-\" is standard\n"
-            "input.\n\n"
-            "Example:\n"
-            "  vouchsafe log verify log.ndjson --checkpoint log.checkpoint --vkey KEY \\\n"
-            "      --kept checkpoint-2026-11-01 --kept checkpoint-2026-11-15\n",
+    .help =
+        "Compares an exported log with its signed checkpoint and with checkpoints that you saved\n"
+        "earlier. Uses no network. If the log is wrong, the command names the first wrong entry.\n"
+        "\"-\" is standard input.\n"
+        "\n"
+        "Example:\n"
+        "  vouchsafe log verify log.ndjson --checkpoint log.checkpoint --vkey KEY \\\n"
+        "      --kept checkpoint-2026-11-01 --kept checkpoint-2026-11-15\n",
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run_verify,
@@ -495,8 +502,10 @@ const struct cli_command command_log_receipt = {
     .arguments = "REQUEST-ID",
     .summary = "fetch the receipt of a request",
     .help =
-        "Prints the proof that a request is in the log, once the proof verifies. Needs the token\n"
-        "that made the request, or an auditor's.\n\n"
+        "Fetches the proof that a request is in the log, verifies it and prints it. Needs the "
+        "token\n"
+        "that made the request, or the token of an auditor.\n"
+        "\n"
         "Example:\n"
         "  vouchsafe log receipt 01932f6e-7b8a-7cc0-9d3e-0123456789ab --vkey KEY --out r.json\n",
     .arguments_min = 1,

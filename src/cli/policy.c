@@ -117,10 +117,12 @@ static int run_remove(struct cli *cli, int argc, char **argv)
 const struct cli_command command_policy_show = {
     .name = "policy show",
     .arguments = "",
-    .summary = "a keystore's policies, and what was added to them",
+    .summary = "show the policies of a keystore and the values added to them",
     .help =
-        "Lists the policies of a keystore with the reference values that were added while it ran:\n"
-        "who added them, when, and the entry of the log. Needs an operator's token.\n\n"
+        "Lists the policies of a keystore. For each reference value that was added while the\n"
+        "keystore ran, it prints the token, the time and the entry of the log. Needs the token of\n"
+        "an operator.\n"
+        "\n"
         "Example:\n"
         "  vouchsafe policy show --token-file operator.token\n",
     .run = run_show,
@@ -129,13 +131,15 @@ const struct cli_command command_policy_show = {
 const struct cli_command command_policy_add_value = {
     .name = "policy add-value",
     .arguments = "POLICY FIELD HEX",
-    .summary = "accept another measurement, without a restart",
+    .summary = "add a measurement to a policy, without a restart",
     .help =
-        "Adds a value to a list of bytes that a policy of the keystore has: mrenclave, mrtd, "
-        "rtmr0,\n"
-        "measurement, pcr0, ... It counts at once, stands in the log and survives a restart; all\n"
-        "sessions end, and workers attest again. Needs an operator's token with `may_administer`.\n"
-        "Exit code 1 when the keystore refuses.\n\n"
+        "Adds a value to a list of bytes that a policy of the keystore has, such as mrenclave, "
+        "mrtd,\n"
+        "rtmr0, measurement or pcr0. The change takes effect at once, is in the log and survives "
+        "a\n"
+        "restart. All sessions end, and the workers attest again. Needs the token of an operator\n"
+        "with `may_administer`. The exit code is 1 when the keystore refuses.\n"
+        "\n"
         "Example:\n"
         "  vouchsafe policy add-value worker mrenclave 8f0e... --token-file operator.token\n",
     .arguments_min = 3,
@@ -146,11 +150,15 @@ const struct cli_command command_policy_add_value = {
 const struct cli_command command_policy_remove_value = {
     .name = "policy remove-value",
     .arguments = "POLICY FIELD HEX",
-    .summary = "take back a value that was added",
+    .summary = "remove a value that was added",
     .help =
-        "Removes a value that `vouchsafe policy add-value` added; one of the configuration is\n"
-        "removed there. It counts at once and stands in the log; all sessions end. Needs an\n"
-        "operator's token with `may_administer`. Exit code 1 when the keystore refuses.\n\n"
+        "Removes a value that `vouchsafe policy add-value` added. A value of the configuration "
+        "can\n"
+        "only be removed in the configuration. The change takes effect at once and is in the log.\n"
+        "All sessions end. Needs the token of an operator with `may_administer`. The exit code is "
+        "1\n"
+        "when the keystore refuses.\n"
+        "\n"
         "Example:\n"
         "  vouchsafe policy remove-value worker mrenclave 8f0e... --token-file operator.token\n",
     .arguments_min = 3,

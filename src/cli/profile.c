@@ -347,7 +347,7 @@ static int run_show(struct cli *cli, int argc, char **argv)
 const struct cli_command command_profile_show = {
     .name = "profile show",
     .arguments = "",
-    .summary = "show the profile and what the environment adds to it",
+    .summary = "show the profile and the values from the environment",
     .help =
         "Prints the values that commands use when the command line does not give them. They come\n"
         "from the profile and from the environment. A value of the environment replaces the\n"
@@ -542,7 +542,7 @@ static int run_create(struct cli *cli, int argc, char **argv)
 const struct cli_command command_profile_create = {
     .name = "profile create",
     .arguments = "",
-    .summary = "verify a keystore once, and keep what later commands need",
+    .summary = "verify a keystore once, and save the result for later commands",
     .help =
         "Verifies the keystore's evidence and writes a profile: its URL, your token file, its\n"
         "identity key, the key of its log, its TLS key, and what you accept. Later commands take\n"

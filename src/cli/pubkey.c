@@ -61,10 +61,11 @@ const struct cli_command command_pubkey = {
     .arguments = "",
     .summary = "fetch the public key that secrets are encrypted to",
     .help =
-        "Prints the public key of a seed, or of a repository and its owner; without a name the\n"
-        "global key. The keystore proves that the key is its own: by its TEE's evidence\n"
-        "(--require-attestation), or by the signature of a pinned identity (a profile,\n"
-        "--identity).\n\n"
+        "Prints the public key for a seed, or for a repository and its owner. Without a name it\n"
+        "prints the global key. The keystore proves that the key is its own: by the evidence of\n"
+        "its TEE (--require-attestation), or by the signature of a pinned identity (a profile, or\n"
+        "--identity).\n"
+        "\n"
         "Examples:\n"
         "  vouchsafe pubkey --repo https://github.com/alice/project --owner alice.near\n"
         "  vouchsafe pubkey --seed github.com/alice/project:alice.near --require-attestation \\\n"

@@ -40,9 +40,12 @@ const struct cli_command command_reseal = {
     .arguments = "",
     .summary = "seal a keystore's root for the next boot",
     .help =
-        "Asks a running keystore to seal its root again, when the PCRs of its TPM change: after a\n"
-        "firmware or dbx update, or before one whose PCR values are known. Needs an operator's\n"
-        "token with `may_administer`. Exit code 1 when the keystore refuses.\n\n"
+        "Asks a running keystore to seal its root again after the PCRs of its TPM changed, for\n"
+        "example by an update of the firmware or of dbx; or before such an update, if the new PCR\n"
+        "values are known. Needs the token of an operator with `may_administer`. The exit code is "
+        "1\n"
+        "when the keystore refuses.\n"
+        "\n"
         "Examples:\n"
         "  vouchsafe reseal --token-file operator.token\n"
         "  vouchsafe reseal --pcrs 7=5f2a... --token-file operator.token\n",

@@ -32,11 +32,13 @@ static int run_create(struct cli *cli, int argc, char **argv)
 const struct cli_command command_sim_create = {
     .name = "sim create",
     .arguments = "DIR",
-    .summary = "make a simulated platform for tests and rehearsals",
+    .summary = "make a simulated platform for trials",
     .help =
-        "Makes keys and certificates of a platform that emits genuine SGX DCAP evidence under a\n"
-        "root of its own. It protects nothing; keystores accept it only when their settings\n"
-        "name its root.\n\n"
+        "Makes the keys and certificates of a platform. Its evidence has the form of SGX DCAP and\n"
+        "ends in a root of its own. It protects nothing. A keystore accepts its evidence only "
+        "when\n"
+        "the settings name its root.\n"
+        "\n"
         "Example:\n"
         "  vouchsafe sim create ./sim\n",
     .arguments_min = 1,
@@ -95,7 +97,7 @@ static int run_quote(struct cli *cli, int argc, char **argv)
 const struct cli_command command_sim_quote = {
     .name = "sim quote",
     .arguments = "",
-    .summary = "a quote of a simulated platform",
+    .summary = "make a quote of a simulated platform",
     .help = "Writes a quote over the given report data.\n\n"
             "Example:\n"
             "  vouchsafe sim quote --dir ./sim --report-data $(openssl rand -hex 64) --out q.bin\n",
@@ -141,13 +143,14 @@ static int run_collateral(struct cli *cli, int argc, char **argv)
 const struct cli_command command_sim_collateral = {
     .name = "sim collateral",
     .arguments = "",
-    .summary = "collateral of a simulated platform",
-    .help =
-        "Writes a bundle of TCB info, identities and revocation lists, signed anew. The options\n"
-        "rehearse what happens when a platform falls behind or is revoked.\n\n"
-        "Examples:\n"
-        "  vouchsafe sim collateral --dir ./sim --out bundle.json\n"
-        "  vouchsafe sim collateral --dir ./sim --status OutOfDate --advisory INTEL-SA-00615\n",
+    .summary = "make the collateral of a simulated platform",
+    .help = "Writes a bundle of TCB info, identities and revocation lists with new signatures. Use "
+            "the\n"
+            "options to try what happens when a platform is out of date or revoked.\n"
+            "\n"
+            "Examples:\n"
+            "  vouchsafe sim collateral --dir ./sim --out bundle.json\n"
+            "  vouchsafe sim collateral --dir ./sim --status OutOfDate --advisory INTEL-SA-00615\n",
     .run = run_collateral,
 };
 
@@ -178,9 +181,11 @@ static int run_measure(struct cli *cli, int argc, char **argv)
 const struct cli_command command_sim_measure = {
     .name = "sim measure",
     .arguments = "FILE",
-    .summary = "the measurement a simulated enclave has: SHA-256 of a file",
-    .help = "Prints the SHA-256 of a program, which stands for its measurement on a simulated\n"
-            "platform. Real enclaves are measured by their loader.\n\n"
+    .summary = "print the measurement of a program on a simulated platform",
+    .help = "Prints the SHA-256 of a program. A simulated platform uses it as the measurement. "
+            "Loaders\n"
+            "measure real enclaves.\n"
+            "\n"
             "Example:\n"
             "  vouchsafe sim measure ./worker\n",
     .arguments_min = 1,

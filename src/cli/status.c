@@ -50,11 +50,12 @@ static int run(struct cli *cli, int argc, char **argv)
 const struct cli_command command_status = {
     .name = "status",
     .arguments = "",
-    .summary = "how the keystore is",
-    .help =
-        "Prints version, uptime, TEE, root epoch, size of the log and load. Needs an operator's\n"
-        "token.\n\n"
-        "Example:\n"
-        "  vouchsafe status --token-file operator.token\n",
+    .summary = "show version, TEE, size of the log and load of the keystore",
+    .help = "Prints the version, uptime, TEE, root epoch, size of the log and load. Needs the "
+            "token of\n"
+            "an operator.\n"
+            "\n"
+            "Example:\n"
+            "  vouchsafe status --token-file operator.token\n",
     .run = run,
 };

@@ -59,9 +59,9 @@ static int run(struct cli *cli, int argc, char **argv)
     const char *role = "worker";
     const char *out = NULL;
     const struct cli_option options[] = {
-        {"name", OPTION_TEXT, &name, "NAME", "as it appears in the log (default worker-1)", 0},
-        {"role", OPTION_TEXT, &role, "ROLE", "worker (default), auditor or operator",       0},
-        {"out",  OPTION_TEXT, &out,  "FILE", "write the token there, mode 0600",            0},
+        {"name", OPTION_TEXT, &name, "NAME", "name in the log (default worker-1)",    0},
+        {"role", OPTION_TEXT, &role, "ROLE", "worker (default), auditor or operator", 0},
+        {"out",  OPTION_TEXT, &out,  "FILE", "write the token there, mode 0600",      0},
     };
     struct vs_token token;
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
@@ -92,8 +92,9 @@ const struct cli_command command_token_new = {
     .name = "token new",
     .arguments = "",
     .summary = "make a bearer token and its entry for the settings",
-    .help = "Makes a random token. The keystore's settings hold its SHA-256 only; whoever calls\n"
-            "holds the token itself.\n\n"
+    .help = "Makes a random token. The settings of the keystore hold only its SHA-256. The caller\n"
+            "keeps the token itself in a file.\n"
+            "\n"
             "Example:\n"
             "  vouchsafe token new --name executor-1 --role worker --out executor-1.token\n",
     .run = run,
