@@ -53,7 +53,7 @@ static const struct kind {
     [ATTEST_AZURE_HCL] = {azure_hcl_is, azure_hcl_verify},
 };
 
-#define NAME_OF(tee, name) [tee] = name,
+#define NAME_OF(tee, name) [(tee)] = (name),
 static const char *const names[ATTEST_TEE_COUNT] = {
     ATTEST_TEES(NAME_OF)[ATTEST_TEE_NONE] = "none",
     [ATTEST_CCA] = "arm-cca",

@@ -96,8 +96,8 @@ int cli_usage_error(const struct cli *cli, const char *format, ...)
     if (cli->json || cli->json_asked) {
         (void)fputs("{\"error\":", stderr);
         json_print_string(stderr, text);
-        (void)fprintf(stderr, ",\"code\":\"usage\",\"advice\":\"try `vouchsafe %s%s--help`\"}\n",
-                      name, space);
+        say(stderr, ",\"code\":\"usage\",\"advice\":\"try `vouchsafe %s%s--help`\"}\n", name,
+            space);
     } else {
         say(stderr, "vouchsafe: %s\nTry `vouchsafe %s%s--help`.\n", text, name, space);
     }

@@ -117,10 +117,10 @@ MUST_CHECK static enum err state_load(struct executor *x)
 enum err executor_open(const struct executor_options *options, struct executor **out)
 {
     struct executor *x = calloc(1, sizeof *x);
-    enum err e = x ? ERR_NONE : ERR_MEMORY;
+    enum err e;
 
-    if (e != ERR_NONE)
-        return e;
+    if (!x)
+        return ERR_MEMORY;
     x->engine = options->engine;
     x->keys = options->keys;
     x->node = options->node;

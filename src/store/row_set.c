@@ -43,7 +43,7 @@ static void wide_multiply(const struct wide *a, uint64_t factor, struct wide *ou
 
 static struct wide wide_read(struct reader *r)
 {
-    struct wide out;
+    struct wide out = {0};
 
     for (size_t i = 0; i < WORDS; i++)
         out.words[i] = reader_u64le(r);
