@@ -172,6 +172,21 @@ static void native_is_nitros_alone(void **state)
     assert_false(binding_holds(BINDING_NATIVE, &b, &evidence));
 }
 
+/* What a certificate binds has 64 bytes, or it is none. */
+static void a_channel_has_the_size_of_report_data(void **state)
+{
+    static const uint8_t channel[REPORT_DATA_SIZE + 1] = {1};
+    struct binding b = session_binding();
+    uint8_t bytes[REPORT_DATA_SIZE];
+
+    (void)state;
+    for (size_t size = 0; size <= sizeof channel; size++) {
+        b.channel = span_of(channel, size);
+        assert_int_equal(binding_bytes(BINDING_RA_TLS, &b, bytes),
+                         size == REPORT_DATA_SIZE ? ERR_NONE : ERR_UNSUPPORTED);
+    }
+}
+
 static void conventions_have_names(void **state)
 {
     (void)state;
@@ -188,6 +203,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_bound_is_refused),
         cmocka_unit_test(every_bit_counts),
         cmocka_unit_test(native_is_nitros_alone),
+        cmocka_unit_test(a_channel_has_the_size_of_report_data),
         cmocka_unit_test(conventions_have_names),
     };
 

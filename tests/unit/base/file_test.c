@@ -108,6 +108,80 @@ static void a_failed_write_leaves_the_old_file(void **state)
     assert_int_equal(entries(), before);
 }
 
+/* Nothing is left behind, and what stood there stays. */
+static void what_cannot_be_put_in_place_is_an_error(void **state)
+{
+    static char endless[8192];
+    struct stat status;
+    unsigned before;
+
+    (void)state;
+    assert_int_equal(mkdir(path_of("folder"), 0700), 0);
+    before = entries();
+    assert_int_equal(file_write(path_of("folder"), SPAN_LITERAL("x"), 0600, true), ERR_IO);
+    assert_int_equal(file_write(path_of("folder"), SPAN_LITERAL("x"), 0600, false), ERR_CONFLICT);
+    assert_int_equal(stat(path_of("folder"), &status), 0);
+    assert_true(S_ISDIR(status.st_mode));
+    assert_int_equal(entries(), before);
+    memset(endless, 'x', sizeof endless - 1);
+    assert_int_equal(file_write(endless, SPAN_LITERAL("x"), 0600, true), ERR_TOO_LARGE);
+    endless[300] = '\0'; /* a path, but no name: names have 255 bytes */
+    assert_int_equal(file_write(endless, SPAN_LITERAL("x"), 0600, true), ERR_IO);
+    assert_int_equal(rmdir(path_of("folder")), 0);
+}
+
+/* No file can be opened: not the same as a file that is not there. */
+static void without_descriptors_nothing_is_found_missing(void **state)
+{
+    struct buffer got = {0};
+    struct rlimit old, none;
+    char why[FILE_WHY_SIZE] = "";
+    enum err results[4];
+    int fd = -1;
+
+    (void)state;
+    assert_int_equal(file_write(path_of("there"), SPAN_LITERAL("x"), 0600, true), ERR_NONE);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    none = (struct rlimit){0, old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    results[0] = file_read(path_of("there"), 10, &got);
+    results[1] = file_open_trusted(path_of("there"), FILE_INPUT, &fd, why);
+    results[2] = file_write(path_of("there"), SPAN_LITERAL("y"), 0600, true);
+    results[3] = directory_make(path_of("unsynced")); /* made, but perhaps not for long */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    for (size_t i = 0; i < COUNT_OF(results); i++)
+        assert_int_equal(results[i], ERR_IO);
+    assert_string_equal(why, "Too many open files");
+    assert_int_equal(fd, -1);
+    assert_holds("there", SPAN_LITERAL("x"));
+    assert_int_equal(unlink(path_of("there")), 0);
+    (void)rmdir(path_of("unsynced"));
+}
+
+static void paths_that_lead_nowhere_are_told_apart(void **state)
+{
+    static char endless[8192];
+    char why[FILE_WHY_SIZE];
+    struct buffer got = {0};
+    int fd = -1;
+
+    (void)state;
+    memset(endless, 'x', sizeof endless - 1);
+    assert_int_equal(file_read(endless, 10, &got), ERR_IO);
+    assert_int_equal(file_open_trusted(endless, FILE_INPUT, &fd, why), ERR_IO);
+    assert_string_equal(why, "File name too long");
+    assert_int_equal(directory_check_trusted(endless, why), ERR_IO);
+    assert_string_equal(why, "File name too long");
+    assert_int_equal(directory_check_trusted(path_of("absent"), why), ERR_NOT_FOUND);
+    assert_int_equal(file_open_trusted(path_of("absent"), FILE_INPUT, &fd, why), ERR_NOT_FOUND);
+    assert_string_equal(why, "no such file");
+    assert_int_equal(symlink("loop", path_of("loop")), 0);
+    assert_int_equal(file_open_trusted(path_of("loop"), FILE_INPUT, &fd, why), ERR_IO);
+    assert_int_equal(directory_check_trusted(path_of("loop"), why), ERR_IO);
+    assert_int_equal(unlink(path_of("loop")), 0);
+    assert_int_equal(fd, -1);
+}
+
 static void directories_are_made_once_and_private(void **state)
 {
     struct stat status;
@@ -276,6 +350,9 @@ int main(void)
         cmocka_unit_test(nothing_is_replaced_unasked),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(a_failed_write_leaves_the_old_file),
+        cmocka_unit_test(what_cannot_be_put_in_place_is_an_error),
+        cmocka_unit_test(without_descriptors_nothing_is_found_missing),
+        cmocka_unit_test(paths_that_lead_nowhere_are_told_apart),
         cmocka_unit_test(directories_are_made_once_and_private),
         cmocka_unit_test(a_file_is_trusted_by_owner_and_mode),
         cmocka_unit_test(files_are_judged_as_they_are_opened),

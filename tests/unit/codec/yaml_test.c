@@ -190,6 +190,7 @@ static void other_faults_are_all_named_and_the_rest_is_read(void **state)
     assert_int_equal(yaml_number(at(y, "good", NULL), 0, 9, 0), 7);
     assert_int_equal(yaml_number(at(y, "a", NULL), 0, 9, 5), 5); /* faulty: not looked at again */
     assert_string_equal(yaml_text(at(y, "b", NULL), 0, 9, "else"), "else");
+    assert_string_equal(at(y, "h", NULL)->text, ""); /* nothing that ends at its NUL */
     assert_int_equal(problems.count, 9);
     yaml_close(&y);
 }

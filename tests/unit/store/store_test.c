@@ -597,6 +597,41 @@ static void a_full_disk_loses_nothing_and_heals(void **state)
     store_close(&store);
 }
 
+enum { ROW_LIMIT = 4096 }; /* entries may be larger */
+
+static int limit_rows(sqlite3 *db, const char **text, const struct sqlite3_api_routines *api)
+{
+    (void)text;
+    (void)api;
+    (void)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, ROW_LIMIT);
+    return SQLITE_OK;
+}
+
+/* A statement that fails leaves its transaction open: unless it is undone, nothing follows it. */
+static void a_batch_that_fails_half_way_is_undone(void **state)
+{
+    static char large[ROW_LIMIT + 1];
+    const struct span bad[] = {SPAN_LITERAL("{\"entry\":1}"), SPAN_OF(large)};
+    void (*const extension)(void) = (void (*)(void))limit_rows;
+    struct store *store;
+    uint64_t first = 0;
+
+    (void)state;
+    memset(large, 'x', sizeof large);
+    assert_int_equal(sqlite3_auto_extension(extension), SQLITE_OK); /* of every connection */
+    store = must_open(true);
+    append_many(store, 0, 1);
+    assert_int_not_equal(store_append(store, bad, COUNT_OF(bad), &first), ERR_NONE);
+    expect_size(store, 1);
+    append_many(store, 1, 3);
+    expect_entries(store, 0, 3);
+    store_close(&store);
+    assert_int_equal(sqlite3_cancel_auto_extension(extension), 1);
+    store = must_open(false);
+    expect_size(store, 3);
+    store_close(&store);
+}
+
 /* What another process does to the files while the store has them open. */
 enum file_fault { UNLINKED, RENAMED, REPLACED, CUT, GROWN, LINKED };
 
@@ -997,6 +1032,7 @@ int main(void)
         cmocka_unit_test_setup(a_changed_byte_of_the_file_never_passes_for_the_log, fresh),
         cmocka_unit_test_setup(what_is_no_database_is_refused, fresh),
         cmocka_unit_test_setup(a_full_disk_loses_nothing_and_heals, fresh),
+        cmocka_unit_test_setup(a_batch_that_fails_half_way_is_undone, fresh),
         cmocka_unit_test_setup(files_that_go_or_change_are_noticed_before_the_next_append, fresh),
         cmocka_unit_test_setup(a_file_that_comes_back_needs_a_new_start, fresh),
         cmocka_unit_test_setup(the_nth_allocation_fails_for_every_n, fresh),
