@@ -114,6 +114,8 @@ static void test_refuses_what_is_not_json_and_says_where(void **state)
         {"\"\\U0041\"",                                   1 },
         {"\"\\u004\"",                                    1 },
         {"\"\\u00g0\"",                                   1 },
+        {"\"\\u00:0\"",                                   1 },
+        {"\"\\u@000\"",                                   1 },
         {"\"\\u+041\"",                                   1 },
         {"\"\\ud800\"",                                   1 }, /* lone surrogates */
         {"\"\\udc00\"",                                   1 },
