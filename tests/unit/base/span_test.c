@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include <cmocka.h>
 
 #include "base/span.h"
+#include "support/failing.h"
 
 static void test_equality_and_prefixes(void **state)
 {
@@ -173,6 +175,39 @@ static void registers_keep_nothing(void **state)
 }
 #endif
 
+static void printing_adds_what_it_says(void **state)
+{
+    struct buffer b = {0};
+
+    (void)state;
+    assert_int_equal(buffer_printf(&b, "%s", ""), ERR_NONE);
+    assert_int_equal(b.size, 0);
+    for (int width = 1; width < 300; width++) {
+        assert_int_equal(buffer_printf(&b, "%*d", width, 7), ERR_NONE);
+        assert_int_equal(b.size, width);
+        assert_true(b.capacity > b.size); /* the terminator is behind, and does not count */
+        assert_int_equal(b.data[width - 1], '7');
+        buffer_clear(&b);
+    }
+    /* no character of the C locale */
+    assert_int_equal(buffer_printf(&b, "%lc", (wint_t)0xdc80), ERR_INTERNAL);
+    assert_int_equal(b.size, 0);
+    buffer_clear(&b);
+}
+
+static void without_memory_a_buffer_stays_as_it_is(void **state)
+{
+    struct buffer b = {0};
+
+    (void)state;
+    assert_int_equal(buffer_append_string(&b, "kept"), ERR_NONE);
+    failing_begin(0);
+    assert_int_equal(buffer_reserve(&b, b.capacity + 1), ERR_MEMORY);
+    assert_true(failing_end());
+    assert_true(span_equal_string(buffer_span(&b), "kept"));
+    buffer_clear(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +219,8 @@ int main(void)
         cmocka_unit_test(test_buffers_grow_and_drop),
         cmocka_unit_test(test_a_buffer_that_cannot_grow_is_unchanged),
         cmocka_unit_test(test_every_error_has_its_own_code),
+        cmocka_unit_test(printing_adds_what_it_says),
+        cmocka_unit_test(without_memory_a_buffer_stays_as_it_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
