@@ -193,6 +193,8 @@ MUST_CHECK static enum err row_take(void *context, const struct stored_row *stor
             e = counter_parse(view.value, row);
         bytes_wipe(secret_data(g->x->plain), stored->sealed.size);
     }
+    if (e == ERR_UNSUPPORTED)
+        e = ERR_TAMPERED; /* no row of ours is of another epoch or format */
     if (e == ERR_TAMPERED)
         row_alarm(stored);
     return e;

@@ -32,7 +32,7 @@ MUST_CHECK static enum err node_add(void *context, const struct stored_node_stat
 
     if (e == ERR_NONE)
         row_set_add(&v->recorded, &state.rows);
-    if (e == ERR_TAMPERED) {
+    if (e == ERR_TAMPERED || e == ERR_UNSUPPORTED) {
         log_write(LOG_ERROR, "store", "tampered",
                   LOG_STRING("what", "the state of a node is not what was written there"),
                   LOG_NUMBER("node", node->node), LOG_STRING("origin", node->origin));
@@ -52,7 +52,8 @@ MUST_CHECK static enum err row_add(void *context, const struct stored_row *row)
 
     if (e == ERR_NONE && v->each)
         e = v->each(v->context, row->key.table, row->version, &view);
-    if (e == ERR_TAMPERED) {
+    /* no row of ours is of another epoch or format: the header was edited, too */
+    if (e == ERR_TAMPERED || e == ERR_UNSUPPORTED) {
         name("a row was edited, or moved from another place", &row->key, row->version, 0);
         v->bad = true;
         return ERR_NONE; /* the others are named, too */

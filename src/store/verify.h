@@ -17,7 +17,7 @@ typedef MUST_CHECK enum err each_row(void *context, enum store_table table, uint
  * ERR_TAMPERED: a row, or the state of a node, was edited, moved, deleted, added or put back from
  * an older copy. The operational log names the row where it can: always when one row is at fault,
  * and every row that does not open. An error of `each` is returned. ERR_MEMORY, ERR_IO,
- * ERR_UNAVAILABLE, ERR_UNSUPPORTED sealed under another epoch of the root
+ * ERR_UNAVAILABLE
  */
 MUST_CHECK enum err store_verify_rows(struct store_engine *engine, const struct rows_keys *keys,
                                       each_row *each, void *context);

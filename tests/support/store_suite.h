@@ -24,6 +24,10 @@ struct suite {
 void suite_open(struct suite *s, const struct store_ops *ops, const char *address, bool create);
 void suite_close(struct suite *s);
 
+/* Whether the rows are the model's, and every entry of a log of the model's size verifies. */
+struct model;
+bool suite_is_as(struct suite *s, const struct model *m);
+
 /*
  * Runs `count` generated sequences, each of several groups, and compares every answer with the
  * model's, the rows after every sequence, and the log and a new start now and then. `digest` is
