@@ -68,6 +68,10 @@ bool policy_field_lists(const struct policy_field *field);
 /* Value `i` of a field that lists. */
 struct span policy_value_at(const struct appraisal_rule *rule, enum policy_field_id id, size_t i);
 
+/* Whether the field lists this value. */
+bool policy_value_lists(const struct appraisal_rule *rule, enum policy_field_id id,
+                        struct span value);
+
 struct appraisal_denial {
     char rule[POLICY_NAME_MAX + 1]; /* the rule that came nearest, or "default-deny" */
     /*

@@ -115,12 +115,7 @@ static uint64_t number_le(const struct appraisal_check *c)
 
 bool check_lists(const struct appraisal_check *c, struct span presented)
 {
-    const enum policy_field_id id = (enum policy_field_id)(c->field - policy_fields);
-
-    for (size_t i = 0; i < c->value->count; i++)
-        if (span_equal(policy_value_at(c->rule, id, i), presented))
-            return true;
-    return false;
+    return policy_value_lists(c->rule, (enum policy_field_id)(c->field - policy_fields), presented);
 }
 
 bool bytes_listed(const struct appraisal_check *c)

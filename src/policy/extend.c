@@ -19,12 +19,7 @@ static const struct policy_field *list_of(const struct appraisal_rule *rule, con
 static bool has(const struct appraisal_rule *rule, const struct policy_field *field,
                 struct span bytes)
 {
-    const enum policy_field_id id = (enum policy_field_id)(field - policy_fields);
-
-    for (size_t i = 0; i < rule->fields[id].count; i++)
-        if (span_equal(policy_value_at(rule, id, i), bytes))
-            return true;
-    return false;
+    return policy_value_lists(rule, (enum policy_field_id)(field - policy_fields), bytes);
 }
 
 bool appraisal_rule_lists(const struct appraisal_rule *rule, const char *key, struct span bytes)

@@ -44,12 +44,11 @@ struct span policy_value_at(const struct appraisal_rule *rule, enum policy_field
     return span_of(bytes + at + 1, bytes[at]);
 }
 
-static bool has_value(const struct setter *s, struct span bytes)
+bool policy_value_lists(const struct appraisal_rule *rule, enum policy_field_id id,
+                        struct span value)
 {
-    const enum policy_field_id id = (enum policy_field_id)(s->field - policy_fields);
-
-    for (size_t i = 0; i < s->value->count; i++)
-        if (span_equal(policy_value_at(s->rule, id, i), bytes))
+    for (size_t i = 0; i < rule->fields[id].count; i++)
+        if (span_equal(policy_value_at(rule, id, i), value))
             return true;
     return false;
 }
@@ -64,7 +63,7 @@ MUST_CHECK static enum err append(const struct setter *s, struct span bytes, boo
     const size_t size = prefix.size + bytes.size;
     enum err e;
 
-    if (has_value(s, bytes))
+    if (policy_value_lists(s->rule, (enum policy_field_id)(s->field - policy_fields), bytes))
         return blame_value(s, text, "is given twice");
     if (size > POLICY_VALUES_MAX - values->size)
         return policy_blame(s->fault, s->field->key,

@@ -29,12 +29,11 @@ MUST_CHECK static enum err authorise(struct operation_context *x)
     return refusal_set(x->why, ERR_NOT_FOUND, "policy_not_found");
 }
 
-static bool names_kind(struct span tee_type, const struct attest_result *r)
+static bool names_kind(const struct evidence *evidence, const struct attest_result *r)
 {
     if (!r->signatures_valid)
         return true; /* the failed step says what is wrong */
-    return span_equal_string(tee_type, r->tee) ||
-           (span_equal_string(tee_type, "sev") && r->kind == ATTEST_SNP && !r->simulated);
+    return span_equal_string(evidence_type(evidence), r->tee);
 }
 
 MUST_CHECK static enum err verify(struct operation_context *x, struct explanation *out)
@@ -48,7 +47,7 @@ MUST_CHECK static enum err verify(struct operation_context *x, struct explanatio
         attest_verify(&x->svc->verifier.trust, r->early ? &collateral->early : &collateral->set,
                       x->thread->verifier.chains, &presented, x->now, &out->evidence);
 
-    out->kind_is_right = names_kind(r->evidence.tee_type, &out->evidence);
+    out->kind_is_right = names_kind(&r->evidence, &out->evidence);
     return e == ERR_DENIED ? ERR_NONE : e;
 }
 
