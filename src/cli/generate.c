@@ -203,7 +203,11 @@ static void print_words(const struct cli *cli, const char *group)
     }
 }
 
-static void bash_groups(const struct cli *cli)
+typedef void words_printer(const struct cli *cli, const char *group);
+
+/* A case of the shell for each group: the words behind its name, between `open` and `close`. */
+static void print_groups(const struct cli *cli, const char *open, words_printer *print,
+                         const char *close)
 {
     for (size_t i = 0; i < cli->command_count; i++) {
         char word[64];
@@ -212,9 +216,9 @@ static void bash_groups(const struct cli *cli)
                        cli->commands[i]->name);
         if (!is_first_of_group(cli->commands, i) || !has_group(cli, word))
             continue;
-        say(stdout, "    '%s') more='", word);
-        print_words(cli, word);
-        say(stdout, "' ;;\n");
+        say(stdout, "    '%s') more=%s", word, open);
+        print(cli, word);
+        say(stdout, "%s ;;\n", close);
     }
 }
 
@@ -248,7 +252,7 @@ static void generate_bash(struct cli *cli)
                 "    '') more='");
     print_words(cli, NULL);
     say(stdout, " --help --version' ;;\n");
-    bash_groups(cli);
+    print_groups(cli, "'", print_words, "'");
     say(stdout, "    esac\n"
                 "    case $command in\n");
     each_command(cli, bash_command);
@@ -317,21 +321,6 @@ static void zsh_words(const struct cli *cli, const char *group)
     }
 }
 
-static void zsh_groups(const struct cli *cli)
-{
-    for (size_t i = 0; i < cli->command_count; i++) {
-        char word[64];
-
-        (void)snprintf(word, sizeof word, "%.*s", (int)first_word(cli->commands[i]->name),
-                       cli->commands[i]->name);
-        if (!is_first_of_group(cli->commands, i) || !has_group(cli, word))
-            continue;
-        say(stdout, "    '%s') more=(", word);
-        zsh_words(cli, word);
-        say(stdout, " ) ;;\n");
-    }
-}
-
 static void generate_zsh(struct cli *cli)
 {
     say(stdout, "#compdef vouchsafe\n"
@@ -347,7 +336,7 @@ static void generate_zsh(struct cli *cli)
                 "        return\n"
                 "    fi\n"
                 "    case $command in\n");
-    zsh_groups(cli);
+    print_groups(cli, "(", zsh_words, " )");
     say(stdout, "    esac\n"
                 "    if (( CURRENT == 3 && $#more )) && [[ $words[3] != -* ]]; then\n"
                 "        _describe 'command' more\n"
