@@ -42,7 +42,16 @@ static uint64_t take_big(struct reader *r, size_t size)
 
 uint8_t reader_u8(struct reader *r)
 {
-    return (uint8_t)take_little(r, 1);
+    uint8_t value;
+
+    if (r->failed || r->rest.size == 0) {
+        r->failed = true;
+        return 0;
+    }
+    value = r->rest.data[0];
+    r->rest.data++;
+    r->rest.size--;
+    return value;
 }
 
 uint16_t reader_u16le(struct reader *r)

@@ -39,9 +39,10 @@ static size_t join_lines(struct span s, uint8_t *text, size_t *consumed)
     size_t size = 0;
     size_t i = 0;
 
-    for (; i < s.size && s.data[i] != '-'; i++)
-        if (!is_space(s.data[i]))
-            text[size++] = s.data[i];
+    for (; i < s.size && s.data[i] != '-'; i++) {
+        text[size] = s.data[i]; /* a space is overwritten by what follows it */
+        size += !is_space(s.data[i]);
+    }
     *consumed = i;
     return size;
 }
