@@ -3,7 +3,8 @@
   decrypt   server CPU per POST /decrypt with a known session and the durable log, at 1, 8, 64 and 256
             keep-alive connections, plain HTTP and TLS; latency, batch size, and where the time goes.
             Replies are sealed, and opened by the load generator; plain_reply_64: in the clear
-  attest    verification of evidence, cached and not, against the signature checks it contains
+  attest    verification of evidence, cached and not, against the signature checks it contains, and
+            against dcap-qvl from PyPI, which runs in turn with it [--rounds N]
   store     commits and microseconds per entry by batch size
   memory    resident memory with 1,000 idle connections, plain and TLS
   start     time to open a log of 100,000 entries and to serve
@@ -297,32 +298,44 @@ def simple(program, name, unit):
     return {"name": name, "unit": unit, "figures": figures, "bare": None, "ratio": None}
 
 
-def dcap_qvl():
-    """The same quotes by Phala's verifier in Rust, in an environment of its own below the build."""
+def dcap_qvl_command():
+    """Phala's verifier in Rust, in an environment of its own below the build; None when it cannot be had."""
     environment = os.path.join(BUILD, "dcap-qvl")
     python = os.path.join(environment, "bin", "python")
     vectors = os.environ.get("VOUCHSAFE_VECTORS", os.path.join(ROOT, "../shared/vectors"))
-    commands = [[sys.executable, "-m", "venv", environment],
-                [python, "-m", "pip", "install", "--quiet", "dcap-qvl==0.7.0"],
-                [python, os.path.join(ROOT, "tests/bench/dcap_qvl_bench.py"), vectors]]
-    for command in commands:
+    for command in [[sys.executable, "-m", "venv", environment],
+                    [python, "-m", "pip", "install", "--quiet", "dcap-qvl==0.7.0"]]:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             reason = (done.stderr.strip().splitlines() or ["?"])[-1]
             print(f"SKIPPED: comparison with dcap-qvl: {reason}", file=sys.stderr)
-            return {}
-    return read_values(done.stdout)
+            return None
+    return [python, os.path.join(ROOT, "tests/bench/dcap_qvl_bench.py"), vectors]
 
 
-def bench_attest():
-    figures = {**values("attest_bench"), **values("evidence_bench"), **dcap_qvl()}
-    return {"name": "attest", "unit": "see names", "figures": figures,
-            "bare": figures.get("bare_us"), "ratio": figures.get("ratio")}
+def bench_attest(rounds):
+    """Our verifier and dcap-qvl in turn, on the same quotes and collateral. A ratio is of one round."""
+    other = dcap_qvl_command()
+    runs = []
+    for i in range(rounds):
+        run = {}
+        for ours in (True, False) if i % 2 == 0 else (False, True):
+            if ours:
+                run |= {**values("attest_bench"), **values("evidence_bench")}
+            elif other:
+                run |= read_values(subprocess.run(other, check=True, capture_output=True, text=True).stdout)
+        for kind in ("sgx", "tdx", "tdx15"):
+            if f"dcap_qvl_{kind}_per_s" in run:
+                run[f"{kind}_to_dcap_qvl_ratio"] = run[f"{kind}_with_collateral_per_s"] / run[f"dcap_qvl_{kind}_per_s"]
+        runs.append(run)
+    figures = {name: spread([run[name] for run in runs]) for name in runs[0]}
+    return {"name": "attest", "unit": "see names", "figures": figures, "rounds": rounds,
+            "bare": figures["bare_us"]["median"] if figures else None,
+            "ratio": figures["ratio"]["median"] if figures else None}
 
 
 BENCHES = {
     "decrypt": bench_decrypt,
-    "attest": bench_attest,
     "store": lambda: simple("store_bench", "store", "see names"),
     "memory": bench_memory,
     "start": bench_start,
@@ -347,7 +360,7 @@ def main(arguments):
         return 0
     parser = argparse.ArgumentParser(usage="script/bench NAME [--json]", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", choices=BENCHES)
+    parser.add_argument("name", choices=[*BENCHES, "attest"])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--against", metavar="BUILD_DIR")
     parser.add_argument("--rounds", type=int, default=7)
@@ -358,6 +371,8 @@ def main(arguments):
     build()
     if options.against:
         result = bench_compare(options.against, options.rounds, options.requests)
+    elif options.name == "attest":
+        result = bench_attest(options.rounds)
     else:
         result = BENCHES[options.name]()
     if options.json:
