@@ -6,6 +6,7 @@ has to be faster than what it drives.
 """
 import glob
 import os
+import signal
 import sys
 import threading
 import time
@@ -98,12 +99,23 @@ class Mix:
     def come_and_go(self, _):
         self.get(None, "/healthz")
 
+    def reload(self, _):
+        """Publishes tokens, policies and collateral anew, while others read them."""
+        self.keystore.platform.collateral(self.keystore.collateral)
+        before = self.keystore.log().count(" reloaded ")
+        self.keystore.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 60
+        while self.keystore.log().count(" reloaded ") == before:
+            if time.monotonic() > deadline:
+                raise AssertionError(self.keystore.log()[-500:])
+            time.sleep(0.05)
+
 
 def run_mix(keystore):
     crew = workload.Crew(keystore, WORKERS)
     mix = Mix(keystore)
     for action in (mix.attest, mix.refused_evidence, mix.inline, mix.own_evidence, mix.log_reads,
-                   mix.metrics, mix.refused, mix.come_and_go):
+                   mix.metrics, mix.refused, mix.come_and_go, mix.reload):
         mix.repeat(action)
     load = crew.start(100_000_000, 32, until_failure=True)
     time.sleep(DURATION_S)
