@@ -54,6 +54,7 @@ struct daemon {
     struct prepared prepared;      /* its trust anchors stay in use */
     struct daemon_collateral *collateral;
     struct secret *log_seed;
+    struct secret *store_keys;
     struct store *store;
     struct network proxies[SETTINGS_PATHS_MAX];
     struct tls_server *tls;
@@ -301,8 +302,9 @@ MUST_CHECK static enum err open_state(struct daemon *d, struct timestamp now)
     if ((e = state_tee_open(&d->settings, &tee, &problem)) != ERR_NONE ||
         (e = state_root_open(&d->settings, tee, &root, &problem)) != ERR_NONE ||
         (e = keyring_log_seed(root, &d->log_seed)) != ERR_NONE ||
-        (e = state_store_open(&d->settings, d->log_seed, false, &d->added, &d->store, &problem)) !=
-            ERR_NONE) {
+        (e = keyring_store_keys(root, &d->store_keys)) != ERR_NONE ||
+        (e = state_store_open(&d->settings, d->log_seed, d->store_keys, false, &d->added, &d->store,
+                              &problem)) != ERR_NONE) {
         root_free(&root);
         tee_close(&tee);
         return fail(e, reason(e, problem.text));
@@ -460,6 +462,7 @@ static void close_all(struct daemon *d)
     service_free(&d->service);
     token_store_free(&d->tokens);
     store_close(&d->store);
+    secret_free(&d->store_keys);
     secret_free(&d->log_seed);
     reference_values_clear(&d->added);
     tls_server_free(&d->tls);

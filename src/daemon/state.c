@@ -307,8 +307,8 @@ out:
     return e;
 }
 
-enum err state_store_open(const struct settings *s, const struct secret *seed, bool create,
-                          struct reference_values *added, struct store **out,
+enum err state_store_open(const struct settings *s, const struct secret *seed, struct secret *keys,
+                          bool create, struct reference_values *added, struct store **out,
                           struct state_problem *problem)
 {
     char path[PATH_SIZE];
@@ -316,6 +316,7 @@ enum err state_store_open(const struct settings *s, const struct secret *seed, b
         .path = path,
         .origin = s->log.origin,
         .log_seed = secret_span(seed).data,
+        .keys = keyring_store_keys_of(keys),
         .create = create,
     };
     enum err e;
@@ -400,13 +401,18 @@ MUST_CHECK static enum err make_log(const struct settings *s, struct span op,
                                     struct state_problem *problem)
 {
     struct secret *seed = NULL;
+    struct secret *keys = NULL;
     struct store *store = NULL;
     enum err e = keyring_log_seed(root, &seed);
 
-    if (e == ERR_NONE && (e = state_store_open(s, seed, true, NULL, &store, problem)) == ERR_NONE &&
-        (e = write_first_entry(s, op, root, store, now)) != ERR_NONE)
+    if (e == ERR_NONE)
+        e = keyring_store_keys(root, &keys);
+    if (e == ERR_NONE)
+        e = state_store_open(s, seed, keys, true, NULL, &store, problem);
+    if (e == ERR_NONE && (e = write_first_entry(s, op, root, store, now)) != ERR_NONE)
         e = explain(problem, e, "the log's first entry could not be written: %s", err_text(e));
     store_close(&store);
+    secret_free(&keys);
     secret_free(&seed);
     return e;
 }

@@ -42,11 +42,12 @@ MUST_CHECK enum err state_new_log(const struct settings *s, struct timestamp now
 MUST_CHECK enum err state_root_open(const struct settings *s, struct tee *tee, struct root **out,
                                     struct state_problem *problem);
 
-/* Opens the log; `seed` (Ed25519) must outlive the store. `added` (may be NULL) gets the changes of
- * the policy that the log has. */
+/* Opens the database. `seed` (Ed25519) and `keys` (struct rows_keys) must outlive the store.
+ * `added` (may be NULL) gets the changes of the policy that the log has. */
 MUST_CHECK enum err state_store_open(const struct settings *s, const struct secret *seed,
-                                     bool create, struct reference_values *added,
-                                     struct store **out, struct state_problem *problem);
+                                     struct secret *keys, bool create,
+                                     struct reference_values *added, struct store **out,
+                                     struct state_problem *problem);
 
 /*
  * What `--check-config` can say of the root without opening it: the TEE opens, and would unseal

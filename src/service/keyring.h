@@ -8,6 +8,7 @@
 #include "crypto/curve25519.h"
 #include "crypto/p256.h"
 #include "keys/derive.h"
+#include "store/rows.h"
 
 struct keyring {
     struct root *root;  /* owned */
@@ -29,6 +30,9 @@ void keyring_clear(struct keyring *k);
 
 /* The Ed25519 seed that signs checkpoints, for store_open(), before there is a keyring. */
 MUST_CHECK enum err keyring_log_seed(const struct root *root, struct secret **out);
+/* The keys of the store: a struct rows_keys, for the same. */
+MUST_CHECK enum err keyring_store_keys(const struct root *root, struct secret **out);
+const struct rows_keys *keyring_store_keys_of(struct secret *keys);
 
 /* Public keys of seeds, remembered; of one thread. */
 struct public_key_cache;

@@ -99,6 +99,16 @@ MUST_CHECK static enum err node_match(void *context, const struct stored_node_st
     return ERR_NONE;
 }
 
+/* No state of ours is of another epoch or format. */
+MUST_CHECK static enum err state_open(const struct executor *x, const char *origin,
+                                      struct node_state *out)
+{
+    enum err e =
+        node_state_open(x->keys, x->node, origin, span_of(x->read.state, x->read.size), out);
+
+    return e == ERR_UNSUPPORTED ? ERR_TAMPERED : e;
+}
+
 MUST_CHECK static enum err state_load(struct executor *x)
 {
     struct node_search search = {x->node, false, &x->read};
@@ -107,8 +117,7 @@ MUST_CHECK static enum err state_load(struct executor *x)
     if (e == ERR_NONE && !search.found)
         e = ERR_NOT_FOUND;
     if (e == ERR_NONE)
-        e = node_state_open(x->keys, x->node, x->read.origin, span_of(x->read.state, x->read.size),
-                            &x->state);
+        e = state_open(x, x->read.origin, &x->state);
     if (e == ERR_NONE)
         memcpy(x->origin, x->read.origin, sizeof x->origin);
     return e;
@@ -444,8 +453,7 @@ MUST_CHECK static enum err changes_make(struct group *g)
 /* The state that the database gave must be the one that this process left. */
 MUST_CHECK static enum err state_check(const struct executor *x, struct node_state *out)
 {
-    enum err e =
-        node_state_open(x->keys, x->node, x->origin, span_of(x->read.state, x->read.size), out);
+    enum err e = state_open(x, x->origin, out);
 
     if (e == ERR_NONE && out->commits != x->state.commits &&
         !(x->unsettled && out->commits == x->next.commits))

@@ -1,15 +1,17 @@
 /*
- * What is saved: the log (and, later, keys). One table of operations, so that a second engine can
- * stand beside SQLite and pass the same tests. The disk is not trusted: store_open() recomputes the
- * tree from the entries and compares it with the last signed checkpoint.
+ * What is saved: rows and the log, in one database. The disk is not trusted: rows are sealed, and
+ * the state of the node (the tree of the log and a sum over all rows) is sealed with each commit.
+ * store_open() compares everything with that state.
  *
- * Reading functions may be called from any thread (a connection of their own, read-only); writing
- * is the writer thread's alone (store/writer.h).
+ * Reading functions may be called from any thread; writing is the writer thread's only
+ * (store/writer.h).
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
 #include "audit/checkpoint.h"
+#include "store/rows.h"
+#include "store/transaction.h"
 
 struct store;
 
@@ -17,21 +19,25 @@ struct store_options {
     const char *path;        /* the database file; its directory must exist */
     const char *origin;      /* of the log's checkpoints */
     const uint8_t *log_seed; /* Ed25519 seed, 32 bytes in guarded memory; must outlive the store */
-    bool create;             /* make a new database; ERR_CONFLICT when there is one */
+    const struct rows_keys *keys; /* in guarded memory; must outlive the store */
+    bool create;                  /* make a new database; ERR_CONFLICT when there is one */
 };
 
 /*
  * ERR_NOT_FOUND  there is no database    ERR_CONFLICT  another process has it, or create found one
- * ERR_TAMPERED   entries, nodes and the stored checkpoint disagree; the log line says at which
- *                entries. Also another log's key or origin, or tables that are not ours
- * ERR_UNSUPPORTED a schema newer than this program    ERR_IO  anything else the engine reports
+ * ERR_TAMPERED   rows, entries, hashes and the sealed state disagree; the log line says at which
+ * row or entries. Also another root or origin, or tables that are not ours ERR_UNSUPPORTED a schema
+ * newer than this program    ERR_IO  anything else the engine reports
  */
 MUST_CHECK enum err store_open(const struct store_options *options, struct store **out);
 
 /*
  * The same, and calls `each` (may be NULL) for every entry in order as it is verified. An error of
  * `each` is returned. What it gathered is the log's only if this succeeds: entries are checked
- * against the signed checkpoint at the end.
+ * against the state at the end.
+ *
+ * A database of release 0.1.0 is brought up to date: its log is compared with its signed
+ * checkpoint, and continued. An interruption leaves it as it was.
  */
 typedef MUST_CHECK enum err store_each_entry(void *context, uint64_t index, struct span entry);
 MUST_CHECK enum err store_open_each(const struct store_options *options, store_each_entry *each,
@@ -39,15 +45,23 @@ MUST_CHECK enum err store_open_each(const struct store_options *options, store_e
 void store_close(struct store **store);
 
 /*
- * Appends `count` entries and the checkpoint over them as one transaction, durable on return.
- * `*first` is the index of the first. Only one thread may call it. On any error nothing was
- * appended: ERR_IO; ERR_MEMORY; ERR_TAMPERED a row is where we left none; ERR_TOO_LARGE an entry
- * beyond AUDIT_ENTRY_MAX.
+ * Runs a group of transactions (store/executor.h: results, and the errors that leave nothing
+ * behind). Only one thread may call it.
  *
- * ERR_TAMPERED also when a file of the log was deleted, replaced or cut since the last append, or
- * while this one ran (its entries are then in a file that no longer is the log). The operational
- * log gets one alarm, and every later append fails: only a new start can open the log again.
+ * ERR_TAMPERED also when a file of the database was deleted, replaced or cut since the last group,
+ * or while this one ran (it is then in a file that no longer is the database). The operational log
+ * gets one alarm, and every later group fails: only a new start can open the database again.
+ *
+ * ERR_UNAVAILABLE, and store_is_unsettled(): the group may be stored or not, and no other group
+ * runs before store_settle() has found out. Keep what the transactions borrow until then.
  */
+MUST_CHECK enum err store_run(struct store *store, const struct transaction *const *list,
+                              size_t count, struct transaction_result *results);
+bool store_is_unsettled(const struct store *store);
+/* ERR_NONE, ERR_DENIED: `*stored` says it for good. ERR_UNAVAILABLE: not known yet. ERR_TAMPERED */
+MUST_CHECK enum err store_settle(struct store *store, bool *stored);
+
+/* The same for entries without changes. `*first` is the index of the first. */
 MUST_CHECK enum err store_append(struct store *store, const struct span *entries, size_t count,
                                  uint64_t *first);
 
@@ -62,8 +76,8 @@ void store_checkpoint(struct store *store, struct checkpoint *out, char text[CHE
 
 /*
  * Calls `each` for up to `count` entries from `first`, in order; stops when it returns an error,
- * and returns that. No connection is held meanwhile: `each` may call the store. ERR_IO,
- * ERR_TAMPERED when an entry has gone since the store was opened
+ * and returns that. Entries are compared with the tree before `each` sees them. No connection is
+ * held meanwhile: `each` may call the store. ERR_IO, ERR_TAMPERED
  */
 MUST_CHECK enum err store_entries(struct store *store, uint64_t first, uint64_t count,
                                   store_each_entry *each, void *context);

@@ -124,6 +124,11 @@ struct store_ops {
     /* (writer) Makes a node with its first state. ERR_CONFLICT the number or the origin is taken */
     MUST_CHECK enum err (*node_add)(struct store_engine *e, uint32_t node, const char *origin,
                                     struct span state);
+    /*
+     * (writer; NULL where there is none) The signed checkpoint of a database of release 0.1.0,
+     * which had a log and no nodes. ERR_NOT_FOUND it is none
+     */
+    MUST_CHECK enum err (*old_checkpoint)(struct store_engine *e, struct buffer *out);
     /* All nodes in order of their numbers. */
     MUST_CHECK enum err (*nodes)(struct store_engine *e, each_node_state *each, void *context);
 

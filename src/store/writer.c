@@ -17,7 +17,8 @@ enum {
     GATHER_MORE = 4,        /* a wait that brought this many is worth another one */
     GATHER_TURNS = 4,
     NS_PER_S = 1000000000,
-    LOOK_NS = NS_PER_S, /* how often the files are looked at when there is no work */
+    SETTLE_NS = 200 * 1000 * 1000, /* between two looks for a group whose outcome is unknown */
+    LOOK_NS = NS_PER_S,            /* how often the files are looked at when there is no work */
 };
 
 /* What the thread waits for: only then does submitting cost a signal. */
@@ -28,7 +29,9 @@ struct store_writer {
     writer_done *done;
     void *context;
     pthread_t thread;
-    struct span entries[WRITER_BATCH_MAX]; /* the thread's alone */
+    struct transaction made[WRITER_BATCH_MAX]; /* the thread's only, as the next two */
+    const struct transaction *list[WRITER_BATCH_MAX];
+    struct transaction_result results[WRITER_BATCH_MAX];
 
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t wake;
@@ -56,11 +59,15 @@ static bool wants_signal(const struct store_writer *w)
 
 enum err store_writer_submit(struct store_writer *w, struct writer_request *request)
 {
-    enum err e = ERR_NONE;
     bool signal = false;
+    enum err e;
 
-    if (request->entry.size > AUDIT_ENTRY_MAX)
-        return ERR_TOO_LARGE; /* it would fail the whole batch */
+    const struct transaction plain = {.entry = request->entry};
+
+    /* one that is refused later would fail the whole batch */
+    e = transaction_check(request->transaction ? request->transaction : &plain);
+    if (e != ERR_NONE)
+        return e;
     (void)pthread_mutex_lock(&w->mutex);
     if (w->stopping) {
         e = ERR_UNAVAILABLE;
@@ -138,6 +145,13 @@ static void work_await(struct store_writer *w)
     w->waiting = WAITING_NOT;
 }
 
+static void transaction_take(struct store_writer *w, size_t at,
+                             const struct writer_request *request)
+{
+    w->made[at] = (struct transaction){.entry = request->entry};
+    w->list[at] = request->transaction ? request->transaction : &w->made[at];
+}
+
 /* Waits for work and takes it off the queue; 0 when stopped and nothing is left. */
 static size_t batch_take(struct store_writer *w, struct writer_request **batch)
 {
@@ -150,7 +164,7 @@ static size_t batch_take(struct store_writer *w, struct writer_request **batch)
     work_await(w);
     *batch = w->head;
     for (; *end && count < WRITER_BATCH_MAX; end = &(*end)->next)
-        w->entries[count++] = (*end)->entry;
+        transaction_take(w, count++, *end);
     w->head = *end;
     *end = NULL;
     if (!w->head)
@@ -179,17 +193,52 @@ static void figures_add(struct store_writer *w, size_t count, int64_t took_us, e
                   LOG_STRING("effect", "commits succeed again, secrets are released again"));
 }
 
+/* Sleeps, unless the writer is to stop; then false. */
+static bool pause_for(struct store_writer *w, long ns)
+{
+    const struct timespec deadline = deadline_in(ns);
+    bool stopping;
+
+    (void)pthread_mutex_lock(&w->mutex);
+    while (!w->stopping && pthread_cond_timedwait(&w->wake, &w->mutex, &deadline) == 0) {
+        /* a signal for something else */
+    }
+    stopping = w->stopping;
+    (void)pthread_mutex_unlock(&w->mutex);
+    return !stopping;
+}
+
+/* Holds a batch until it is known what became of it. A daemon that stops cannot wait for that. */
+MUST_CHECK static enum err batch_settle(struct store_writer *w)
+{
+    bool stored = false;
+    enum err e = ERR_UNAVAILABLE;
+
+    (void)pthread_mutex_lock(&w->mutex);
+    w->figures.failing = true;
+    (void)pthread_mutex_unlock(&w->mutex);
+    while (e == ERR_UNAVAILABLE && pause_for(w, SETTLE_NS))
+        e = store_settle(w->store, &stored);
+    if (stored)
+        return ERR_NONE;
+    return e == ERR_NONE ? ERR_IO : e;
+}
+
 static void batch_commit(struct store_writer *w, struct writer_request *batch, size_t count)
 {
     int64_t start = clock_monotonic_us();
-    uint64_t first = 0;
-    enum err e = store_append(w->store, w->entries, count, &first);
+    const struct transaction_result *result = w->results;
+    enum err e = store_run(w->store, w->list, count, w->results);
 
+    if (e == ERR_UNAVAILABLE && store_is_unsettled(w->store))
+        e = batch_settle(w);
     figures_add(w, count, clock_monotonic_us() - start, e);
-    for (struct writer_request *r = batch; r; r = r->next) {
+    for (struct writer_request *r = batch; r; r = r->next, result++) {
         r->result = e;
-        if (e == ERR_NONE)
-            r->index = first++;
+        if (e != ERR_NONE)
+            continue;
+        r->outcome = *result;
+        r->index = result->index;
     }
     w->done(w->context, batch, count);
 }

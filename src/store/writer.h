@@ -1,6 +1,7 @@
 /*
  * The one thread that writes. Requests queue up; it takes all that are there, commits them as one
- * transaction, and hands them back in one call: group commit. When the last batch had 8 or more it
+ * group, and hands them back in one call. A group whose outcome is unknown is held until it is
+ * known. When the last batch had 8 or more it
  * waits 0.5 ms for more to come, and again as long as each wait brings 4 or more, up to 2 ms in
  * all; at low load it does not wait. Without work it looks at the log's files once a second, so
  * that their loss is noticed on an idle keystore, too.
@@ -13,12 +14,18 @@
 #define WRITER_QUEUE_MAX 8192 /* requests waiting; beyond it writer_submit() refuses */
 #define WRITER_BATCH_MAX 1024
 
+/*
+ * What to commit: `transaction`, or, without one, only `entry`. What they borrow must stay until
+ * the request is handed back.
+ */
 struct writer_request {
     struct writer_request *next;
-    struct span entry; /* the entry's bytes; must stay until it is handed back */
-    uint64_t index;    /* set when committed */
-    enum err result;   /* ERR_NONE when durable, else why not */
-    void *owner;       /* the caller's */
+    const struct transaction *transaction; /* or NULL */
+    struct span entry;
+    uint64_t index;  /* of the appended entry, if one was */
+    enum err result; /* ERR_NONE when durable, else why not; ERR_UNAVAILABLE: may be stored */
+    struct transaction_result outcome; /* when `result` is ERR_NONE */
+    void *owner;                       /* the caller's */
 };
 
 /* Called on the writer thread once per batch with the list, in order of submission. */
@@ -30,8 +37,8 @@ MUST_CHECK enum err store_writer_start(struct store *store, writer_done *done, v
                                        struct store_writer **out);
 
 /*
- * Thread-safe. ERR_OVERLOADED when the queue is full, ERR_UNAVAILABLE once stopping, ERR_TOO_LARGE
- * for an entry beyond AUDIT_ENTRY_MAX. A refused request is not handed back.
+ * Thread-safe. ERR_OVERLOADED when the queue is full, ERR_UNAVAILABLE once stopping; ERR_TOO_LARGE,
+ * ERR_MALFORMED as transaction_check(). A refused request is not handed back.
  */
 MUST_CHECK enum err store_writer_submit(struct store_writer *w, struct writer_request *request);
 

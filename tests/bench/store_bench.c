@@ -10,6 +10,7 @@
 #include "store/store.h"
 
 static const uint8_t seed[ED25519_SEED_SIZE] = {1};
+static const struct rows_keys keys = {1, {1}, {2}, {3}, {4}};
 static char path[4096];
 
 static _Noreturn void fail(const char *what, enum err e)
@@ -20,7 +21,7 @@ static _Noreturn void fail(const char *what, enum err e)
 
 static void open_store(bool create, struct store **out)
 {
-    struct store_options options = {path, "bench.example", seed, create};
+    struct store_options options = {path, "bench.example", seed, &keys, create};
     enum err e = store_open(&options, out);
 
     if (e != ERR_NONE)

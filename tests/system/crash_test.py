@@ -176,10 +176,11 @@ class Tampered(unittest.TestCase):
                           "UPDATE log_entry SET entry = (SELECT entry FROM log_entry WHERE idx = 21)"
                           " WHERE idx = 20",
                           "UPDATE log_node SET hash = zeroblob(32)",
-                          "UPDATE log_checkpoint SET size = size - 1",
-                          "UPDATE log_checkpoint SET root = zeroblob(32)",
-                          "UPDATE log_checkpoint SET note = replace(note, 'test', 'best')",
-                          "DELETE FROM log_checkpoint",
+                          "UPDATE node SET state = zeroblob(length(state))",
+                          "UPDATE node SET origin = 'another'",
+                          "UPDATE node SET node = 2",
+                          "DELETE FROM node",
+                          "INSERT INTO item VALUES (3, zeroblob(32), 5, NULL, zeroblob(200))",
                           "DELETE FROM log_node"):
             with self.subTest(statement):
                 with open(self.path, "wb") as f:

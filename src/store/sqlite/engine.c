@@ -20,7 +20,7 @@ static const char *const statement_sql[STATEMENTS] = {
     [STATEMENT_ITEM_BY_ID] = sql_item_by_id,
     [STATEMENT_ITEM_BY_LOOKUP] = sql_item_by_lookup,
     [STATEMENT_NODE_READ] = "SELECT node, origin, token, state FROM node WHERE node = $1",
-    [STATEMENT_NODE_UPDATE] = sql_node_update,
+    [STATEMENT_NODE_UPDATE] = "UPDATE node SET state = $1 WHERE node = $2",
     [STATEMENT_ENTRY_INSERT] = "INSERT INTO log_entry (idx, entry) VALUES ($1, $2)",
     [STATEMENT_SUBTREE_INSERT] = "INSERT INTO log_node (level, idx, hash) VALUES ($1, $2, $3)",
 };
@@ -216,37 +216,37 @@ MUST_CHECK static enum err node_add(struct store_engine *engine, uint32_t node, 
     return sqlite_files_settle(q) == ERR_NONE ? e : ERR_TAMPERED;
 }
 
-/* The lock file is the lease. The token tells this process from the ones before it. */
+MUST_CHECK static enum err old_checkpoint(struct store_engine *engine, struct buffer *out)
+{
+    struct sqlite_engine *q = sqlite_engine_of(engine);
+    sqlite3_stmt *s = NULL;
+    enum err e = sqlite_prepare(q->db, "SELECT note FROM log_checkpoint WHERE id = 1", &s);
+
+    if (e == ERR_NONE)
+        e = sqlite_row(s);
+    if (e == ERR_NONE)
+        e = buffer_append(out, sqlite_bytes(s, 0));
+    (void)sqlite3_finalize(s);
+    return e;
+}
+
+/* The lock file is the lease: only executors of this process can be told apart. */
 MUST_CHECK static enum err lease_take(struct store_engine *engine, uint32_t node,
                                       const uint8_t holder[16], int64_t duration_ms,
                                       uint64_t *token)
 {
     struct sqlite_engine *q = sqlite_engine_of(engine);
-    sqlite3_stmt *s = NULL;
-    enum err e = sqlite_files_check(q);
+    sqlite3_stmt *s = q->statements[STATEMENT_NODE_READ];
+    enum err e = sqlite_bind_number(s, 1, node);
 
+    (void)holder;
     (void)duration_ms;
     if (e == ERR_NONE)
-        e = sqlite_prepare(q->db,
-                           "UPDATE node SET token = token + 1, holder = $1 WHERE node = $2 "
-                           "RETURNING token",
-                           &s);
-    if (e == ERR_NONE)
-        e = sqlite_bind_bytes(s, 1, span_of(holder, 16));
-    if (e == ERR_NONE)
-        e = sqlite_bind_number(s, 2, node);
-    if (e == ERR_NONE)
         e = sqlite_row(s);
-    if (e == ERR_NONE) {
-        uint64_t granted = sqlite_number(s, 0);
-
-        e = sqlite_row(s); /* the last step commits */
-        e = e == ERR_NOT_FOUND ? ERR_NONE : e;
-        if (e == ERR_NONE)
-            *token = granted;
-    }
-    (void)sqlite3_finalize(s);
-    return sqlite_files_settle(q) == ERR_NONE ? e : ERR_TAMPERED;
+    (void)sqlite3_reset(s);
+    if (e == ERR_NONE)
+        *token = ++q->granted;
+    return e;
 }
 
 MUST_CHECK static enum err lease_renew(struct store_engine *engine, uint32_t node, uint64_t token,
@@ -296,6 +296,7 @@ const struct store_ops store_sqlite = {
     .open = engine_open,
     .close = engine_close,
     .node_add = node_add,
+    .old_checkpoint = old_checkpoint,
     .nodes = sqlite_nodes,
     .lease_take = lease_take,
     .lease_renew = lease_renew,

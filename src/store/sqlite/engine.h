@@ -50,7 +50,8 @@ struct sqlite_engine {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
     uint32_t node; /* of the running group */
-    uint64_t token;
+    uint64_t
+        granted; /* the newest lease's token: the lock file is the lease, so no one else grants */
     bool in_group;
     struct sqlite_file files[ENGINE_FILES]; /* as the last commit left them */
     bool files_lost; /* for good: only a new start looks at everything again */

@@ -1,3 +1,5 @@
+#include <errno.h>
+
 #include "base/log.h"
 #include "store/sqlite/engine.h"
 
@@ -39,7 +41,7 @@ MUST_CHECK static enum err state_read(struct sqlite_engine *q, uint32_t node, ui
     (void)sqlite3_reset(s);
     if (e == ERR_NOT_FOUND)
         return ERR_TAMPERED; /* there was one when the lease was taken */
-    return e == ERR_NONE && out->token != token ? ERR_DENIED : e;
+    return e == ERR_NONE && q->granted != token ? ERR_DENIED : e;
 }
 
 MUST_CHECK static enum err wanted_read(struct sqlite_engine *q, const struct row_wanted *wanted,
@@ -79,7 +81,6 @@ enum err sqlite_group_begin(struct store_engine *engine, uint32_t node, uint64_t
         return e;
     q->in_group = true;
     q->node = node;
-    q->token = token;
     e = state_read(q, node, token, state);
     for (size_t i = 0; e == ERR_NONE && i < wanted_count; i++)
         e = wanted_read(q, &wanted[i], each, context);
@@ -184,8 +185,6 @@ MUST_CHECK static enum err state_write(struct sqlite_engine *q, struct span stat
     if (e == ERR_NONE)
         e = sqlite_bind_number(s, 2, q->node);
     if (e == ERR_NONE)
-        e = sqlite_bind_number(s, 3, q->token);
-    if (e == ERR_NONE)
         e = sqlite_run(s);
     return e == ERR_NONE && sqlite3_changes(q->db) != 1 ? ERR_TAMPERED : e;
 }
@@ -204,12 +203,31 @@ MUST_CHECK static enum err writes_apply(struct sqlite_engine *q, const struct gr
 }
 
 /*
+ * Whether a COMMIT failed because a file could not grow. Its last write is the one that makes it
+ * valid, and a write that found no room did not happen.
+ */
+static bool had_no_room(struct sqlite_engine *q)
+{
+    const int result = sqlite3_extended_errcode(q->db);
+    sqlite3_file *log = NULL;
+    int cause = 0;
+
+    /* of the write-ahead log's file: errno itself is another's by now */
+    if (sqlite3_file_control(q->db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log &&
+        log->pMethods)
+        (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &cause);
+    return (result & 0xff) == SQLITE_FULL ||
+           (result == SQLITE_IOERR_WRITE && (cause == ENOSPC || cause == EDQUOT || cause == EFBIG));
+}
+
+/*
  * A COMMIT that failed may still be found by the next start: its pages can be in the write-ahead
  * log without the sync that failed. Only another commit, which overwrites them, settles that.
  */
 enum err sqlite_group_commit(struct store_engine *engine, const struct group_writes *writes)
 {
     struct sqlite_engine *q = sqlite_engine_of(engine);
+    enum err failure = ERR_UNAVAILABLE;
     enum err e;
 
     if (!q->in_group)
@@ -222,6 +240,8 @@ enum err sqlite_group_commit(struct store_engine *engine, const struct group_wri
     }
     e = run(q, STATEMENT_COMMIT);
     if (e != ERR_NONE) {
+        if (had_no_room(q))
+            failure = ERR_IO;
         failed(q, "a commit failed", e);
         sqlite_group_abort(engine);
     }
@@ -229,7 +249,7 @@ enum err sqlite_group_commit(struct store_engine *engine, const struct group_wri
     /* a commit into files that lost their names is no record: nothing may be released for it */
     if (sqlite_files_settle(q) != ERR_NONE)
         return ERR_TAMPERED;
-    return e == ERR_NONE ? ERR_NONE : ERR_UNAVAILABLE;
+    return e == ERR_NONE ? ERR_NONE : failure;
 }
 
 void sqlite_group_abort(struct store_engine *engine)

@@ -101,7 +101,8 @@ MUST_CHECK static enum err number_load(sqlite3 *db, uint64_t *out)
     if (e == ERR_NONE)
         *out = sqlite_number(statement, 0);
     (void)sqlite3_finalize(statement);
-    return e == ERR_NOT_FOUND || (e == ERR_NONE && *out == 0) ? ERR_TAMPERED : e;
+    return e == ERR_NOT_FOUND || (e == ERR_NONE && (*out == 0 || *out > INT64_MAX)) ? ERR_TAMPERED
+                                                                                    : e;
 }
 
 enum err sqlite_migrate(sqlite3 *db, bool create)

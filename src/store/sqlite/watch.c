@@ -58,10 +58,11 @@ MUST_CHECK static enum err lost(struct sqlite_engine *e, size_t which, const cha
     return ERR_TAMPERED;
 }
 
-MUST_CHECK static enum err files_compare(struct sqlite_engine *e, bool sizes)
+/* `record`: the sizes may differ, and are remembered. */
+MUST_CHECK static enum err files_compare(struct sqlite_engine *e, bool record)
 {
     for (size_t i = 0; i < ENGINE_FILES; i++) {
-        const struct sqlite_file *known = &e->files[i];
+        struct sqlite_file *known = &e->files[i];
         struct sqlite_file now = {0};
         enum err result = file_look(e, i, &now);
 
@@ -71,24 +72,23 @@ MUST_CHECK static enum err files_compare(struct sqlite_engine *e, bool sizes)
             return result;
         if (now.device != known->device || now.inode != known->inode)
             return lost(e, i, "another file has taken its place");
-        if (sizes && now.size != known->size)
+        if (!record && now.size != known->size)
             return lost(e, i,
                         now.size < known->size ? "it was cut" : "another process wrote to it");
+        known->size = now.size;
     }
     return ERR_NONE;
 }
 
 enum err sqlite_files_check(struct sqlite_engine *e)
 {
-    return e->files_lost ? ERR_TAMPERED : files_compare(e, true);
+    return e->files_lost ? ERR_TAMPERED : files_compare(e, false);
 }
 
 enum err sqlite_files_settle(struct sqlite_engine *e)
 {
-    enum err result = files_compare(e, false);
+    enum err result = files_compare(e, true);
 
-    if (result == ERR_NONE)
-        result = sqlite_files_record(e);
     if (result != ERR_NONE) /* what they are now is not known: the next group must not believe it */
         result = lost(e, ENGINE_FILE_DATABASE, err_text(result));
     return result;

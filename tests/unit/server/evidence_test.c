@@ -46,6 +46,7 @@ struct keystore {
     char dir[64];
     char database[96];
     struct secret *seed;
+    struct secret *store_keys;
     struct store *store;
     struct collateral_store *collateral;
     struct service *service;
@@ -108,8 +109,10 @@ static void keystore_start(struct keystore *k)
     (void)snprintf(k->database, sizeof k->database, "%s/log.db", k->dir);
     assert_int_equal(root_generate(clock_now(), &root), ERR_NONE);
     assert_int_equal(keyring_log_seed(root, &k->seed), ERR_NONE);
+    assert_int_equal(keyring_store_keys(root, &k->store_keys), ERR_NONE);
     assert_int_equal(
-        store_open(&(struct store_options){k->database, options.origin, secret_data(k->seed), true},
+        store_open(&(struct store_options){k->database, options.origin, secret_data(k->seed),
+                                           keyring_store_keys_of(k->store_keys), true},
                    &k->store),
         ERR_NONE);
     assert_int_equal(collateral_store_new(&trust, &k->collateral), ERR_NONE);
@@ -138,6 +141,7 @@ static void keystore_stop(struct keystore *k)
     token_store_free(&k->tokens);
     store_close(&k->store);
     collateral_store_free(&k->collateral);
+    secret_free(&k->store_keys);
     secret_free(&k->seed);
     for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
         (void)snprintf(path, sizeof path, "%s%s", k->database, suffixes[i]);

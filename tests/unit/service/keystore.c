@@ -114,10 +114,11 @@ static void service_make(struct keystore *k)
                      ERR_NONE);
     assert_int_equal(root_generate(k->now, &root), ERR_NONE);
     assert_int_equal(keyring_log_seed(root, &k->log_seed), ERR_NONE);
-    assert_int_equal(
-        store_open(&(struct store_options){database, origin, secret_data(k->log_seed), true},
-                   &k->store),
-        ERR_NONE);
+    assert_int_equal(keyring_store_keys(root, &k->store_keys), ERR_NONE);
+    assert_int_equal(store_open(&(struct store_options){database, origin, secret_data(k->log_seed),
+                                                        keyring_store_keys_of(k->store_keys), true},
+                                &k->store),
+                     ERR_NONE);
     assert_int_equal(service_new(&options,
                                  &(struct service_parts){.root = root,
                                                          .tee = tee,
@@ -165,6 +166,7 @@ void keystore_close(struct keystore *k)
     service_thread_clear(&k->thread);
     service_free(&k->service);
     store_close(&k->store);
+    secret_free(&k->store_keys);
     secret_free(&k->log_seed);
     collateral_store_free(&k->collateral);
     token_store_free(&k->tokens);

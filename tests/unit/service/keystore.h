@@ -21,6 +21,7 @@ struct keystore {
     struct principal worker, other, plain, operator, administrator;
     struct token_store *tokens; /* of those, each named like its token */
     struct secret *log_seed;
+    struct secret *store_keys;
     struct store *store;
     struct service *service;
     struct service_thread thread;

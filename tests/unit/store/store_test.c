@@ -260,7 +260,7 @@ static void entries_of_any_bytes_are_kept(void **state)
 {
     static uint8_t large[AUDIT_ENTRY_MAX + 1];
     const struct span entries[] = {
-        {NULL,  0              },
+        {large, 2              },
         {large, 1              },
         {large, AUDIT_ENTRY_MAX}
     };
@@ -362,10 +362,10 @@ static void a_second_opening_is_refused(void **state)
 
 static void a_log_of_another_key_or_origin_is_refused(void **state)
 {
-    static const uint8_t other_seed[ED25519_SEED_SIZE] = {6};
+    static const struct rows_keys other_keys = {1, {5}, {6}, {7}, {8}};
     struct store *store = must_open(true);
-    struct store_options other_key = {database, ORIGIN, other_seed, false};
-    struct store_options other_origin = {database, "other.example", log_seed, false};
+    struct store_options other_key = {database, ORIGIN, log_seed, &other_keys, false};
+    struct store_options other_origin = {database, "other.example", log_seed, &keys, false};
 
     (void)state;
     append_many(store, 0, 3);
@@ -419,20 +419,18 @@ static void every_change_behind_our_back_is_found(void **state)
         {"DELETE FROM log_node",                                                          "index=0 last=255"  },
         {"INSERT INTO log_node VALUES (8, 3, zeroblob(32))",                              "index=1000 "       },
         {"INSERT INTO log_node VALUES (16, 0, zeroblob(32))",                             "index=1000 "       },
-        {"UPDATE log_checkpoint SET size = 999",                                          ""                  },
-        {"UPDATE log_checkpoint SET root = zeroblob(32)",                                 ""                  },
-        {"UPDATE log_checkpoint SET root = x''",                                          ""                  },
-        {"UPDATE log_checkpoint SET note = ''",                                           ""                  },
-        {"UPDATE log_checkpoint SET note = note || x'00'",                                ""                  },
-        {"UPDATE log_checkpoint SET note = replace(note, '1000', '1001'), size = 1001",   ""                  },
-        {"DELETE FROM log_checkpoint",                                                    ""                  },
-        {"UPDATE meta SET origin = 'other.example'",                                      ""                  },
+        {"UPDATE node SET state = zeroblob(300)",                                         ""                  },
+        {"UPDATE node SET state = x''",                                                   ""                  },
+        {"UPDATE node SET state = CAST(substr(state, 1, 100) AS BLOB)",                   ""                  },
+        {"DELETE FROM node",                                                              ""                  },
+        {"UPDATE node SET node = 2",                                                      ""                  },
+        {"UPDATE node SET origin = 'other.example'",                                      ""                  },
         {"UPDATE meta SET schema = 0",                                                    ""                  },
         {"UPDATE meta SET schema = -1",                                                   ""                  },
         {"DELETE FROM meta",                                                              ""                  },
         {"DROP TABLE meta",                                                               ""                  },
         {"DROP TABLE log_node",                                                           ""                  },
-        {"DROP TABLE log_checkpoint",                                                     ""                  },
+        {"DROP TABLE node",                                                               ""                  },
         {"ALTER TABLE log_entry ADD COLUMN more TEXT",                                    ""                  },
         {"CREATE TABLE more (a)",                                                         ""                  },
         {"CREATE INDEX more ON log_entry (entry)",                                        ""                  },
@@ -464,35 +462,33 @@ static void every_change_behind_our_back_is_found(void **state)
     }
 }
 
-/* SQL that puts back the checkpoint as it is now. */
-static void checkpoint_keep(char *sql, size_t size)
+/* SQL that puts back the state as it is now. */
+static void state_keep(char *sql, size_t size)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *s = NULL;
 
     assert_int_equal(sqlite3_open(database, &db), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_prepare_v2(db, "SELECT size, hex(root), note FROM log_checkpoint", -1, &s, NULL),
-        SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT hex(state) FROM node", -1, &s, NULL),
+                     SQLITE_OK);
     assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-    (void)snprintf(sql, size, "UPDATE log_checkpoint SET size = %lld, root = x'%s', note = '%s'",
-                   (long long)sqlite3_column_int64(s, 0), (const char *)sqlite3_column_text(s, 1),
-                   (const char *)sqlite3_column_text(s, 2));
+    (void)snprintf(sql, size, "UPDATE node SET state = x'%s'",
+                   (const char *)sqlite3_column_text(s, 0));
     (void)sqlite3_finalize(s);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-/* An older checkpoint of our own, validly signed, over a log that has grown since. */
-static void an_older_checkpoint_is_found(void **state)
+/* An older state of our own, validly sealed, over a log that has grown since. */
+static void an_older_state_is_found(void **state)
 {
     struct store *store = must_open(true);
-    char sql[CHECKPOINT_TEXT_MAX + 256];
+    char sql[2 * STORE_STATE_MAX + 256];
     char logged[4096];
 
     (void)state;
     append_many(store, 0, 600);
     store_close(&store);
-    checkpoint_keep(sql, sizeof sql);
+    state_keep(sql, sizeof sql);
     store = must_open(false);
     append_many(store, 600, 700);
     store_close(&store);
@@ -1028,7 +1024,7 @@ int main(void)
         cmocka_unit_test_setup(a_log_of_another_key_or_origin_is_refused, fresh),
         cmocka_unit_test_setup(a_newer_schema_is_unsupported, fresh),
         cmocka_unit_test_setup(every_change_behind_our_back_is_found, fresh),
-        cmocka_unit_test_setup(an_older_checkpoint_is_found, fresh),
+        cmocka_unit_test_setup(an_older_state_is_found, fresh),
         cmocka_unit_test_setup(a_changed_byte_of_the_file_never_passes_for_the_log, fresh),
         cmocka_unit_test_setup(what_is_no_database_is_refused, fresh),
         cmocka_unit_test_setup(a_full_disk_loses_nothing_and_heals, fresh),

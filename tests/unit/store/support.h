@@ -22,6 +22,7 @@
 #define ORIGIN "keystore.example/log"
 
 static const uint8_t log_seed[ED25519_SEED_SIZE] = {5, 4, 3};
+static const struct rows_keys keys = {1, {1}, {2}, {3}, {4}};
 static char directory[256];
 static char database[512];
 
@@ -57,7 +58,7 @@ static inline int directory_remove(void **state)
 
 MUST_CHECK static inline enum err try_open(bool create, struct store **out)
 {
-    struct store_options options = {database, ORIGIN, log_seed, create};
+    struct store_options options = {database, ORIGIN, log_seed, &keys, create};
 
     return store_open(&options, out);
 }

@@ -377,6 +377,126 @@ static void stopping_commits_what_is_queued_and_refuses_more(void **state)
     free(requests);
 }
 
+/* ---- transactions ---- */
+
+enum { CALLERS = 64, LIMIT = 5, ROUNDS = 50 };
+
+/* One caller of a counter: submits, and waits for what became of it. */
+struct caller {
+    struct store_writer *writer;
+    struct effect effect;
+    struct transaction transaction;
+    struct writer_request request;
+    pthread_mutex_t mutex;
+    pthread_cond_t done;
+    bool is_done;
+};
+
+static void callers_wake(void *context, struct writer_request *batch, size_t count)
+{
+    (void)context;
+    (void)count;
+    for (struct writer_request *next, *r = batch; r; r = next) {
+        struct caller *c = r->owner;
+
+        next = r->next;
+        (void)pthread_mutex_lock(&c->mutex);
+        c->is_done = true;
+        (void)pthread_cond_signal(&c->done);
+        (void)pthread_mutex_unlock(&c->mutex);
+    }
+}
+
+static void *caller_run(void *argument)
+{
+    struct caller *c = argument;
+
+    if (store_writer_submit(c->writer, &c->request) != ERR_NONE)
+        return "refused";
+    (void)pthread_mutex_lock(&c->mutex);
+    while (!c->is_done)
+        (void)pthread_cond_wait(&c->done, &c->mutex);
+    (void)pthread_mutex_unlock(&c->mutex);
+    return NULL;
+}
+
+static void callers_start(struct caller callers[CALLERS], pthread_t threads[CALLERS],
+                          struct store_writer *writer, const int *round)
+{
+    for (size_t i = 0; i < CALLERS; i++) {
+        struct caller *c = &callers[i];
+
+        *c = (struct caller){.writer = writer};
+        c->effect = (struct effect){.kind = EFFECT_COUNT,
+                                    .table = TABLE_COUNTER,
+                                    .id = span_of(round, sizeof *round),
+                                    .uses = 1,
+                                    .limit = LIMIT};
+        c->transaction = (struct transaction){.effects = &c->effect,
+                                              .count = 1,
+                                              .entry = SPAN_LITERAL("used"),
+                                              .entry_limit = SPAN_LITERAL("refused")};
+        c->request = (struct writer_request){.transaction = &c->transaction, .owner = c};
+        (void)pthread_mutex_init(&c->mutex, NULL);
+        (void)pthread_cond_init(&c->done, NULL);
+        assert_int_equal(pthread_create(&threads[i], NULL, caller_run, c), 0);
+    }
+}
+
+static void concurrent_callers_get_exactly_the_limit(void **state)
+{
+    static struct caller callers[CALLERS];
+    struct store *store = must_open(true);
+    struct store_writer *writer = NULL;
+    pthread_t threads[CALLERS];
+
+    (void)state;
+    assert_int_equal(store_writer_start(store, callers_wake, NULL, &writer), ERR_NONE);
+    for (int round = 0; round < ROUNDS; round++) {
+        bool seen[LIMIT + 1] = {false};
+        size_t done = 0;
+
+        callers_start(callers, threads, writer, &round);
+        for (size_t i = 0; i < CALLERS; i++) {
+            const struct writer_request *r = &callers[i].request;
+            void *failure = NULL;
+
+            assert_int_equal(pthread_join(threads[i], &failure), 0);
+            assert_null(failure);
+            assert_int_equal(r->result, ERR_NONE);
+            if (r->outcome.status == TRANSACTION_DONE) {
+                done++;
+                assert_true(r->outcome.used <= LIMIT && !seen[r->outcome.used]);
+                seen[r->outcome.used] = true;
+            } else {
+                assert_int_equal(r->outcome.status, TRANSACTION_LIMIT);
+            }
+        }
+        assert_true(done == LIMIT);
+    }
+    store_writer_stop(&writer);
+    store_close(&store);
+}
+
+static void a_malformed_transaction_is_not_queued(void **state)
+{
+    static const struct effect bad = {.kind = EFFECT_COUNT, .table = TABLE_KEY};
+    static const struct transaction t = {
+        .effects = &bad, .count = 1, .entry = {(const uint8_t *)"x", 1}
+    };
+    struct writer_request request = {.transaction = &t};
+    struct writer_request empty = {0};
+    struct store *store = must_open(true);
+    struct store_writer *writer = NULL;
+
+    (void)state;
+    assert_int_equal(store_writer_start(store, callers_wake, NULL, &writer), ERR_NONE);
+    assert_int_equal(store_writer_submit(writer, &request), ERR_MALFORMED);
+    assert_int_equal(store_writer_submit(writer, &empty), ERR_MALFORMED);
+    store_writer_stop(&writer);
+    store_close(&store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +507,8 @@ int main(void)
         cmocka_unit_test_setup(a_failed_batch_fails_all_of_it_and_the_next_goes_on, fresh),
         cmocka_unit_test_setup(a_log_that_was_deleted_fails_every_request, fresh),
         cmocka_unit_test_setup(stopping_commits_what_is_queued_and_refuses_more, fresh),
+        cmocka_unit_test_setup(concurrent_callers_get_exactly_the_limit, fresh),
+        cmocka_unit_test_setup(a_malformed_transaction_is_not_queued, fresh),
     };
 
     if (crypto_start() != ERR_NONE)

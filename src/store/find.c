@@ -1,0 +1,112 @@
+/* Finds entries by the request id that they carry, by the time in the id. */
+#include <string.h>
+
+#include "audit/entry.h"
+#include "base/uuid7.h"
+#include "store/inside.h"
+
+/* The time of the first entry from an index that has one. */
+struct time_look {
+    bool found;
+    uint64_t index;
+    struct timestamp time;
+};
+
+MUST_CHECK static enum err time_look(void *context, uint64_t index, struct span entry)
+{
+    struct time_look *look = context;
+    struct audit_entry_view view;
+
+    if (!look->found && audit_entry_view(entry, &view) == ERR_NONE)
+        *look = (struct time_look){true, index, view.time};
+    return ERR_NONE;
+}
+
+/* ERR_NOT_FOUND: no entry in [index, end) has a time. Nearly always the first one has. */
+MUST_CHECK static enum err time_from(const struct log_reader *r, uint64_t index, uint64_t end,
+                                     struct time_look *out)
+{
+    enum err e = ERR_NONE;
+
+    out->found = false;
+    for (uint64_t count = 1; e == ERR_NONE && !out->found && index < end; count *= 2) {
+        count = count < end - index ? count : end - index;
+        e = r->engine->ops->entries(r->engine, r->node, index, count, time_look, out);
+        index += count;
+    }
+    return e == ERR_NONE && !out->found ? ERR_NOT_FOUND : e;
+}
+
+/* The first entry that is not earlier than `time`; exact when times are in order. */
+MUST_CHECK static enum err time_search(const struct log_reader *r, int64_t time_ms, uint64_t *out)
+{
+    uint64_t low = 0;
+    uint64_t high = r->size;
+
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        struct time_look found;
+        enum err e = time_from(r, middle, high, &found);
+
+        if (e != ERR_NONE && e != ERR_NOT_FOUND)
+            return e;
+        if (e == ERR_NONE && found.time.ms < time_ms)
+            low = found.index + 1;
+        else
+            high = middle;
+    }
+    *out = low;
+    return ERR_NONE;
+}
+
+struct filter {
+    struct span request_id;
+    store_each_entry *each;
+    void *context;
+    bool found;
+};
+
+MUST_CHECK static enum err filter_entry(void *context, uint64_t index, struct span entry)
+{
+    struct filter *f = context;
+    struct audit_entry_view view;
+
+    /* most entries are passed over without being parsed */
+    if (entry.size == 0 ||
+        !memmem(entry.data, entry.size, f->request_id.data, f->request_id.size) ||
+        audit_entry_view(entry, &view) != ERR_NONE || !span_equal(view.request_id, f->request_id))
+        return ERR_NONE;
+    f->found = true;
+    return f->each(f->context, index, entry);
+}
+
+/* The entries whose time is within `margin_ms` of `time`, and what stands between them. */
+MUST_CHECK static enum err window_search(const struct log_reader *r, struct timestamp time,
+                                         int64_t margin_ms, struct filter *filter)
+{
+    uint64_t first = 0;
+    uint64_t end = 0;
+    enum err e = time_search(r, time.ms - margin_ms, &first);
+
+    if (e == ERR_NONE)
+        e = time_search(r, time.ms + margin_ms + 1, &end);
+    if (e == ERR_NONE && first < end)
+        e = log_entries(r, first, end - first, filter_entry, filter);
+    return e;
+}
+
+enum err store_find_request(struct store *s, struct span request_id, store_each_entry *each,
+                            void *context)
+{
+    /* An entry bears its id's time, and stands in the log where its commit came: nearly always
+     * within a second, and after a request's deadline never. The wide window is for the rest. */
+    static const int64_t margins_ms[] = {2000, 60000};
+    struct log_reader r = store_log_reader(s);
+    struct filter filter = {request_id, each, context, false};
+    struct timestamp time;
+    enum err e = uuid7_time(request_id, &time);
+
+    for (size_t i = 0; i < COUNT_OF(margins_ms) && e == ERR_NONE && !filter.found; i++)
+        e = window_search(&r, time, margins_ms[i], &filter);
+    return e;
+}

@@ -1,0 +1,176 @@
+#include "store/log_walk.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "store/log.h"
+
+/* SQLite's numbers are signed, so entries could hide before 0. */
+static const uint64_t before_zero = UINT64_C(1) << 63;
+
+struct walk {
+    struct store_engine *engine;
+    uint32_t node;
+    const struct checkpoint *expected;
+    each_stored_entry *each;
+    void *context;
+    struct merkle_frontier frontier;
+    struct buffer nodes; /* struct stored_node, as the entries give them */
+};
+
+/* Says once what is wrong, and where: the entries from `first` to `last`. */
+MUST_CHECK static enum err tampered(const char *what, uint64_t first, uint64_t last)
+{
+    log_write(LOG_ERROR, "store", "tampered", LOG_STRING("what", what), LOG_NUMBER("index", first),
+              LOG_NUMBER("last", last));
+    return ERR_TAMPERED;
+}
+
+MUST_CHECK static enum err entry_take(void *context, uint64_t index, struct span entry)
+{
+    struct walk *w = context;
+    struct stored_node nodes[LOG_NODES_PER_ENTRY];
+    size_t count = 0;
+    enum err e;
+
+    if (index != w->frontier.size)
+        return tampered("missing entry", w->frontier.size, w->frontier.size);
+    if (index >= w->expected->size)
+        return tampered("entry beyond the end", index, index);
+    log_append(&w->frontier, entry, nodes, &count);
+    e = buffer_append(&w->nodes, span_of(nodes, count * sizeof nodes[0]));
+    return e == ERR_NONE && w->each ? w->each(w->context, index, entry) : e;
+}
+
+MUST_CHECK static enum err entry_too_many(void *context, uint64_t index, struct span entry)
+{
+    (void)context;
+    (void)index;
+    (void)entry;
+    return tampered("entry before the first", 0, 0);
+}
+
+/* The stored hashes of one level, against those that the entries give. */
+struct level {
+    const struct walk *walk;
+    unsigned level;
+    uint64_t next, count;
+};
+
+/* The hash that the entries give for this place; levels are mixed in the order they complete. */
+MUST_CHECK static enum err expected_find(const struct level *l, size_t *from,
+                                         struct merkle_hash *out)
+{
+    const uint8_t *at = l->walk->nodes.data;
+    size_t count = l->walk->nodes.size / sizeof(struct stored_node);
+
+    for (; *from < count; ++*from) {
+        struct stored_node node;
+
+        memcpy(&node, at + *from * sizeof node, sizeof node);
+        if (node.level == l->level && node.index == l->next) {
+            *out = node.hash;
+            return ERR_NONE;
+        }
+    }
+    return ERR_INTERNAL;
+}
+
+struct level_walk {
+    struct level level;
+    size_t from;
+    bool wrong;
+};
+
+MUST_CHECK static enum err node_take(void *context, uint64_t index, struct span hash)
+{
+    struct level_walk *w = context;
+    struct merkle_hash expected;
+    enum err e = ERR_NONE;
+
+    if (w->wrong || w->level.next == w->level.count)
+        return ERR_NONE;
+    if (index == w->level.next)
+        e = expected_find(&w->level, &w->from, &expected);
+    if (index != w->level.next || hash.size != sizeof expected.bytes ||
+        (e == ERR_NONE && !span_equal(hash, SPAN_OF(expected.bytes))))
+        w->wrong = true;
+    else
+        w->level.next++;
+    return e;
+}
+
+MUST_CHECK static enum err level_verify(const struct walk *w, unsigned level)
+{
+    struct level_walk l = {
+        .level = {w, level, 0, w->frontier.size >> level}
+    };
+    enum err e =
+        w->engine->ops->subtrees(w->engine, w->node, level, 0, l.level.count, node_take, &l);
+
+    if (e == ERR_NONE && l.level.next < l.level.count)
+        e = tampered("entries and their node differ", l.level.next << level,
+                     ((l.level.next + 1) << level) - 1);
+    return e;
+}
+
+MUST_CHECK static enum err node_too_many(void *context, uint64_t index, struct span hash)
+{
+    const struct walk *w = context;
+
+    (void)index;
+    (void)hash;
+    return tampered("node beyond the entries", w->expected->size, w->expected->size);
+}
+
+/* No node is there that no entry accounts for. */
+MUST_CHECK static enum err nodes_count_verify(struct walk *w)
+{
+    enum err e = ERR_NONE;
+
+    for (unsigned level = 0; e == ERR_NONE && level < 64; level++) {
+        uint64_t count = level > 0 && level % LOG_LEVEL_STEP == 0 ? w->frontier.size >> level : 0;
+
+        e = w->engine->ops->subtrees(w->engine, w->node, level, count, INT64_MAX - count,
+                                     node_too_many, w);
+    }
+    return e;
+}
+
+MUST_CHECK static enum err root_verify(const struct walk *w)
+{
+    const struct merkle_frontier *f = &w->frontier;
+    const uint64_t tail = f->size & ~(uint64_t)((1u << LOG_LEVEL_STEP) - 1);
+    struct merkle_hash root;
+
+    if (f->size != w->expected->size)
+        return tampered("missing entry", f->size, w->expected->size - 1);
+    merkle_root(f, &root);
+    if (span_equal(SPAN_OF(root.bytes), SPAN_OF(w->expected->root.bytes)))
+        return ERR_NONE;
+    if (tail == f->size)
+        return tampered("entries differ from what was written", 0, f->size);
+    return tampered("entries after the last node differ from what was written", tail, f->size - 1);
+}
+
+enum err log_walk(struct store_engine *engine, uint32_t node, const struct checkpoint *expected,
+                  each_stored_entry *each, void *context, struct merkle_frontier *frontier)
+{
+    struct walk w = {engine, node, expected, each, context, {0}, {0}};
+    const struct store_ops *ops = engine->ops;
+    enum err e = ops->entries(engine, node, before_zero, before_zero, entry_too_many, NULL);
+
+    if (e == ERR_NONE)
+        e = ops->entries(engine, node, 0, INT64_MAX, entry_take, &w);
+    for (unsigned level = LOG_LEVEL_STEP; e == ERR_NONE && w.frontier.size >> level > 0;
+         level += LOG_LEVEL_STEP)
+        e = level_verify(&w, level);
+    if (e == ERR_NONE)
+        e = root_verify(&w);
+    if (e == ERR_NONE)
+        e = nodes_count_verify(&w);
+    if (e == ERR_NONE)
+        *frontier = w.frontier;
+    buffer_clear(&w.nodes);
+    return e;
+}

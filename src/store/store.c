@@ -1,0 +1,326 @@
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/entry.h"
+#include "base/log.h"
+#include "crypto/random.h"
+#include "store/executor.h"
+#include "store/inside.h"
+#include "store/log.h"
+#include "store/log_walk.h"
+#include "store/verify.h"
+
+enum { NODE = 1, LEASE_MS = 60000 };
+
+MUST_CHECK static enum err store_new(const struct store_options *options, struct store **out)
+{
+    struct store *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return ERR_MEMORY;
+    (void)pthread_mutex_init(&s->mutex, NULL);
+    s->keys = options->keys;
+    s->log_seed = options->log_seed;
+    ed25519_public(s->log_seed, s->public_key);
+    *out = s;
+    return span_to_string(span_string(options->origin), s->origin, sizeof s->origin);
+}
+
+/* What readers see from now on. */
+static void publish(struct store *s)
+{
+    const struct merkle_frontier *f = &executor_state(s->executor)->log;
+    struct merkle_hash root;
+
+    merkle_root(f, &root);
+    (void)pthread_mutex_lock(&s->mutex);
+    s->committed.size = f->size;
+    s->committed.root = root;
+    (void)pthread_mutex_unlock(&s->mutex);
+}
+
+/* The one node, if there is one. */
+struct node_look {
+    bool found;
+    char origin[STORE_ORIGIN_MAX + 1];
+};
+
+MUST_CHECK static enum err node_look(void *context, const struct stored_node_state *node)
+{
+    struct node_look *look = context;
+
+    look->found = true;
+    if (node->node == NODE)
+        memcpy(look->origin, node->origin, sizeof look->origin);
+    return ERR_NONE;
+}
+
+/*
+ * A log of release 0.1.0 ends at its signed checkpoint. The node begins with that log's tree, if it
+ * is whole. Repeated from the beginning when it was interrupted.
+ */
+MUST_CHECK static enum err old_log_take(struct store *s, struct span note)
+{
+    struct node_state first = {0};
+    struct checkpoint checkpoint;
+    enum err e = checkpoint_verify(note, s->origin, s->public_key, &checkpoint);
+
+    if (e != ERR_NONE) {
+        log_write(LOG_ERROR, "store", "tampered",
+                  LOG_STRING("what", "the old log's checkpoint is not signed by this log's key, or "
+                                     "is of another origin"),
+                  LOG_STRING("origin_expected", s->origin));
+        return ERR_TAMPERED;
+    }
+    e = log_walk(s->engine, NODE, &checkpoint, NULL, NULL, &first.log);
+    if (e == ERR_NONE)
+        e = executor_node_create(s->engine, s->keys, NODE, s->origin, &first);
+    if (e == ERR_NONE)
+        log_write(LOG_INFO, "store", "log of release 0.1.0 taken over",
+                  LOG_NUMBER("entries", checkpoint.size));
+    return e;
+}
+
+MUST_CHECK static enum err entry_found(void *context, uint64_t index, struct span entry)
+{
+    (void)index;
+    (void)entry;
+    *(bool *)context = true;
+    return ERR_NONE;
+}
+
+/* Tables without a node are those of a creation that was cut short, as long as nothing is there. */
+MUST_CHECK static enum err node_missing(struct store *s)
+{
+    bool found = false;
+    enum err e = s->engine->ops->entries(s->engine, NODE, 0, 1, entry_found, &found);
+
+    if (e == ERR_NONE && found)
+        log_write(LOG_ERROR, "store", "tampered", LOG_STRING("what", "there is a log and no node"));
+    if (e == ERR_NONE)
+        e = found ? ERR_TAMPERED : ERR_NOT_FOUND;
+    return e;
+}
+
+/* Makes the node where there is none: of a new database, or of an old one. */
+MUST_CHECK static enum err node_make(struct store *s, bool create)
+{
+    const struct node_state empty = {0};
+    const struct store_ops *ops = s->engine->ops;
+    struct node_look look = {0};
+    struct buffer note = {0};
+    enum err e = ops->nodes(s->engine, node_look, &look);
+    enum err old = ERR_NOT_FOUND;
+
+    if (e != ERR_NONE)
+        return e;
+    if (!look.found && ops->old_checkpoint)
+        old = ops->old_checkpoint(s->engine, &note);
+    if (old != ERR_NONE && old != ERR_NOT_FOUND)
+        e = old;
+    else if (create)
+        e = look.found || old == ERR_NONE
+                ? ERR_CONFLICT
+                : executor_node_create(s->engine, s->keys, NODE, s->origin, &empty);
+    else if (!look.found)
+        e = old == ERR_NONE ? old_log_take(s, buffer_span(&note)) : node_missing(s);
+    else if (strcmp(look.origin, s->origin) != 0)
+        e = ERR_TAMPERED;
+    if (e == ERR_TAMPERED && look.found)
+        log_write(LOG_ERROR, "store", "tampered", LOG_STRING("what", "the origin of the log"),
+                  LOG_STRING("origin", look.origin), LOG_STRING("origin_expected", s->origin));
+    buffer_clear(&note);
+    return e;
+}
+
+MUST_CHECK static enum err executor_make(struct store *s)
+{
+    struct executor_options options = {s->engine, s->keys, NODE, 0};
+    uint8_t holder[16];
+    enum err e;
+
+    random_bytes(holder, sizeof holder);
+    e = s->engine->ops->lease_take(s->engine, NODE, holder, LEASE_MS, &options.token);
+    if (e == ERR_NONE)
+        e = executor_open(&options, &s->executor);
+    if (e == ERR_TAMPERED)
+        log_write(LOG_ERROR, "store", "tampered",
+                  LOG_STRING("what", "the state of the node does not open with this root's key"));
+    return e;
+}
+
+/* Everything that is stored, against the state. */
+MUST_CHECK static enum err everything_verify(struct store *s, store_each_entry *each, void *context)
+{
+    struct merkle_frontier frontier;
+    enum err e = store_verify_rows(s->engine, s->keys, NULL, NULL);
+
+    return e == ERR_NONE ? log_walk(s->engine, NODE, &s->committed, each, context, &frontier) : e;
+}
+
+enum err store_open(const struct store_options *options, struct store **out)
+{
+    return store_open_each(options, NULL, NULL, out);
+}
+
+enum err store_open_each(const struct store_options *options, store_each_entry *each, void *context,
+                         struct store **out)
+{
+    const struct engine_options engine = {options->path, options->create};
+    struct store *s = NULL;
+    enum err e = store_new(options, &s);
+
+    if (e == ERR_NONE)
+        e = store_sqlite.open(&engine, &s->engine);
+    if (e == ERR_NONE)
+        e = node_make(s, options->create);
+    if (e == ERR_NONE)
+        e = executor_make(s);
+    if (e == ERR_NONE) {
+        publish(s);
+        e = everything_verify(s, each, context);
+    }
+    if (e == ERR_NONE)
+        e = checkpoint_sign_with(&s->committed, s->origin, s->log_seed, s->public_key, s->note,
+                                 sizeof s->note);
+    if (e == ERR_NONE) {
+        s->noted = s->committed.size;
+        *out = s;
+        s = NULL; /* the caller owns it now */
+    }
+    store_close(&s);
+    return e;
+}
+
+void store_close(struct store **store)
+{
+    struct store *s = *store;
+
+    if (!s)
+        return;
+    executor_close(&s->executor);
+    if (s->engine)
+        s->engine->ops->close(&s->engine);
+    (void)pthread_mutex_destroy(&s->mutex);
+    free(s);
+    *store = NULL;
+}
+
+/* A group whose outcome was unknown comes first. */
+MUST_CHECK static enum err settle(struct store *s)
+{
+    bool stored = false;
+    enum err e = ERR_NONE;
+
+    if (executor_is_unsettled(s->executor)) {
+        e = executor_settle(s->executor, &stored);
+        publish(s);
+    }
+    return e;
+}
+
+enum err store_run(struct store *s, const struct transaction *const *list, size_t count,
+                   struct transaction_result *results)
+{
+    enum err e = settle(s);
+
+    if (e == ERR_NONE)
+        e = executor_run(s->executor, list, count, results);
+    if (e == ERR_NONE)
+        publish(s);
+    return e;
+}
+
+bool store_is_unsettled(const struct store *s)
+{
+    return executor_is_unsettled(s->executor);
+}
+
+enum err store_settle(struct store *s, bool *stored)
+{
+    enum err e = executor_settle(s->executor, stored);
+
+    publish(s);
+    return e;
+}
+
+enum err store_append(struct store *s, const struct span *entries, size_t count, uint64_t *first)
+{
+    struct transaction *made = calloc(count, sizeof *made);
+    const struct transaction **list = calloc(count, sizeof *list);
+    struct transaction_result *results = calloc(count, sizeof *results);
+    enum err e = made && list && results ? ERR_NONE : ERR_MEMORY;
+
+    for (size_t i = 0; e == ERR_NONE && i < count; i++) {
+        made[i] = (struct transaction){.entry = entries[i]};
+        list[i] = &made[i];
+    }
+    if (e == ERR_NONE)
+        e = store_run(s, list, count, results);
+    if (e == ERR_NONE)
+        *first = results[0].index;
+    free(results);
+    free(list);
+    free(made);
+    return e;
+}
+
+enum err store_check(struct store *s)
+{
+    return s->engine->ops->files_check(s->engine);
+}
+
+void store_checkpoint(struct store *s, struct checkpoint *out, char text[CHECKPOINT_TEXT_MAX])
+{
+    char note[CHECKPOINT_TEXT_MAX];
+
+    (void)pthread_mutex_lock(&s->mutex);
+    /* it was signed once when the store was opened, so what can fail has not */
+    if (s->noted != s->committed.size &&
+        checkpoint_sign_with(&s->committed, s->origin, s->log_seed, s->public_key, note,
+                             sizeof note) == ERR_NONE) {
+        memcpy(s->note, note, strlen(note) + 1);
+        s->noted = s->committed.size;
+    }
+    *out = s->committed;
+    memcpy(text, s->note, sizeof s->note);
+    (void)pthread_mutex_unlock(&s->mutex);
+}
+
+struct log_reader store_log_reader(struct store *s)
+{
+    struct log_reader r = {.engine = s->engine, .node = NODE};
+
+    (void)pthread_mutex_lock(&s->mutex);
+    r.size = s->committed.size;
+    r.root = s->committed.root;
+    (void)pthread_mutex_unlock(&s->mutex);
+    return r;
+}
+
+enum err store_entries(struct store *s, uint64_t first, uint64_t count, store_each_entry *each,
+                       void *context)
+{
+    struct log_reader r = store_log_reader(s);
+
+    return log_entries(&r, first, count, each, context);
+}
+
+enum err store_prove_inclusion(struct store *s, uint64_t index, uint64_t size,
+                               struct merkle_proof *out)
+{
+    struct log_reader r = store_log_reader(s);
+
+    return log_prove_inclusion(&r, index, size, out);
+}
+
+enum err store_prove_consistency(struct store *s, uint64_t from, uint64_t to,
+                                 struct merkle_proof *out)
+{
+    struct log_reader r = store_log_reader(s);
+
+    return log_prove_consistency(&r, from, to, out);
+}
