@@ -1,6 +1,6 @@
 /*
- * Keys derived from a root epoch. Two constructions that cannot meet, because the root is the HMAC
- * key in one and the HKDF input in the other:
+ * Keys derived from a root epoch. There are two constructions. Their outputs cannot collide,
+ * because the root is the HMAC key in one and the HKDF input in the other:
  *
  *   per-repository X25519: HMAC-SHA256(root, "ecies:" || prefix || seed), clamped by use
  *   (spec: OutLayer 5.2)
@@ -16,7 +16,7 @@
 #define DERIVE_PREFIX_DEFAULT "keystore-ckd:"
 #define SEED_MAX_SIZE 1024 /* of a seed and of each of its parts, bytes */
 
-/* Labels name purpose and version; a new meaning gets a new label. */
+/* Labels name purpose and version. A new meaning gets a new label. */
 #define LABEL_GLOBAL_KEY "global x25519 v1"      /* GET /pubkey without a seed */
 #define LABEL_IDENTITY_KEY "identity ed25519 v1" /* signs statements of this keystore */
 #define LABEL_LOG_KEY "log ed25519 v1"           /* signs checkpoints */
@@ -27,12 +27,12 @@
 #define LABEL_STORE_SET "store set v1"           /* keyed hash of the set of all rows */
 #define LABEL_STORE_STATE "store state v1"       /* seals the state of each node */
 
-/* Writes 32 bytes of private key; the caller wipes them. `seed` as built by keys/seed.h, or opaque.
- */
+/* Writes 32 bytes of private key; the caller wipes them. `seed` is opaque here; keys/seed.h
+ * builds it. */
 void derive_repository_key(const struct root_epoch *root, struct span prefix, struct span seed,
                            uint8_t private_key[X25519_SIZE]);
 
-/* `size` at most 64. */
+/* `size` is at most 64. */
 void derive_labelled(const struct root_epoch *root, const char *label, uint8_t *out, size_t size);
 
 #endif

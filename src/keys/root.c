@@ -87,7 +87,7 @@ enum err root_write(const struct root *root, struct secret **out)
     return ERR_NONE;
 }
 
-/* One epoch, which must come after `previous`; `out->secret` is owned by the caller on success. */
+/* Reads one epoch, which must come after `previous`; on success the caller owns `out->secret`. */
 MUST_CHECK static enum err epoch_parse(struct reader *r, uint32_t previous, struct root_epoch *out)
 {
     uint32_t epoch = reader_u32le(r);

@@ -1,7 +1,7 @@
 /*
- * The root: one 32-byte secret per epoch. It exists in guarded memory and sealed by the TEE,
- * nowhere else. Everything is derived from it (keys/derive.h). A new epoch takes over for what is
- * made from then on; older epochs stay openable until they are retired.
+ * The root: one 32-byte secret per epoch. It exists only in guarded memory, and sealed by the TEE.
+ * All keys are derived from it (keys/derive.h). New data uses the newest epoch. Older epochs can
+ * open their data until they are retired.
  */
 #ifndef KEYS_ROOT_H
 #define KEYS_ROOT_H
@@ -22,26 +22,28 @@ struct root_epoch {
 };
 
 struct root {
-    size_t count; /* epochs[count - 1] is the current one; ascending, never empty once made */
+    size_t count; /* epochs[count - 1] is the current one; ascending, never empty */
     struct root_epoch epochs[ROOT_EPOCHS_MAX];
 };
 
-/* A root of one epoch, fresh from the random generator. The caller owns it. ERR_MEMORY */
+/* Makes a root of one epoch from the random generator. The caller owns it. ERR_MEMORY */
 MUST_CHECK enum err root_generate(struct timestamp now, struct root **out);
 
-/* A root of one epoch from given bytes (KEYSTORE_MASTER_SECRET). ERR_MALFORMED unless ROOT_SIZE. */
+/* Makes a root of one epoch from given bytes (KEYSTORE_MASTER_SECRET). ERR_MALFORMED unless
+ * ROOT_SIZE. */
 MUST_CHECK enum err root_import(struct span bytes, struct timestamp now, struct root **out);
 
 /*
- * The form that is sealed: "VSROOT" | u8 version 1 | u32 count | count x { u32 epoch | u8 origin |
- * u64 created (s) | 32 bytes }, integers little-endian.
+ * The form in which the root is sealed: "VSROOT" | u8 version 1 | u32 count | count x { u32 epoch |
+ * u8 origin | u64 created (s) | 32 bytes }, integers little-endian.
  */
 MUST_CHECK enum err root_write(const struct root *root, struct secret **out);
 MUST_CHECK enum err root_parse(struct span bytes,
                                struct root **out); /* ERR_MALFORMED, ERR_MEMORY */
 
 const struct root_epoch *root_current(const struct root *root);
-const struct root_epoch *root_find(const struct root *root, uint32_t epoch); /* NULL */
+/* NULL if there is none */
+const struct root_epoch *root_find(const struct root *root, uint32_t epoch);
 const char *root_origin_name(enum root_origin origin); /* "generated", "master-secret" */
 void root_free(struct root **root);
 

@@ -9,7 +9,7 @@
 #define HASH_DIGITS 64
 #define PROFILE_DIGITS_MAX 20 /* of a u64 */
 
-/* First parts of seeds that are not repositories, here and elsewhere in OutLayer. */
+/* First parts of seeds that are not repositories, in this program and elsewhere in OutLayer. */
 static const char *const taken_words[] = {
     "ecies", "keystore-ckd", "project", "secret-path", "storage", "system", "wallet", "wasm_hash",
 };
@@ -29,7 +29,8 @@ static bool is_separator(uint8_t c)
     return c == '-' || c == '_' || c == '.';
 }
 
-/* The size of the well-formed UTF-8 sequence at `s` (Unicode table 3-7), 0 when there is none. */
+/* The size of the well-formed UTF-8 sequence at `s` (Unicode table 3-7), 0 when the bytes are
+ * not one. */
 static size_t utf8_size(struct span s)
 {
     uint8_t lead = s.data[0];
@@ -157,7 +158,7 @@ static bool is_taken_word(struct span s)
     return false;
 }
 
-/* "host:1234/...": the one ':' is a port, so it stands in the first segment before digits alone. */
+/* "host:1234/...": the only ':' is before a port: in the first segment, before digits only. */
 static bool is_port_only(struct span repo, struct span host)
 {
     struct span rest = span_slice(repo, host.size + 1, repo.size);
@@ -193,7 +194,7 @@ static bool is_hash(struct span s)
     return true;
 }
 
-/* "account/name": the '/' also keeps it apart from a repository called "project". */
+/* "account/name": the '/' also distinguishes it from a repository called "project". */
 static bool is_project(struct span s)
 {
     struct span account = up_to(s, '/');

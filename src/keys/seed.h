@@ -6,13 +6,13 @@
  *   Project    project:{project_id}:{owner}
  *   System     system:payment_key:{owner}:{profile}
  *
- * A seed is not framed, so "a:b" + "c" would meet "a" + "b:c". Parts that hold a ':' where that
- * makes two readings possible are refused: owner, branch and profile never hold one, and a repo may
- * not after normalisation except for a port ("host:1234/...": digits up to the next '/'). A repo
- * named like the first part of another kind ("project", "wasm_hash", "system", "storage", "wallet",
- * "ecies", "keystore-ckd", "secret-path"; before a port too) is refused: with a branch it would be
- * that kind's seed. A hash is 64 lower-case hex digits, a project id "account/name", and the
- * profile of System a decimal number from 1.
+ * The parts of a seed have no lengths, so "a:b" + "c" would equal "a" + "b:c". A part is refused if
+ * its ':' makes two readings possible. Owner, branch and profile never contain one. A normalised
+ * repo contains one only before a port ("host:1234/...": digits up to the next '/'). A repo with
+ * the name of the first part of another kind ("project", "wasm_hash", "system", "storage",
+ * "wallet", "ecies", "keystore-ckd", "secret-path"), also before a port, is refused: with a branch
+ * it would be that kind's seed. A hash is 64 lower-case hex digits, a project id "account/name",
+ * and the profile of System a decimal number from 1.
  */
 #ifndef KEYS_SEED_H
 #define KEYS_SEED_H
@@ -31,19 +31,20 @@ struct accessor {
 };
 
 /*
- * Trims, strips one of https:// http:// ssh://, then "git@" with ':' to '/', then a final ".git".
- * No case folding. `out` is terminated. ERR_MALFORMED if empty after that, or with control bytes
- * or spaces inside; ERR_TOO_LARGE
+ * Trims; removes one of https:// http:// ssh://; removes "git@" and replaces its ':' by '/';
+ * removes a final ".git". Keeps upper and lower case. `out` is terminated. ERR_MALFORMED if empty
+ * after that, or with control bytes or spaces inside; ERR_TOO_LARGE
  */
 MUST_CHECK enum err repo_normalise(struct span repo, char *out, size_t out_size);
 
-/* The terminated seed. ERR_MALFORMED for parts of another form, ERR_TOO_LARGE */
+/* Writes the seed, terminated. ERR_MALFORMED a part has another form, ERR_TOO_LARGE */
 MUST_CHECK enum err seed_build(const struct accessor *a, char *out, size_t out_size);
 
 /* An opaque seed as given by a client: 1..SEED_MAX_SIZE bytes of UTF-8 without control bytes. */
 MUST_CHECK enum err seed_check(struct span seed);
 
-/* Names the store_secrets contract reserves, and PROTECTED_ ones: for POST /pubkey (spec: 3.3). */
+/* Names that the store_secrets contract reserves, and PROTECTED_ names, for POST /pubkey (spec:
+ * 3.3). */
 bool secret_name_is_reserved(struct span name);
 bool secret_name_is_protected(struct span name);
 
