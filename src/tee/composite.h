@@ -1,5 +1,5 @@
-/* Evidence of one provider, sealing by another: where a TEE has no key to seal with, or its key is
- * not wanted. */
+/* Evidence from one provider, sealing by another, for TEEs without a sealing key, or whose key
+ * the operator does not want. */
 #ifndef TEE_COMPOSITE_H
 #define TEE_COMPOSITE_H
 

@@ -1,4 +1,4 @@
-/* Which provider: the named one, or the one that this machine is. */
+/* Opens the provider: the named one, or the one of this machine. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@ typedef MUST_CHECK enum err open_function(const struct tee_settings *settings, s
 static const struct {
     const char *name;
     open_function *open;
-    bool detected; /* what TEE_AUTO tries: hardware that gives evidence */
+    bool detected; /* TEE_AUTO tries it: hardware that makes evidence */
 } providers[] = {
     [TEE_SGX] = {"sgx",       tee_sgx_open,       true },
     [TEE_SNP] = {"snp",       tee_snp_open,       true },

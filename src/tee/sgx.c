@@ -60,7 +60,7 @@ MUST_CHECK static enum err quote(struct tee *tee, const uint8_t report_data[TEE_
     struct span bound = span_of(report_data, TEE_REPORT_DATA_SIZE);
     enum err e;
 
-    (void)now; /* a quote holds no time */
+    (void)now; /* a quote has no time */
     if ((e = system_write(system, REPORT_DATA, bound, &tee->failure)) == ERR_NONE &&
         (e = system_read(system, QUOTE, TEE_QUOTE_MAX, &out->quote, &tee->failure)) == ERR_NONE)
         e = check_quote(tee, bound, buffer_span(&out->quote));
@@ -75,7 +75,7 @@ MUST_CHECK static enum err collateral(struct tee *tee, struct timestamp now, str
     (void)tee;
     (void)now;
     (void)out;
-    return ERR_NONE; /* Intel's, which verifiers have from a PCCS of theirs */
+    return ERR_NONE; /* Intel's, which verifiers get from their own PCCS */
 }
 
 MUST_CHECK static enum err sealing_keys(struct sgx *s, struct sealing_keys *out)
@@ -87,7 +87,7 @@ MUST_CHECK static enum err sealing_keys(struct sgx *s, struct sealing_keys *out)
 
     if (e != ERR_NONE)
         return e == ERR_MEMORY ? e : ERR_UNAVAILABLE;
-    if (bytes_equal_ct(material, zeros, sizeof material)) { /* no key of any enclave */
+    if (bytes_equal_ct(material, zeros, sizeof material)) { /* not the key of an enclave */
         tee_failure_set(&s->tee.failure, "%s holds zeros", s->policy->path);
         return ERR_UNAVAILABLE;
     }
@@ -144,7 +144,7 @@ MUST_CHECK static enum err unseal(struct tee *tee, struct span sealed, struct se
         tee_failure_set(&tee->failure, "this is not a blob sealed by SGX, or is damaged");
         return ERR_MALFORMED;
     }
-    /* the blob comes from a disk that is not trusted: it does not choose what it is bound to */
+    /* the disk is not trusted, so the blob must not choose its own binding */
     if (blob.how.data[0] != s->policy->code) {
         tee_failure_set(&tee->failure, "the blob was not sealed to %s, which tee.sgx_seal names",
                         s->policy->name);

@@ -1,4 +1,4 @@
-/* The provider: what the daemon runs in when there is no hardware. */
+/* The provider that the daemon uses without hardware. */
 #include "tee/simulated.h"
 
 #include <fcntl.h>
@@ -43,7 +43,7 @@ MUST_CHECK static enum err collateral(struct tee *tee, struct timestamp now, str
     return simulated_collateral_bundle(simulated_of(tee)->platform, &current, now, out);
 }
 
-/* As SGX's MRSIGNER policy: an update of the program opens what its predecessor sealed. */
+/* As with SGX's MRSIGNER policy, an updated program can open blobs of the old program. */
 MUST_CHECK static enum err sealing_key(const struct simulated *s, const char *what, uint8_t *out,
                                        size_t size)
 {
@@ -122,7 +122,7 @@ static const struct tee_ops simulated_ops = {
     .close = close_simulated,
 };
 
-/* MRENCLAVE is the hash of this very program, so that a changed one measures differently. */
+/* MRENCLAVE is the hash of this program, so a changed program has another measurement. */
 MUST_CHECK static enum err measure_self(uint8_t out[SHA256_SIZE], struct tee_failure *failure)
 {
     int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);

@@ -1,14 +1,14 @@
 /*
- * The simulated TEE: genuine SGX DCAP v3 evidence under a local test root, so that the whole path
- * runs by the same code and only the trust anchor differs. A platform is a directory:
+ * The simulated TEE makes well-formed SGX DCAP v3 evidence under a local test root. So the same
+ * code runs as with real hardware; only the trust anchor differs. A platform is a directory:
  *
  *   root_ca.pem    the trust anchor to name in a configuration
- *   pck_chain.pem  leaf, "Intel SGX PCK Platform CA", "Intel SGX Root CA" (look-alike names: the
- *                  format demands them; the key is not Intel's and is refused by default)
+ *   pck_chain.pem  leaf, "Intel SGX PCK Platform CA", "Intel SGX Root CA" (the format requires
+ *                  these names; the key is not Intel's and is refused by default)
  *   root_ca.key, platform_ca.key, tcb_signing.key, pck.key, attestation.key, sealing.key
  *                  0600, 32 raw bytes each; test keys, worth nothing elsewhere
  *
- * Collateral (TCB info, QE identity, CRLs) is signed anew on demand, valid for 30 days.
+ * Collateral (TCB info, QE identity, CRLs) is signed on demand, and is valid for 30 days.
  */
 #ifndef TEE_SIMULATED_H
 #define TEE_SIMULATED_H
@@ -17,13 +17,13 @@
 
 struct simulated_platform;
 
-/* Makes a platform in `dir` (created, 0700). ERR_CONFLICT when there is one, ERR_IO */
+/* Makes a platform in `dir` (created, 0700). ERR_CONFLICT it exists, ERR_IO */
 MUST_CHECK enum err simulated_create(const char *dir, struct timestamp now);
 /* As tee_simulated_open() (tee/tee.h), without the sentence. */
 MUST_CHECK enum err simulated_open(const char *dir, struct simulated_platform **out);
 void simulated_close(struct simulated_platform **p);
 
-/* What the pretended enclave is. */
+/* The simulated enclave. */
 struct simulated_enclave {
     uint8_t mr_enclave[32];
     uint8_t mr_signer[32];
@@ -38,7 +38,7 @@ MUST_CHECK enum err simulated_quote(const struct simulated_platform *p,
                                     const uint8_t report_data[TEE_REPORT_DATA_SIZE],
                                     struct buffer *out);
 
-/* How the collateral should look; zeroed = current and good. For tests and rehearsals. */
+/* The required look of the collateral; zeroed = current and good. For tests and rehearsals. */
 struct simulated_collateral {
     const char *tcb_status;         /* NULL: "UpToDate"; else one of Intel's status names */
     const char *advisory;           /* NULL: none */

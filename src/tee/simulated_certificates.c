@@ -13,7 +13,7 @@
 #define PCK_CRL_URL                                                                                \
     "https://api.trustedservices.intel.com/sgx/certification/v4/pckcrl?ca=platform&encoding=der"
 
-/* 1.2.840.113741.1.13.1 as DER contents; members append one or two arcs, all below 128. */
+/* DER contents of 1.2.840.113741.1.13.1; members append one or two arcs, all below 128. */
 static const uint8_t sgx_arc[] = {0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01};
 
 /* SEQUENCE { OID sgx_arc.first[.second], value }; second 0: none. */
@@ -33,7 +33,7 @@ static void put_member(struct writer *w, uint8_t first, uint8_t second, uint8_t 
     writer_put(w, value);
 }
 
-/* INTEGER 0..255: a leading zero where the top bit would make it negative. */
+/* INTEGER 0..255. A leading zero keeps it positive if the top bit is set. */
 static void put_component(struct writer *w, uint8_t number, uint8_t svn)
 {
     const uint8_t value[] = {0x00, svn};

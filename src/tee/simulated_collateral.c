@@ -1,6 +1,7 @@
 /*
- * What Intel's provisioning service would answer: TCB info version 3, QE identity version 2, CRLs
- * (Intel SGX and TDX Provisioning Certification Service API, version 4), signed by the platform.
+ * Makes the answers of Intel's provisioning service: TCB info version 3, QE identity version 2,
+ * CRLs (Intel SGX and TDX Provisioning Certification Service API, version 4), signed by the
+ * platform.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #define JSON_ROOM (16u * 1024)
 #define BUNDLE_ROOM (64u * 1024)
 
-/* Fixed dates, the newest first, so that a grace period can be rehearsed against them. */
+/* Fixed dates, the newest first, so that tests can check grace periods. */
 #define DATE_NEXT "2025-02-12T00:00:00Z"
 #define DATE_PRESENT "2024-03-13T00:00:00Z"
 #define DATE_OLD "2021-11-10T00:00:00Z"
@@ -25,7 +26,7 @@ struct validity {
     char from_text[TIMESTAMP_TEXT_SIZE], until_text[TIMESTAMP_TEXT_SIZE];
 };
 
-/* Whole seconds, "2026-11-21T22:58:00Z": the only form that PCS gives. */
+/* Whole seconds, "2026-11-21T22:58:00Z": the only form that PCS uses. */
 static void second_text(struct timestamp t, char out[TIMESTAMP_TEXT_SIZE])
 {
     timestamp_write(t, out);
@@ -84,8 +85,8 @@ static void put_level(struct json_writer *j, int step, const char *date, const c
 }
 
 /*
- * Newest first. A platform that is out of date has a newer level above its own; below it stands
- * one that is out of date in any case.
+ * Newest first. A platform that is out of date has a newer level above its own. The lowest level is
+ * always out of date.
  */
 static void put_levels(struct json_writer *j, const struct simulated_collateral *how)
 {
@@ -127,7 +128,7 @@ static void put_qe_level(struct json_writer *j, int svn, const char *date, const
     put_level_end(j, date, status, advisory);
 }
 
-/* Masks as Intel has them: everything of MISCSELECT, ATTRIBUTES but MODE64 and XFRM. */
+/* Masks as Intel uses them: all of MISCSELECT, and ATTRIBUTES without MODE64 and XFRM. */
 static void put_qe_identity(struct json_writer *j, const struct simulated_platform *p,
                             const struct simulated_collateral *how, const struct validity *v)
 {

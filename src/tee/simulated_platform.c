@@ -1,4 +1,4 @@
-/* The directory of a simulated platform: making one, opening one. */
+/* Makes and opens the directory of a simulated platform. */
 #include "tee/simulated_platform.h"
 
 #include <errno.h>
@@ -15,12 +15,13 @@
 #include "crypto/x509.h"
 #include "tee/key_file.h"
 
-#define FILE_ROOT "root_ca.pem" /* written last: its presence says that the platform is whole */
+#define FILE_ROOT "root_ca.pem" /* written last: its presence shows that the platform is complete  \
+                                 */
 #define FILE_CHAIN "pck_chain.pem"
 #define FILE_SEALING "sealing.key"
 #define PATH_MAX_SIZE 1024
 #define CHAIN_COUNT 3
-#define CHAIN_MAX (16u * 1024) /* of the PEM, so that a quote stays below TEE_QUOTE_MAX */
+#define CHAIN_MAX (16u * 1024) /* bytes of PEM, so that a quote stays below TEE_QUOTE_MAX */
 
 static const char *const key_files[SIMULATED_KEYS] = {
     [SIMULATED_ROOT] = "root_ca.key",
@@ -30,8 +31,7 @@ static const char *const key_files[SIMULATED_KEYS] = {
     [SIMULATED_ATTESTATION] = "attestation.key",
 };
 
-/* Microcode, BIOS and so on: in the range of an Ice Lake server, with both lengths of an INTEGER.
- */
+/* Microcode, BIOS and so on, with values of an Ice Lake server, and both lengths of an INTEGER. */
 const uint8_t simulated_components[SIMULATED_COMPONENTS] = {14, 14, 3, 3, 255, 255, 1};
 
 static void name_from_key(const char *what, const struct p256_private *key, uint8_t *out,
@@ -67,7 +67,7 @@ MUST_CHECK static enum err path_of(const char *dir, const char *name, char out[P
 
 /* Files of a new platform */
 
-/* What is there was left by a run that did not get as far as FILE_ROOT. */
+/* Existing files are from a run that ended before it wrote FILE_ROOT. */
 MUST_CHECK static enum err save(const char *dir, const char *name, struct span contents,
                                 unsigned mode)
 {
@@ -117,7 +117,7 @@ MUST_CHECK static enum err make_certificates(const char *dir, struct simulated_p
     return e == ERR_NONE ? save(dir, FILE_ROOT, buffer_span(&p->root_pem), 0644) : e;
 }
 
-/* The lock keeps two makers apart; it ends with the descriptor. */
+/* The lock excludes a second maker. It ends with the descriptor. */
 MUST_CHECK static enum err open_new(const char *path, int *dir)
 {
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
@@ -220,7 +220,7 @@ static bool is_key_of(const struct p256_private *key, const struct x509_cert *ce
     return same;
 }
 
-/* Leaf, platform CA, root, each with its key; the root the one of root_ca.pem. */
+/* Reads leaf, platform CA and root, each with its key; the root must be that of root_ca.pem. */
 static bool chain_fits(const struct simulated_platform *p, struct x509_cert *const *chain,
                        const struct x509_cert *root)
 {

@@ -19,7 +19,7 @@ enum { KEY_TYPE_ECDSA_P256 = 2, CERTIFICATION_PCK_CHAIN = 5 };
 static const uint8_t intel_vendor_id[16] = {0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9,
                                             0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07};
 
-/* 0..31, as Intel's quoting enclave has it. */
+/* 0..31, as in Intel's quoting enclave. */
 static const uint8_t qe_authentication[QE_AUTHENTICATION_SIZE] = {
     0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
     16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
@@ -90,7 +90,7 @@ static void put_header(struct writer *w, const struct simulated_platform *p)
     writer_zero(w, 4); /* the rest of the user data */
 }
 
-/* Everything after the signed bytes. The chain is terminated by NUL, as Intel's library does. */
+/* Writes the part after the signed bytes. NUL ends the chain, as in Intel's library. */
 static void put_authentication(struct writer *w, const struct simulated_platform *p,
                                const uint8_t signature[P256_SIGNATURE_SIZE])
 {

@@ -1,11 +1,13 @@
 /*
- * The provider: an SEV-SNP guest.
+ * The provider for an SEV-SNP guest.
  *
- * What it seals with is derived by the firmware from the chip's key (tee.snp_root_key), and from
+ * The firmware derives the sealing key from the chip's key (tee.snp_root_key) and from
  *   policy and measurement   another image, or the same one started with debugging, gets another
- *   guest SVN, TCB version   as they are when sealing, and recorded: newer firmware still derives
- *                            the key of an older TCB, older firmware never that of a newer one
- *   VMPL                     less privileged software of the same guest gets another
+ *                            key
+ *   guest SVN, TCB version   the values at sealing, which the blob records: newer firmware can
+ *                            derive the key of an older TCB, but older firmware cannot derive the
+ *                            key of a newer TCB
+ *   VMPL                     less privileged software of the same guest gets another key
  */
 #include <stdlib.h>
 #include <string.h>
@@ -84,8 +86,8 @@ MUST_CHECK static enum err device_report(struct snp *s,
 }
 
 /*
- * Drops a table that is empty or damaged, for that is the host's business: without certificates
- * verifiers fetch their own. Cuts off the padding of the others.
+ * Drops an empty or damaged table: the host is responsible for it, and verifiers fetch their own
+ * certificates without it. Removes the padding of other tables.
  */
 static void keep_certificates(struct buffer *table)
 {
@@ -104,7 +106,7 @@ MUST_CHECK static enum err quote(struct tee *tee, const uint8_t report_data[TEE_
     struct snp *s = snp_of(tee);
     enum err e;
 
-    (void)now; /* a report holds no time */
+    (void)now; /* a report has no time */
     if (s->through_tsm)
         e = tsm_report(s->system, &kind, report_data, out, &tee->failure);
     else
@@ -145,7 +147,7 @@ static struct snp_key_request selection_read(struct reader *r)
     return k;
 }
 
-/* What this guest is now: the SVN and the TCB to bind to, out of a report of its own. */
+/* The present state of this guest: the SVN and the TCB to bind to, from its own report. */
 MUST_CHECK static enum err selection_now(struct snp *s, struct snp_key_request *out)
 {
     uint8_t random[TEE_REPORT_DATA_SIZE];
@@ -202,7 +204,7 @@ MUST_CHECK static enum err seal(struct tee *tee, struct span plain, struct buffe
     return e;
 }
 
-/* The blob comes from a disk that is not trusted: it does not choose what it is bound to. */
+/* The disk is not trusted, so the blob must not choose its own binding. */
 MUST_CHECK static enum err check_selection(struct snp *s, const struct snp_key_request *k)
 {
     uint32_t vmpl = snp_device_vmpl(s->system);
@@ -282,7 +284,7 @@ static const struct tee_ops snp_ops = {
     .close = close_snp,
 };
 
-/* configfs-tsm if it answers, else the device; both reasons when neither does. */
+/* Uses configfs-tsm if it answers, else the device. If neither does, reports both reasons. */
 MUST_CHECK static enum err find_source(const struct tee_system *system, bool *through_tsm,
                                        struct tee_failure *failure)
 {

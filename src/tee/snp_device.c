@@ -11,12 +11,12 @@
 #include "codec/snp_certs.h"
 
 #define PAGE ((size_t)4096)
-#define CERTIFICATES_ROOM (4 * PAGE) /* what Linux allows at most: SEV_FW_BLOB_MAX_SIZE */
+#define CERTIFICATES_ROOM (4 * PAGE) /* Linux's maximum: SEV_FW_BLOB_MAX_SIZE */
 #define VMPL_FILE "/sys/devices/system/cpu/sev/vmpl"
 #define MESSAGE_VERSION 1
 #define MESSAGE_HEADER 32 /* status, size, reserved: before a report, before a key */
 
-/* The numbers are the kernel's promise; the header that is compiled against must keep it. */
+/* The kernel guarantees these numbers; the header used by this build must agree. */
 _Static_assert(SNP_GET_REPORT == 0xc0205300, "_IOWR('S', 0)");
 _Static_assert(SNP_GET_DERIVED_KEY == 0xc0205301, "_IOWR('S', 1)");
 _Static_assert(SNP_GET_EXT_REPORT == 0xc0205302, "_IOWR('S', 2)");
@@ -65,7 +65,8 @@ uint32_t snp_device_vmpl(const struct tee_system *system)
     return (uint32_t)level;
 }
 
-/* One request; what the host said (see the union in the header) in `*exit` also on failure. */
+/* Sends one request. `*exit` gets the host's answer (see the union in the header), also on
+ * failure. */
 MUST_CHECK static enum err request(const struct tee_system *system, int device,
                                    unsigned long number, void *asked, void *answered,
                                    struct snp_guest_request_ioctl *exit,
@@ -114,7 +115,7 @@ MUST_CHECK static enum err plain_report(const struct tee_system *system, int dev
     return e == ERR_NONE ? take_report(&response, &out->quote, failure) : e;
 }
 
-/* `*room` becomes what the host wants when that was too little. */
+/* If `*room` was too small, it becomes the size that the host wants. */
 MUST_CHECK static enum err extended_with(const struct tee_system *system, int device,
                                          const struct snp_report_req *asked, size_t *room,
                                          struct tee_evidence *out, struct tee_failure *failure)

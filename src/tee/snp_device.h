@@ -20,7 +20,8 @@ struct snp_key_request {
     uint64_t tcb_version; /* at most the committed one */
 };
 
-/* ROOT_KEY_SELECT: bit 0 VMRK; bits 2:1 which key of the chip's, 0 being the firmware's choice. */
+/* ROOT_KEY_SELECT: bit 0 selects VMRK; bits 2:1 select a key of the chip, and 0 leaves the
+ * choice to the firmware. */
 enum snp_root { SNP_ROOT_VMRK = 1, SNP_ROOT_VCEK = 1 << 1, SNP_ROOT_VLEK = 2 << 1 };
 
 /* GUEST_FIELD_SELECT */
@@ -31,22 +32,23 @@ enum {
     SNP_FIELD_TCB_VERSION = 1 << 5,
 };
 
-/* ERR_NOT_FOUND, ERR_DENIED, ERR_IO; `failure` says what to do. */
+/* ERR_NOT_FOUND, ERR_DENIED, ERR_IO; `failure` names the remedy. */
 MUST_CHECK enum err snp_device_probe(const struct tee_system *system, struct tee_failure *failure);
 
-/* The privilege level this kernel runs at; 0 when the kernel does not tell (before 6.11). */
+/* The privilege level of this kernel; 0 when the kernel does not report it (before 6.11). */
 uint32_t snp_device_vmpl(const struct tee_system *system);
 
 /*
- * A report, with the host's certificate table as it is, padded: SNP_GET_EXT_REPORT, again when the
- * host wants more room for it, and SNP_GET_REPORT without any when that does not work out.
+ * Gets a report with the host's certificate table, which stays unchanged and padded. Uses
+ * SNP_GET_EXT_REPORT, again with more room if the host wants it. If that fails, uses
+ * SNP_GET_REPORT, which gives no certificates.
  * ERR_UNAVAILABLE with `failure`, ERR_MEMORY
  */
 MUST_CHECK enum err snp_device_report(const struct tee_system *system,
                                       const uint8_t report_data[TEE_REPORT_DATA_SIZE],
                                       struct tee_evidence *out, struct tee_failure *failure);
 
-/* The caller wipes the key. ERR_UNAVAILABLE with `failure` */
+/* Derives a key; the caller wipes it. ERR_UNAVAILABLE with `failure` */
 MUST_CHECK enum err snp_device_key(const struct tee_system *system,
                                    const struct snp_key_request *request, uint8_t key[SNP_KEY_SIZE],
                                    struct tee_failure *failure);

@@ -170,7 +170,7 @@ enum err system_read(const struct tee_system *s, const char *path, size_t max, s
     return e;
 }
 
-/* Up to `size` bytes; -1 with errno. */
+/* Reads up to `size` bytes; -1 with errno. */
 static ssize_t read_fully(const struct tee_system *s, int file, uint8_t *out, size_t size)
 {
     size_t have = 0;
@@ -271,7 +271,7 @@ enum err system_write(const struct tee_system *s, const char *path, struct span 
         tee_failure_set(failure, "writing %s: only a part was taken", path);
         e = ERR_IO;
     }
-    /* Gramine and configfs act on what was written when the file is closed */
+    /* Gramine and configfs act on the data when the file is closed */
     if (s->close(s->context, file) != 0 && e == ERR_NONE)
         e = system_failed("closing", path, failure);
     return e;

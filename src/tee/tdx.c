@@ -1,4 +1,4 @@
-/* The provider: a TDX guest. Evidence only. */
+/* The provider for a TDX guest. It makes evidence only. */
 #include <fcntl.h>
 #include <stdlib.h>
 
@@ -36,7 +36,7 @@ static const struct tsm_kind kind = {.provider = "tdx_guest", .report_data = rep
 MUST_CHECK static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
                                  struct timestamp now, struct tee_evidence *out)
 {
-    (void)now; /* a quote holds no time */
+    (void)now; /* a quote has no time */
     return tsm_report(tdx_of(tee)->system, &kind, report_data, out, &tee->failure);
 }
 
@@ -45,7 +45,7 @@ MUST_CHECK static enum err collateral(struct tee *tee, struct timestamp now, str
     (void)tee;
     (void)now;
     (void)out;
-    return ERR_NONE; /* Intel's, which verifiers have from a PCCS of theirs */
+    return ERR_NONE; /* Intel's, which verifiers get from their own PCCS */
 }
 
 MUST_CHECK static enum err no_sealing(struct tee *tee)
@@ -83,7 +83,7 @@ static const struct tee_ops tdx_ops = {
     .close = close_tdx,
 };
 
-/* A TDX guest with an old kernel has the device alone, and that is no use. */
+/* A TDX guest with an old kernel has only the device, which is not enough. */
 MUST_CHECK static enum err explain_device(const struct tee_system *system, enum err e,
                                           struct tee_failure *failure)
 {

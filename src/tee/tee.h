@@ -1,5 +1,6 @@
 /*
- * What this machine is: its own evidence and its sealing. One const table of functions per kind.
+ * The TEE of this machine: it makes evidence and seals. There is one const table of functions per
+ * kind.
  */
 #ifndef TEE_TEE_H
 #define TEE_TEE_H
@@ -10,10 +11,10 @@
 #define TEE_REPORT_DATA_SIZE 64
 #define TEE_QUOTE_MAX (64u * 1024)
 #define TEE_SEALED_MAX (64u * 1024)
-#define TEE_SECRET_MAX (60u * 1024) /* of what may be sealed */
+#define TEE_SECRET_MAX (60u * 1024) /* of one secret to seal */
 #define TEE_FAILURE_SIZE 768
 
-/* A sentence for the operator about a failure: which device, which PCR, what to do. */
+/* A sentence for the operator about a failure: the device or PCR, and the remedy. */
 struct tee_failure {
     char text[TEE_FAILURE_SIZE];
 };
@@ -26,50 +27,51 @@ struct tee_evidence {
 void tee_evidence_clear(struct tee_evidence *evidence);
 
 /*
- * An opened provider. Its functions write `failure` when they fail. One thread at a time, except
- * quote and collateral of the simulated provider, which touch nothing. A quote of real hardware
- * takes tens of milliseconds, sometimes seconds.
+ * An open provider. Its functions write `failure` when they fail. Use it in one thread at a time,
+ * except quote and collateral of the simulated provider, which change nothing. A quote from real
+ * hardware takes tens of milliseconds, sometimes seconds.
  */
 struct tee {
     const struct tee_ops *ops;
     struct tee_failure failure;
-    const char *evidence_by; /* for the start message: from where, and with what key; NULL: none */
+    /* for the start message: the source of evidence, and its key; NULL: none */
+    const char *evidence_by;
     const char *sealed_by;
 };
 
 struct tee_ops {
     const char *name;     /* "simulated", "sgx", "tdx", "snp", "tpm2", "tdx+tpm2" */
-    const char *evidence; /* its kind, as `tee_type` names it; NULL when there is none */
+    const char *evidence; /* its kind in the words of `tee_type`; NULL when it makes no evidence */
     bool simulated;
     bool seals;
-    /* Evidence over 64 bytes; `out` is zeroed. ERR_UNSUPPORTED when this provider only seals;
-     * ERR_UNAVAILABLE when the platform gives none */
+    /* Makes evidence over 64 bytes; `out` is zeroed. ERR_UNSUPPORTED this provider only seals;
+     * ERR_UNAVAILABLE the platform gives no evidence */
     MUST_CHECK enum err (*quote)(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
                                  struct timestamp now, struct tee_evidence *out);
     /* Collateral for that evidence as a JSON bundle (attest/attest.h); empty when there is none. */
     MUST_CHECK enum err (*collateral)(struct tee *tee, struct timestamp now, struct buffer *out);
-    /* At most TEE_SECRET_MAX bytes, else ERR_TOO_LARGE. ERR_UNAVAILABLE as below; ERR_UNSUPPORTED
-     * when this provider does not seal. */
+    /* Seals at most TEE_SECRET_MAX bytes, else ERR_TOO_LARGE. ERR_UNAVAILABLE as below;
+     * ERR_UNSUPPORTED this provider does not seal. */
     MUST_CHECK enum err (*seal)(struct tee *tee, struct span plain, struct buffer *out);
     /*
      * ERR_MALFORMED  not a blob of this provider, or damaged
-     * ERR_DENIED     another machine, or another state of it (PCRs, measurement), or sealed in a
-     *                weaker way than the settings ask for
+     * ERR_DENIED     another machine, or another state of this one (PCRs, measurement), or sealed
+     *                in a weaker way than the settings require
      * ERR_UNAVAILABLE the device does not answer
      */
     MUST_CHECK enum err (*unseal)(struct tee *tee, struct span sealed, struct secret **plain);
     /*
-     * Whether `sealed` would open now, without opening it: for blobs that depend on a state of the
-     * machine that changes while it runs. NULL when there is none. Any one thread at a time; writes
-     * `failure` and not the provider's own.
-     * ERR_DENIED, ERR_MALFORMED, ERR_UNAVAILABLE as of unseal
+     * Checks whether `sealed` would open now, without opening it. For blobs that depend on a state
+     * that changes while the machine runs. NULL if the provider has none. Any thread may call it,
+     * one at a time. It writes `failure`, not the provider's own.
+     * ERR_DENIED, ERR_MALFORMED, ERR_UNAVAILABLE as for unseal
      */
     MUST_CHECK enum err (*preflight)(struct tee *tee, struct span sealed,
                                      struct tee_failure *failure);
     /*
-     * As seal, for a state of the machine that is expected: `state` is a comma list of PCR=HEX that
-     * replace present values, or "" for the present state. NULL when there is none.
-     * ERR_CONFIG  not such a list, or a PCR that the blob is not bound to
+     * As seal, for an expected state of the machine. `state` is a comma list of PCR=HEX that
+     * replace present values, or "" for the present state. NULL if the provider has none.
+     * ERR_CONFIG  not such a list, or the blob is not bound to one of the PCRs
      */
     MUST_CHECK enum err (*seal_for)(struct tee *tee, struct span plain, const char *state,
                                     struct buffer *out, struct tee_failure *failure);
@@ -87,55 +89,56 @@ struct tee_settings {
     bool seal_with_tpm2; /* evidence from the provider, sealing by the TPM */
     enum tee_sgx_seal sgx_seal;
     enum tee_snp_root snp_root;
-    const char *simulated_dir; /* simulated: where its platform lives */
+    const char *simulated_dir; /* simulated: the directory of its platform */
     const char
         *tpm2_tcti; /* tpm2: tpm2-tss TCTI string, e.g. "device:/dev/tpmrm0", "swtpm:port=2321" */
     const char *tpm2_pcrs;           /* tpm2: comma list of SHA-256 PCRs, e.g. "0,7" */
-    const struct tee_system *system; /* NULL: this machine's (tee/system.h); no setting */
+    const struct tee_system *system; /* NULL: this machine's (tee/system.h); not a setting */
 };
 
 /*
- * open.c: the provider that the settings name; TEE_AUTO the one of sgx, snp and tdx that this
- * machine is. Never simulated or tpm2 unless named. With seal_with_tpm2, evidence is the named
- * provider's and sealing the TPM's.
+ * In open.c. Opens the provider that the settings name. For TEE_AUTO, opens the one of sgx, snp and
+ * tdx that this machine has; never simulated or tpm2. With seal_with_tpm2, the named provider makes
+ * evidence and the TPM seals.
  *
- * ERR_UNSUPPORTED  auto: none fits, `failure` has a reason for each; or the provider does not seal
- *                  and the TPM was not named to do it
- * else as the provider's
+ * ERR_UNSUPPORTED  auto: the machine has none, and `failure` has a reason for each; or the provider
+ *                  does not seal and the settings do not name the TPM
+ * Other errors are the provider's.
  */
 MUST_CHECK enum err tee_open(const struct tee_settings *settings, struct tee **out,
                              struct tee_failure *failure);
 
 /*
- * sgx.c: an enclave under Gramine, through /dev/attestation. Seals with the key of the enclave
- * (MRENCLAVE) or of its signer.
- * ERR_NOT_FOUND no Gramine, or no SGX; ERR_UNSUPPORTED its remote attestation is not DCAP; ERR_IO
+ * In sgx.c: an enclave under Gramine, through /dev/attestation. Seals with the key of the enclave
+ * (MRENCLAVE) or of its signer. ERR_NOT_FOUND no Gramine, or no SGX; ERR_UNSUPPORTED Gramine's
+ * remote attestation is not DCAP; ERR_IO
  */
 MUST_CHECK enum err tee_sgx_open(const struct tee_settings *settings, struct tee **out,
                                  struct tee_failure *failure);
 /*
- * snp.c: an SEV-SNP guest. Reports through configfs-tsm, else /dev/sev-guest; seals with a key that
- * the firmware derives for this guest, which needs /dev/sev-guest.
- * ERR_NOT_FOUND neither is there; ERR_DENIED this user may not use them; ERR_IO
+ * In snp.c: an SEV-SNP guest. Reports come through configfs-tsm, else /dev/sev-guest. Seals with a
+ * key that the firmware derives for this guest, which needs /dev/sev-guest. ERR_NOT_FOUND neither
+ * exists; ERR_DENIED this user may not use them; ERR_IO
  */
 MUST_CHECK enum err tee_snp_open(const struct tee_settings *settings, struct tee **out,
                                  struct tee_failure *failure);
 /*
- * tdx.c: a TDX guest. Quotes through configfs-tsm; there is no key to seal with.
+ * In tdx.c: a TDX guest. Quotes come through configfs-tsm. TDX has no sealing key.
  * ERR_NOT_FOUND, ERR_DENIED, ERR_IO
  */
 MUST_CHECK enum err tee_tdx_open(const struct tee_settings *settings, struct tee **out,
                                  struct tee_failure *failure);
 /*
- * simulated.c. ERR_NOT_FOUND when the directory holds no platform, ERR_CONFIG when none is named or
- * its keys are open to others, ERR_TAMPERED when its files do not belong together, ERR_IO
+ * In simulated.c. ERR_NOT_FOUND the directory has no platform; ERR_CONFIG the settings name no
+ * directory, or other users can read its keys; ERR_TAMPERED its files do not belong together;
+ * ERR_IO
  */
 MUST_CHECK enum err tee_simulated_open(const struct tee_settings *settings, struct tee **out,
                                        struct tee_failure *failure);
 /*
- * tpm2.c: seals to the owner hierarchy's SRK under PolicyPCR, salted and encrypted sessions.
- * Connects for each call, so a TPM that was restarted is found again.
- * ERR_CONFIG for a PCR list that is none, ERR_UNAVAILABLE when no TPM answers
+ * In tpm2.c: seals to the owner hierarchy's SRK under PolicyPCR, with salted and encrypted
+ * sessions. Connects for each call, so it finds a restarted TPM again. ERR_CONFIG not a list of
+ * PCRs; ERR_UNAVAILABLE no TPM answers
  */
 MUST_CHECK enum err tee_tpm2_open(const struct tee_settings *settings, struct tee **out,
                                   struct tee_failure *failure);

@@ -1,4 +1,4 @@
-/* The provider: seals to a TPM 2.0 and the state that the machine booted into. */
+/* The provider that seals to a TPM 2.0 and to the boot state of the machine. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static struct tpm2 *tpm2_of(struct tee *tee)
     return (struct tpm2 *)(void *)tee;
 }
 
-/* A TPM quote says what booted, not what code runs: nothing that attest/ could appraise. */
+/* A TPM quote proves what booted, not what code runs: attest/ could not appraise it. */
 MUST_CHECK static enum err quote(struct tee *tee, const uint8_t report_data[TEE_REPORT_DATA_SIZE],
                                  struct timestamp now, struct tee_evidence *out)
 {
@@ -38,7 +38,7 @@ MUST_CHECK static enum err collateral(struct tee *tee, struct timestamp now, str
     (void)tee;
     (void)now;
     (void)out;
-    return ERR_NONE; /* without evidence there is none */
+    return ERR_NONE; /* there is no collateral without evidence */
 }
 
 /* `state` as in tee_ops.seal_for. */
@@ -88,7 +88,7 @@ MUST_CHECK static enum err seal(struct tee *tee, struct span plain, struct buffe
     return seal_for(tee, plain, "", out, &tee->failure);
 }
 
-/* "7", "0, 7": what differs, 0 when nothing does. */
+/* "7", "0, 7": the PCRs that differ; returns 0 when none does. */
 static uint32_t name_differences(const struct tpm2_pcrs *sealed, const struct tpm2_pcrs *present,
                                  char *text, size_t size)
 {
@@ -104,7 +104,7 @@ static uint32_t name_differences(const struct tpm2_pcrs *sealed, const struct tp
     return differing;
 }
 
-/* For the message only: it is the TPM that refuses, in tpm2_device_unseal(). */
+/* Only for the message: the TPM itself refuses, in tpm2_device_unseal(). */
 MUST_CHECK static enum err explain_pcrs(struct tpm2_device *device, const struct tpm2_blob *blob,
                                         struct tee_failure *failure)
 {
@@ -125,11 +125,11 @@ MUST_CHECK static enum err explain_pcrs(struct tpm2_device *device, const struct
     return ERR_DENIED;
 }
 
-/* Everything that can be said of the blob without opening it. */
+/* All checks of the blob that do not open it. */
 MUST_CHECK static enum err look(struct tpm2_device *device, const struct tpm2_blob *blob,
                                 uint32_t pcr_mask, struct tee_failure *failure)
 {
-    /* the blob comes from a disk that is not trusted: it does not choose what it is bound to */
+    /* the disk is not trusted, so the blob must not choose its own binding */
     if (blob->pcrs.mask != pcr_mask) {
         tee_failure_set(failure, "the root was sealed to other PCRs than tee.tpm2_pcrs names");
         return ERR_DENIED;
@@ -153,7 +153,7 @@ MUST_CHECK static enum err unseal_with(struct tpm2_device *device, const struct 
     if (e != ERR_NONE)
         return e;
     e = tpm2_device_unseal(device, blob, key, failure);
-    /* a PCR of ours that was extended since look(): now it can be named */
+    /* if a PCR was extended since look(), the message can name it now */
     if (e == ERR_DENIED && explain_pcrs(device, blob, failure) == ERR_UNAVAILABLE)
         e = ERR_UNAVAILABLE;
     if (e == ERR_NONE && (e = tpm2_blob_open(blob, key, plain)) == ERR_CRYPTO) {
@@ -164,7 +164,7 @@ MUST_CHECK static enum err unseal_with(struct tpm2_device *device, const struct 
     return e;
 }
 
-/* A blob and a connection to the TPM that it may be of. The caller closes `*device`. */
+/* A blob and a connection to the TPM that should open it. The caller closes `*device`. */
 MUST_CHECK static enum err open_blob(const struct tpm2 *t, struct span sealed,
                                      struct tpm2_blob *blob, struct tpm2_device **device,
                                      struct tee_failure *failure)
@@ -241,7 +241,7 @@ MUST_CHECK static enum err configure(struct tpm2 *t, const struct tee_settings *
     return ERR_NONE;
 }
 
-/* That the TPM answers, has a storage root key and the PCRs asked for. */
+/* Checks that the TPM answers, and has a storage root key and the requested PCRs. */
 MUST_CHECK static enum err probe(struct tpm2 *t, struct tee_failure *failure)
 {
     struct tpm2_device *device = NULL;
@@ -262,8 +262,8 @@ enum err tee_tpm2_open(const struct tee_settings *settings, struct tee **out,
 
     if (!t)
         return ERR_MEMORY;
-    /* tpm2-tss prints a line of its own for every failure, expected ones included (no persistent
-     * key, another PCR), past our log; what it has to say reaches the operator as `failure`. */
+    /* tpm2-tss prints its own line for every failure, also for expected ones (no persistent key,
+     * another PCR), past our log. The operator gets the message in `failure` instead. */
     (void)setenv("TSS2_LOG", "all+NONE", 0);
     t->tee.ops = &tpm2_ops;
     if ((e = configure(t, settings, failure)) == ERR_NONE && (e = probe(t, failure)) == ERR_NONE) {

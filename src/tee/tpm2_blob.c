@@ -70,7 +70,7 @@ enum err tpm2_pcr_list_parse(const char *text, uint32_t *mask)
         char *end = NULL;
         unsigned long number;
 
-        /* strtoul() would take signs, white space and leading zeros */
+        /* strtoul() would accept signs, white space and leading zeros */
         if (!is_digit(at[0]) || (at[0] == '0' && is_digit(at[1])))
             return ERR_CONFIG;
         number = strtoul(at, &end, 10);
@@ -87,7 +87,7 @@ enum err tpm2_pcr_list_parse(const char *text, uint32_t *mask)
     return ERR_NONE;
 }
 
-/* "7=": a number as in a list of PCRs, and the sign. */
+/* "7=": a number as in a list of PCRs, and the equals sign. */
 MUST_CHECK static enum err take_number(const char **text, unsigned long *number)
 {
     const char *at = *text;
@@ -136,7 +136,8 @@ static void take_pcrs(struct reader *r, struct tpm2_pcrs *out)
             reader_copy(r, out->values[i], SHA256_SIZE);
 }
 
-/* The whole structure with its size; the library checks form, and one spelling is accepted. */
+/* Reads the whole structure with its size. The library checks the form; only one spelling is
+ * accepted. */
 static void take_public(struct reader *r, TPM2B_PUBLIC *out)
 {
     struct span start = r->rest;
@@ -165,7 +166,7 @@ static void take_private(struct reader *r, TPM2B_PRIVATE *out)
     memcpy(out->buffer, body.data, body.size);
 }
 
-/* A sealed object that opens by this blob's PCRs alone; what tpm2.c makes. */
+/* A sealed object that only this blob's PCRs open, as tpm2.c makes it. */
 static bool is_sealed_object(const TPM2B_PUBLIC *public, const struct tpm2_pcrs *pcrs)
 {
     const TPMT_PUBLIC *area = &public->publicArea;

@@ -24,7 +24,8 @@ struct tpm2_device {
 
 /* Failures */
 
-/* Without layer, session, handle and parameter number (TPM 2.0 part 2, section 6.6.2). */
+/* The error number without layer, session, handle and parameter number (TPM 2.0 part 2, section
+ * 6.6.2). */
 static TSS2_RC bare(TSS2_RC rc)
 {
     return rc & TPM2_RC_FMT1 ? rc & (TPM2_RC_FMT1 | 0x3fu) : rc & 0xfffu;
@@ -105,7 +106,7 @@ static TSS2_RC make_srk(struct tpm2_device *d)
     return rc;
 }
 
-/* A key that leaves this TPM, or decrypts for anybody, would protect nothing. */
+/* A key that can leave this TPM, or that any user can decrypt with, would protect nothing. */
 static bool is_storage_key(const TPMT_PUBLIC *area)
 {
     static const TPMA_OBJECT wanted = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
@@ -147,7 +148,7 @@ MUST_CHECK static enum err find_srk(struct tpm2_device *d, struct tee_failure *f
 {
     TSS2_RC rc = Esys_TR_FromTPMPublic(d->esys, SRK_HANDLE, NO_SESSIONS, &d->srk);
 
-    if (from_tpm(rc, TPM2_RC_HANDLE)) /* nothing persistent there */
+    if (from_tpm(rc, TPM2_RC_HANDLE)) /* no persistent key */
         rc = make_srk(d);
     if (rc != TSS2_RC_SUCCESS)
         return fail(d, "finding its storage root key", rc, failure);
@@ -210,8 +211,8 @@ struct span tpm2_device_srk_name(const struct tpm2_device *device)
 }
 
 /*
- * A session whose key only the holder of the SRK can compute, so that what is read on the bus or
- * changed there is of no use. `direction` is TPMA_SESSION_DECRYPT for parameters to the TPM,
+ * A session whose key only the holder of the SRK can compute. So an attacker on the bus cannot read
+ * or change parameters. `direction` is TPMA_SESSION_DECRYPT for parameters to the TPM,
  * TPMA_SESSION_ENCRYPT for those from it.
  */
 static TSS2_RC start_session(struct tpm2_device *d, TPM2_SE type, TPMA_SESSION direction,
@@ -240,7 +241,7 @@ static void flush(struct tpm2_device *d, ESYS_TR object)
 
 /* PCRs */
 
-/* What one answer holds of `wanted`; 0 when the TPM gives nothing, or something else. */
+/* The PCRs of `wanted` in one answer; 0 when the TPM gives none, or others. */
 static uint32_t take_answer(const TPML_PCR_SELECTION *selection, const TPML_DIGEST *values,
                             uint32_t wanted, struct tpm2_pcrs *out)
 {
@@ -296,7 +297,7 @@ enum err tpm2_device_pcrs(struct tpm2_device *d, uint32_t mask, struct tpm2_pcrs
 
 /* Sealing */
 
-/* No userWithAuth: the policy is the only way. noDA: it has no password to be guessed. */
+/* No userWithAuth: only the policy gives access. noDA: the object has no password to guess. */
 MUST_CHECK static enum err object_template(const struct tpm2_pcrs *pcrs, TPM2B_PUBLIC *out)
 {
     TPMT_PUBLIC *area = &out->publicArea;
@@ -387,9 +388,9 @@ static TSS2_RC unseal_by_policy(struct tpm2_device *d, ESYS_TR object, const str
 }
 
 /*
- * A policy session ends when any PCR is extended after TPM2_PolicyPCR, also one that the policy
- * does not name (TPM 2.0 part 3, TPM2_PolicyPCR: pcrUpdateCounter). While a machine boots this
- * happens all the time: a new session finds out whether the PCRs of the blob are still the same.
+ * A policy session ends when any PCR is extended after TPM2_PolicyPCR, even one that the policy
+ * does not name (TPM 2.0 part 3, TPM2_PolicyPCR: pcrUpdateCounter). That happens often while a
+ * machine boots. A new session checks whether the PCRs of the blob are still the same.
  */
 static TSS2_RC unseal_with_retries(struct tpm2_device *d, ESYS_TR object,
                                    const struct tpm2_pcrs *pcrs, TPM2B_SENSITIVE_DATA **out)

@@ -1,4 +1,5 @@
-/* A TPM 2.0 over tpm2-tss's ESAPI: one connection, its storage root key, sealing. Inside tpm2.c. */
+/* A TPM 2.0 over tpm2-tss's ESAPI: one connection, its storage root key, sealing. Only for
+ * tpm2.c. */
 #ifndef TEE_TPM2_DEVICE_H
 #define TEE_TPM2_DEVICE_H
 
@@ -8,11 +9,11 @@ struct tpm2_device;
 
 /*
  * Connects and finds the storage root key. The caller closes it.
- * ERR_UNAVAILABLE  no TPM answers there, or it cannot serve: `failure` says what to do
+ * ERR_UNAVAILABLE  no TPM answers, or it cannot be used: `failure` names the remedy
  */
 MUST_CHECK enum err tpm2_device_open(const char *tcti, struct tpm2_device **out,
                                      struct tee_failure *failure);
-/* Flushes what it loaded into the TPM. Accepts NULL. */
+/* Flushes the objects that it loaded into the TPM. Accepts NULL. */
 void tpm2_device_close(struct tpm2_device **device);
 
 /* The name (algorithm and hash of the public area) of the storage root key, borrowed. */
@@ -28,10 +29,11 @@ MUST_CHECK enum err tpm2_device_seal(struct tpm2_device *device,
                                      struct tpm2_blob *blob, struct tee_failure *failure);
 
 /*
- * The key sealed in `blob`, if the TPM finds its PCRs as they were; the caller wipes it. Tries
- * again when a PCR was extended meanwhile. ERR_DENIED       the TPM says that the PCRs are not
- * those of the blob ERR_MALFORMED    not an object that this TPM made ERR_UNAVAILABLE  also when
- * PCRs were extended during every attempt
+ * Gets the key sealed in `blob`, if the PCRs have the values of the blob; the caller wipes it.
+ * Tries again when a PCR was extended meanwhile.
+ *   ERR_DENIED       the TPM says that the PCRs are not those of the blob
+ *   ERR_MALFORMED    this TPM did not make the object
+ *   ERR_UNAVAILABLE  also when PCRs were extended during every attempt
  */
 MUST_CHECK enum err tpm2_device_unseal(struct tpm2_device *device, const struct tpm2_blob *blob,
                                        uint8_t key[TPM2_WRAPPING_KEY_SIZE],

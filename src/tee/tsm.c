@@ -11,14 +11,14 @@
 
 enum { ATTEMPTS = 3, PAUSE_MS = 50, NAME_SIZE = 16, PATH_SIZE = 128, PRIVILEGE_LEVEL_MAX = 3 };
 
-/* One directory under TSM_ROOT and what was done in it. */
+/* One directory under TSM_ROOT and its state. */
 struct report {
     const struct tee_system *system;
     const struct tsm_kind *kind;
     struct tee_failure *failure;
     char dir[PATH_SIZE / 2];
     char path[PATH_SIZE]; /* of the file in use */
-    uint64_t generation;  /* that our own writes lead to */
+    uint64_t generation;  /* expected after our own writes */
 };
 
 static const char *file_of(struct report *r, const char *name)
@@ -47,7 +47,7 @@ static void report_remove(struct report *r)
             return;
         r->system->pause(r->system->context, PAUSE_MS);
     }
-    /* the evidence is good all the same */
+    /* the evidence is still good */
     log_write(LOG_WARN, "tee", "report_left_behind", LOG_STRING("directory", r->dir));
 }
 
@@ -69,7 +69,7 @@ MUST_CHECK static enum err set(struct report *r, const char *name, struct span v
     return system_write(r->system, file_of(r, name), value, r->failure);
 }
 
-/* The least number that the kernel allows: 0, or more under an SVSM or a paravisor. */
+/* Sets the lowest level that the kernel allows: 0, or more under an SVSM or a paravisor. */
 MUST_CHECK static enum err set_privilege(struct report *r)
 {
     uint64_t floor = 0;
@@ -92,10 +92,10 @@ MUST_CHECK static enum err read_certificates(struct report *r, struct buffer *ou
     enum err e =
         system_read(r->system, file_of(r, "auxblob"), SNP_CERTIFICATES_MAX, out, r->failure);
 
-    return e == ERR_NOT_FOUND ? ERR_NONE : e; /* a kernel or a host that gives none */
+    return e == ERR_NOT_FOUND ? ERR_NONE : e; /* the kernel or the host gives none */
 }
 
-/* ERR_CONFLICT when somebody else wrote as well: the evidence may be over their data. */
+/* ERR_CONFLICT another process also wrote, so the evidence may be over its data. */
 MUST_CHECK static enum err check_generation(struct report *r)
 {
     uint64_t now = 0;

@@ -1,7 +1,7 @@
 /*
- * Evidence through configfs-tsm, which TDX and SEV-SNP guests share: Linux 6.7 or newer,
- * Documentation/ABI/testing/configfs-tsm-report. One directory per request, removed again whatever
- * happens.
+ * Evidence through configfs-tsm, for TDX and SEV-SNP guests: Linux 6.7 or newer,
+ * Documentation/ABI/testing/configfs-tsm-report. Each request has its own directory, which is
+ * always removed.
  */
 #ifndef TEE_TSM_H
 #define TEE_TSM_H
@@ -11,26 +11,26 @@
 #define TSM_ROOT "/sys/kernel/config/tsm/report"
 
 struct tsm_kind {
-    const char *provider; /* what the file `provider` must say: "tdx_guest", "sev_guest" */
-    bool privileged;      /* has a privilege level (VMPL): asks for the least number allowed */
+    const char *provider; /* required contents of the file `provider`: "tdx_guest", "sev_guest" */
+    bool privileged;      /* the kind has privilege levels (VMPL): use the lowest number allowed */
     bool certificates;    /* `auxblob` may hold certificates */
-    /* Where 64 bytes of report data are in the evidence; empty when it is not of this form. */
+    /* The place of the 64 bytes of report data in the evidence; empty when it has another form. */
     struct span (*report_data)(struct span quote);
 };
 
 /*
- * That this kernel answers for `kind`; asks for no evidence.
- * ERR_NOT_FOUND    no configfs-tsm, or no driver behind it
- * ERR_UNSUPPORTED  it answers for another kind
+ * Checks that this kernel answers for `kind`, without a request for evidence.
+ * ERR_NOT_FOUND    no configfs-tsm, or no driver for it
+ * ERR_UNSUPPORTED  the kernel answers for another kind
  * ERR_DENIED, ERR_IO
  */
 MUST_CHECK enum err tsm_probe(const struct tee_system *system, const struct tsm_kind *kind,
                               struct tee_failure *failure);
 
 /*
- * Evidence over `report_data`, appended to `out`, and checked to bind it. When another process
- * interfered (the generation moved by more than our own writes) or the kernel is busy, it is tried
- * again in a new directory, three times in all.
+ * Appends evidence over `report_data` to `out`, and checks that it binds them. Tries at most three
+ * times, each in a new directory, if another process interfered (the generation grew by more than
+ * our own writes) or the kernel is busy.
  * ERR_UNAVAILABLE with `failure`, ERR_MEMORY
  */
 MUST_CHECK enum err tsm_report(const struct tee_system *system, const struct tsm_kind *kind,
