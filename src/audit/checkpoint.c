@@ -9,7 +9,7 @@
 enum { ALGORITHM_ED25519 = 0x01, KEY_ID_SIZE = 4 };
 #define SIGNATURE_MARK "\xe2\x80\x94 " /* an em dash, U+2014, and a space */
 
-/* Of a signature by ours; those of other keys may have any size, up to the size of the note. */
+/* Size of our signature; signatures by other keys may have any size up to that of the note. */
 enum { OUR_SIGNATURE_SIZE = KEY_ID_SIZE + ED25519_SIGNATURE_SIZE };
 
 static bool origin_is_valid(struct span origin)
@@ -35,7 +35,7 @@ static void key_id(struct span origin, const uint8_t public_key[ED25519_PUBLIC_S
 
 static void put_base64(struct writer *w, struct span bytes)
 {
-    char text[128]; /* the longest here is OUR_SIGNATURE_SIZE */
+    char text[128]; /* the longest line is OUR_SIGNATURE_SIZE */
 
     base64_write(bytes, text);
     writer_put(w, span_of(text, base64_size(bytes.size)));
@@ -93,7 +93,7 @@ enum err checkpoint_sign_with(const struct checkpoint *c, const char *origin,
     return writer_finish(&w, NULL);
 }
 
-/* Takes a line off the front, without its newline; false when no newline is left. */
+/* Removes the first line without its newline; false when no newline is left. */
 static bool take_line(struct span *rest, struct span *line)
 {
     const uint8_t *end = rest->size > 0 ? memchr(rest->data, '\n', rest->size) : NULL;
@@ -123,7 +123,8 @@ MUST_CHECK static enum err base64_exact(struct span text, uint8_t *out, size_t s
     return e == ERR_NONE && got == size ? ERR_NONE : ERR_MALFORMED;
 }
 
-/* The three lines of the text, and the blank one. Extension lines are refused: we write none. */
+/* Reads the three lines of the text and the blank line. Refuses extension lines, because we
+ * write none. */
 MUST_CHECK static enum err text_parse(struct span *rest, struct span origin, struct checkpoint *out)
 {
     struct span name;
@@ -249,7 +250,8 @@ enum err checkpoint_vkey_parse(struct span vkey, char *origin, size_t origin_siz
     if (!origin_is_valid(name) || base64_exact(key_text, key, sizeof key) != ERR_NONE ||
         span_to_string(name, found, sizeof found) != ERR_NONE)
         return ERR_MALFORMED;
-    /* One spelling: what it says must be what we would write. This checks the key id as well. */
+    /* One spelling: the note must equal the one that we would write. This checks the key id,
+     * too. */
     if (checkpoint_vkey_write(found, key + 1, again, sizeof again) != ERR_NONE ||
         !span_equal_string(vkey, again))
         return ERR_MALFORMED;

@@ -3,8 +3,8 @@
  *
  *   <origin>\n<size>\n<base64 root>\n\n— <key name> <base64(key id[4] || signature[64])>\n
  *
- * key id = first 4 bytes of SHA-256(key name || 0x0a || 0x01 || public key). Verification ignores
- * signatures by other keys and needs one good one by ours.
+ * key id = first 4 bytes of SHA-256(key name || 0x0a || 0x01 || public key). Verification needs one
+ * good signature by our key, and ignores those by other keys.
  */
 #ifndef AUDIT_CHECKPOINT_H
 #define AUDIT_CHECKPOINT_H
@@ -12,7 +12,7 @@
 #include "audit/merkle.h"
 #include "crypto/curve25519.h"
 
-/* Bytes; also the key's name: printable ASCII without spaces and '+'. */
+/* Bytes of the origin, which is also the key's name: printable ASCII without spaces and '+'. */
 #define CHECKPOINT_ORIGIN_MAX 128
 #define CHECKPOINT_TEXT_MAX 4096
 
@@ -26,21 +26,21 @@ MUST_CHECK enum err checkpoint_sign(const struct checkpoint *c, const char *orig
                                     const uint8_t seed[ED25519_SEED_SIZE], char *out,
                                     size_t out_size);
 
-/* The same for one who keeps the seed's public key (see ed25519_sign_with()). */
+/* The same for a caller that keeps the seed's public key (see ed25519_sign_with()). */
 MUST_CHECK enum err checkpoint_sign_with(const struct checkpoint *c, const char *origin,
                                          const uint8_t seed[ED25519_SEED_SIZE],
                                          const uint8_t public_key[ED25519_PUBLIC_SIZE], char *out,
                                          size_t out_size);
 
 /*
- * ERR_MALFORMED  not a checkpoint, or of another origin
+ * ERR_MALFORMED  not a checkpoint, or from another origin
  * ERR_CRYPTO     no good signature by `public_key`
  */
 MUST_CHECK enum err checkpoint_verify(struct span note, const char *origin,
                                       const uint8_t public_key[ED25519_PUBLIC_SIZE],
                                       struct checkpoint *out);
 
-/* C2SP vkey "origin+hex key id+base64(0x01 || public key)", terminated, and back. */
+/* Writes and parses a C2SP vkey "origin+hex key id+base64(0x01 || public key)", terminated. */
 #define CHECKPOINT_VKEY_SIZE (CHECKPOINT_ORIGIN_MAX + 64)
 MUST_CHECK enum err checkpoint_vkey_write(const char *origin,
                                           const uint8_t public_key[ED25519_PUBLIC_SIZE], char *out,

@@ -7,7 +7,7 @@
 /* Entries without a tenant stay as readers of the first version know them. */
 enum { VERSION_PLAIN = 1, VERSION_TENANT = 2 };
 
-/* Where to cut so that no UTF-8 sequence is broken: before a byte that begins one. */
+/* Where to cut without breaking a UTF-8 sequence: before a byte that begins one. */
 static size_t cut_before(struct span text, size_t size)
 {
     while (size > 0 && (text.data[size] & 0xc0) == 0x80)
@@ -33,7 +33,7 @@ static void put_text(struct json_writer *j, const char *name, struct span text)
     json_put_string(j, name, span_of(cut, size + dots.size));
 }
 
-/* An entry is one line of JSON whatever it is given: a detail that would break it becomes text. */
+/* An entry must always be one line of JSON. A detail that would break it becomes text. */
 static void put_detail(struct json_writer *j, struct span detail)
 {
     struct json_value value;
@@ -83,7 +83,7 @@ enum err audit_entry_write(const struct audit_entry *entry, struct writer *w)
     return e;
 }
 
-/* A text member as it stands in the line; the empty span when absent. */
+/* A text member as in the line; the empty span when absent. */
 MUST_CHECK static enum err view_text(struct json_value value, struct span *out)
 {
     if (value.type == JSON_NULL)

@@ -1,14 +1,14 @@
 /*
- * One entry of the log: a JSON object on one line; the leaf is exactly these bytes. Never secrets,
- * never plaintext, never a token. Members, in this order, absent when empty:
+ * One entry of the log: a JSON object on one line. The leaf is exactly these bytes. An entry never
+ * contains a secret, a plaintext or a token. Its members, in this order, absent when empty:
  *
- *   v            1; 2 when the entry has a tenant, which is what version 1 lacks
+ *   v            1; 2 when the entry has a tenant
  *   time         RFC 3339, milliseconds
  *   request_id   UUIDv7 of the request
  *   op           "open", "attest", "init", "new-log", "start", "collateral", "policy", ...
  *   decision     "allow" or "deny"
  *   code         stable code; "ok" when allowed
- *   rule         what decided, the name of a policy, or "default-deny"
+ *   rule         the policy that decided, or "default-deny"
  *   key, key_version   the seed; absent for the global key
  *   tenant       of the principal; absent for the default tenant
  *   principal    e.g. "worker:3f2a..." (a name or a prefix of the token's hash); names are unique
@@ -17,7 +17,7 @@
  *   tee          "sgx", "simulated", ...
  *   claims       SHA-256 of the verified evidence's claims, hex
  *   task         the caller's task id
- *   detail       JSON: what an operator needs to understand a refusal (expected, presented, ...)
+ *   detail       JSON that explains a refusal to the operator (expected, presented, ...)
  *   simulated    true when this keystore runs on the simulated TEE
  */
 #ifndef AUDIT_ENTRY_H
@@ -26,9 +26,10 @@
 #include "base/clock.h"
 #include "base/writer.h"
 
-#define AUDIT_PRINCIPAL_KEYSTORE "keystore" /* of entries about the keystore; no token's name */
+/* principal of entries about the keystore; no token has this name */
+#define AUDIT_PRINCIPAL_KEYSTORE "keystore"
 #define AUDIT_ENTRY_MAX 8192
-#define AUDIT_TEXT_MAX 1024 /* bytes of any one text; longer ones are cut and end with "..." */
+#define AUDIT_TEXT_MAX 1024 /* bytes of one text; a longer one is cut and ends with "..." */
 
 struct audit_entry {
     struct timestamp time;
@@ -45,8 +46,8 @@ struct audit_entry {
 MUST_CHECK enum err audit_entry_write(const struct audit_entry *entry, struct writer *w);
 
 /*
- * What a reader of the log needs: ERR_MALFORMED if it is no entry. Spans borrow from `line`. A
- * principal with characters that JSON escapes, which no name has, is left empty.
+ * Reads the members for a reader of the log. ERR_MALFORMED not an entry. Spans borrow from `line`.
+ * A principal with characters that JSON escapes is left empty: no name has such characters.
  */
 struct audit_entry_view {
     struct span request_id, op, decision, code, tenant, principal;

@@ -1,6 +1,7 @@
 #include "audit/merkle.h"
 
-/* Beyond this an index would not fit SQLite's integers, nor a consistency proof its array. */
+/* A larger index would not fit SQLite's integers, and a consistency proof would not fit its
+ * array. */
 static const uint64_t size_max = INT64_MAX;
 
 void merkle_leaf(struct span entry, struct merkle_hash *out)
@@ -34,7 +35,7 @@ void merkle_append(struct merkle_frontier *f, const struct merkle_hash *leaf)
     f->size++;
 }
 
-/* Joins complete subtrees, given from the right edge to the left, by the rule of RFC 9162. */
+/* Joins complete subtrees, from the right edge to the left, by the rule of RFC 9162. */
 struct joined {
     struct merkle_hash hash;
     bool any;
@@ -98,7 +99,7 @@ static uint64_t split_of(uint64_t count)
     return UINT64_C(1) << (63 - __builtin_clzll(count - 1));
 }
 
-/* Proofs are found from the root down and written from the leaf up. */
+/* Proofs are found from the root down, and written from the leaf up. */
 static void proof_reverse(struct merkle_proof *p)
 {
     for (size_t i = 0; i < p->count / 2; i++) {
@@ -161,7 +162,7 @@ enum err merkle_prove_consistency(const struct merkle_source *s, uint64_t from, 
             start = middle;
         }
     }
-    if (e == ERR_NONE && start > 0) /* else the verifier has it: it is the old root */
+    if (e == ERR_NONE && start > 0) /* otherwise the verifier has it: it is the old root */
         e = range_hash(s, start, end, &proof.hashes[proof.count++]);
     proof_reverse(&proof);
     if (e == ERR_NONE)
@@ -169,7 +170,8 @@ enum err merkle_prove_consistency(const struct merkle_source *s, uint64_t from, 
     return e;
 }
 
-/* Where a proof's climb stands: a node's index, and the index of the last node of its level. */
+/* The position while a proof is checked: a node's index, and the index of the last node of its
+ * level. */
 struct climb {
     uint64_t node;
     uint64_t last;

@@ -17,7 +17,7 @@ void merkle_leaf(struct span entry, struct merkle_hash *out);
 void merkle_node(const struct merkle_hash *left, const struct merkle_hash *right,
                  struct merkle_hash *out);
 
-/* The right edge of a growing tree: all that appending needs. Zeroed = the empty tree. */
+/* The right edge of a growing tree, which is enough to append. Zeroed = the empty tree. */
 struct merkle_frontier {
     uint64_t size;
     struct merkle_hash full[64]; /* full[l] is meaningful when bit l of size is set */
@@ -26,8 +26,8 @@ void merkle_append(struct merkle_frontier *f, const struct merkle_hash *leaf);
 void merkle_root(const struct merkle_frontier *f, struct merkle_hash *out); /* empty: H("") */
 
 /*
- * Gives the hash of the complete subtree of 2^level leaves that begins at leaf index << level.
- * Only asked for subtrees that lie wholly inside the tree.
+ * Returns the hash of the complete subtree of 2^level leaves that begins at leaf index << level.
+ * Called only for subtrees that are completely inside the tree.
  */
 struct merkle_source {
     MUST_CHECK enum err (*subtree)(void *context, unsigned level, uint64_t index,
@@ -40,7 +40,7 @@ struct merkle_proof {
     struct merkle_hash hashes[MERKLE_PROOF_MAX];
 };
 
-/* ERR_NOT_FOUND when out of range (index < size; 0 < from <= to); else what the source said. */
+/* ERR_NOT_FOUND out of range (index < size; 0 < from <= to); or the error of the source. */
 MUST_CHECK enum err merkle_tree_root(const struct merkle_source *s, uint64_t size,
                                      struct merkle_hash *out);
 MUST_CHECK enum err merkle_prove_inclusion(const struct merkle_source *s, uint64_t index,
@@ -48,7 +48,8 @@ MUST_CHECK enum err merkle_prove_inclusion(const struct merkle_source *s, uint64
 MUST_CHECK enum err merkle_prove_consistency(const struct merkle_source *s, uint64_t from,
                                              uint64_t to, struct merkle_proof *out);
 
-/* ERR_TAMPERED when the proof does not show it; ERR_MALFORMED when it cannot be a proof of this. */
+/* ERR_TAMPERED the proof does not prove it; ERR_MALFORMED the proof has a wrong form for this
+ * tree. */
 MUST_CHECK enum err merkle_verify_inclusion(const struct merkle_hash *leaf, uint64_t index,
                                             uint64_t size, const struct merkle_proof *proof,
                                             const struct merkle_hash *root);

@@ -55,7 +55,7 @@ struct receipt {
     size_t note_size;
 };
 
-/* Reads the form; the entry goes straight to where the caller wants it. */
+/* Reads the form; copies the entry straight to the caller's buffer. */
 MUST_CHECK static enum err receipt_parse(struct span bytes, struct receipt *out, uint8_t *entry,
                                          size_t entry_capacity, size_t *entry_size)
 {

@@ -16,8 +16,8 @@ MUST_CHECK enum err receipt_write(uint64_t index, struct span entry,
 
 /*
  * Checks a receipt as received. `entry_out` gets the entry's line (`entry_capacity` >=
- * AUDIT_ENTRY_MAX). ERR_MALFORMED; ERR_CRYPTO bad checkpoint; ERR_TAMPERED the proof does not show
- * the entry
+ * AUDIT_ENTRY_MAX). ERR_MALFORMED; ERR_CRYPTO bad checkpoint; ERR_TAMPERED the proof is not for
+ * this entry
  */
 MUST_CHECK enum err receipt_verify(struct span receipt, const char *origin,
                                    const uint8_t public_key[ED25519_PUBLIC_SIZE],
