@@ -66,7 +66,7 @@ MUST_CHECK enum err store_append(struct store *store, const struct span *entries
                                  uint64_t *first);
 
 /*
- * Looks at the files without appending, as store_append() does; on the same thread.
+ * Checks the files as store_append() does, without appending; on the same thread.
  * ERR_TAMPERED a file was deleted, replaced or cut; ERR_IO
  */
 MUST_CHECK enum err store_check(struct store *store);
@@ -82,17 +82,17 @@ void store_checkpoint(struct store *store, struct checkpoint *out, char text[CHE
 MUST_CHECK enum err store_entries(struct store *store, uint64_t first, uint64_t count,
                                   store_each_entry *each, void *context);
 
-/* Proofs against any committed size. ERR_NOT_FOUND out of range, ERR_IO */
+/* Proofs for any committed size. ERR_NOT_FOUND out of range, ERR_IO */
 MUST_CHECK enum err store_prove_inclusion(struct store *store, uint64_t index, uint64_t size,
                                           struct merkle_proof *out);
 MUST_CHECK enum err store_prove_consistency(struct store *store, uint64_t from, uint64_t to,
                                             struct merkle_proof *out);
 
 /*
- * Entries that carry this request id (UUIDv7: its first 48 bits are milliseconds, and entries are
- * nearly in the order of time, so this is a binary search and a short scan, without an index that
- * each insert would pay for). None is not an error. ERR_MALFORMED when it is no UUIDv7 in lower
- * case.
+ * Finds the entries with this request id. The first 48 bits of a UUIDv7 are milliseconds, and
+ * entries are almost in the order of time. So a binary search and a short scan are enough, without
+ * an index that slows each insert. To find none is not an error. ERR_MALFORMED not a UUIDv7 in
+ * lower case.
  */
 MUST_CHECK enum err store_find_request(struct store *store, struct span request_id,
                                        store_each_entry *each, void *context);

@@ -11,7 +11,7 @@
 
 #include "store/store.h"
 
-#define WRITER_QUEUE_MAX 8192 /* requests waiting; beyond it writer_submit() refuses */
+#define WRITER_QUEUE_MAX 8192 /* waiting requests; when full, store_writer_submit() refuses */
 #define WRITER_BATCH_MAX 1024
 
 /*
@@ -28,7 +28,7 @@ struct writer_request {
     void *owner;                       /* the caller's */
 };
 
-/* Called on the writer thread once per batch with the list, in order of submission. */
+/* Called on the writer thread once per batch, with the list in order of submission. */
 typedef void writer_done(void *context, struct writer_request *batch, size_t count);
 
 struct store_writer;
@@ -47,12 +47,12 @@ struct writer_figures {
     uint64_t commit_us;    /* total time inside commits */
     uint64_t queue_length; /* now */
     uint64_t last_batch_size;
-    bool failing; /* the last commit failed: nothing can be released */
+    bool failing; /* the last commit failed: no reply can be sent */
     bool lost;    /* a file of the log was deleted, replaced or cut; a new start is needed */
 };
 void store_writer_figures(struct store_writer *w, struct writer_figures *out);
 
-/* Commits what is queued, ends the thread, frees. */
+/* Commits the queue, ends the thread, frees. */
 void store_writer_stop(struct store_writer **w);
 
 #endif
