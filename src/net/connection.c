@@ -13,7 +13,7 @@
 #include "net/proxy.h"
 
 enum {
-    LINGER_MS = 2000, /* for the peer to read a refusal before the socket is gone */
+    LINGER_MS = 2000, /* time for the peer to read a refusal before the socket is closed */
     EVICT_LOOK_MAX = 16,
 };
 
@@ -108,8 +108,8 @@ static void list_add(struct connection *c)
 }
 
 /*
- * One owner cannot have all places: beyond its share its connections may have to give way like
- * those of strangers.
+ * One owner cannot have all places. Beyond its share, its connections can be closed like those of
+ * strangers.
  */
 static void take_place(struct connection *c, const struct quota_owner *owner)
 {
@@ -150,8 +150,8 @@ void connection_leave_exchange(struct connection *c)
 }
 
 /*
- * The timer is moved only when it would fire too late. One that fires too early arms itself again,
- * so on a busy connection it costs nothing.
+ * The timer is moved only when it would fire too late. If it fires too early, it is armed again. So
+ * a busy connection has no cost for it.
  */
 void connection_enter(struct connection *c, enum state state)
 {
@@ -170,7 +170,7 @@ static void connection_free(struct connection *c)
     free(c);
 }
 
-/* Tells who waits in http_server_drain() when this loop has no connection left. */
+/* Signals http_server_drain() when this loop has no connection left. */
 static void tell_when_empty(struct loop *l)
 {
     struct http_server *s = l->server;
@@ -228,13 +228,14 @@ void connection_close(struct connection *c)
 }
 
 /*
- * Closing a socket with unread bytes resets the connection, and the peer may then never see the
- * reply. So the sending side is closed and what still comes is dropped for a while (RFC 9112
+ * If a socket with unread bytes is closed, the connection is reset, and the peer may not see the
+ * reply. So the sending side is closed, and received bytes are dropped for a while (RFC 9112
  * section 9.6).
  */
 static void connection_linger(struct connection *c)
 {
-    tls_stream_close(&c->tls); /* says close_notify; what comes now is dropped unread */
+    /* sends close_notify; bytes received from now on are dropped unread */
+    tls_stream_close(&c->tls);
     (void)shutdown(c->fd, SHUT_WR);
     buffer_clear(&c->in);
     held_shrink(&c->held, 0);
@@ -278,8 +279,8 @@ static void expire(struct connection *c)
 
     if (c->state != STATE_IDLE && c->state != STATE_LINGER)
         loop_count(c->loop, FIGURE_TIMEOUTS, 1);
-    /* NOLINTNEXTLINE(bugprone-branch-clone): the order of the questions matters */
-    if (c->output) { /* the peer does not even take what was sent before */
+    /* NOLINTNEXTLINE(bugprone-branch-clone): the order of the checks matters */
+    if (c->output) { /* the peer does not even take the earlier output */
         connection_close(c);
     } else if (c->state == STATE_HEAD) {
         connection_refuse(c, &head_timeout);
@@ -346,7 +347,8 @@ void connection_set_client(struct connection *c, const struct sockaddr_storage *
     if (client->ss_family == AF_UNSPEC)
         return;
     peer_key_of(client, &key);
-    c->is_proxy = network_has(o->proxies, o->proxy_count, client); /* one behind the other */
+    /* there may be several proxies in a row */
+    c->is_proxy = network_has(o->proxies, o->proxy_count, client);
     if (peers_enter(peers, &key, c->is_proxy) == PEERS_SHARE_USED) {
         loop_count(c->loop, FIGURE_REFUSED_CONNECTIONS, 1);
         connection_close(c);
@@ -386,8 +388,8 @@ void connection_begin(struct loop *l, int fd, const struct peer_key *key,
 }
 
 /*
- * One that is being answered is passed over, unless all that were looked at are: work was done for
- * it already.
+ * Skips a connection that is being answered, because work was done for it; unless all examined ones
+ * are.
  */
 bool connection_evict(struct loop *l)
 {

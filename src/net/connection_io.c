@@ -7,11 +7,11 @@
 #include "net/connection_state.h"
 #include "net/proxy.h"
 
-enum { LINGER_MAX_SIZE = 1024 * 1024 }; /* what a peer may send after the last reply, bytes */
+enum { LINGER_MAX_SIZE = 1024 * 1024 }; /* bytes that a peer may send after the last reply */
 
 /* Writing */
 
-/* Takes over `o`; on OUTPUT_WAIT it goes on when the socket takes more. */
+/* Takes over `o`. On OUTPUT_WAIT it continues when the socket takes more. */
 enum output_result connection_send(struct connection *c, struct output *o)
 {
     enum output_result result = output_write(c->loop, c->fd, c->tls, o);
@@ -43,7 +43,7 @@ static void read_on(struct connection *c)
         connection_close(c);
 }
 
-/* After a reply: bytes that are already here raise no event, so it is raised for them. */
+/* Call after a reply: bytes that are already here raise no event, so it is activated for them. */
 void connection_resume(struct connection *c)
 {
     read_on(c);
@@ -64,11 +64,11 @@ static void take_received(struct connection *c, size_t size)
         connection_use(c, buffer_span(&c->in));
     else
         connection_close(c);
-    bytes_wipe(l->scratch, size); /* the next request may be long in coming */
+    bytes_wipe(l->scratch, size); /* the next request may come much later */
     registers_wipe();
 }
 
-/* False when nothing came: no bytes yet, or the connection is closed now. */
+/* False when no bytes came, or the connection is closed now. */
 static bool receive_plain(struct connection *c, size_t *got)
 {
     ssize_t size = recv(c->fd, c->loop->scratch, LOOP_SCRATCH_SIZE, MSG_DONTWAIT);
@@ -94,8 +94,8 @@ static bool receive_tls(struct connection *c, size_t *got)
         *got += size;
     } while (want == TLS_DONE && *got < LOOP_SCRATCH_SIZE && tls_stream_pending(c->tls));
     if (*got > 0)
-        return true; /* an end that was met as well is met again by the next read */
-    /* a read that has to write answers KeyUpdates of a peer that does not read the answers */
+        return true; /* if this call also met the end, the next read meets it again */
+    /* a read that must write answers KeyUpdates of a peer that does not read the answers */
     if (want != TLS_DONE && want != TLS_WANT_READ)
         connection_close(c);
     return false;
@@ -107,14 +107,15 @@ static bool may_receive_now(const struct connection *c)
 }
 
 /*
- * One turn: what was left of the last one, then what came. Other connections wait meanwhile, so it
- * has limits: in requests, in bytes (the scratch; of TLS also in records, see crypto/tls.h).
+ * One turn: handles the rest of the last turn, then new bytes. Other connections wait meanwhile. So
+ * a turn has limits for requests and for bytes (the scratch; with TLS also records, see
+ * crypto/tls.h).
  */
 static void receive(struct connection *c)
 {
     size_t got = 0;
 
-    if (c->in.size > 0 && c->state == STATE_IDLE) /* pipelined behind the last request */
+    if (c->in.size > 0 && c->state == STATE_IDLE) /* pipelined after the last request */
         connection_use(c, buffer_span(&c->in));
     while (may_receive_now(c) && (c->tls ? receive_tls(c, &got) : receive_plain(c, &got))) {
         take_received(c, got);
@@ -142,8 +143,8 @@ static void drop_received(struct connection *c)
 }
 
 /*
- * The header is looked at before it is taken off the socket: what follows is not ours to read yet.
- * While it is incomplete the socket is not readable until there is more of it.
+ * The header is examined before it is taken from the socket, because the bytes after it must stay
+ * there. While the header is incomplete, the socket becomes readable only when more of it comes.
  */
 static void read_proxy_header(struct connection *c)
 {
@@ -159,7 +160,7 @@ static void read_proxy_header(struct connection *c)
     parsed =
         size > 0 ? proxy_header_parse(span_of(bytes, (size_t)size), &client, &used) : PROXY_REFUSED;
     if (parsed == PROXY_INCOMPLETE && (size_t)size > c->needed) {
-        c->needed = (size_t)size; /* no more than that again: the peer has ended its side */
+        c->needed = (size_t)size; /* no more than that again: the peer closed its side */
         (void)setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least);
         return;
     }
@@ -173,7 +174,7 @@ static void read_proxy_header(struct connection *c)
     connection_set_client(c, &client);
 }
 
-/* Whether the address may have one more handshake. */
+/* Whether the address may make one more handshake. */
 static bool may_begin_handshake(struct connection *c)
 {
     const struct http_handler *h = &c->loop->server->handler;
@@ -207,7 +208,7 @@ static void handshake(struct connection *c)
         return;
     }
     loop_count(c->loop, FIGURE_TLS_HANDSHAKES, 1);
-    (void)event_del(&c->writable); /* an earlier step may still wait for it: nothing does now */
+    (void)event_del(&c->writable); /* an earlier step may have waited for it */
     connection_enter(c, STATE_IDLE);
     if (tls_stream_pending(c->tls))
         receive(c);
@@ -236,7 +237,7 @@ void connection_on_readable(int fd, short what, void *context)
     else if (connection_may_receive(c))
         receive(c);
     else
-        pause_reading(c); /* the next request, or the end, waits until this one is answered */
+        pause_reading(c); /* the next request, or the end, waits until this request is answered */
     if (connection_may_receive(c) && !c->reading)
         connection_resume(c);
     connection_callback_end(c);

@@ -46,7 +46,7 @@ static const char *reason_phrase(unsigned status)
     for (size_t i = 0; i < COUNT_OF(phrases); i++)
         if (phrases[i].status == status)
             return phrases[i].phrase;
-    return ""; /* RFC 9112 section 4: it may be empty */
+    return ""; /* RFC 9112 section 4: the reason phrase may be empty */
 }
 
 static void put_number(struct writer *w, uint64_t number)
@@ -75,7 +75,7 @@ static struct span reply_head(const struct http_reply *r, size_t body_size, bool
         put_number(&w, body_size);
     }
     writer_put(&w, close ? SPAN_LITERAL("\r\nConnection: close\r\n") : SPAN_LITERAL("\r\n"));
-    /* status, media type and size are ours: that they fit is ours to keep */
+    /* status, media type and size are ours, so they always fit */
     e = writer_finish(&w, &head);
     assert(e == ERR_NONE);
     return head;
@@ -102,8 +102,7 @@ void connection_reply(struct connection *c, const struct http_reply *r, bool hea
         connection_reply_done(c);
 }
 
-/* Like an event of the connection's: it may end here, and is freed only when all is done with it.
- */
+/* Like handling an event: the connection may end here, and is freed at the very end. */
 static void send_late_reply(struct connection *c, const struct http_reply *r, bool head_only)
 {
     c->in_callback = true;
@@ -131,7 +130,8 @@ void http_exchange_reply(struct http_exchange *x, const struct http_reply *reply
     exchange_give(x); /* last: the body may borrow from the request */
 }
 
-/* A refusal of net/'s own. The connection ends: where the next request begins is not known. */
+/* A refusal by net/ itself. The connection ends, because the start of the next request is
+ * unknown. */
 void connection_refuse(struct connection *c, const struct http_refusal *why)
 {
     const struct http_handler *h = &c->loop->server->handler;

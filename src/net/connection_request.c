@@ -4,7 +4,7 @@
 #include "net/connection_state.h"
 #include "net/proxy.h"
 
-/* At most this many requests of one connection are begun in a turn of its loop. */
+/* A connection may begin at most this many requests in a turn of its loop. */
 enum { TURN_REQUESTS_MAX = 8 };
 
 static void refuse_for_memory(struct connection *c)
@@ -14,7 +14,8 @@ static void refuse_for_memory(struct connection *c)
     connection_refuse(c, &out_of_memory);
 }
 
-/* Whether the handler wants it; else it was refused, and `unread` tells if bytes were left. */
+/* Whether the handler accepts it. If not, it was refused, and `unread` tells whether bytes are
+ * left. */
 static bool admit(struct connection *c, const struct http_exchange *x, const struct http_framing *f,
                   size_t available)
 {
@@ -64,7 +65,7 @@ static void serve(struct connection *c, struct http_exchange *x)
     const struct http_handler *h = &c->loop->server->handler;
 
     loop_count(c->loop, FIGURE_REQUESTS, 1);
-    /* the exchange may outlive the connection. Out of memory: as if there was no certificate */
+    /* the exchange may outlive the connection. Out of memory is treated like no certificate */
     if (c->tls && tls_stream_peer_certificate(c->tls, &x->certificate) == ERR_NONE)
         x->request.client_certificate = buffer_span(&x->certificate);
     x->connection = c;
@@ -86,7 +87,7 @@ static void request_begin(struct connection *c, struct http_exchange *x)
     r->just_admitted = false;
 }
 
-/* The request came through a trusted proxy: its client is the one that the proxy names. */
+/* The request came through a trusted proxy, which names the client. */
 static void find_client(const struct connection *c, struct http_request *r)
 {
     const struct http_server_options *o = &c->loop->server->options;
@@ -106,8 +107,8 @@ static void find_client(const struct connection *c, struct http_request *r)
 }
 
 /*
- * One request from the front of `bytes`, with an exchange at hand. Returns the bytes used, 0 when
- * more are needed. `*taken` when the exchange went to the handler.
+ * Handles one request at the start of `bytes` with this exchange. Returns the number of used bytes,
+ * 0 when more are needed. Sets `*taken` when the handler has the exchange.
  */
 static size_t step(struct connection *c, struct span bytes, struct http_exchange *x, bool *taken)
 {
@@ -179,7 +180,7 @@ static size_t use_request(struct connection *c, struct span bytes)
     return used;
 }
 
-/* Whether bytes received now can be used now. */
+/* Whether the connection can use received bytes now. */
 bool connection_may_receive(const struct connection *c)
 {
     return !c->output &&
@@ -191,8 +192,8 @@ bool connection_had_its_turn(const struct connection *c)
     return c->turn_requests >= TURN_REQUESTS_MAX;
 }
 
-/* Uses what it can of `bytes`, which are either c->in or new while c->in is empty; keeps the rest.
- */
+/* Uses as many of `bytes` as it can, and keeps the rest. They are c->in, or new while c->in is
+ * empty. */
 void connection_use(struct connection *c, struct span bytes)
 {
     bool kept = bytes.data == c->in.data;
@@ -210,7 +211,7 @@ void connection_use(struct connection *c, struct span bytes)
     if (kept && c->in.data) {
         buffer_drop(&c->in, used);
         if (c->in.size == 0)
-            buffer_clear(&c->in); /* an idle connection holds no buffer */
+            buffer_clear(&c->in); /* an idle connection has no buffer */
     } else if (used < bytes.size &&
                buffer_append(&c->in, span_of(bytes.data + used, bytes.size - used)) != ERR_NONE) {
         connection_close(c);

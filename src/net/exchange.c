@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* What a loop keeps: enough for a busy loop, not for the worst moment it ever had. */
+/* The number of exchanges that a loop keeps: enough for usual load, not for the peak. */
 enum { KEPT_MAX_COUNT = 128, KEPT_MAX_SIZE = 16384 };
 
 struct http_exchange *exchange_take(struct loop *l)
@@ -60,7 +60,7 @@ void exchange_give(struct http_exchange *x)
     }
     if (x->bytes.capacity > KEPT_MAX_SIZE)
         buffer_clear(&x->bytes);
-    else /* requests hold credentials, and POST /pubkey the user's secrets */
+    else /* requests contain credentials, and POST /pubkey the user's secrets */
         bytes_wipe(x->bytes.data, x->bytes.size);
     registers_wipe();
     x->next = l->exchanges;

@@ -12,7 +12,7 @@
 enum {
     TIMEOUT_DEFAULT_MS = 30000,
     BODY_MAX_DEFAULT = 16 * 1024 * 1024,
-    BODY_FIRST_SIZE = 3072, /* with its header one page: base/secret.h keeps those at hand */
+    BODY_FIRST_SIZE = 3072, /* with its header one page: base/secret.h keeps such pages ready */
     URL_MAX_SIZE = 8192,
     PIN_TEXT_SIZE = 64, /* "sha256//" and 44 characters */
     RETRY_AFTER_MAX_S = 86400,
@@ -26,12 +26,12 @@ struct http_client {
     char error[CURL_ERROR_SIZE];
 };
 
-/* What the callbacks of one transfer fill. */
+/* The callbacks of one transfer fill this struct. */
 struct transfer {
     struct http_client_reply *reply;
     const struct http_client_request *request;
     size_t body_size, body_max;
-    enum err failure; /* why a callback ended the transfer */
+    enum err failure; /* the reason why a callback ended the transfer */
 };
 
 MUST_CHECK static enum err body_grow(struct transfer *t, size_t needed)
@@ -99,7 +99,7 @@ static unsigned seconds_until(struct timestamp then)
     return left <= 0 ? 0 : left < RETRY_AFTER_MAX_S ? (unsigned)left : RETRY_AFTER_MAX_S;
 }
 
-/* Seconds or a date (RFC 9110 section 10.2.3); anything else is ignored. */
+/* Seconds or a date (RFC 9110 section 10.2.3); all other values are ignored. */
 static unsigned retry_after_parse(struct span text)
 {
     unsigned seconds = 0;
@@ -124,7 +124,7 @@ static bool is_printable(struct span text)
     return true;
 }
 
-/* False when memory or the limit is at an end. */
+/* False when memory or the limit is exhausted. */
 static bool header_keep(struct transfer *t, struct span line)
 {
     struct span value;
@@ -148,7 +148,7 @@ static size_t on_header(char *data, size_t unit, size_t count, void *context)
     struct span value;
 
     if (header_is(line, "x-request-id", &value)) {
-        /* it will be printed; one that is too long or unprintable is as good as none */
+        /* it will be printed, so one that is too long or unprintable is dropped */
         if (!is_printable(value) ||
             span_to_string(value, t->reply->request_id, sizeof t->reply->request_id) != ERR_NONE)
             t->reply->request_id[0] = '\0';
@@ -158,7 +158,7 @@ static size_t on_header(char *data, size_t unit, size_t count, void *context)
     return header_keep(t, line) ? line.size : 0;
 }
 
-/* Called by curl now and then, at least once a second. */
+/* curl calls it at least once a second. */
 static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
     const struct http_client *client = context;
@@ -183,7 +183,7 @@ static bool set_pin(CURL *c, const uint8_t spki_sha256[SHA256_SIZE])
     char pin[PIN_TEXT_SIZE] = "sha256//";
 
     base64_write(span_of(spki_sha256, SHA256_SIZE), pin + strlen(pin));
-    /* the pin stands for the CA: it says which key, so neither issuer nor name add anything */
+    /* the pin names the key, so issuer and name add nothing: the CA is not checked */
     return curl_easy_setopt(c, CURLOPT_PINNEDPUBLICKEY, pin) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L) == CURLE_OK;
@@ -198,7 +198,7 @@ static bool set_trust(CURL *c, const struct http_client_options *o)
            (!o->ca_file || curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file) == CURLE_OK);
 }
 
-/* A proxy from the environment would see a plain request; a TLS one passes it unread. */
+/* A proxy from the environment could read a plain request. It passes TLS unread. */
 static bool set_proxy(CURL *c, const char *base_url)
 {
     return strncmp(base_url, "https://", 8) == 0 ||
@@ -229,7 +229,7 @@ enum err http_client_new(const struct http_client_options *options, struct http_
     if (!options->base_url || (strncmp(options->base_url, "http://", 7) != 0 &&
                                strncmp(options->base_url, "https://", 8) != 0))
         return ERR_CONFIG;
-    /* counted and thread-safe in curl since 7.84; never undone, as curl asks of libraries */
+    /* curl counts the calls and is thread-safe since 7.84; curl asks libraries never to undo it */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return ERR_MEMORY;
     c = calloc(1, sizeof *c);
@@ -272,7 +272,7 @@ static bool headers_add(struct curl_slist **list, const char *line)
 {
     struct curl_slist *longer;
 
-    if (strpbrk(line, "\r\n")) /* it would be two headers */
+    if (strpbrk(line, "\r\n")) /* otherwise one line could become two headers */
         return false;
     longer = curl_slist_append(*list, line);
     if (longer)
@@ -286,7 +286,8 @@ static bool headers_make(const struct http_client_request *r, struct curl_slist 
     int size = snprintf(type, sizeof type, "Content-Type:%s%s", r->content_type ? " " : "",
                         r->content_type ? r->content_type : "");
 
-    /* without the colon's value curl leaves a header out: its own guess, and the wait for 100 */
+    /* curl omits a header that has no value after its colon: here its own Content-Type, and
+     * Expect, which would wait for status 100 */
     if (size < 0 || (size_t)size >= sizeof type || !headers_add(out, type) ||
         !headers_add(out, "Expect:"))
         return false;
@@ -296,7 +297,7 @@ static bool headers_make(const struct http_client_request *r, struct curl_slist 
     return true;
 }
 
-/* Base and path; neither may smuggle in a second line. */
+/* Joins base and path, and refuses a line break in either. */
 static bool url_make(const struct http_client *c, const char *path, char out[URL_MAX_SIZE])
 {
     size_t base = strlen(c->base_url);
@@ -387,7 +388,7 @@ enum err http_client_send(struct http_client *c, const struct http_client_reques
     }
     if (e == ERR_NONE)
         e = send_with(c, r, headers, &t, why);
-    /* what the handle remembers of this request ends with it */
+    /* the settings of this request end with it */
     (void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
     (void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, NULL);
     headers_free(headers);

@@ -23,8 +23,8 @@ static void expect(struct reader *r, const char *text)
         r->failed = true;
 }
 
-/* Takes one of the words; its index. The longest that fits is not looked for: none begins another
- * of its list. */
+/* Takes one of the words; returns its index. The first match is right, because no word begins
+ * another word of its list. */
 static unsigned take_word(struct reader *r, const char *const *words, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -49,7 +49,7 @@ static unsigned take_digits(struct reader *r, size_t count)
     return value;
 }
 
-/* What follows the day's name and the comma. */
+/* The part after the day's name and the comma. */
 static void take_fixed(struct reader *r, char separator, struct date *d)
 {
     const char between[] = {separator, '\0'};
@@ -67,7 +67,7 @@ static void take_fixed(struct reader *r, char separator, struct date *d)
     expect(r, " GMT");
 }
 
-/* As asctime() writes it. */
+/* The format of asctime(). */
 static void take_asctime(struct reader *r, struct date *d)
 {
     expect(r, " ");

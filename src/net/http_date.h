@@ -6,9 +6,9 @@
 #include "base/span.h"
 
 /*
- * "Sun, 06 Nov 1994 08:49:37 GMT", and the obsolete "Sunday, 06-Nov-94 08:49:37 GMT" and
- * "Sun Nov  6 08:49:37 1994". The day of the week is not compared with the date. A year of two
- * digits is from 1970 to 2069. ERR_MALFORMED
+ * Parses "Sun, 06 Nov 1994 08:49:37 GMT", and the obsolete "Sunday, 06-Nov-94 08:49:37 GMT" and
+ * "Sun Nov  6 08:49:37 1994". Does not compare the day of the week with the date. A year of two
+ * digits means 1970 to 2069. ERR_MALFORMED
  */
 MUST_CHECK enum err http_date_parse(struct span text, struct timestamp *out);
 

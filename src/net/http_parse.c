@@ -33,7 +33,7 @@ static uint8_t lower(uint8_t c)
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
 }
 
-/* The sizes first: nearly all names differ there already. */
+/* Compares the sizes first, because nearly all names differ there. */
 static bool name_is(struct span name, struct span wanted)
 {
     if (name.size != wanted.size)
@@ -64,7 +64,7 @@ static const struct ascii_set token_bytes = {
      RANGE('a', 'z') | RANGE('A', 'Z') | BIT('^') | BIT('_') | BIT('`') | BIT('|') | BIT('~')}
 };
 
-/* what names, addresses, ports and escapes are written with, RFC 3986 section 3.2 */
+/* the characters of names, addresses, ports and escapes, RFC 3986 section 3.2 */
 static const struct ascii_set host_bytes = {
     {RANGE('0', '9') | BIT('-') | BIT('.') | BIT(':') | BIT('%'),
      RANGE('a', 'z') | RANGE('A', 'Z') | BIT('_') | BIT('~') | BIT('[') | BIT(']')}
@@ -83,7 +83,7 @@ static bool is_token(struct span s)
     return s.size > 0 && all_in(s, &token_bytes);
 }
 
-/* The part of `*rest` before `mark`, which is dropped too; false when there is no `mark`. */
+/* Takes the part of `*rest` before `mark`, and drops `mark`; false when there is no `mark`. */
 static bool take_until(struct span *rest, uint8_t mark, struct span *out)
 {
     const uint8_t *at = rest->size ? memchr(rest->data, mark, rest->size) : NULL;
@@ -97,7 +97,7 @@ static bool take_until(struct span *rest, uint8_t mark, struct span *out)
     return true;
 }
 
-/* Equal but for case, and then dropped from the front of `*s`. */
+/* Compares without case, and drops the match from the front of `*s`. */
 static bool take_word(struct span *s, struct span word)
 {
     if (s->size < word.size || !name_is(span_of(s->data, word.size), word))
@@ -108,8 +108,8 @@ static bool take_word(struct span *s, struct span word)
 
 /*
  * origin-form or absolute-form (RFC 9112 sections 3.2.1 and 3.2.2): visible ASCII, without a
- * fragment. `*authority` is empty for origin-form. `*rest` is the path with its query; in
- * absolute-form the path may be left out, and is then the "/" of the scheme's.
+ * fragment. `*authority` is empty for origin-form. `*rest` is the path with its query. In
+ * absolute-form the path may be absent; then it is the second "/" after the scheme.
  */
 static bool target_split(struct span s, struct span *authority, struct span *rest)
 {
@@ -131,7 +131,7 @@ static bool target_split(struct span s, struct span *authority, struct span *res
     return size > 0 && all_in(*authority, &host_bytes);
 }
 
-/* Into path and query. */
+/* Splits into path and query. */
 static void rest_split(struct span rest, struct http_request *r)
 {
     struct span path = rest;
@@ -139,7 +139,7 @@ static void rest_split(struct span rest, struct http_request *r)
     r->query = span_of(rest.data + rest.size, 0);
     if (take_until(&rest, '?', &path))
         r->query = rest;
-    if (path.size == 0) /* of absolute-form: the slash before the authority */
+    if (path.size == 0) /* in absolute-form: the slash before the authority */
         path = span_of(r->target.data + (r->target.data[5] == '/' ? 5 : 6), 1);
     r->path = path;
 }
@@ -176,7 +176,7 @@ static const struct http_refusal *request_line_parse(struct span line, struct ht
     return NULL;
 }
 
-/* What byte `i` must not be, whatever comes later; NULL when there is no objection. */
+/* The refusal of byte `i`, which holds for all continuations; NULL when the byte is allowed. */
 static const struct http_refusal *byte_refusal(struct span bytes, size_t i, size_t line_size)
 {
     const struct http_refusal *malformed = line_size ? &bad_header : &bad_request_line;
@@ -200,13 +200,14 @@ static bool has_control(uint64_t bytes)
     const uint64_t ones = UINT64_MAX / 0xff; /* 0x01 in each byte */
     const uint64_t dels = bytes ^ (ones * 0x7f);
 
-    /* a byte lower than n <= 0x80 borrows into its top bit, and only such a byte begins a borrow */
+    /* a byte lower than n <= 0x80 borrows into its top bit, and only such a byte starts a borrow */
     return (((bytes - ones * 0x20) & ~bytes) | ((dels - ones) & ~dels)) & (ones * 0x80);
 }
 
 /*
- * Where byte_refusal() is needed next, at or after `from`: the bytes before are neither control
- * bytes nor beyond a limit. Nearly all of a head is such bytes, so they are looked at by eights.
+ * The next place, at or after `from`, that needs byte_refusal(). The bytes before it are neither
+ * control bytes nor beyond a limit. Nearly all bytes of a head are like that, so eight are examined
+ * at once.
  */
 static size_t skip_plain(struct span bytes, size_t from, size_t line_size)
 {
@@ -226,7 +227,7 @@ static size_t skip_plain(struct span bytes, size_t from, size_t line_size)
     return from;
 }
 
-/* Looks at the bytes not looked at before; stops behind the empty line that ends the head. */
+/* Scans the new bytes; stops after the empty line that ends the head. */
 static enum http_parsed scan_head(struct span bytes, struct http_scan *scan,
                                   struct http_request *request, bool *is_1_0,
                                   const struct http_refusal **refusal)
@@ -264,7 +265,8 @@ static struct span trimmed(struct span s)
     return s;
 }
 
-/* `lines`: whole lines, each with its CRLF; CR and LF stand nowhere else (scan_head). */
+/* `lines`: whole lines, each with its CRLF; scan_head() has checked that CR and LF occur only
+ * there. */
 static const struct http_refusal *headers_parse(struct span lines, struct http_request *r)
 {
     r->header_count = 0;
@@ -313,7 +315,7 @@ struct seen {
     bool host, authorization, content_length, content_type;
 };
 
-/* The header once; a second one is `refusal`. */
+/* Reads a header that may occur once; a second one gives `refusal`. */
 static const struct http_refusal *once(bool *seen, const struct http_refusal *refusal)
 {
     if (*seen)
@@ -398,7 +400,7 @@ enum http_parsed http_head_parse(struct span bytes, size_t body_max, struct http
     if (parsed != HTTP_COMPLETE)
         return parsed;
     f.head_size = scan->size;
-    if (line_size != 0) /* the line was checked in an earlier call, over bytes that have moved */
+    if (line_size != 0) /* an earlier call checked the line, but the bytes have moved since */
         *refusal = request_line_parse(span_of(bytes.data, line_size - 2), request, &is_1_0);
     line_size = scan->line_size;
     if (!*refusal)

@@ -1,7 +1,7 @@
 /*
- * The framing gate: one strict reading of an HTTP/1.1 request head (RFC 9112). Pure. What two
- * programs could read as different requests is refused, never repaired, since whatever stands in
- * front of this server may have read it the other way.
+ * The framing gate: parses an HTTP/1.1 request head (RFC 9112) strictly. Pure. Input that two
+ * programs could read as different requests is refused and never repaired, because a proxy in front
+ * of this server may have read it the other way.
  */
 #ifndef NET_HTTP_PARSE_H
 #define NET_HTTP_PARSE_H
@@ -13,9 +13,9 @@
 
 enum http_parsed { HTTP_INCOMPLETE, HTTP_COMPLETE, HTTP_REFUSED };
 
-/* How far the bytes of one request have been looked at; {0} at its beginning. */
+/* How far the bytes of one request have been scanned; {0} at its start. */
 struct http_scan {
-    size_t size;      /* bytes known to hold no end of the head, and nothing forbidden */
+    size_t size;      /* bytes scanned: no end of the head and no forbidden byte in them */
     size_t line_size; /* of the request line with its CRLF; 0 until it is complete */
 };
 
@@ -27,8 +27,9 @@ struct http_framing {
 };
 
 /*
- * Reads the head that `bytes` begins with; more may follow it. Called again with the same bytes and
- * more behind them it continues: how the bytes were cut never changes the result.
+ * Parses the head at the start of `bytes`; more bytes may follow. If it is called again with the
+ * same bytes and more after them, it continues. The boundaries between calls never change the
+ * result.
  *
  * body_max  a larger Content-Length is refused
  * scan      {0} at first, then as this function left it
@@ -41,7 +42,7 @@ MUST_CHECK enum http_parsed http_head_parse(struct span bytes, size_t body_max,
                                             struct http_framing *framing,
                                             const struct http_refusal **refusal);
 
-/* Equal but for the case of ASCII letters. */
+/* Compares; upper and lower case of ASCII letters are equal. */
 bool http_name_equal(struct span name, const char *text);
 
 #endif

@@ -29,7 +29,7 @@ static bool take_byte(struct span *s, uint8_t *out)
     return true;
 }
 
-/* ERR_NOT_FOUND when the decoded name is another. */
+/* ERR_NOT_FOUND the decoded name differs. */
 MUST_CHECK static enum err name_match(struct span encoded, const char *name)
 {
     bool same = true;

@@ -20,10 +20,10 @@
 
 enum {
     LISTEN_BACKLOG = 4096,
-    DESCRIPTORS_SPARE = 64, /* for the log's files, fetches, and what else the process opens */
+    DESCRIPTORS_SPARE = 64, /* for the log's files, fetches, and other files of the process */
 };
 
-/* Ten thousand connections need as many descriptors; the soft limit is usually 1024. */
+/* Each connection needs a descriptor, and the soft limit is usually 1024. */
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
@@ -35,7 +35,7 @@ static void raise_descriptor_limit(void)
         log_write(LOG_WARN, "net", "cannot raise the limit of open files");
 }
 
-/* Numeric addresses only: nothing is looked up. */
+/* Accepts only numeric addresses, without a lookup. */
 MUST_CHECK static enum err address_parse(const char *host, uint16_t port,
                                          struct sockaddr_storage *out, socklen_t *size)
 {
@@ -48,7 +48,7 @@ MUST_CHECK static enum err address_parse(const char *host, uint16_t port,
     memcpy(out, found->ai_addr, found->ai_addrlen);
     *size = found->ai_addrlen;
     freeaddrinfo(found);
-    /* the port stands at the same place in both kinds of address */
+    /* the port has the same place in both kinds of address */
     ((struct sockaddr_in *)(void *)out)->sin_port = htons(port);
     return ERR_NONE;
 }
@@ -67,7 +67,7 @@ static int bound_socket(const struct sockaddr_storage *address, socklen_t size, 
 
     if (fd < 0)
         return -1;
-    /* TCP_NODELAY is inherited by what is accepted */
+    /* accepted sockets inherit TCP_NODELAY */
     if (set_option(fd, SOL_SOCKET, SO_REUSEADDR) &&
         (!share_port || set_option(fd, SOL_SOCKET, SO_REUSEPORT)) &&
         set_option(fd, IPPROTO_TCP, TCP_NODELAY) &&
@@ -78,8 +78,8 @@ static int bound_socket(const struct sockaddr_storage *address, socklen_t size, 
 }
 
 /*
- * SO_REUSEPORT would let a second server of the same user share the port in silence. A socket
- * without it can be bound only when nobody listens there.
+ * With SO_REUSEPORT a second server of the same user could share the port unnoticed. A socket
+ * without it can be bound only when no process listens there.
  */
 static bool port_is_free(const struct sockaddr_storage *address, socklen_t size)
 {
@@ -116,7 +116,7 @@ MUST_CHECK static enum err listen_at(struct http_server *s, int *out)
     return ERR_NONE;
 }
 
-/* The loops share what was inherited, each by a descriptor of its own. */
+/* The loops share the inherited sockets, each with its own descriptor. */
 MUST_CHECK static enum err listen_inherited(struct http_server *s, int *out)
 {
     const struct http_server_options *o = &s->options;
@@ -169,7 +169,7 @@ static void server_free(struct http_server *s)
     free(s);
 }
 
-/* Of the process now; 0 when that cannot be found out. */
+/* The descriptors that the process has open now; 0 when unknown. */
 static unsigned open_descriptors(void)
 {
     DIR *directory = opendir("/proc/self/fd");
@@ -183,7 +183,7 @@ static unsigned open_descriptors(void)
     return count;
 }
 
-/* Places for connections that there are descriptors for: then accepting never fails for want of
+/* Limits the places to the descriptors that are available. So accepting never fails for lack of
  * one. */
 static unsigned places(const struct http_server_options *options)
 {
@@ -201,7 +201,7 @@ static unsigned places(const struct http_server_options *options)
     return used;
 }
 
-/* What callers share: places and memory. */
+/* The things that callers share: places and memory. */
 MUST_CHECK static enum err accounts_new(struct http_server *s)
 {
     struct http_server_options *o = &s->options;
@@ -218,7 +218,7 @@ MUST_CHECK static enum err accounts_new(struct http_server *s)
     return quota_new(memory - memory / 4, &s->authenticated);
 }
 
-/* The loops have descriptors of their own of what the caller gave. */
+/* The loops have their own descriptors of the caller's sockets. */
 static void close_given(struct http_server_options *o)
 {
     for (unsigned i = 0; i < o->socket_count; i++)
@@ -243,7 +243,7 @@ MUST_CHECK static enum err server_new(const struct http_server_options *options,
     if (!s)
         return ERR_MEMORY;
     s->options = *options;
-    s->options.host = NULL; /* the caller's string; it is not needed once bound */
+    s->options.host = NULL; /* the caller's string, which is not needed after binding */
     s->handler = *handler;
     s->port = options->port;
     (void)pthread_mutex_init(&s->idle_lock, NULL);
@@ -264,7 +264,7 @@ MUST_CHECK static enum err server_new(const struct http_server_options *options,
     return e;
 }
 
-/* Runs `call` on the loops' threads, each with its loop. The tasks must stay until it has run. */
+/* Runs `call` on each loop's thread, with the loop. The tasks must stay valid until it has run. */
 static void post_to_all(struct http_server *s, unsigned count, struct http_task *tasks,
                         void (*call)(void *))
 {
@@ -299,7 +299,8 @@ enum err http_server_start(const struct http_server_options *options,
     e = server_new(options, handler, &s);
     if (e != ERR_NONE)
         return e;
-    *out = s; /* before any thread: the first request may come before the last thread has begun */
+    /* before any thread starts: the first request may come before the last thread has begun */
+    *out = s;
     for (unsigned i = 0; i < s->loop_count; i++) {
         e = loop_thread_start(&s->loops[i]);
         if (e != ERR_NONE) {
@@ -340,7 +341,8 @@ static uint64_t sum(const struct http_server *s, enum figure f)
 void http_server_figures(const struct http_server *s, struct http_figures *out)
 {
     *out = (struct http_figures){
-        .closed = sum(s, FIGURE_CLOSED), /* before `accepted`, so that the difference is not < 0 */
+        /* before `accepted`, so that the difference is never negative */
+        .closed = sum(s, FIGURE_CLOSED),
         .refused_connections = sum(s, FIGURE_REFUSED_CONNECTIONS),
         .evicted = sum(s, FIGURE_EVICTED),
         .connections_max = s->options.connections_max,

@@ -19,7 +19,7 @@ struct place {
     socklen_t size;
 };
 
-/* Decimal digits and nothing else, at most `max`. */
+/* Parses only decimal digits, at most `max`. */
 MUST_CHECK static enum err number_parse(const char *text, unsigned max, unsigned *out)
 {
     unsigned number = 0;
@@ -94,7 +94,7 @@ bool listener_is_local(const char *text)
     return text[0] == '/' || strncmp(text, "127.", 4) == 0 || strncmp(text, "[::1]:", 6) == 0;
 }
 
-/* A socket file at which no process listens is left over from one that was killed. */
+/* A socket file without a listening process is left over from a killed process. */
 static void remove_stale(const char *path, const struct place *p)
 {
     struct stat status;
@@ -125,7 +125,8 @@ enum err listener_open(const char *text, int *out)
     fd = socket(p.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return ERR_IO;
-    /* the mode of a socket before bind() is that of its file: there is no moment in between */
+    /* the mode of a socket before bind() becomes that of its file, so the file is never open to
+     * others */
     if ((is_path ? fchmod(fd, S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP) == 0
                  : setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
                        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0) &&
@@ -155,12 +156,12 @@ static bool prepare(int fd)
     const int on = 1;
     int flags = fcntl(fd, F_GETFL);
 
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* not of Unix sockets */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails on Unix sockets */
     return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
            fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
 }
 
-/* Whether the first name of the colon list is "admin"; the list goes on behind it. */
+/* Whether the first name of the colon list is "admin"; removes that name from the list. */
 static bool take_name_is_admin(const char **names)
 {
     static const char admin[] = "admin";

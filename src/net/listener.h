@@ -1,6 +1,6 @@
 /*
- * Listening sockets that are named by a text or were inherited: for the second listener, and for
- * socket activation.
+ * Listening sockets, opened from a text or inherited, for the second listener and for socket
+ * activation.
  */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
@@ -11,15 +11,15 @@
 
 /*
  * Opens a listening socket: "192.0.2.1:9090", "[2001:db8::1]:9090", or the absolute path of a Unix
- * socket, which is then for the owner and the group of the process. A socket file that no process
- * listens at any more is replaced.
- * ERR_MALFORMED not such a text; ERR_IO the address is in use or cannot be had
+ * socket, which the owner and the group of the process may then use. A socket file without a
+ * listening process is replaced. ERR_MALFORMED another text; ERR_IO the address is in use or not
+ * available
  */
 MUST_CHECK enum err listener_open(const char *text, int *out);
 
-/* Whether the text can be opened, as far as its form says. */
+/* Whether the text has a form that can be opened. */
 bool listener_is_valid(const char *text);
-/* A Unix socket, or a loopback address: what is said there stays on this machine. */
+/* A Unix socket or a loopback address: its traffic stays on this machine. */
 bool listener_is_local(const char *text);
 
 /* Sockets that a service manager opened (sd_listen_fds(3)). */
@@ -30,8 +30,8 @@ struct inherited_sockets {
 };
 
 /*
- * Reads LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES. Nothing is inherited when they are absent or are
- * for another process. Each must be a listening stream socket; it becomes non-blocking and
+ * Reads LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES. If they are absent or for another process, no
+ * socket is inherited. Each must be a listening stream socket; it becomes non-blocking and
  * close-on-exec.
  * ERR_CONFIG with a sentence in `*why`
  */

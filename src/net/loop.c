@@ -17,7 +17,7 @@
 enum {
     ACCEPT_BATCH = 64,
     ACCEPT_PAUSE_MS = 50,
-    EVENTS_MAX = 32, /* handled before the loop looks for new ones */
+    EVENTS_MAX = 32, /* handled before the loop polls for new ones */
 };
 
 void loop_count(struct loop *l, enum figure f, uint64_t by)
@@ -49,7 +49,7 @@ void loop_post(struct loop *l, struct http_task *first, struct http_task *last)
         l->last_task->next = first;
     l->last_task = last;
     (void)pthread_mutex_unlock(&l->task_lock);
-    /* the write cannot fail: the counter is far from its limit, and the descriptor is ours */
+    /* the write cannot fail: the counter is far from its limit, and we own the descriptor */
     if (was_empty)
         (void)!write(l->wake_fd, &one, sizeof one);
 }
@@ -64,7 +64,7 @@ static void run_tasks(struct loop *l)
     l->last_task = NULL;
     (void)pthread_mutex_unlock(&l->task_lock);
     while (task) {
-        struct http_task *next = task->next; /* the task is the caller's again once it has run */
+        struct http_task *next = task->next; /* the caller may reuse the task once it has run */
 
         task->call(task->argument);
         task = next;
@@ -77,7 +77,7 @@ static void on_wake(int fd, short what, void *context)
     uint64_t count;
 
     (void)what;
-    /* read before the list is taken: what is posted from here on wakes the loop again */
+    /* read before the list is taken: tasks posted after this wake the loop again */
     (void)!read(fd, &count, sizeof count);
     l->now_us = clock_monotonic_us();
     run_tasks(l);
@@ -105,8 +105,8 @@ static void on_accept_pause_over(int fd, short what, void *context)
 }
 
 /*
- * No descriptor is left. The connection that waits would keep the listener readable for ever, so it
- * is accepted with the reserved descriptor and closed; and accepting rests for a while.
+ * No descriptor is left. The waiting connection would keep the listener readable forever. So the
+ * loop accepts it with the reserved descriptor and closes it, and stops accepting for a while.
  */
 static void shed(struct loop *l)
 {
@@ -169,12 +169,12 @@ static void on_acceptable(int listen_fd, short what, void *context)
             shed(l);
             return;
         } else if (errno != ECONNABORTED && errno != EINTR) {
-            return; /* none left, or an error of that one connection: accept(2) */
+            return; /* no more connections, or an error of that one connection: accept(2) */
         }
     }
 }
 
-/* The second listener has few places, and they are nobody else's. */
+/* The second listener has few places, which only it uses. */
 static void on_admin_acceptable(int listen_fd, short what, void *context)
 {
     struct loop *l = context;
@@ -228,7 +228,7 @@ static void *run(void *context)
     if (h->loop_begin)
         h->loop_begin(h->context, l->index);
     (void)event_base_dispatch(l->base);
-    run_tasks(l); /* their memory is the callers': each gets it back */
+    run_tasks(l); /* each caller gets the memory of its task back */
     connection_end_all(l);
     if (h->loop_end)
         h->loop_end(h->context, l->index);
@@ -237,9 +237,9 @@ static void *run(void *context)
 }
 
 /*
- * An event_base that only one thread uses needs no locks. Connections make their own event active
- * again while they have more to do; without a limit libevent handles those before it looks at any
- * other socket.
+ * Only one thread uses the event_base, so it needs no locks. Connections activate their own event
+ * again while they have more work. Without a limit libevent handles those events before it polls
+ * any other socket.
  */
 static struct event_base *base_new(void)
 {
@@ -295,7 +295,7 @@ enum err loop_thread_start(struct loop *l)
     sigset_t old;
     int failed;
 
-    /* signals are for the thread that waits for them, not for loops */
+    /* the thread that waits for signals handles them, not the loops */
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &old);
     failed = pthread_create(&l->thread, NULL, run, l);

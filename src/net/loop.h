@@ -1,7 +1,7 @@
 /*
  * One event loop: a thread, its event_base, its listening socket, its connections, and the tasks
- * other threads post to it. Everything here but the task list and the figures belongs to its
- * thread, so nothing here is locked.
+ * that other threads post to it. Only its own thread uses it, except for the task list and the
+ * figures. So it has no other lock.
  */
 #ifndef NET_LOOP_H
 #define NET_LOOP_H
@@ -37,16 +37,16 @@ enum figure {
 struct loop {
     struct http_server *server;
     unsigned index;
-    pthread_t thread; /* for who joins it */
-    pthread_t self;   /* for itself: `thread` may be written after it has begun */
+    pthread_t thread; /* for the thread that joins it */
+    pthread_t self;   /* for the loop itself: `thread` may be written after the thread has begun */
     struct event_base *base;
     struct event listen_event, wake_event, accept_pause;
     int listen_fd; /* -1 when it no longer accepts */
     struct event admin_event;
     int admin_fd;               /* of the second listener, on one loop; else -1 */
-    unsigned admin_connections; /* that came to it */
+    unsigned admin_connections; /* connections of the second listener */
     int wake_fd;
-    int reserve_fd; /* given up to shed a connection when there are no descriptors left */
+    int reserve_fd; /* released to shed a connection when no descriptor is left */
     bool draining;
 
     struct connection_list {
@@ -55,11 +55,11 @@ struct loop {
     size_t connection_count;
     struct http_exchange *exchanges; /* unused ones, kept for the next requests */
     size_t exchange_count;
-    struct http_exchange *live; /* handed out, doubly linked */
-    int64_t now_us;             /* monotonic, as of the event being handled */
+    struct http_exchange *live; /* given to the handler, doubly linked */
+    int64_t now_us;             /* monotonic, at the start of the present event */
 
-    uint8_t *scratch;          /* LOOP_SCRATCH_SIZE bytes read but not looked at yet */
-    struct secret *tls_record; /* where a head and its body meet to be one TLS record */
+    uint8_t *scratch;          /* LOOP_SCRATCH_SIZE bytes, read but not parsed yet */
+    struct secret *tls_record; /* joins a head and its body to one TLS record */
 
     pthread_mutex_t task_lock;
     struct http_task *first_task, *last_task; /* under task_lock */
@@ -76,31 +76,31 @@ struct http_server {
     struct quota *authenticated;
     uint16_t port;
     bool drained;
-    /* signalled while draining, whenever a loop has closed its last connection */
+    /* signalled while draining, each time a loop has closed its last connection */
     pthread_mutex_t idle_lock;
     pthread_cond_t idle_changed;
     unsigned busy_loops; /* under idle_lock */
     struct http_task drain_tasks[HTTP_LOOPS_MAX];
-    unsigned loop_count; /* that were made */
+    unsigned loop_count; /* number of loops made */
     struct loop loops[];
 };
 
 /*
- * Makes everything but the thread. `listen_fd` and `admin_fd` (-1: none) are the loop's from here
- * on, also on failure.
+ * Makes a loop without its thread. Takes over `listen_fd` and `admin_fd` (-1: none), also on
+ * failure.
  * ERR_MEMORY, ERR_IO
  */
 MUST_CHECK enum err loop_init(struct loop *l, struct http_server *server, unsigned index,
                               int listen_fd, int admin_fd);
 MUST_CHECK enum err loop_thread_start(struct loop *l);
-/* After its thread has ended, or when it never began. */
+/* Call after its thread has ended, or if it never began. */
 void loop_clear(struct loop *l);
 
 void loop_post(struct loop *l, struct http_task *first, struct http_task *last);
 
-/* On the loop's thread. */
+/* Call on the loop's thread. */
 void loop_stop_accepting(struct loop *l);
 void loop_count(struct loop *l, enum figure f, uint64_t by);
-uint64_t loop_figure(const struct loop *l, enum figure f); /* on any thread */
+uint64_t loop_figure(const struct loop *l, enum figure f); /* any thread */
 
 #endif

@@ -52,9 +52,9 @@ static enum output_result write_plain(int fd, struct output *o, size_t *put)
 }
 
 /*
- * The next record's plaintext: the parts joined in guarded memory, since a record each would cost
- * a system call each; or a lone part from where it is. For the same rest it is always the same
- * bytes, which OpenSSL requires when a write has to be repeated.
+ * The plaintext of the next record: the parts joined in guarded memory, because separate records
+ * would cost a system call each; or a single part from its place. The same rest always gives the
+ * same bytes, as OpenSSL requires for a repeated write.
  */
 static struct span next_record(struct loop *l, const struct output *o)
 {

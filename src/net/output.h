@@ -1,6 +1,6 @@
 /*
- * Bytes on their way to a peer: written at once from where they are; only what the socket does not
- * take is kept.
+ * Output to a peer. It is written at once from its place. Only bytes that the socket does not take
+ * are copied.
  */
 #ifndef NET_OUTPUT_H
 #define NET_OUTPUT_H
@@ -13,7 +13,7 @@
 struct tls_stream;
 
 struct output {
-    struct span parts[OUTPUT_PARTS]; /* what is left of each */
+    struct span parts[OUTPUT_PARTS]; /* the unwritten rest of each part */
     struct secret *secret;           /* owned; the last part borrows from it */
     uint8_t *kept;                   /* owned copy of the parts that had to wait, or NULL */
     size_t kept_size;
@@ -21,13 +21,13 @@ struct output {
 
 enum output_result { OUTPUT_DONE, OUTPUT_WAIT, OUTPUT_FAILED };
 
-/* Writes what the peer takes now; `tls` NULL for plain TCP. */
+/* Writes as much as the peer takes now; `tls` NULL for plain TCP. */
 enum output_result output_write(struct loop *l, int fd, struct tls_stream *tls, struct output *o);
 
-/* Copies what borrows, but not the secret, so that it may wait. ERR_MEMORY */
+/* Copies borrowed parts, but not the secret, so that the output can wait. ERR_MEMORY */
 MUST_CHECK enum err output_keep(struct output *o);
 
-/* Wipes and frees; the secret too. */
+/* Wipes and frees, also the secret. */
 void output_clear(struct output *o);
 
 #endif

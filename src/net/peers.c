@@ -12,13 +12,13 @@
 struct peer {
     struct peer_key key;
     unsigned count;
-    struct peer *next; /* in its bucket, or in the list of unused ones */
+    struct peer *next; /* in its bucket, or in the list of unused entries */
 };
 
 struct peers {
     pthread_mutex_t lock;
     unsigned count, count_max, per_address;
-    uint64_t hash_key; /* random: who chooses addresses does not choose buckets */
+    uint64_t hash_key; /* random, so that peers cannot choose their buckets */
     size_t bucket_mask;
     struct peer **buckets;
     struct peer *all;
@@ -94,7 +94,7 @@ static const char *text_of(const struct sockaddr_storage *address, char out[INET
     if (address->ss_family != AF_INET6)
         return NULL;
     memcpy(&v6, address, sizeof v6);
-    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) /* one spelling, whichever socket accepted it */
+    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) /* one spelling for both kinds of socket */
         return inet_ntop(AF_INET, v6.sin6_addr.s6_addr + 12, out, INET6_ADDRSTRLEN);
     return inet_ntop(AF_INET6, &v6.sin6_addr, out, INET6_ADDRSTRLEN);
 }
@@ -132,7 +132,7 @@ static enum peers_entered enter_locked(struct peers *p, const struct peer_key *k
     if (p->count == p->count_max)
         return PEERS_FULL;
     if (!*at) {
-        *at = p->unused; /* there is one: as many as connections */
+        *at = p->unused; /* there is one: there are as many entries as connections */
         p->unused = (*at)->next;
         **at = (struct peer){.key = *key};
     }

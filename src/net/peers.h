@@ -1,6 +1,6 @@
 /*
- * How many connections each address holds, over all loops. An IPv6 peer is its /64: who has one
- * address there has them all.
+ * Counts the connections of each address, over all loops. IPv6 addresses count by /64, because one
+ * peer usually has a whole /64.
  */
 #ifndef NET_PEERS_H
 #define NET_PEERS_H
@@ -17,7 +17,7 @@ struct peer_key {
     uint8_t bytes[16]; /* IPv6, IPv4 mapped into it */
 };
 
-/* count_max: connections in all. per_address: of one address; 0: no such limit. ERR_MEMORY */
+/* count_max: total connections. per_address: of one address; 0: no limit. ERR_MEMORY */
 MUST_CHECK enum err peers_new(unsigned count_max, unsigned per_address, struct peers **out);
 void peers_free(struct peers **p);
 
@@ -27,11 +27,11 @@ void peer_text(const struct sockaddr_storage *address, char out[PEER_TEXT_SIZE])
 
 enum peers_entered {
     PEERS_ENTERED,
-    PEERS_SHARE_USED, /* by connections of that address */
+    PEERS_SHARE_USED, /* connections of that address use it up */
     PEERS_FULL
 };
-/* Thread-safe, as peers_leave() is. */
-/* exempt: from the share of an address, as a trusted proxy is */
+/* Thread-safe, like peers_leave(). */
+/* exempt: from the share of an address, for a trusted proxy */
 MUST_CHECK enum peers_entered peers_enter(struct peers *p, const struct peer_key *key, bool exempt);
 void peers_leave(struct peers *p, const struct peer_key *key);
 

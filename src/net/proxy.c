@@ -161,7 +161,7 @@ static enum proxy_parsed v1_line_parse(struct span line, struct sockaddr_storage
     (void)take_word(&line); /* "PROXY" */
     family = take_word(&line);
     if (span_equal_string(family, "UNKNOWN"))
-        return PROXY_COMPLETE; /* what follows has no meaning */
+        return PROXY_COMPLETE; /* the rest has no meaning */
     wanted = span_equal_string(family, "TCP4") ? AF_INET : AF_INET6;
     if (wanted == AF_INET6 && !span_equal_string(family, "TCP6"))
         return PROXY_REFUSED;
@@ -205,7 +205,7 @@ static enum proxy_parsed v2_parse(struct span bytes, struct sockaddr_storage *cl
     if (bytes.size < V2_HEAD_SIZE + size)
         return PROXY_INCOMPLETE;
     *used = V2_HEAD_SIZE + size;
-    if (command == 0x20) /* LOCAL: a health check of the proxy's own */
+    if (command == 0x20) /* LOCAL: the proxy's own health check */
         return PROXY_COMPLETE;
     if (family == 0x11 && size >= 12) {
         set_v4(client, bytes.data + V2_HEAD_SIZE);

@@ -14,12 +14,12 @@
 /* Addresses of one network. */
 struct network {
     uint8_t address[16]; /* IPv6; IPv4 is mapped into it */
-    unsigned bits;       /* of the 128 that have to agree */
+    unsigned bits;       /* of the 128 bits, the number that must match */
 };
 
 /*
- * "192.0.2.0/24", "2001:db8::/32", or one address. ERR_MALFORMED, also when bits are set that are
- * not part of the network.
+ * "192.0.2.0/24", "2001:db8::/32", or one address. ERR_MALFORMED, also when bits outside the
+ * network part are set.
  */
 MUST_CHECK enum err network_parse(struct span text, struct network *out);
 bool network_has(const struct network *networks, size_t count,
@@ -28,7 +28,7 @@ bool network_has(const struct network *networks, size_t count,
 enum proxy_parsed { PROXY_INCOMPLETE, PROXY_COMPLETE, PROXY_REFUSED };
 
 /*
- * The header that a proxy puts in front of a connection; more bytes may follow it.
+ * Parses the header that a proxy writes at the start of a connection; more bytes may follow.
  *
  * client  PROXY_COMPLETE: the client, or family AF_UNSPEC when the connection is the proxy's own
  *         (LOCAL, UNKNOWN)
@@ -38,12 +38,12 @@ MUST_CHECK enum proxy_parsed proxy_header_parse(struct span bytes, struct sockad
                                                 size_t *used);
 
 /*
- * The client of a value of X-Forwarded-For that a trusted proxy sent: from the right, the first
- * address that is not one of `trusted`; what stands left of it anybody may have written. An entry
- * that is no address ends the search at the one right of it.
+ * Finds the client in an X-Forwarded-For value from a trusted proxy: from the right, the first
+ * address that is not in `trusted`. Entries left of it are not trusted. An entry that is not an
+ * address ends the search at the entry to its right.
  *
  * client  in: the proxy; out: the client
- * True while all entries were trusted proxies: then an earlier header, if any, goes on.
+ * True if all entries are trusted proxies; then the search continues in an earlier header, if any.
  */
 bool proxy_forwarded_for(struct span value, const struct network *trusted, size_t count,
                          struct sockaddr_storage *client);
