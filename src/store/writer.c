@@ -21,7 +21,7 @@ enum {
     LOOK_NS = NS_PER_S,            /* how often the files are looked at when there is no work */
 };
 
-/* What the thread waits for: only then does submitting cost a signal. */
+/* The state of the thread: submitting sends a signal only when the thread waits. */
 enum waiting { WAITING_NOT, WAITING_ANY, WAITING_FULL };
 
 struct store_writer {
@@ -33,7 +33,7 @@ struct store_writer {
     const struct transaction *list[WRITER_BATCH_MAX];
     struct transaction_result results[WRITER_BATCH_MAX];
 
-    pthread_mutex_t mutex; /* guards what follows */
+    pthread_mutex_t mutex; /* guards the fields below */
     pthread_cond_t wake;
     struct writer_request *head;
     struct writer_request **tail;
@@ -121,7 +121,7 @@ static void gather(struct store_writer *w)
             break;
 }
 
-/* The files, without the lock: nobody else touches the store. */
+/* Checks the files without the lock: no other thread writes to the store. */
 static void files_look(struct store_writer *w)
 {
     enum err e;
@@ -250,7 +250,7 @@ static void *writer_main(void *argument)
     size_t count;
 
     (void)pthread_setname_np(pthread_self(), "writer");
-    secret_hide_stack(); /* checkpoints are signed here */
+    secret_hide_stack(); /* the stack holds key material: checkpoints are signed here */
     while ((count = batch_take(w, &batch)) > 0)
         batch_commit(w, batch, count);
     return NULL;
@@ -263,7 +263,7 @@ static void writer_free(struct store_writer *w)
     free(w);
 }
 
-/* Signals belong to the loops: the thread starts with all of them blocked. */
+/* The loops handle signals: the thread starts with all of them blocked. */
 MUST_CHECK static enum err thread_start(struct store_writer *w)
 {
     sigset_t all;
