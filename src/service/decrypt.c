@@ -25,7 +25,7 @@ MUST_CHECK static enum err timestamp_check(struct operation_context *x,
     return ERR_NONE;
 }
 
-/* Only what was accepted is remembered, so that strangers cannot fill the table. */
+/* Only accepted evidence is recorded, so strangers cannot fill the table. */
 MUST_CHECK static enum err use_once(struct operation_context *x,
                                     const uint8_t evidence_id[SHA256_SIZE])
 {
@@ -37,8 +37,8 @@ MUST_CHECK static enum err use_once(struct operation_context *x,
     return e == ERR_NONE ? e : refusal_failed(x->why, e);
 }
 
-/* Inline evidence is fresh by its timestamp, which the report data binds with the key and the task,
- * unless the rule takes another convention. */
+/* The timestamp shows that inline evidence is fresh: the report data binds it with the key and
+ * the task, unless the rule uses another convention. */
 MUST_CHECK static enum err inline_claims(struct operation_context *x,
                                          const struct decrypt_request *r)
 {
@@ -74,7 +74,7 @@ MUST_CHECK static enum err caller_claims(struct operation_context *x,
     return refusal_set(x->why, ERR_UNAUTHENTICATED, "attestation_required");
 }
 
-/* What is decided here is what release() needs: without it nothing leaves. */
+/* release() needs the decision made here: without it no plaintext leaves. */
 MUST_CHECK static enum err policy_allows(struct operation_context *x,
                                          const struct decrypt_request *r)
 {
@@ -132,7 +132,7 @@ MUST_CHECK static enum err refuse_envelope(struct refusal *why, enum err e, stru
     }
 }
 
-/* Newest epoch first; an envelope does not say which it is for, and only one can open it. */
+/* Tries the newest epoch first. An envelope does not name its epoch, and only one can open it. */
 MUST_CHECK static enum err open_envelope(struct operation_context *x,
                                          const struct decrypt_request *r, struct secret **plain)
 {
@@ -147,7 +147,7 @@ MUST_CHECK static enum err open_envelope(struct operation_context *x,
     return e == ERR_NONE ? e : refuse_envelope(x->why, e, r->envelope);
 }
 
-/* In the form that the decision allows. */
+/* Writes the plaintext in the form that the decision allows. */
 MUST_CHECK static enum err release(struct operation_context *x, const struct decrypt_request *r,
                                    struct secret **plain)
 {
@@ -188,7 +188,7 @@ static void describe(const struct operation_context *x, struct audit_entry *entr
     const struct decrypt_request *r = x->request;
 
     (void)scratch;
-    entry->key = r->seed; /* the global key has no name, which no seed can look like */
+    entry->key = r->seed; /* the global key has no name, because any name could be a seed */
     entry->task = r->task_id;
 }
 

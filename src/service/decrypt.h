@@ -1,4 +1,4 @@
-/* The operation `open` on a derived key: POST /decrypt. */
+/* The operation `open` for a derived key: POST /decrypt. */
 #ifndef SERVICE_DECRYPT_H
 #define SERVICE_DECRYPT_H
 
@@ -8,7 +8,7 @@
 
 struct decrypt_request {
     struct span envelope; /* decoded */
-    struct span seed;     /* built or opaque, checked; empty for the global key */
+    struct span seed;     /* built or opaque, already checked; empty for the global key */
     struct span task_id;  /* at most TASK_ID_MAX */
     struct span session;  /* empty when there is none */
     bool has_evidence;
@@ -17,7 +17,7 @@ struct decrypt_request {
     bool has_worker_key;
     uint8_t worker_key[X25519_SIZE];
     bool seal;
-    struct span body; /* the request's, exactly as sent: what a sealed reply answers */
+    struct span body; /* the request's bytes exactly as sent: a sealed reply binds them */
 };
 
 #endif

@@ -6,9 +6,11 @@
 #include "service/inside.h"
 #include "service/operation.h"
 
-/* Want of collateral is no fault of the caller's, and it may be there soon. Where another
- * platform's collateral is all there is, or the host sent a VEK of before its last firmware update,
- * this one's is missing. */
+/*
+ * Missing collateral is not the caller's fault, and may arrive soon. Collateral also counts as
+ * missing if only another platform's is held, or if the host sent a VEK from before its last
+ * firmware update.
+ */
 static void collateral_request(const struct operation_context *x, struct attest_result *result)
 {
     bool is_missing = collateral_is_missing(result->reason);
@@ -111,7 +113,7 @@ enum err evidence_accept(struct operation_context *x, const struct evidence *evi
     return judge(x, &question);
 }
 
-/* The verified session, from the thread's memory or by its signature. */
+/* Gets the verified session, from the thread's cache or by its signature. */
 static const struct session *session_known(struct service *svc, struct service_thread *thread,
                                            struct span token, struct session *scratch)
 {
@@ -144,14 +146,14 @@ enum err session_claims(struct operation_context *x, struct span token)
                       claims->snapshot->policies.version, x->now, &code);
     if (e != ERR_NONE)
         return refusal_set(x->why, e, code);
-    /* revoked, or judged by levels that changed: the evidence has to be judged again */
+    /* revoked, or judged by levels that changed: the evidence must be judged again */
     if (!collateral_mark_holds(
             collateral_store_view(x->svc->verifier.collateral, &x->thread->verifier.collateral),
             s->collateral, s->issued))
         return refusal_set(x->why, ERR_DENIED, "session_collateral_changed");
     claims->auth = "session";
     claims->policy = policy_find(&claims->snapshot->policies, s->policy);
-    if (!claims->policy) /* cannot be while the policy's version matches; refused all the same */
+    if (!claims->policy) /* impossible while the policy's version matches; refused anyway */
         return refusal_set(x->why, ERR_DENIED, "session_policy_changed");
     memcpy(claims->tee, s->tee, sizeof claims->tee);
     memcpy(claims->digest, s->claims, sizeof claims->digest);

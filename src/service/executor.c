@@ -8,7 +8,7 @@
 
 struct executor {
     struct executor_options options;
-    pthread_mutex_t lock; /* of all below */
+    pthread_mutex_t lock; /* guards all fields below */
     pthread_cond_t wake;
     struct executor_job *first, *last;
     struct executor_figures figures;
@@ -49,7 +49,7 @@ static void *work(void *argument)
     secret_hide_stack();
     while ((job = take(worker->executor)) != NULL) {
         job->run(job, &worker->state);
-        registers_wipe(); /* the thread may wait for long */
+        registers_wipe(); /* the thread may wait for a long time */
     }
     secret_cache_clear();
     return NULL;
@@ -79,7 +79,7 @@ enum err executor_start(const struct executor_options *options, struct executor 
     x->figures.name = options->name;
     (void)pthread_mutex_init(&x->lock, NULL);
     (void)pthread_cond_init(&x->wake, NULL);
-    e = share_table_new(options->jobs_max, &x->shares); /* each job may be another caller's */
+    e = share_table_new(options->jobs_max, &x->shares); /* each job may have another caller */
     while (e == ERR_NONE && x->count < options->threads) {
         e = worker_start(x, &x->workers[x->count]);
         if (e == ERR_NONE)
@@ -93,7 +93,7 @@ enum err executor_start(const struct executor_options *options, struct executor 
     return ERR_NONE;
 }
 
-/* Whether there is room. With the lock held. */
+/* Whether there is room. The caller holds the lock. */
 MUST_CHECK static enum err admit(struct executor *x, struct executor_job *job)
 {
     const struct executor_figures *f = &x->figures;

@@ -1,8 +1,8 @@
 /*
  * A few threads, with a queue of their own, for work that takes longer than an event loop may:
  * verifying evidence, quotes of our own, reading the log, changes. Each kind of work has its own
- * executor, so that a slow one cannot starve the others. Bounded in jobs, in bytes and by caller:
- * what does not fit is refused, so that hostile work cannot pile up.
+ * executor, so that a slow one cannot starve the others. Jobs, bytes and jobs per caller are
+ * bounded. Work beyond a limit is refused, so hostile work cannot pile up.
  */
 #ifndef SERVICE_EXECUTOR_H
 #define SERVICE_EXECUTOR_H
@@ -13,22 +13,22 @@
 #define EXECUTOR_THREADS_MAX 16
 
 struct executor_options {
-    const char *name;  /* of its threads, at most 15 characters; and in metrics */
+    const char *name;  /* name of its threads, at most 15 characters, and of its metrics */
     unsigned threads;  /* 1 to EXECUTOR_THREADS_MAX */
     uint32_t jobs_max; /* accepted and not yet released */
-    size_t bytes_max;  /* that those jobs hold, by their own account */
-    uint32_t share;    /* jobs of one caller among them */
+    size_t bytes_max;  /* memory of those jobs, as they state it */
+    uint32_t share;    /* maximum jobs of one caller */
 };
 
 /* Zero-initialise, then set `run`, `bytes` and `caller`. */
 struct executor_job {
     void (*run)(struct executor_job *job, struct service_thread *thread);
-    size_t bytes; /* what it holds in memory */
-    bool exempt;  /* from its caller's share: a part of work that was let in already */
+    size_t bytes; /* memory of the job */
+    bool exempt;  /* exempt from its caller's share: part of work that was admitted before */
     uint8_t caller[PRINCIPAL_ID_SIZE]; /* all strangers together are the caller zero */
-    /* the executor's: */
+    /* the fields of the executor: */
     struct executor_job *next;
-    struct executor *executor; /* it holds a share of; NULL: of none */
+    struct executor *executor; /* the executor in which it holds a share; NULL: none */
     uint32_t share;
 };
 
@@ -38,27 +38,26 @@ struct executor;
 MUST_CHECK enum err executor_start(const struct executor_options *options, struct executor **out);
 
 /*
- * Thread-safe. The job is the caller's memory; it must stay until run() is called. Accepted, it
+ * Thread-safe. The job is the caller's memory and must stay until run() is called. An accepted job
  * counts until executor_release(). The job must not hold a share of another executor.
- * ERR_RATE_LIMITED its caller has its whole share; ERR_OVERLOADED no room for more jobs or bytes,
+ * ERR_RATE_LIMITED its caller uses its whole share; ERR_OVERLOADED no room for more jobs or bytes,
  * or the executor is stopping
  */
 MUST_CHECK enum err executor_submit(struct executor *x, struct executor_job *job);
 
-/* The job no longer holds what it was counted for. Does nothing for a job that was not accepted, or
- * was released. Thread-safe. */
+/* Releases the job's share. Does nothing for a job that was not accepted or is already released.
+ * Thread-safe. */
 void executor_release(struct executor_job *job);
 
 struct executor_figures {
     const char *name;
-    uint32_t waiting, held; /* jobs in the queue; jobs accepted and not released */
-    size_t bytes;           /* that those hold */
+    uint32_t waiting, held; /* jobs in the queue; accepted jobs that are not released */
+    size_t bytes;           /* bytes of the held jobs */
     uint64_t accepted, refused;
 };
 void executor_figures(struct executor *x, struct executor_figures *out);
 
-/* Finishes what is queued and ends the threads; what is submitted later is refused. Accepts NULL.
- */
+/* Finishes the queue and ends the threads; refuses later jobs. Accepts NULL. */
 void executor_stop(struct executor *x);
 void executor_free(struct executor **x); /* stops first */
 

@@ -12,7 +12,7 @@ static const struct policy_set *policies_of(struct operation_context *x)
     return &policy_store_view(x->svc->verifier.policies, &x->thread->verifier.policy)->policies;
 }
 
-/* For a principal that may not know a policy, the policy does not exist. */
+/* A principal that may not know a policy is told that it does not exist. */
 MUST_CHECK static enum err authorise(struct operation_context *x)
 {
     const struct explain_request *r = x->request;
@@ -51,7 +51,7 @@ MUST_CHECK static enum err verify(struct operation_context *x, struct explanatio
     return e == ERR_DENIED ? ERR_NONE : e;
 }
 
-/* The rule that accepts stays, and else the one that met the most demands, the first of equals. */
+/* Keeps the rule that accepts; else the one that met the most demands, the first of equals. */
 static void consider(struct explanation *out, const struct rule_verdict *verdict)
 {
     const struct rule_verdict *nearest = &out->nearest;
@@ -63,7 +63,8 @@ static void consider(struct explanation *out, const struct rule_verdict *verdict
     out->nearest = *verdict;
 }
 
-/* To a principal that may know policies of others: one of those accepts its evidence for them. */
+/* For a principal that may know other principals' policies: one of those accepts its evidence
+ * for them. */
 static void note_other_tokens(struct rule_verdict *verdict, const struct principal *principal)
 {
     struct appraisal_denial *denial = &verdict->denial;
@@ -96,7 +97,7 @@ static void judge_policy(struct operation_context *x, struct explanation *out,
         out->rules_left_out++;
 }
 
-/* Each policy that was asked for and that the principal may know, in order. */
+/* Judges each requested policy that the principal may know, in order. */
 static void judge(struct operation_context *x, struct explanation *out)
 {
     const struct explain_request *r = x->request;
@@ -118,7 +119,7 @@ static void judge(struct operation_context *x, struct explanation *out)
             judge_policy(x, out, &set->policies[i], &question);
 }
 
-/* What the log says of evidence that is the platform's word. */
+/* The log's claims, only of evidence whose signer may sign. */
 static void note_claims(struct operation_context *x, const struct attest_result *result)
 {
     if (!result->authentic)

@@ -1,7 +1,7 @@
 /*
- * POST /v1/attest/explain: what the keystore would say of evidence, and why. Nothing is released,
- * no session is made, no nonce is used up and no evidence remembered; but it costs and is logged
- * like an attestation.
+ * POST /v1/attest/explain: how the keystore would judge evidence, and why. It reveals nothing,
+ * makes no session, uses up no nonce and records no evidence. It costs as much as an attestation,
+ * and is logged like one.
  */
 #ifndef SERVICE_EXPLAIN_H
 #define SERVICE_EXPLAIN_H
@@ -9,16 +9,17 @@
 #include "service/evidence.h"
 
 /*
- * Request of OPERATION_EXPLAIN. Refused evidence is an answer like any other. How each rule judged
- * is told to tokens with `may_explain`; others learn what a refused attestation tells them.
- * Refused: policy_not_found, no such rule or none of this token.
+ * Request of OPERATION_EXPLAIN. If the evidence is refused, the operation still succeeds. Only
+ * tokens with `may_explain` see the judgement of each rule; others see as much as after a refused
+ * attestation. The operation is refused with policy_not_found: there is no such rule for this
+ * token.
  */
 struct explain_request {
     struct evidence evidence;
     char policy[POLICY_NAME_MAX + 1]; /* only this rule; "": all */
-    bool early;                       /* as the early sets would judge it */
-    /* What a session's evidence would bind. Both or neither: without them the binding is not
-     * looked at. */
+    bool early;                       /* judge by the early sets */
+    /* The values that a session's evidence would bind. Both or neither: without them the binding
+     * is not checked. */
     bool has_binding;
     uint8_t nonce[NONCE_SIZE];
     uint8_t key[X25519_SIZE];

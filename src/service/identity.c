@@ -67,7 +67,7 @@ static bool tls_key_get(const struct service *svc, uint8_t out[SHA256_SIZE])
     return has_tls;
 }
 
-/* A copy of the bundle, made anew when it is an hour old or the clock went back. */
+/* A copy of the bundle, which is made again when it is an hour old or the clock was set back. */
 MUST_CHECK static enum err collateral_copy(struct service *svc, struct timestamp now,
                                            struct buffer *out)
 {
@@ -104,7 +104,7 @@ static void own_report_data(const struct service *svc, struct span nonce,
                      SPAN_OF(context), out);
 }
 
-/* What the platform has to say of a failure is for the operator, not for who asked. */
+/* The platform's message about a failure is for the operator, not for the caller. */
 MUST_CHECK static enum err own_quote(struct service *svc,
                                      const uint8_t report_data[REPORT_DATA_SIZE],
                                      struct timestamp now, struct tee_evidence *out)
@@ -133,7 +133,7 @@ enum err service_own_evidence(struct service *svc, struct span nonce, struct tim
                                  .origin = svc->options.origin,
                                  .session_key = svc->keys.session_point,
                                  .simulated = svc->simulated};
-    if (tls_key_get(svc, out->tls_key)) /* one copy: the key may be exchanged meanwhile */
+    if (tls_key_get(svc, out->tls_key)) /* one copy: the key may be replaced meanwhile */
         out->tls_spki_sha256 = out->tls_key;
     own_report_data(svc, nonce, out->tls_key, report_data);
     if ((e = own_quote(svc, report_data, now, &out->evidence)) != ERR_NONE ||
@@ -156,7 +156,7 @@ static void statement_sign(const struct service *svc, struct span seed, struct s
                  X25519_SIZE];
     struct writer w = writer_over(text, sizeof text);
 
-    writer_put(&w, span_of(STATEMENT_DOMAIN, sizeof STATEMENT_DOMAIN)); /* with its NUL */
+    writer_put(&w, span_of(STATEMENT_DOMAIN, sizeof STATEMENT_DOMAIN)); /* includes its NUL */
     writer_u16be(&w, (uint16_t)nonce.size);
     writer_put(&w, nonce);
     writer_u16be(&w, (uint16_t)seed.size);

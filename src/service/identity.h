@@ -1,4 +1,4 @@
-/* What this keystore says of itself: its evidence, and signed statements of public keys. */
+/* The keystore's own evidence, and signed statements of public keys. */
 #ifndef SERVICE_IDENTITY_H
 #define SERVICE_IDENTITY_H
 
@@ -8,13 +8,13 @@
 #define IDENTITY_NONCE_MAX 64
 #define STATEMENT_DOMAIN "vouchsafe-pubkey-v1"
 
-/* The bundle for our own evidence, made or fetched at most once an hour; thread-safe. */
+/* The bundle for our own evidence, made or fetched at most once an hour. Thread-safe. */
 struct own_collateral;
 MUST_CHECK enum err own_collateral_new(struct own_collateral **out);
 void own_collateral_free(struct own_collateral **c);
 
-/* The keystore's evidence over a client's nonce, and what it binds. Zero-initialise;
- * own_evidence_clear() at the end. What is not a buffer is borrowed from the service. */
+/* The keystore's evidence over a client's nonce, and the values that it binds. Zero-initialise;
+ * own_evidence_clear() at the end. Everything except buffers is borrowed from the service. */
 struct own_evidence {
     const char *tee_type;
     struct tee_evidence evidence;
@@ -28,15 +28,15 @@ struct own_evidence {
 };
 
 /*
- * The SHA-256 of the TLS key that our evidence binds from now on; NULL without TLS. Any thread.
- * service_new() begins with `options->tls_spki_sha256`.
+ * Sets the SHA-256 of the TLS key that our evidence binds from now on; NULL without TLS. Any
+ * thread. service_new() begins with `options->tls_spki_sha256`.
  */
 void service_tls_key_set(struct service *svc, const uint8_t *spki_sha256);
 
 /*
  * nonce  IDENTITY_NONCE_MIN to IDENTITY_NONCE_MAX bytes
  *
- * ERR_UNSUPPORTED this machine has no evidence to give; ERR_MALFORMED the nonce's size;
+ * ERR_UNSUPPORTED this machine makes no evidence; ERR_MALFORMED the nonce's size;
  * ERR_UNAVAILABLE the hardware failed
  */
 MUST_CHECK enum err service_own_evidence(struct service *svc, struct span nonce,

@@ -1,4 +1,4 @@
-/* What a service consists of: internal to service/ and its tests. */
+/* The parts of a service. Internal to service/ and its tests. */
 #ifndef SERVICE_INSIDE_H
 #define SERVICE_INSIDE_H
 
@@ -12,7 +12,7 @@ struct service_counters {
     _Atomic uint64_t session_cache_hits, session_cache_misses;
 };
 
-/* Immutable once threads start, but for what guards itself. */
+/* Immutable once threads start, except for members that lock themselves. */
 struct service {
     struct service_options options;
     struct token_store *tokens; /* borrowed */
@@ -23,7 +23,8 @@ struct service {
     bool simulated;
     struct timestamp started;
     struct service_counters counters;
-    struct sealing *sealing;               /* owned; NULL when the root is not in a file of ours */
+    /* owned; NULL when the root is not in a file of the keystore */
+    struct sealing *sealing;
     struct own_collateral *own_collateral; /* of our own evidence; see service/identity.h */
 };
 

@@ -40,7 +40,7 @@ MUST_CHECK static enum err derive_secret(const struct root_epoch *epoch, const c
 
 enum err keyring_log_seed(const struct root *root, struct secret **out)
 {
-    /* of the first epoch: the log's key does not change with the root */
+    /* of the first epoch: the log's key stays the same when the root rotates */
     return derive_secret(&root->epochs[0], LABEL_LOG_KEY, ED25519_SEED_SIZE, out);
 }
 
@@ -103,8 +103,8 @@ void keyring_public_key(const struct keyring *k, struct public_key_cache *cache,
     memcpy(out, cache->slots[slot].key, X25519_SIZE);
 }
 
-/* The service's own keys: identity, log, sessions and their replies. All from the first epoch, so
- * that they outlive rotation. */
+/* The service's own keys: identity, log, sessions and their replies. All come from the first
+ * epoch, so they survive rotation. */
 MUST_CHECK static enum err derive_own_keys(struct keyring *k)
 {
     const struct root_epoch *first = &k->root->epochs[0];

@@ -1,6 +1,6 @@
 /*
- * The root, and the keys of the service itself that are derived from it. What leaves a keyring is
- * public, or goes to the functions of service/ that use it; the root never leaves.
+ * The root, and the service's own keys, which are derived from it. A keyring gives public values to
+ * all callers, and secret ones only to the functions of service/. The root never leaves it.
  */
 #ifndef SERVICE_KEYRING_H
 #define SERVICE_KEYRING_H
@@ -13,7 +13,7 @@
 struct keyring {
     struct root *root;  /* owned */
     const char *prefix; /* of repository seeds; borrowed */
-    /* of the first epoch, so that they outlive rotation */
+    /* from the first epoch, so that they survive rotation */
     struct p256_private *session_key;
     struct p256_public *session_public;
     uint8_t session_point[P256_POINT_SIZE];
@@ -34,17 +34,17 @@ MUST_CHECK enum err keyring_log_seed(const struct root *root, struct secret **ou
 MUST_CHECK enum err keyring_store_keys(const struct root *root, struct secret **out);
 const struct rows_keys *keyring_store_keys_of(struct secret *keys);
 
-/* Public keys of seeds, remembered; of one thread. */
+/* A cache of public keys of seeds, for one thread. */
 struct public_key_cache;
 MUST_CHECK enum err public_key_cache_new(struct public_key_cache **out);
 void public_key_cache_free(struct public_key_cache **c);
 
 /* The public key of a seed ("" for the global key) in one epoch. A miss costs a scalar
- * multiplication; so does every call when `cache` is NULL. */
+ * multiplication. If `cache` is NULL, every call does. */
 void keyring_public_key(const struct keyring *k, struct public_key_cache *cache,
                         const struct root_epoch *epoch, struct span seed, uint8_t out[X25519_SIZE]);
 
-/* The private key of the same; the caller wipes it. */
+/* The private key for the same seed and epoch; the caller wipes it. */
 void keyring_private_key(const struct keyring *k, const struct root_epoch *epoch, struct span seed,
                          uint8_t out[X25519_SIZE]);
 

@@ -41,7 +41,7 @@ struct found {
     const struct principal *principal; /* NULL: anybody's entry */
     uint64_t index;
     bool any;
-    struct json_writer *j; /* when every entry is to be written */
+    struct json_writer *j; /* set when every entry is to be written */
 };
 
 /* The log is the authority on who made a request, so the principal is read from the entry. */

@@ -88,11 +88,11 @@ enum err operation_run(struct service *svc, struct service_thread *thread, enum 
     o->operation = op;
     if ((e = op->authorise(&x)) == ERR_NONE)
         e = op->compute(&x);
-    assert(e == o->refusal.error); /* refused, and it says why; or neither */
+    assert(e == o->refusal.error); /* a refusal has a reason, and an allowed operation has none */
     if (e != ERR_NONE)
         operation_result_clear(&o->result);
     atomic_fetch_add_explicit(&svc->counters.decided[id][e == ERR_NONE], 1, memory_order_relaxed);
-    if (record(op, &x, o) != ERR_NONE) { /* what cannot be recorded is not answered */
+    if (record(op, &x, o) != ERR_NONE) { /* an operation that cannot be recorded is not answered */
         operation_result_clear(&o->result);
         return refusal_failed(&o->refusal, ERR_MEMORY);
     }

@@ -1,4 +1,4 @@
-/* The rows of the table of operations, one for each file: internal to service/. */
+/* The rows of the table of operations, one for each file. Internal to service/. */
 #ifndef SERVICE_OPERATIONS_H
 #define SERVICE_OPERATIONS_H
 
@@ -11,8 +11,8 @@ extern const struct operation operation_change_policy; /* policy_change.c */
 extern const struct operation operation_reseal;        /* sealing.c */
 
 /*
- * Asks authorize() for the caller, whose claims are as known by now. Fills the context's decision;
- * on refusal its `why`, too. `key` is the seed; empty where the operation has none.
+ * Calls authorize() for the caller with the claims known so far. Fills the context's decision, and
+ * on refusal its `why`. `key` is the seed; empty if the operation has none.
  */
 MUST_CHECK enum err operation_authorize(struct operation_context *x, enum action action,
                                         struct span key, bool wants_seal);

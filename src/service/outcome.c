@@ -10,7 +10,7 @@ static void put_text(struct json_writer *j, const char *name, const char *text)
         json_put_string(j, name, span_string(text));
 }
 
-/* The log's form of a refusal's detail; empty when there is none, or it is too long. */
+/* The detail of a refusal in the log's form; empty when there is none, or it is too long. */
 static struct span detail_write(const struct refusal *why, uint8_t *out, size_t size)
 {
     struct writer w = writer_over(out, size);

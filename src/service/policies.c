@@ -40,7 +40,7 @@ MUST_CHECK static enum err values_append(struct reference_values *v,
     return ERR_NONE;
 }
 
-/* Index of the value, or `count`. */
+/* Index of the value; `count` when absent. */
 static size_t values_find(const struct reference_values *v, const struct policy_change *change)
 {
     for (size_t i = 0; i < v->count; i++)
@@ -127,7 +127,7 @@ MUST_CHECK static enum err read_change(struct json_value detail, struct policy_c
     return hex_read(hex, out->bytes, out->size);
 }
 
-/* Whether an allowed change; ERR_NOT_FOUND when it is another entry. */
+/* Reads an allowed change; ERR_NOT_FOUND another entry. */
 MUST_CHECK static enum err read_entry(struct span line, struct policy_change *change,
                                       char principal[PRINCIPAL_NAME_MAX + 1],
                                       struct timestamp *time)
@@ -152,7 +152,7 @@ MUST_CHECK static enum err read_entry(struct span line, struct policy_change *ch
 
 enum err reference_values_replay(void *values, uint64_t index, struct span entry)
 {
-    static const char mark[] = "\"op\":\"policy\""; /* quotes inside of texts are escaped */
+    static const char mark[] = "\"op\":\"policy\""; /* quotes inside texts are escaped */
     struct reference_values *v = values;
     struct policy_change change;
     char principal[PRINCIPAL_NAME_MAX + 1];
@@ -212,13 +212,13 @@ void policy_snapshot_release(struct policy_snapshot **snapshot)
     snapshot_release(&s);
 }
 
-/* Only the thread that prepares and swaps may look without holding it. */
+/* The current snapshot, without a reference: only for the thread that prepares and swaps. */
 static const struct policy_snapshot *current(const struct policy_store *store)
 {
     return (const struct policy_snapshot *)store->cell.current;
 }
 
-/* The configuration's rules with `added`, which is copied; without a version yet. */
+/* The configuration's rules with a copy of `added`; without a version yet. */
 MUST_CHECK static enum err snapshot_new(const struct policy_set *configured,
                                         const struct reference_values *added,
                                         struct policy_snapshot **out)
@@ -242,7 +242,8 @@ MUST_CHECK static enum err snapshot_new(const struct policy_set *configured,
     return ERR_NONE;
 }
 
-/* Sessions end with what they were judged by: the rules, whom they trust, and what was changed. */
+/* The version covers everything that sessions were judged by: the rules, the trusted roots, and
+ * the changes. */
 static void version_make(const struct policy_store *store, struct policy_snapshot *s)
 {
     uint8_t last[8] = {0};
@@ -392,7 +393,7 @@ MUST_CHECK static enum err refuse_extension(enum policy_extension found, struct 
     return refusal_set(why, ERR_CONFLICT, "too_many_values");
 }
 
-/* Tried on the new snapshot's rule, which has everything but this value. */
+/* Tries the change on the new snapshot's rule, which has all values except this one. */
 MUST_CHECK static enum err check_add(struct policy_snapshot *next,
                                      const struct policy_change *change, struct refusal *why)
 {
@@ -456,7 +457,7 @@ enum err policy_store_prepare(struct policy_store *store, const struct policy_ch
         policy_snapshot_release(&tried);
         return e;
     }
-    /* as a start would make it */
+    /* as after a restart */
     if (e == ERR_NONE)
         e = snapshot_new(&store->configured, &tried->added, &made);
     policy_snapshot_release(&tried);
@@ -474,7 +475,7 @@ void policy_store_swap(struct policy_store *store, struct policy_snapshot **next
     *next = NULL;
     added->changed = true;
     added->changes = index;
-    if (added->count > current(store)->added.count) /* one that was added is the last */
+    if (added->count > current(store)->added.count) /* a value just added is the last one */
         added->items[added->count - 1].index = index;
     publish(store, s);
 }

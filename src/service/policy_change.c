@@ -19,7 +19,7 @@ MUST_CHECK static enum err compute(struct operation_context *x)
                                 x->now, &x->result->policy.next, x->why);
 }
 
-/* The change itself, also when it is refused. */
+/* Logs the change itself, also when it is refused. */
 static void describe(const struct operation_context *x, struct audit_entry *entry,
                      struct writer *scratch)
 {
@@ -32,7 +32,7 @@ static void describe(const struct operation_context *x, struct audit_entry *entr
     json_put_hex(&j, "value", span_of(change->bytes, change->size));
     json_put_string(&j, "action", span_string(change->removes ? "remove" : "add"));
     json_close_object(&j);
-    assert(!scratch->failed); /* names and a value are far shorter */
+    assert(!scratch->failed); /* names and a value are much shorter */
     entry->detail = span_of(scratch->data, scratch->size);
 }
 
@@ -41,7 +41,7 @@ static void committed(struct service *svc, struct outcome *o)
     struct policy_changed *changed = &o->result.policy;
     const struct policy_snapshot *s = changed->next;
 
-    /* `s` stays: it is the current one, and only this thread replaces it */
+    /* `s` stays valid: it is the current snapshot, and only this thread replaces it */
     policy_store_swap(svc->verifier.policies, &changed->next, o->commit.index);
     memcpy(changed->version, s->policies.version, sizeof changed->version);
     log_write(LOG_INFO, "service", "policy_changed", LOG_NUMBER("entry", o->commit.index),

@@ -9,7 +9,7 @@
 #include "crypto/random.h"
 #include "service/inside.h"
 
-/* With their NUL, which separates them from what follows. */
+/* The NUL is included; it separates them from the next field. */
 #define SESSION_DOMAIN "vouchsafe-session-v1"
 #define SESSION_KEY_DOMAIN "vouchsafe-session-key-v1"
 #define REPLY_DOMAIN_HPKE "vouchsafe-reply-v1"

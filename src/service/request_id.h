@@ -7,10 +7,10 @@
 
 #define REQUEST_ID_SIZE 36
 
-/* A fresh one, not terminated. */
+/* Makes a fresh id, not terminated. */
 void request_id_write(struct timestamp now, char out[REQUEST_ID_SIZE]);
 
-/* Whether it has the form of one. */
+/* Whether it has the form of an id. */
 bool request_id_check(struct span text);
 
 #endif

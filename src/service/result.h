@@ -1,6 +1,6 @@
 /*
- * What an allowed operation reveals, typed and without JSON. It is held back until the log entry is
- * durable; then server/render_*.c write it, or another caller takes the bytes.
+ * The result of an allowed operation, typed and without JSON. It is held back until the log entry
+ * is durable. Then server/render_*.c write it, or another caller takes the bytes.
  */
 #ifndef SERVICE_RESULT_H
 #define SERVICE_RESULT_H
@@ -17,7 +17,7 @@
 struct opened {
     enum { OPENED_PLAIN, OPENED_FOR_SESSION, OPENED_FOR_KEY } form;
     struct secret *plain;         /* OPENED_PLAIN; else NULL */
-    struct buffer sealed;         /* the ciphertext of the other two; see docs/protocol.md */
+    struct buffer sealed;         /* the ciphertext of the other two forms; see docs/protocol.md */
     uint8_t opening[X25519_SIZE]; /* the nonce (session) or the encapsulated key (HPKE) */
     size_t opening_size;
 };
@@ -33,32 +33,32 @@ struct session_issued {
     struct session session;
     char token[SESSION_TOKEN_MAX + 1];
     struct session_grant grant;
-    struct attest_result evidence; /* the spans in it are gone */
+    struct attest_result evidence; /* its spans are no longer valid */
 };
 
-/* What one rule of the policy says of evidence. */
+/* The judgement of one rule of the policy. */
 struct rule_verdict {
     char name[POLICY_NAME_MAX + 1];
     bool accepts;
     size_t demands_met;
-    struct appraisal_denial denial; /* unless it accepts */
+    struct appraisal_denial denial; /* unless the rule accepts */
 };
 
 struct explanation {
-    struct attest_result evidence; /* the spans in it borrow from the request */
-    bool kind_is_right;            /* the evidence is what tee_type says */
+    struct attest_result evidence; /* its spans borrow from the request */
+    bool kind_is_right;            /* the evidence has the kind in tee_type */
     bool binding_checked;
     bool tells_rules; /* the token may see `rules` */
     size_t rule_count, rules_left_out;
     struct rule_verdict rules[EXPLAINED_RULES_MAX];
-    bool has_nearest;            /* else no rule was asked for */
-    struct rule_verdict nearest; /* the rule that accepts, or the one that came nearest */
+    bool has_nearest;            /* false: no rule was requested */
+    struct rule_verdict nearest; /* the rule that accepts, or the nearest one */
 };
 
 struct policy_snapshot;
 struct policy_changed {
     struct policy_snapshot *next; /* takes effect with operation_committed(); then NULL */
-    uint8_t version[8];           /* of the policy, once it is in effect */
+    uint8_t version[8];           /* of the policy after the change */
 };
 
 /* Zero-initialise. */
@@ -78,7 +78,7 @@ struct operation_result {
     };
 };
 
-/* Wipes and frees what it holds, whatever it is. */
+/* Wipes and frees the contents of any kind of result. */
 void operation_result_clear(struct operation_result *r);
 
 #endif

@@ -18,8 +18,8 @@ enum { PATH_SIZE = 4200, FRESH_US = 1000 * 1000 };
 
 struct sealing {
     char path[PATH_SIZE - 16];
-    pthread_mutex_t device; /* one at a time at the TEE, and at the files */
-    pthread_mutex_t lock;   /* guards what follows */
+    pthread_mutex_t device; /* serialises the use of the TEE and the files */
+    pthread_mutex_t lock;   /* guards the fields below */
     struct sealing_status status;
     int64_t looked_us; /* monotonic; 0: never */
 };
@@ -93,7 +93,7 @@ MUST_CHECK static enum err look(struct service *svc, struct tee_failure *failure
     return e;
 }
 
-/* One line when it changes; not one for each look. */
+/* Logs one line when the state changes, not one for each check. */
 static void tell(const struct sealing_status *before, const struct sealing_status *now)
 {
     if (before->state == now->state && strcmp(before->text, now->text) == 0)
@@ -125,7 +125,7 @@ static void check_now(struct service *svc)
     tell(&before, &now);
 }
 
-/* A caller that asks often is told what was found last. */
+/* A caller that asks often gets the last result. */
 static bool is_fresh(struct sealing *s)
 {
     int64_t now_us = clock_monotonic_us();
@@ -169,7 +169,7 @@ MUST_CHECK static enum err authorise(struct operation_context *x)
     return operation_authorize(x, ACTION_RESEAL, (struct span){0}, false);
 }
 
-/* The new blob, complete and durable beside the old one. */
+/* Writes the new blob next to the old one, complete and durable. */
 MUST_CHECK static enum err seal_beside(struct service *svc, const char *pcrs,
                                        struct tee_failure *failure)
 {
@@ -222,8 +222,8 @@ static void describe(const struct operation_context *x, struct audit_entry *entr
     entry->detail = span_of(scratch->data, scratch->size);
 }
 
-/* At every moment there is a whole file under the root's name. The one before stays beside it, in
- * case the PCRs do not become what was expected. */
+/* There is always a complete file with the root's name. The previous file stays next to it, in
+ * case the PCRs do not get the expected values. */
 static void committed(struct service *svc, struct outcome *o)
 {
     struct sealing *s = svc->sealing;

@@ -26,7 +26,7 @@ void service_thread_clear(struct service_thread *t)
     verifier_view_clear(&t->verifier);
 }
 
-/* Ages are counted in whole seconds, hence the one more. */
+/* Ages count in whole seconds, so add one second. */
 static int64_t evidence_window_ms(const struct service_options *o)
 {
     return (o->evidence_max_age_s + o->clock_skew_s + 1) * 1000;
@@ -71,7 +71,7 @@ enum err service_new(const struct service_options *options, const struct service
         return e;
     }
     service_tls_key_set(svc, options->tls_spki_sha256);
-    svc->options.root_path = NULL; /* the caller's; `sealing` has a copy */
+    svc->options.root_path = NULL; /* the caller's string; `sealing` has a copy */
     *out = svc;
     return ERR_NONE;
 }

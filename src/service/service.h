@@ -1,7 +1,7 @@
 /*
- * The service: everything the operations share. Knows nothing of HTTP. It is made once, before
- * threads start. What is inside belongs to service/ (service/inside.h); others use these functions
- * and run operations (service/operation.h).
+ * The service: everything that the operations share. It does not depend on HTTP. It is made once,
+ * before threads start. Its contents belong to service/ (service/inside.h). Other folders use these
+ * functions and run operations (service/operation.h).
  */
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H
@@ -16,18 +16,18 @@
 struct service_options {
     const char *prefix;   /* of repository seeds */
     const char *origin;   /* of the log, and the issuer of sessions */
-    const char *tee_mode; /* as GET /health names it: "Simulated", "None", ... */
+    const char *tee_mode; /* as in GET /health: "Simulated", "None", ... */
     int64_t session_lifetime_s;
     int64_t evidence_max_age_s;     /* of inline evidence */
-    int64_t clock_skew_s;           /* how far ahead a timestamp may be */
+    int64_t clock_skew_s;           /* how far in the future a timestamp may be */
     const char *root_path;          /* of the sealed root; NULL: none. Copied */
     const uint8_t *tls_spki_sha256; /* NULL without TLS; copied */
 };
 
 struct service_parts {
-    struct root *root; /* taken over, also on failure, as is `tee` */
+    struct root *root; /* taken over, also on failure; so is `tee` */
     struct tee *tee;   /* NULL when TEE_MODE is none */
-    /* borrowed; they must outlive the service */
+    /* borrowed: these must outlive the service */
     struct token_store *tokens;
     const struct policy_set *policies; /* copied */
     const struct attest_trust *trust;
@@ -43,7 +43,7 @@ MUST_CHECK enum err service_new(const struct service_options *options,
                                 struct service **out);
 void service_free(struct service **svc);
 
-/* What each thread that runs operations has for itself. */
+/* The data of one thread that runs operations. */
 struct service_thread {
     struct session_cache *sessions;
     struct public_key_cache *public_keys;
@@ -52,11 +52,11 @@ struct service_thread {
 MUST_CHECK enum err service_thread_init(struct service_thread *t);
 void service_thread_clear(struct service_thread *t);
 
-/* Who sends this Authorization header; as token_check(). */
+/* Authenticates the sender of this Authorization header, like token_check(). */
 MUST_CHECK enum err service_authenticate(const struct service *svc, struct span authorization,
                                          bool missing, struct principal *out, const char **why);
 
-/* What may be told of a service: public keys, and figures. Texts and keys are borrowed from it. */
+/* Public facts about a service: keys and figures. Texts and keys are borrowed from it. */
 struct service_facts {
     const char *tee;      /* name of the provider, or "none" */
     const char *evidence; /* kind of its evidence, or NULL */
@@ -81,10 +81,10 @@ void service_public_key(const struct service *svc, struct service_thread *thread
 struct store *service_store(const struct service *svc);
 struct collateral_store *service_collateral(const struct service *svc); /* borrowed */
 
-/* The thread's view of the policies; good until the thread's next operation. */
+/* The thread's view of the policies, valid until the thread's next operation. */
 const struct policy_snapshot *service_policies(const struct service *svc,
                                                struct service_thread *thread);
-/* What a start found in the log; see policy_store_restore(). */
+/* Restores the changes that a start found in the log; see policy_store_restore(). */
 MUST_CHECK enum err service_restore_policies(struct service *svc, struct reference_values *added);
 /* Other configured policies, in the two steps of policy_store_stage(), on the thread that changes
  * policies. Adopting returns whether the version changed: then all sessions have ended. */
@@ -96,7 +96,7 @@ bool service_adopt_policies(struct service *svc, struct policy_stage *stage);
 struct caller {
     const struct principal *principal;
     struct span request_id; /* REQUEST_ID_SIZE characters */
-    int64_t now_us;         /* monotonic: for lifetimes and orders in this process */
+    int64_t now_us;         /* monotonic: for lifetimes and order in this process */
 };
 
 #endif

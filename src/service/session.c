@@ -27,7 +27,7 @@ MUST_CHECK static enum err use_nonce(struct operation_context *x, const struct a
                        e == ERR_EXPIRED ? "nonce_expired" : "nonce_unknown");
 }
 
-/* The evidence of the certificate, borrowed from it, and what it must carry to bind the key. */
+/* The evidence of the certificate, borrowed from it, and the report data that binds the key. */
 MUST_CHECK static enum err certificate_read(struct operation_context *x, const struct x509_cert *c,
                                             struct ra_tls_evidence *out)
 {
@@ -38,8 +38,8 @@ MUST_CHECK static enum err certificate_read(struct operation_context *x, const s
     return ERR_NONE;
 }
 
-/* As accept_quote(), for evidence in the client's certificate. The session names the certificate's
- * hash in place of a nonce. */
+/* Like accept_quote(), for evidence in the client's certificate. The session has the
+ * certificate's hash in place of a nonce. */
 MUST_CHECK static enum err accept_certificate(struct operation_context *x,
                                               const struct attest_request *r,
                                               struct session_issued *issued)
@@ -94,7 +94,7 @@ MUST_CHECK static enum err authorise(struct operation_context *x)
     return e == ERR_NONE ? operation_authorize(x, ACTION_ATTEST, (struct span){0}, false) : e;
 }
 
-/* All but the nonce, which authorise() set. */
+/* Fills all members except the nonce, which authorise() set. */
 static void session_fill(const struct operation_context *x, struct session *s)
 {
     const struct attest_request *r = x->request;
@@ -138,7 +138,8 @@ static void describe(const struct operation_context *x, struct audit_entry *entr
 {
     (void)x;
     (void)scratch;
-    entry->auth = SPAN_LITERAL("bearer"); /* the evidence is what was asked about */
+    /* the evidence is the subject of the request, not its authentication */
+    entry->auth = SPAN_LITERAL("bearer");
 }
 
 const struct operation operation_attest = {

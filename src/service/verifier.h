@@ -1,6 +1,6 @@
 /*
- * What evidence is judged by: trust anchors, collateral, policies, and what makes evidence good
- * once (challenges, used evidence).
+ * The data for judging evidence: trust anchors, collateral, policies, and the tables that allow
+ * evidence only once (challenges, used evidence).
  */
 #ifndef SERVICE_VERIFIER_H
 #define SERVICE_VERIFIER_H
@@ -14,22 +14,25 @@
 struct verifier {
     struct attest_trust trust;
     struct collateral_store *collateral; /* borrowed */
-    struct policy_store *policies;       /* owned, as are those below */
+    struct policy_store *policies;       /* owned, as are the fields below */
     struct nonce_table *nonces;
-    struct replay_cache *replay_cache; /* inline evidence that was accepted */
+    struct replay_cache *replay_cache; /* accepted inline evidence */
 };
 
 /*
  * `collateral` is borrowed and must outlive it; `trust` and `policies` are copied.
- * evidence_window_ms  from the earliest moment a piece of inline evidence may be used to the last
- * ERR_MEMORY, and it is cleared.
+ *
+ * evidence_window_ms  time between the first and the last moment at which a piece of inline
+ *                     evidence may be used
+ *
+ * ERR_MEMORY, and then the verifier is cleared.
  */
 MUST_CHECK enum err verifier_init(struct verifier *v, const struct attest_trust *trust,
                                   struct collateral_store *collateral,
                                   const struct policy_set *policies, int64_t evidence_window_ms);
 void verifier_clear(struct verifier *v);
 
-/* What one thread keeps for it. Zero-initialise. */
+/* The data of one thread. Zero-initialise. */
 struct verifier_view {
     struct attest_cache *chains;
     struct snapshot_view collateral;
