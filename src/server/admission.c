@@ -11,8 +11,8 @@ enum {
     ADDRESSES_MAX = 65536,
     EXPENSIVE_PER_SECOND = 50, /* of one address: own evidence, proofs */
     EXPENSIVE_BURST = 100,
-    /* what costs as much CPU as one GET of 25 us */
-    STRANGERS_BODY_SIZE = 2048, /* bytes; JSON of nothing but escapes takes 11 ns a byte */
+    /* each costs as much CPU as one GET of 25 us */
+    STRANGERS_BODY_SIZE = 2048, /* bytes; JSON that is only escapes takes 11 ns a byte */
     TOKENS_BODY_SIZE = 16384,   /* bytes; mostly base64 */
     HANDSHAKE_COST = 20,        /* requests: about 500 us */
 };
@@ -22,7 +22,7 @@ static void count_refusal(struct server *s, enum rejection kind)
     atomic_fetch_add_explicit(&s->refused[kind], 1, memory_order_relaxed);
 }
 
-/* `path` may be equal, or have one segment in the place of the route's {name}. */
+/* `path` must be equal, or have one segment in the place of the route's {name}. */
 static bool path_is(const struct route *route, struct span path)
 {
     const char *open = strchr(route->path, '{');
@@ -40,7 +40,7 @@ static bool path_is(const struct route *route, struct span path)
     return memchr(path.data, '/', path.size) == NULL;
 }
 
-/* With a second listener these are served only there. */
+/* With a second listener, only that one serves these routes. */
 static bool is_administrative(const struct route *route)
 {
     return authorize_is_administrative(route->action) || strcmp(route->path, "/metrics") == 0;
@@ -80,7 +80,8 @@ static const char *allowed_methods(const struct http_request *r)
     return names[methods];
 }
 
-/* A refusal that gets no log entry, only a count. What it says stays until the loop's next one. */
+/* Makes a refusal that gets no log entry, only a count. Its texts stay valid until the loop's
+ * next refusal. */
 void admission_refusal(struct server *s, unsigned loop, enum rejection kind,
                        const struct http_refusal *why, int64_t wait_ms, struct http_reply *reply)
 {
@@ -100,7 +101,7 @@ void admission_refusal(struct server *s, unsigned loop, enum rejection kind,
                                  .extra_headers = l->headers};
 }
 
-/* Refuses before the body is read; `*reply` is complete, Allow and WWW-Authenticate included. */
+/* Refuses before the body is read. `*reply` is complete, with Allow and WWW-Authenticate. */
 static unsigned refuse(struct server *s, const struct http_request *r, enum rejection kind,
                        unsigned status, const char *code, const char *text, int64_t wait_ms,
                        struct http_reply *reply)
@@ -118,16 +119,15 @@ static unsigned refuse(struct server *s, const struct http_request *r, enum reje
     return status;
 }
 
-/* In cheap requests. */
+/* The cost in cheap requests. */
 static uint32_t cost_of_body(size_t size, bool authenticated)
 {
     return 1 + (uint32_t)(size / (authenticated ? TOKENS_BODY_SIZE : STRANGERS_BODY_SIZE));
 }
 
 /*
- * An address that has used up its own allowance takes nothing from the one that all share; and
- * those with a valid token share one, the rest of the world another, so that strangers cannot shut
- * out workers.
+ * An address without allowance left takes nothing from the shared allowance. Callers with a valid
+ * token share one allowance, and all others share another. So strangers cannot exclude workers.
  */
 static int64_t rates_of_stranger(struct server *s, const struct http_request *r, bool expensive,
                                  uint32_t cost, int64_t now_us)
@@ -142,7 +142,7 @@ static int64_t rates_of_stranger(struct server *s, const struct http_request *r,
 static int64_t rates_of_principal(struct server *s, const struct principal *principal,
                                   uint32_t cost, int64_t now_us)
 {
-    /* so that a token at rest can send several large requests at once, whatever the settings */
+    /* so that an idle token can send several large requests at once, with any settings */
     uint32_t most = 1 + s->options.per_token.burst / 4;
     int64_t wait;
 
@@ -178,7 +178,7 @@ enum err admission_authenticate(const struct server *s, const struct http_reques
     return service_authenticate(s->svc, value, !present, principal, why);
 }
 
-/* By address only: what was presented may be a secret with one wrong character. */
+/* Logs the address only: the presented text may be a secret with one wrong character. */
 static void log_bad_token(struct server *s, const struct http_request *r, const char *why)
 {
     uint64_t left_out = 0;
@@ -188,7 +188,7 @@ static void log_bad_token(struct server *s, const struct http_request *r, const 
                   LOG_STRING("reason", why), LOG_NUMBER("left_out", left_out));
 }
 
-/* For routes that need a token. 0, or the status of the refusal. */
+/* For routes that need a token. Returns 0, or the status of the refusal. */
 static unsigned admit_token(struct server *s, const struct http_request *r,
                             const struct route *route, uint32_t cost, int64_t now_us,
                             struct http_owner *owner, struct http_reply *reply)
@@ -213,7 +213,7 @@ static unsigned admit_token(struct server *s, const struct http_request *r,
     wait = rates_of_principal(s, &principal, cost, now_us);
     if (wait > 0)
         return refuse(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait, reply);
-    /* every denial is a log entry: who only collects those does not fill the disk */
+    /* every denial is a log entry, so a token that causes many must not fill the disk */
     wait = rate_wait(s->denials, SPAN_OF(principal.id), now_us);
     if (wait > 0)
         return refuse(s, r, REFUSED_RATE, 429, "too_many_denials",
@@ -271,7 +271,7 @@ unsigned admission_check(void *context, const struct http_request *r, size_t bod
     return admit_body(s, r, route, body_size, reply);
 }
 
-/* What net/ refuses: bad framing, and deadlines that passed. */
+/* Refusals of net/: bad framing and missed deadlines. */
 void admission_net_refused(void *context, unsigned loop, const char *peer,
                            const struct http_refusal *why, struct http_reply *reply)
 {

@@ -1,19 +1,18 @@
 /*
  * Admission: credentials, rates and sizes are checked when the head of a request is complete,
- * before its body is read. A request refused here gets no log entry, only a count. Internal to
- * server/.
+ * before its body is read. A request that admission refuses gets no log entry, only a count.
+ * Internal to server/.
  */
 #ifndef SERVER_ADMISSION_H
 #define SERVER_ADMISSION_H
 
 #include "server/call.h"
 
-#define EMPTY_BODY_MAX                                                                             \
-    1024 /* bytes tolerated on routes that need no body; they are not looked at */
+#define EMPTY_BODY_MAX 1024 /* bytes tolerated on routes that need no body; they are ignored */
 
 #define ROLE_NOT_ALLOWED "This token's role does not allow this request"
 
-/* For struct http_handler. */
+/* Functions for struct http_handler. */
 unsigned admission_check(void *context, const struct http_request *r, size_t body_size,
                          struct http_owner *owner, struct http_reply *reply);
 void admission_net_refused(void *context, unsigned loop, const char *peer,
@@ -21,15 +20,16 @@ void admission_net_refused(void *context, unsigned loop, const char *peer,
 
 bool admission_handshake(void *context, const uint8_t peer_key[16]);
 
-/* NULL when there is none; `*path_known` tells a wrong method from a wrong path. */
+/* NULL when there is none; `*path_known` distinguishes a wrong method from a wrong path. */
 const struct route *admission_route(const struct server *s, const struct http_request *r,
                                     bool *path_known);
 
-/* ERR_UNAUTHENTICATED with a sentence in `*why`. */
+/* ERR_UNAUTHENTICATED, with a sentence in `*why`. */
 MUST_CHECK enum err admission_authenticate(const struct server *s, const struct http_request *r,
                                            struct principal *principal, const char **why);
 
-/* A refusal that is only counted. What `reply` borrows stays until the loop's next refusal. */
+/* Makes a refusal that is only counted. The memory of `reply` stays valid until the loop's next
+ * refusal. */
 void admission_refusal(struct server *s, unsigned loop, enum rejection kind,
                        const struct http_refusal *why, int64_t wait_ms, struct http_reply *reply);
 

@@ -49,7 +49,8 @@ enum err attest_request_read(struct call *c, struct attest_request *r)
         return e;
     r->ra_tls = ra_tls.type == JSON_TRUE;
     r->client_certificate = c->request->client_certificate;
-    /* a quote over a nonce of ours; or the evidence in the client's certificate, and neither */
+    /* either a quote over a nonce of ours, or evidence in the client's certificate without a
+     * quote and a nonce */
     if (r->ra_tls != (nonce.type == JSON_NULL) || r->ra_tls != (evidence.quote.type == JSON_NULL))
         return fields_refuse(c, ERR_MALFORMED, "bad_field", attest_needed);
     if ((!r->ra_tls && (e = field_hex(nonce, r->nonce, sizeof r->nonce)) != ERR_NONE) ||

@@ -1,4 +1,4 @@
-/* GET /v1/collateral and /v1/collateral/item: what collateral is held, for operators and for peers;
+/* GET /v1/collateral and /v1/collateral/item: the held collateral, for operators and for peers;
  * and its figures. */
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "server/call.h"
 
 #define UNIT_ROOM (COLLATERAL_NAME_SIZE + COLLATERAL_SOURCE_SIZE + 512u)
-#define METRIC_UNITS_MAX 128 /* with figures of their own; VEKs never */
+#define METRIC_UNITS_MAX 128 /* units with their own figures; VEKs have none */
 
 static const char *const kind_names[COLLATERAL_KINDS] = {
     [COLLATERAL_INTEL] = "intel",

@@ -1,4 +1,4 @@
-/* POST /decrypt: from JSON to one checked struct. After this nobody looks at raw input again. */
+/* POST /decrypt: reads JSON into one checked struct. No later code reads raw input. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,13 +6,13 @@
 #include "server/fields.h"
 #include "server/requests.h"
 
-/* The members of a request, as found; JSON_NULL when absent. */
+/* The members of a request; JSON_NULL when absent. */
 struct members {
     struct json_value encrypted, attestation, task_id, seed, repo, branch, owner, profile, accessor;
     struct json_value seal, receipt;
 };
 
-/* The request, and the memory that it borrows from. */
+/* The request, and the memory from which it borrows. */
 struct parsed {
     struct decrypt_request request;
     char seed[SEED_MAX_SIZE + 1];
@@ -78,7 +78,7 @@ MUST_CHECK static enum err read_task_id(struct call *c, struct json_value value,
 static const struct {
     const char *type;
     enum accessor_kind kind;
-    const char *name; /* the member that holds the name */
+    const char *name; /* the member that contains the name */
 } accessor_kinds[] = {
     {"Repo",     ACCESSOR_REPO,      "repo"       },
     {"WasmHash", ACCESSOR_WASM_HASH, "hash"       },
@@ -106,7 +106,8 @@ MUST_CHECK static enum err read_accessor(struct json_value object, struct access
     return ERR_MALFORMED;
 }
 
-/* Which key: a seed, an accessor, the repo form, or none for the global key; never two at once. */
+/* Chooses the key: a seed, an accessor, the repo form, or none for the global key; never two at
+ * once. */
 MUST_CHECK static enum err read_key(struct call *c, const struct members *m, struct parsed *p)
 {
     struct accessor a = {0};
@@ -117,8 +118,8 @@ MUST_CHECK static enum err read_key(struct call *c, const struct members *m, str
 
     if (ways > 1)
         return bad_request(c, "bad_key", "Name the key by one of seed, repo or accessor");
-    /* a branch beside an accessor, or an owner of nothing, would be ignored: another key than meant
-     */
+    /* refused: to ignore a branch with an accessor, or an owner without a repo, would select
+     * another key */
     if ((m->branch.type != JSON_NULL && m->repo.type == JSON_NULL) ||
         (m->owner.type != JSON_NULL && m->repo.type == JSON_NULL && m->accessor.type == JSON_NULL))
         return bad_request(c, "bad_key", "owner and branch go with repo, owner with accessor");
@@ -204,7 +205,7 @@ MUST_CHECK static enum err parse(struct call *c, struct parsed *p)
     r->seal = m.seal.type == JSON_TRUE;
     c->wants_receipt = m.receipt.type == JSON_TRUE;
     if (http_header(c->request, "x-tee-session", &r->session) && r->session.size > 0)
-        return ERR_NONE; /* the session is the attestation; an object beside it is ignored */
+        return ERR_NONE; /* the session is the attestation; an object next to it is ignored */
     r->session = (struct span){0};
     return m.attestation.type == JSON_NULL ? ERR_NONE : read_evidence(c, m.attestation, r);
 }
@@ -245,7 +246,7 @@ void route_decrypt(struct call *c, struct service_thread *thread)
     }
     c->parsed = r;
     if (r->has_evidence)
-        call_submit(c, EXECUTOR_ATTEST, decide_later); /* longer than a loop may take */
+        call_submit(c, EXECUTOR_ATTEST, decide_later); /* it takes longer than a loop may */
     else
         decide(c, thread);
 }

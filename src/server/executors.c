@@ -5,13 +5,13 @@
 
 #include "server/call.h"
 
-/* `threads` 0: as many as the setting says. The bytes are those of requests and what is made of
- * them; bodies in flight have a limit of their own (net/). */
+/* `threads` 0: the number from the settings. The bytes are those of requests and of the data
+ * made from them; net/ limits the bodies in flight. */
 static const struct executor_options table[EXECUTORS] = {
     [EXECUTOR_ATTEST] = {.name = "attest", .jobs_max = 1024, .bytes_max = 256u << 20, .share = 32},
     [EXECUTOR_READ] =
         { .name = "read",    .threads = 1, .jobs_max = 1024,  .bytes_max = 64u << 20, .share = 32},
- /* 3 s of waiting, if a quote takes 50 ms; see stranger_group() */
+ /* 3 s of waiting if a quote takes 50 ms; see stranger_group() */
     [EXECUTOR_QUOTE] =
         { .name = "quote",    .threads = 1,   .jobs_max = 64,   .bytes_max = 4u << 20,  .share = 8},
     [EXECUTOR_CHANGE] =
@@ -50,8 +50,8 @@ static struct executor *executor_of(const struct call *c, enum executor_id id)
 }
 
 /*
- * Strangers share by groups of addresses: one address takes from an eighth of them at most, and all
- * of them together hold at most eight shares.
+ * Strangers share by groups of addresses. One address can use the share of one of eight groups, and
+ * all groups together hold at most eight shares.
  */
 static uint8_t stranger_group(const uint8_t peer_key[16])
 {

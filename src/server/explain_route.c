@@ -7,7 +7,7 @@ static const char needed[] =
     "Needed: tee_type, quote (base64); allowed: certificates (base64, at most 64 KiB), event_log "
     "(array), policy (a name), nonce and public_key (64 hex digits each, together); nothing else";
 
-/* Both or neither. */
+/* Both members, or neither. */
 MUST_CHECK static enum err read_binding(struct json_value nonce, struct json_value key,
                                         struct explain_request *r)
 {
@@ -21,7 +21,7 @@ MUST_CHECK static enum err read_binding(struct json_value nonce, struct json_val
     return e;
 }
 
-/* Which of Intel's sets judges: the standard one by default. */
+/* Which of Intel's sets judges; the standard one by default. */
 MUST_CHECK static enum err read_update(struct json_value value, bool *early)
 {
     *early = json_string_equal(value, "early");

@@ -28,7 +28,7 @@ enum err field_base64(struct call *c, struct json_value value, struct span *out)
     if (json_string_plain(value, &text) != ERR_NONE) {
         if ((e = json_string(value, memory, capacity, &size)) != ERR_NONE)
             return e;
-        text = span_of(memory, size); /* decoded in place: what is written is behind what is read */
+        text = span_of(memory, size); /* decodes in place: it writes only bytes that it has read */
     }
     if ((e = base64_read(text, memory, capacity, &size)) == ERR_NONE)
         *out = span_of(memory, size);
@@ -60,7 +60,7 @@ enum err fields_refuse(struct call *c, enum err e, const char *code, const char 
     return e;
 }
 
-/* Our own routes have one spelling for a member that is not there. OutLayer's also take null. */
+/* On our own routes an absent member has one spelling. OutLayer's routes also accept null. */
 static bool has_null(struct json_value object)
 {
     struct json_iterator i = {0};
@@ -161,7 +161,7 @@ enum err query_hex(const struct call *c, const char *name, uint8_t *out, size_t 
 enum err query_text(struct span query, const char *name, char *out, size_t size)
 {
     size_t used = 0;
-    enum err e = http_query(query, name, out, size - 1, &used); /* it does not terminate */
+    enum err e = http_query(query, name, out, size - 1, &used); /* it does not terminate the text */
 
     if (e != ERR_NONE)
         return e;

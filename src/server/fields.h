@@ -1,6 +1,6 @@
 /*
- * From JSON members and query parameters to the types of requests: one reader for each form, used
- * by all routes. What they give is in the call's memory. Internal to server/.
+ * Converts JSON members and query parameters to the types of requests. All routes share one reader
+ * for each form. Results are in the call's memory. Internal to server/.
  */
 #ifndef SERVER_FIELDS_H
 #define SERVER_FIELDS_H
@@ -9,31 +9,31 @@
 #include "server/call.h"
 #include "service/evidence.h"
 
-/* An absent member (JSON_NULL) is ERR_MALFORMED, but where it says otherwise. */
+/* An absent member (JSON_NULL) is ERR_MALFORMED, except where a comment says otherwise. */
 
-/* Exactly `size` bytes in hex. */
+/* Reads exactly `size` bytes in hex. */
 MUST_CHECK enum err field_hex(struct json_value value, uint8_t *out, size_t size);
 
-/* base64, which may hold JSON's escapes ("\/"). Absent: empty. ERR_MALFORMED, ERR_MEMORY */
+/* base64, which may contain JSON escapes ("\/"). Absent: empty. ERR_MALFORMED, ERR_MEMORY */
 MUST_CHECK enum err field_base64(struct call *c, struct json_value value, struct span *out);
 
 /* A string without escapes, borrowed from the body. Absent: empty. */
 MUST_CHECK enum err field_plain(struct json_value value, struct span *out);
 
-/* Any string of at most `size` - 1 bytes, terminated. Absent: "". ERR_TOO_LARGE */
+/* A string of at most `size` - 1 bytes, terminated. Absent: "". ERR_TOO_LARGE */
 MUST_CHECK enum err field_string(struct json_value value, char *out, size_t size);
 
 /*
- * The body as an object with these members, and none of them null. Refuses the call with
+ * Reads the body as an object with these members, none of them null. Refuses the call with
  * `bad_json`, or with `bad_field` and `needed`, the sentence that lists the members.
  */
 MUST_CHECK enum err body_read(struct call *c, const struct json_field *fields, size_t count,
                               const char *needed);
 
-/* Refuses the call as malformed (400), or as out of memory when `e` says so. Returns `e`. */
+/* Refuses the call as malformed (400), or as out of memory if `e` is ERR_MEMORY. Returns `e`. */
 MUST_CHECK enum err fields_refuse(struct call *c, enum err e, const char *code, const char *text);
 
-/* ---- evidence: the names of its members, once */
+/* ---- evidence: the only list of the names of its members */
 
 struct evidence_members {
     struct json_value tee_type, quote, certificates, event_log;
@@ -51,9 +51,11 @@ struct evidence_members {
 MUST_CHECK enum err evidence_read(struct call *c, const struct evidence_members *m,
                                   struct evidence *out, const char **bad);
 
-/* The same for our own routes: tee_type must be a name that docs/openapi.yaml has, and the
- * elements of event_log objects (ERR_MALFORMED); the certificates at most ATTEST_CHAIN_MAX bytes
- * (ERR_TOO_LARGE). */
+/*
+ * The same for our own routes. tee_type must be a name in docs/openapi.yaml, and the elements of
+ * event_log must be objects (ERR_MALFORMED). The certificates have at most ATTEST_CHAIN_MAX bytes
+ * (ERR_TOO_LARGE).
+ */
 MUST_CHECK enum err evidence_read_checked(struct call *c, const struct evidence_members *m,
                                           struct evidence *out);
 
@@ -72,7 +74,7 @@ MUST_CHECK enum err query_hex(const struct call *c, const char *name, uint8_t *o
  * ERR_NOT_FOUND, ERR_MALFORMED, ERR_TOO_LARGE */
 MUST_CHECK enum err query_text(struct span query, const char *name, char *out, size_t size);
 
-/* Whether every parameter is one of `names`: a misspelt one would name another thing. */
+/* Checks that every parameter is one of `names`, so that a misspelt one is not ignored. */
 bool query_has_only(struct span query, const char *const *names, size_t count);
 
 #endif

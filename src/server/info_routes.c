@@ -1,5 +1,5 @@
-/* /health, /healthz, /readyz, /metrics, /openapi.json, /v1/status: what operators and orchestrators
- * ask. */
+/* /health, /healthz, /readyz, /metrics, /openapi.json, /v1/status: for operators and
+ * orchestrators. */
 #include <stdio.h>
 #include <string.h>
 
@@ -36,8 +36,8 @@ void route_healthz(struct call *c, struct service_thread *thread)
     call_finish(c);
 }
 
-/* Ready, and in a second line what will keep the next start from being: an orchestrator that
- * restarts the keystore for that would lose it. */
+/* Ready, with a second line about a problem of the next start. It must not be "not ready": an
+ * orchestrator would restart the keystore, and the keystore could not open its root. */
 MUST_CHECK static enum err write_ready(struct call *c)
 {
     struct sealing_status sealing;
@@ -50,7 +50,7 @@ MUST_CHECK static enum err write_ready(struct call *c)
                          sealing_state_name(sealing.state));
 }
 
-/* Ready: the log takes entries. While its commits fail nothing can be released. */
+/* Ready means that the log takes entries. While its commits fail, nothing can be revealed. */
 void route_readyz(struct call *c, struct service_thread *thread)
 {
     struct writer_figures figures;
@@ -81,7 +81,7 @@ void route_openapi(struct call *c, struct service_thread *thread)
 }
 
 struct metric {
-    const char *name; /* with labels */
+    const char *name; /* includes labels */
     uint64_t value;
 };
 
@@ -276,7 +276,7 @@ MUST_CHECK static enum err log_metrics(struct call *c)
     return e;
 }
 
-/* Without a TEE that has something to say of it there is no such metric. */
+/* The metric is absent unless the TEE's seal depends on a state. */
 MUST_CHECK static enum err sealing_metrics(struct call *c)
 {
     struct sealing_status sealing;
@@ -364,7 +364,7 @@ static void write_status(struct call *c, const struct policy_set *set, struct wr
     json_close_object(&j);
 }
 
-/* Not on a loop: it asks the TPM. */
+/* Not on a loop, because it asks the TPM. */
 void route_status(struct call *c, struct service_thread *thread)
 {
     const struct policy_set *set = &service_policies(c->server->svc, thread)->policies;

@@ -42,8 +42,8 @@ MUST_CHECK static enum err seed_of_repo(struct span query, struct repo_query *q,
 }
 
 /*
- * The seed the query names, in the call's memory: `seed`, or `repo` with `owner` and perhaps
- * `branch`. ERR_NOT_FOUND when it names none; ERR_MALFORMED, ERR_MEMORY
+ * The seed in the query, in the call's memory: `seed`, or `repo` with `owner` and perhaps `branch`.
+ * ERR_NOT_FOUND there is none; ERR_MALFORMED, ERR_MEMORY
  */
 enum err seed_query_read(struct call *c, struct span *out)
 {
@@ -91,7 +91,7 @@ MUST_CHECK static enum err write_public_key(struct call *c, const uint8_t key[X2
     hex_write(span_of(key, X25519_SIZE), hex);
     if ((e = base58_write(span_of(key, X25519_SIZE), base58, sizeof base58)) != ERR_NONE)
         return e;
-    /* the scripts of OutLayer's generations read either name (spec: OutLayer 3.2) */
+    /* the scripts of OutLayer's two generations read one name each (spec: OutLayer 3.2) */
     if (with_pubkey && (e = buffer_printf(&c->body, "{\"pubkey\":\"%s\",", hex)) != ERR_NONE)
         return e;
     return buffer_printf(&c->body,
@@ -144,7 +144,8 @@ void route_signed_pubkey(struct call *c, struct service_thread *thread)
     call_finish(c);
 }
 
-/* The names in secrets_json, checked against what the contract reserves (spec: OutLayer 3.3). */
+/* Checks the names in secrets_json against those that the contract reserves (spec: OutLayer
+ * 3.3). */
 MUST_CHECK static enum err check_name(struct call *c, struct json_value value)
 {
     void *memory = NULL;
@@ -167,7 +168,7 @@ MUST_CHECK static enum err check_name(struct call *c, struct json_value value)
     return ERR_NONE;
 }
 
-/* What it holds are the user's secrets, so it is in the call's memory, which is wiped. */
+/* It contains the user's secrets, so it is in the call's memory, which is wiped. */
 MUST_CHECK static enum err check_secrets_json(struct call *c, struct json_value value)
 {
     struct json_value secrets = {0}, name, member;

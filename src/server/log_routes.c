@@ -1,4 +1,4 @@
-/* GET /v1/log/..., GET /v1/explain: reading the log. */
+/* GET /v1/log/..., GET /v1/explain: read the log. */
 #include <string.h>
 
 #include "base/text.h"
@@ -34,7 +34,7 @@ void route_log_key(struct call *c, struct service_thread *thread)
     service_facts(c->server->svc, &facts);
     hex_write(span_of(facts.log_key, ED25519_PUBLIC_SIZE), hex);
     e = checkpoint_vkey_write(facts.origin, facts.log_key, vkey, sizeof vkey);
-    if (e == ERR_NONE) /* an origin holds no character that JSON would escape */
+    if (e == ERR_NONE) /* an origin has no character that JSON would escape */
         e = buffer_printf(&c->body, "{\"origin\":\"%s\",\"vkey\":\"%s\",\"public_key\":\"%s\"}",
                           facts.origin, vkey, hex);
     call_answer(c, e);

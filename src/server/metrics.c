@@ -30,7 +30,7 @@ static const struct {
     {5000000, "5"     },
 };
 
-/* One thread writes, so that no bus cycle is locked for it. */
+/* Only one thread writes, so no locked operation is needed. */
 static void add(_Atomic uint64_t *counter, uint64_t n)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
@@ -80,7 +80,7 @@ MUST_CHECK static enum err histogram_write(const struct route *route,
     return e;
 }
 
-/* Routes that nobody asked for have no lines. */
+/* Routes without requests have no lines. */
 enum err latency_write(struct server *s, struct buffer *out)
 {
     enum err e = buffer_append_string(
@@ -170,7 +170,7 @@ enum err denials_write(struct denial_counters *d, struct buffer *out)
     return e;
 }
 
-/* The process; names as Prometheus' client libraries have them */
+/* The process, with the names of Prometheus' client libraries */
 
 static unsigned long open_descriptors(void)
 {
@@ -181,10 +181,10 @@ static unsigned long open_descriptors(void)
         count++;
     if (dir)
         (void)closedir(dir);
-    return count > 3 ? count - 3 : 0; /* ".", "..", and the one that reads */
+    return count > 3 ? count - 3 : 0; /* ".", "..", and the descriptor of this directory */
 }
 
-/* Pages: all, and resident. */
+/* Pages: total and resident. */
 static void memory_pages(unsigned long long *all, unsigned long long *resident)
 {
     char text[128];

@@ -1,6 +1,6 @@
 /*
- * What the server counts for Prometheus beside the counters of its parts: latency by route, denials
- * by code and policy, and the process itself. Internal to server/.
+ * The server's own metrics for Prometheus: latency by route, denials by code and policy, and
+ * figures of the process. Its parts have further counters. Internal to server/.
  */
 #ifndef SERVER_METRICS_H
 #define SERVER_METRICS_H
@@ -14,11 +14,11 @@
 struct server;
 struct route;
 
-/* Upper bounds of the buckets in microseconds; one more bucket has no bound. */
+/* Upper bounds of the buckets in microseconds; the last bucket has no bound. */
 #define LATENCY_BUCKETS 13
 #define LATENCY_ROUTES_MAX 48
 
-/* Of one loop, which alone writes it; any thread reads. */
+/* The figures of one loop. Only that loop writes them; any thread reads. */
 struct latency {
     struct {
         _Atomic uint64_t buckets[LATENCY_BUCKETS + 1];
@@ -26,16 +26,16 @@ struct latency {
     } routes[LATENCY_ROUTES_MAX];
 };
 
-/* Microseconds from the head of a request to its reply. `route` is one of `routes`. */
+/* Records the microseconds from the head of a request to its reply. `route` is one of `routes`. */
 void latency_observe(struct latency *l, const struct route *route, int64_t took_us);
 
 /*
- * Denials by operation, code and policy. The texts are copied, but for `code`, which is static. A
- * combination beyond the room there is counts as code "other".
+ * Denials by operation, code and policy. The texts are copied, except `code`, which is static. When
+ * the table is full, a new combination counts as code "other".
  */
 #define DENIALS_MAX 128
 struct denial_counters {
-    pthread_mutex_t lock; /* guards what follows */
+    pthread_mutex_t lock; /* guards the fields below */
     size_t count;
     uint64_t other;
     struct denial_counter {
@@ -48,7 +48,7 @@ void denial_counters_init(struct denial_counters *d);
 void denial_counters_clear(struct denial_counters *d);
 void denial_count(struct denial_counters *d, const char *op, const char *code, const char *policy);
 
-/* In Prometheus' text form, appended to `out`. ERR_MEMORY */
+/* Appends all figures to `out` in Prometheus' text form. ERR_MEMORY */
 MUST_CHECK enum err latency_write(struct server *s, struct buffer *out);
 MUST_CHECK enum err denials_write(struct denial_counters *d, struct buffer *out);
 MUST_CHECK enum err process_write(const char *version, const char *tee, struct timestamp started,

@@ -10,7 +10,7 @@
 #define BEFORE_POLICY "/v1/policies/"
 #define BEHIND_POLICY "/reference-values"
 
-/* A value of another form is no value: the operation refuses it, in the log, too. */
+/* A value of another form becomes empty. The operation refuses it, and logs that. */
 static void read_value(struct span hex, struct policy_change *change)
 {
     change->size = hex.size / 2;
@@ -19,7 +19,7 @@ static void read_value(struct span hex, struct policy_change *change)
         change->size = 0;
 }
 
-/* The segment of the path, decoded as a query parameter is. */
+/* The segment of the path, decoded like a query parameter. */
 MUST_CHECK static enum err read_policy(const struct call *c, struct policy_change *change)
 {
     const struct span path = c->request->path;
@@ -80,7 +80,7 @@ enum err policy_change_read(struct call *c, struct policy_change *out)
     return e;
 }
 
-/* On its own thread: one change is committed before the next one is judged. */
+/* Runs on its own thread: one change is committed before the next one is judged. */
 static void make_change(struct call *c, struct service_thread *thread, bool removes)
 {
     struct policy_change change = {.removes = removes};
@@ -91,7 +91,7 @@ static void make_change(struct call *c, struct service_thread *thread, bool remo
         return;
     }
     if ((e = buffer_reserve(&c->body, POLICY_CHANGED_MAX)) != ERR_NONE) {
-        call_answer(c, e); /* now: after the commit nothing may fail */
+        call_answer(c, e); /* now, because nothing may fail after the commit */
     } else if (call_operate_and_commit(c, thread, OPERATION_CHANGE_POLICY, &change) == ERR_NONE) {
         render_policy_changed(&c->outcome.result.policy, c->outcome.commit.index, &c->body);
         call_answer(c, ERR_NONE);

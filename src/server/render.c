@@ -56,5 +56,5 @@ enum err render_result(const struct outcome *o, struct secret **out)
     case RESULT_NONE:
         break;
     }
-    return ERR_INTERNAL; /* a bug: these are not rendered before the commit */
+    return ERR_INTERNAL; /* a bug: these results are not rendered before the commit */
 }

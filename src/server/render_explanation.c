@@ -29,7 +29,7 @@ static void put_pcrs(struct json_writer *j, const struct nitro_claims *n)
     }
 }
 
-/* Only of evidence that is signed by a pinned root's hardware. */
+/* Only for evidence that hardware under a pinned root signed. */
 static void put_claims(struct json_writer *j, const struct attest_result *r)
 {
     json_open_object(j, "claims");
@@ -133,7 +133,7 @@ static void put_rules(struct json_writer *j, const struct explanation *x)
         json_put_int(j, "rules_left_out", (int64_t)x->rules_left_out);
 }
 
-/* What POST /v1/attest would decide, as far as it was asked. */
+/* The decision of POST /v1/attest, as far as the request asked for it. */
 static void put_decision(struct json_writer *j, const struct explanation *x)
 {
     const struct rule_verdict *nearest = &x->nearest;

@@ -1,4 +1,4 @@
-/* What the keystore says of itself: GET /v1/attestation, GET /v1/pubkey. */
+/* The keystore's statements about itself: GET /v1/attestation, GET /v1/pubkey. */
 #include "server/render.h"
 
 enum { DOCUMENT_EXTRA = 8192, STATEMENT_EXTRA = 1024 };

@@ -1,4 +1,4 @@
-/* Policies with the reference values added to them, and the reply to a change of those. */
+/* Policies with their added reference values, and the reply to a change of these. */
 #include <assert.h>
 #include <string.h>
 
@@ -40,7 +40,7 @@ static void put_value(struct json_writer *j, const struct reference_value *v)
 static void put_policy(struct json_writer *j, const struct policy_snapshot *s, const char *name,
                        const char *tee)
 {
-    assert(name); /* rules and added values are named */
+    assert(name); /* rules and added values have names */
     json_open_object(j, NULL);
     json_put_string(j, "name", span_string(name));
     if (tee)
@@ -54,7 +54,7 @@ static void put_policy(struct json_writer *j, const struct policy_snapshot *s, c
     json_close_object(j);
 }
 
-/* Of a policy that the configuration does not have, and the first such. */
+/* The first added value of a policy that the configuration does not have. */
 static bool is_orphan(const struct policy_snapshot *s, size_t at)
 {
     const char *name = s->added.items[at].policy;

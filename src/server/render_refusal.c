@@ -11,15 +11,15 @@
 #define NO_SESSION SESSION "it is not a valid session of this token; attest again"
 
 /*
- * The sentence for each code that an operation refuses with. {hint} and {limit} stand for the
- * refusal's members. The beginnings are OutLayer's, whose workers look for them: its worker attests
- * anew when the text holds "session not found" or "session expired".
+ * The sentence for each code of a refused operation. {hint} and {limit} stand for the refusal's
+ * members. Workers of OutLayer search for the beginnings: they attest again when the text contains
+ * "session not found" or "session expired".
  */
 static const struct {
     const char *code;
     const char *sentence;
 } sentences[] = {
-  /* who calls, and with which code */
+  /* authentication and roles */
     {"attestation_required",                ATTESTATION
      "neither a session nor evidence; attest through /v1/attest, or send an attestation object"},
     {"evidence_unbound",                    ATTESTATION "the evidence binds neither a worker_pubkey nor a task_id"         },
@@ -44,7 +44,7 @@ static const struct {
     {"session_not_yet_valid",               NO_SESSION                                                                     },
     {"session_collateral_changed",          NO_SESSION                                                                     },
     {"session_policy_changed",              NO_SESSION                                                                     },
- /* what the policy allows */
+ /* the scope of the policy */
     {"role_not_allowed",                    "This token's role does not allow this request"                                },
     {"policy_not_for_principal",            DENIED "the policy is not meant for this token"                                },
     {"seed_not_allowed",                    DENIED "the policy does not cover this key"                                    },
@@ -74,7 +74,7 @@ static const struct {
     {"too_many_values",                     "The policy's list is full; remove values, or write another policy"            },
 };
 
-/* The codes of the verifier and of the appraisal are theirs, and many: one form for each. */
+/* The verifier and the appraisal have many codes of their own: one form serves for all. */
 static const char *pattern_of(const struct refusal *why)
 {
     for (size_t i = 0; i < COUNT_OF(sentences); i++)

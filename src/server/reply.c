@@ -13,7 +13,7 @@
 enum {
     ERROR_MAX = 8192,
     COMMITTING_LEAST_SIZE =
-        16 * 1024 /* what a call counts for at least; it bounds their number, too */
+        16 * 1024 /* a call counts for at least this much, which also bounds their number */
 };
 
 static void take_error(struct call *c, unsigned status, const struct writer *w)
@@ -24,7 +24,7 @@ static void take_error(struct call *c, unsigned status, const struct writer *w)
     secret_free(&c->secret_body);
     secret_free(&c->reply);
     if (w->failed || buffer_append(&c->body, span_of(w->data, w->size)) != ERR_NONE)
-        c->content_type = NULL; /* out of memory: the status alone */
+        c->content_type = NULL; /* out of memory: only the status */
 }
 
 void call_refuse(struct call *c, unsigned status, const char *code, const char *text)
@@ -41,7 +41,7 @@ void call_refuse_err(struct call *c, enum err e, const char *code, const char *t
     call_refuse(c, status_of(e), code, text);
 }
 
-/* The operation's own refusal. */
+/* Adds the operation's own refusal. */
 static void refuse_outcome(struct call *c)
 {
     const struct refusal *why = &c->outcome.refusal;
@@ -72,7 +72,7 @@ static struct quota_owner owner_of(const struct call *c)
     return o;
 }
 
-/* Counts `size` bytes for the commit, or what is left of them. */
+/* Counts `size` bytes until the commit, or as many as the limit allows. */
 MUST_CHECK static bool committing_take(struct call *c)
 {
     const struct quota_owner owner = owner_of(c);
@@ -93,7 +93,7 @@ static void committing_give(struct call *c, size_t size)
     c->committing_size -= size;
 }
 
-/* A reply that will not be seen is wiped and freed; the entry is still committed. */
+/* Wipes and frees a reply that will not be sent; the entry is still committed. */
 static void drop_reply(struct call *c)
 {
     size_t size = c->reply ? secret_size(c->reply) : 0;
@@ -143,7 +143,7 @@ void headers_write(char *out, size_t size, const char *request_id, unsigned retr
     out[w.size] = '\0';
 }
 
-/* On the loop's thread: the only place a reply leaves. */
+/* On the loop's thread: the only place that sends a reply. */
 void call_reveal(void *argument)
 {
     struct call *c = argument;
@@ -177,7 +177,7 @@ static void post_reveal(struct call *c)
     post(c, call_reveal);
 }
 
-/* On the loop: the outcome did not come to the writer. */
+/* On the loop: the outcome did not reach the writer. */
 static void not_committed(void *argument)
 {
     struct call *c = argument;
@@ -189,7 +189,7 @@ static void not_committed(void *argument)
     call_reveal(c);
 }
 
-/* {...} becomes {...,"receipt":<receipt>} in guarded memory. */
+/* Turns {...} into {...,"receipt":<receipt>} in guarded memory. */
 MUST_CHECK static enum err append_receipt(struct call *c, struct span receipt)
 {
     static const char name[] = ",\"receipt\":";
@@ -211,7 +211,7 @@ MUST_CHECK static enum err append_receipt(struct call *c, struct span receipt)
     return ERR_NONE;
 }
 
-/* The outcome is durable: its reply may go out. */
+/* The outcome is durable, so its reply may be sent. */
 static void take_reply(struct call *c)
 {
     if (c->outcome.refusal.error != ERR_NONE) {
@@ -230,8 +230,8 @@ static void receipt_then_reveal(struct executor_job *job, struct service_thread 
     struct buffer receipt = {0};
 
     (void)thread;
-    /* the secret is released already: without a receipt the reply still goes out, and the receipt
-     * can be fetched by the request's id */
+    /* the entry already says that the secret was released. So the reply is sent without a
+     * receipt, which can be fetched by the request's id */
     if (log_read_receipt(service_store(c->server->svc), c->outcome.commit.index, &receipt) ==
             ERR_NONE &&
         append_receipt(c, buffer_span(&receipt)) != ERR_NONE)
@@ -262,7 +262,7 @@ static void committed(void *argument)
     call_reveal(c);
 }
 
-/* On the writer's thread: hands each loop its part of the batch with one wake. */
+/* On the writer's thread: gives each loop its part of the batch with one wake-up. */
 void batch_done(void *context, struct writer_request *batch, size_t count)
 {
     struct server *s = context;
@@ -275,7 +275,7 @@ void batch_done(void *context, struct writer_request *batch, size_t count)
         struct call *c = batch->owner;
 
         if (c && c->awaited) {
-            (void)sem_post(c->awaited); /* it belongs to that thread again */
+            (void)sem_post(c->awaited); /* that thread owns the call again */
         } else if (c) {
             c->task = (struct http_task){.call = committed, .argument = c};
             if (last[c->loop])
@@ -324,8 +324,7 @@ struct caller call_caller(const struct call *c)
                            .now_us = c->now_us};
 }
 
-/* Refused or not, the outcome says so and is recorded; unless there is no memory for that. */
-/* For people who watch; the evidence is in the log of operations. Names and codes only. */
+/* For operators; the evidence is in the log of operations. Only names and codes. */
 static void log_denial(struct call *c)
 {
     const struct refusal *why = &c->outcome.refusal;
@@ -340,6 +339,7 @@ static void log_denial(struct call *c)
                   LOG_STRING("request_id", c->request_id), LOG_NUMBER("left_out", left_out));
 }
 
+/* The outcome is recorded, refused or not, unless there is no memory. */
 MUST_CHECK static enum err operate(struct call *c, struct service_thread *thread,
                                    enum operation_id id, const void *request)
 {
@@ -363,7 +363,7 @@ void call_operate(struct call *c, struct service_thread *thread, enum operation_
         return;
     e = render_result(&c->outcome, &c->reply);
     operation_result_clear(&c->outcome.result);
-    if (e != ERR_NONE) { /* what cannot be answered is not released: no entry says it was */
+    if (e != ERR_NONE) { /* without a reply nothing is released, and no entry says that it was */
         c->recorded = false;
         call_answer(c, e);
     }
@@ -376,7 +376,7 @@ enum err call_operate_and_commit(struct call *c, struct service_thread *thread,
 
     if (e != ERR_NONE)
         return e;
-    c->recorded = false; /* call_finish() has nothing left to commit */
+    c->recorded = false; /* call_finish() has nothing to commit any more */
     if ((e = commit_and_wait(c)) != ERR_NONE) {
         c->retry_after_s = 1;
         call_refuse(c, 503, "log_unavailable",
@@ -395,7 +395,7 @@ void call_finish(struct call *c)
     }
     if (c->outcome.refusal.error != ERR_NONE) /* admission refuses a token with too many of these */
         (void)rate_take(c->server->denials, SPAN_OF(c->principal.id), clock_monotonic_us());
-    /* the work is done: what was only for it goes now, however long the commit takes */
+    /* the work is done: its memory is freed now, because the commit may take long */
     http_exchange_release(c->exchange);
     call_memory_free(c);
     executor_release(&c->job);
@@ -405,7 +405,7 @@ void call_finish(struct call *c)
         return;
     }
     if (atomic_fetch_or(&c->flags, CALL_COMMITTING) & CALL_GONE)
-        drop_reply(c); /* nobody else does: call_gone() came before */
+        drop_reply(c); /* call_gone() came before, so only this frees it */
     if (store_writer_submit(c->server->writer, &c->outcome.commit) != ERR_NONE)
         post(c, not_committed);
 }

@@ -1,7 +1,7 @@
 /*
- * From a call's body, path or query to the typed request of an operation: the only code that looks
- * at raw input. What a request borrows from is the body, or the call's memory. Each refuses the
- * call when it fails: ERR_MALFORMED, ERR_TOO_LARGE, ERR_MEMORY. Internal to server/.
+ * Converts a call's body, path or query to the typed request of an operation. No other code reads
+ * raw input. A request borrows from the body or from the call's memory. On failure each function
+ * refuses the call: ERR_MALFORMED, ERR_TOO_LARGE, ERR_MEMORY. Internal to server/.
  */
 #ifndef SERVER_REQUESTS_H
 #define SERVER_REQUESTS_H
@@ -20,12 +20,12 @@ MUST_CHECK enum err attest_request_read(struct call *c, struct attest_request *o
 /* POST /v1/attest/explain */
 MUST_CHECK enum err explain_request_read(struct call *c, struct explain_request *out);
 
-/* POST and DELETE /v1/policies/{policy}/reference-values; `out->removes` says which. A policy name
- * that cannot be one refuses with 404. */
+/* POST and DELETE /v1/policies/{policy}/reference-values; `out->removes` tells which. A name
+ * that no policy can have is refused with 404. */
 MUST_CHECK enum err policy_change_read(struct call *c, struct policy_change *out);
 
-/* GET /pubkey and /v1/pubkey: the seed that the query names, ERR_NOT_FOUND when it names none. Here
- * the route refuses. */
+/* GET /pubkey and /v1/pubkey: the seed in the query. ERR_NOT_FOUND there is none; then the route
+ * refuses. */
 MUST_CHECK enum err seed_query_read(struct call *c, struct span *out);
 
 #endif

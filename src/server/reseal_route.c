@@ -1,4 +1,5 @@
-/* POST /v1/reseal: seals the root anew, for the present state of the machine or an expected one. */
+/* POST /v1/reseal: seals the root again, for the present state of the machine or an expected
+ * one. */
 #include <string.h>
 
 #include "server/fields.h"
@@ -26,7 +27,7 @@ void route_reseal(struct call *c, struct service_thread *thread)
         return;
     }
     if ((e = buffer_reserve(&c->body, REPLY_MAX)) != ERR_NONE) {
-        call_answer(c, e); /* now: after the commit nothing may fail */
+        call_answer(c, e); /* now, because nothing may fail after the commit */
     } else if (call_operate_and_commit(c, thread, OPERATION_RESEAL, &request) == ERR_NONE) {
         call_answer(c, buffer_printf(&c->body, "{\"index\":%llu}",
                                      (unsigned long long)c->outcome.commit.index));

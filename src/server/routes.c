@@ -1,14 +1,14 @@
-/* All there is to ask for, in one place. */
+/* All routes, in one place. */
 #include "server/call.h"
 
-/* Strangers may send bodies to POST /pubkey: a little, for each is held in memory. */
-#define DECRYPT_BODY_MAX (16u * 1024 * 1024) /* server.body_max binds first */
+/* Strangers may send only small bodies to POST /pubkey, because each is held in memory. */
+#define DECRYPT_BODY_MAX (16u * 1024 * 1024) /* server.body_max is lower */
 #define SMALL_BODY_MAX (128u * 1024)
 #define ATTEST_BODY_MAX (512u * 1024) /* a quote, its certificates and its event log */
 
 /*
- * method, path, what it does (policy/authorize.h says for whom), where it runs, the most bytes of a
- * body, costly for strangers, handler
+ * method, path, action (policy/authorize.h says who may do it), where it runs, maximum bytes of a
+ * body, expensive for strangers, handler
  */
 /* clang-format off */
 const struct route routes[] = {

@@ -20,7 +20,7 @@ static void run_route(struct executor_job *job, struct service_thread *thread)
 {
     struct call *c = (struct call *)((char *)job - offsetof(struct call, job));
 
-    if (atomic_load(&c->flags) & CALL_GONE) { /* while it waited */
+    if (atomic_load(&c->flags) & CALL_GONE) { /* the caller left while it waited */
         call_refuse(c, 503, "timeout", "The answer took too long");
         call_finish(c);
         return;
@@ -28,7 +28,7 @@ static void run_route(struct executor_job *job, struct service_thread *thread)
     c->route->run(c, thread);
 }
 
-/* No memory for it, or the server is stopping. */
+/* There is no memory for it, or the server is stopping. */
 static void turn_back(struct server *s, struct http_exchange *x)
 {
     static const struct http_refusal why = {503, "overloaded",
@@ -135,8 +135,8 @@ void server_clock_jumped(struct server *s, int64_t by_ms)
 }
 
 /*
- * While commits fail /readyz says so and nobody may send requests any more, so somebody has to try:
- * the entry that succeeds ends the outage and marks it in the log.
+ * While commits fail, /readyz says so, and there may be no more requests. So the server tries an
+ * entry of its own. When that succeeds, it ends the outage and marks it in the log.
  */
 static void try_log_again(struct server *s, struct timestamp now)
 {
@@ -174,7 +174,7 @@ static void loop_begin(void *context, unsigned loop)
 {
     (void)context;
     (void)loop;
-    (void)pthread_setname_np(pthread_self(), "loop"); /* for those who look at threads */
+    (void)pthread_setname_np(pthread_self(), "loop"); /* visible in lists of threads */
 }
 
 static void loop_end(void *context, unsigned loop)
@@ -244,7 +244,7 @@ static void pass_barrier(void *argument)
     (void)sem_post(argument);
 }
 
-/* Afterwards no loop begins a call: each has finished the one it was in and seen `stopping`. */
+/* After this no loop begins a call: each has finished its last one and seen `stopping`. */
 static void stop_calls(struct server *s)
 {
     struct http_task tasks[HTTP_LOOPS_MAX];
@@ -269,8 +269,8 @@ void server_stop(struct server **server)
     *server = NULL;
     if (!s)
         return;
-    /* in the order of the work: no new calls, no new jobs, no new commits; the loops run until
-     * the end, since the others post replies to them */
+    /* in the order of the work: no new calls, no new jobs, no new commits. The loops run until
+     * the end, because the others post replies to them */
     if (s->http) {
         http_server_drain(s->http, DRAIN_MS);
         stop_calls(s);

@@ -1,6 +1,7 @@
 /*
- * HTTP routes to service operations and back. Translates; decides nothing. Credentials, rates and
- * sizes are checked when a request's head is complete, before its body is read.
+ * Translates HTTP requests to service operations, and results to replies. It decides nothing.
+ * Admission checks credentials, rates and sizes when a request's head is complete, before its body
+ * is read.
  */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
@@ -12,9 +13,9 @@
 struct server_options {
     struct http_server_options http;
     struct rate_limit per_token, per_address, total;
-    struct rate_limit denials; /* of one token; beyond it, its requests are refused at admission */
-    unsigned attest_threads;   /* that verify evidence */
-    uint32_t summary_interval_s; /* of refusals before authentication, in the log */
+    struct rate_limit denials;   /* of one token; when exceeded, admission refuses its requests */
+    unsigned attest_threads;     /* threads that verify evidence */
+    uint32_t summary_interval_s; /* for refusals before authentication, in the log */
     const char *version;
     struct collateral_refresh *collateral; /* for its figures; borrowed */
 };
@@ -27,10 +28,11 @@ MUST_CHECK enum err server_start(const struct server_options *options, struct se
                                  struct server **out);
 uint16_t server_port(const struct server *s);
 
-/* To be called about once a second: writes the summary of refusals when its interval has passed. */
+/* Call it about once a second: writes the summary of refusals when its interval has passed. */
 void server_tick(struct server *s, struct timestamp now);
 
-/* Puts an entry about the keystore itself into the log; lost only with memory or a full queue. */
+/* Writes an entry about the keystore itself to the log. It is lost if there is no memory or the
+ * queue is full. */
 void server_event(struct server *s, struct span op, struct span detail, struct timestamp now);
 
 /* Counts a jump of this machine's clock for the metrics; `by_ms` is not 0, negative for backward.

@@ -1,4 +1,4 @@
-/* The one place where an error becomes an HTTP status. */
+/* Maps errors to HTTP statuses. No other code does. */
 #ifndef SERVER_STATUS_H
 #define SERVER_STATUS_H
 
