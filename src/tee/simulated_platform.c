@@ -15,8 +15,7 @@
 #include "crypto/x509.h"
 #include "tee/key_file.h"
 
-#define FILE_ROOT "root_ca.pem" /* written last: its presence shows that the platform is complete  \
-                                 */
+#define FILE_ROOT "root_ca.pem" /* written last: then the platform is complete */
 #define FILE_CHAIN "pck_chain.pem"
 #define FILE_SEALING "sealing.key"
 #define PATH_MAX_SIZE 1024
