@@ -40,7 +40,7 @@ static struct timestamp modified_of(const struct stat *s)
     return (struct timestamp){(int64_t)s->st_mtim.tv_sec * 1000 + s->st_mtim.tv_nsec / 1000000};
 }
 
-/* <directory>/<stem><one of the endings>; ERR_NOT_FOUND when there is neither. */
+/* Reads <directory>/<stem><one of the endings>; ERR_NOT_FOUND when there is no such file. */
 MUST_CHECK static enum err part_read(const char *directory, const char *stem, size_t max,
                                      struct buffer *out)
 {
@@ -57,7 +57,7 @@ MUST_CHECK static enum err part_read(const char *directory, const char *stem, si
     return e;
 }
 
-/* The same, exactly named. */
+/* The same, with the exact name. */
 MUST_CHECK static enum err file_of(const char *directory, const char *name, size_t max,
                                    struct buffer *out)
 {
@@ -104,7 +104,7 @@ MUST_CHECK static enum err intel_read(const char *directory, struct buffer *docu
     return e;
 }
 
-/* One certificate as PEM, appended to `out`. */
+/* Appends one certificate as PEM to `out`. */
 MUST_CHECK static enum err certificate_read(const char *directory, const char *stem,
                                             struct buffer *out)
 {
@@ -119,7 +119,7 @@ MUST_CHECK static enum err certificate_read(const char *directory, const char *s
     return e;
 }
 
-/* The chain of one kind of VEK; nothing when its intermediate is not there. */
+/* The chain of one kind of VEK; empty when its intermediate is absent. */
 MUST_CHECK static enum err amd_chain(const char *directory, const char *intermediate,
                                      struct buffer *out)
 {
@@ -165,7 +165,7 @@ MUST_CHECK static enum err vek_read(const char *path, struct buffer *document)
     return e;
 }
 
-/* The instance id stands in the name: "arm-<hex>.pem". */
+/* The name contains the instance id: "arm-<hex>.pem". */
 MUST_CHECK static enum err arm_read(const char *path, struct buffer *document)
 {
     uint8_t id[ATTEST_ARM_INSTANCE_MAX];
@@ -201,7 +201,7 @@ static bool is_arm(const char *name)
     return strncmp(name, "arm-", strlen("arm-")) == 0 && ends_with(name, ".pem");
 }
 
-/* Files that stand for something by themselves. */
+/* Files that are one item each. */
 static const struct {
     bool (*is)(const char *name);
     MUST_CHECK enum err (*read)(const char *path, struct buffer *document);
@@ -211,7 +211,7 @@ static const struct {
     {is_arm,  arm_read },
 };
 
-/* Directories that are one thing, by a file that only they have. */
+/* Directories that are one item each, detected by a file that only they have. */
 static const struct {
     const char *marks[2];
     MUST_CHECK enum err (*read)(const char *directory, struct buffer *document);
@@ -251,7 +251,7 @@ static bool has_file(const char *directory, const char *name)
     return join(directory, name, path) == ERR_NONE && stat(path, &s) == 0 && S_ISREG(s.st_mode);
 }
 
-/* True when the directory is one thing, which has then been told. */
+/* True when the directory is one item, which is then reported. */
 static bool is_one_thing(struct walk *w, const char *directory, const struct stat *s, enum err *e)
 {
     for (size_t i = 0; i < COUNT_OF(directory_kinds); i++) {
@@ -314,7 +314,7 @@ enum err collateral_directory_read(const char *path, collateral_found *found, vo
     return read_visit(&w, path, &s, COLLATERAL_DEPTH_MAX);
 }
 
-/* The fingerprint so far and this entry make the next. */
+/* Combines the fingerprint so far with this entry. */
 static void state_add(uint8_t state[SHA256_SIZE], const char *path, const struct stat *s)
 {
     uint8_t figures[24];

@@ -43,7 +43,7 @@ MUST_CHECK static enum err hex_read_member(struct json_value value, size_t max, 
     return e;
 }
 
-/* What the form alone refuses. */
+/* Refuses documents of another form. */
 MUST_CHECK static enum err refuse_form(enum err e, enum attest_reason *reason)
 {
     if (e == ERR_NONE || e == ERR_MEMORY || e == ERR_DENIED)
@@ -115,7 +115,7 @@ MUST_CHECK static enum err amd_read(const struct attest_trust *trust, struct jso
     return e;
 }
 
-/* The name that the document gives, if it is one of a VCEK; else its digest's. */
+/* The name in the document, if it names a VCEK; else the name from its digest. */
 MUST_CHECK static enum err vek_name(struct json_value name, struct span certificate,
                                     char out[COLLATERAL_NAME_SIZE])
 {
@@ -147,7 +147,7 @@ MUST_CHECK static enum err vek_read(const struct attest_trust *trust, struct jso
     struct buffer certificate = {0};
     enum err e;
 
-    (void)trust; /* judged with the product's certificates, where it is used */
+    (void)trust; /* judged at use, with the product's certificates */
     if ((e = json_object_read(object, fields, COUNT_OF(fields), false, NULL)) == ERR_NONE &&
         (e = hex_read_member(certificate_value, X509_MAX_SIZE, &certificate)) == ERR_NONE &&
         (e = vek_name(name_value, buffer_span(&certificate), item->name)) == ERR_NONE &&
@@ -173,7 +173,7 @@ MUST_CHECK static enum err arm_read(const struct attest_trust *trust, struct jso
     struct buffer pem = {0};
     enum err e;
 
-    (void)trust; /* the operator endorses it by putting it there */
+    (void)trust; /* the operator endorses it by adding the file */
     if ((e = json_object_read(object, fields, COUNT_OF(fields), false, NULL)) == ERR_NONE &&
         (e = hex_read_member(id_value, ATTEST_ARM_INSTANCE_MAX, &id)) == ERR_NONE &&
         (e = text_read(key_value, ATTEST_CHAIN_MAX, &pem)) == ERR_NONE &&
@@ -189,7 +189,7 @@ MUST_CHECK static enum err arm_read(const struct attest_trust *trust, struct jso
 }
 
 static const struct form {
-    const char *member; /* that only documents of this kind have */
+    const char *member; /* only documents of this kind have it */
     enum collateral_kind kind;
     MUST_CHECK enum err (*read)(const struct attest_trust *trust, struct json_value value,
                                 struct collateral_item *item, enum attest_reason *reason);

@@ -78,7 +78,7 @@ bool collateral_name_check(struct span name)
     return true;
 }
 
-/* The part up to the next dash; `rest` moves behind it. Empty at the end. */
+/* Takes the part up to the next dash; `rest` begins after it. Empty at the end. */
 static struct span take_part(struct span *rest)
 {
     const uint8_t *dash = rest->size > 0 ? memchr(rest->data, '-', rest->size) : NULL;

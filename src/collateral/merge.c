@@ -8,7 +8,7 @@
 
 enum { ALL_INTEL_PARTS = (1u << ATTEST_INTEL_PARTS) - 1, ROOM_EXTRA = 512 };
 
-/* 1 when the candidate's part is the better one, -1 when the held one is, 0 when both are equal. */
+/* 1 when the candidate's part is better, -1 when the held one is, 0 when both are equal. */
 static int newest_of(const struct attest_part *held, const struct attest_part *candidate,
                      struct timestamp now, bool *early)
 {
@@ -21,7 +21,7 @@ static int newest_of(const struct attest_part *held, const struct attest_part *c
     return attest_part_compare(candidate, held);
 }
 
-/* Which parts of either item the newest root CRL of both revokes. */
+/* The parts of either item that the newest root CRL of both revokes. */
 static void revoked_parts(const struct collateral_item *held,
                           const struct collateral_item *candidate, struct timestamp now,
                           unsigned *of_held, unsigned *of_candidate)
@@ -62,7 +62,7 @@ void collateral_compare(const struct collateral_item *held, const struct collate
     *out = (struct collateral_difference){0};
     if (span_equal(SPAN_OF(held->sha256), SPAN_OF(candidate->sha256)))
         return;
-    if (held->part_count == 0) { /* an operator's key: the last one written counts */
+    if (held->part_count == 0) { /* an operator's key: the last written one is used */
         out->newer = 1;
         return;
     }
@@ -97,7 +97,8 @@ struct member {
 };
 
 static const struct member intel_members[] = {
-    {"set",                      ATTEST_PART_TCB_INFO   }, /* the same in both, by their name */
+  /* equal in both, because of their name */
+    {"set",                      ATTEST_PART_TCB_INFO   },
     {"tcb_info",                 ATTEST_PART_TCB_INFO   },
     {"tcb_info_signature",       ATTEST_PART_TCB_INFO   },
     {"tcb_info_issuer_chain",    ATTEST_PART_TCB_INFO   },
@@ -115,7 +116,7 @@ static const struct member amd_members[] = {
     {"crl",        ATTEST_PART_AMD_CRL   },
 };
 
-/* `wrapper` is NULL, or the member whose object has the parts. */
+/* `wrapper` is NULL, or the member whose object contains the parts. */
 MUST_CHECK static enum err object_of(const struct collateral_item *item, const char *wrapper,
                                      struct json_value *out)
 {
@@ -187,7 +188,8 @@ enum err collateral_merge(const struct attest_trust *trust, const struct collate
     if (e == ERR_NONE)
         e = collateral_item_new(trust, buffer_span(&document), candidate->source,
                                 candidate->fetched, out, reason);
-    else if (e != ERR_MEMORY) { /* both documents were read before: they are too large together */
+    /* both documents were read before, so they are too large together */
+    else if (e != ERR_MEMORY) {
         *reason = ATTEST_TOO_LARGE;
         e = ERR_DENIED;
     }

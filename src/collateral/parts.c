@@ -107,7 +107,7 @@ MUST_CHECK static enum err document_close(struct buffer *out, const struct write
     return e;
 }
 
-/* A document as PCS serves it, taken apart: the signed text and the signature. */
+/* Splits a document of PCS into the signed text and the signature. */
 struct signed_text {
     struct span text, signature;
 };
@@ -170,7 +170,7 @@ enum err collateral_document_intel(const struct attest_collateral_input *input, 
         (e = signed_read(input->qe_identity, "enclaveIdentity", &qe_identity)) != ERR_NONE ||
         (e = collateral_crl_der(input->pck_crl, &pck_crl)) != ERR_NONE ||
         (e = collateral_crl_der(input->root_crl, &root_crl)) != ERR_NONE ||
-        /* a quote or a line's end takes two characters; hex as well */
+        /* a quote or a line's end takes two characters; so does a byte in hex */
         (e = document_open(
              out,
              ROOM_EXTRA + 2 * (input->tcb_info.size + input->qe_identity.size +

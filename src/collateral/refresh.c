@@ -9,7 +9,7 @@
 #include "collateral/refresh_state.h"
 
 enum {
-    TURN_MS = 1000, /* between looks at the clock */
+    TURN_MS = 1000, /* interval of the checks of the clock */
 };
 
 /* ---- directories ---- */

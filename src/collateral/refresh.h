@@ -1,13 +1,12 @@
 /*
- * Keeps the store fresh: one thread that reads directories when they change, fetches what is
- * missing or about to be needed, verifies it, and tells of what changed. An item is fetched anew
+ * Keeps the store fresh. One thread reads directories when they change, fetches missing items and
+ * items that will expire, verifies them, and reports changes. An item is fetched again
  *
  *   when `refresh_percent` of its validity has passed, or it is `max_age_s` old, or it is missing
  *
- * from the first source that has it and is not being left alone. After a failure a source is left
- * alone for that item: `backoff_s`, doubled each time up to `backoff_max_s`, plus or minus a
- * quarter; after 429 or 503 with Retry-After altogether, as long as it asked. What is held stays
- * until it is replaced.
+ * from the first source that has it and is not waiting. After a failure, a source waits for that
+ * item: `backoff_s`, doubled each time up to `backoff_max_s`, plus or minus a quarter. After 429 or
+ * 503 with Retry-After, it waits that long for all items. A held item stays until it is replaced.
  */
 #ifndef COLLATERAL_REFRESH_H
 #define COLLATERAL_REFRESH_H
@@ -17,10 +16,10 @@
 
 #define COLLATERAL_SOURCES_MAX 16
 #define COLLATERAL_DIRECTORIES_MAX 80
-#define COLLATERAL_TARGETS_MAX 2048 /* items looked after, held or missing */
+#define COLLATERAL_TARGETS_MAX 2048 /* items that the refresher manages, held or missing */
 #define COLLATERAL_PREFETCH_MAX 64
 
-/* What a change was, for the log. Borrowed. */
+/* A change, for the log. Borrowed. */
 struct collateral_change {
     enum collateral_put put; /* COLLATERAL_ADDED or COLLATERAL_REPLACED */
     const struct collateral_item *item;
@@ -31,14 +30,14 @@ struct collateral_refresh_options {
     const struct collateral_source_options *sources; /* in order of preference */
     size_t directory_count;
     const char *const *directories; /* read at the start, and again when they change */
-    const char *cache;              /* directory for what was fetched; NULL or "": none */
+    const char *cache;              /* directory for fetched items; NULL or "": none */
     size_t prefetch_count;
-    const char *const *prefetch; /* names of items to have before evidence needs them */
+    const char *const *prefetch; /* names of items to fetch before evidence needs them */
     unsigned refresh_percent;    /* 1 to 99 */
     int64_t max_age_s;           /* 0: no limit */
     int64_t backoff_s, backoff_max_s;
-    int64_t reread_s;                /* how often directories are looked at */
-    struct timestamp (*clock)(void); /* clock_now(), but for tests */
+    int64_t reread_s;                /* interval of the checks of directories */
+    struct timestamp (*clock)(void); /* clock_now(), except in tests */
     void *context;
     void (*changed)(void *context,
                     const struct collateral_change *change); /* on the thread that
@@ -48,7 +47,7 @@ struct collateral_refresh_options {
 struct collateral_refresh;
 
 /*
- * Reads the cache and the directories; what does not verify is logged and passed over. Options and
+ * Reads the cache and the directories; items that do not verify are logged and skipped. Options and
  * what they point to are borrowed. ERR_CONFIG with a sentence in `why`, ERR_MEMORY
  */
 MUST_CHECK enum err collateral_refresh_new(const struct collateral_refresh_options *options,
@@ -71,19 +70,19 @@ void collateral_watch_replace(struct collateral_refresh *r, struct collateral_wa
 
 /* Directories are read again at once, and what waits for backoff is tried again. Any thread. */
 void collateral_refresh_hurry(struct collateral_refresh *r);
-/* Ends the thread, if there is one, within about a second. */
+/* Ends the thread, if it runs, within about a second. */
 void collateral_refresh_stop(struct collateral_refresh *r);
 /* The same, and frees. */
 void collateral_refresh_free(struct collateral_refresh **r);
 
-/* One turn of the thread's work at `now`, for those who bring their own thread; false when there
+/* One turn of the thread's work at `now`, for callers with their own thread; false when there
  * was nothing to fetch. */
 bool collateral_refresh_step(struct collateral_refresh *r, struct timestamp now);
 
 struct collateral_source_figures {
     const char *name;
-    uint64_t fetched, failed, refused; /* items; refused: came, but were not believed */
-    bool left_alone;                   /* it asked for patience */
+    uint64_t fetched, failed, refused; /* items; refused: fetched, but not accepted */
+    bool left_alone;                   /* it asked to wait */
 };
 /* Returns the count, at most COLLATERAL_SOURCES_MAX. Any thread. */
 size_t collateral_refresh_figures(struct collateral_refresh *r, struct timestamp now,

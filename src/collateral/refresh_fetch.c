@@ -19,7 +19,7 @@ static void log_failure(const struct source_state *s, const struct target *t, co
               LOG_NUMBER("again_in_s", (again.ms - now.ms) / 1000));
 }
 
-/* The source as a whole does not answer as it should. */
+/* The source does not answer correctly at all. */
 static void source_failed(struct collateral_refresh *r, struct source_state *s,
                           const struct target *t, enum err e, const struct collateral_failure *f,
                           struct timestamp now)
@@ -28,7 +28,7 @@ static void source_failed(struct collateral_refresh *r, struct source_state *s,
     log_failure(s, t, err_code(e), f->why, now, s->asked.wait.until);
 }
 
-/* This source does not have this item, or not one that can be believed. */
+/* This source does not have this item, or only an unacceptable one. */
 static void target_failed(struct collateral_refresh *r, size_t index, struct target *t,
                           const char *code, const char *why, struct timestamp now)
 {
@@ -46,7 +46,7 @@ static void target_good(const struct collateral_refresh *r, size_t index, struct
     t->next_look = fetch_look_at(&schedule, item->expires, now);
 }
 
-/* Gives what came to the store. True when it is news. */
+/* Puts the answer into the store. True when it is new. */
 static bool document_take(struct collateral_refresh *r, size_t index, struct target *t,
                           struct span document, struct timestamp now)
 {
@@ -77,7 +77,8 @@ static bool document_take(struct collateral_refresh *r, size_t index, struct tar
     return refresh_is_change(result.put);
 }
 
-/* One source. True when it had news, or when the thread is to end: then nobody else is asked. */
+/* Asks one source. True when it had news, or when the thread must end; then no other source is
+ * asked. */
 static bool fetch_from(struct collateral_refresh *r, size_t index, struct target *t,
                        bool *is_absent)
 {
@@ -85,7 +86,7 @@ static bool fetch_from(struct collateral_refresh *r, size_t index, struct target
     struct collateral_failure failure;
     struct buffer document = {0};
     enum err e = collateral_source_fetch(s->source, &t->key, &document, &failure);
-    struct timestamp now = r->options.clock(); /* a fetch takes its time */
+    struct timestamp now = r->options.clock(); /* the fetch took some time */
     bool done = e == ERR_UNAVAILABLE;
 
     *is_absent = e != ERR_NONE && failure.absent;

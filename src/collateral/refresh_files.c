@@ -58,7 +58,7 @@ MUST_CHECK static enum err file_found(void *context, const char *path, struct ti
     }
     if (is_held(r->store, document))
         return ERR_NONE;
-    /* what is in the cache was received when it was written */
+    /* items in the cache were received when they were written */
     if (!reading->directory->is_cache || modified.ms > reading->now.ms)
         modified = reading->now;
     e = collateral_store_put_received(r->store, document,

@@ -3,7 +3,8 @@
 #include "collateral/refresh_state.h"
 
 enum {
-    FORGET_MS = 3600 * 1000, /* what is missing in vain, after nobody asked for it any more */
+    /* time for which a missing item is kept after the last request for it */
+    FORGET_MS = 3600 * 1000,
     LOOK_AGAIN_MAX_MS = 86400000,
     NO_SOURCE_MS = 60 * 1000, /* before it is looked again whether any source could have it */
 };
@@ -35,7 +36,7 @@ static bool source_could(const struct collateral_refresh *r, const struct collat
     return false;
 }
 
-/* The target of this key, made if need be; NULL when there is no room or no source for it. */
+/* The target of this key, created if necessary; NULL when there is no room or no source for it. */
 struct target *refresh_target_of(struct collateral_refresh *r, const struct collateral_key *key)
 {
     char name[COLLATERAL_NAME_SIZE];
@@ -53,7 +54,7 @@ struct target *refresh_target_of(struct collateral_refresh *r, const struct coll
     return t;
 }
 
-/* What is held of a platform is wanted early, too, when a source has that. */
+/* For a held platform the early set is wanted, too, if a source has it. */
 static void early_target(struct collateral_refresh *r, const struct collateral_key *key)
 {
     struct collateral_key early = *key;
@@ -129,7 +130,7 @@ static void targets_forget(struct collateral_refresh *r, struct timestamp now)
     }
 }
 
-/* A VEK says the same for years, so its age has no limit. */
+/* A VEK stays the same for years, so its age has no limit. */
 struct fetch_schedule refresh_schedule(const struct collateral_refresh *r,
                                        const struct collateral_item *item)
 {

@@ -31,7 +31,7 @@ static fetch_kind intel_fetch, kds_fetch, peer_fetch;
 
 static const struct source_kind {
     const char *name;
-    const char *url;          /* the vendor's; NULL: it must be given */
+    const char *url;          /* the vendor's URL; NULL: the setting is required */
     const char *root_crl_url; /* host of the root CRL; NULL: the source's own */
     const char *root_crl_path;
     unsigned kinds; /* bit per collateral_kind */
@@ -71,7 +71,7 @@ MUST_CHECK static enum err fail(struct fetch *f, enum err e, const char *path, c
     return e;
 }
 
-/* What is no success of HTTP. */
+/* Handles an answer that is not a success. */
 MUST_CHECK static enum err judge_status(struct fetch *f, const char *path,
                                         const struct http_client_reply *reply)
 {
@@ -125,7 +125,7 @@ MUST_CHECK static enum err get(struct fetch *f, const char *host, const char *pa
 
 /* ---- Intel ---- */
 
-/* The parts of one platform, as they come. */
+/* The parts of one platform, as received. */
 struct intel_parts {
     struct buffer tcb_info, qe_identity, pck_crl, root_crl;
     struct buffer tcb_chain, qe_chain, crl_chain; /* PEM */
@@ -142,7 +142,7 @@ static void intel_clear(struct intel_parts *p)
     buffer_clear(&p->crl_chain);
 }
 
-/* A body, and the issuer chain from whichever of two headers has it. */
+/* Gets a body, and the issuer chain from the one of two headers that is present. */
 MUST_CHECK static enum err get_with_chain(struct fetch *f, const char *path, size_t max,
                                           const char *header, const char *other_header,
                                           struct buffer *body, struct buffer *chain)
@@ -179,7 +179,7 @@ static bool is_early(const struct collateral_source_options *o)
     return o->early || o->evaluation_number > 0;
 }
 
-/* How another set than the standard one is asked for (PCS API v4); "" for that. */
+/* The query for another set than the standard one (PCS API v4); "" for the standard set. */
 static void set_write(const struct collateral_source_options *o, char out[40])
 {
     if (o->evaluation_number > 0)
@@ -199,7 +199,7 @@ MUST_CHECK static enum err intel_get(struct fetch *f, const struct collateral_ke
     enum err e;
 
     set_write(&f->source->options, set);
-    /* upper case, as Intel writes it */
+    /* upper case, as in Intel's documents */
     (void)snprintf(tcb, sizeof tcb, "/%s/certification/v4/tcb?fmspc=%02X%02X%02X%02X%02X%02X%s%s",
                    tee, key->fmspc[0], key->fmspc[1], key->fmspc[2], key->fmspc[3], key->fmspc[4],
                    key->fmspc[5], *set ? "&" : "", set);
@@ -405,7 +405,7 @@ const char *collateral_source_name(const struct collateral_source *s)
 
 bool collateral_source_has(const struct collateral_source *s, const struct collateral_key *key)
 {
-    /* a peer has what it has; of Intel's sets a source serves the one it is set to */
+    /* a peer may have any item; of Intel's sets a source serves only the configured one */
     if (key->kind == COLLATERAL_INTEL && s->options.type != COLLATERAL_SOURCE_PEER &&
         key->early != is_early(&s->options))
         return false;

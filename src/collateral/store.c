@@ -19,7 +19,7 @@ struct fetch_request {
     bool is_signed;
 };
 
-/* How often one caller came with evidence of no valid signature, this minute. */
+/* Counts how often one caller presented evidence without a valid signature in this minute. */
 struct stranger {
     uint8_t caller[SHA256_SIZE];
     unsigned count;
@@ -32,18 +32,18 @@ struct absence {
 
 struct collateral_store {
     struct attest_trust trust;
-    pthread_mutex_t write_lock; /* held by the one thread that changes what is kept */
+    pthread_mutex_t write_lock; /* held by the one thread that changes the items */
     struct snapshot_cell cell;  /* of struct collateral_snapshot */
     _Atomic uint64_t rollbacks;
     bool no_sources;
-    pthread_mutex_t queue_lock; /* of all below */
+    pthread_mutex_t queue_lock; /* guards all fields below */
     pthread_cond_t queue_changed;
     bool woken;
     size_t request_count;
     struct fetch_request requests[COLLATERAL_QUEUE_MAX];
-    struct timestamp minute; /* in which strangers are counted */
+    struct timestamp minute; /* the minute for which strangers are counted */
     unsigned strangers;      /* of all callers */
-    size_t caller_count;     /* at most as many as there may be strangers */
+    size_t caller_count;     /* at most the limit for strangers */
     struct stranger callers[COLLATERAL_STRANGERS_PER_MINUTE];
     /* names that were taken from the queue and not forgotten yet; a ring */
     size_t next_taken;
@@ -122,7 +122,7 @@ static struct collateral_snapshot *snapshot_new(size_t count)
     return s;
 }
 
-/* Index of the name, or of where it belongs. */
+/* Index of the name, or of the place to insert it. */
 static size_t position_of(const struct collateral_snapshot *s, struct span name, bool *found)
 {
     size_t low = 0;
@@ -166,7 +166,7 @@ static bool has_early(const struct collateral_snapshot *s, const struct collater
     return collateral_snapshot_find(s, span_string(name)) != NULL;
 }
 
-/* By kind, in the order of names: what attest_verify() takes. */
+/* The items by kind, in the order of names, as attest_verify() takes them. */
 static void snapshot_fill(struct collateral_snapshot *s)
 {
     const struct attest_collateral **items = (const struct attest_collateral **)s->set.items;
@@ -218,7 +218,7 @@ void collateral_mark(const struct collateral_snapshot *snapshot, const struct at
     out[0] = '\0';
     if (collateral_keys_missing(result, keys) == 0)
         return;
-    collateral_key_name(&keys[0], name); /* the platform's, or the product's: never one chip's */
+    collateral_key_name(&keys[0], name); /* the platform's or the product's key, never one chip's */
     item = collateral_snapshot_find(snapshot, span_string(name));
     if (item)
         mark_write(item, out);
@@ -235,12 +235,12 @@ bool collateral_mark_holds(const struct collateral_snapshot *snapshot, const cha
         return mark[0] == '\0';
     item = collateral_snapshot_find(snapshot, span_of(mark, (size_t)(colon - mark)));
     if (!item)
-        return true; /* another keystore's; without it ours judges no such platform */
+        return true; /* another keystore's item; without it, our store judges no such platform */
     mark_write(item, now);
     return strcmp(now, mark) == 0 || timestamp_seconds(item->content_since) < timestamp_seconds(at);
 }
 
-/* Which item leaves when there is no room: COLLATERAL_ITEMS_MAX when none may. */
+/* The item to remove when there is no room; COLLATERAL_ITEMS_MAX when none may be removed. */
 static size_t victim_of(const struct collateral_snapshot *s)
 {
     size_t victim = COLLATERAL_ITEMS_MAX;
@@ -253,8 +253,8 @@ static size_t victim_of(const struct collateral_snapshot *s)
     return victim;
 }
 
-/* The snapshot with `item` in it, in its place; `victim` (an index, or more than any) is left out.
- */
+/* Makes a snapshot with `item` in it; leaves out `victim` (an index, or a larger number for
+ * none). */
 static struct collateral_snapshot *snapshot_with(const struct collateral_snapshot *old,
                                                  struct collateral_item *item, size_t victim)
 {
@@ -284,7 +284,7 @@ static void publish(struct collateral_store *s, struct collateral_snapshot **mad
     snapshot_publish(&s->cell, &next);
 }
 
-/* With the lock of writers. */
+/* The caller holds the lock of writers. */
 static const struct collateral_snapshot *current(const struct collateral_store *s)
 {
     return (const struct collateral_snapshot *)s->cell.current;
@@ -344,7 +344,7 @@ static bool in_its_time(const struct collateral_item *item, struct timestamp now
     return now.ms <= item->expires.ms && (!item->intel || item->facts.valid_from.ms <= now.ms);
 }
 
-/* Makes `*next` of `from` with the result's item in it. */
+/* Makes `*next` from `from` plus the result's item. */
 MUST_CHECK static enum err make_next(const struct collateral_snapshot *from,
                                      const struct collateral_put_result *result, size_t victim,
                                      struct collateral_snapshot **next)
@@ -353,7 +353,7 @@ MUST_CHECK static enum err make_next(const struct collateral_snapshot *from,
     return *next ? ERR_NONE : ERR_MEMORY;
 }
 
-/* Nothing is held under that name. */
+/* The store has no item of that name. */
 MUST_CHECK static enum err item_add(const struct collateral_snapshot *from,
                                     struct collateral_put_result *result,
                                     struct collateral_snapshot **next)
@@ -368,7 +368,7 @@ MUST_CHECK static enum err item_add(const struct collateral_snapshot *from,
     return make_next(from, result, victim, next);
 }
 
-/* The newest part of each takes the place of what is held. */
+/* The newest of each part replaces the held one. */
 MUST_CHECK static enum err item_replace(struct collateral_store *s,
                                         const struct collateral_snapshot *from,
                                         const struct collateral_item *held, struct timestamp now,
@@ -391,7 +391,7 @@ MUST_CHECK static enum err item_replace(struct collateral_store *s,
     if (d.older != 0) {
         e = collateral_merge(&s->trust, held, result->item, d.newer, &merged, &result->reason);
         if (e == ERR_DENIED)
-            return ERR_NONE; /* refused; cannot be of parts that verified, but for their size */
+            return ERR_NONE; /* refused; parts that verified can only fail by their size */
         if (e != ERR_NONE)
             return e;
         collateral_item_release(&result->item);
@@ -403,7 +403,8 @@ MUST_CHECK static enum err item_replace(struct collateral_store *s,
     return make_next(from, result, SIZE_MAX, next);
 }
 
-/* With the lock of writers. `*next` is `from` with the result's item; NULL when nothing changes. */
+/* The caller holds the lock of writers. `*next` is `from` plus the result's item; NULL when
+ * nothing changes. */
 MUST_CHECK static enum err item_place(struct collateral_store *s,
                                       const struct collateral_snapshot *from, struct timestamp now,
                                       struct collateral_put_result *result,
@@ -456,7 +457,7 @@ enum err collateral_store_put(struct collateral_store *s, struct span document, 
     return collateral_store_put_received(s, document, source, expected, now, now, result);
 }
 
-/* With the lock of writers. The next of the stage becomes the one with this item. */
+/* The caller holds the lock of writers. Adds this item to the stage's next snapshot. */
 MUST_CHECK static enum err stage_item(struct collateral_stage *stage, struct collateral_item *item,
                                       struct timestamp now)
 {
@@ -487,7 +488,7 @@ enum err collateral_store_stage(struct collateral_store *s, struct collateral_it
     for (size_t i = 0; i < count && e == ERR_NONE; i++)
         e = stage_item(&stage, items[i], now);
     if (e == ERR_NONE)
-        *out = stage; /* with the lock */
+        *out = stage; /* the stage keeps the lock */
     else
         collateral_stage_clear(&stage);
     return e;
@@ -549,7 +550,8 @@ static bool is_at_hand(struct collateral_store *s, const char *name, struct time
     return is;
 }
 
-/* With the queue's lock. The caller's count of this minute; NULL when there is no room. */
+/* The caller holds the queue's lock. Returns the caller's count for this minute; NULL when there
+ * is no room. */
 static struct stranger *stranger_of(struct collateral_store *s, const uint8_t caller[SHA256_SIZE],
                                     struct timestamp now)
 {
@@ -570,7 +572,7 @@ static struct stranger *stranger_of(struct collateral_store *s, const uint8_t ca
     return &s->callers[s->caller_count++];
 }
 
-/* With the queue's lock. */
+/* The caller holds the queue's lock. */
 static bool stranger_passes(struct collateral_store *s, const struct fetch_request *request,
                             struct timestamp now)
 {
@@ -584,10 +586,10 @@ static bool stranger_passes(struct collateral_store *s, const struct fetch_reque
     return true;
 }
 
-/* With the queue's lock. */
+/* The caller holds the queue's lock. */
 static bool has_place(const struct collateral_store *s, const struct fetch_request *request)
 {
-    /* strangers leave half of the queue to others */
+    /* half of the queue is not for strangers */
     const size_t limit = request->is_signed ? COLLATERAL_QUEUE_MAX : COLLATERAL_QUEUE_MAX / 2;
     size_t held = 0;
 
@@ -596,7 +598,7 @@ static bool has_place(const struct collateral_store *s, const struct fetch_reque
     return s->request_count < limit && held < COLLATERAL_QUEUE_SHARE;
 }
 
-/* With the queue's lock. */
+/* The caller holds the queue's lock. */
 static bool is_absent(const struct collateral_store *s, const char *name, struct timestamp now)
 {
     for (size_t i = 0; i < COUNT_OF(s->absences); i++)
@@ -665,7 +667,7 @@ bool collateral_store_request_fetch(struct collateral_store *s, const struct att
 {
     struct collateral_key keys[COLLATERAL_MISSING_MAX];
     size_t count = s->no_sources ? 0 : collateral_keys_missing(result, keys);
-    /* the VEK itself cannot be fetched: a VLEK, or the VCEK of a chip whose id is masked */
+    /* the VEK itself cannot be fetched: it is a VLEK, or the VCEK of a chip with a masked id */
     const bool can_help = count > 1 || strcmp(result->step, "vek") != 0;
     bool coming = false;
 

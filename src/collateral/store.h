@@ -1,7 +1,7 @@
 /*
- * What collateral is at hand. Readers see an immutable snapshot; writers put a new one in its
- * place, so that a request is judged by one state from beginning to end and never waits. Also the
- * queue of what refused evidence needed: nothing is fetched in the path of a request.
+ * The store of collateral. Readers see an immutable snapshot, which writers replace. So one state
+ * judges a request from start to end, and a request never waits. The store also has the queue of
+ * collateral that refused evidence needs: a request never fetches by itself.
  */
 #ifndef COLLATERAL_STORE_H
 #define COLLATERAL_STORE_H
@@ -9,30 +9,30 @@
 #include "base/snapshot.h"
 #include "collateral/item.h"
 
-#define COLLATERAL_ITEMS_MAX 1024 /* beyond it the VEK that was fetched first makes room */
+#define COLLATERAL_ITEMS_MAX 1024 /* beyond it, the VEK that was fetched first is removed */
 
 struct collateral_store;
 
 /* `trust` is copied. ERR_MEMORY */
 MUST_CHECK enum err collateral_store_new(const struct attest_trust *trust,
                                          struct collateral_store **out);
-/* No view may be in use any more, but they may be cleared afterwards. */
+/* No view may be in use any more, but views may be cleared afterwards. */
 void collateral_store_free(struct collateral_store **s);
 
 struct collateral_snapshot {
     struct snapshot snapshot; /* see base/snapshot.h */
     struct attest_collateral_set set;
-    /* what would judge if the early sets were the standard ones; where there is none, the same */
+    /* the set that would judge if the early sets were standard; without early sets, the same */
     struct attest_collateral_set early;
     size_t count;
-    struct collateral_item **items; /* in order of their names */
+    struct collateral_item **items; /* sorted by name */
 };
 
-/* The current snapshot, through a view of the thread's (base/snapshot.h). */
+/* The current snapshot, through a view of the thread (base/snapshot.h). */
 const struct collateral_snapshot *collateral_store_view(struct collateral_store *s,
                                                         struct snapshot_view *view);
 
-/* For those without a view; collateral_snapshot_release() it. */
+/* For callers without a view, which must call collateral_snapshot_release(). */
 struct collateral_snapshot *collateral_store_hold(struct collateral_store *s);
 void collateral_snapshot_release(struct collateral_snapshot **snapshot);
 
@@ -41,16 +41,16 @@ struct collateral_item *collateral_snapshot_find(const struct collateral_snapsho
                                                  struct span name);
 
 /*
- * What a verdict rested on, for those who remember verdicts: NAME:CONTENT, the item that judged
- * the platform and 16 hex digits of its content. "" when the evidence needs no collateral.
+ * The mark of a verdict, for code that stores verdicts. It is NAME:CONTENT: the item that judged
+ * the platform, and 16 hex digits of its content. "" when the evidence needs no collateral.
  */
 #define COLLATERAL_MARK_SIZE 64
 void collateral_mark(const struct collateral_snapshot *snapshot, const struct attest_result *result,
                      char out[COLLATERAL_MARK_SIZE]);
 /*
- * Whether a verdict of `at` with this mark still stands: the content is the same, or it was that
- * of an item which another keystore held when ours did not change since. A list or a level that
- * changed afterwards may say otherwise of this platform: the evidence has to be judged again.
+ * Whether a verdict of the time `at` with this mark is still valid. It is if the content is the
+ * same, or if it is another keystore's content and our item did not change since. After a change of
+ * a list or a level, the evidence must be judged again.
  */
 bool collateral_mark_holds(const struct collateral_snapshot *snapshot, const char *mark,
                            struct timestamp at);
@@ -59,29 +59,30 @@ enum collateral_put {
     COLLATERAL_ADDED,
     COLLATERAL_REPLACED,
     COLLATERAL_UNCHANGED,
-    COLLATERAL_ROLLBACK,  /* refused: no part is newer than the one held */
-    COLLATERAL_NOT_VALID, /* refused: the parts that would be newer are not valid yet */
-    COLLATERAL_OTHER,     /* refused: good, but not what was asked for */
-    COLLATERAL_REFUSED,   /* refused: did not verify; `reason` */
+    COLLATERAL_ROLLBACK,  /* refused: no part is newer than the held one */
+    COLLATERAL_NOT_VALID, /* refused: the newer parts are not valid yet */
+    COLLATERAL_OTHER,     /* refused: good, but not the requested item */
+    COLLATERAL_REFUSED,   /* refused: it did not verify; see `reason` */
     COLLATERAL_FULL,
     COLLATERAL_PUTS
 };
 const char *collateral_put_code(enum collateral_put p); /* "added", "rollback", ... */
-/* Whether it is at hand now, be it from before. */
+/* Whether the item is in the store now, new or old. */
 bool collateral_put_is_good(enum collateral_put p);
 
 struct collateral_put_result {
     enum collateral_put put;
-    enum attest_reason reason;    /* COLLATERAL_REFUSED */
-    struct collateral_item *item; /* what is kept now, or the candidate that was refused. Held;
-                                     NULL when the form was refused */
+    enum attest_reason reason; /* COLLATERAL_REFUSED */
+    /* the stored item, or the refused candidate, with a reference; NULL when the form was
+     * refused */
+    struct collateral_item *item;
 };
 
 /*
  * Verifies a document and keeps the newest of each part (collateral/merge.h).
  *
  * expected  the name it must have, or NULL
- * now       to tell what is not valid yet; also the time of receipt
+ * now       detects parts that are not valid yet; also the time of receipt
  *
  * ERR_MEMORY; else ERR_NONE and `*result`, whose item the caller releases.
  */
@@ -90,17 +91,17 @@ MUST_CHECK enum err collateral_store_put(struct collateral_store *s, struct span
                                          struct timestamp now,
                                          struct collateral_put_result *result);
 
-/* The same for what was received earlier: what a directory kept. */
+/* The same for documents received earlier, from a directory. */
 MUST_CHECK enum err collateral_store_put_received(struct collateral_store *s, struct span document,
                                                   const char *source, const char *expected,
                                                   struct timestamp received, struct timestamp now,
                                                   struct collateral_put_result *result);
 
 /*
- * Several items at once, in two steps, so that they come into use together with other things or not
- * at all. One thread calls both steps, and other writers wait from the first to the second.
+ * Puts several items in two steps, so that they come into use together with other things or not at
+ * all. One thread calls both steps; other writers wait meanwhile.
  *
- * stage  places each item as collateral_store_put() does, in a snapshot that is not in use yet.
+ * stage  adds each item as collateral_store_put() does, to a snapshot that is not in use yet.
  *        `out->results` has one result for each item, in their order. ERR_MEMORY
  * adopt  publishes that snapshot. Cannot fail. The results stay.
  * clear  frees the results, and drops a snapshot that was not adopted.
@@ -117,37 +118,38 @@ MUST_CHECK enum err collateral_store_stage(struct collateral_store *s,
 void collateral_store_adopt(struct collateral_stage *stage);
 void collateral_stage_clear(struct collateral_stage *stage);
 
-/* How often a document had a part that is older than the one held, since the start. */
+/* The number of documents since the start with a part that is older than the held one. */
 uint64_t collateral_store_rollbacks(const struct collateral_store *s);
 
 /* ---- what is missing ---- */
 
 #define COLLATERAL_QUEUE_MAX 64
-#define COLLATERAL_QUEUE_SHARE 8           /* places in it that one caller may hold */
-#define COLLATERAL_RETRY_AFTER_S 5         /* what a caller is told: a fetch takes seconds */
-#define COLLATERAL_STRANGERS_PER_MINUTE 12 /* taken from evidence of no valid signature */
-#define COLLATERAL_STRANGER_SHARE 4        /* of them, of one caller */
-#define COLLATERAL_ABSENT_MAX 64           /* names remembered that no source has */
+#define COLLATERAL_QUEUE_SHARE 8           /* places in the queue that one caller may use */
+#define COLLATERAL_RETRY_AFTER_S 5         /* told to callers: a fetch takes seconds */
+#define COLLATERAL_STRANGERS_PER_MINUTE 12 /* accepted from evidence without a valid signature */
+#define COLLATERAL_STRANGER_SHARE 4        /* of these, for one caller */
+#define COLLATERAL_ABSENT_MAX 64           /* remembered names that no source has */
 
 /*
- * Queues what `result`, a refusal for want of collateral, needs: once, and not what is at hand and
- * in its time. Anybody with a token can invent chips, so evidence whose signatures did not verify
- * (with SGX and TDX the FMSPC is a genuine PCK's then) has a small share, and so has each caller.
- * True when a fetch that can help is on its way or may be; false also while every source says that
- * it does not have what is missing.
+ * Queues the collateral that `result` needs, a refusal for missing collateral. An item is queued
+ * once, and not if the store has a valid one. Anyone with a token can invent chips, so evidence
+ * whose signatures did not verify (for SGX and TDX its FMSPC is from a genuine PCK) has a small
+ * share, and so has each caller. True when a fetch that can help is queued or possible. False also
+ * while every source says that it does not have the item.
  *
- * caller  who presented the evidence (a principal's id); NULL: all of those together
+ * caller  the presenter of the evidence (a principal's id); NULL: one share for all unknown callers
  */
 bool collateral_store_request_fetch(struct collateral_store *s, const struct attest_result *result,
                                     const uint8_t caller[SHA256_SIZE], struct timestamp now);
-/* No source has this, so nobody is told to wait for it until `until`. */
+/* No source has this item, so no caller is told to wait for it until `until`. */
 void collateral_store_absent(struct collateral_store *s, const char *name, struct timestamp until);
-/* Whether this refusal is one for want of (current) collateral. */
+/* Whether the reason of a refusal is missing or outdated collateral. */
 bool collateral_is_missing(enum attest_reason reason);
-/* Whether it is one because what there is belongs to another platform or another TCB. */
+/* Whether the reason is that the collateral is for another platform or another TCB. */
 bool collateral_is_another(enum attest_reason reason);
 
-/* Nobody fetches: then want() answers false and queues nothing. Before threads start. */
+/* No thread fetches: then collateral_store_want() returns false and queues nothing. Call before
+ * threads start. */
 void collateral_store_no_sources(struct collateral_store *s);
 
 /*
