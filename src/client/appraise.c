@@ -1,6 +1,6 @@
 /*
- * Whether verified claims of an SGX enclave are accepted: what a caller demands becomes rules of
- * policy/, so that nothing is judged here that the keystore would judge otherwise. Pure.
+ * Appraises the verified claims of an SGX enclave. The caller's demands become rules of policy/, so
+ * the client and the keystore judge by the same code. Pure.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +75,7 @@ struct maker {
 
 static char *borrowed(const char *text)
 {
-    return (char *)(uintptr_t)text; /* rules read it only */
+    return (char *)(uintptr_t)text; /* rules only read it */
 }
 
 MUST_CHECK static enum err set_number(const struct maker *m, const char *key, uint64_t number)
@@ -96,7 +96,7 @@ static bool is_repeated(const uint8_t *hashes, size_t i)
     return false;
 }
 
-/* At most POLICY_LIST_MAX of them. */
+/* At most POLICY_LIST_MAX measurements. */
 MUST_CHECK static enum err set_hashes(const struct maker *m, const char *key, const uint8_t *hashes,
                                       size_t count)
 {
@@ -129,7 +129,8 @@ MUST_CHECK static enum err set_statuses(const struct maker *m, unsigned accepted
 MUST_CHECK static enum err set_advisories(const struct maker *m)
 {
     const struct vs_appraisal *a = m->appraisal;
-    char *texts[ATTEST_ADVISORIES_MAX + 1] = {0}; /* one more is too many, and the rule says so */
+    /* one more is too many, and the rule reports that */
+    char *texts[ATTEST_ADVISORIES_MAX + 1] = {0};
     const size_t count = a->advisory_count < COUNT_OF(texts) ? a->advisory_count : COUNT_OF(texts);
 
     for (size_t i = 0; i < count; i++)
@@ -137,7 +138,7 @@ MUST_CHECK static enum err set_advisories(const struct maker *m)
     return appraisal_rule_set(m->rule, "advisories", texts, count, m->fault);
 }
 
-/* What is asked of the platform, whatever the code is. */
+/* The demands on the platform, for all code. */
 MUST_CHECK static enum err set_platform(const struct maker *m)
 {
     const struct vs_appraisal *a = m->appraisal;
@@ -167,7 +168,7 @@ MUST_CHECK static enum err set_signer(const struct maker *m)
     return e;
 }
 
-/* Rules hold POLICY_LIST_MAX measurements each; the signer has the last one. */
+/* A rule holds POLICY_LIST_MAX measurements; the signer is in the last rule. */
 MUST_CHECK static enum err set_code(const struct maker *m, size_t i)
 {
     const struct vs_appraisal *a = m->appraisal;
@@ -199,7 +200,7 @@ MUST_CHECK static enum err make_rule(const struct maker *m, const char *tee, siz
     return e == ERR_NONE ? appraisal_rule_finish(m->rule, m->fault) : e;
 }
 
-/* An appraisal that can never be right is refused like one that is missing. */
+/* An appraisal that can accept nothing is refused like a missing one. */
 static enum vs_error make_rules(const struct vs_appraisal *a, const char *tee,
                                 struct appraisal_rule *rules, size_t count, struct vs_refusal *r)
 {
@@ -244,7 +245,7 @@ static enum vs_error judge(const struct vs_result *r, const struct vs_appraisal 
     for (size_t i = 0; i < count; i++)
         appraisal_rule_clear(&rules[i]);
     free(rules);
-    refusal->rule[0] = '\0'; /* the caller gave it no name */
+    refusal->rule[0] = '\0'; /* the caller gave no name */
     return e;
 }
 

@@ -1,4 +1,4 @@
-/* Verifiers and results: what the files behind <vouchsafe/attest.h> share. */
+/* Verifiers and results: the parts that the files of <vouchsafe/attest.h> share. */
 #ifndef CLIENT_ATTEST_H
 #define CLIENT_ATTEST_H
 
@@ -8,7 +8,7 @@
 #include "policy/appraisal.h"
 
 #define RESULT_FIELDS_MAX 96
-#define RESULT_TEXT_MAX 1024 /* bytes of made-up values: names of statuses, versions, ... */
+#define RESULT_TEXT_MAX 1024 /* bytes of generated values: names of statuses, versions, ... */
 
 struct vs_verifier {
     struct attest_trust trust;
@@ -24,13 +24,13 @@ struct vs_verifier {
     enum attest_reason reason; /* of the last refusal of something that was added */
 };
 
-/* Spans of `verified` borrow from `evidence`, pointers of fields from anywhere in here: a result
- * never moves. */
+/* Spans of `verified` borrow from `evidence`, and pointers of fields from all of this struct. So
+ * a result never moves. */
 struct vs_result {
     struct buffer evidence;
     struct attest_result verified;
     enum vs_verdict verdict;
-    struct timestamp at; /* the time it was judged by */
+    struct timestamp at; /* the time of the judgement */
     uint8_t claims_digest[VS_HASH_SIZE];
     size_t step_count;
     struct vs_step steps[ATTEST_STEPS_MAX + 1];
@@ -40,30 +40,30 @@ struct vs_result {
     char text[RESULT_TEXT_MAX];
 };
 
-/* Writes the fields of what was verified; none unless its signatures are valid. */
+/* Writes the fields of the evidence; none unless its signatures are valid. */
 void result_fill_fields(struct vs_result *r);
-/* The same of steps. */
+/* The same for the steps. */
 void result_fill_steps(struct vs_result *r);
 
-/* evidence.c: what was found, as the claims of vouchsafe.h. Those of the platform are written when
- * the result is valid, the rest always. */
+/* In evidence.c: the result as the claims of vouchsafe.h. Those about the platform are written
+ * when the result is valid, the others always. */
 void claims_of_result(const struct vs_result *r, struct vs_claims *out);
 void claims_refuse(struct vs_claims *claims, const char *code, const char *step);
-/* VS_ERR_UNTRUSTED, in the claims too, unless these 64 bytes are bound. */
+/* VS_ERR_UNTRUSTED, also in the claims, unless the evidence binds these 64 bytes. */
 MUST_CHECK enum vs_error claims_check_bound(const struct vs_result *r, const uint8_t *expected,
                                             struct vs_claims *claims);
-/* Hands on what an appraisal said, a refusal into the claims too. */
+/* Returns the error of an appraisal, and copies a refusal to the claims. */
 MUST_CHECK enum vs_error claims_appraised(enum vs_error e, const struct vs_refusal *refusal,
                                           struct vs_claims *claims);
 
-/* attest_directory.c: how much a verifier holds, and back to that. */
+/* In attest_directory.c: the counts of a verifier's contents, and a return to them. */
 struct verifier_mark {
     size_t intel, amd, vek, arm_key;
 };
 struct verifier_mark verifier_mark(const struct vs_verifier *v);
 void verifier_forget_since(struct vs_verifier *v, const struct verifier_mark *m);
 
-/* policy.c: the first rule that accepts, else the one that comes nearest, as the daemon does.
+/* In policy.c: finds the first rule that accepts, else the nearest one, as the daemon does.
  * Zero-initialise, consider each rule in order, then tell. */
 struct nearest_rule {
     const struct appraisal_rule *accepts; /* borrowed */
@@ -73,10 +73,10 @@ struct nearest_rule {
 };
 void nearest_consider(struct nearest_rule *n, const struct appraisal_rule *rule,
                       const struct appraisal_question *question);
-/* VS_ERR_POLICY; `*out` is written either way. */
+/* VS_ERR_POLICY; `*out` is always written. */
 MUST_CHECK enum vs_error nearest_tell(const struct nearest_rule *n, struct vs_refusal *out);
 
-/* The sets as attest/ takes them; borrowed. */
+/* The sets in the form of attest/; borrowed. */
 struct attest_collateral_set verifier_collateral(const struct vs_verifier *v);
 
 /* "milan", "genoa", "turin"; "" for others. */

@@ -1,4 +1,4 @@
-/* Collateral as it lies on disk and as documents: what src/collateral/ reads, a verifier takes. */
+/* Adds collateral from files and documents: src/collateral/ reads it, a verifier takes it. */
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,14 +12,14 @@
 #include "collateral/item.h"
 #include "crypto/x509.h"
 
-/* Room for one more of each sort, whatever it will be. */
+/* Makes room for one more of each kind. */
 static bool has_room(const struct vs_verifier *v)
 {
     return v->intel_count < VS_COLLATERAL_MAX && v->amd_count < VS_COLLATERAL_MAX &&
            v->vek_count < VS_COLLATERAL_MAX && v->arm_key_count < VS_COLLATERAL_MAX;
 }
 
-/* What was verified becomes the verifier's; the rest of the item is not needed. */
+/* Moves the verified collateral to the verifier; the rest of the item is not needed. */
 static void take(struct vs_verifier *v, struct collateral_item *u)
 {
     switch (u->kind) {
@@ -80,7 +80,8 @@ struct addition {
     bool early; /* Intel's early sets, too */
 };
 
-/* A piece that cannot be read is refused like one that does not verify: it was meant to be used. */
+/* A piece that cannot be read is refused like one that does not verify: the caller meant to use
+ * it. */
 MUST_CHECK static enum err add_found(void *context, const char *path, struct timestamp modified,
                                      enum err e, struct span document)
 {
@@ -101,7 +102,7 @@ MUST_CHECK static enum err add_found(void *context, const char *path, struct tim
     return e;
 }
 
-/* A file that was named itself is a document whatever its name is. */
+/* A file that the caller names is a document, whatever its name is. */
 MUST_CHECK static enum err add_file(struct addition *a, const char *path)
 {
     const struct timestamp unknown = {0};
@@ -121,7 +122,7 @@ static bool is_directory(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-/* A pipe would make the reader wait for a writer. */
+/* The reader of a pipe would wait for a writer. */
 static bool is_regular(const char *path)
 {
     struct stat status;
@@ -129,7 +130,7 @@ static bool is_regular(const char *path)
     return stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-/* Whether the file is a certificate of a root that is pinned already. */
+/* Whether the file is the certificate of a pinned root. */
 static bool is_pinned_root(const struct vs_verifier *v, const char *path)
 {
     struct buffer bytes = {0};
@@ -151,7 +152,7 @@ static bool is_pinned_root(const struct vs_verifier *v, const char *path)
     return is;
 }
 
-/* Nitro needs no collateral: a directory of AWS's root only is complete. */
+/* Nitro needs no collateral: a directory with only AWS's root is complete. */
 static bool has_pinned_root(const struct vs_verifier *v, const char *path)
 {
     DIR *directory = opendir(path);

@@ -37,7 +37,7 @@ static struct vs_field *next_field(struct vs_result *r, enum vs_field_kind kind,
     struct vs_field *f = &r->fields[r->field_count];
 
     if (r->field_count + 1 == COUNT_OF(r->fields))
-        return f; /* the last one is where too many go */
+        return f; /* further fields would overwrite the last one */
     r->field_count++;
     *f = (struct vs_field){.kind = kind};
     (void)snprintf(f->name, sizeof f->name, "%s", name);
@@ -63,8 +63,8 @@ static char printable(uint8_t c)
 }
 
 /*
- * Copies the text, terminated; one that does not fit any more is cut. It goes to terminals and logs
- * and may come from anybody: only what is printable stays.
+ * Copies the text, terminated; a long one is cut. It goes to terminals and logs and may come from
+ * an attacker, so only printable characters stay.
  */
 static void put_text(struct vs_result *r, const char *name, struct span text)
 {
@@ -144,13 +144,13 @@ static void put_status(struct vs_result *r, const char *name, enum tcb_status st
         put_text(r, name, span_string(tcb_status_name(status)));
 }
 
-/* To the second, as vendors write them. */
+/* To the second, as in vendors' documents. */
 static void put_date(struct vs_result *r, const char *name, struct timestamp t)
 {
     char text[TIMESTAMP_TEXT_SIZE];
 
     timestamp_write(t, text);
-    (void)snprintf(text + 19, sizeof text - 19, "Z"); /* instead of the fraction */
+    (void)snprintf(text + 19, sizeof text - 19, "Z"); /* replaces the fraction */
     put_text(r, name, span_string(text));
 }
 
@@ -182,7 +182,7 @@ static void put_sgx(struct vs_result *r)
     put_intel(r);
 }
 
-/* Which module it is, the second byte of TEE_TCB_SVN says; 0: the one without an identity. */
+/* The second byte of TEE_TCB_SVN selects the module; 0 means the one without an identity. */
 static void put_module(struct vs_result *r)
 {
     char id[16];
@@ -204,7 +204,7 @@ static void put_tdx(struct vs_result *r)
         put_module(r);
 }
 
-/* Build, minor, major stand in the report; people write it the other way round. */
+/* The report has build, minor, major; people write major.minor.build. */
 static void put_version(struct vs_result *r, const char *name, const uint8_t version[3])
 {
     char text[16];
@@ -234,7 +234,8 @@ static void put_snp(struct vs_result *r)
         put_text(r, "csp_id", span_string(s->csp_id));
     if (r->verdict != VS_VALID)
         return;
-    put_number(r, VS_FIELD_FLAG, "vek_tcb_matches_reported", true); /* or it were not valid */
+    /* otherwise the report would not be valid */
+    put_number(r, VS_FIELD_FLAG, "vek_tcb_matches_reported", true);
     if (s->by_vlek || span_is_zero(SPAN_OF(s->chip_id)))
         put_span(r, VS_FIELD_NULL, "vek_hwid_matches_chip_id", (struct span){0});
     else
@@ -262,7 +263,7 @@ static void put_nitro(struct vs_result *r)
     put_number(r, VS_FIELD_NUMBER, "cabundle_count", n->cabundle_count);
 }
 
-/* Claims that a token may lack are left out, not null. */
+/* Claims that are absent from a token are left out, not null. */
 static void put_if(struct vs_result *r, enum vs_field_kind kind, const char *name, struct span s)
 {
     if (s.data == NULL)
@@ -273,7 +274,7 @@ static void put_if(struct vs_result *r, enum vs_field_kind kind, const char *nam
         put_span(r, kind, name, s);
 }
 
-/* What the device measured at boot, and who signed it. */
+/* The components measured at boot, and their signers. */
 static void put_components(struct vs_result *r)
 {
     const struct arm_claims *a = &r->verified.arm;
@@ -290,8 +291,8 @@ static void put_components(struct vs_result *r)
 }
 
 /*
- * Numbers are the claims' keys: RFC 9783 section 4; Arm DEN0137 section A7.2. Read again from the
- * bytes that were verified, for what results leave out.
+ * The numbers are the claims' keys: RFC 9783 section 4; Arm DEN0137 section A7.2. Reads the
+ * verified bytes again, for claims that results do not have.
  */
 static void put_psa(struct vs_result *r)
 {
@@ -344,8 +345,8 @@ static void put_cca(struct vs_result *r)
 }
 
 /*
- * Azure's own numbers; its names are those of the index. Whoever made the blob can have written
- * this much of it; when the report inside is signed it stands for it, and its claims follow.
+ * Azure's own fields, with the names of the index. The maker of the blob may have invented them,
+ * unless the report inside is signed. In that case the claims of the report follow.
  */
 static void put_azure(struct vs_result *r)
 {

@@ -1,4 +1,4 @@
-/* What a result says: accessors, and words for people. */
+/* Accessors of a result, and its texts for people. */
 #include "client/attest.h"
 
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-/* What each step of the verifiers makes sure of. */
+/* The purpose of each step of the verifiers. */
 static const struct {
     const char *name;
     const char *text;
@@ -216,7 +216,7 @@ const char *vs_result_advisory_at(const struct vs_result *r, size_t index)
     return index < vs_result_advisory_count(r) ? r->verified.advisories[index] : "";
 }
 
-/* What never runs out has the last of all times. */
+/* Certificates that never expire have the last of all times. */
 static int64_t seconds_of(const struct vs_result *r, struct timestamp t)
 {
     return is_judged(r) && t.ms != INT64_MAX ? timestamp_seconds(t) : 0;

@@ -1,4 +1,5 @@
-/* Evidence as people keep and paste it: raw, hex, base64, quoted, or inside a JSON document. */
+/* Reads evidence as people keep and paste it: raw, hex, base64, quoted, or inside a JSON
+ * document. */
 #include <vouchsafe/attest.h>
 
 #include <stdlib.h>
@@ -10,17 +11,15 @@
 #include "codec/json.h"
 
 #define TEXT_MAX (4u * VS_EVIDENCE_MAX)
-#define SMALLEST_HEX 8 /* digits; fewer are no evidence of any kind */
-#define SMALLEST_EVIDENCE                                                                          \
-    128 /* bytes; what is searched for in a document, not a nonce or a hash                        \
-         */
+#define SMALLEST_HEX 8        /* digits; evidence of all kinds is longer */
+#define SMALLEST_EVIDENCE 128 /* bytes; a document is searched for larger strings only */
 
 static bool is_space(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Raw evidence holds bytes that no text has: all kinds begin with a number or a tag. */
+/* Raw evidence has bytes that no text has: all kinds begin with a number or a tag. */
 static bool is_text(struct span bytes)
 {
     for (size_t i = 0; i < bytes.size; i++)
@@ -38,7 +37,7 @@ static struct span trim(struct span text)
     return text;
 }
 
-/* Without what editors and programs put around it: a byte order mark, white space, quotes. */
+/* Removes what editors and programs put around text: a byte order mark, white space, quotes. */
 static struct span bare(struct span text)
 {
     const struct span mark = SPAN_LITERAL("\xef\xbb\xbf");
@@ -46,7 +45,7 @@ static struct span bare(struct span text)
     if (span_starts_with(text, mark))
         text = span_slice(text, mark.size, SIZE_MAX);
     text = trim(text);
-    if (text.size > 0 && text.data[text.size - 1] == ',') /* a line of somebody's JSON */
+    if (text.size > 0 && text.data[text.size - 1] == ',') /* a line of a JSON list */
         text = trim(span_slice(text, 0, text.size - 1));
     if (text.size >= 2 && text.data[0] == text.data[text.size - 1] &&
         (text.data[0] == '"' || text.data[0] == '\''))
@@ -54,8 +53,8 @@ static struct span bare(struct span text)
     return text;
 }
 
-/* White space and "0x" go; base64 comes out in its usual alphabet, with the padding it should have.
- * `out` has room for text.size + 4. */
+/* Removes white space and "0x"; converts base64 to its usual alphabet with padding. `out` has
+ * room for text.size + 4. */
 static struct span canonical(struct span text, uint8_t *out)
 {
     size_t size = 0;
@@ -71,7 +70,7 @@ static struct span canonical(struct span text, uint8_t *out)
     return span_of(out, size);
 }
 
-/* Padding of base64 that was left away. One too few is a mistake, and stays one. */
+/* Adds padding that base64 lacks. One missing character is an error, and is not repaired. */
 static struct span padded(struct span text, uint8_t *memory)
 {
     size_t size = text.size;
@@ -83,7 +82,8 @@ static struct span padded(struct span text, uint8_t *memory)
     return span_of(memory, size);
 }
 
-/* Hex first: real evidence in base64 has other letters. `out` has room for text.size. */
+/* Tries hex first, because real evidence in base64 has other letters. `out` has room for
+ * text.size. */
 MUST_CHECK static enum err digits_read(struct span text, uint8_t *out, size_t *size)
 {
     uint8_t *memory = malloc(text.size + 4);
@@ -134,9 +134,9 @@ MUST_CHECK static enum err list_read(struct span text, uint8_t *out, size_t *siz
 /* ---- a document that carries evidence ---- */
 
 struct search {
-    uint8_t *bytes; /* what was found first */
+    uint8_t *bytes; /* the first evidence found */
     size_t size, found;
-    uint8_t *memory; /* for one string and what it says, each as large as the document */
+    uint8_t *memory; /* for one string and its decoded form, each as large as the document */
     size_t capacity;
 };
 
@@ -152,7 +152,7 @@ static void look_at_string(struct search *s, struct json_value value)
         size < SMALLEST_EVIDENCE || attest_evidence_kind(span_of(bytes, size)) == ATTEST_TEE_NONE)
         return;
     if (s->found > 0 && span_equal(span_of(s->bytes, s->size), span_of(bytes, size)))
-        return; /* once more the same */
+        return; /* the same evidence again */
     if (s->found++ > 0)
         return;
     memcpy(s->bytes, bytes, size);

@@ -1,4 +1,4 @@
-/* A verifier: whom it trusts, what it knows of platforms, and one verification. */
+/* A verifier: its trusted roots, its collateral, and one verification. */
 #include "client/attest.h"
 
 #include <stdlib.h>
@@ -83,14 +83,14 @@ enum vs_error vs_verifier_add_root(struct vs_verifier *v, enum vs_vendor vendor,
                                      span_of_bytes(certificate), false));
 }
 
-/* Before something of a sort that has `count` already is added. */
+/* Call before adding to a kind that has `count` members. */
 static enum vs_error begin_add(struct vs_verifier *v, const size_t count)
 {
     v->reason = ATTEST_OK;
     return count == VS_COLLATERAL_MAX ? VS_ERR_TOO_LARGE : VS_OK;
 }
 
-/* After it: what was accepted is counted, a refusal leaves its code. */
+/* Call after adding: counts an accepted piece; a refusal leaves its code. */
 static enum vs_error end_add(struct vs_verifier *v, enum err e, enum attest_reason reason,
                              size_t *count)
 {
@@ -184,7 +184,7 @@ static enum vs_verdict verdict_of(const struct attest_result *r)
                                                                          : VS_REJECT;
 }
 
-/* What is too large is refused by its size, and not copied for it. */
+/* Refuses large evidence by its size, without a copy. */
 static struct span evidence_to_keep(struct vs_bytes bytes)
 {
     return span_of(bytes.data, bytes.size > VS_EVIDENCE_MAX ? 0 : bytes.size);

@@ -1,4 +1,4 @@
-/* Blobs and secrets: what carries bytes across the edge of the library. Files: file_io.c. */
+/* Blobs and secrets, which carry bytes across the library's interface. Files: file_io.c. */
 #include "client/client.h"
 
 #include <errno.h>
@@ -76,7 +76,7 @@ enum vs_error fd_read_fully(int fd, uint8_t *out, size_t capacity, size_t *size)
     return VS_OK;
 }
 
-/* Guarded memory does not grow in place, so it doubles and the old pages are wiped. */
+/* Guarded memory does not grow in place, so its size is doubled and the old pages are wiped. */
 static enum vs_error secret_grow(struct secret **s, size_t size)
 {
     struct secret *larger = NULL;

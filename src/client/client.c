@@ -26,7 +26,7 @@ static enum vs_error copy_text(const char *text, char **out)
     return *out == NULL ? VS_ERR_MEMORY : VS_OK;
 }
 
-/* scheme://host[:port], perhaps with one slash behind it: paths, users and queries are refused. */
+/* Accepts scheme://host[:port], and one slash after it. Refuses paths, users and queries. */
 static bool url_is_plain(const char *url, bool *tls)
 {
     const char *rest;
@@ -71,7 +71,7 @@ enum vs_error vs_client_open(const struct vs_client_options *options, struct vs_
     if (options == NULL || out == NULL || options->url == NULL || !url_is_plain(options->url, &tls))
         return VS_ERR_ARGUMENT;
     if (options->spki_sha256 != NULL && !tls)
-        return VS_ERR_ARGUMENT; /* a pin that nothing would be held against */
+        return VS_ERR_ARGUMENT; /* without TLS a pin would have no effect */
     c = calloc(1, sizeof *c);
     if (c == NULL)
         return VS_ERR_MEMORY;
@@ -162,7 +162,7 @@ static enum vs_error token_from_file(struct vs_client *c, struct secret *token, 
     return VS_OK;
 }
 
-/* A token that could end the header's line, or is not one word, never reaches the wire. */
+/* A token that is not one word, or could end the header's line, is never sent. */
 static bool token_is_printable(const uint8_t *token, size_t size)
 {
     for (size_t i = 0; i < size; i++)
@@ -205,7 +205,7 @@ static enum vs_error authorization_header(struct vs_client *c, struct secret **o
     memcpy(secret_data(header), prefix, sizeof prefix - 1);
     memcpy(secret_data(header) + sizeof prefix - 1, secret_data(token), size);
     *out = header;
-    header = NULL; /* the caller owns it now; its zeroed rest ends the string */
+    header = NULL; /* the caller owns it now; zeros after the text end the string */
 out:
     secret_free(&token);
     secret_free(&header);

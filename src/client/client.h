@@ -1,6 +1,6 @@
 /*
- * What the parts of the client library share: the connection, and the translation of errors. What
- * the library offers is include/vouchsafe/vouchsafe.h.
+ * The parts that the files of the client library share: the connection, and the translation of
+ * errors. The public interface is include/vouchsafe/vouchsafe.h.
  */
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
@@ -46,16 +46,16 @@ struct vs_worker_key {
 
 enum vs_error error_of(enum err e);
 
-/* Forgets the last reply and its explanation: the first line of every call on a client. */
+/* Clears the last reply and its explanation. Every call on a client begins with it. */
 void client_begin(struct vs_client *c);
 
-/* Sets the explanation and returns `e`, so that a refusal is one line. */
+/* Sets the explanation and returns `e`, so that a refusal takes one line. */
 enum vs_error client_fail(struct vs_client *c, enum vs_error e, const char *format, ...)
     PRINTF_LIKE(3, 4);
 enum vs_error why_fail(struct vs_why *why, enum vs_error e, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
-/* VS_ERR_REPLY, with its explanation, of a reply that cannot be read; or VS_ERR_MEMORY. */
+/* VS_ERR_REPLY, with an explanation, for a reply that cannot be read; or VS_ERR_MEMORY. */
 enum vs_error client_reply_fault(struct vs_client *c, enum err e, const char *what);
 
 struct client_call {
@@ -69,24 +69,24 @@ struct client_call {
 /*
  * One request. The caller owns `*body`, the body of a reply of status 200.
  * VS_ERR_REFUSED for any other status, with `c->last` filled; VS_ERR_UNREACHABLE, VS_ERR_TIMEOUT,
- * VS_ERR_REPLY too large a reply, and what the token's source returns
+ * VS_ERR_REPLY too large a reply, and the errors of the token's source
  */
 MUST_CHECK enum vs_error client_send(struct vs_client *c, const struct client_call *call,
                                      struct secret **body);
 
-/* From the next request on, the server's TLS key must be this one. */
+/* From the next request on, the server's TLS key must have this hash. */
 MUST_CHECK enum vs_error client_pin(struct vs_client *c, const uint8_t spki_sha256[SHA256_SIZE]);
 
-/* Appends `text` percent-encoded but for RFC 3986's unreserved characters. */
+/* Appends `text`, percent-encoded except for RFC 3986's unreserved characters. */
 MUST_CHECK enum err query_append(struct buffer *b, const char *name, struct span text);
 
-/* Copies to a blob of the caller's. */
+/* Copies to a blob that the caller owns. */
 MUST_CHECK enum vs_error blob_copy(struct span bytes, struct vs_blob *out);
-/* Hands a buffer's memory on as a blob; the buffer is empty afterwards. */
+/* Moves a buffer's memory to a blob; the buffer is empty afterwards. */
 MUST_CHECK enum vs_error blob_from_buffer(struct buffer *b, struct vs_blob *out);
 
 /*
- * Reads a credential (vs_credential_check()) into guarded memory; `why` says what is wrong.
+ * Reads a credential (vs_credential_check()) into guarded memory; `why` names the fault.
  * VS_ERR_NOT_FOUND, VS_ERR_IO, VS_ERR_TOO_LARGE, VS_ERR_MALFORMED (owner or mode)
  */
 MUST_CHECK enum vs_error credential_read(const char *path, size_t max, struct secret **out,
@@ -102,7 +102,7 @@ static inline struct span span_of_bytes(struct vs_bytes b)
     return span_of(b.data, b.size);
 }
 
-/* A vs_secret is a struct secret; the name is hidden, the object is the same. */
+/* A vs_secret is a struct secret under another name. */
 static inline struct vs_secret *secret_to_public(struct secret *s)
 {
     return (struct vs_secret *)s;

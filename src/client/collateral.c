@@ -1,4 +1,4 @@
-/* <vouchsafe/collateral.h>: collateral for those who are no keystore. */
+/* <vouchsafe/collateral.h>: collateral for programs other than a keystore. */
 #include <vouchsafe/collateral.h>
 
 #include <stdio.h>
@@ -94,15 +94,15 @@ enum vs_error vs_collateral_names(const struct vs_verifier *roots, struct vs_byt
     return VS_OK;
 }
 
-/* A walk over what was found, into a directory or nowhere. */
+/* A walk over the found items, which are written to a directory or only listed. */
 struct taking {
     const struct vs_verifier *roots;
-    struct collateral_store *store; /* so that of two of one name the newer one stays */
+    struct collateral_store *store; /* keeps the newer of two items of one name */
     const char *directory;          /* NULL: list only */
     vs_collateral_each each;
     void *context;
     size_t refused;
-    char last[512]; /* why the last one was refused */
+    char last[512]; /* the reason of the last refusal */
 };
 
 static void tell(struct taking *t, const char *file, const struct collateral_item *u,
@@ -127,7 +127,7 @@ static void tell(struct taking *t, const char *file, const struct collateral_ite
         t->each(t->context, &item);
 }
 
-/* Puts what the directory has of that name into the store: it keeps the newest of each part. */
+/* Puts the directory's item of that name into the store, which keeps the newest of each part. */
 MUST_CHECK static enum err there_put(struct taking *t, const char *name)
 {
     char path[4096];
@@ -140,13 +140,13 @@ MUST_CHECK static enum err there_put(struct taking *t, const char *name)
     if (e == ERR_NONE)
         e = collateral_store_put(t->store, buffer_span(&bytes), path, name, clock_now(), &there);
     else if (e != ERR_MEMORY)
-        e = ERR_NONE; /* nothing, or nothing that can be read: it will be replaced */
+        e = ERR_NONE; /* no file, or one that cannot be read: it will be replaced */
     collateral_item_release(&there.item);
     buffer_clear(&bytes);
     return e;
 }
 
-/* Writes what the store holds of the name of `item`, unless the file has it already. */
+/* Writes the store's item of the same name, unless the file is the same already. */
 MUST_CHECK static enum err keep(struct taking *t, const char *file,
                                 const struct collateral_item *item)
 {
@@ -164,7 +164,7 @@ MUST_CHECK static enum err keep(struct taking *t, const char *file,
     return e;
 }
 
-/* Before the first document of a name is put: what the directory has of it. */
+/* Before the first document of a name is put: reads the directory's item. */
 MUST_CHECK static enum err there_first(struct taking *t, struct span document)
 {
     struct collateral_item *item = NULL;
@@ -173,7 +173,7 @@ MUST_CHECK static enum err there_first(struct taking *t, struct span document)
     enum err e = collateral_item_new(&t->roots->trust, document, "", clock_now(), &item, &reason);
 
     if (e != ERR_NONE)
-        return e == ERR_DENIED ? ERR_NONE : e; /* refused again when it is put */
+        return e == ERR_DENIED ? ERR_NONE : e; /* the put refuses it again */
     held = collateral_store_hold(t->store);
     if (!collateral_snapshot_find(held, span_string(item->name)))
         e = there_put(t, item->name);
@@ -357,7 +357,7 @@ static enum vs_error get(struct vs_client *c, const char *path, struct vs_blob *
     return e;
 }
 
-/* A unit as the keystore lists it; times and numbers that are absent are 0. */
+/* A unit as the keystore lists it; absent times and numbers are 0. */
 struct held_texts {
     char name[COLLATERAL_NAME_SIZE], kind[16], source[COLLATERAL_SOURCE_SIZE];
 };

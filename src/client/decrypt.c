@@ -16,7 +16,7 @@
 #define TO_KEY_DOMAIN "vouchsafe-reply-v1"
 #define BY_SESSION_DOMAIN "vouchsafe-reply-v2"
 
-/* What was asked, as far as the reply must be an answer to it. */
+/* The parts of the request that the reply must match. */
 struct question {
     const struct vs_decrypt_request *request;
     const char *seed;
@@ -29,7 +29,7 @@ struct inline_evidence {
     int64_t timestamp;
 };
 
-/* Before anything is asked: a key that is none would refuse every receipt. */
+/* Before the request: a malformed key would refuse every receipt. */
 static bool vkey_is_good(const char *vkey)
 {
     char origin[VS_ORIGIN_SIZE];
@@ -101,7 +101,7 @@ static void put_evidence(struct json_writer *j, const struct vs_decrypt_request 
 static enum vs_error request_body(const struct vs_decrypt_request *r, const char *seed,
                                   const struct inline_evidence *evidence, struct buffer *out)
 {
-    /* a byte of seed or task may become six (\u00xx) */
+    /* a byte of seed or task may take six (\u00xx) */
     const size_t texts = 6 * (strlen(seed) + VS_TASK_ID_MAX);
     enum err e = buffer_reserve(out, base64_size(r->envelope.size) + base64_size(evidence->size) +
                                          texts + 1024);
@@ -174,7 +174,7 @@ static enum vs_error open_to_key(struct vs_client *c, const struct question *q,
                        "the sealed reply does not open with this worker key for this request");
 }
 
-/* AAD = domain 0x00 request id SHA-256(request body): an answer to this very request. */
+/* AAD = domain 0x00 request id SHA-256(request body): the reply answers exactly this request. */
 static enum vs_error open_by_session(struct vs_client *c, const struct question *q,
                                      const struct reply_decrypt *reply, struct span ciphertext,
                                      struct secret **out)
@@ -228,7 +228,8 @@ static enum vs_error open_sealed(struct vs_client *c, const struct question *q,
     return e;
 }
 
-/* A session's replies bear the session's seal, others that of the worker key; plain if allowed. */
+/* Replies to a session are sealed with its reply key, others to the worker key; plain if
+ * allowed. */
 static enum vs_error check_form(struct vs_client *c, const struct vs_decrypt_request *r,
                                 const struct reply_decrypt *reply)
 {

@@ -1,4 +1,4 @@
-/* What the keystore would say of evidence. */
+/* Asks how the keystore would judge evidence. */
 #include <string.h>
 
 #include "base/text.h"
@@ -51,7 +51,7 @@ static enum vs_error body_write(const struct vs_dry_run *run, struct buffer *out
     return error_of(e);
 }
 
-/* It goes into the body as it is: nothing else than an array may. */
+/* The text goes into the body unchanged, so it must be an array. */
 static bool is_event_log(struct vs_bytes bytes)
 {
     struct json_value document;

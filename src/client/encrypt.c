@@ -15,7 +15,7 @@ _Static_assert(VS_ENVELOPE_OVERHEAD >= ENVELOPE_ECIES_OVERHEAD &&
                    VS_ENVELOPE_OVERHEAD >= ENVELOPE_HPKE_OVERHEAD,
                "overhead");
 
-/* HPKE's info holds the seed behind one length byte; a longer one is bound by its SHA-256. */
+/* HPKE's info has one length byte for the seed. A longer seed is bound by its SHA-256. */
 static struct span key_id_of_seed(const char *seed, uint8_t hash[SHA256_SIZE])
 {
     const struct span text = span_string(seed);

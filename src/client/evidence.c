@@ -1,4 +1,4 @@
-/* Evidence with its collateral in one call: a verifier that is used once. */
+/* Verifies evidence and its collateral in one call, with a verifier that is used once. */
 #include <stdio.h>
 #include <string.h>
 
@@ -96,7 +96,7 @@ static enum vs_error certificate_appraise(const struct vs_result *result,
     return claims_appraised(vs_result_appraise(result, appraisal, &refusal), &refusal, claims);
 }
 
-/* A refusal before a result exists: the collateral itself is at fault. */
+/* A refusal before there is a result: the collateral itself is at fault. */
 static enum vs_error add_collateral(struct vs_verifier *v, struct vs_bytes bundle,
                                     struct vs_claims *claims)
 {

@@ -1,4 +1,4 @@
-/* Files: read, written whole or written through, and which of them may hold credentials. */
+/* Reads and writes files, and checks which of them may hold credentials. */
 #include "client/client.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ static enum vs_error open_for_reading(const char *path, int *fd)
     return errno == ENOENT ? VS_ERR_NOT_FOUND : VS_ERR_IO;
 }
 
-/* By the rule of base/file.h; `refused` is what a file is that breaks it. */
+/* Applies the rule of base/file.h; `refused` names the fault of a file that breaks it. */
 static enum vs_error open_trusted(const char *path, enum file_trust trust, enum vs_error refused,
                                   int *fd, struct vs_why *why)
 {
@@ -134,7 +134,7 @@ static enum vs_error write_fully(int fd, struct span bytes)
     return VS_OK;
 }
 
-/* link() refuses to take another file's place, rename() does it as one step. */
+/* link() does not replace another file; rename() replaces it in one step. */
 static enum vs_error put_in_place(const char *temporary, const char *path, bool replace)
 {
     if (replace)
@@ -177,8 +177,8 @@ out:
     return e;
 }
 
-/* A device, a pipe, or what a link names. A file behind a link gets no wider mode than asked for:
- * it may have one that lets others read a secret. */
+/* Writes to a device, a pipe, or the target of a link. A file behind a link must not have a
+ * wider mode than requested: other users could read a secret there. */
 static enum vs_error write_through(const char *path, struct span bytes, unsigned mode)
 {
     struct stat status;

@@ -1,4 +1,4 @@
-/* Public keys that the keystore vouches for. */
+/* Public keys signed by the keystore. */
 #include "client/client.h"
 
 #include <string.h>
@@ -119,7 +119,7 @@ enum vs_error vs_pubkey(struct vs_client *c, const struct vs_keystore *keystore,
     random_bytes(nonce, sizeof nonce);
     if ((e = fetch_pubkey(c, seed, SPAN_OF(nonce), &p)) != VS_OK)
         return e;
-    /* else one in between could have asked for a key that is his */
+    /* otherwise an attacker in between could have requested a key of his own */
     if (strcmp(seed, p.seed) != 0)
         return client_fail(c, VS_ERR_UNTRUSTED, "the public key that came is of another seed");
     if (keystore != NULL && (e = check_signature(c, keystore, SPAN_OF(nonce), &p)) != VS_OK)

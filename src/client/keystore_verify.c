@@ -1,6 +1,6 @@
 /*
- * The keystore's own evidence: fetched for a fresh nonce, verified with whatever collateral is at
- * hand, and judged. One order for every kind: genuine, of these keys, accepted.
+ * Fetches the keystore's own evidence for a fresh nonce, verifies it with all available collateral,
+ * and judges it. The order is the same for every kind: genuine, for these keys, accepted.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "collateral/store.h"
 #include "crypto/random.h"
 
-/* One verification, gathered on the way. */
+/* The state of one verification. */
 struct examination {
     struct vs_client *c;
     const struct vs_keystore_demand *demand;
@@ -28,9 +28,9 @@ struct examination {
 };
 
 /*
- * log key || session key || TLS key || SHA-256(log origin): what the identity's evidence binds
- * besides the identity. Without the origin one in between could rename the log, and another log's
- * checkpoints would pass for this one's.
+ * log key || session key || TLS key || SHA-256(log origin): the values that the evidence binds in
+ * addition to the identity. Without the origin, an attacker in between could rename the log, and
+ * checkpoints of another log would be accepted.
  */
 static void keystore_report_data(const struct reply_attestation *a, struct span nonce,
                                  uint8_t out[VS_REPORT_DATA_SIZE])
@@ -69,7 +69,7 @@ static enum vs_error untrusted(struct examination *x)
                        x->claims->step);
 }
 
-/* What comes from the keystore is no more believed than it verifies. */
+/* Data from the keystore is not trusted before it verifies. */
 static enum vs_error add_document(struct examination *x, struct span document)
 {
     const enum vs_error e =
@@ -81,7 +81,7 @@ static enum vs_error add_document(struct examination *x, struct span document)
     return untrusted(x);
 }
 
-/* Whether it is genuine is in the result; an error is of another kind. */
+/* The result tells whether the evidence is genuine. An error has another cause. */
 static enum vs_error examine(struct examination *x)
 {
     const struct vs_tee_evidence evidence = {
@@ -99,7 +99,7 @@ static enum vs_error examine(struct examination *x)
     return VS_OK;
 }
 
-/* One unit of collateral. What the keystore does not hold is left away. */
+/* Fetches one unit of collateral. A unit that the keystore does not have is left out. */
 static enum vs_error fetch_unit(struct examination *x, const struct collateral_key *key)
 {
     char path[sizeof "/v1/collateral/item?name=" + COLLATERAL_NAME_SIZE] =
@@ -128,7 +128,8 @@ static enum vs_error check_accepted(struct examination *x)
         e = vs_result_judge(x->result, d->policy, d->at, (struct vs_bytes){0}, &refusal);
     else
         e = vs_result_appraise(x->result, d->appraisal, &refusal);
-    if (e == VS_ERR_UNSUPPORTED) { /* measurements of SGX, and evidence of another kind */
+    /* the appraisal has measurements of SGX, but the evidence has another kind */
+    if (e == VS_ERR_UNSUPPORTED) {
         memcpy(refusal.presented, x->claims->tee, sizeof x->claims->tee);
         e = VS_ERR_POLICY;
     }
@@ -140,9 +141,9 @@ static enum vs_error check_accepted(struct examination *x)
 }
 
 /*
- * Judges the code before there is collateral: as if the platform were found in the best state. What
- * is refused even so is not the program that the caller accepts, so it gets no token. The state of
- * the platform is judged later, when its collateral is there.
+ * Judges the code before there is collateral, as if the platform had the best status. If that is
+ * refused, the program is not the accepted one, and gets no token. The platform is judged later,
+ * with its collateral.
  */
 static enum vs_error check_code(struct examination *x)
 {
@@ -161,13 +162,13 @@ static enum vs_error check_code(struct examination *x)
     r->verdict = verdict;
     r->verified = verified;
     if (e == VS_ERR_POLICY && strcmp(x->claims->code, "tcb_status_not_accepted") == 0)
-        e = VS_OK; /* the policy takes other statuses, and which one it is will be seen */
+        e = VS_OK; /* the policy accepts other statuses; the real one is checked later */
     return e;
 }
 
 /*
- * The keystore may hold what its platform is judged by. It is asked only once the evidence's
- * signatures and what it binds are right, and its code is accepted.
+ * The keystore may have the collateral for its own platform. The client asks for it only after the
+ * signatures and the binding verified, and the code is accepted.
  */
 static enum vs_error fetch_collateral(struct examination *x)
 {
@@ -180,7 +181,7 @@ static enum vs_error fetch_collateral(struct examination *x)
     return e == VS_OK ? examine(x) : e;
 }
 
-/* Names what is missing, so that somebody can get it. */
+/* Names the missing collateral, so that the user can get it. */
 static enum vs_error collateral_missing(struct examination *x)
 {
     struct collateral_key keys[COLLATERAL_MISSING_MAX];
@@ -236,7 +237,7 @@ static enum vs_error check_evidence(struct vs_client *c, const struct vs_keystor
     return e;
 }
 
-/* Nobody else's TLS from here on. A pin that was given must be the key that the evidence names. */
+/* From here on only this TLS key is accepted. A given pin must equal the key in the evidence. */
 static enum vs_error bind_tls(struct vs_client *c, const struct reply_attestation *a, bool *bound)
 {
     *bound = false;

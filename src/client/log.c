@@ -57,7 +57,7 @@ enum vs_error vs_log_vkey(struct vs_client *c, char out[VS_VKEY_SIZE])
     return e;
 }
 
-/* The 36 characters of a UUID: what else is typed here is a mistake, not a question. */
+/* The 36 characters of a UUID: other text is a mistake of the user, and is not sent. */
 static bool is_request_id(const char *id)
 {
     return id != NULL && strlen(id) == VS_REQUEST_ID_SIZE - 1 &&
@@ -107,7 +107,7 @@ static uint64_t lines_of(struct span piece)
     return lines;
 }
 
-/* One request's worth; `*from` goes on by what came. */
+/* Fetches entries with one request; advances `*from` by their number. */
 static enum vs_error export_piece(struct vs_client *c, uint64_t *from, uint64_t to,
                                   vs_write_function write, void *context)
 {
@@ -148,7 +148,7 @@ enum vs_error vs_log_export(struct vs_client *c, uint64_t from, uint64_t to,
     return e;
 }
 
-/* A note that does not bear the key's signature is a matter of trust, not of form. */
+/* A note without the key's signature is a fault of trust, not of form. */
 static enum vs_error note_error(enum err e)
 {
     return e == ERR_CRYPTO ? VS_ERR_UNTRUSTED : error_of(e);
@@ -217,7 +217,7 @@ enum vs_error vs_log_consistency(struct vs_client *c, const char *vkey, struct v
         return client_fail(c, VS_ERR_TAMPERED,
                            "the log was rolled back: it had %llu entries and has %llu",
                            (unsigned long long)from.size, (unsigned long long)to.size);
-    /* every log begins with the empty one, and there is no proof to ask for (RFC 9162 2.1.4) */
+    /* every log begins with the empty one, so there is no proof to fetch (RFC 9162 2.1.4) */
     if (from.size == 0)
         return VS_OK;
     if (from.size < to.size && (e = fetch_proof(c, from.size, to.size, &proof)) != VS_OK)

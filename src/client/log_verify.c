@@ -1,7 +1,7 @@
 /*
  * Verifies an exported log in one pass. Signed checkpoints are the fixed points: the root of the
- * first n lines must be the root that a checkpoint of size n states. Between the last point that
- * agrees and the first that does not lies the fault.
+ * first n lines must equal the root in a checkpoint of size n. The fault lies between the last
+ * point that agrees and the first point that does not.
  */
 #include "client/client.h"
 
@@ -17,17 +17,18 @@ struct vs_log_verifier {
     char origin[VS_ORIGIN_SIZE];
     uint8_t key[ED25519_PUBLIC_SIZE];
     struct checkpoint head;
-    size_t count; /* of points, the head included; sorted once reading begins */
+    size_t count; /* number of points, the newest included; sorted when reading begins */
     struct checkpoint points[VS_LOG_KEPT_MAX + 1];
     bool reading;
 
     struct merkle_frontier tree;
     size_t next;     /* the point to compare with next */
     uint64_t intact; /* size of the last point that agreed */
-    bool differs;    /* a point did not agree: nothing after it can */
+    bool differs;    /* a point did not agree, so nothing after it can */
     uint64_t differs_at;
-    uint64_t malformed; /* first line after `intact` that is no entry, or NONE */
-    uint64_t suspect;   /* first line after `intact` earlier than the one before it, or NONE */
+    uint64_t malformed; /* first line after `intact` that is not an entry, or NONE */
+    /* first line after `intact` that is earlier than the line before it, or NONE */
+    uint64_t suspect;
     struct timestamp newest;
 
     size_t line_size;
@@ -103,7 +104,7 @@ static bool same_root(const struct merkle_hash *a, const struct merkle_hash *b)
     return span_equal(SPAN_OF(a->bytes), SPAN_OF(b->bytes));
 }
 
-/* Holds the tree so far against every point of its size. */
+/* Compares the tree so far with every point of its size. */
 static void compare_points(struct vs_log_verifier *v)
 {
     struct merkle_hash root;
@@ -117,7 +118,8 @@ static void compare_points(struct vs_log_verifier *v)
         }
         v->next++;
         v->intact = v->tree.size;
-        v->malformed = v->suspect = NONE; /* proven to be what was logged, whatever it looks like */
+        /* these lines are proven to be the logged ones, whatever their form is */
+        v->malformed = v->suspect = NONE;
     }
 }
 
@@ -154,7 +156,7 @@ static void end_line(struct vs_log_verifier *v)
         note_oddities(v, line, v->tree.size);
     merkle_leaf(line, &leaf);
     merkle_append(&v->tree, &leaf);
-    /* only its beginning was hashed, and that may be what was logged */
+    /* only the beginning of the line was hashed, but the logged entry may be exactly that */
     if (v->line_too_long && !v->differs) {
         v->differs = true;
         v->differs_at = v->tree.size;
@@ -164,7 +166,7 @@ static void end_line(struct vs_log_verifier *v)
     v->line_too_long = false;
 }
 
-/* A line beyond the limit cannot be one of ours: its rest is dropped, and end_line() refuses it. */
+/* A line beyond the limit is not from us: its rest is dropped, and end_line() refuses it. */
 static void add_to_line(struct vs_log_verifier *v, struct span part)
 {
     const size_t room = sizeof v->line - v->line_size;
@@ -197,7 +199,7 @@ enum vs_error vs_log_verifier_add(struct vs_log_verifier *v, struct vs_bytes byt
     return VS_OK;
 }
 
-/* Two signed checkpoints of one size that disagree: the log told two stories. */
+/* Finds two signed checkpoints of one size that differ: the log was forked. */
 static bool find_fork(const struct vs_log_verifier *v, uint64_t *size)
 {
     for (size_t i = 1; i < v->count; i++)

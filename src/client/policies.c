@@ -1,4 +1,4 @@
-/* What operators change: reference values of policies, the seal of the root. */
+/* Changes by operators: reference values of policies, the seal of the root. */
 #include <stdio.h>
 #include <string.h>
 
@@ -48,7 +48,7 @@ enum vs_error vs_reseal(struct vs_client *c, const char *pcrs, struct vs_blob *j
     return send(c, &call, json);
 }
 
-/* Policies' names are plain: letters, digits and . _ : -, which paths may have as they are. */
+/* Names of policies have only letters, digits and . _ : -, which need no encoding in paths. */
 static bool is_plain(const char *text)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

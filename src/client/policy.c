@@ -1,5 +1,5 @@
-/* Policies in files, read by the reader that the daemon uses. Their scope says nothing about
- * evidence, so it is left aside. */
+/* Policies in files, read by the same code as in the daemon. Their scope does not concern
+ * evidence, so it is ignored. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -14,7 +14,7 @@
 
 #include "base/text.h"
 
-#define SLICE_MS 50 /* between looks at the child, on kernels without pidfd_open() */
+#define SLICE_MS 50 /* interval of the checks of the child, on kernels without pidfd_open() */
 
 extern char **environ;
 
@@ -24,7 +24,7 @@ struct run {
     uint8_t *out;
     size_t capacity, size;
     pid_t child;
-    int output; /* -1 once it has ended */
+    int output; /* -1 once it ended */
     int pidfd;  /* -1 when there is none */
     bool full;
 };
@@ -42,7 +42,7 @@ static unsigned timeout_ms(const struct program *p)
     return p->timeout_ms == 0 ? PROGRAM_TIMEOUT_MS : p->timeout_ms;
 }
 
-/* The errno of what went wrong, or 0. */
+/* Returns the errno of a failure, or 0. */
 static int spawn(struct run *r, int output)
 {
     posix_spawn_file_actions_t actions;
@@ -91,7 +91,7 @@ static enum vs_error start(struct run *r)
     return VS_OK;
 }
 
-/* Takes what is there. One byte beyond the capacity shows that there is too much. */
+/* Reads the available output. One byte beyond the capacity shows that there is too much. */
 static void take_output(struct run *r)
 {
     uint8_t beyond;
@@ -116,7 +116,7 @@ static void take_output(struct run *r)
     }
 }
 
-/* It stays a zombie, so that its process group cannot become another's before it is killed. */
+/* It stays a zombie, so its process group id cannot be reused before the group is killed. */
 static bool has_ended(const struct run *r)
 {
     siginfo_t info = {0};
@@ -125,7 +125,7 @@ static bool has_ended(const struct run *r)
            info.si_pid == r->child;
 }
 
-/* False when it is too slow. */
+/* False when it takes too long. */
 static bool wait_for_end(struct run *r)
 {
     const int64_t deadline = now_ms() + timeout_ms(r->program);
@@ -137,7 +137,7 @@ static bool wait_for_end(struct run *r)
             {.fd = r->pidfd,  .events = POLLIN}
         };
 
-        /* what it wrote before it ended is in the pipe now */
+        /* the pipe now has all that it wrote before it ended */
         const bool ended = has_ended(r);
         take_output(r);
         if (ended || r->full)
@@ -150,7 +150,7 @@ static bool wait_for_end(struct run *r)
     }
 }
 
-/* Of a program that ended by itself. */
+/* For a program that ended by itself. */
 static enum vs_error judge(const struct run *r, int status)
 {
     const char *name = r->program->argv[0];
@@ -174,7 +174,7 @@ enum vs_error program_run(const struct program *p, uint8_t *out, size_t capacity
     if (e != VS_OK)
         return e;
     const bool in_time = wait_for_end(&r);
-    (void)kill(-r.child, SIGKILL); /* the group: what it started may run on */
+    (void)kill(-r.child, SIGKILL); /* kills the group, because children may still run */
     while (waitpid(r.child, &status, 0) < 0 && errno == EINTR)
         ;
     if (r.output >= 0)

@@ -6,7 +6,7 @@
 #include "attest/ra_tls.h"
 #include "client/client.h"
 
-#define CHAIN_MAX 8 /* certificates behind the one that is meant, in PEM */
+#define CHAIN_MAX 8 /* certificates after the wanted one, in PEM */
 
 _Static_assert(VS_RA_TLS_GRAMINE - 1 == (int)RA_TLS_GRAMINE && VS_RA_TLS_TCG - 1 == (int)RA_TLS_TCG,
                "forms");

@@ -21,7 +21,7 @@ static enum vs_error copy_name(struct span from, char *out, size_t out_size)
     return VS_OK;
 }
 
-/* As it is, unlike copy_name(): it will be compared. "" when absent. */
+/* Unchanged, unlike copy_name(), because it will be compared. "" when absent. */
 static enum vs_error copy_text(struct json_value from, char *out, size_t out_size)
 {
     size_t size = 0;
@@ -97,7 +97,7 @@ static enum vs_error line_proven(struct span receipt, const char *vkey,
     return e == ERR_NONE ? VS_OK : receipt_fault(e, why);
 }
 
-/* The entry's line as the receipt says it. */
+/* The entry's line in the receipt. */
 static enum vs_error line_stated(struct span receipt, uint8_t line[AUDIT_ENTRY_MAX], size_t *size,
                                  struct vs_why *why)
 {

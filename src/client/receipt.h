@@ -1,10 +1,10 @@
-/* Receipts: that their proofs hold, and that they are of what was asked for. */
+/* Checks receipts: their proofs, and that they are for the right request. */
 #ifndef CLIENT_RECEIPT_H
 #define CLIENT_RECEIPT_H
 
 #include "client/client.h"
 
-/* What a receipt must be of, besides an allowed "open". */
+/* The required contents of a receipt, in addition to an allowed "open". */
 struct receipt_subject {
     const char *request_id;
     const char *seed; /* "" for the global key */
@@ -12,9 +12,9 @@ struct receipt_subject {
 };
 
 /*
- * Checks the receipt that came with a reply. `vkey`: as in vs_receipt_verify(); NULL: whether it is
- * in any log is not checked.
- * VS_ERR_TAMPERED of something else, or the proof fails; VS_ERR_UNTRUSTED, VS_ERR_MALFORMED
+ * Checks the receipt that came with a reply. `vkey`: as in vs_receipt_verify(); NULL: the proof is
+ * not checked. VS_ERR_TAMPERED for another request, or the proof fails; VS_ERR_UNTRUSTED,
+ * VS_ERR_MALFORMED
  */
 MUST_CHECK enum vs_error receipt_check(struct span receipt, const char *vkey,
                                        const struct receipt_subject *subject, struct vs_why *why);

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "codec/json.h"
 
-/* U+0080..U+009F are C2 80..C2 9F in UTF-8; some terminals obey them like escape sequences. */
+/* U+0080..U+009F are C2 80..C2 9F in UTF-8; some terminals treat them like escape sequences. */
 void text_make_printable(char *text)
 {
     for (uint8_t *p = (uint8_t *)text; *p != 0; p++) {
@@ -30,7 +30,7 @@ MUST_CHECK static enum err text_read(struct json_value value, char *out, size_t 
     return ERR_NONE;
 }
 
-/* The same for what will be shown to people. */
+/* The same for texts that are shown to people. */
 MUST_CHECK static enum err name_read(struct json_value value, char *out, size_t out_size)
 {
     enum err e = text_read(value, out, out_size);
@@ -245,7 +245,7 @@ enum err session_file_parse(struct span file, struct session_file *out)
     return e == ERR_NONE && v != SESSION_FILE_VERSION ? ERR_MALFORMED : e;
 }
 
-/* Kinds whose evidence binds 64 bytes of the keystore's choice. */
+/* Kinds whose evidence binds 64 bytes that the keystore chooses. */
 MUST_CHECK static enum err own_kind(const char *tee_type, enum attest_tee *out)
 {
     return attest_type_parse(span_string(tee_type), out) == ERR_NONE ? ERR_NONE : ERR_UNSUPPORTED;
@@ -312,7 +312,7 @@ enum err reply_pubkey_parse(struct span body, struct reply_pubkey *out)
         (e = hex_member(key, p.key, sizeof p.key)) != ERR_NONE ||
         (e = u32_member(version, &p.version)) != ERR_NONE)
         return e;
-    /* without a nonce in the request its echo may be absent, null or empty */
+    /* if the request has no nonce, its echo may be absent, null or empty */
     if (nonce.type == JSON_STRING && (e = json_string_plain(nonce, &echoed)) == ERR_NONE &&
         echoed.size > 0)
         e = hex_member_any(nonce, p.nonce, sizeof p.nonce, &p.nonce_size);

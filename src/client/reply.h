@@ -1,8 +1,8 @@
 /*
- * What the keystore answers, from bytes to checked structs (docs/protocol.md). Replies are as
- * hostile as requests: whoever answers may not be the keystore. Pure; spans borrow from the body.
- * Unknown members are ignored, so that newer keystores can say more. Each is ERR_MALFORMED or
- * ERR_TOO_LARGE for what does not follow the protocol.
+ * Parses the keystore's replies to checked structs (docs/protocol.md). Replies are as hostile as
+ * requests, because another server may have sent them. Pure; spans borrow from the body. Unknown
+ * members are ignored, so that newer keystores can add some. Each function returns ERR_MALFORMED or
+ * ERR_TOO_LARGE for a reply that does not follow the protocol.
  */
 #ifndef CLIENT_REPLY_H
 #define CLIENT_REPLY_H
@@ -19,8 +19,7 @@
 #define REPLY_REQUEST_ID_SIZE 36
 #define REPLY_KEY_SIZE AEAD_KEY_SIZE /* of a session's sealed replies */
 
-/* Replaces control characters (C0, DEL, and C1 in UTF-8) by '?': for texts that reach a terminal.
- */
+/* Replaces control characters (C0, DEL, and C1 in UTF-8) by '?', in texts for a terminal. */
 void text_make_printable(char *text);
 
 struct reply_error {
@@ -28,7 +27,7 @@ struct reply_error {
     char message[512];
     char detail[2048]; /* JSON, or "" when absent or longer */
 };
-/* Takes what there is: a refusal need not come from a keystore at all. */
+/* Takes the available members, because a refusal may come from another server than a keystore. */
 void reply_error_parse(struct span body, struct reply_error *out);
 
 struct reply_challenge {
@@ -38,7 +37,7 @@ struct reply_challenge {
 MUST_CHECK enum err reply_challenge_parse(struct span body, struct reply_challenge *out);
 
 struct reply_session {
-    struct span token; /* a JWT: only characters that one has */
+    struct span token; /* a JWT: only the characters of a JWT */
     int64_t expires_at;
     char tee[16];
     char policy[65];
@@ -56,13 +55,14 @@ MUST_CHECK enum err reply_attested_parse(struct span body, struct reply_attested
 
 #define SESSION_FILE_VERSION 2
 
-/* A session as a file keeps it: what the keystore said, and what was made of it. */
+/* A session as in its file: the keystore's reply, and the values made from it. */
 struct session_file {
     struct reply_session session;
-    uint8_t key[X25519_SIZE];                  /* the worker key's public half */
-    uint8_t reply_key[REPLY_KEY_SIZE];         /* the caller wipes it, on failure too */
-    bool verified;                             /* the keystore was, when the session was made ... */
-    uint8_t identity_key[ED25519_PUBLIC_SIZE]; /* ... and this is whose session it is */
+    uint8_t key[X25519_SIZE];          /* the worker key's public half */
+    uint8_t reply_key[REPLY_KEY_SIZE]; /* the caller wipes it, also on failure */
+    /* the keystore was verified when the session was made ... */
+    bool verified;
+    uint8_t identity_key[ED25519_PUBLIC_SIZE]; /* ... and this key signed it */
 };
 MUST_CHECK enum err session_file_parse(struct span file, struct session_file *out);
 
@@ -70,7 +70,7 @@ struct reply_attestation {
     enum attest_tee kind; /* of `tee_type`; "simulated" is SGX */
     char tee_type[16];
     struct span quote;        /* base64 */
-    struct span certificates; /* base64; empty: none came */
+    struct span certificates; /* base64; empty: none */
     uint8_t nonce[REPLY_NONCE_MAX];
     size_t nonce_size;
     uint8_t identity_key[ED25519_PUBLIC_SIZE];
@@ -79,10 +79,9 @@ struct reply_attestation {
     uint8_t session_key[P256_POINT_SIZE];
     bool has_tls;
     uint8_t tls_spki_sha256[32]; /* zero unless has_tls */
-    struct span collateral;      /* a document: a JSON object; empty: none came */
+    struct span collateral;      /* a document: a JSON object; empty: none */
 };
-/* ERR_UNSUPPORTED of a kind that binds no report data, or that nobody knows; `tee_type` says which
- */
+/* ERR_UNSUPPORTED a kind that binds no report data, or an unknown one; `tee_type` names it */
 MUST_CHECK enum err reply_attestation_parse(struct span body, struct reply_attestation *out);
 
 struct reply_pubkey {
@@ -98,7 +97,7 @@ MUST_CHECK enum err reply_pubkey_parse(struct span body, struct reply_pubkey *ou
 
 enum reply_form {
     REPLY_PLAIN,
-    REPLY_SEALED_TO_KEY,    /* HPKE to the worker key: anybody can do that */
+    REPLY_SEALED_TO_KEY,    /* HPKE to the worker key: anyone can do that */
     REPLY_SEALED_BY_SESSION /* with the session's reply key: only the keystore can */
 };
 struct reply_decrypt {
@@ -109,7 +108,7 @@ struct reply_decrypt {
     struct span ciphertext; /* base64, when sealed */
     struct span receipt;    /* JSON object, or empty */
 };
-/* ERR_MALFORMED also when more than one form is there, or none. */
+/* ERR_MALFORMED also when there is more than one form, or none. */
 MUST_CHECK enum err reply_decrypt_parse(struct span body, struct reply_decrypt *out);
 
 struct reply_log_key {

@@ -106,7 +106,7 @@ enum vs_error quote_fail(struct vs_client *c, const struct vs_quote_source *sour
 {
     const char *why = quote_source_why(source);
 
-    if (c->why.text[0] != '\0') /* the source has said it */
+    if (c->why.text[0] != '\0') /* the source has set the reason */
         return e;
     return client_fail(c, e, "there is no evidence of this machine: %.400s",
                        why[0] != '\0' ? why : vs_error_text(e));
@@ -209,7 +209,7 @@ static enum vs_error check_signature(struct vs_client *c, const struct vs_keysto
     return VS_OK;
 }
 
-/* info = domain 0x00 SHA-256(session JWT), so that the key is of this session and no other. */
+/* info = domain 0x00 SHA-256(session JWT), so the key belongs to this session only. */
 static enum vs_error open_reply_key(struct vs_client *c, const struct vs_worker_key *key,
                                     const struct reply_attested *r, struct secret **out)
 {
@@ -272,7 +272,7 @@ out:
     return e;
 }
 
-/* The reply of /v1/attest with its reply key opened, and the worker key's public half. */
+/* The reply of /v1/attest with its opened reply key, and the worker key's public half. */
 MUST_CHECK static enum err session_write_file(const struct vs_session *s, struct writer *w)
 {
     struct json_writer j = json_writer_over(w);

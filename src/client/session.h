@@ -6,7 +6,7 @@
 
 struct vs_session {
     struct secret
-        *token; /* the JWT and a terminator: whoever has it and the bearer token may ask */
+        *token; /* the JWT and a terminator: its holder needs only the bearer token in addition */
     int64_t expires_at;
     char tee[16];
     char policy[65];
@@ -14,7 +14,7 @@ struct vs_session {
     char *advisories; /* JSON array */
     uint8_t claims[SHA256_SIZE];
     uint8_t key[X25519_SIZE];
-    struct secret *reply_key; /* REPLY_KEY_SIZE bytes: what replies are sealed with */
+    struct secret *reply_key; /* REPLY_KEY_SIZE bytes: replies are sealed with it */
     bool verified;
     uint8_t identity_key[ED25519_PUBLIC_SIZE];
 };
@@ -23,10 +23,10 @@ struct vs_session {
 struct span session_token(const struct vs_session *s);
 
 /*
- * Asks the source for a quote over `report_data`. `*quote` is VS_QUOTE_MAX bytes of the caller's to
- * free. VS_ERR_MALFORMED when the source says a size it cannot have
+ * Gets a quote over `report_data` from the source. The caller frees `*quote`, VS_QUOTE_MAX bytes.
+ * VS_ERR_MALFORMED the source returned an impossible size
  */
-/* The explanation of a source that gave no quote; returns `e`. */
+/* The explanation of a source that failed; returns `e`. */
 enum vs_error quote_fail(struct vs_client *c, const struct vs_quote_source *source,
                          enum vs_error e);
 

@@ -12,7 +12,7 @@ enum vs_error vs_token_make(struct vs_token *out)
         return VS_ERR_ARGUMENT;
     random_bytes(bytes, sizeof bytes);
     hex_write(SPAN_OF(bytes), out->text);
-    sha256(span_string(out->text), hash); /* of the text: that is what a client presents */
+    sha256(span_string(out->text), hash); /* of the text, because clients present the text */
     hex_write(SPAN_OF(hash), out->sha256);
     bytes_wipe(bytes, sizeof bytes);
     return VS_OK;

@@ -1,4 +1,4 @@
-/* A worker key's file is one line: "vouchsafe-worker-key-v1:" and 64 hex digits. */
+/* The file of a worker key has one line: "vouchsafe-worker-key-v1:" and 64 hex digits. */
 #include "client/client.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #define KEY_FILE_PREFIX "vouchsafe-worker-key-v1:"
 #define KEY_FILE_SIZE (sizeof KEY_FILE_PREFIX - 1 + 2 * X25519_SIZE)
 
-/* Takes `private_key` over, also on failure. */
+/* Takes over `private_key`, also on failure. */
 static enum vs_error key_from(struct secret *private_key, struct vs_worker_key **out)
 {
     struct vs_worker_key *key = calloc(1, sizeof *key);
@@ -77,7 +77,7 @@ enum vs_error vs_worker_key_save(const struct vs_worker_key *key, const char *pa
 
     if (key == NULL || path == NULL)
         return VS_ERR_ARGUMENT;
-    /* hex_write() puts a terminator where the newline goes */
+    /* hex_write() writes its terminator where the newline goes next */
     if ((e = error_of(secret_new(KEY_FILE_SIZE + 1, &text))) != VS_OK)
         return e;
     memcpy(secret_data(text), KEY_FILE_PREFIX, sizeof KEY_FILE_PREFIX - 1);
