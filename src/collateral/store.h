@@ -148,8 +148,8 @@ bool collateral_is_missing(enum attest_reason reason);
 /* Whether the reason is that the collateral is for another platform or another TCB. */
 bool collateral_is_another(enum attest_reason reason);
 
-/* No thread fetches: then collateral_store_want() returns false and queues nothing. Call before
- * threads start. */
+/* No thread fetches: then collateral_store_request_fetch() returns false and queues nothing. Call
+ * before threads start. */
 void collateral_store_no_sources(struct collateral_store *s);
 
 /*
