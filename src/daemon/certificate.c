@@ -8,7 +8,7 @@
 
 enum { TLS_DAYS = 397 };
 
-/* What the evidence binds: the key, as a certificate without evidence shows it. */
+/* The bound value: the key as a certificate without evidence shows it. */
 MUST_CHECK static enum err key_hash(const struct x509_template *t, uint8_t spki_sha256[SHA256_SIZE])
 {
     struct x509_cert *c = NULL;
@@ -57,7 +57,7 @@ MUST_CHECK static enum err server_make(struct x509_template *t, const struct set
         t->extension = buffer_span(&extension);
     }
     if (e == ERR_NONE && (e = x509_make(t, &der)) == ERR_NONE && der.size > X509_MAX_SIZE)
-        e = ERR_TOO_LARGE; /* verifiers, ours among them, would refuse it */
+        e = ERR_TOO_LARGE; /* verifiers, including ours, would refuse it */
     if (e == ERR_NONE && (e = pem_write("CERTIFICATE", buffer_span(&der), &pem)) == ERR_NONE)
         e = tls_server_new(t->key, buffer_span(&pem), out);
     buffer_clear(&extension);

@@ -8,8 +8,9 @@
 #include "tee/tee.h"
 
 /*
- * Self-signed, with a key derived from the root, so that the key stays the same over restarts and
- * replicas and can be pinned. Evidence over the key is taken from `tee` when the settings say so.
+ * Makes a self-signed certificate. Its key is derived from the root, so it is the same after
+ * restarts and on all replicas, and can be pinned. If the settings say so, `tee` makes evidence
+ * over the key.
  *
  * ERR_UNAVAILABLE, ERR_UNSUPPORTED  no evidence: `tee->failure` says why
  * ERR_TOO_LARGE                     the evidence does not fit into a certificate

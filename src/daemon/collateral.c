@@ -148,7 +148,7 @@ enum err daemon_collateral_open(const struct settings *s, const struct attest_tr
     options.cache = c->cache;
     options.directory_count = directories_of(s, c->directories);
     options.directories = c->directories;
-    /* without state.dir the start fails where that is told better */
+    /* without state.dir a later step of the start fails with a better message */
     if (directory_make(c->cache) != ERR_NONE)
         log_write(LOG_WARN, "daemon", "collateral_cache", LOG_STRING("directory", c->cache),
                   LOG_STRING("reason", "it cannot be made; what is fetched is not kept"));

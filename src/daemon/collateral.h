@@ -1,5 +1,5 @@
-/* The daemon's collateral: the store, filled from files and the cache at start, and the thread that
- * keeps it fresh. */
+/* The daemon's collateral: the store, filled from files and the cache at the start, and the
+ * thread that keeps it fresh. */
 #ifndef DAEMON_COLLATERAL_H
 #define DAEMON_COLLATERAL_H
 
@@ -37,11 +37,11 @@ MUST_CHECK enum err daemon_collateral_watch(const struct settings *settings,
 
 /* Begins to refresh; changes become entries of the log. The server must outlive stop(). */
 MUST_CHECK enum err daemon_collateral_start(struct daemon_collateral *c, struct server *server);
-/* Ends that; the store stays. */
+/* Stops the refresh; the store stays. */
 void daemon_collateral_stop(struct daemon_collateral *c);
 
 /*
- * The detail of a log entry about one item: {"change":"added","name":..,"source":..,
+ * Writes the detail of a log entry about one item: {"change":"added","name":..,"source":..,
  * "evaluation_number":..,"issued":..,"expires":..,"sha256":..}. Returns its size.
  */
 #define DAEMON_COLLATERAL_DETAIL_MAX 768

@@ -20,7 +20,7 @@ static char *skip_blanks(char *at)
     return at;
 }
 
-/* Nothing but white space and a comment may follow a value. */
+/* Only white space and a comment may follow a value. */
 static bool is_end(const char *at)
 {
     const char *rest = at;
@@ -55,7 +55,7 @@ static char escape_meaning(char c)
     return meanings[found - escapes];
 }
 
-/* "with escapes", decoded in place: it only gets shorter */
+/* "with escapes", decoded in place: the result is never longer */
 static const char *value_quoted(char *at, char **value)
 {
     char *to = at + 1;
@@ -98,7 +98,7 @@ static const char *value_plain(char *at, char **value)
     return NULL;
 }
 
-/* One line without its end. Leaves `entry->name` NULL when there is nothing on it. */
+/* Parses one line without its end. If it is empty, `entry->name` stays NULL. */
 static const char *line_parse(char *at, struct dotenv_entry *entry)
 {
     char *end;

@@ -1,9 +1,8 @@
 /*
  * `.env` files: one NAME=VALUE a line, with an optional `export` before it. A value is plain,
- * 'literal', or "with escapes" (\n \r \t \\ \" \$). `#` begins a comment at the beginning of a line
- * or after white space. What other readers of such files understand differently is refused rather
- * than guessed: variables in values, white space in plain values, a name given twice, values of
- * several lines.
+ * 'literal', or "with escapes" (\n \r \t \\ \" \$). `#` begins a comment at the start of a line or
+ * after white space. Forms that other readers of such files understand differently are refused:
+ * variables in values, white space in plain values, a name given twice, values of several lines.
  */
 #ifndef DAEMON_DOTENV_H
 #define DAEMON_DOTENV_H
@@ -14,7 +13,7 @@
 #define DOTENV_NAME_MAX 128
 
 struct dotenv_entry {
-    char *name; /* both terminated, inside the text */
+    char *name; /* both are terminated, and are inside the text */
     char *value;
     unsigned line;
 };
@@ -26,13 +25,13 @@ struct dotenv {
 
 /*
  * Parses in place: `text` has `size` bytes and room for a terminator; it is changed and must
- * outlive the entries. On failure `*line` and `*why` (one sentence, static) say where and what.
+ * outlive the entries. On failure `*line` is the place and `*why` the reason (one static sentence).
  * ERR_MALFORMED, ERR_TOO_LARGE more than DOTENV_ENTRIES_MAX
  */
 MUST_CHECK enum err dotenv_parse(char *text, size_t size, struct dotenv *out, unsigned *line,
                                  const char **why);
 
-/* NULL when there is no such name. */
+/* NULL when there is no entry of that name. */
 const struct dotenv_entry *dotenv_find(const struct dotenv *d, const char *name);
 
 #endif

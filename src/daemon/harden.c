@@ -21,8 +21,7 @@ enum err harden_first(void)
 {
     struct rlimit none = {0, 0};
 
-    /* a peer that has gone is an error of write(), not a signal; nobody stops a daemon by accident
-     */
+    /* a lost peer is an error of write(), not a signal */
     static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2};
 
     for (size_t i = 0; i < COUNT_OF(ignored); i++)
@@ -37,7 +36,7 @@ enum err harden_first(void)
     return ERR_NONE;
 }
 
-/* False when this process may lock less than all its memory without CAP_IPC_LOCK. */
+/* False when this process may lock only a part of its memory without CAP_IPC_LOCK. */
 static bool memory_lock_unlimited(void)
 {
     struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
@@ -46,7 +45,7 @@ static bool memory_lock_unlimited(void)
         return true;
     if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0)
         return false;
-    limit.rlim_cur = limit.rlim_max; /* as far as it goes */
+    limit.rlim_cur = limit.rlim_max; /* the maximum */
     return setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_max == RLIM_INFINITY;
 }
 
@@ -60,9 +59,9 @@ enum err harden_become(const char *user)
     if (initgroups(p->pw_name, p->pw_gid) != 0 || setresgid(p->pw_gid, p->pw_gid, p->pw_gid) != 0 ||
         setresuid(p->pw_uid, p->pw_uid, p->pw_uid) != 0)
         return ERR_DENIED;
-    if (p->pw_uid != 0 && setuid(0) == 0) /* it must not be possible to go back */
+    if (p->pw_uid != 0 && setuid(0) == 0) /* the change must be irreversible */
         return ERR_DENIED;
-    /* a change of ids makes the process dumpable again when the kernel's suid_dumpable says so */
+    /* a change of ids makes the process dumpable again if the kernel's suid_dumpable says so */
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? ERR_NONE : ERR_INTERNAL;
 }
 
@@ -87,8 +86,8 @@ MUST_CHECK static enum err capabilities_set(uint64_t kept)
     return syscall(SYS_capset, &header, sets) == 0 ? ERR_NONE : ERR_INTERNAL;
 }
 
-/* Needs CAP_SETPCAP, so it comes first; without it nothing can be gained through the set, either:
- * PR_SET_NO_NEW_PRIVS holds. */
+/* Needs CAP_SETPCAP, so it comes first. Without it the set gives no rights either, because of
+ * PR_SET_NO_NEW_PRIVS. */
 static void bounding_drop(uint64_t kept)
 {
     for (unsigned long i = 0; i < 64 && prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++)
@@ -103,7 +102,7 @@ enum err harden_capabilities(uint64_t keep)
     uint64_t kept;
     enum err e;
 
-    if (gramine_is_here()) /* it has none */
+    if (gramine_is_here()) /* Gramine has no capabilities */
         return ERR_NONE;
     if ((e = capabilities_get(sets)) != ERR_NONE)
         return e;
@@ -118,7 +117,8 @@ enum err harden_capabilities(uint64_t keep)
 
 /* System calls */
 
-/* What the daemon calls through the C library, OpenSSL, SQLite, libevent, libcurl and tpm2-tss. */
+/* The calls that the daemon makes through the C library, OpenSSL, SQLite, libevent, libcurl and
+ * tpm2-tss. */
 static const int allowed[] = {
     /* reading, writing, waiting */
     SCMP_SYS(read),
@@ -196,7 +196,7 @@ static const int allowed[] = {
     SCMP_SYS(mlock2),
     SCMP_SYS(munlock),
     SCMP_SYS(membarrier),
-    /* threads and signals; clone has a rule of its own */
+    /* threads and signals; clone has its own rule */
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
     SCMP_SYS(futex),
@@ -214,7 +214,7 @@ static const int allowed[] = {
     SCMP_SYS(rt_sigtimedwait),
     SCMP_SYS(sigaltstack),
     SCMP_SYS(restart_syscall),
-    /* time, random numbers, what the process is */
+    /* time, random numbers, facts about the process */
     SCMP_SYS(clock_gettime),
     SCMP_SYS(clock_getres),
     SCMP_SYS(clock_nanosleep),
@@ -231,9 +231,9 @@ static const int allowed[] = {
     SCMP_SYS(geteuid),
     SCMP_SYS(getgid),
     SCMP_SYS(getegid),
-    SCMP_SYS(getgroups), /* who may read a credential */
+    SCMP_SYS(getgroups), /* to check who may read a credential */
     SCMP_SYS(capget),
-    /* the network; socket and socketpair have rules of their own */
+    /* the network; socket and socketpair have their own rules */
     SCMP_SYS(bind),
     SCMP_SYS(listen),
     SCMP_SYS(accept),
@@ -252,13 +252,13 @@ static const int allowed[] = {
     SCMP_SYS(recvmmsg),
 };
 
-/* A call that is allowed when one argument, with `mask` over it, has this value. */
+/* A call that is allowed when one argument, masked with `mask`, has this value. */
 static const struct {
     int call;
     unsigned argument;
     uint64_t mask, value;
 } allowed_when[] = {
-  /* threads, in the namespaces that are there */
+  /* threads, without new namespaces */
     {SCMP_SYS(clone),      0,
      CLONE_THREAD | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
          CLONE_NEWPID | CLONE_NEWNET,
@@ -273,21 +273,21 @@ static const struct {
     {SCMP_SYS(prctl),      0, UINT64_MAX, PR_GET_DUMPABLE},
     {SCMP_SYS(prctl),      0, UINT64_MAX, PR_GET_SECCOMP },
     {SCMP_SYS(prctl),      0, UINT64_MAX, PR_CAPBSET_READ},
-    {SCMP_SYS(prlimit64),  0, UINT64_MAX, 0              }, /* of this process */
+    {SCMP_SYS(prlimit64),  0, UINT64_MAX, 0              }, /* only of this process */
 };
 
 MUST_CHECK static enum err rules_add(scmp_filter_ctx filter)
 {
     int result = 0;
 
-    /* -EDOM: not a call of this architecture */
+    /* -EDOM: this architecture does not have the call */
     for (size_t i = 0; i < COUNT_OF(allowed) && (result == 0 || result == -EDOM); i++)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
     for (size_t i = 0; i < COUNT_OF(allowed_when) && (result == 0 || result == -EDOM); i++)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_when[i].call, 1,
                                   SCMP_CMP(allowed_when[i].argument, SCMP_CMP_MASKED_EQ,
                                            allowed_when[i].mask, allowed_when[i].value));
-    /* devices of TEEs; not typing into a terminal */
+    /* devices of TEEs; not TIOCSTI, which types into a terminal */
     if (result == 0 || result == -EDOM)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
                                   SCMP_A1(SCMP_CMP_NE, TIOCSTI, 0));
@@ -301,7 +301,7 @@ enum err harden_last(void)
     scmp_filter_ctx filter;
     enum err e = ERR_INTERNAL;
 
-    if (gramine_is_here()) /* its manifest says what is allowed: sys.disallowed_syscalls */
+    if (gramine_is_here()) /* its manifest restricts system calls: sys.disallowed_syscalls */
         return ERR_NONE;
     filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (filter && rules_add(filter) == ERR_NONE &&

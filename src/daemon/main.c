@@ -1,4 +1,4 @@
-/* vouchsafed: wires everything together, once. */
+/* vouchsafed: makes all parts and connects them, once. */
 #include <errno.h>
 #include <getopt.h>
 #include <linux/capability.h>
@@ -30,7 +30,7 @@
 #include "server/server.h"
 #include "service/outcome.h"
 
-/* 78 is EX_CONFIG of sysexits.h: another start with the same settings cannot succeed */
+/* 78 is EX_CONFIG of sysexits.h: another start with the same settings fails, too */
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_CONFIGURATION = 78 };
 enum { POOL_THREADS = 2, HTTP_MEMORY_MAX = 256 * 1024 * 1024 };
 
@@ -46,7 +46,7 @@ struct arguments {
     bool supervise;
 };
 
-/* All that lives from start to stop. */
+/* Everything that exists from start to stop. */
 struct daemon {
     struct settings settings;
     struct token_store *tokens;
@@ -139,7 +139,7 @@ MUST_CHECK static enum err fail(enum err e, const char *text)
     return e;
 }
 
-/* All of them, one a line, on standard error. */
+/* Writes all problems on standard error, one a line. */
 static void print_problems(const struct problems *problems)
 {
     for (size_t i = 0; i < problems->count; i++)
@@ -152,7 +152,7 @@ static void print_problems(const struct problems *problems)
                       "\n");
 }
 
-/* What is known, or the error's own sentence. */
+/* The known reason, or the error's own sentence. */
 static const char *reason(enum err e, const char *text)
 {
     if (*text)
@@ -233,7 +233,7 @@ MUST_CHECK static enum err open_tls(struct daemon *d, const struct root *root, s
     return ERR_NONE;
 }
 
-/* As OutLayer's keystore names what it runs in (spec: OutLayer 3.1). */
+/* The name that OutLayer's keystore gives its environment (spec: OutLayer 3.1). */
 static const char *tee_mode_name(const struct tee *tee)
 {
     static const struct {
@@ -370,7 +370,8 @@ MUST_CHECK static enum err open_server(struct daemon *d)
     options.http.socket_count = inherited.count;
     if (inherited.admin >= 0) {
         options.http.admin_socket = &inherited.admin;
-        options.http.admin_plain = true; /* whoever opened it says who can reach it */
+        /* the manager that opened the socket controls the access to it */
+        options.http.admin_plain = true;
     } else if (*s->admin.listen) {
         if ((e = listener_open(s->admin.listen, &inherited.admin)) != ERR_NONE)
             return fail(e, "admin.listen: the address is in use, or is not one of this machine");
@@ -387,7 +388,7 @@ MUST_CHECK static enum err open_server(struct daemon *d)
     return ERR_NONE;
 }
 
-/* The lines that operators of OutLayer's keystore look for (spec: OutLayer 7.2). */
+/* Lines that operators of OutLayer's keystore search for (spec: OutLayer 7.2). */
 static void announce(const struct daemon *d)
 {
     char key[2 * X25519_SIZE + 1];
@@ -473,7 +474,7 @@ static void close_all(struct daemon *d)
 }
 
 /*
- * What a daemon that was started with capabilities cannot do without. Files of requests in
+ * The capabilities that the daemon needs if it was started with capabilities. Files of requests in
  * configfs-tsm always belong to root, so another user needs CAP_DAC_OVERRIDE to get evidence.
  */
 static uint64_t capabilities_needed(const struct daemon *d)
@@ -500,7 +501,7 @@ static void warn_of_root(void)
                              "dist/vouchsafed.service, or with --user NAME"));
 }
 
-/* A clock that was set back makes expired evidence and collateral look fresh. */
+/* If the clock was set back, expired evidence and collateral look fresh. */
 static void warn_of_clock(const struct daemon *d, struct timestamp now)
 {
     struct timestamp newest = {0};
@@ -531,7 +532,8 @@ MUST_CHECK static enum err run(struct daemon *d, const struct arguments *a)
     if ((e = log_start(d, now)) != ERR_NONE)
         return e;
     secret_free(
-        &d->settings.root.master_secret); /* compared with the sealed root; not needed now */
+        /* it was compared with the sealed root, and is not needed now */
+        &d->settings.root.master_secret);
     if ((e = harden_capabilities(capabilities_needed(d))) != ERR_NONE)
         return fail(e, "the capabilities of the process could not be dropped");
     if ((e = harden_last()) != ERR_NONE)
@@ -561,7 +563,7 @@ MUST_CHECK static enum err init(struct daemon *d, bool new_log)
     return ERR_NONE;
 }
 
-/* What the start would refuse, without starting. */
+/* Makes the checks of a start, without starting. */
 MUST_CHECK static enum err check(struct daemon *d)
 {
     const struct settings *s = &d->settings;
@@ -626,7 +628,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "vouchsafed: cannot become %s: %s\n", a.user, err_text(e));
         return EXIT_REFUSED;
     }
-    /* before anything is read: the parent never sees a setting, let alone a secret */
+    /* before the settings are read, so that the parent never has any setting or secret */
     if (a.supervise && !a.init && !a.check && (status = supervise(environ)) >= 0)
         return status;
     return start(&a);

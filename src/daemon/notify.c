@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-/* "/path" or "@abstract"; sd_notify(3). False for anything else. */
+/* "/path" or "@abstract"; sd_notify(3). False for other texts. */
 static bool address_set(struct notify *n, const char *name)
 {
     size_t size = strlen(name);
@@ -48,7 +48,7 @@ void notify_close(struct notify *n)
     n->socket = -1;
 }
 
-/* A message that is lost is one that the service manager did not want to read. */
+/* A message may be lost: then the service manager did not read it. */
 static void send_text(const struct notify *n, const char *text)
 {
     if (n->socket >= 0)

@@ -22,14 +22,14 @@ struct notify {
 void notify_open(struct notify *n, const char *socket_name, const char *watchdog_usec);
 void notify_close(struct notify *n);
 
-/* The service is up. `status` is one line for people. */
+/* The service is ready. `status` is one line for people. */
 void notify_ready(const struct notify *n, const char *status);
-/* It reads its configuration again; notify_ready() ends that. */
+/* The service reads its configuration again; notify_ready() ends that state. */
 void notify_reloading(const struct notify *n);
 void notify_stopping(const struct notify *n);
 void notify_status(const struct notify *n, const char *status);
 
-/* To be called at least once a second while all is well; sends WATCHDOG=1 when half of the
+/* Call it at least once a second while everything works. Sends WATCHDOG=1 when half of the
  * watchdog's time has passed. */
 void notify_alive(struct notify *n, int64_t monotonic_us);
 

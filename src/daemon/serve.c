@@ -16,7 +16,7 @@
 
 enum { SEALING_CHECK_US = 10 * 1000 * 1000, EXPIRY_CHECK_US = 60 * 1000 * 1000 };
 
-/* What changes while serving. */
+/* The state that changes while serving. */
 struct loop {
     const struct serving *s;
     struct notify notify;
@@ -40,7 +40,7 @@ void serve_block_signals(void)
 {
     sigset_t set;
 
-    signals_of_loop(&set); /* SIGHUP: terminals that close do not stop a daemon */
+    signals_of_loop(&set); /* also SIGHUP: a closed terminal does not stop a daemon */
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
@@ -202,7 +202,7 @@ static void write_state(const struct loop *l)
               LOG_STRING("tls", l->s->reload.tls ? "1.3" : "off"));
 }
 
-/* The next signal, or 0 after a second. */
+/* The next signal, or 0 after one second. */
 static int signal_await(void)
 {
     const struct timespec second = {1, 0};

@@ -1,6 +1,6 @@
 /*
- * The main thread while the daemon serves: signals, the ticks of once a second, what is watched,
- * and what the service manager is told.
+ * The main thread while the daemon serves: it handles signals, makes checks once a second, and
+ * notifies the service manager.
  */
 #ifndef DAEMON_SERVE_H
 #define DAEMON_SERVE_H
@@ -8,7 +8,7 @@
 #include "daemon/reload.h"
 #include "server/server.h"
 
-/* Signals that are for the main thread's loop; to be called before there are other threads. */
+/* Blocks the signals that the main thread waits for. Call it before there are other threads. */
 void serve_block_signals(void);
 
 struct serving {
@@ -18,8 +18,8 @@ struct serving {
 };
 
 /*
- * Until SIGTERM or SIGINT. SIGHUP reloads (daemon/reload.h) and reads collateral again; SIGUSR1
- * writes the state of the daemon to the operational log.
+ * Runs until SIGTERM or SIGINT. SIGHUP reloads (daemon/reload.h) and reads collateral again.
+ * SIGUSR1 writes the state of the daemon to the operational log.
  */
 void serve_until_told(const struct serving *s);
 

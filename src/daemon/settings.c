@@ -11,14 +11,14 @@
 #include "daemon/settings_values.h"
 #include "policy/policy_file.h"
 
-/* What the files hold. */
+/* The contents of the files. */
 struct texts {
     struct span yaml;
     const char *yaml_file; /* its name, for messages */
     struct buffer *dotenv; /* parsed in place */
     const char *dotenv_file;
     bool dotenv_is_on_disk;
-    bool incomplete; /* a file could not be read: rules that join settings are not checked */
+    bool incomplete; /* a file could not be read, so rules about several settings are not checked */
 };
 
 static void defaults_set(struct settings_loader *l)
@@ -39,7 +39,7 @@ static const struct settings_origin *origin_of(const struct settings_loader *l, 
     return &l->origins[setting_index(setting_find(group, key))];
 }
 
-/* What follows from other settings when it was not given. */
+/* Fills settings that follow from others if they are not given. */
 static void derived_set(struct settings_loader *l)
 {
     struct settings *s = l->s;
@@ -47,7 +47,7 @@ static void derived_set(struct settings_loader *l)
 
     if (s->tee.provider == TEE_PROVIDER_SIMULATED && origin_of(l, "tee", "provider")->variable &&
         !origin_of(l, "tee", "allow_simulated")->file)
-        s->tee.allow_simulated = true; /* TEE_MODE=simulated says so by itself */
+        s->tee.allow_simulated = true; /* TEE_MODE=simulated implies it */
     if (!s->tee.simulated_dir || *s->tee.simulated_dir)
         return;
     if (asprintf(&dir, "%s/sim", s->state.dir) < 0) {
@@ -76,7 +76,7 @@ static void dotenv_read(struct settings_loader *l, struct buffer *text, const ch
         out->count = 0;
 }
 
-/* A .env file may be open to others as long as it holds no secret. */
+/* Other users may read a .env file that has no secret. */
 static void dotenv_judge(struct settings_loader *l, const char *path)
 {
     const struct setting *row = setting_find("root", "master_secret");
@@ -98,7 +98,7 @@ static void load_all(struct settings_loader *l, const struct texts *texts, struc
     bool has_tree;
 
     defaults_set(l);
-    if (l->problems->out_of_memory) /* without every default, there is nothing to check */
+    if (l->problems->out_of_memory) /* without all defaults there is nothing to check */
         return;
     has_tree = settings_read_yaml(l, texts->yaml);
     dotenv_read(l, texts->dotenv, texts->dotenv_file, dotenv);

@@ -1,12 +1,12 @@
 /*
- * What the operator configures. One table (settings_table.h) gives the YAML file, the environment
- * variables, `--help`, `--check-config` and the manual. Later sources win:
+ * The operator's settings. One table (settings_table.h) defines the YAML file, the environment
+ * variables, `--help`, `--check-config` and the manual. Later sources override earlier ones:
  *
  *   built-in default < YAML file < .env file < environment
  *
  * An unknown key, an unknown value, a number out of range or a missing security setting stops the
- * start. All of them are reported at once, each with its file, line, setting, what is allowed and
- * how to correct it.
+ * start. All faults are reported at once, each with its file, line, setting, allowed values and
+ * remedy.
  */
 #ifndef DAEMON_SETTINGS_H
 #define DAEMON_SETTINGS_H
@@ -75,11 +75,11 @@ struct settings {
     } tls;
     struct {
         enum tee_provider provider; /* never TEE_PROVIDER_UNSET after settings_load() */
-        bool allow_simulated;       /* true whenever the provider is the simulated one */
+        bool allow_simulated;       /* always true for the simulated provider */
         enum tee_sealing sealing;
         enum sgx_seal sgx_seal;
         enum snp_root_key snp_root_key;
-        char *simulated_dir; /* filled in: <state.dir>/sim unless set */
+        char *simulated_dir; /* default: <state.dir>/sim */
         char *tpm2_tcti;
         char *tpm2_pcrs;
     } tee;
@@ -98,7 +98,7 @@ struct settings {
         char **collateral;          /* paths of bundles */
         struct policy_set policies; /* without a version */
         size_t policy_file_count;
-        char **policy_files; /* what they hold stands in `policies`, after the settings' own */
+        char **policy_files; /* their policies are in `policies`, after the settings' own */
     } attestation;
     struct {
         size_t source_count;
@@ -118,7 +118,7 @@ struct settings {
     } session;
     struct {
         char *origin;
-        char *vkey; /* "" or what the log's key must be */
+        char *vkey; /* "", or the required key of the log */
         uint32_t summary_interval_s;
         enum log_format format;
         char *level; /* rules for log_configure(), checked */
@@ -129,30 +129,31 @@ struct settings {
     size_t token_count;       /* names and hashes are unique; 0 is allowed, with a warning */
     struct principal *tokens; /* id: SHA-256 of the token */
 
-    size_t warning_count; /* for the operator: the daemon logs each once at start */
+    size_t warning_count; /* for the operator: the daemon logs each once at the start */
     char warnings[SETTINGS_WARNINGS_MAX][256];
 };
 
-/* Where settings are read from. */
+/* The sources of settings. */
 struct settings_files {
     const char *yaml;           /* NULL: none */
     const char *dotenv;         /* NULL: none */
-    bool dotenv_may_be_missing; /* for the .env that is read without being asked for */
+    bool dotenv_may_be_missing; /* for the .env that is read by default */
 };
 
 /*
  * environment  "NAME=VALUE" strings, NULL-terminated, may be NULL. The value of
- *              KEYSTORE_MASTER_SECRET is overwritten with zeros once read, whatever the outcome.
+ *              KEYSTORE_MASTER_SECRET is overwritten with zeros after reading, also on failure.
  *
- * Writes `*out` on success only; settings_clear() it. On failure `problems` has every fault.
+ * Writes `*out` on success only; clear it with settings_clear(). On failure `problems` has every
+ * fault.
  * ERR_CONFIG not acceptable, or a file cannot be read; ERR_MEMORY
  */
 MUST_CHECK enum err settings_load(const struct settings_files *files, char **environment,
                                   struct settings *out, struct problems *problems);
 
 /*
- * Overwrites the values of variables that hold secrets, and removes those variables from the list:
- * for a process that hands its environment on and needs none of them.
+ * Overwrites the values of variables with secrets, and removes these variables from the list. For a
+ * process that passes its environment to a child and does not need the secrets.
  */
 void settings_forget_secrets(char **environment);
 
@@ -175,7 +176,7 @@ enum settings_manual {
 };
 void settings_write_manual(FILE *file, enum settings_manual form);
 
-/* The same from memory: for tests and fuzzing. `name` stands for the file in messages. */
+/* The same from memory, for tests and fuzzing. `name` is the file name in messages. */
 MUST_CHECK enum err settings_load_text(struct span yaml, const char *name, struct span dotenv,
                                        char **environment, struct settings *out,
                                        struct problems *problems);

@@ -1,4 +1,4 @@
-/* The rules that join several settings, and what the operator is warned of. */
+/* The rules about several settings, and the warnings for the operator. */
 #include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -150,7 +150,7 @@ static void check_tee(struct settings_loader *l)
               "it");
 }
 
-/* One part of log.level as log_configure() takes it: `level` or `module=level`. */
+/* One part of log.level in the form of log_configure(): `level` or `module=level`. */
 MUST_CHECK static enum err level_check(void *context, struct span part)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug", "trace"};
@@ -219,7 +219,7 @@ static void check_policy_tokens(struct settings_loader *l)
     }
 }
 
-/* Evidence that binds no nonce and no time can be presented again by anyone who has it. */
+/* Evidence without a nonce and a time can be presented again by anyone who has a copy. */
 static void warn_of_plain_replays(struct settings *s)
 {
     for (size_t i = 0; i < s->attestation.policies.count; i++) {
@@ -249,7 +249,8 @@ static void warn_of_weakness(struct settings *s)
     warn_of_plain_replays(s);
 }
 
-/* A group with a faulty value is not checked further: what would be said follows from the fault. */
+/* If a group has a faulty value, its rules are not checked: their messages would only follow
+ * from the fault. */
 void settings_check(struct settings_loader *l)
 {
     static const struct {

@@ -1,4 +1,4 @@
-/* Files that a person wrote: settings, variables, policies. */
+/* Reads files that a person wrote: settings, variables, policies. */
 #include <string.h>
 
 #include "base/file.h"

@@ -28,7 +28,7 @@ static void url_check(const struct yaml_node *map, const char *key, const char *
         yaml_refuse(yaml_member(map, key), "a URL that begins with https://");
 }
 
-/* http:// to another machine: whoever is on the way reads the token. */
+/* http:// to another machine: anyone on the path can read the token. */
 static bool is_in_the_clear(const char *url)
 {
     static const char *const loopback[] = {"http://127.", "http://[::1]", "http://localhost"};
@@ -43,7 +43,7 @@ static bool is_in_the_clear(const char *url)
     return strncmp(url, "http://", 7) == 0;
 }
 
-/* What must go together. */
+/* Members that must occur together. */
 static void source_check(const struct settings *s, const struct yaml_node *map,
                          const struct collateral_source_options *o)
 {

@@ -106,7 +106,7 @@ static const struct yaml_choice collateral_updates[] = {
 
 /*
  * group, key, type, security, variable, alias, where, default, min, max, choices, unit, help.
- * Names of variables that begin otherwise than VOUCHSAFE_ are those of NEAR OutLayer's worker.
+ * Variables without the prefix VOUCHSAFE_ have the names of NEAR OutLayer's worker.
  */
 /* clang-format off */
 const struct setting settings_table[] = {

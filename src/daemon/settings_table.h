@@ -1,4 +1,4 @@
-/* The table of settings: everything that is known of each one, in one row. For daemon/ only. */
+/* The table of settings: one row has all facts about a setting. Internal to daemon/. */
 #ifndef DAEMON_SETTINGS_TABLE_H
 #define DAEMON_SETTINGS_TABLE_H
 
@@ -15,7 +15,7 @@ enum setting_type {
     SETTING_NUMBER,
     SETTING_BOOL,
     SETTING_CHOICE,  /* an enum, by name */
-    SETTING_SECRET,  /* hex, from the environment or .env only */
+    SETTING_SECRET,  /* hex, only from the environment or .env */
     SETTING_TEXTS,   /* a list of texts; a comma list in a variable */
     SETTING_ENTRIES, /* a list of mappings, whose members are the rows of group "<name>[]" */
 };
@@ -26,14 +26,14 @@ struct setting {
     enum setting_type type;
     bool security;        /* a wrong value weakens the protection */
     const char *variable; /* of the environment; NULL: none */
-    const char *alias;    /* a second variable, weaker than `variable`; NULL: none */
+    const char *alias;    /* a second variable, which `variable` overrides; NULL: none */
     size_t offset, size;  /* in struct settings; 0, 0 for members of entries and lists */
-    size_t count_offset;  /* of SETTING_TEXTS: their count */
+    size_t count_offset;  /* of the count that belongs to SETTING_TEXTS */
     const char *standard; /* default as text; NULL: none */
     uint64_t min, max;    /* numbers: the value; texts: bytes; lists: elements */
     const struct yaml_choice *choices; /* ends with a NULL name */
     const char *unit;
-    const char *help; /* one sentence or two, for a person */
+    const char *help; /* one or two sentences for a person */
 };
 
 extern const struct setting settings_table[];
@@ -42,13 +42,13 @@ extern const size_t settings_table_count;
 /* "server.port", "tokens[].name" */
 void setting_name(const struct setting *row, char out[SETTINGS_NAME_SIZE]);
 
-/* What is allowed, as the middle of a sentence: "a whole number from 1 to 65535". */
+/* The allowed values, as a part of a sentence: "a whole number from 1 to 65535". */
 void setting_allowed(const struct setting *row, char *out, size_t out_size);
 
 /* The row, or NULL. */
 const struct setting *setting_find(const char *group, const char *key);
 size_t setting_index(const struct setting *row);
-/* Index of the first row of `group`; the rows of a group stand together. */
+/* Index of the first row of `group`; the rows of a group are consecutive. */
 size_t setting_group_first(const char *group);
 
 #endif

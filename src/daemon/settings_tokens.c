@@ -46,7 +46,7 @@ static void hash_read(const struct yaml_node *map, struct principal *token)
         yaml_blame(n, "%s", hash_hint);
 }
 
-/* What must hold beside the form of each member. */
+/* Rules beyond the form of each member. */
 static void entry_check(const struct settings *s, const struct yaml_node *map,
                         const struct principal *token)
 {
@@ -117,7 +117,7 @@ static void hash_blame(const struct hashes *h, const char *what)
     h->l->tokens_faulty = true;
 }
 
-/* The fault of one hash does not keep the next from being looked at. */
+/* After a fault in one hash, the next hash is still checked. */
 MUST_CHECK static enum err hash_add(void *context, struct span part)
 {
     const struct hashes *h = context;

@@ -87,7 +87,7 @@ MUST_CHECK static enum err secret_replace(const struct setting *row, struct secr
     return ERR_NONE;
 }
 
-/* Enumerations and numbers have the size that the table took from the struct. */
+/* Enumerations and numbers have the size of their member in the struct. */
 static void number_store(const struct setting *row, void *where, uint64_t value)
 {
     uint16_t narrow = (uint16_t)value;
@@ -97,7 +97,7 @@ static void number_store(const struct setting *row, void *where, uint64_t value)
     memcpy(where, row->size == sizeof narrow ? (void *)&narrow : (void *)&wide, row->size);
 }
 
-/* A list while it grows: the elements are owned. */
+/* A list that grows; it owns its elements. */
 struct texts {
     const struct setting *row;
     size_t count;
@@ -132,7 +132,7 @@ MUST_CHECK static enum err texts_add(void *context, struct span part)
     return ERR_NONE;
 }
 
-/* Exchanges the list of the row for `t`, which then has the old one. */
+/* Swaps the list of the row with `t`, which then has the old one. */
 static void texts_exchange(struct settings *s, struct texts *t)
 {
     char ***items = (char ***)(void *)((uint8_t *)s + t->row->offset);
@@ -307,7 +307,7 @@ static void texts_from_node(struct settings_loader *l, const struct setting *row
     texts_clear(&t);
 }
 
-/* The form of a scalar: refusals of yaml_refuse() name what is there instead. */
+/* Checks the form of a scalar; yaml_refuse() names the actual form. */
 static bool scalar_fits(const struct setting *row, const struct yaml_node *n)
 {
     const bool has_quotes = n->kind == YAML_TEXT && n->quoted;

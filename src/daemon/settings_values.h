@@ -1,7 +1,6 @@
 /*
- * From texts to members of struct settings. One parser of values serves the YAML file and the
- * variables. Every fault goes to the problems of the loader, and loading goes on with the value
- * that was there before. For daemon/ only.
+ * Converts texts to members of struct settings, from the YAML file and from variables. Every fault
+ * is added to the problems of the loader, and the member keeps its value. Internal to daemon/.
  */
 #ifndef DAEMON_SETTINGS_VALUES_H
 #define DAEMON_SETTINGS_VALUES_H
@@ -10,37 +9,37 @@
 #include "codec/yaml.h"
 #include "daemon/settings_table.h"
 
-/* Where the value of a row comes from. */
+/* The source of a row's value. */
 struct settings_origin {
     const char *file; /* path, "environment", or NULL: the built-in default */
     unsigned line;
     const char *variable; /* NULL: the YAML file */
-    bool faulty;          /* a problem names it: rules that involve it are not checked */
+    bool faulty;          /* a problem names it, so rules about it are not checked */
 };
 
-/* What is known while settings are loaded. */
+/* The state while settings are loaded. */
 struct settings_loader {
     struct settings *s;
     struct problems *problems;
-    const char *yaml_file; /* its name, for messages about what is missing */
+    const char *yaml_file; /* its name, for messages about missing settings */
     struct settings_origin origins[SETTINGS_ROWS_MAX];
     bool tokens_faulty;
 };
 
-/* Parses `text` into the member that the row names, replacing what was there. */
+/* Parses `text` into the member of the row, and replaces the old value. */
 void settings_set(struct settings_loader *l, const struct setting *row,
                   const struct settings_origin *origin, const char *text);
-/* The same of a value in the YAML file. */
+/* The same for a value in the YAML file. */
 void settings_set_node(struct settings_loader *l, const struct setting *row,
                        const struct yaml_node *n);
 
-/* A problem of a row, at the place that its value comes from. */
+/* Adds a problem about a row, at the source of its value. */
 void settings_blame(struct settings_loader *l, const struct setting *row, const char *format, ...)
     PRINTF_LIKE(3, 4);
 /* Whether no row of the group has a problem so far. */
 bool settings_group_is_good(const struct settings_loader *l, const char *group);
 
-/* Values by themselves; false when `text` is not one. */
+/* Parsers of single values; false when `text` is not one. */
 bool settings_hash(const char *text, uint8_t out[SHA256_SIZE]); /* 64 digits, lower case */
 bool settings_plain_name(const char *text, size_t max);         /* 1..max of A-Z a-z 0-9 . _ : - */
 
@@ -48,13 +47,13 @@ bool settings_plain_name(const char *text, size_t max);         /* 1..max of A-Z
 typedef MUST_CHECK enum err settings_each_part(void *context, struct span part);
 MUST_CHECK enum err settings_split(const char *list, settings_each_part *each, void *context);
 
-/* ---- parts of loading, one file each */
+/* ---- steps of loading, one file each */
 
-/* settings_yaml.c: the settings file. False when it gives no tree. */
+/* In settings_yaml.c: reads the settings file. False when there is no tree. */
 bool settings_read_yaml(struct settings_loader *l, struct span text);
-/* Adds a problem for each member that is no row of the group. */
+/* Adds a problem for each member that is not a row of the group. */
 void settings_known_members(const struct yaml_node *map, const char *group);
-/* A member of a list's entry with the limits of its row. Defaults when absent or faulty. */
+/* A member of a list's entry, within the limits of its row. The default when absent or faulty. */
 const char *settings_member_text(const struct yaml_node *map, const char *group, const char *key);
 uint64_t settings_member_number(const struct yaml_node *map, const char *group, const char *key);
 bool settings_member_bool(const struct yaml_node *map, const char *group, const char *key);
@@ -63,11 +62,11 @@ unsigned settings_member_choice(const struct yaml_node *map, const char *group, 
 /* The required member `name`; "" when absent or faulty. */
 const char *settings_member_name(const struct yaml_node *map, size_t max);
 
-/* settings_variables.c: the environment and the .env file. */
+/* In settings_variables.c: reads the environment and the .env file. */
 struct dotenv;
 void settings_read_variables(struct settings_loader *l, const struct dotenv *dotenv,
                              const char *dotenv_file, char **environment);
-/* Overwrites the values of variables that hold secrets. */
+/* Overwrites the values of variables with secrets. */
 void settings_wipe_environment(char **environment);
 
 /* settings_tokens.c */
@@ -80,11 +79,12 @@ void settings_add_hashes(struct settings_loader *l, const struct settings_origin
 void settings_read_sources(struct settings_loader *l, const struct yaml_node *list);
 void settings_clear_sources(struct settings *s);
 
-/* settings_check.c: the rules that join several settings, and the warnings. */
+/* In settings_check.c: checks the rules about several settings, and adds the warnings. */
 void settings_check(struct settings_loader *l);
 void settings_warn(struct settings *s, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* settings_files.c: reads a file that a person wrote. False after its problem. */
+/* In settings_files.c: reads a file that a person wrote. On failure adds a problem and returns
+ * false. */
 bool settings_file_read(const char *path, const char *setting, enum file_trust trust,
                         struct problems *problems, struct buffer *out);
 

@@ -1,4 +1,4 @@
-/* Settings from variables: the process environment, and a .env file. */
+/* Reads settings from variables: the process environment and a .env file. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 #define OWN_PREFIX "VOUCHSAFE_"
 
-/* Variables of NEAR OutLayer's worker that mean nothing here. Their values are never looked at. */
+/* Variables of NEAR OutLayer's worker without a meaning here. Their values are never read. */
 static const char *const unused_variables[] = {
     "ALLOWED_COORDINATOR_TOKEN_HASHES",
     "OFFCHAINVM_CONTRACT_ID",
@@ -31,7 +31,7 @@ static const char *const unused_variables[] = {
     "DSTACK_SIMULATOR_ENDPOINT",
 };
 
-/* Variables of the command `vouchsafe` and of the tests, which may be set in the same shell. */
+/* Variables of the command `vouchsafe` and of the tests, which the same shell may set. */
 static const char *const foreign_variables[] = {
     "VOUCHSAFE_URL",
     "VOUCHSAFE_TOKEN_FILE",
@@ -66,7 +66,7 @@ static const char *const foreign_variables[] = {
     "VOUCHSAFE_EXHAUSTIVE",
 };
 
-/* Variables that are not rows of the table. */
+/* Variables without a row in the table. */
 static const struct {
     const char *name;
     enum role role;
@@ -78,7 +78,7 @@ static const struct {
 /* One set of variables: the process environment, or a .env file. */
 struct variables {
     const char *file;
-    char **environment;          /* this, */
+    char **environment;          /* either this */
     const struct dotenv *dotenv; /* or this */
 };
 
@@ -108,7 +108,7 @@ static const char *variable_find(const struct variables *v, const char *name, un
 
 /* ---- values */
 
-/* TEE_MODE is forgiving about case, quotes and white space (spec: OutLayer 7.1). */
+/* TEE_MODE ignores case, quotes and white space (spec: OutLayer 7.1). */
 static void mode_normalise(const char *text, char out[32])
 {
     size_t size = 0;
@@ -156,7 +156,7 @@ static void rows_read(struct settings_loader *l, const struct variables *v)
     }
 }
 
-/* Each list once, from the environment or else from .env. */
+/* Reads each list once, from the environment or else from .env. */
 static void hashes_read(struct settings_loader *l, const struct variables *strong,
                         const struct variables *weak)
 {
@@ -183,7 +183,7 @@ static bool is_one_of(const char *name, const char *const *names, size_t count)
     return false;
 }
 
-/* Of every row: its variable and its alias. */
+/* The variable and the alias of every row. */
 struct names {
     size_t count;
     const char *names[2 * SETTINGS_ROWS_MAX + COUNT_OF(hash_variables)];
@@ -213,8 +213,7 @@ static bool ends_with(const char *text, const char *end)
 /*
  * Kubernetes and Docker links put variables into every container for a service that is called
  * vouchsafe or vouchsafe-NAME: ..._SERVICE_HOST, ..._SERVICE_PORT[_NAME], ..._PORT=tcp://ADDRESS
- * and
- * ..._PORT_8081_TCP[_ADDR]. They are not ours.
+ * and ..._PORT_8081_TCP[_ADDR]. They are not settings.
  */
 static bool is_of_a_service(const char *name, const char *value)
 {
@@ -269,7 +268,7 @@ static void name_check(struct settings_loader *l, const struct variables *v, con
         unknown_blame(l, v, name, known);
 }
 
-/* Names only: no value is touched that is not looked for. */
+/* Reads only names, and no value of an unknown variable. */
 static void names_check(struct settings_loader *l, const struct variables *v)
 {
     struct names known;
@@ -300,7 +299,7 @@ void settings_read_variables(struct settings_loader *l, const struct dotenv *dot
     names_check(l, &strong);
 }
 
-/* The value of "NAME=VALUE" when NAME holds a secret, else NULL. */
+/* The value of "NAME=VALUE" when NAME is one of the secrets, else NULL. */
 static char *secret_value(char *pair)
 {
     for (size_t i = 0; i < settings_table_count; i++) {
@@ -313,7 +312,7 @@ static char *secret_value(char *pair)
     return NULL;
 }
 
-/* /proc/PID/environ shows the same memory, so this hides the secret there, too. */
+/* /proc/PID/environ shows the same memory, so this removes the secret there, too. */
 void settings_wipe_environment(char **environment)
 {
     for (char **pair = environment; pair && *pair; pair++) {

@@ -1,4 +1,4 @@
-/* The settings file: its tree is held against the table. */
+/* The settings file: checks its tree against the table. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,13 +6,13 @@
 #include "daemon/settings_values.h"
 #include "policy/policy_file.h"
 
-/* What one mapping may have: rows, and at the top the sections, too. */
+/* The allowed members of one mapping: rows, and at the top the sections, too. */
 struct keys {
     size_t count;
     const char *names[SETTINGS_ROWS_MAX];
 };
 
-/* A section is a group that is neither the top nor the members of a list's entry. */
+/* A section is a group, except the top and the members of a list's entry. */
 static bool is_section(const char *group)
 {
     return *group && !strchr(group, '[');

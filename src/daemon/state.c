@@ -27,7 +27,7 @@ MUST_CHECK static enum err explain(struct state_problem *problem, enum err e, co
     va_list arguments;
 
     va_start(arguments, format);
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start() stands above */
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start() is above */
     (void)vsnprintf(problem->text, sizeof problem->text, format, arguments);
     va_end(arguments);
     return e;
@@ -95,7 +95,7 @@ enum err state_tee_open(const struct settings *s, struct tee **out, struct state
     return ERR_NONE;
 }
 
-/* Without a TEE the root lies in a file that only its mode protects: refused. */
+/* Without a TEE, only the mode of a file would protect the root: refused. */
 MUST_CHECK static enum err require_sealing(const struct tee *tee, struct state_problem *problem)
 {
     if (tee)
@@ -117,7 +117,7 @@ MUST_CHECK static enum err make_root(struct settings *s, struct timestamp now, s
     return root_import(secret_span(s->root.master_secret), now, out);
 }
 
-/* A root is never overwritten; without its log the next command is another one. */
+/* A root is never overwritten. If its log is missing, the operator needs another command. */
 MUST_CHECK static enum err already_there(const struct settings *s, const char *root_path,
                                          struct state_problem *problem)
 {
@@ -177,7 +177,7 @@ MUST_CHECK static enum err unseal_problem(const struct tee *tee, const char *pat
     return explain(problem, e, "%s cannot be unsealed: %s", path, advice);
 }
 
-/* A master secret beside a sealed root must be the same one, else somebody is mistaken. */
+/* A master secret must equal the sealed root, else there is a mistake. */
 MUST_CHECK static enum err check_master(const struct settings *s, const struct root *root,
                                         struct state_problem *problem)
 {
@@ -199,7 +199,7 @@ MUST_CHECK static enum err check_master(const struct settings *s, const struct r
         s->state.dir);
 }
 
-/* Others must not be able to exchange the root or the log. */
+/* Other users must not be able to replace the root or the log. */
 MUST_CHECK static enum err check_directory(const struct settings *s, struct state_problem *problem)
 {
     char why[FILE_WHY_SIZE] = "";
@@ -226,7 +226,8 @@ MUST_CHECK static enum err vkey_of(const struct settings *s, const struct root *
     return checkpoint_vkey_write(s->log.origin, public_key, vkey, CHECKPOINT_VKEY_SIZE);
 }
 
-/* The log's key is derived from the root: a pin for it, kept elsewhere, finds an exchanged root. */
+/* The log's key is derived from the root. So a pinned key, kept elsewhere, detects a replaced
+ * root. */
 MUST_CHECK static enum err check_pin(const struct settings *s, const struct root *root,
                                      struct state_problem *problem)
 {
@@ -251,7 +252,7 @@ enum err state_root_open(const struct settings *s, struct tee *tee, struct root 
 
     if (e != ERR_NONE || (e = check_directory(s, problem)) != ERR_NONE)
         return e;
-    assert(tee); /* without one, nothing can be sealed */
+    assert(tee); /* without a TEE nothing can be sealed */
     path_of(s, STATE_ROOT_FILE, path);
     e = file_read(path, TEE_SEALED_MAX, &sealed);
     if (e == ERR_NOT_FOUND) {
@@ -372,7 +373,7 @@ enum err state_newest_entry(struct store *store, struct timestamp *out)
     return store_entries(store, checkpoint.size - 1, 1, time_take, out);
 }
 
-/* The log's first entry says when and how the root came to be, or that an older log was lost. */
+/* The log's first entry tells when and how the root was made, or that an older log was lost. */
 MUST_CHECK static enum err write_first_entry(const struct settings *s, struct span op,
                                              const struct root *root, struct store *store,
                                              struct timestamp now)
@@ -425,7 +426,7 @@ MUST_CHECK static enum err prepare_provider(const struct settings *s, struct tim
     if (s->tee.provider != TEE_PROVIDER_SIMULATED)
         return ERR_NONE;
     e = simulated_create(s->tee.simulated_dir, now);
-    if (e != ERR_NONE && e != ERR_CONFLICT) /* one that is there is used */
+    if (e != ERR_NONE && e != ERR_CONFLICT) /* an existing one is used */
         return explain(problem, e, "the simulated platform could not be made in %s: %s",
                        s->tee.simulated_dir, err_text(e));
     return ERR_NONE;
@@ -453,8 +454,8 @@ enum err state_init(struct settings *s, struct timestamp now, char vkey[CHECKPOI
         e = explain(problem, e, "no root could be made: %s", err_text(e));
         goto out;
     }
-    /* the log first: a crash in between leaves no root, and init can be repeated after removing it
-     */
+    /* the log comes first: after a crash in between there is no root, and init can be repeated
+     * once the log is removed */
     if ((e = make_log(s, SPAN_LITERAL("init"), root, now, problem)) == ERR_NONE &&
         (e = vkey_of(s, root, vkey)) == ERR_NONE)
         e = save_root(s, tee, root, problem);
@@ -464,7 +465,7 @@ out:
     return e;
 }
 
-/* What SQLite left beside a database that is gone does not belong to the new one; it is kept. */
+/* Files that SQLite left next to a lost database do not belong to the new one. They are kept. */
 MUST_CHECK static enum err set_aside(const char *log_path, const char *suffix, struct timestamp now,
                                      struct state_problem *problem)
 {

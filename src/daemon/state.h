@@ -1,4 +1,4 @@
-/* What the daemon keeps in its state directory: the sealed root and the log. */
+/* The contents of the daemon's state directory: the sealed root and the log. */
 #ifndef DAEMON_STATE_H
 #define DAEMON_STATE_H
 
@@ -11,29 +11,29 @@
 #define STATE_ROOT_FILE "root.sealed"
 #define STATE_LOG_FILE "log.db"
 
-/* A message for the operator: what is wrong and what to do. */
+/* A message for the operator: the fault and the remedy. */
 struct state_problem {
     char text[1024];
 };
 
-/* Opens the TEE provider that is configured; `*out` is NULL for "none". */
+/* Opens the configured TEE provider; `*out` is NULL for "none". */
 MUST_CHECK enum err state_tee_open(const struct settings *s, struct tee **out,
                                    struct state_problem *problem);
 
 /*
  * `vouchsafe init`: makes the directory, the simulated platform if that is the provider, a root (or
  * imports the master secret), seals it, and starts the log with an "init" entry.
- * `vkey` gets the log's key, to be kept elsewhere (setting log.vkey).
- * ERR_CONFLICT when there is a root already: it is never overwritten.
+ * `vkey` gets the log's key, which the operator keeps elsewhere (setting log.vkey). ERR_CONFLICT
+ * there is a root already; it is never overwritten.
  */
 MUST_CHECK enum err state_init(struct settings *s, struct timestamp now,
                                char vkey[CHECKPOINT_VKEY_SIZE], struct state_problem *problem);
 
 /*
  * `vouchsafe init --new-log`: for a sealed root whose log was lost. Starts an empty log with a
- * "new-log" entry; what else SQLite left of the old one is renamed, not removed. Checkpoints and
- * receipts of the old log do not fit the new one, and reference values added while running are
- * gone. ERR_CONFLICT when there is a log; ERR_NOT_FOUND when there is no root
+ * "new-log" entry. Files that SQLite left of the old log are renamed, not removed. Checkpoints and
+ * receipts of the old log do not match the new one, and reference values added at run time are
+ * lost. ERR_CONFLICT there is a log; ERR_NOT_FOUND there is no root
  */
 MUST_CHECK enum err state_new_log(const struct settings *s, struct timestamp now,
                                   char vkey[CHECKPOINT_VKEY_SIZE], struct state_problem *problem);
@@ -50,14 +50,15 @@ MUST_CHECK enum err state_store_open(const struct settings *s, const struct secr
                                      struct state_problem *problem);
 
 /*
- * What `--check-config` can say of the root without opening it: the TEE opens, and would unseal
+ * Checks the root for `--check-config` without unsealing it: the TEE opens, and would unseal
  * root.sealed in the present state of the machine. `*initialised` is false when there is none.
- * ERR_DENIED, ERR_MALFORMED, ERR_UNAVAILABLE, ...: `problem` says why the start would fail
+ * ERR_DENIED, ERR_MALFORMED, ERR_UNAVAILABLE, ...: `problem` has the reason why the start would
+ * fail
  */
 MUST_CHECK enum err state_preflight(const struct settings *s, bool *initialised,
                                     struct state_problem *problem);
 
-/* The time of the newest entry. ERR_NOT_FOUND an empty log, ERR_MALFORMED, ERR_IO */
+/* The time of the newest entry. ERR_NOT_FOUND the log is empty, ERR_MALFORMED, ERR_IO */
 MUST_CHECK enum err state_newest_entry(struct store *store, struct timestamp *out);
 
 #endif

@@ -23,7 +23,7 @@ static void block(sigset_t *set)
     (void)sigprocmask(SIG_BLOCK, set, NULL);
 }
 
-/* Waits for the child to end, passing signals on. */
+/* Waits for the child to end, and forwards signals to it. */
 static int wait_for(pid_t child, const sigset_t *set, bool *stopping)
 {
     int status = 0;

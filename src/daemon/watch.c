@@ -10,7 +10,7 @@ int64_t watch_clock_jump(struct watch_clock *w, struct timestamp now, int64_t mo
     int64_t jump_ms = w->known ? offset_ms - w->offset_ms : 0;
 
     w->known = true;
-    w->offset_ms = offset_ms; /* slow corrections of NTP never add up to a jump */
+    w->offset_ms = offset_ms; /* slow corrections by NTP never add up to a jump */
     return jump_ms >= WATCH_JUMP_MS || jump_ms <= -WATCH_JUMP_MS ? jump_ms : 0;
 }
 

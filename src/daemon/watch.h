@@ -1,5 +1,5 @@
 /*
- * What may go wrong without any request: the clock jumps, a certificate runs out. Pure: the caller
+ * Detects problems that need no request: the clock jumps, a certificate expires. Pure: the caller
  * reads the clocks and writes the operational log.
  */
 #ifndef DAEMON_WATCH_H
@@ -7,20 +7,20 @@
 
 #include "base/clock.h"
 
-/* A wall clock that moved by this much more or less than the monotonic one was set. */
+/* If the wall clock differs from the monotonic clock by more than this, it was set. */
 #define WATCH_JUMP_MS 2000
-/* A log that is ahead of the clock by less than this is the work of a clock that was adjusted. */
+/* If the log is ahead of the clock by less than this, the clock was only adjusted. */
 #define WATCH_BEHIND_MS 1000
 
 struct watch_clock {
     bool known;
-    int64_t offset_ms; /* wall clock minus monotonic clock, at the last look */
+    int64_t offset_ms; /* wall clock minus monotonic clock, at the last check */
 };
 
-/* How far the wall clock jumped since the last look, in ms; 0 when it went on as time does. */
+/* The jump of the wall clock since the last check, in ms; 0 without a jump. */
 int64_t watch_clock_jump(struct watch_clock *w, struct timestamp now, int64_t monotonic_us);
 
-/* How far `now` is behind the newest entry of the log, in ms; 0 when it is not. */
+/* The time by which `now` is behind the newest entry of the log, in ms; 0 when it is not. */
 int64_t watch_clock_behind(struct timestamp now, struct timestamp newest_entry);
 
 enum watch_expiry {
@@ -32,13 +32,13 @@ enum watch_expiry {
 
 struct watch_certificate {
     bool warned;
-    enum watch_expiry said; /* what the last warning said */
-    struct timestamp at;    /* when */
+    enum watch_expiry said; /* the state in the last warning */
+    struct timestamp at;    /* the time of the last warning */
 };
 
 enum watch_expiry watch_expiry_of(struct timestamp not_after, struct timestamp now);
 
-/* True when the operator is to be warned now: it got worse, or the last warning is a day old. */
+/* True when a warning is due: the state got worse, or the last warning is a day old. */
 bool watch_certificate_warn(struct watch_certificate *w, struct timestamp not_after,
                             struct timestamp now);
 
