@@ -59,7 +59,7 @@ static void print_demand(const struct vs_blob *json, unsigned rule, const char *
         say(stdout, "           %-18s %s\n", label, value);
 }
 
-/* What each policy says, for tokens that may see it. */
+/* The judgement of each policy, for tokens that may see it. */
 static void print_rules(const struct vs_blob *json)
 {
     char path[40];

@@ -1,4 +1,4 @@
-/* What `vouchsafe attest verify` found, for people and for programs. */
+/* The result of `vouchsafe attest verify`, for people and for programs. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@ bool verdict_is_good(const struct cli_verdict *v)
            (!v->bound || v->bound_right) && (!v->appraised || v->accepted);
 }
 
-/* A refusal by an appraisal. The first two are the default policy's, and everybody's. */
+/* A refusal by an appraisal. The default policy makes the first two checks for all callers. */
 static const char *refusal_sentence(const struct cli_verdict *v)
 {
     if (strcmp(v->refusal->code, "debug") == 0)
@@ -22,7 +22,7 @@ static const char *refusal_sentence(const struct cli_verdict *v)
     return "The evidence is genuine, but is not accepted.";
 }
 
-/* The first thing that is wrong, in one shape whatever it is. */
+/* The first fault, always in one form. */
 struct fault {
     const char *code, *step, *expected, *presented, *sentence;
 };
@@ -160,7 +160,7 @@ static bool is_masked(const char *chip_id)
     return chip_id[0] != '\0' && strspn(chip_id, "0") == strlen(chip_id);
 }
 
-/* What to fetch, in the words of the vendor's service. */
+/* The collateral to fetch, in the terms of the vendor's service. */
 static void print_wanted(const struct vs_result *r)
 {
     struct vs_wanted w;
@@ -193,7 +193,7 @@ static void print_wanted(const struct vs_result *r)
         "what to do vouchsafe collateral fetch --out DIR --quote FILE; then --collateral DIR\n");
 }
 
-/* A refusal for its time is of now: what the evidence says about itself may be judged instead. */
+/* A refusal because of time concerns the present; --at evidence can judge for the stated time. */
 static void print_made(const struct cli_verdict *v, const struct fault *f)
 {
     char text[32];
@@ -251,7 +251,7 @@ void print_verdict(const struct cli_verdict *v)
 /* Names are paths: "report.mrenclave" is a member of an object, "realm.rem[0]" an element. */
 struct nest {
     struct cli_json *j;
-    char object[48], array[48]; /* what is open; "" if nothing */
+    char object[48], array[48]; /* the open containers; "" if none */
 };
 
 static void close_array(struct nest *n)
@@ -278,7 +278,7 @@ static void cut(const char *name, const char *end, char out[48])
     out[size] = '\0';
 }
 
-/* Opens what encloses the field; returns its own name, NULL for an element. */
+/* Opens the containers of the field; returns its own name, NULL for an element. */
 static const char *enter(struct nest *n, const char *name)
 {
     const char *dot = strchr(name, '.');
@@ -352,7 +352,7 @@ static void json_advisories(struct cli_json *j, const char *name, const struct v
     json_close(j, ']');
 }
 
-/* `status` and `advisories`, and the same under the index's names. */
+/* `status` and `advisories`, also under the index's names. */
 static void json_platform(struct cli_json *j, const struct vs_result *r)
 {
     const char *status = vs_result_status(r);
@@ -453,7 +453,7 @@ void print_verdict_json(const struct cli_verdict *v)
     json_platform(&j, r);
     json_fields(&j, r);
     if (v->made_ms != 0 && vs_result_field(r, "timestamp_ms") == NULL)
-        json_number(&j, "timestamp_ms", v->made_ms); /* what it says, not verified */
+        json_number(&j, "timestamp_ms", v->made_ms); /* as stated, not verified */
     if (!valid)
         json_wanted(&j, r);
     json_certificate(&j, v);

@@ -18,24 +18,24 @@ struct verify_options {
     struct cli_code code;
 };
 
-/* What the options say, once they are read. */
+/* The values of the options. */
 struct judgement {
     struct vs_verifier *verifier;
     struct vs_blob evidence, certificates, event_log;
     struct vs_policy *policy;
     enum vs_tee tee;
-    int64_t at, made_ms; /* 0: the evidence does not say */
+    int64_t at, made_ms; /* 0: the evidence states no time */
     uint8_t report_data[VS_REPORT_DATA_SIZE];
     struct cli_appraisal appraisal;
     struct vs_result *result;
     struct vs_ra_tls certificate; /* the evidence came in it */
     bool in_certificate;
-    const char *early_step; /* what was refused before there was any evidence to verify, or NULL */
+    const char *early_step; /* the step that failed before there was evidence to verify, or NULL */
     char early_reason[48];
     struct vs_why early_why;
 };
 
-/* The code is named by options, for SGX. */
+/* Options name the code, for SGX. */
 static bool is_named(const struct verify_options *o)
 {
     return o->code.mr_enclaves.count > 0 || o->code.mr_signer.set;
@@ -80,7 +80,7 @@ static int add_root(const struct cli *cli, const char *path, struct vs_verifier 
     return code;
 }
 
-/* The caller says whose key this is: the device's that made the token. */
+/* The caller states that this key belongs to the device that made the token. */
 static int add_arm_key(const struct cli *cli, const char *path, struct judgement *j)
 {
     uint8_t instance[VS_ARM_INSTANCE_SIZE];
@@ -90,7 +90,7 @@ static int add_arm_key(const struct cli *cli, const char *path, struct judgement
     if (path == NULL ||
         vs_evidence_arm_instance((struct vs_bytes){j->evidence.data, j->evidence.size}, instance) !=
             VS_OK)
-        return PARSED; /* no token: the verifier says so */
+        return PARSED; /* not a token: the verifier reports that */
     code = read_file(cli, path, PEM_MAX, &pem);
     if (code == PARSED) {
         const enum vs_error e =
@@ -104,7 +104,7 @@ static int add_arm_key(const struct cli *cli, const char *path, struct judgement
     return code;
 }
 
-/* Collateral that does not verify is a finding like any other, not a wrong call. */
+/* Collateral that does not verify is a result, not wrong usage. */
 static int add_collateral(const struct cli *cli, const char *path, struct judgement *j)
 {
     size_t count = 0;
@@ -138,7 +138,7 @@ static int fill_verifier(const struct cli *cli, const struct verify_options *o, 
     return PARSED;
 }
 
-/* Evidence inside a certificate. One that has none is a finding, too. */
+/* Evidence inside a certificate. A certificate without evidence is a result, too. */
 static int read_certificate(const struct cli *cli, struct vs_bytes bytes, struct judgement *j)
 {
     static const struct {
@@ -195,7 +195,7 @@ static int decode_evidence(const struct cli *cli, struct vs_bytes text, struct j
     return code;
 }
 
-/* Too much of it is refused by the verifier, which says so; read is a little more than it takes. */
+/* The verifier refuses too large input, so this reads a little more than its limit. */
 static int read_evidence(const struct cli *cli, const char *path, struct judgement *j)
 {
     static const uint8_t too_much[VS_EVIDENCE_MAX + 1];
@@ -216,8 +216,8 @@ static int read_evidence(const struct cli *cli, const char *path, struct judgeme
 }
 
 /*
- * SNP reports are signed by a key whose certificate comes along with them: as an option, or as a
- * file beside the report, where hosts and collections put it. It is believed as far as it verifies.
+ * The certificate of the key that signs an SNP report comes with the report: as an option, or as a
+ * file next to the report, where hosts and collections put it. It must verify.
  */
 static int read_certificates(const struct cli *cli, const struct verify_options *o,
                              struct judgement *j)
@@ -237,7 +237,7 @@ static int read_certificates(const struct cli *cli, const struct verify_options 
     return PARSED;
 }
 
-/* The time that the evidence states, and --at evidence. */
+/* The time that the evidence states, and the option --at evidence. */
 static int read_time(const struct cli *cli, const struct verify_options *o, struct judgement *j)
 {
     const enum vs_error e =
@@ -283,7 +283,7 @@ static int read_policy(const struct cli *cli, const struct verify_options *o, st
                                 : read_file(cli, o->event_log, EVENT_LOG_MAX, &j->event_log);
 }
 
-/* By a policy in a file, or by what the options name. */
+/* Appraises by a policy in a file, or by the values of the options. */
 static enum vs_error appraise(const struct judgement *j, struct vs_refusal *refusal)
 {
     if (j->policy == NULL)
@@ -320,7 +320,7 @@ static int report(const struct cli *cli, const struct verify_options *o, const s
         v.key_bound = binds(j, j->certificate.report_data);
     }
     if (!v.appraised && vs_result_judge_default(j->result, &refusal) == VS_ERR_POLICY) {
-        v.appraised = true; /* nobody asked, but it is never accepted */
+        v.appraised = true; /* appraised by default, because debug evidence is never accepted */
     } else if (v.appraised && vs_result_verdict(j->result) == VS_VALID) {
         const enum vs_error e = appraise(j, &refusal);
 

@@ -1,6 +1,6 @@
 /*
- * What the subcommands of `vouchsafe` share. Each is one file and one struct cli_command; options
- * are tables, from which both the parser and --help come.
+ * The parts that the subcommands of `vouchsafe` share. Each subcommand is one file and one struct
+ * cli_command. Its options are a table, which the parser and --help use.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
@@ -23,7 +23,7 @@ enum {
     EXIT_USAGE = 2,
     EXIT_REACH = 3, /* cannot reach the keystore, or input/output failed */
     EXIT_INPUT = 4, /* a local input is bad */
-    PARSED = -1     /* cli_parse(): go on */
+    PARSED = -1     /* cli_parse(): continue */
 };
 
 #define CLI_LIST_MAX 64
@@ -51,7 +51,7 @@ struct cli_option {
     const char *name;
     enum cli_kind kind;
     void *out;            /* bool, const char *, struct cli_list, cli_hash or cli_number */
-    const char *argument; /* its name in the help; NULL for a flag; of an alias: the option */
+    const char *argument; /* its name in the help; NULL for a flag; for an alias: the option */
     const char *help;
     uint64_t max; /* of a number */
 };
@@ -62,7 +62,7 @@ struct cli_command {
     const char *name; /* "token new" */
     const char *arguments;
     const char *summary;
-    const char *help; /* what it does, and examples */
+    const char *help; /* description and examples */
     int arguments_min, arguments_max;
     int (*run)(struct cli *cli, int argc, char **argv);
 };
@@ -70,7 +70,7 @@ struct cli_command {
 struct cli_profile;
 struct cli;
 
-/* Gets a command's options; the first `global_count` are those of all commands. */
+/* Receives a command's options; the first `global_count` are those of all commands. */
 typedef void cli_describe(const struct cli *cli, const struct cli_option *options, size_t count,
                           size_t global_count);
 
@@ -87,7 +87,7 @@ struct cli {
     bool insecure_http;
     const struct cli_command *const *commands; /* all of them */
     size_t command_count;
-    cli_describe *describe; /* generate.c: take the options, and do nothing else */
+    cli_describe *describe; /* generate.c: receive the options, and do nothing else */
     int count;              /* arguments that are not options */
     char **arguments;
 };
@@ -102,12 +102,12 @@ extern const struct cli_command command_init, command_config_check, command_dev,
     command_policy_add_value, command_policy_remove_value, command_profile_create,
     command_profile_show, command_log_list, command_log_tail;
 
-/* options.c: PARSED, or the exit code when there is nothing left to do (--help, wrong usage). */
+/* In options.c: PARSED, or the exit code when the command is done (--help, wrong usage). */
 int cli_parse(struct cli *cli, int argc, char **argv, const struct cli_option *options,
               size_t count);
-/* Only the global ones, up to the command's name; `*next` is its place in argv. */
+/* Parses only the global options, up to the command's name; `*next` is its index in argv. */
 int cli_parse_global(struct cli *cli, int argc, char **argv, int *next);
-extern const char cli_exit_codes[]; /* a heading, and a line for each */
+extern const char cli_exit_codes[]; /* a heading, and one line for each code */
 /* generate.c */
 int generate(struct cli *cli, const char *kind);
 /*
@@ -116,24 +116,26 @@ int generate(struct cli *cli, const char *kind);
  */
 int cli_usage_error(const struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* --update NAME: which of Intel's sets. NULL: the standard one. */
+/* --update NAME: the set of Intel to use. NULL: the standard one. */
 int cli_parse_update(const struct cli *cli, const char *name, bool *early);
-/* Gives one option its value. `where` ("", "FILE:7: ") goes before what is wrong with it. */
+/* Gives one option its value. `where` ("", "FILE:7: ") is the start of an error message. */
 int set_option(const struct cli *cli, const struct cli_option *o, const char *text,
                const char *where);
 
 /*
- * say.c: printf() for everything that a user may read. What %s, %d, %u, %x and %% (with -, width,
- * precision, l and j) print is made harmless: control characters, those that reorder text, and what
- * is not UTF-8 come out as \x1b or \u{202e}. The format itself is our own and goes out as it is.
+ * say.c: printf() for all text that a user may read. It makes the output of %s, %d, %u, %x and %%
+ * (with -, width, precision, l and j) harmless: control characters, characters that reorder text,
+ * and bytes that are not UTF-8 are printed as \x1b or \u{202e}. The format itself is ours and is
+ * printed unchanged.
  */
 void say(FILE *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void say_list(FILE *file, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
 void say_text(FILE *file, const void *text, size_t size);
-/* JSON that came from elsewhere: the same characters as \u escapes, so it means the same. */
+/* JSON from another party: the same characters are printed as \u escapes, so its meaning is the
+ * same. */
 void say_json(FILE *file, const void *text, size_t size);
-/* Whether nothing in it would be escaped, but for the ASCII characters of `also`. */
+/* Whether nothing in it needs an escape, apart from the ASCII characters of `also`. */
 bool text_is_safe(const void *text, size_t size, const char *also);
 
 /* output.c: one JSON object on standard output. */
@@ -160,24 +162,24 @@ void hex_text(const void *bytes, size_t size, char *out);
 void base64_print(FILE *file, const uint8_t *bytes, size_t size);
 /* False unless exactly `size` bytes in hex. */
 bool hex_parse(const char *text, uint8_t *out, size_t size);
-/* Strict; white space at the end is ignored. `out` has room for text_size / 4 * 3 + 3. */
+/* Strict; ignores white space at the end. `out` has room for text_size / 4 * 3 + 3. */
 bool base64_parse(const char *text, size_t text_size, uint8_t *out, size_t *size);
 /* "2026-11-21T22:58:00Z" */
 void time_text(int64_t seconds, char out[32]);
-/* Decimal digits and nothing else. */
+/* Only decimal digits. */
 bool count_parse(const char *text, uint64_t *out);
-/* The same back, or Unix seconds. */
+/* Parses the same form, or Unix seconds. */
 bool time_parse(const char *text, int64_t *seconds);
 
-/* report.c: says what failed and what to do, and returns the exit code. */
+/* In report.c: prints the failure and the remedy, and returns the exit code. */
 int fail_client(const struct cli *cli, const struct vs_client *c, enum vs_error e);
 int exit_code_of(enum vs_error e);
 int fail(const struct cli *cli, enum vs_error e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Which code is accepted: measurements of SGX, and how its platform is judged. */
+/* The accepted code: measurements of SGX, and how its platform is judged. */
 struct cli_code {
-    const char *prefix; /* of the options that name it */
+    const char *prefix; /* of the options for it */
     struct cli_list mr_enclaves, statuses, advisories;
     struct cli_hash mr_signer;
     struct cli_number isv_prod_id, min_isv_svn, grace_days, min_evaluation;
@@ -238,10 +240,10 @@ struct cli_appraisal {
 int make_appraisal(const struct cli *cli, const struct cli_code *code, struct cli_appraisal *out);
 
 /*
- * Which keystore a command believes. A command that uses what a keystore answers believes it in one
- * of three cases: its evidence verifies now (--require-attestation), it signs with an identity that
- * is pinned (--identity, or a profile that was made from verified evidence), or the user gives
- * --unverified. Otherwise the command refuses.
+ * Which keystore a command trusts. A command uses a keystore's answer in one of three cases: its
+ * evidence verifies now (--require-attestation), it signs with a pinned identity (--identity, or a
+ * profile made from verified evidence), or the user gives --unverified. Otherwise the command
+ * refuses.
  */
 struct cli_trust {
     bool required, unverified, fetch_collateral;
@@ -250,7 +252,7 @@ struct cli_trust {
     const char *trust_root, *policy;
     struct cli_list collateral;
 };
-/* What a profile can hold, too. */
+/* Options that a profile can have, too. */
 #define JUDGE_OPTIONS(t)                                                                           \
     CODE_OPTIONS((t).code, "keystore-"),                                                           \
         {"keystore-policy",                                                                        \
@@ -299,48 +301,46 @@ struct cli_trust {
     OLD_NAME("mrenclave", "keystore-mrenclave"), OLD_NAME("mrsigner", "keystore-mrsigner"),        \
         OLD_NAME("isvprodid", "keystore-isvprodid"), OLD_NAME("min-isvsvn", "keystore-min-isvsvn")
 
-/* The keystore as far as it is known to be itself. */
+/* The keystore, and how far its identity is known. */
 struct cli_proof {
     enum { PROOF_NONE, PROOF_PINNED, PROOF_ATTESTED } kind;
-    struct vs_keystore keystore; /* PINNED: identity key, and the log's key when that is pinned */
+    struct vs_keystore keystore; /* PINNED: the identity key, and the log's key if that is pinned */
 };
 /* "none", "pinned", "attested" */
 const char *proof_name(const struct cli_proof *p);
-/* For the library: NULL when nothing is known. */
+/* For the library: NULL when the identity is not known. */
 const struct vs_keystore *proof_keystore(const struct cli_proof *p);
 
-/* log_list.c: how many entries the log has, and the first of a time or later. */
+/* In log_list.c: the number of entries, and the first entry of a time or later. */
 int fetch_log_size(const struct cli *cli, struct vs_client *c, uint64_t *size);
 int find_since(const struct cli *cli, struct vs_client *c, const char *since, uint64_t size,
                uint64_t *first);
 
-/* report.c: a line on standard error, unless --quiet. */
+/* In report.c: prints a line on standard error, unless --quiet. */
 void note(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* remote.c */
 /* PARSED, or an exit code. The caller releases `*c`. */
 int open_client(const struct cli *cli, struct vs_client **c);
-/* Adds the profile to the options, and checks that they go together and allow `what` ("the public
- * key") to be used. Before any connection is made. */
+/* Adds the profile to the options. Checks that the options agree, and that they allow the use of
+ * `what` ("the public key"). Call it before any connection. */
 int settle_trust(const struct cli *cli, struct cli_trust *t, const char *what);
-/* After settle_trust(): verifies the keystore's evidence when that is asked for. */
+/* After settle_trust(): verifies the keystore's evidence if the options require it. */
 int prove_keystore(const struct cli *cli, struct vs_client *c, const struct cli_trust *t,
                    struct cli_proof *out);
-/* The same for a command that believes what the log's key signs: --vkey or a profile's is enough.
- */
+/* The same for a command that needs only the log's key: --vkey or a profile's is enough. */
 int settle_log_trust(const struct cli *cli, struct cli_trust *t, const char *vkey);
 const char *keystore_url(const struct cli *cli); /* after load_profile() */
 /*
- * The log's key that something is checked with: `given` (--vkey), else of the proof, else of the
- * profile, else (--unverified) as the server states it; "" in `out` when `c` is NULL and nothing is
- * known.
+ * The log's key for a check: `given` (--vkey), else the key of the proof, else of the profile, else
+ * (--unverified) the key that the server states. "" in `out` when `c` is NULL and no key is known.
  */
 int get_log_key(const struct cli *cli, struct vs_client *c, const struct cli_trust *t,
                 const struct cli_proof *p, const char *given, char out[VS_VKEY_SIZE]);
 
 /*
- * profile.c: a file of `option = value` lines that give options a value when the command line does
- * not. It lies at $VOUCHSAFE_PROFILE, else ~/.config/vouchsafe/profile.
+ * profile.c: a file of `option = value` lines, which set options that the command line does not
+ * set. The file is $VOUCHSAFE_PROFILE, else ~/.config/vouchsafe/profile.
  */
 struct cli_profile {
     bool loaded;
@@ -353,11 +353,11 @@ struct cli_profile {
     struct cli_number timeout_s;
     struct cli_trust trust;
 };
-/* Reads it once. A file that was not asked for by name may be missing. */
+/* Reads it once. A file that the user did not name may be missing. */
 int load_profile(const struct cli *cli);
 void profile_clear(struct cli_profile *p);
 
-struct cli_name { /* which key */
+struct cli_name { /* the name of a key */
     const char *seed, *repo, *owner, *branch;
 };
 #define NAME_OPTIONS(n)                                                                            \
@@ -369,7 +369,7 @@ struct cli_name { /* which key */
     }
 int check_name(const struct cli *cli, const struct cli_name *n, struct vs_key_name *out);
 
-/* quote.c: where evidence of this machine comes from. */
+/* In quote.c: the source of this machine's evidence. */
 struct cli_enclave {
     const char *sim, *command, *tee_type;
     struct cli_number timeout_s;
@@ -417,38 +417,39 @@ int open_quote(const struct cli *cli, const struct cli_enclave *e, struct cli_qu
 void close_quote(struct cli_quote *q);
 int make_enclave(const struct cli *cli, const struct cli_enclave *e, struct vs_sim_enclave *out);
 
-/* attest_print.c: what `attest verify` found. */
+/* In attest_print.c: the result of `attest verify`. */
 struct cli_verdict {
-    const struct vs_result *result; /* NULL: something was refused before */
-    const char *early_step;         /* then: "collateral"; or "ra_tls", a certificate */
-    const char *early_reason;       /* its code and why */
+    const struct vs_result *result; /* NULL: an earlier step refused */
+    const char *early_step;         /* then the step: "collateral"; or "ra_tls", a certificate */
+    const char *early_reason;       /* its code and reason */
     const char *early_why;
-    const struct vs_ra_tls *ra_tls; /* the certificate that the evidence came in, or NULL */
+    const struct vs_ra_tls *ra_tls; /* the certificate that contained the evidence, or NULL */
     bool key_bound;                 /* and the evidence binds its key */
-    int64_t made_ms;                /* when the evidence says that it was made; 0: it does not */
-    bool bound, bound_right;        /* asked for report data; and they are bound */
+    int64_t made_ms;                /* the time that the evidence states; 0: none */
+    bool bound, bound_right;        /* report data was requested; and it is bound */
     const uint8_t *report_data;
-    bool appraised, accepted; /* asked to appraise; and it is accepted */
+    bool appraised, accepted; /* an appraisal was requested; and it accepts */
     const struct vs_refusal *refusal;
 };
-/* Valid, and everything else that was asked for. */
+/* Valid, and all requested checks passed. */
 bool verdict_is_good(const struct cli_verdict *v);
 void print_verdict(const struct cli_verdict *v);
 void print_verdict_json(const struct cli_verdict *v);
 
-/* files.c: "-" or NULL is standard input or output. */
+/* In files.c: "-" or NULL is standard input or output. */
 bool is_standard(const char *path);
 int read_file(const struct cli *cli, const char *path, size_t max, struct vs_blob *out);
 int read_secret(const struct cli *cli, const char *path, size_t max, struct vs_secret **out);
 int write_output(const struct cli *cli, const char *path, struct vs_bytes bytes, unsigned mode);
-/* Says why a file is not a credential that can be used: its owner, its mode, or its content. */
+/* Prints why a file cannot be used as a credential: its owner, its mode, or its content. */
 int fail_credential(const struct cli *cli, enum vs_error e, const char *path, const char *what);
-/* A key that is there, or a new one; saved at `path` unless that is NULL. */
+/* Loads the key, or makes a new one and saves it at `path` unless that is NULL. */
 int open_worker_key(const struct cli *cli, const char *path, struct vs_worker_key **out);
 
-/* daemon.c. Where vouchsafed is; false when it is neither beside this program nor in PATH. */
+/* In daemon.c. The path of vouchsafed; false when it is neither next to this program nor in
+ * PATH. */
 bool find_daemon(char out[PATH_MAX]);
-/* takes this process over with vouchsafed. Returns only when that failed. */
+/* Replaces this process by vouchsafed. Returns only on failure. */
 int exec_daemon(const struct cli *cli, char *const *arguments, size_t count);
 
 #endif

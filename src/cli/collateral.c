@@ -17,7 +17,7 @@ struct job {
     struct vs_verifier *roots;
     struct cli_json json;
     const struct cli *cli;
-    bool listing; /* the list has begun: what fails now is a member of it */
+    bool listing; /* the list has begun, so a failure becomes a member of it */
     size_t count, refused;
     /* export: names, while the list is read */
     size_t name_count, name_capacity;
@@ -135,7 +135,8 @@ static void each(void *context, const struct vs_collateral_item *item)
         j->refused++;
 }
 
-/* Of `name`, or of the whole when that is "". One document on standard output, whatever happens. */
+/* About `name`, or about all units when that is "". Always prints one document on standard
+ * output. */
 static int list_fail(struct job *j, const struct vs_client *c, enum vs_error e, const char *name,
                      const char *text)
 {
@@ -150,7 +151,7 @@ static int list_fail(struct job *j, const struct vs_client *c, enum vs_error e, 
     return exit_code_of(e);
 }
 
-/* An empty list is printed unless something else was: `code` is what comes of it. */
+/* Prints an empty list unless there was other output. `code` is the result. */
 static void list_close(struct job *j, int code)
 {
     if (code == EXIT_DONE)

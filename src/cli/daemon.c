@@ -8,7 +8,7 @@
 
 #define ARGUMENTS_MAX 16
 
-/* In a folder of PATH. */
+/* Looks in a folder of PATH. */
 static bool find_in_path(char out[PATH_MAX])
 {
     const char *path = getenv("PATH");
@@ -24,7 +24,7 @@ static bool find_in_path(char out[PATH_MAX])
     return false;
 }
 
-/* Beside this program, or in the sbin beside its bin; the last place is that of the build tree. */
+/* Looks next to this program, then in the sbin next to its bin, then in the build tree. */
 bool find_daemon(char out[PATH_MAX])
 {
     static const char *const places[] = {"vouchsafed", "../sbin/vouchsafed",

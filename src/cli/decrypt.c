@@ -11,7 +11,7 @@ struct decrypt_options {
     bool use_inline, plain;
 };
 
-/* The envelope is bytes, or base64 of them: bytes begin with 0x01 or 0x02, which no text does. */
+/* The envelope is bytes or base64: bytes begin with 0x01 or 0x02, and no text does. */
 static int read_envelope(const struct cli *cli, const char *path, struct vs_blob *out)
 {
     struct vs_blob file = {0};
@@ -34,7 +34,7 @@ static int read_envelope(const struct cli *cli, const char *path, struct vs_blob
     return PARSED;
 }
 
-/* With a keystore that was verified now, a kept session must have been signed by it. */
+/* If the keystore was verified now, it must have signed the kept session. */
 static bool session_is_of(const struct vs_session *s, const struct vs_keystore *keystore)
 {
     struct vs_session_info info;
@@ -46,7 +46,7 @@ static bool session_is_of(const struct vs_session *s, const struct vs_keystore *
            memcmp(info.identity_key, keystore->identity_key, VS_KEY_SIZE) == 0; /* public */
 }
 
-/* A session that is still good, or a new one, which is then kept. */
+/* Uses a session that is still valid, or makes a new one and keeps it. */
 static int get_session(const struct cli *cli, struct vs_client *c, const struct decrypt_options *o,
                        const struct vs_keystore *keystore, const struct vs_worker_key *key,
                        const struct vs_quote_source *source, struct vs_session **out)
@@ -71,7 +71,7 @@ static int get_session(const struct cli *cli, struct vs_client *c, const struct 
     return PARSED;
 }
 
-/* A cached session may have been revoked meanwhile: then once more with a new one. */
+/* A kept session may have been revoked: then tries once more with a new one. */
 static bool session_is_stale(const struct vs_client *c, const struct decrypt_options *o,
                              enum vs_error e)
 {
@@ -151,8 +151,8 @@ static int check_options(const struct cli *cli, struct decrypt_options *o)
 }
 
 /*
- * Replies of a session prove who made them. Other replies come from the keystore only if the
- * connection does, and that is proven when the evidence or a pin names its TLS key.
+ * Replies to a session prove their origin. Other replies are from the keystore only if the
+ * connection is. That is proven when the evidence or a pin names its TLS key.
  */
 static int prepare_trust(const struct cli *cli, struct vs_client *c,
                          const struct decrypt_options *o, struct cli_proof *proof)
@@ -195,7 +195,7 @@ static int decrypt(const struct cli *cli, struct decrypt_options *o, const struc
         .receipt = o->receipt != NULL,
         .log_vkey = o->receipt != NULL ? vkey : NULL,
     };
-    /* the receipt was verified when there is a plaintext, and lies on disk before it is shown */
+    /* a plaintext implies a verified receipt, which is saved before the plaintext is shown */
     if ((code = attest_and_decrypt(cli, c, o, proof_keystore(&proof), &request, &quote->source,
                                    &plain, &receipt)) != PARSED ||
         (code = keep_receipt(cli, o, &receipt)) != PARSED ||

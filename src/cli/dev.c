@@ -1,4 +1,4 @@
-/* `vouchsafe dev`: one command from nothing to a running keystore for trials. */
+/* `vouchsafe dev`: starts a keystore for trials with one command. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@ static void pause_ms(long ms)
     (void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
 }
 
-/* The port to use: the one asked for, a free one for 0. False when another program has it. */
+/* The port to use: the requested one, or a free one for 0. False when another program uses it. */
 static bool port_take(unsigned wanted, unsigned *port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
@@ -38,7 +38,7 @@ static bool port_take(unsigned wanted, unsigned *port)
     return ok;
 }
 
-/* In the child: becomes vouchsafed. Its working directory is its own, so it reads no other .env. */
+/* In the child: becomes vouchsafed, with its own working directory, so it reads no other .env. */
 _Noreturn static void become_daemon(const struct cli *cli, const struct dev *dev, bool init,
                                     int log)
 {
@@ -64,7 +64,7 @@ static int wait_for(pid_t child)
     return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_REACH;
 }
 
-/* `vouchsafed init`, unless the state exists. What it says is of interest only when it fails. */
+/* Runs `vouchsafed init`, unless the state exists. Its output matters only on failure. */
 static int init_state(const struct cli *cli, const struct dev *dev)
 {
     char path[PATH_MAX];
@@ -105,7 +105,7 @@ static bool is_ready(const struct dev *dev)
     return ready;
 }
 
-/* PARSED once it answers; an exit code when the child has ended or is too slow. */
+/* PARSED once the daemon answers; an exit code when the child has ended or takes too long. */
 static int wait_ready(const struct cli *cli, const struct dev *dev, pid_t child, bool background)
 {
     int status;
@@ -173,7 +173,7 @@ static int start(const struct cli *cli, const struct dev *dev, bool background)
         (void)close(log);
     if (child < 0)
         return fail(cli, VS_ERR_IO, "cannot run vouchsafed: %s", strerror(errno));
-    /* Ctrl-C reaches the child as well; this process waits for its orderly stop */
+    /* Ctrl-C reaches the child, too; this process waits until it has stopped */
     if (!background)
         (void)signal(SIGINT, SIG_IGN);
     if ((code = wait_ready(cli, dev, child, background)) != PARSED)

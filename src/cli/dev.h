@@ -1,6 +1,6 @@
 /*
- * The directory of `vouchsafe dev`: a keystore for trials, with all that a worker and an operator
- * need.
+ * The directory of `vouchsafe dev`: a keystore for trials, with everything for a worker and an
+ * operator.
  *
  *   DIR/sim/              the simulated machine that workers run on
  *   DIR/collateral.json   its collateral, signed anew at each start
@@ -24,15 +24,15 @@ struct dev {
     unsigned port;
 };
 
-/* dev_files.c. Each gives PARSED, or the exit code with the reason on standard error. */
+/* In dev_files.c. Each returns PARSED, or the exit code after the reason on standard error. */
 
-/* `dir` made if it is missing, as an absolute path. */
+/* Makes `dir` if necessary, and its absolute path. */
 int dev_open(const struct cli *cli, const char *dir, struct dev *out);
-/* What is missing; what exists stays, but for the settings and the collateral. */
+/* Makes missing files. Existing ones stay, except the settings and the collateral. */
 int dev_make(const struct cli *cli, const struct dev *dev);
-/* The file that shells source. */
+/* The file for shells. */
 int dev_write_env(const struct cli *cli, const struct dev *dev);
-/* The profile, once the keystore has proved what it is. */
+/* Writes the profile, once the keystore has proved its identity. */
 int dev_write_profile(const struct dev *dev);
 /* DIR/name */
 void dev_path(const struct dev *dev, const char *name, char out[PATH_MAX]);

@@ -9,7 +9,7 @@
 
 enum { TEXT_MAX = 16384 };
 
-/* Text that grows to at most TEXT_MAX; `failed` once it did not fit. */
+/* Text that grows up to TEXT_MAX; `failed` if it did not fit. */
 struct text {
     char bytes[TEXT_MAX];
     size_t size;
@@ -39,7 +39,7 @@ static void put_quoted(struct text *t, const char *value)
     put(t, "\"");
 }
 
-/* For a POSIX shell: in single quotes, in which only the single quote itself needs care. */
+/* For a POSIX shell: in single quotes, where only the single quote needs an escape. */
 static void put_shell(struct text *t, const char *value)
 {
     put(t, "'");

@@ -54,7 +54,7 @@ static bool write_all(int fd, const uint8_t *data, size_t size)
     return true;
 }
 
-/* Standard output is written to directly: a plaintext leaves no copy in stdio's buffer. */
+/* Writes directly to standard output, so that stdio's buffer has no copy of a plaintext. */
 int write_output(const struct cli *cli, const char *path, struct vs_bytes bytes, unsigned mode)
 {
     enum vs_error e;

@@ -1,7 +1,8 @@
 /*
- * The manual page and the completions of shells, from the tables that --help prints. The build runs
- * `vouchsafe generate KIND`; it is not in the overview. Each command is asked for its options by
- * running it with `cli->describe` set: cli_parse() hands them over and ends the command.
+ * Makes the manual page and the completions of shells from the tables that --help prints. The build
+ * runs `vouchsafe generate KIND`; the overview does not list it. To get the options of a command,
+ * this code runs the command with `cli->describe` set: cli_parse() passes the options to it and
+ * ends the command.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,7 @@ static void each_command(struct cli *cli, cli_describe *describe)
 
 /* ---- man ---- */
 
-/* Text for groff: nothing in it is a request or an escape. */
+/* Text for groff, without requests and escapes. */
 static void man_text(const char *text)
 {
     bool start = true;
@@ -363,7 +364,7 @@ static void fish_text(const char *text)
     (void)fputc('\'', stdout);
 }
 
-/* That the command line has this command, and not a longer one of its group. */
+/* Whether the command line has this command, and not a longer one of its group. */
 static void fish_condition(const struct cli *cli, const char *name)
 {
     const char *space = strchr(name, ' ');

@@ -59,7 +59,7 @@ const struct cli_command command_log_key = {
     .run = run_key,
 };
 
-/* Signed text can hold what it likes. On a terminal it does not act. */
+/* Signed text can contain any characters, so escape them on a terminal. */
 static int check_text(const struct cli *cli, const struct vs_blob *text, const char *what)
 {
     if (text_is_safe(text->data, text->size, "\n"))
@@ -79,7 +79,7 @@ static int verify_note(const struct cli *cli, const struct vs_blob *note, const 
     return fail(cli, e, "the checkpoint is not one of this log, or not signed by its key");
 }
 
-/* Holds a new checkpoint against those that were kept. */
+/* Compares a new checkpoint with the kept ones. */
 static int check_kept(const struct cli *cli, struct vs_client *c, const char *vkey,
                       const struct cli_list *kept, const struct vs_blob *note)
 {
@@ -100,7 +100,7 @@ static int check_kept(const struct cli *cli, struct vs_client *c, const char *vk
     return PARSED;
 }
 
-/* What the commands share that fetch something the log's key signs. */
+/* Shared by commands that fetch data signed with the log's key. */
 struct log_options {
     struct cli_trust trust;
     const char *vkey;
@@ -109,7 +109,7 @@ struct log_options {
     {"vkey", OPTION_TEXT, &(o).vkey, "KEY", "the log's key (default: the profile's)", 0},          \
         KEYSTORE_OPTIONS((o).trust)
 
-/* A connection, and the key that everything must verify with. */
+/* A connection, and the key with which all data must verify. */
 static int open_log(const struct cli *cli, struct log_options *o, struct vs_client **c,
                     char vkey[VS_VKEY_SIZE])
 {
@@ -180,8 +180,8 @@ const struct cli_command command_log_checkpoint = {
     .run = run_checkpoint,
 };
 
-/* The bytes are what the log's tree is over, so they are not changed; but a terminal must not obey
- * them. */
+/* The log's tree covers these bytes, so they stay unchanged in files. On a terminal they are
+ * escaped. */
 static enum vs_error append_piece(void *context, struct vs_bytes piece)
 {
     FILE *file = context;
@@ -193,7 +193,7 @@ static enum vs_error append_piece(void *context, struct vs_bytes piece)
     return fwrite(piece.data, 1, piece.size, file) == piece.size ? VS_OK : VS_ERR_IO;
 }
 
-/* Standard output, a device or a pipe is written to; a file must be new. */
+/* Writes to standard output, a device or a pipe; a regular file must be new. */
 static FILE *open_export(const char *path, bool *made)
 {
     struct stat status;
@@ -223,7 +223,7 @@ static int write_export(const struct cli *cli, struct vs_client *c, const char *
     if (e == VS_OK)
         return PARSED;
     if (made)
-        (void)remove(path); /* half an export would look like a log that was cut */
+        (void)remove(path); /* half an export would look like a truncated log */
     return e == VS_ERR_IO ? fail(cli, e, "cannot write %s", path) : fail_client(cli, c, e);
 }
 
@@ -394,7 +394,7 @@ static int open_verifier(const struct cli *cli, const char *checkpoint, const ch
     return PARSED;
 }
 
-/* Offline there are only two that are believed: the given one, and the profile's. */
+/* Offline only two keys are trusted: the given one, and the profile's. */
 static int known_vkey(const struct cli *cli, const char **vkey)
 {
     int code = load_profile(cli);
@@ -456,7 +456,7 @@ const struct cli_command command_log_verify = {
     .run = run_verify,
 };
 
-/* A receipt of another request, or of another log, is not handed on. */
+/* A receipt for another request, or from another log, is not shown. */
 static int check_receipt(const struct cli *cli, const struct vs_blob *receipt, const char *vkey)
 {
     static struct vs_receipt_info info;

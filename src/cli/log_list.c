@@ -1,4 +1,4 @@
-/* vouchsafe log list, log tail: what the log says, for people and for collectors. */
+/* vouchsafe log list, log tail: the entries of the log, for people and for collectors. */
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -9,7 +9,7 @@
 #define LIST_DEFAULT 20
 #define PAUSE_S 2
 
-/* Which entries are shown; NULL for all. */
+/* The filter for entries; NULL shows all. */
 struct filter {
     const char *op, *decision, *tenant, *principal, *key;
 };
@@ -123,12 +123,12 @@ static enum vs_error read_time(void *context, struct vs_bytes piece)
 
     if (!member(piece, "time", text, sizeof text) || strlen(text) < 20)
         return VS_OK;
-    memcpy(text + 19, "Z", 2); /* without the fraction */
+    memcpy(text + 19, "Z", 2); /* removes the fraction */
     t->known = time_parse(text, &t->seconds);
     return VS_OK;
 }
 
-/* The times of entries do not decrease unless the keystore's clock was put back. */
+/* The times of entries do not decrease, unless the keystore's clock was set back. */
 int find_since(const struct cli *cli, struct vs_client *c, const char *since, uint64_t size,
                uint64_t *first)
 {

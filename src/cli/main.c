@@ -55,7 +55,7 @@ static int overview(FILE *file, int code)
     return code;
 }
 
-/* How many words of argv are this command's name; 0 when it is another one. */
+/* The number of words of argv in this command's name; 0 when argv names another one. */
 static int words_matching(const struct cli_command *command, int argc, char **argv)
 {
     const char *space = strchr(command->name, ' ');
@@ -85,7 +85,7 @@ static const struct cli_command *find_command(int argc, char **argv, int *words)
     return found;
 }
 
-/* `vouchsafe sim --help`: what there is below the first word. */
+/* `vouchsafe sim --help`: lists the commands of that group. */
 static bool list_group(const char *word, FILE *file)
 {
     const size_t size = strlen(word);
@@ -121,7 +121,7 @@ static int no_such_command(const struct cli *cli, int argc, char **argv)
                            argc > 1 ? argv[1] : "");
 }
 
-/* Plaintexts and keys pass through here: no core file, and nobody may attach. */
+/* Plaintexts and keys pass through this process: no core file, no debugger. */
 static void harden(void)
 {
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
@@ -161,7 +161,7 @@ int main(int argc, char **argv)
         return fail(&cli, VS_ERR_INTERNAL, "the cryptographic libraries do not start");
     code = cli.command->run(&cli, argc - words + 1, argv + words - 1);
     profile_clear(&profile);
-    /* what was not written was not done */
+    /* lost output is a failure */
     if (fflush(stdout) != 0 && code == EXIT_DONE) {
         say(stderr, "vouchsafe: cannot write to standard output\n");
         return EXIT_REACH;

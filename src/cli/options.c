@@ -38,7 +38,7 @@ static size_t global_options(struct cli *cli, struct cli_option *out)
     return COUNT_OF(options);
 }
 
-/* The option that an old name stands for. */
+/* The option behind an old name. */
 static const struct cli_option *find_option(const struct cli_option *options, size_t count,
                                             size_t index)
 {
@@ -162,7 +162,7 @@ int cli_parse_update(const struct cli *cli, const char *name, bool *early)
     return cli_usage_error(cli, "--update takes standard or early, not '%s'", name);
 }
 
-/* getopt's own messages are replaced: they do not know the subcommand. */
+/* getopt's own messages are replaced, because they do not name the subcommand. */
 static int unknown_option(const struct cli *cli, int c, char **argv)
 {
     const char *what = argv[optind - 1];
@@ -186,7 +186,7 @@ static int parse_table(struct cli *cli, int argc, char **argv, const char *order
                                    (int)i + HELP_CODE + 1};
     }
     longs[count] = (struct option){"help", no_argument, NULL, HELP_CODE};
-    optind = 0; /* glibc: start anew */
+    optind = 0; /* glibc: start again */
     opterr = 0;
     while ((c = getopt_long(argc, argv, order, longs, NULL)) != -1) {
         if (c == HELP_CODE || c == 'h') {

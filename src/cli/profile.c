@@ -12,7 +12,7 @@
 #define PROFILE_MAX 65536u
 #define VARIABLE_MAX 64
 
-/* What a profile can hold. The names are those of the options. */
+/* The options that a profile can set, by name. */
 #define PROFILE_OPTIONS(p)                                                                         \
     {"url", OPTION_TEXT, &(p)->url, "URL", "address of the keystore", 0},                          \
         {"token-file", OPTION_TEXT, &(p)->token_file, "FILE", "file with the bearer token", 0},    \
@@ -136,7 +136,7 @@ static void variable_name(const char *option, char out[VARIABLE_MAX])
             out[i] = (char)toupper((unsigned char)out[i]);
 }
 
-/* Lists are separated by commas, and take the place of the file's. */
+/* Lists are separated by commas, and replace the file's. */
 static int set_list(const struct cli *cli, const struct cli_option *o, const char *text,
                     const char *where)
 {
@@ -177,7 +177,7 @@ static int parse_environment(const struct cli *cli, const struct cli_option *opt
     return PARSED;
 }
 
-/* Where the profile lies; `*named`: the user said so. "" when there is no home directory. */
+/* The path of the profile; `*named`: the user chose it. "" when there is no home directory. */
 static int find_path(const struct cli *cli, char out[PATH_MAX], bool *named)
 {
     const char *name = cli->profile_name != NULL ? cli->profile_name : getenv("VOUCHSAFE_PROFILE");
@@ -241,7 +241,7 @@ void profile_clear(struct cli_profile *p)
 
 /* ---- writing and showing ---- */
 
-/* Only what has a value. */
+/* Prints only options with a value. */
 static bool has_value(const struct cli_option *o)
 {
     switch (o->kind) {
@@ -373,7 +373,7 @@ struct create_options {
     bool force;
 };
 
-/* Relative paths would mean another file in another directory. */
+/* A relative path would name another file in another directory. */
 static int make_absolute(const struct cli *cli, const char **path)
 {
     struct cli_profile *p = cli->profile;
@@ -405,7 +405,7 @@ static int make_paths_absolute(const struct cli *cli, struct cli_profile *p)
     return code;
 }
 
-/* Each directory above the file, 0700. */
+/* Makes each directory above the file, 0700. */
 static int make_directories(const struct cli *cli, const char *path)
 {
     char directory[PATH_MAX];
@@ -449,7 +449,7 @@ static int write_profile(const struct cli *cli, struct cli_profile *p, bool forc
     return code;
 }
 
-/* What the options and the keystore's evidence say, as a profile. */
+/* Makes a profile from the options and the keystore's evidence. */
 static int fill_profile(const struct cli *cli, const struct create_options *o,
                         const struct cli_proof *proof, struct cli_profile *out)
 {
@@ -476,7 +476,7 @@ static int fill_profile(const struct cli *cli, const struct create_options *o,
     return make_paths_absolute(cli, out);
 }
 
-/* A new profile takes values from the environment, and none from an old profile. */
+/* A new profile uses the environment, but not an old profile. */
 static int start_anew(const struct cli *cli)
 {
     const struct cli_option options[] = {PROFILE_OPTIONS(cli->profile)};

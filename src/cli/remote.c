@@ -3,7 +3,7 @@
 
 #include "cli.h"
 
-/* Of a URL like http://host:port, what stands behind "http://". */
+/* The part after "http://" in a URL like http://host:port. */
 static bool is_loopback(const char *authority)
 {
     static const char v6[] = "[::1]";
@@ -21,7 +21,7 @@ static bool is_loopback(const char *authority)
     return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
-/* Tokens go out and keys come back: without TLS only on this machine. */
+/* Tokens are sent and keys are received, so without TLS only this machine is allowed. */
 static int check_transport(const struct cli *cli, const char *url, bool insecure_http)
 {
     if (insecure_http || strncmp(url, "http://", 7) != 0 || is_loopback(url + 7))
@@ -117,22 +117,22 @@ static bool names_code(const struct cli_trust *t)
     return t->code.mr_enclaves.count > 0 || t->code.mr_signer.set;
 }
 
-/* What a policy says itself. */
+/* Options that a policy file replaces. */
 static bool judges_platform(const struct cli_trust *t)
 {
     return t->code.statuses.count > 0 || t->code.advisories.count > 0 || t->code.grace_days.set ||
            t->code.min_evaluation.set;
 }
 
-/* What has no meaning unless the keystore's evidence is verified. */
+/* Options without a meaning unless the keystore's evidence is verified. */
 static bool judges(const struct cli_trust *t)
 {
     return names_code(t) || judges_platform(t) || t->trust_root != NULL || t->policy != NULL ||
            t->collateral.count > 0 || t->fetch_collateral;
 }
 
-/* The command line goes before the profile. Code and statuses come from one of the two as a whole:
- * the user wrote no mixture of the two. */
+/* The command line overrides the profile. Code and statuses come from one of the two as a whole,
+ * because the user did not write the mixture. */
 static void add_profile(struct cli_trust *t, const struct cli_trust *p)
 {
     if (!t->required && !t->identity.set)
@@ -209,7 +209,7 @@ static int add_root(const struct cli *cli, const char *path, struct vs_verifier 
     return code;
 }
 
-/* The vendors' roots, --trust-root, and what --collateral names. The caller frees it, also on
+/* The vendors' roots, --trust-root, and the files of --collateral. The caller frees it, also on
  * failure. */
 static int make_verifier(const struct cli *cli, const struct cli_trust *t, struct vs_verifier **out)
 {
@@ -228,7 +228,7 @@ static int make_verifier(const struct cli *cli, const struct cli_trust *t, struc
     return PARSED;
 }
 
-/* What the options demand: a policy of any TEE's, or measurements of SGX. */
+/* The demands of the options: a policy for any TEE, or measurements of SGX. */
 struct demand {
     struct cli_appraisal appraisal;
     struct vs_policy *policy;
@@ -249,7 +249,7 @@ static int make_demand(const struct cli *cli, const struct cli_trust *t, struct 
                       : fail(cli, e, "%s", why.text[0] != '\0' ? why.text : vs_error_text(e));
 }
 
-/* What to do is for people: for programs the sentence and the code are enough. */
+/* The remedy is for people; programs get the sentence and the code. */
 static void advise_on_collateral(const struct cli *cli, const struct vs_keystore *k,
                                  const struct cli_trust *t)
 {
@@ -291,7 +291,7 @@ static int judge_keystore(const struct cli *cli, struct vs_client *c, const stru
     return code;
 }
 
-/* The program is accepted, but it is not the keystore that was pinned: its root is another one. */
+/* The program is accepted, but it is not the pinned keystore: its root is another one. */
 static int check_identity(const struct cli *cli, const struct cli_trust *t,
                           const struct vs_keystore *k)
 {

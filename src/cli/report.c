@@ -3,7 +3,7 @@
 
 #include "cli.h"
 
-/* What to do about a refusal, by its stable code. */
+/* The remedy for a refusal, by its stable code. */
 static const struct {
     const char *code;
     const char *advice;
@@ -134,7 +134,7 @@ int fail_client(const struct cli *cli, const struct vs_client *c, enum vs_error 
     const char *text = vs_client_why(c);
 
     vs_last_reply(c, &reply);
-    if (e != VS_ERR_REFUSED) /* a good reply that is refused here has no code of the keystore's */
+    if (e != VS_ERR_REFUSED) /* a good reply that the client refuses has no code of the keystore */
         reply.code = "";
     if (text[0] == '\0')
         text = vs_error_text(e);

@@ -1,7 +1,6 @@
 /*
- * All that the command prints passes here. Text that is not ours (replies, files, names that others
- * chose) could move the cursor, hide lines or set the title of a terminal; it cannot, once printed
- * by say().
+ * Prints all output of the command. Foreign text (replies, files, names) could move the cursor,
+ * hide lines or set the title of a terminal. say() prevents that.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,7 +10,7 @@
 
 #define SPEC_MAX 16
 
-/* The character at `p`, and how many bytes it takes; 0 for what is not UTF-8 (RFC 3629). */
+/* The character at `p` and its size in bytes; 0 when it is not UTF-8 (RFC 3629). */
 static size_t decode(const uint8_t *p, size_t size, uint32_t *out)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -35,7 +34,7 @@ static size_t decode(const uint8_t *p, size_t size, uint32_t *out)
     return count;
 }
 
-/* Control characters (C0, DEL, C1), and those that reorder or hide what stands around them. */
+/* Control characters (C0, DEL, C1), and characters that reorder or hide the text around them. */
 static bool is_unsafe(uint32_t c)
 {
     static const struct {
@@ -78,7 +77,7 @@ void say_text(FILE *file, const void *text, size_t size)
     }
 }
 
-/* White space between the members of JSON is kept; inside strings none of it can stand. */
+/* Keeps white space between the members of JSON; strings cannot contain any of it. */
 void say_json(FILE *file, const void *text, size_t size)
 {
     const uint8_t *p = text;
@@ -140,7 +139,7 @@ static const char *read_count(const char *p, va_list *arguments, int *out)
     return p;
 }
 
-/* `p` is behind the percent sign. */
+/* `p` is after the percent sign. */
 static const char *read_spec(const char *p, va_list *arguments, struct spec *out)
 {
     *out = (struct spec){.width = -1, .precision = -1};
@@ -207,7 +206,7 @@ void say_list(FILE *file, const char *format, va_list list)
         else if (s.letter == 'd' || s.letter == 'u' || s.letter == 'x')
             put_number(file, &s, &arguments);
         else
-            abort(); /* a format of ours that this function does not know */
+            abort(); /* a bug: a format that this function does not support */
     }
     va_end(arguments);
 }
