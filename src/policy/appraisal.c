@@ -14,7 +14,7 @@ static bool deny(struct appraisal_denial *denial, const char *code, const char *
     return false;
 }
 
-/* "simulated" is a TEE of its own: what is under a simulated root is never an "sgx". */
+/* "simulated" is a separate TEE: evidence under a simulated root is never an "sgx". */
 static bool tee_accepted(const struct appraisal_check *c)
 {
     const struct attest_result *evidence = c->q->evidence;
@@ -24,7 +24,7 @@ static bool tee_accepted(const struct appraisal_check *c)
            deny(c->denial, "tee_not_accepted", c->rule->tee, evidence->tee);
 }
 
-/* Callers appraise nothing else; were one to forget it, nothing would be let through. */
+/* Callers appraise nothing else. If a caller forgets this check, nothing is accepted. */
 static bool is_verified(const struct appraisal_check *c)
 {
     return c->q->evidence->reason == ATTEST_OK ||
@@ -38,7 +38,7 @@ static bool not_debug(const struct appraisal_check *c)
            deny(c->denial, "debug", "production, never debug", "debug");
 }
 
-/* Whatever a rule lists, and for kinds whose rules have no such field. */
+/* The debug check, for all rules, also for kinds without such a field. */
 static bool not_revoked(const struct appraisal_check *c)
 {
     return c->q->evidence->status != TCB_REVOKED ||
@@ -46,7 +46,7 @@ static bool not_revoked(const struct appraisal_check *c)
                 tcb_status_name(TCB_REVOKED));
 }
 
-/* A rule that demands nothing that identifies code accepts nobody, whoever made it. */
+/* A rule without a demand that identifies code accepts no evidence. */
 static bool rule_is_right(const struct appraisal_check *c)
 {
     struct policy_fault fault;
@@ -55,8 +55,8 @@ static bool rule_is_right(const struct appraisal_check *c)
            deny(c->denial, "no_policy", "a policy that can be right", "");
 }
 
-/* How many checks the rule passed; `*accepted`: all of them. The further a rule gets, the nearer it
- * came. */
+/* Counts the passed checks of the rule; `*accepted`: all passed. The rule with more passed
+ * checks is nearer. */
 static size_t rule_apply(struct appraisal_check *c, bool *accepted)
 {
     size_t passed = 0;

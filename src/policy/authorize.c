@@ -6,13 +6,13 @@
 #define AUDITOR (ROLE_AUDITOR | ROLE_OPERATOR)
 #define ANY_ROLE (ROLE_WORKER | ROLE_AUDITOR | ROLE_OPERATOR)
 
-/* Who may do what. */
+/* Which roles may do what. */
 /* clang-format off */
 static const struct action_row {
     const char *name;
-    unsigned roles;    /* any of these */
-    bool administers;  /* and the permission may_administer */
-    unsigned sees_all; /* these roles see what is others' */
+    unsigned roles;    /* one of these is required */
+    bool administers;  /* requires the permission may_administer, too */
+    unsigned sees_all; /* these roles see data of other principals */
     bool is_public;    /* needs no role and no principal */
 } actions[ACTION_COUNT] = {
     [ACTION_NONE]             = {"none",             0,             false, 0,       false},
@@ -69,14 +69,14 @@ MUST_CHECK static enum err deny(struct decision *d, enum err e, const char *code
     return e;
 }
 
-/* Whatever accepted the evidence is a policy, and that policy is meant for this principal. */
+/* The policy that accepted the evidence, if it is meant for this principal. */
 static bool claims_count(const struct authorize_question *q)
 {
     assert(!q->claims || (q->claims->policy && q->claims->scope));
     return !q->claims || policy_scope_is_for(q->claims->scope, q->principal);
 }
 
-/* In the order of the checks: which keys the policy opens, and how replies leave. */
+/* In the order of the checks: which keys the policy opens, and the form of replies. */
 MUST_CHECK static enum err authorize_open(const struct authorize_question *q, struct decision *d)
 {
     const struct caller_claims *claims = q->claims;
@@ -90,8 +90,8 @@ MUST_CHECK static enum err authorize_open(const struct authorize_question *q, st
     if (!claims->has_key && !claims->scope->allow_plain)
         return deny(d, ERR_DENIED, "seal_required", claims->policy);
     d->rule = claims->policy;
-    /* Sealed unless the policy allows otherwise and the request does not ask for a seal: a TLS
-     * terminator in between could take that wish out of a request. */
+    /* Sealed, unless the policy allows otherwise and the request does not ask for a seal. A TLS
+     * terminator in between could remove that wish from a request. */
     d->plain_reply = claims->scope->allow_plain && !q->wants_seal;
     return ERR_NONE;
 }

@@ -1,7 +1,7 @@
 /*
- * Authorisation: may this principal, whose code is known as far as its claims say, do this with
- * this key. One pure function decides for every operation. Whether evidence is acceptable is
- * policy/appraisal.h's question; this one starts from its answer: the policy that accepted it.
+ * Authorisation: decides whether this principal, whose claims describe its code, may do this with
+ * this key. One pure function decides for every operation. policy/appraisal.h decides whether
+ * evidence is acceptable; this module starts with the policy that accepted it.
  *
  * Default deny: an operation without a row in the table of authorize.c is refused.
  */
@@ -13,7 +13,7 @@
 
 enum action {
     ACTION_NONE,             /* nothing; always refused */
-    ACTION_READ_PUBLIC,      /* what all may read: health, public keys, checkpoints, proofs */
+    ACTION_READ_PUBLIC,      /* read public data: health, public keys, checkpoints, proofs */
     ACTION_OPEN,             /* open an envelope: POST /decrypt */
     ACTION_ATTEST,           /* get a nonce, and a session for accepted evidence */
     ACTION_EXPLAIN_EVIDENCE, /* POST /v1/attest/explain */
@@ -31,19 +31,19 @@ enum action {
 /* "open", "attest", ...: for logs and tests. */
 const char *action_name(enum action action);
 
-/* What verified and accepted evidence says of the caller's code. */
+/* The facts that verified and accepted evidence proves about the caller's code. */
 struct caller_claims {
     const char *policy;               /* the name of the policy that accepted it */
     const struct policy_scope *scope; /* of that policy */
-    bool has_key;                     /* the evidence binds a key that replies can be sealed to */
+    bool has_key;                     /* the evidence binds a key, to which replies can be sealed */
 };
 
 /* All borrowed. */
 struct authorize_question {
     const struct principal *principal;
     enum action action;
-    const struct caller_claims *claims; /* NULL: none, or none that a policy accepts */
-    struct span key;                    /* the seed; empty: the global key, or no key at all */
+    const struct caller_claims *claims; /* NULL: no claims, or no policy accepts them */
+    struct span key;                    /* the seed; empty: the global key, or no key */
     bool wants_seal;                    /* the request asks for a sealed reply */
     struct timestamp now;
 };
@@ -52,17 +52,18 @@ struct decision {
     bool allowed;
     const char *code; /* stable and static; "ok" when allowed */
     /*
-     * The rule that decided: the name of a policy (borrowed from the claims), "roles" (the
-     * principal's roles and permissions), or "default-deny".
+     * The deciding rule: the name of a policy (borrowed from the claims), "roles" (the principal's
+     * roles and permissions), or "default-deny".
      */
     const char *rule;
-    bool plain_reply; /* ACTION_OPEN: the reply leaves in the clear; else it must be sealed */
-    bool sees_all;    /* READ_RECEIPT: those of others, too; EXPLAIN_EVIDENCE: every policy, and
-                         what each rule says */
+    bool plain_reply; /* ACTION_OPEN: the reply is plain; otherwise it must be sealed */
+    /* READ_RECEIPT: those of others, too; EXPLAIN_EVIDENCE: every policy, and the judgement of
+     * each rule */
+    bool sees_all;
 };
 
 /*
- * Decides. `out` is written in every case; what it allows must not be done without it.
+ * Decides, and always writes `out`. Do only what `out` allows.
  *
  * ERR_DENIED           role_not_allowed, may_not_administer, policy_not_for_principal,
  *                      seed_not_allowed, seal_required
@@ -72,9 +73,9 @@ struct decision {
 MUST_CHECK enum err authorize(const struct authorize_question *q, struct decision *out);
 
 /*
- * The first part of that: whether the principal's roles allow the operation at all. For admission,
- * before a body is read; authorize() asks again. A public operation is for all, also for
- * PRINCIPAL_NONE.
+ * The first step of that: whether the principal's roles allow the operation at all. Admission calls
+ * it before a body is read; authorize() checks again. A public operation is allowed for all, also
+ * for PRINCIPAL_NONE.
  */
 bool authorize_admits(const struct principal *principal, enum action action);
 
@@ -82,8 +83,8 @@ bool authorize_is_public(enum action action);         /* needs no principal */
 bool authorize_is_administrative(enum action action); /* for operators only */
 
 /*
- * Whether the principal may know that a policy exists and what it accepts. For all others it must
- * look like no policy.
+ * Whether the principal may know that a policy exists and what it accepts. For all other principals
+ * the policy must seem not to exist.
  */
 bool authorize_knows(const struct principal *principal, const struct policy_scope *scope);
 

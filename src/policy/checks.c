@@ -64,13 +64,13 @@ static bool deny_bytes(const struct appraisal_check *c, struct span presented)
 
     for (size_t i = 0; i < c->value->count; i++) {
         hex_write(policy_value_at(c->rule, id, i), hex);
-        join(list, sizeof list - 32, hex); /* the key's name stands in front */
+        join(list, sizeof list - 32, hex); /* the key's name comes first */
     }
     hex_write(presented, hex);
     return check_deny(c, list, hex);
 }
 
-/* ---- where the evidence has it */
+/* ---- the place of a value in the evidence */
 
 static const uint8_t *place(const struct appraisal_check *c)
 {
@@ -320,7 +320,7 @@ static bool nitro_is_debug(const struct nitro_claims *nitro)
     return true;
 }
 
-/* Beside what the verifier found: one more look, at the report itself. */
+/* A second check, of the report itself, in addition to the verifier's. */
 bool never_debug(const struct attest_result *evidence)
 {
     bool debug = evidence->debug;
@@ -343,7 +343,7 @@ bool never_debug(const struct attest_result *evidence)
     case ATTEST_PSA:
     case ATTEST_AZURE_HCL:
     case ATTEST_TEE_COUNT:
-        debug = true; /* nothing here can tell */
+        debug = true; /* this code cannot tell, so it assumes debug */
         break;
     }
     return !debug;

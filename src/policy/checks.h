@@ -1,4 +1,4 @@
-/* How each field of policy/fields.h is compared. Internal to policy/. */
+/* The comparison for each field of policy/fields.h. Internal to policy/. */
 #ifndef POLICY_CHECKS_H
 #define POLICY_CHECKS_H
 
@@ -10,18 +10,18 @@ struct appraisal_check {
     const struct appraisal_rule *rule;
     const struct policy_value *value; /* of `field`; given */
     const struct appraisal_question *q;
-    const struct event_log *log; /* NULL: none was presented, or it is none */
+    const struct event_log *log; /* NULL: none was presented, or it is malformed */
     struct appraisal_denial *denial;
 };
 
 /*
- * Whether the evidence has what the rule demands. If not: fills the denial and returns false. The
- * evidence's number is read where the field's row says, with the size that the name here says; `le`
- * is a number that the report has as little-endian bytes.
+ * Whether the evidence meets the rule's demand. If not: fills the denial and returns false. The row
+ * of the field gives the place of the evidence's number, and the function's name gives its size;
+ * `le` is a number that the report has as little-endian bytes.
  */
 bool bytes_listed(const struct appraisal_check *c);
-bool pcr_listed(const struct appraisal_check *c);   /* present, and of 48 bytes */
-bool agent_listed(const struct appraisal_check *c); /* of guests with MIGRATE_MA */
+bool pcr_listed(const struct appraisal_check *c);   /* the PCR is present and has 48 bytes */
+bool agent_listed(const struct appraisal_check *c); /* only for guests with MIGRATE_MA */
 bool u16_equal(const struct appraisal_check *c);
 bool u16_at_least(const struct appraisal_check *c);
 bool u32_at_least(const struct appraisal_check *c);
@@ -32,7 +32,7 @@ bool u64_bits_required(const struct appraisal_check *c);
 bool u64_bits_allowed(const struct appraisal_check *c);
 bool abi_at_least(const struct appraisal_check *c);
 bool tcb_at_least(const struct appraisal_check *c); /* reported, committed and launch */
-bool csp_listed(const struct appraisal_check *c);   /* of reports that a VLEK signed */
+bool csp_listed(const struct appraisal_check *c);   /* only for reports that a VLEK signed */
 bool set_if_required(const struct appraisal_check *c);
 bool clear_unless_allowed(const struct appraisal_check *c);
 bool document_recent(const struct appraisal_check *c);
@@ -40,7 +40,8 @@ bool binding_accepted(const struct appraisal_check *c);
 bool events_proved(const struct appraisal_check *c);
 bool status_listed(const struct appraisal_check *c);
 bool within_grace(const struct appraisal_check *c);
-bool advisories_listed(const struct appraisal_check *c); /* of platforms not up to date */
+/* only for platforms that are not up to date */
+bool advisories_listed(const struct appraisal_check *c);
 
 /*
  * For the checks. deny: fills the denial with the field's code, "KEY EXPECTED" and what is

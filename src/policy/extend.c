@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* The list of bytes that `rule` has for `key`, or NULL. */
+/* The list of bytes in `rule` for `key`, or NULL. */
 static const struct policy_field *list_of(const struct appraisal_rule *rule, const char *key)
 {
     const struct policy_field *field = policy_field_find(key);
@@ -29,7 +29,7 @@ bool appraisal_rule_lists(const struct appraisal_rule *rule, const char *key, st
     return field && has(rule, field, bytes);
 }
 
-/* Lists lie one behind the other: those behind `value` make room. */
+/* Lists are consecutive: the lists after `value` move to make room. */
 MUST_CHECK static enum err insert(struct appraisal_rule *rule, struct policy_value *value,
                                   struct span bytes)
 {

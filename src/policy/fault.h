@@ -1,4 +1,4 @@
-/* Why a policy is refused: which member of it, and a sentence with the fix. */
+/* Why a policy is refused: the member at fault, and a sentence with the remedy. */
 #ifndef POLICY_FAULT_H
 #define POLICY_FAULT_H
 
@@ -9,7 +9,7 @@ struct policy_fault {
     char text[240];
 };
 
-/* Fills `fault`. Always ERR_CONFIG, so that a check can end with it. */
+/* Fills `fault`. Always returns ERR_CONFIG, so a check can end with it. */
 MUST_CHECK enum err policy_blame(struct policy_fault *fault, const char *key, const char *format,
                                  ...) PRINTF_LIKE(3, 4);
 

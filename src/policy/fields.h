@@ -1,11 +1,11 @@
 /*
- * What a rule can demand of evidence: one row per field, which gives the member of a policy in
- * YAML, its limits and its manual, where the evidence has the value, how it is compared and the
- * code of the denial. The order of the rows is the order of the checks. Default deny stands in the
- * column of defaults: what a rule leaves out has that value, and a field without one is not asked
- * about. Facts: Intel SDM vol. 3D and TDX module base specification (attributes, XFAM), AMD 56860
- * tables 10, 23 and 24 (guest policy, report, platform info), AWS's "Cryptographic attestation"
- * (PCRs).
+ * The demands that a rule can make: one row per field. A row gives the member of a policy in YAML,
+ * its limits and its manual, the place of the value in the evidence, the comparison, and the code
+ * of the denial. The order of the rows is the order of the checks. The column of defaults
+ * implements default deny: a member that a rule leaves out has its default. A field without a
+ * default is then not checked. Facts: Intel SDM vol. 3D and TDX module base specification
+ * (attributes, XFAM), AMD 56860 tables 10, 23 and 24 (guest policy, report, platform info), AWS's
+ * "Cryptographic attestation" (PCRs).
  */
 #ifndef POLICY_FIELDS_H
 #define POLICY_FIELDS_H
@@ -14,11 +14,11 @@
 
 enum field_kind {
     FIELD_IDENTITY,     /* list of bytes in hex; none may be zero */
-    FIELD_SIGNER,       /* one of them */
+    FIELD_SIGNER,       /* exactly one value of that form */
     FIELD_BYTES,        /* list of bytes in hex, or "zero" */
-    FIELD_BYTES_OR_ANY, /* the same, or "any" alone: not compared, in so many words */
+    FIELD_BYTES_OR_ANY, /* the same, or only "any": explicitly not compared */
     FIELD_NUMBER,
-    FIELD_NUMBER_OR_ANY, /* a number, or "any": not compared, in so many words */
+    FIELD_NUMBER_OR_ANY, /* a number, or "any": explicitly not compared */
     FIELD_SWITCH,        /* true, false */
     FIELD_NAMES,         /* list of names, or of bits */
     FIELD_TEXTS,         /* list of plain names */
@@ -26,7 +26,8 @@ enum field_kind {
     FIELD_VERSION        /* MAJOR.MINOR */
 };
 
-/* Kinds of evidence a field is for, as bits. The simulated TEE has those of its kind. */
+/* The kinds of evidence that have a field, as bits. The simulated TEE has the fields of its
+ * kind. */
 #define FOR_SGX (1u << ATTEST_SGX)
 #define FOR_TDX (1u << ATTEST_TDX)
 #define FOR_SNP (1u << ATTEST_SNP)
@@ -45,7 +46,7 @@ X(PCR##n, "pcr" #n, FOR_NITRO, kind, 48, nitro.pcr[n], NULL, pcr_listed, "measur
 #define POLICY_FIELDS(X) \
 X(REPORT_DATA, "report_data", FOR_ALL, FIELD_NAMES, 0, report_data, &convention_names, binding_accepted, "report_data_mismatch", "vouchsafe", 1, 8, NULL, \
  "How the evidence binds the caller's key and nonce: vouchsafe, dstack or rcar. outlayer binds the key only, and is for inline evidence only. native is Nitro's own nonce and public_key.") \
-/* SGX: what code it is */ \
+/* SGX: the identity of the code */ \
 X(MRENCLAVE, "mrenclave", FOR_SGX, FIELD_IDENTITY, 32, sgx.mr_enclave, NULL, bytes_listed, "measurement_mismatch", NULL, 1, 32, "64 hex digits each", \
  "SGX: measurements of accepted enclaves. Required, unless mrsigner, isvprodid and min_isvsvn are set.") \
 X(MRSIGNER, "mrsigner", FOR_SGX, FIELD_SIGNER, 32, sgx.mr_signer, NULL, bytes_listed, "signer_mismatch", NULL, 64, 64, "64 hex digits", \
@@ -198,9 +199,9 @@ struct bit_name {
 };
 struct bit_names {
     const struct bit_name *names; /* ends with a NULL name */
-    bool numbered;                /* bits without a name are spelled bitN */
-    uint64_t never;               /* no rule can ask for these */
-    uint64_t beside;              /* these are other things than flags */
+    bool numbered;                /* bits without a name are written bitN */
+    uint64_t never;               /* no rule can demand these */
+    uint64_t beside;              /* these bits are not flags */
     const char *never_why;
 };
 
@@ -211,12 +212,12 @@ struct policy_field {
     const char *key;
     unsigned tees; /* FOR_... */
     enum field_kind kind;
-    size_t size;   /* bytes of one value, of texts at most; 0 for other kinds */
+    size_t size;   /* bytes of one value, maximum for texts; 0 for other kinds */
     size_t offset; /* in struct attest_result */
     const struct bit_names *names;
-    policy_check *holds; /* or denies, with every reason but the code */
+    policy_check *holds; /* or denies, and fills everything except the code */
     const char *code;
-    const char *standard; /* comma list; NULL: nothing is asked */
+    const char *standard; /* comma list; NULL: nothing is checked */
     uint64_t min, max;    /* of a number, or of the elements of a list */
 };
 extern const struct policy_field policy_fields[POLICY_FIELD_COUNT];
@@ -224,7 +225,7 @@ extern const struct policy_field policy_fields[POLICY_FIELD_COUNT];
 /* The row of `key`, or NULL. */
 const struct policy_field *policy_field_find(const char *key);
 
-/* "SEPT_VE_DISABLE, bit40"; cut to fit. */
+/* "SEPT_VE_DISABLE, bit40"; a long text is cut. */
 void bit_names_write(const struct bit_names *names, uint64_t bits, char *out, size_t size);
 
 #endif

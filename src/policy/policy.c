@@ -96,7 +96,8 @@ static void put_field(struct writer *w, const struct appraisal_rule *rule, size_
     writer_put(w, span_slice(buffer_span(&rule->values), value->at, value->size));
 }
 
-/* Every field, with counts and lengths, so that two different policies are never the same bytes. */
+/* Writes every field with counts and lengths, so that two different policies never give the same
+ * bytes. */
 static void policy_digest(const struct policy *policy, uint8_t out[SHA256_SIZE])
 {
     const struct appraisal_rule *rule = &policy->rule;

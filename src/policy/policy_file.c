@@ -21,7 +21,7 @@ static void blame(const struct yaml_node *map, const struct policy_fault *fault)
     yaml_blame_member(map, fault->key, "%s", fault->text);
 }
 
-/* A fault was named, and reading goes on. */
+/* A fault was added, and reading continues. */
 MUST_CHECK static enum err go_on(const struct yaml_node *map, const struct policy_fault *fault,
                                  enum err e)
 {
@@ -133,7 +133,7 @@ static void check_name(const struct yaml_node *map, const struct yaml_node *n)
         yaml_blame_member(map, "name", "reserved; denials without a policy are named so");
 }
 
-/* `policy` is filled as far as `map` is right. */
+/* Fills `policy` from the correct parts of `map`. */
 MUST_CHECK static enum err policy_read(const struct yaml_node *map, struct policy *policy)
 {
     const struct yaml_node *name;
@@ -246,7 +246,7 @@ static void one_file_read(const char *path, const char *setting, struct policy_s
     buffer_clear(&text);
 }
 
-/* Hidden files are editors' and tools'. */
+/* Hidden files belong to editors and tools. */
 static int is_policy_file(const struct dirent *entry)
 {
     const char *dot = strrchr(entry->d_name, '.');

@@ -1,9 +1,9 @@
 /*
- * Policies as people write them, in YAML. One reader for the daemon's settings, for files of their
- * own, and for the client, so that what is tried out offline is what the keystore demands.
+ * Reads policies that people write, in YAML. The daemon's settings, separate policy files and the
+ * client use the same reader. So a policy tested offline means the same to the keystore.
  *
- * Every fault is added to `problems` with its file, line, setting and what is allowed; reading goes
- * on, so that one run names all of them. Use the set only when problems_err() says ERR_NONE.
+ * Every fault is added to `problems` with its file, line, setting and allowed values. Reading
+ * continues, so one run reports all faults. Use the set only when problems_err() says ERR_NONE.
  */
 #ifndef POLICY_POLICY_FILE_H
 #define POLICY_POLICY_FILE_H
@@ -26,7 +26,7 @@ void policy_text_read(struct span text, const char *file, struct policy_set *set
 
 /*
  * Adds the policies of a file, or of all files of a directory that end in .yaml or .yml, in the
- * order of their names; hidden ones are left out. `setting` is what names the path.
+ * order of their names; hidden files are left out. `setting` is the setting that contains the path.
  */
 void policy_path_read(const char *path, const char *setting, struct policy_set *set,
                       struct problems *problems);

@@ -1,4 +1,4 @@
-/* From texts to a rule. */
+/* Builds a rule from texts. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,7 +154,7 @@ static bool name_has_bit(const struct bit_names *names, unsigned bit)
     return false;
 }
 
-/* The bit of a name, or of "bitN" where bits have numbers and this one no name; 64: none. */
+/* The bit of a name, or of "bitN" for a numbered bit without a name; 64: none. */
 static unsigned bit_read(const struct bit_names *names, const char *text)
 {
     uint64_t bit = 64;
@@ -347,7 +347,7 @@ MUST_CHECK static enum err set_standard(struct appraisal_rule *rule,
     return e;
 }
 
-/* What is required is allowed, too. */
+/* A required bit is allowed, too. */
 static void allow_required(struct appraisal_rule *rule)
 {
     static const enum policy_field_id pairs[][2] = {

@@ -1,4 +1,4 @@
-/* The rules that can never be right: what a complete rule of each kind of evidence states. */
+/* Rules that can never be right: the parts that a complete rule of each kind of evidence needs. */
 #include "policy/appraisal.h"
 
 static bool states(const struct appraisal_rule *rule, enum policy_field_id id)
@@ -66,7 +66,7 @@ MUST_CHECK static enum err check_tdx(const struct appraisal_rule *rule, struct p
     return ERR_NONE;
 }
 
-/* Whether the numbers of the minimums are of one product, which counts them its own way. */
+/* Whether the numbers of the minimums belong to one product. Each product counts in its own way. */
 static bool names_one_product(const struct appraisal_rule *rule)
 {
     const uint64_t products = rule->fields[FIELD_ID_PRODUCT].number;
@@ -75,9 +75,10 @@ static bool names_one_product(const struct appraisal_rule *rule)
 }
 
 /*
- * Intel's TCB info says what is out of date; AMD says nothing, and a VEK of any version that was
- * ever current is certified and not revoked. Old firmware has holes that void every promise
- * (CVE-2024-21944 in SNP firmware, CVE-2024-56161 in microcode), so a rule has to say what is old.
+ * Intel's TCB info tells which platforms are out of date. AMD publishes nothing like it: a VEK of
+ * every version that was ever current is certified and not revoked. Old firmware has
+ * vulnerabilities that void every guarantee (CVE-2024-21944 in SNP firmware, CVE-2024-56161 in
+ * microcode). So a rule must set minimums.
  */
 MUST_CHECK static enum err check_snp_tcb(const struct appraisal_rule *rule,
                                          struct policy_fault *fault)

@@ -1,6 +1,6 @@
 /*
- * What a policy is for: which principals, which keys, and in which form replies may leave. It says
- * nothing of evidence (policy/appraisal.h); policy/authorize.h decides with it. Pure.
+ * The scope of a policy: its principals, its keys, and the allowed forms of replies. The rule for
+ * evidence is separate (policy/appraisal.h); policy/authorize.h decides with both. Pure.
  */
 #ifndef POLICY_SCOPE_H
 #define POLICY_SCOPE_H
@@ -11,23 +11,23 @@
 #define POLICY_SCOPE_MAX 32 /* elements of one list */
 #define POLICY_SEED_PATTERN_MAX 256
 
-/* Texts, each with its own memory. Zero-initialise. */
+/* Texts; each has its own memory. Zero-initialise. */
 struct text_list {
     size_t count;
     char **items;
 };
 
-/* Zero-initialise; policy_scope_clear() at the end. Zeros: for all tokens, for all keys, sealed. */
+/* Zero-initialise; policy_scope_clear() at the end. Zeros mean: all tokens, all keys, sealed. */
 struct policy_scope {
-    struct text_list seeds;  /* patterns of the keys that may be opened. None: all */
-    struct text_list tokens; /* names of the tokens it is for. None: all */
-    bool allow_plain;        /* replies also in the clear, for requests that ask for no seal */
+    struct text_list seeds;  /* patterns of the keys that it opens. None: all */
+    struct text_list tokens; /* names of the tokens that it is for. None: all */
+    bool allow_plain;        /* plain replies are allowed, for requests that ask for no seal */
 };
 
 /*
- * Adds a seed pattern: a whole seed, or the beginning of seeds and '*'. The '*' must be the last
- * character and follow '/' or ':' (else "app:alice.near*" would cover alice.near2), or be the whole
- * pattern. ERR_CONFIG with `*fault`; ERR_MEMORY
+ * Adds a seed pattern: a whole seed, or a prefix and '*'. The '*' must be the last character and
+ * follow '/' or ':' (else "app:alice.near*" would cover alice.near2), or it is the whole pattern.
+ * ERR_CONFIG with `*fault`; ERR_MEMORY
  */
 MUST_CHECK enum err policy_scope_add_seed(struct policy_scope *scope, const char *pattern,
                                           struct policy_fault *fault);
@@ -36,7 +36,7 @@ MUST_CHECK enum err policy_scope_add_seed(struct policy_scope *scope, const char
 MUST_CHECK enum err policy_scope_add_token(struct policy_scope *scope, const char *name,
                                            struct policy_fault *fault);
 
-/* `to` becomes a copy of its own. ERR_MEMORY */
+/* Makes a separate copy. ERR_MEMORY */
 MUST_CHECK enum err policy_scope_copy(const struct policy_scope *from, struct policy_scope *to);
 void policy_scope_clear(struct policy_scope *scope);
 
