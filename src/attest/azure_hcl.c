@@ -210,6 +210,6 @@ enum err azure_hcl_verify(const struct verify_input *in, struct attest_result *o
     reader_copy(&report_data, out->report_data, sizeof out->report_data);
     if (hcl.claims.report_type != AZURE_HCL_SNP)
         return refuse(r, ATTEST_COLLATERAL_MISSING, "report",
-                      "a quote: the TDREPORT's MAC is for its own machine alone", "a TDREPORT");
+                      "a quote: only its own machine can check a TDREPORT's MAC", "a TDREPORT");
     return report_verify(in, &hcl, out, r);
 }

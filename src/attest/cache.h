@@ -56,7 +56,8 @@ void cache_put(struct attest_cache *cache, const struct cache_kind *kind,
 
 /*
  * Adds an alias to the thing of this name: the hash of a text from which it was read. Each thing
- * has one alias, the last, so aliases take no further room. Does nothing if there is no such thing.
+ * has one alias, the last, so aliases take no further room. Does nothing if that name is not
+ * cached.
  */
 void cache_alias(struct attest_cache *cache, const struct cache_kind *kind,
                  const uint8_t name[SHA256_SIZE], const uint8_t alias[SHA256_SIZE]);

@@ -75,7 +75,8 @@ MUST_CHECK static enum err header_read(enum cose_algorithm algorithm, struct cos
         cbor_int64(value, &number) != ERR_NONE || !algorithm_accepted(algorithm, number))
         return refuse(r, ATTEST_UNSUPPORTED_ALGORITHM, step, algorithm_name(algorithm), NULL);
     if (cbor_count(header) != 1)
-        return refuse(r, ATTEST_MALFORMED, step, "a protected header of the algorithm alone", NULL);
+        return refuse(r, ATTEST_MALFORMED, step, "a protected header with only the algorithm",
+                      NULL);
     s->algorithm = (enum cose_algorithm)number;
     return ERR_NONE;
 }

@@ -134,7 +134,7 @@ MUST_CHECK static enum err key_check(const struct snp_report *report, struct ref
 MUST_CHECK static enum err fields_check(const struct snp_report *report, struct refusal *r)
 {
     if ((report->policy & POLICY_RESERVED_ONE) == 0 || (report->policy & ~POLICY_KNOWN) != 0)
-        return refuse(r, ATTEST_MALFORMED, step, "a guest policy with known bits alone", NULL);
+        return refuse(r, ATTEST_MALFORMED, step, "a guest policy with only known bits", NULL);
     if (report->vmpl > VMPL_MAX)
         return refuse_number(r, ATTEST_MALFORMED, step, "VMPL at most", VMPL_MAX, report->vmpl);
     return ERR_NONE;

@@ -26,7 +26,7 @@ static _Thread_local size_t cache_count;
 
 static size_t page_size(void)
 {
-    static size_t size; /* the same value whoever writes it */
+    static size_t size; /* all threads write the same value */
 
     if (size == 0)
         size = (size_t)sysconf(_SC_PAGESIZE);

@@ -38,7 +38,7 @@ static struct fault first_fault(const struct cli_verdict *v)
     if (v->ra_tls != NULL && !v->key_bound)
         return (struct fault){"report_data_mismatch", "ra_tls", "", "",
                               "The evidence is genuine, but about another key than the "
-                              "certificate's: anybody can copy evidence into a certificate."};
+                              "certificate's: anyone can copy evidence into a certificate."};
     if (v->bound && !v->bound_right)
         return (struct fault){"report_data_mismatch", "report_data", "", "",
                               "The evidence is genuine, but binds other report data."};
@@ -210,7 +210,7 @@ static void print_made(const struct cli_verdict *v, const struct fault *f)
 static void print_warnings(const struct cli_verdict *v)
 {
     if (vs_result_simulated(v->result))
-        say(stdout, "warning    a simulated platform: worth nothing but for tests\n");
+        say(stdout, "warning    a simulated platform: for tests only\n");
     if (vs_result_debug(v->result))
         say(stdout, "warning    debug: its host can look inside; no secret may go there\n");
     if (vs_result_verdict(v->result) == VS_VALID && !v->appraised)

@@ -146,7 +146,7 @@ static int check_options(const struct cli *cli, struct decrypt_options *o)
     if (cli->json && !is_standard(o->out))
         return cli_usage_error(cli, "--json prints the plaintext; it does not go with --out");
     if (o->vkey != NULL && o->receipt == NULL)
-        return cli_usage_error(cli, "--vkey goes with --receipt");
+        return cli_usage_error(cli, "--vkey needs --receipt");
     return settle_trust(cli, &o->trust, "its reply");
 }
 

@@ -3,10 +3,10 @@
  * operator.
  *
  *   DIR/sim/              the simulated machine that workers run on
- *   DIR/collateral.json   its collateral, signed anew at each start
+ *   DIR/collateral.json   its collateral, signed again at each start
  *   DIR/worker.token, auditor.token, operator.token      mode 0600
  *   DIR/tokens.yaml       the settings' part for these tokens
- *   DIR/vouchsafe.yaml    the settings, written anew at each start
+ *   DIR/vouchsafe.yaml    the settings, written again at each start
  *   DIR/state/            the keystore's own
  *   DIR/env               what a shell sources: VOUCHSAFE_DEV and VOUCHSAFE_PROFILE
  *   DIR/profile           for the `vouchsafe` command: URL, operator's token, the verified identity

@@ -144,7 +144,7 @@ static int check_options(const struct cli *cli, const struct encrypt_options *o)
         return cli_usage_error(cli, "--json prints the envelope; it does not go with --out or "
                                     "--binary");
     if (o->key_version.set && !o->pubkey.set)
-        return cli_usage_error(cli, "--key-version goes with --pubkey");
+        return cli_usage_error(cli, "--key-version needs --pubkey");
     return PARSED;
 }
 

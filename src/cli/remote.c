@@ -305,7 +305,7 @@ static int check_identity(const struct cli *cli, const struct cli_trust *t,
     hex_text(t->identity.bytes, VS_KEY_SIZE, pinned);
     return fail(cli, VS_ERR_UNTRUSTED,
                 "the evidence of %s is accepted, but its identity key is %s, and %s is pinned: it "
-                "is another keystore, or its root was made anew. If that is right, run `vouchsafe "
+                "is another keystore, or its root was replaced. If that is right, run `vouchsafe "
                 "profile create --force`, or give the new --identity",
                 keystore_url(cli), found, pinned);
 }

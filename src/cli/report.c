@@ -32,7 +32,7 @@ static const struct {
     {"root_not_pinned",
      "the evidence is under a root that is not trusted; simulated platforms must "
      "be named in the configuration (attestation.simulated_roots)"                                             },
-    {"legacy_envelope",         "this old format protects nothing: encrypt anew with `vouchsafe encrypt`"      },
+    {"legacy_envelope",         "this old format protects nothing: encrypt again with `vouchsafe encrypt`"     },
     {"not_found",               "it does not exist, or this token may not see it"                              },
     {"no_evidence",             "this keystore's machine cannot attest; leave --require-attestation away only "
                     "if you trust it otherwise"                                             },

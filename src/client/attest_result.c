@@ -60,13 +60,13 @@ static const struct {
      "against the advisories below. Change the BIOS settings and rebuild."                                           },
     {"OutOfDate",
      "The platform runs firmware or microcode with known flaws, the advisories below. Update the "
-     "BIOS and microcode, and have the platform certified anew."                                                     },
+     "BIOS and microcode, and get a new certificate for the platform."                                               },
     {"OutOfDateConfigurationNeeded",
      "The platform runs firmware or microcode with known flaws, and its configuration needs a "
      "change, too. Update the BIOS and microcode, then change the settings."                                         },
     {"Revoked",
      "The vendor has revoked this platform's level: its keys may be in other hands. Never accept "
-     "it; update the platform and have it certified anew."                                                           },
+     "it; update the platform and get a new certificate for it."                                                     },
     {"TDRelaunchAdvised",
      "The platform has been updated, but this TD was launched before that. Launch it again."                         },
     {"TDRelaunchAdvisedConfigurationNeeded",

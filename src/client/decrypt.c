@@ -234,14 +234,16 @@ static enum vs_error check_form(struct vs_client *c, const struct vs_decrypt_req
                                 const struct reply_decrypt *reply)
 {
     if (reply->form == REPLY_PLAIN && !r->accept_plain)
-        return client_fail(c, VS_ERR_DOWNGRADE,
-                           "the reply is not sealed although that was asked for; it is not used");
+        return client_fail(
+            c, VS_ERR_DOWNGRADE,
+            "the reply is not sealed although the request asked for it; it is discarded");
     if (reply->form == REPLY_SEALED_TO_KEY && r->session != NULL)
         return client_fail(c, VS_ERR_DOWNGRADE,
-                           "the reply is sealed to the worker key alone, which anybody can do, and "
-                           "not by the session's keystore; it is not used");
+                           "the reply is sealed only to the worker key, which anyone can do, and "
+                           "not by the session's keystore; it is discarded");
     if (reply->form == REPLY_SEALED_BY_SESSION && r->session == NULL)
-        return client_fail(c, VS_ERR_REPLY, "the reply is sealed for a session, and there is none");
+        return client_fail(c, VS_ERR_REPLY,
+                           "the reply is sealed for a session, but the request used none");
     return VS_OK;
 }
 

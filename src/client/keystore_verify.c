@@ -245,8 +245,8 @@ static enum vs_error bind_tls(struct vs_client *c, const struct reply_attestatio
         return VS_OK;
     if (c->pinned && !span_equal(SPAN_OF(c->pin), SPAN_OF(a->tls_spki_sha256)))
         return client_fail(c, VS_ERR_UNTRUSTED,
-                           "the TLS key in use is not the one that the evidence names: somebody "
-                           "stands between this client and the keystore");
+                           "the TLS key in use is not the one that the evidence names: another "
+                           "server is between this client and the keystore");
     enum vs_error e = c->pinned ? VS_OK : client_pin(c, a->tls_spki_sha256);
     *bound = e == VS_OK;
     return e;

@@ -108,7 +108,7 @@ enum vs_error quote_fail(struct vs_client *c, const struct vs_quote_source *sour
 
     if (c->why.text[0] != '\0') /* the source has set the reason */
         return e;
-    return client_fail(c, e, "there is no evidence of this machine: %.400s",
+    return client_fail(c, e, "cannot get evidence of this machine: %.400s",
                        why[0] != '\0' ? why : vs_error_text(e));
 }
 

@@ -401,8 +401,9 @@ static void announce(const struct daemon *d)
                    (unsigned)server_port(d->server));
     if (facts.simulated)
         log_write(LOG_WARN, "daemon", "SIMULATED_TEE",
-                  LOG_STRING("warning", "this keystore runs on the simulated TEE: its root is "
-                                        "protected by file modes alone; never for real secrets"));
+                  LOG_STRING("warning",
+                             "this keystore runs on the simulated TEE: its root is "
+                             "protected only by file modes; never use it for real secrets"));
     log_write(LOG_INFO, "daemon", "Keystore initialized", LOG_STRING("public_key", key),
               LOG_STRING("tee_mode", facts.tee_mode));
     log_write(LOG_INFO, "daemon", "Keystore worker API server started", LOG_STRING("addr", address),

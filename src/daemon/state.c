@@ -72,8 +72,8 @@ static void announce(const struct tee *tee)
 {
     log_write(LOG_INFO, "daemon", "tee", LOG_STRING("provider", tee->ops->name),
               LOG_STRING("evidence", tee->ops->evidence ? tee->ops->evidence : "none"),
-              LOG_STRING("evidence_by", tee->evidence_by ? tee->evidence_by : "nobody"),
-              LOG_STRING("sealed_by", tee->sealed_by ? tee->sealed_by : "nobody"));
+              LOG_STRING("evidence_by", tee->evidence_by ? tee->evidence_by : "none"),
+              LOG_STRING("sealed_by", tee->sealed_by ? tee->sealed_by : "none"));
 }
 
 enum err state_tee_open(const struct settings *s, struct tee **out, struct state_problem *problem)
@@ -112,8 +112,8 @@ MUST_CHECK static enum err make_root(struct settings *s, struct timestamp now, s
         return root_generate(now, out);
     log_write(LOG_WARN, "daemon", "root_from_master_secret",
               LOG_STRING("warning",
-                         "the root comes from KEYSTORE_MASTER_SECRET: whoever ever held that "
-                         "value can open every secret; remove it from the environment now"));
+                         "the root comes from KEYSTORE_MASTER_SECRET: every holder of that value "
+                         "can open every secret; remove it from the environment now"));
     return root_import(secret_span(s->root.master_secret), now, out);
 }
 

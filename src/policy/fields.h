@@ -52,9 +52,9 @@ X(MRENCLAVE, "mrenclave", FOR_SGX, FIELD_IDENTITY, 32, sgx.mr_enclave, NULL, byt
 X(MRSIGNER, "mrsigner", FOR_SGX, FIELD_SIGNER, 32, sgx.mr_signer, NULL, bytes_listed, "signer_mismatch", NULL, 64, 64, "64 hex digits", \
  "SGX: signer of accepted enclaves. Needs isvprodid and min_isvsvn.") \
 X(ISVPRODID, "isvprodid", FOR_SGX, FIELD_NUMBER, 0, sgx.isv_prod_id, NULL, u16_equal, "product_mismatch", NULL, 0, 65535, NULL, \
- "SGX: product number that goes with mrsigner.") \
+ "SGX: product number. Required with mrsigner.") \
 X(MIN_ISVSVN, "min_isvsvn", FOR_SGX, FIELD_NUMBER, 0, sgx.isv_svn, NULL, u16_at_least, "svn_too_low", NULL, 0, 65535, NULL, \
- "SGX: lowest security version that goes with mrsigner.") \
+ "SGX: lowest security version. Required with mrsigner.") \
 X(CONFIGID, "configid", FOR_SGX, FIELD_BYTES_OR_ANY, 64, sgx.config_id, NULL, bytes_listed, "configuration_mismatch", "zero", 1, 32, "128 hex digits each, zero, or any", \
  "SGX: accepted CONFIGIDs. The host chooses the CONFIGID.") \
 X(ISVFAMILYID, "isvfamilyid", FOR_SGX, FIELD_BYTES, 16, sgx.isv_family_id, NULL, bytes_listed, "product_mismatch", NULL, 1, 32, "32 hex digits each, or zero", \

@@ -96,7 +96,7 @@ MUST_CHECK static enum err parse_bytes(const struct setter *s, const char *text)
     if (!is_lower_hex(text) || hex_read(span_string(text), bytes, s->field->size) != ERR_NONE) {
         (void)snprintf(why, sizeof why, "is not %zu hex digits in lower case%s%s",
                        2 * s->field->size, may_be_zero ? ", or zero" : "",
-                       kind == FIELD_BYTES_OR_ANY ? ", or any alone" : "");
+                       kind == FIELD_BYTES_OR_ANY ? ", or only any" : "");
         return blame_value(s, text, why);
     }
     if (!may_be_zero && span_is_zero(value))

@@ -54,8 +54,8 @@ MUST_CHECK static enum err check_tdx(const struct appraisal_rule *rule, struct p
         if (!states(rule, rtmrs[i]) &&
             !(rtmrs[i] == FIELD_ID_RTMR3 && states(rule, FIELD_ID_EVENTS)))
             return policy_blame(fault, policy_fields[rtmrs[i]].key,
-                                "missing; mrtd is the firmware alone, so give its values, or say "
-                                "[any]%s",
+                                "missing; mrtd covers only the firmware, so give its values, or "
+                                "write [any]%s",
                                 rtmrs[i] == FIELD_ID_RTMR3 ? ", or demand events" : "");
     if (allows_bit(rule, FIELD_ID_TD_ATTRIBUTES_ALLOWED, 29) &&
         (!states(rule, FIELD_ID_MRSERVICETD) || lists_zero(rule, FIELD_ID_MRSERVICETD)))
@@ -170,7 +170,7 @@ MUST_CHECK static enum err check_binding(const struct appraisal_rule *rule,
     if (accepted->number == 0)
         return policy_blame(fault, "report_data", "missing; name a convention");
     if (rule->kind != ATTEST_NITRO && (accepted->number >> BINDING_NATIVE & 1))
-        return policy_blame(fault, "report_data", "native is for Nitro alone; remove it");
+        return policy_blame(fault, "report_data", "native is only for Nitro; remove it");
     return ERR_NONE;
 }
 

@@ -38,7 +38,7 @@ out:
 }
 
 struct found {
-    const struct principal *principal; /* NULL: anybody's entry */
+    const struct principal *principal; /* NULL: any principal's entry */
     uint64_t index;
     bool any;
     struct json_writer *j; /* set when every entry is to be written */

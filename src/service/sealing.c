@@ -157,7 +157,7 @@ void sealing_status_get(const struct service *svc, struct sealing_status *out)
     (void)pthread_mutex_unlock(&s->lock);
 }
 
-/* ---- sealing anew ---- */
+/* ---- sealing again ---- */
 
 static void path_with(const struct sealing *s, const char *suffix, char out[PATH_SIZE])
 {

@@ -4,7 +4,7 @@
  * their back. Pure.
  *
  * `hash` is MSet-Add-Hash (Clarke et al., ASIACRYPT 2003) with HMAC-SHA-256 for the random
- * function: the sum of the rows' hashes mod 2^256. With many hashes at hand somebody could search
+ * function: the sum of the rows' hashes mod 2^256. With many hashes an attacker could search
  * for rows with the same sum, so a sum is never stored in the clear: it is part of the sealed state
  * (store/node_state.h).
  *

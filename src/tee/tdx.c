@@ -94,10 +94,10 @@ MUST_CHECK static enum err explain_device(const struct tee_system *system, enum 
     if ((device = system->open(system->context, DEVICE, O_RDONLY)) < 0)
         return e;
     (void)system->close(system->context, device);
-    tee_failure_set(failure, DEVICE " gives a TDREPORT only, which nobody outside this machine can "
-                                    "verify; quotes need " TSM_ROOT
-                                    ": mount configfs, kernel 6.7 or newer with "
-                                    "CONFIG_TDX_GUEST_DRIVER");
+    tee_failure_set(failure,
+                    DEVICE " gives only a TDREPORT, which only this machine can verify; "
+                           "quotes need " TSM_ROOT ": mount configfs, kernel 6.7 or newer with "
+                           "CONFIG_TDX_GUEST_DRIVER");
     return ERR_UNSUPPORTED;
 }
 

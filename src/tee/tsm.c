@@ -167,11 +167,11 @@ enum err tsm_report(const struct tee_system *system, const struct tsm_kind *kind
 MUST_CHECK static enum err explain(enum err e, struct tee_failure *failure)
 {
     if (e == ERR_NOT_FOUND)
-        tee_failure_set(failure, TSM_ROOT " is not there or has nobody behind it: mount configfs, "
+        tee_failure_set(failure, TSM_ROOT " does not exist or has no driver: mount configfs, "
                                           "load the guest driver; kernel 6.7 or newer");
     else if (e == ERR_DENIED)
-        tee_failure_set(failure, TSM_ROOT " may not be used by this user: requests in it are "
-                                          "root's (CAP_DAC_OVERRIDE)");
+        tee_failure_set(failure, TSM_ROOT " may not be used by this user: root owns the requests "
+                                          "in it (needs CAP_DAC_OVERRIDE)");
     return e;
 }
 

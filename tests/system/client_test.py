@@ -25,7 +25,7 @@ LIES = b'{"OPENAI_KEY":"sk-evil666"}'
 
 
 def hpke_seal(public, info, plain):
-    """RFC 9180 base mode, as harness.hpke_open() reads it: anybody can do this."""
+    """RFC 9180 base mode, as harness.hpke_open() reads it: anyone can do this."""
     ephemeral = X25519PrivateKey.generate()
     enc = harness.raw_public(ephemeral)
     kem, suite = b"KEM\x00\x20", b"HPKE\x00\x20\x00\x01\x00\x03"
@@ -135,7 +135,7 @@ class ClientTest(WithKeystore):
             self.assertIn(code, self.run_cli("attest", *sim, *worker, role="worker", code=1).stderr)
         trust[-1] = self.path("nothing.yaml")
         self.assertEqual(self.run_cli("pubkey", "--attested", *trust, code=4).stdout, b"")
-        # without the root the same evidence is nobody's
+        # without the root the same evidence is not trusted
         self.assertIn(b"root_not_pinned", self.run_cli(
             "pubkey", "--attested", "--keystore-policy", self.policy_file(measurement), code=1).stderr)
 
@@ -243,7 +243,7 @@ class ClientTest(WithKeystore):
         options = ["--key-file", self.path("w2.key"), "--session-file", self.path("session2")]
         envelope, trust = self.encrypt(), self.worker_trust()
         tokens = []
-        for more in ([], [], trust, trust, []):  # made, kept, made anew, kept, kept
+        for more in ([], [], trust, trust, []):  # made, kept, made again, kept, kept
             self.assertEqual(self.decrypt(envelope, *options, *more).stdout, SECRETS)
             with open(self.path("session2"), encoding="ascii") as file:
                 tokens.append(json.load(file)["session"])
@@ -427,7 +427,7 @@ def member(name, change):
 
 
 class GatewayTest(WithKeystore):
-    """Whoever ends TLS in between can refuse, and nothing else."""
+    """A machine that ends TLS in between can refuse, and do nothing else."""
 
     POLICY = PLAIN  # even then, a client that asks for a seal gets one, or nothing
 
@@ -481,7 +481,7 @@ class GatewayTest(WithKeystore):
             enc, ciphertext = hpke_seal(public[-1], info, LIES)
             return json.dumps({"sealed_secrets": {"enc": enc, "ciphertext": ciphertext}}).encode()
         self.gateway.change = change
-        self.refused(why=b"anybody can do")
+        self.refused(why=b"anyone can do")
 
     def test_no_reply_is_taken_for_another(self):
         kept = []
@@ -563,7 +563,7 @@ class GatewayTest(WithKeystore):
             file.write(own)
         done = self.through(*self.trust, "--collateral", self.path("given.json"))
         self.assertEqual((done.stdout, asked), (SECRETS, []))
-        self.refused("--fetch-collateral", why=b"collateral_missing")  # the daemon holds the workers' alone
+        self.refused("--fetch-collateral", why=b"collateral_missing")  # the daemon has only the workers' collateral
         with open(self.keystore.collateral, "rb") as file:
             held = file.read()
         self.refused("--fetch-collateral", why=b"(step collateral)")

@@ -132,7 +132,7 @@ static void put_text(struct fake_handle *h, const char *text)
     assert_int_equal(buffer_append_string(&h->content, text), ERR_NONE);
 }
 
-/* tsm_report_read(): generated anew when something was written since. */
+/* tsm_report_read(): generated again after a write. */
 static int read_outblob(struct fake_kernel *k, struct fake_handle *h)
 {
     struct fake_report *r = h->report;

@@ -44,13 +44,13 @@ struct fake_kernel {
 
     /* configfs-tsm; NULL: not mounted */
     const char *provider;
-    bool without_driver; /* nobody has registered */
+    bool without_driver; /* no driver is registered */
     unsigned floor;
     struct span evidence;      /* what outblob gives, with the inblob put in at ... */
     size_t evidence_data;      /* ... this offset */
     struct span auxblob;       /* empty: the file is, too */
     bool without_certificates; /* there is no such file */
-    unsigned races;            /* so many requests are written to by somebody else */
+    unsigned races;            /* number of requests to which another process writes */
     unsigned busy;             /* so many reads of outblob end in EBUSY */
     bool binds_nothing;        /* the inblob is not put in */
 

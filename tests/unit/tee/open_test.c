@@ -81,10 +81,10 @@ static void test_without_a_tee_each_candidate_has_its_reason(void **state)
     assert_string_equal(
         text,
         "sgx: /dev/attestation/attestation_type is missing: this is no SGX enclave under Gramine | "
-        "snp: /sys/kernel/config/tsm/report is not there or has nobody behind it: mount configfs, "
+        "snp: /sys/kernel/config/tsm/report does not exist or has no driver: mount configfs, "
         "load the guest driver; kernel 6.7 or newer; /dev/sev-guest is missing: this is no SEV-SNP "
         "guest, or the sev-guest driver is not loaded | "
-        "tdx: /sys/kernel/config/tsm/report is not there or has nobody behind it: mount configfs, "
+        "tdx: /sys/kernel/config/tsm/report does not exist or has no driver: mount configfs, "
         "load the guest driver; kernel 6.7 or newer");
 
     k = (struct fake_kernel){.has_sev = true, .sev_errno = EACCES};

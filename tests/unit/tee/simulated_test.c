@@ -659,7 +659,7 @@ static void damaged_blobs_are_refused(void **state)
     place_remove(&p);
 }
 
-/* Somebody who also computes the hash anew meets the form, the key's name and the AEAD. */
+/* An attacker who also computes the hash again fails at the form, the key's name and the AEAD. */
 static void forged_blobs_are_refused(void **state)
 {
     struct place p = platform_new();

@@ -95,7 +95,7 @@ static void run(const struct swtpm *t, bool initialise)
     _exit(127);
 }
 
-/* False when it ended: somebody else took one of its ports since they were found free. */
+/* False when it ended, because another process took one of its ports. */
 static bool comes_up(const struct swtpm *t)
 {
     const struct timespec pause = {.tv_nsec = TRY_NS};

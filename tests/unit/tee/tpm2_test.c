@@ -269,7 +269,7 @@ static void damaged_blobs_are_refused(void **state)
     swtpm_remove(&t);
 }
 
-/* Somebody who also computes the hash anew meets the form, the TPM and the AEAD. */
+/* An attacker who also computes the hash again fails at the form, the TPM and the AEAD. */
 static void forged_blobs_are_refused(void **state)
 {
     struct buffer blob = {0};

@@ -23,7 +23,7 @@
 static const uint8_t report_data[TEE_REPORT_DATA_SIZE] = {1, 2, 3, [63] = 4};
 static const struct timestamp now = {0};
 
-/* Of the right form and larger than a page, but signed by nobody. */
+/* Of the right form and larger than a page, but without a signature. */
 static struct span tdx_form(uint16_t version)
 {
     static uint8_t bytes[3 * 4096];
@@ -305,7 +305,7 @@ static void test_machines_that_are_something_else(void **state)
         const char *says;
     } cases[] = {
         {tee_tdx_open, NULL,            false, false, false, ERR_NOT_FOUND,   "mount configfs"           },
-        {tee_tdx_open, NULL,            false, false, true,  ERR_UNSUPPORTED, "TDREPORT only"            },
+        {tee_tdx_open, NULL,            false, false, true,  ERR_UNSUPPORTED, "only a TDREPORT"          },
         {tee_tdx_open, "tdx_guest",     true,  false, false, ERR_NOT_FOUND,   "kernel 6.7"               },
         {tee_tdx_open, "sev_guest",     false, false, false, ERR_UNSUPPORTED,
          "answers for \"sev_guest\""                                                                     },
