@@ -1,6 +1,7 @@
 /*
- * A worker: verifies the keystore, attests, has an envelope opened, hands the plaintext on, and
- * keeps the receipt. Whoever stands between can read nothing and answer nothing.
+ * A worker: verifies the keystore, attests, decrypts an envelope through the keystore, writes the
+ * plaintext to standard output, and keeps the receipt. A machine between the two can neither read
+ * nor forge a reply.
  *
  *   worker URL TOKEN-FILE SIM-DIR SEED RECEIPT-FILE KEYSTORE-MRENCLAVE-HEX [TRUST-ROOT-PEM]
  *       < secrets.bin   > plaintext

@@ -1,6 +1,6 @@
 """Phala's dcap-qvl on the same TDX quotes, collateral and times as evidence_bench: `name value` lines.
 
-It verifies the collateral anew every time: compare with *_with_collateral_per_s.
+It verifies the collateral every time: compare with *_with_collateral_per_s.
 
 usage: dcap_qvl_bench.py VECTORS      needs the package dcap-qvl
 """

@@ -320,7 +320,7 @@ static void serve(struct run *r, int poll_fd, struct connection *c, uint32_t eve
     r->broken++;
     r->stop |= r->until_failure;
     if (c->began_us)
-        r->started--; /* somebody else may do it */
+        r->started--; /* another connection may send it */
     c->began_us = 0;
 }
 

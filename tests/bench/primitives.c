@@ -1,7 +1,7 @@
 /*
- * What the cryptography alone costs on this machine: one line "name nanoseconds" per primitive, the
- * yardstick for the figures of script/bench. Each is the median of several rounds of CPU time, so
- * that a busy machine disturbs less.
+ * Measures the cryptography by itself on this machine: one line "name nanoseconds" per primitive,
+ * to compare with the figures of script/bench. Each is the median of several rounds of CPU time, so
+ * that other load matters less.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /*
- * What the client takes from whoever answers. The first byte chooses the reply's kind. Besides not
- * crashing: spans lie inside the input, texts are terminated, and nothing that reaches a terminal
- * holds a control character.
+ * Replies that the client parses; any server may have sent them. The first byte chooses the kind of
+ * reply. The target checks that spans are inside the input, texts are terminated, and no text for a
+ * terminal has a control character.
  */
 #include <assert.h>
 #include <stdlib.h>

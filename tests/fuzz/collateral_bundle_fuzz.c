@@ -1,6 +1,6 @@
 /*
- * Bundles: what is accepted is whole, what is refused leaves nothing and says why. The vectors,
- * which are genuine, are seeds, so acceptance alone is no finding.
+ * Bundles: an accepted one is complete, a refused one leaves nothing and has a reason. The seeds
+ * are genuine vectors, so acceptance is not a finding.
  */
 #include <assert.h>
 

@@ -1,7 +1,7 @@
 /*
- * tee/sealed_blob, in the form of the simulated TEE: input as it stands, and with its hash made to
- * fit, since no fuzzer finds one. What parses lies within the input, in its order, and nobody's key
- * opens it.
+ * tee/sealed_blob, in the form of the simulated TEE: the input unchanged, and the input with the
+ * right hash, because no fuzzer finds one. The parsed parts are inside the input, in its order, and
+ * no key opens them.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (row_header_parse(bytes, &header) == ERR_NONE &&
         (header.nonce.size != ROWS_NONCE_SIZE || header.rest.size + ROWS_HEADER_SIZE != size))
         abort();
-    /* nobody without the key makes something that opens */
+    /* without the key no input makes a row that opens */
     if (row_open(&keys, &row, plain, &view) == ERR_NONE ||
         node_state_open(&keys, 1, "origin", bytes, &state) == ERR_NONE)
         abort();

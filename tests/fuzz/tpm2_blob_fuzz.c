@@ -1,7 +1,7 @@
 /*
- * tee/tpm2_blob: input as it stands, and with its hash made to fit, since no fuzzer finds one. What
- * parses lies within the input, is sealed by its own PCRs, and nobody's key opens it. PCR lists:
- * what parses has one spelling.
+ * tee/tpm2_blob: the input unchanged, and the input with the right hash, because no fuzzer finds
+ * one. The parsed parts are inside the input and sealed to its own PCRs, and no key opens them. PCR
+ * lists: a list that parses has one spelling.
  */
 #include <stdio.h>
 #include <stdlib.h>

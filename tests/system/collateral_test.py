@@ -91,7 +91,7 @@ class Fetching(Case):
         vendors = self.vendors()
         name = vendors.serve(self.bundle())
         k = self.start(source(vendors))
-        self.assertEqual(vendors.requests, [], "nobody needed anything yet")
+        self.assertEqual(vendors.requests, [], "no evidence needed collateral yet")
         worker = Worker(k)
         reply = worker.attest()
         self.assertEqual((reply.status, reply.code), (401, "collateral_missing"), reply.body)

@@ -17,7 +17,7 @@ from harness import PLAIN, Keystore, Worker, ecies_seal
 
 KILLS, KEEP_EVERY, WORKERS = 200, 20, 16
 RUN_MAX_S = 0.12  # from the beginning of the load to the kill
-# The supervisor waits longer after each crash, so it is killed as well now and then and starts anew.
+# The supervisor waits longer after each crash, so the test sometimes kills it, too, and starts it again.
 KILLS_PER_SUPERVISOR = 4
 SPACE = 4 * 1024 * 1024
 
@@ -152,7 +152,7 @@ class InterruptedInit(unittest.TestCase):
 
 
 class Tampered(unittest.TestCase):
-    """The disk is not trusted: a log that somebody changed is not opened."""
+    """The disk is not trusted: a changed log is not opened."""
 
     def setUp(self):
         self.keystore = Keystore()
@@ -314,7 +314,7 @@ class FullDisk(unittest.TestCase):
         lines, note = workload.export_log(self.keystore)
         opened = {e["request_id"] for e in map(json.loads, lines) if e["op"] == "open"}
         self.assertEqual(set(workload.read_acks(acks)) - opened, set())
-        self.assertEqual(refused & opened, set(), "refused for want of space, and yet in the log")
+        self.assertEqual(refused & opened, set(), "refused because the disk is full, but in the log")
         done = workload.verify_log(self.keystore, lines, note)
         self.assertEqual(done.returncode, 0, done.stderr)
 

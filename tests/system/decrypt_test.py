@@ -1,4 +1,4 @@
-"""Secrets are released to an attested worker, refused to others, and each step stands in the log."""
+"""Secrets are released to an attested worker, refused to others, and the log has each step."""
 import base64
 import hashlib
 import json

@@ -1,7 +1,7 @@
 """Stored evidence of genuine SEV-SNP guests and Nitro enclaves under policies, at the keystore's real interface.
 
 The keystore's clock is set (vouchsafed-test-clock). Vectors come from $VOUCHSAFE_VECTORS or ../shared/vectors.
-Their keys are nobody's here, so replies that a policy allows in the clear are asked for.
+Nothing here has their keys, so the tests ask for plain replies, which a policy allows.
 """
 import base64
 import json
@@ -173,13 +173,13 @@ class Guest(GuestCase):
         self.refused(self.attest(keystore), "report_data_mismatch")
         self.refused(self.decrypt(keystore), "report_data_mismatch")
         keystore = self.keystore()
-        self.refused(self.attest(keystore), "report_data_mismatch")  # a key alone opens no session
+        self.refused(self.attest(keystore), "report_data_mismatch")  # only a key opens no session
         self.refused(self.decrypt(keystore, worker_pubkey="11" * 32), "report_data_mismatch")
         self.refused(self.decrypt(keystore, tee_type="tdx"), "tee_type_mismatch")
         self.assertEqual(self.decrypt(keystore).status, 200)
 
     def test_without_its_key_s_certificate(self):
-        source = {"type": "kds", "name": "nobody", "url": f"http://127.0.0.1:{free_port()}", "timeout_ms": 500}
+        source = {"type": "kds", "name": "unreachable", "url": f"http://127.0.0.1:{free_port()}", "timeout_ms": 500}
         keystore = self.keystore(vek=False, **{"collateral.sources": [source]})
         for reply in (self.attest(keystore), self.decrypt(keystore)):
             self.refused(reply, "collateral_missing")

@@ -140,7 +140,7 @@ def hpke_open(private, enc, info, sealed):
 
 
 def hchacha20(key, block):
-    """draft-irtf-cfrg-xchacha-03 section 2.2: the ChaCha20 rounds alone."""
+    """draft-irtf-cfrg-xchacha-03 section 2.2: only the ChaCha20 rounds."""
     state = list(struct.unpack("<16I", b"expand 32-byte k" + key + block))
 
     def quarter(a, b, c, d):

@@ -241,7 +241,7 @@ class Limits(unittest.TestCase):
         envelope = ecies_seal(k.pubkey(SEED), b"x")
         k.stop()
         k.start()
-        self.assertEqual(worker.decrypt(envelope, seed=SEED).status, 200)  # a restart alone ends nothing
+        self.assertEqual(worker.decrypt(envelope, seed=SEED).status, 200)  # a restart does not end sessions
         k.stop()
         other = harness.Platform(os.path.join(k.dir, "other-platform"))
         with open(k.config, encoding="utf-8") as f:

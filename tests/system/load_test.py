@@ -1,4 +1,4 @@
-"""Under concurrent load every reply is the right one, and each stands in the log once."""
+"""Under concurrent load every reply is the right one, and the log has each once."""
 import collections
 import json
 import os

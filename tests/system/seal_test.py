@@ -189,7 +189,7 @@ class Sealing(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which("swtpm"), "swtpm is not installed")
     def test_pcrs_that_change_while_it_runs(self):
-        """The keystore goes on, says that its next start would fail, and is sealed anew for it."""
+        """The keystore continues, reports that its next start would fail, and is sealed again for it."""
         tpm = Swtpm()
         self.addCleanup(tpm.close)
         keystore = self.keystore(**{"tee.provider": "tpm2", "tee.tpm2_tcti": tpm.tcti, "tee.tpm2_pcrs": "0,7"})

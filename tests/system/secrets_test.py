@@ -244,7 +244,7 @@ class Secrets(unittest.TestCase):
             plain = self.new_plain()
             reply = worker.decrypt(seal_envelope(plain), seed=SEED, seal=True, receipt=True)
             self.assertEqual(worker.open_sealed(reply), plain)
-            self.others.append(reply)  # sealed: nobody on the way reads it
+            self.others.append(reply)  # sealed: no machine on the way reads it
             plain = self.new_plain(100_000)
             reply = worker.decrypt(seal_envelope(plain), seed=SEED, session=False, seal=True,
                                    attestation=worker.inline())

@@ -102,10 +102,10 @@ class Vectors(unittest.TestCase):
             done = verify(path(case["evidence"]), "--json", *options_of(case))
             said = json.loads(done.stdout)
             expected = case["expected"]
-            if case["tee"] == "azure-hcl":  # the index judges the binding alone
+            if case["tee"] == "azure-hcl":  # the index judges only the binding
                 self.assertTrue(said["binding_valid"])
                 expected = {**expected, "result": "reject", "reason": "collateral_missing"}
-            elif not said["signatures_valid"]:  # nothing is said of bytes that nobody signed
+            elif not said["signatures_valid"]:  # unsigned bytes give no claims
                 expected = {k: v for k, v in expected.items() if k in ("result", "reason")}
                 self.assertNotIn("report", said, case["id"])
             with self.subTest(case["id"]):
@@ -272,7 +272,7 @@ class Vectors(unittest.TestCase):
     def test_a_policy_in_a_file(self):
         case = self.case("tdx-v4-near")
         report = case["expected"]["report"]
-        demands = {"name": "td", "tee": "tdx", "report_data": ["vouchsafe"], "tokens": ["somebody"],
+        demands = {"name": "td", "tee": "tdx", "report_data": ["vouchsafe"], "tokens": ["worker-1"],
                    **{name: [report[name]] for name in ("mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3")},
                    "mrconfigid": ["any"]}
         evidence = [path(case["evidence"]), *options_of(case)]

@@ -352,7 +352,7 @@ static void test_every_flipped_bit_is_refused(void **state)
     }
 }
 
-/* Both tokens are real and signed, but the platform vouched for another realm's key. */
+/* Both tokens are real and signed, but the platform certified another realm's key. */
 static void test_a_realm_of_another_platform_is_refused(void **state)
 {
     struct cbor_value parts[2];
@@ -405,7 +405,7 @@ static void test_a_realm_of_another_platform_is_refused(void **state)
     "\x01"                                                                                         \
     "instance.instance.instance.insta"
 
-/* One claim, written as it stands. `hex` NULL: left out. */
+/* One claim, written unchanged. `hex` NULL: left out. */
 struct made_claim {
     int64_t label;
     const char *hex;
@@ -447,7 +447,7 @@ static void put_hex(struct writer *w, const char *hex)
     writer_put(w, span_of(bytes, size));
 }
 
-/* The claims of `base` with those of `change` in their place, or behind them. */
+/* The claims of `base`; those of `change` replace them or follow them. */
 static void put_claims(struct writer *w, const struct made_claim *base, size_t base_count,
                        const struct made_claim *change)
 {
@@ -550,12 +550,16 @@ static void test_made_psa_tokens_are_judged_claim_by_claim(void **state)
         struct made_claim change;
         enum attest_reason expected;
     } cases[] = {
-        {{0, "f6"},                                                                       ATTEST_OK                 }, /* a claim nobody knows */
-        {{265, NULL},                                                                     ATTEST_MALFORMED          }, /* then it is profile 1, and lacks all of it */
+  /* an unknown claim */
+        {{0, "f6"},                                                                       ATTEST_OK                 },
+ /* then it is profile 1, whose claims are missing */
+        {{265, NULL},                                                                     ATTEST_MALFORMED          },
         {{265, "6161"},                                                                   ATTEST_UNSUPPORTED_VERSION},
         {{265, "01"},                                                                     ATTEST_UNSUPPORTED_VERSION},
-        {{265, PROFILE_1},                                                                ATTEST_UNSUPPORTED_VERSION}, /* under the number of another */
-        {{-75000, PROFILE_1},                                                             ATTEST_UNSUPPORTED_VERSION}, /* beside another */
+ /* with the number of another profile */
+        {{265, PROFILE_1},                                                                ATTEST_UNSUPPORTED_VERSION},
+ /* next to another profile */
+        {{-75000, PROFILE_1},                                                             ATTEST_UNSUPPORTED_VERSION},
         {{265, PROFILE_RFC},                                                              ATTEST_OK                 },
         {{2394, "20"},                                                                    ATTEST_OK                 }, /* -1 */
         {{2394, NULL},                                                                    ATTEST_MALFORMED          },
@@ -564,7 +568,8 @@ static void test_made_psa_tokens_are_judged_claim_by_claim(void **state)
         {{2395, "1930ff"},                                                                ATTEST_OK                 },
         {{2395, "193100"},                                                                ATTEST_DEBUG              },
         {{2395, "192000"},                                                                ATTEST_DEBUG              },
-        {{2395, "194000"},                                                                ATTEST_DEBUG              }, /* debug of what is not the root of trust */
+ /* debug of a part other than the root of trust */
+        {{2395, "194000"},                                                                ATTEST_DEBUG              },
         {{2395, "195000"},                                                                ATTEST_DEBUG              }, /* recoverable debug of the root of trust */
         {{2395, "196000"},                                                                ATTEST_DEBUG              },
         {{2395, "00"},                                                                    ATTEST_DEBUG              },
@@ -648,8 +653,8 @@ static void test_the_first_psa_profile_is_read_under_its_own_numbers(void **stat
 /* Both parts signed with P-256 keys of ours. */
 struct made_cca {
     struct made_claim platform, realm; /* one claim of each, replaced */
-    const char *public_key; /* claim 44237; NULL: the realm's own, in its profile's form */
-    bool other_signer;      /* somebody else signs for the realm */
+    const char *public_key; /* claim 44237; NULL: the realm's own key, in the form of its profile */
+    bool other_signer;      /* another key signs for the realm */
 };
 
 #define PROFILE_CCA "781c687474703a2f2f61726d2e636f6d2f4343412d5353442f312e302e30"
@@ -794,7 +799,8 @@ static void test_made_cca_tokens_are_judged_claim_by_claim(void **state)
         {{none, {44238, "4101"}, NULL, false},                              ATTEST_MALFORMED              },
         {{none, {44239, "83" HASH HASH HASH}, NULL, false},                 ATTEST_MALFORMED              },
         {{none, {44239, "84" HASH HASH HASH "f6"}, NULL, false},            ATTEST_MALFORMED              },
- /* keys: no CBOR, off the curve, a curve nobody has, another kind, too short, not alone */
+ /* keys: not CBOR, off the curve, an unknown curve, another kind, too short, more than one
+  item */
         {{none, none, "04", false},                                         ATTEST_ATTESTATION_KEY_INVALID},
         {{none, none, "a40102200121" HASH "22" HASH, false},                ATTEST_ATTESTATION_KEY_INVALID},
         {{none, none, "a40102200321" HASH "22" HASH, false},                ATTEST_ATTESTATION_KEY_INVALID},

@@ -1,4 +1,4 @@
-/* Real blobs of Azure's paravisor, and what must not be taken for one. */
+/* Real blobs of Azure's paravisor, and input that must not be accepted as one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -104,7 +104,7 @@ static void test_stored_blobs_bind_their_runtime_data(void **state)
     }
 }
 
-/* The hash says nothing of who made the report. */
+/* The hash does not prove who made the report. */
 static void test_by_itself_no_blob_is_authentic(void **state)
 {
     (void)state;
@@ -133,7 +133,7 @@ static void test_by_itself_no_blob_is_authentic(void **state)
     }
 }
 
-/* Up to the end of the JSON; behind it there are only zeros. */
+/* Up to the end of the JSON; only zeros follow it. */
 static void test_every_prefix_is_refused(void **state)
 {
     (void)state;
@@ -153,7 +153,8 @@ static void test_every_prefix_is_refused(void **state)
     }
 }
 
-/* The report but for its data is for the verifier of its kind; the header's rest is nobody's. */
+/* The verifier of its kind checks the report without its data. Nothing checks the rest of the
+ * header. */
 static bool is_bound(const struct azure_hcl *hcl, struct span blob, size_t at)
 {
     size_t report_data = (size_t)(hcl->report_data.data - blob.data);
@@ -265,7 +266,7 @@ static void test_made_blobs_are_judged_field_by_field(void **state)
     }
 }
 
-/* Only the paravisor's own report says what stands around it. */
+/* Only the paravisor's own report proves the data around it. */
 static void test_a_report_of_a_lower_privilege_is_refused(void **state)
 {
     static const struct made good = {1, 0, 1, 2, 1, 2, 80, "{\"keys\":[]}"};

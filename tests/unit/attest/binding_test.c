@@ -1,5 +1,4 @@
-/* What each convention wants in the evidence; the expected bytes were made with Python's hashlib.
- */
+/* The report data of each convention. Python's hashlib made the expected bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,7 +71,7 @@ static void outlayer_has_the_key_and_nothing_else(void **state)
     assert_true(span_is_zero(span_of(bytes + 32, 32)));
 }
 
-/* What a convention cannot bind is not bound by leaving it out. */
+/* A convention that cannot bind a value refuses it, and does not leave it out. */
 static void what_cannot_be_bound_is_refused(void **state)
 {
     static const uint8_t zero[32];

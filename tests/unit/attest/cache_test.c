@@ -1,4 +1,4 @@
-/* What verified is remembered within bounds that nobody can use against others. */
+/* The cache of verified things is bounded, and no caller can use the bounds against others. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,7 +61,7 @@ static void leaves_push_out_leaves_alone(void **state)
     assert_int_equal(released, 198);
     for (uint8_t i = 2; i <= 200; i++)
         put(cache, &authorities, i, i);
-    assert_false(has(cache, &authorities, 1)); /* they have their bound too */
+    assert_false(has(cache, &authorities, 1)); /* they have their own bound */
     assert_true(has(cache, &leaves, 199));
     attest_cache_free(&cache);
     assert_int_equal(released, 400);
@@ -81,7 +81,7 @@ static void a_family_has_one_member(void **state)
     assert_true(has(cache, &leaves, 2));
     assert_true(has(cache, &leaves, 200));
     assert_false(has(cache, &leaves, 199));
-    assert_false(has(cache, &leaves, 3)); /* a family is no name */
+    assert_false(has(cache, &leaves, 3)); /* a family is not a name */
     attest_cache_free(&cache);
 }
 
@@ -103,13 +103,13 @@ static void a_thing_has_one_alias(void **state)
     cache_alias(cache, &leaves, one.name, second);
     assert_null(cache_find_alias(cache, &leaves, first));
     assert_ptr_equal(cache_find_alias(cache, &leaves, second), &thing);
-    put(cache, &leaves, 2, 2); /* in its place, and without its alias */
+    put(cache, &leaves, 2, 2); /* replaces it, without its alias */
     assert_null(cache_find_alias(cache, &leaves, second));
     attest_cache_free(&cache);
 }
 
-/* White space around the certificates of a genuine quote costs whoever adds it a parse, and nobody
- * anything else. */
+/* White space around the certificates of a genuine quote costs its sender a parse, and other
+ * callers nothing. */
 static void one_chain_in_many_texts_is_one_chain(void **state)
 {
     const struct pck_chain *first = NULL;

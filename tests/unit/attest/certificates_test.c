@@ -1,4 +1,4 @@
-/* Chains whose CAs were seen before: what is remembered changes no verdict. */
+/* Chains whose CAs are in the cache: the cache changes no verdict. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -131,7 +131,7 @@ static void a_known_ca_does_not_vouch_for_what_others_signed(void **state)
     struct buffer of_root = made(PCK, LEAF_KEY, ROOT, ROOT_KEY, 3);
 
     (void)state;
-    for (int i = 0; i < 2; i++) { /* a refusal teaches nothing */
+    for (int i = 0; i < 2; i++) { /* a refusal adds nothing to the cache */
         assert_int_equal(judge(&f.trust, cache, &forged, &f.ca, &f.root), ATTEST_PCK_CHAIN_INVALID);
         assert_int_equal(judge(&f.trust, cache, &of_root, &f.ca, &f.root),
                          ATTEST_PCK_CHAIN_INVALID);
@@ -179,8 +179,8 @@ static void look_alikes_of_a_known_ca_are_unknown(void **state)
     attest_cache_free(&cache);
 }
 
-/* Who pins another root, or takes this key for another vendor's, is not convinced by what others
- * accepted. */
+/* A caller that pins another root, or uses this key for another vendor, does not accept cached
+ * results of others. */
 static void known_cas_are_judged_by_the_pins_of_the_moment(void **state)
 {
     struct attest_cache *cache = knowing();

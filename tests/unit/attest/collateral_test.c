@@ -1,4 +1,4 @@
-/* Collateral: what Intel signed, exactly as signed, and the right one among several. */
+/* Collateral: the signed bytes of Intel, unchanged, and the right one of several. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -213,8 +213,8 @@ static struct attest_collateral *load_set(const struct attest_trust *trust, cons
     return collateral;
 }
 
-/* The older set of the same platform is never taken while the newer is valid, and is at its time.
- */
+/* The older set of the same platform is not used while the newer is valid, but is used at its
+ * own time. */
 static void the_newest_collateral_that_is_valid_is_chosen(void **state)
 {
     struct evidence_case c;

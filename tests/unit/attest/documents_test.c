@@ -1,4 +1,5 @@
-/* TCB info and enclave identity: every member that is missing, doubled or of another form. */
+/* TCB info and enclave identity: every member that is missing, doubled or of another form is
+ * refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -321,7 +322,7 @@ static void a_status_is_never_improved_by_merging(void **state)
         assert_int_equal(tcb_status_fold(platform, TCB_UP_TO_DATE), platform);
         assert_int_equal(tcb_status_fold(platform, TCB_REVOKED), TCB_REVOKED);
         assert_true(tcb_status_fold(platform, TCB_OUT_OF_DATE) >= TCB_OUT_OF_DATE);
-        if (platform <= TCB_REVOKED) /* the others are what a merge gave before the QE's turn */
+        if (platform <= TCB_REVOKED) /* the other statuses result from a merge before the QE's */
             assert_true(tcb_status_fold(platform, TCB_OUT_OF_DATE) >= platform);
         assert_int_equal(tcb_status_parse(span_string(tcb_status_name(platform)), &parsed),
                          ERR_NONE);

@@ -43,7 +43,7 @@ static void a_log_replays_to_its_registers(void **state)
     assert_false(event_log_matches(&log, UINT32_MAX, &td));
     td.rtmr[3][47] ^= 1;
     assert_false(event_log_matches(&log, 3, &td));
-    /* order counts, and so does every event */
+    /* the order matters, and every event matters */
     td.rtmr[3][47] ^= 1;
     assert_int_equal(event_log_parse(span_string("[" READY "," COMPOSE "]"), &log), ERR_NONE);
     assert_false(event_log_matches(&log, 3, &td));
@@ -154,7 +154,7 @@ static void every_prefix_is_refused(void **state)
 
     (void)state;
     for (size_t size = 0; size < sizeof good - 1; size++) {
-        char *copy = malloc(size + 1); /* so that reading beyond it is found */
+        char *copy = malloc(size + 1); /* exact size, so that a sanitizer finds reads beyond it */
         struct event_log log;
 
         assert_non_null(copy);

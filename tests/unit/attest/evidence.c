@@ -72,7 +72,7 @@ static void load_trust(const json_t *json, const struct evidence_roots *roots,
 
     const enum attest_vendor vendor = out->kind == ATTEST_NITRO ? ATTEST_AWS : ATTEST_INTEL;
 
-    attest_trust_vendors(&out->trust); /* AMD's among them: no case has another */
+    attest_trust_vendors(&out->trust); /* including AMD's: no case has another root */
     if (out->kind != ATTEST_SNP &&
         read_reference(roots, json_object_get(json, "trust_anchor"), &anchor) &&
         attest_trust_add(&out->trust, vendor, buffer_span(&anchor), true) != ERR_NONE)
@@ -180,7 +180,7 @@ struct attest_collateral_input evidence_input(const struct evidence_case *c)
     };
 }
 
-/* What came along with one case, verified as far as it can be without the evidence. */
+/* The certificates that came with one case, verified as far as possible without the evidence. */
 struct held {
     struct attest_collateral *intel;
     struct attest_amd *amd;

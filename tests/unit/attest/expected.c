@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "crypto/hash.h"
 
-/* Members that say how the index was made, or what no result repeats. */
+/* Members that describe the index itself, or that no result repeats. */
 static const char *const not_compared[] = {
     "result",
     "reason",
@@ -247,7 +247,7 @@ static const char *product_name(enum attest_vendor product)
                                          : "?";
 }
 
-/* What the evidence says. */
+/* The claims of the evidence. */
 static void put_claims(json_t *o, const struct attest_result *r)
 {
     put(o, "debug", json_boolean(r->debug));
@@ -283,7 +283,7 @@ static void put_claims(json_t *o, const struct attest_result *r)
     }
 }
 
-/* What the collateral says of it. */
+/* The judgement by the collateral. */
 static void put_judgement(json_t *o, const struct attest_result *r)
 {
     json_t *advisories = json_array();
@@ -343,7 +343,7 @@ static json_t *document(const struct buffer *bytes)
     return json_loadb((const char *)bytes->data, bytes->size, 0, NULL);
 }
 
-/* The date of the level that this TD's module is at; far away for SGX and old modules. */
+/* The date of the level of this TD's module; far in the future for SGX and old modules. */
 static struct timestamp module_date(const json_t *tcb_info, const struct attest_result *r)
 {
     char name[8];
@@ -442,12 +442,12 @@ bool expected_verdict(const struct evidence_case *c, const struct attest_result 
 {
     const char *result = json_string_value(json_object_get(c->expected, "result"));
 
-    /* there is no collateral for the report inside: the index speaks of the hash alone */
+    /* there is no collateral for the report inside: the index has only the hash */
     if (r->kind == ATTEST_AZURE_HCL && strcmp(result, "valid") == 0)
         return r->reason == ATTEST_COLLATERAL_MISSING && r->azure.runtime_data.size > 0;
     if (strcmp(result, "valid") == 0)
         return r->reason == ATTEST_OK;
-    /* collateral is looked for when structure, chain and signatures are verified */
+    /* the verifier looks for collateral after structure, chain and signatures */
     if (strcmp(result, "signature_only") == 0)
         return r->reason == ATTEST_COLLATERAL_MISSING && r->signatures_valid;
     return r->reason != ATTEST_OK && reason_is_listed(c, attest_reason_code(r->reason));

@@ -24,7 +24,7 @@ static void must(enum err e, const char *what)
     abort();
 }
 
-/* The same keys every time, so that what a fuzzer finds is found again. */
+/* The keys are constant, so that a fuzzer's finding can be repeated. */
 static void key_make(const char *label, struct p256_private **out)
 {
     uint8_t sum[64];
@@ -110,7 +110,7 @@ static size_t extension_make(uint8_t *out, size_t size)
     return w.size;
 }
 
-/* The certificate's PEM is appended to all of `chains`. */
+/* Appends the certificate's PEM to all of `chains`. */
 static void certificate_make(const struct forge *f, struct x509_template t,
                              struct buffer *const *chains, size_t count)
 {

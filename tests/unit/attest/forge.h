@@ -12,8 +12,9 @@ struct forge {
     struct p256_private *root, *ca, *pck, *signing, *attestation;
     struct buffer pck_chain, issuer_chain, signing_chain; /* PEM */
     struct buffer root_crl, pck_crl;                      /* DER */
-    struct attest_trust trust;                            /* this root alone, not simulated */
-    struct timestamp now;                                 /* everything is valid then */
+    /* trusts only this root, which is not simulated */
+    struct attest_trust trust;
+    struct timestamp now; /* everything is valid then */
 };
 
 /* Aborts the test when anything fails, as all of these do. */

@@ -1,5 +1,6 @@
 /*
- * Real Nitro documents, and what nitro_cases.py derives from one: every verdict and every claim.
+ * Real Nitro documents, and cases that nitro_cases.py derives from one: every verdict and every
+ * claim.
  *
  * VOUCHSAFE_EXHAUSTIVE=1 flips every bit of every real document instead of a sample (minutes).
  */
@@ -350,8 +351,8 @@ static void flip_and_judge(struct nitro_case *c, struct attest_cache *cache, siz
     c->evidence.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
 }
 
-/* Envelope and signature included. The real document stays in the cache: the fast path is tested.
- */
+/* Includes envelope and signature. The real document stays in the cache, so this tests the fast
+ * path. */
 static void test_every_flipped_bit_is_refused(void **state)
 {
     const bool exhaustive = getenv("VOUCHSAFE_EXHAUSTIVE") != NULL;
@@ -388,7 +389,7 @@ static void test_every_flipped_bit_is_refused(void **state)
 }
 
 /*
- * What was remembered says nothing of today.
+ * Cached results do not replace checks of the present.
  */
 
 static void test_a_cached_chain_is_judged_anew(void **state)
@@ -416,7 +417,7 @@ static void test_a_cached_chain_is_judged_anew(void **state)
     assert_int_equal(judge(&c, cache, &r), ATTEST_OK);
     c.now.ms += 4 * 3600 * 1000; /* the leaf lives for three hours */
     assert_int_equal(judge(&c, cache, &r), ATTEST_CERTIFICATE_TIME);
-    /* the refusal tells the time that the document claims, and as of then it is good */
+    /* the refusal tells the time in the document, and for that time the document is valid */
     assert_int_equal(attest_evidence_time(buffer_span(&c.evidence), &claimed), ERR_NONE);
     timestamp_write(claimed, text);
     assert_non_null(strstr(r.presented, text));

@@ -1,4 +1,4 @@
-/* Nothing of a quote can be missing, and no bit of it can be another. */
+/* No part of a quote may be missing, and no bit of it may change. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,7 +76,7 @@ static enum attest_reason verify(struct fixture *f, struct span quote)
         assert_true(r.step[0] != '\0');
     }
     assert_true(r.signatures_valid || !r.authentic);
-    if (!r.signatures_valid) { /* what nobody signed claims nothing */
+    if (!r.signatures_valid) { /* without a valid signature there are no claims */
         assert_true(r.reason != ATTEST_OK);
         assert_null(r.tee);
         assert_true(span_is_zero(SPAN_OF(r.report_data)));
@@ -119,7 +119,7 @@ static bool is_one_of_each(const json_t *entry)
     return false;
 }
 
-/* A copy of exactly this size, so that a sanitizer sees a read behind its end. */
+/* A copy of exactly this size, so that a sanitizer detects reads beyond its end. */
 static void refuse_prefix(struct span whole, size_t size, const char *id)
 {
     uint8_t *copy = malloc(size > 0 ? size : 1);
@@ -167,7 +167,7 @@ static void flip_and_refuse(struct fixture *f, size_t offset, unsigned bit)
     f->good.quote.data[offset] ^= (uint8_t)(1u << bit);
 }
 
-/* Up to the end of the last certificate; behind it may stand anything that is no certificate. */
+/* Up to the end of the last certificate. Bytes that are not a certificate may follow. */
 static size_t chain_end(struct span chain)
 {
     static const char mark[] = "-----END CERTIFICATE-----";
@@ -180,7 +180,7 @@ static size_t chain_end(struct span chain)
 
 /*
  * Every bit of header, body, both signatures, the attestation key, the QE's report and data, and
- * every length; and of the chain, which is text of which every character counts, every `stride`th.
+ * every length; and of the chain, whose characters all count, every `stride`th.
  */
 static void flip_bits(struct fixture *f, size_t stride)
 {
@@ -363,7 +363,7 @@ static void the_cache_forgets_the_least_recent_and_changes_no_verdict(void **sta
         assert_memory_equal(cold_digest, warm_digest, SHA256_SIZE);
         evidence_clear(&c);
     }
-    /* a cached chain is not trusted by who does not pin its root, nor after its end */
+    /* a cached chain is not trusted by a caller that does not pin its root, nor after its end */
     const struct attest_collateral *items[] = {f.collateral};
     const struct attest_collateral_set set = {.count = 1, .items = items};
     struct attest_result r;

@@ -91,7 +91,7 @@ static void what_is_written_is_read_again(void **state)
     }
 }
 
-/* The bytes that Gramine writes: the DER of the OID, tag and length included, as the OID. */
+/* The bytes that Gramine writes: the DER of the OID, with tag and length, as the OID. */
 static void gramines_object_identifier_has_its_stray_prefix(void **state)
 {
     static const uint8_t oid[] = {0x06, 0x0b, 0x06, 0x09, 0x2a, 0x86, 0x48,
@@ -141,7 +141,7 @@ static void a_certificate_without_evidence_is_told_apart(void **state)
     x509_cert_free(&c);
 }
 
-/* The claims come from somebody else's certificate. */
+/* The claims come from another certificate. */
 static void claims_about_another_key_are_refused(void **state)
 {
     const uint8_t other[SHA256_SIZE] = {1};
@@ -171,7 +171,7 @@ static void every_prefix_and_every_suffix_is_refused(void **state)
     buffer_clear(&extension);
 }
 
-/* A flipped bit outside the quote is refused, or changes the report data that is demanded. */
+/* A flipped bit outside the quote is refused, or changes the required report data. */
 static void every_flipped_bit_of_the_claims_is_noticed(void **state)
 {
     uint8_t expected[REPORT_DATA_SIZE];

@@ -1,4 +1,4 @@
-/* Report data binds domain, nonce, key and context, and no two different inputs alike. */
+/* Report data binds domain, nonce, key and context. No two different inputs give the same data. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,7 +52,7 @@ static void moving_a_byte_between_fields_changes_it(void **state)
     }
 }
 
-/* Any claim that differs gives another digest; the expiry is no claim. */
+/* A difference in any claim changes the digest; the expiry is not a claim. */
 static void the_digest_of_claims_covers_every_claim(void **state)
 {
     struct attest_result base = {.kind = ATTEST_SGX, .tee = "sgx", .version = 3}, changed[12];

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """SEV-SNP reports that gen_negative.py of the vectors derives from real ones, and more that only a
-chain under a look-alike root can show: the real certificates with other keys, signed anew.
+chain under a look-alike root can show: the real certificates with other keys, signed again.
 
 usage: snp_cases.py VECTORS OUT      VECTORS is the folder of gen_negative.py; writes OUT/index.json
 """

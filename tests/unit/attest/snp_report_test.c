@@ -1,4 +1,4 @@
-/* The form of SEV-SNP reports, version by version, and what a CPU and a TCB are called. */
+/* The form of SEV-SNP reports for each version, and the names of CPUs and TCBs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 #include "attest/snp_report.h"
 
-/* A report that says nothing, in good form. */
+/* A well-formed report without claims. */
 static void report_make(uint8_t out[SNP_REPORT_SIZE], uint8_t version)
 {
     memset(out, 0, SNP_REPORT_SIZE);
@@ -28,7 +28,7 @@ static enum attest_reason parse(const uint8_t *bytes, size_t size, struct snp_ev
     return r.reason;
 }
 
-/* One byte set at each offset: a field, or reserved and refused, as the version says. */
+/* One byte set at each offset: it is a field, or reserved and refused, depending on the version. */
 static void every_byte_is_a_field_or_must_be_zero(void **state)
 {
     static const struct {
@@ -56,7 +56,7 @@ static void every_byte_is_a_field_or_must_be_zero(void **state)
             if (at == 0x0a || (at >= 0x30 && at < 0x38) || (at >= 0x48 && at < 0x4c))
                 continue; /* below */
             if (at >= 0x0c && at < 0x10)
-                expected = ATTEST_MALFORMED; /* POLICY bits that are not known */
+                expected = ATTEST_MALFORMED; /* unknown bits of POLICY */
             for (size_t i = 0; i < COUNT_OF(reserved); i++)
                 if (at >= reserved[i].from && at < reserved[i].to &&
                     (reserved[i].first_version == 0 || version < reserved[i].first_version))
@@ -81,7 +81,7 @@ static void values_outside_their_range_are_refused(void **state)
         {0x001, 1,    ATTEST_UNSUPPORTED_VERSION  },
         {0x003, 1,    ATTEST_UNSUPPORTED_VERSION  },
         {0x00a, 0x00, ATTEST_MALFORMED            },
-        {0x00a, 0x0a, ATTEST_OK                   }, /* DEBUG: policy's to refuse */
+        {0x00a, 0x0a, ATTEST_OK                   }, /* DEBUG: the policy refuses it */
         {0x00a, 0xff, ATTEST_OK                   },
         {0x00b, 0x03, ATTEST_OK                   },
         {0x00b, 0x04, ATTEST_MALFORMED            },
@@ -151,7 +151,7 @@ static void products_are_told_by_cpuid(void **state)
 {
     static const struct {
         uint8_t family, model;
-        const char *product; /* "": none that is known */
+        const char *product; /* "": an unknown one */
     } cases[] = {
         {0x19, 0x00, "Milan"},
         {0x19, 0x0f, "Milan"},
@@ -212,7 +212,7 @@ static void tcbs_are_read_as_the_product_has_them(void **state)
     }
 }
 
-/* As one number 0x0100000000000000 is more than 0x00ff..: by component it is neither. */
+/* As one number, 0x0100000000000000 is more than 0x00ff..; by component, neither is larger. */
 static void tcbs_are_compared_by_component(void **state)
 {
     static const uint8_t base[SNP_TCB_SIZE] = {5, 5, 5, 5, 0, 0, 0, 5};

@@ -69,7 +69,7 @@ static void spls_are_where_a_tcb_version_has_them(void **state)
         assert_memory_equal(claims.tcb, tcbs[kind], SNP_TCB_SIZE);
         assert_int_equal(claims.hw_id.size, hw_id_sizes[kind]);
         assert_string_equal(claims.csp_id, kind == GENOA_VLEK ? "cloud" : "");
-        /* a chip's key is no cloud's */
+        /* a chip's key is not a cloud's */
         assert_int_equal(snp_vek_claims_parse(&x, kind != GENOA_VLEK, &claims), ERR_MALFORMED);
     }
 }
@@ -137,7 +137,7 @@ static void values_are_of_one_product_and_in_range(void **state)
         {MILAN_VCEK, AT(spl[1]),         SPAN_LITERAL("\x02\x02\x01\x00"),  ERR_MALFORMED},
         {MILAN_VCEK, AT(spl[1]),         NUMBER("\x80"),                    ERR_MALFORMED},
         {MILAN_VCEK, AT(spl[1]),         SPAN_LITERAL("\x02\x02\x00\x01"),  ERR_MALFORMED},
- /* bare bytes, or wrapped: but of the product's size */
+ /* bare bytes, or wrapped; both need the product's size */
         {MILAN_VCEK, AT(hw_id),          SPAN_LITERAL("\x04\x40" ZEROS_64), ERR_NONE     },
         {TURIN_VCEK, AT(hw_id),
          SPAN_LITERAL("\x04\x08"
@@ -161,7 +161,7 @@ static void values_are_of_one_product_and_in_range(void **state)
     }
 }
 
-/* A cloud's name is bounded by what keeps it. */
+/* The size of a cloud's name is limited. */
 static void a_long_name_of_a_cloud_is_refused(void **state)
 {
     uint8_t text[3 + 128] = {0x16, 0x7f};

@@ -1,6 +1,6 @@
 /*
- * Real SEV-SNP reports, and what snp_cases.py derives from them: every verdict and every claim,
- * with certificates from collateral and with those that came along.
+ * Real SEV-SNP reports, and cases that snp_cases.py derives from them: every verdict and every
+ * claim, with certificates from collateral and with the report's own.
  *
  * VOUCHSAFE_EXHAUSTIVE=1 flips every bit of every real report and of its VEK instead of a sample
  * (minutes).
@@ -90,7 +90,7 @@ static bool read_reference(const json_t *reference, struct buffer *out)
     return true;
 }
 
-/* "snp-v5-genoa-vcek-...": of the seed, not of what was made of it. */
+/* "snp-v5-genoa-vcek-...": the seed, not the derived case. */
 static enum attest_vendor product_of(const char *id)
 {
     const char *product = id + strlen("snp-v5-");
@@ -239,7 +239,7 @@ static enum attest_reason judge_with_collateral(const struct snp_case *c,
     return reason;
 }
 
-/* Nothing but what came along: the root is pinned by its key. */
+/* Uses only the certificates of the report: the key of the root is pinned. */
 static enum attest_reason judge_with_pem(const struct snp_case *c, struct attest_cache *cache,
                                          struct attest_result *result)
 {
@@ -269,7 +269,8 @@ static void table_entry(struct writer *w, const char *guid, size_t *offset,
     *offset += size;
 }
 
-/* As Linux gives it: GUIDs with their first three fields little-endian, 4 KiB pages of zeros. */
+/* The form that Linux returns: GUIDs with their first three fields little-endian, 4 KiB pages of
+ * zeros. */
 static struct span table_write(const struct snp_case *c, uint8_t out[16384])
 {
     struct writer w = writer_over(out, 16384);
@@ -563,7 +564,7 @@ static void the_hosts_table_is_enough(void **state)
     json_decref(index);
 }
 
-/* As AWS's hosts write it: GUIDs big-endian, and some pad the certificate with zeros. */
+/* The form that AWS's hosts write: GUIDs big-endian; some pad the certificate with zeros. */
 static void a_big_endian_table_with_a_padded_certificate_is_enough(void **state)
 {
     static const uint8_t zeros[24];
@@ -594,7 +595,7 @@ static void a_big_endian_table_with_a_padded_certificate_is_enough(void **state)
     json_decref(index);
 }
 
-/* After a firmware update: the host still sends the VCEK of before. */
+/* After a firmware update, the host still sends the earlier VCEK. */
 static void a_vek_that_does_not_fit_is_passed_over_for_one_that_does(void **state)
 {
     json_t *index = stored_index();
@@ -735,7 +736,7 @@ static void every_flipped_bit_is_refused(void **state)
 }
 
 /*
- * Which certificates are used, and what is missing.
+ * Which certificates are used, and which are missing.
  */
 
 static void what_is_missing_is_named(void **state)
@@ -769,7 +770,7 @@ static void what_is_missing_is_named(void **state)
         assert_int_equal(r.missing.vendor, cases[i].known ? c.product : ATTEST_INTEL);
         assert_false(r.authentic);
 
-        /* the VEK alone: now the product is known, and its chain is wanted */
+        /* only the VEK: now the product is known, and its chain is missing */
         assert_int_equal(verify(&c, buffer_span(&c.vek), NULL, NULL, &r),
                          ATTEST_COLLATERAL_MISSING);
         assert_string_equal(r.step, "vek_chain");
@@ -777,7 +778,7 @@ static void what_is_missing_is_named(void **state)
         assert_int_equal(r.missing.vendor, c.product);
         assert_int_equal(r.missing.tcb.microcode, c.report.data[0x187]);
 
-        /* and with it, it verifies */
+        /* with the chain, the report verifies */
         struct attest_amd *amd = amd_of(&c, &reason);
         const struct attest_amd *amds[] = {amd};
         const struct attest_collateral_set set = {.amd_count = 1, .amd = amds};
@@ -794,7 +795,7 @@ static void what_is_missing_is_named(void **state)
 enum { MANY = 5 };
 static const char *const many[MANY] = {MILAN, GENOA, TURIN, VLEK, MILAN_V2};
 
-/* Everybody's certificates at once: each report finds its own. */
+/* With all certificates at once, each report finds its own. */
 static void certificates_are_chosen_from_a_set(void **state)
 {
     json_t *index = stored_index();
@@ -820,18 +821,18 @@ static void certificates_are_chosen_from_a_set(void **state)
     for (size_t i = 0; i < MANY; i++) {
         assert_int_equal(verify(&c[i], (struct span){0}, &set, NULL, &r), ATTEST_OK);
         check_accepted(&c[i], &r);
-        /* the host's stale certificate does not hide the one at hand */
+        /* the host's outdated certificate does not hide the right one */
         assert_int_equal(verify(&c[i], buffer_span(&c[(i + 1) % MANY].vek), &set, NULL, &r),
                          ATTEST_OK);
     }
     set.vek_count = 2; /* Milan's and Genoa's: neither is Turin's */
     assert_int_equal(verify(&c[2], (struct span){0}, &set, NULL, &r), ATTEST_COLLATERAL_MISSING);
     assert_true(r.missing.known);
-    set.vek_count = 1; /* the only one: its refusal says what differs */
+    set.vek_count = 1; /* the only one: the refusal names the difference */
     assert_int_equal(verify(&c[2], (struct span){0}, &set, NULL, &r), ATTEST_VEK_TCB_MISMATCH);
     assert_true(r.missing.known);
     set.vek_count = MANY;
-    set.amd_count = 1; /* Milan's VCEK chain is none for a VLEK, and none for Turin */
+    set.amd_count = 1; /* Milan's VCEK chain is not for a VLEK, and not for Turin */
     assert_int_equal(verify(&c[3], (struct span){0}, &set, NULL, &r), ATTEST_COLLATERAL_MISSING);
     assert_int_equal(verify(&c[2], (struct span){0}, &set, NULL, &r), ATTEST_PRODUCT_MISMATCH);
     for (size_t i = 0; i < MANY; i++) {
@@ -842,7 +843,7 @@ static void certificates_are_chosen_from_a_set(void **state)
     json_decref(index);
 }
 
-/* Bytes that come along are anything; what is malformed never verifies. */
+/* Certificates with a report may be any bytes; malformed ones never verify. */
 static void certificates_that_are_none_are_refused(void **state)
 {
     const struct {
@@ -940,7 +941,7 @@ static void collateral_that_is_none_is_refused(void **state)
     json_decref(index);
 }
 
-/* What was remembered says nothing of today's pins and time. */
+/* Cached results do not replace the checks of pins and time. */
 static void a_cached_chain_is_judged_anew(void **state)
 {
     json_t *index = stored_index();
@@ -982,7 +983,7 @@ static void a_cached_chain_is_judged_anew(void **state)
     json_decref(index);
 }
 
-/* s may become n - s, and padding of the table may change: it is the same evidence. */
+/* s may become n - s, and padding of the table may change: the id stays the same. */
 static void evidence_is_told_apart_by_what_is_signed(void **state)
 {
     json_t *index = stored_index();

@@ -1,4 +1,4 @@
-/* TDX: the forms of quotes, the module, the merge of statuses, what a refusal keeps. */
+/* TDX: the forms of quotes, the module, the merge of statuses, the fields kept after a refusal. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -241,7 +241,7 @@ static void bodies_are_read_as_version_and_tee_type_say(void **state)
     attest_collateral_free(&tdx);
 }
 
-/* The forms no stored sample shows; quote_test.c has the others. */
+/* Forms without a stored sample; quote_test.c has the others. */
 static void every_prefix_and_flipped_bit_of_every_form_is_refused(void **state)
 {
     struct buffer quote = {0};
@@ -263,7 +263,7 @@ static void every_prefix_and_flipped_bit_of_every_form_is_refused(void **state)
         }
         for (size_t bit = i; bit < covered * 8; bit += 13) {
             quote.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
-            /* without collateral the signatures are all there is */
+            /* without collateral, only the signatures are checked */
             if (verify(&quote, NULL, &r) == ATTEST_OK || r.signatures_valid)
                 fail_msg("form %zu: bit %zu may be flipped", i, bit);
             quote.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -382,7 +382,8 @@ static const struct merge {
     {"Revoked",                           "UpToDate",  2, {6, 1, 7}, {0},       ATTEST_OK,                  TCB_REVOKED                                 },
     {"UpToDate",                          "OutOfDate", 2, {6, 1, 7}, {0},       ATTEST_OK,                  TCB_OUT_OF_DATE                             },
     {"UpToDate",                          "Revoked",   2, {6, 1, 7}, {0},       ATTEST_OK,                  TCB_REVOKED                                 },
- /* TD 1.5: relaunching mends what is out of date when the module loaded now is the newest */
+ /* TD 1.5: a relaunch is enough when only the launch module is outdated and the loaded one is
+  * the newest */
     {"UpToDate",                          "UpToDate",  3, {4, 1, 7}, {6, 1, 7}, ATTEST_OK,                  TCB_TD_RELAUNCH_ADVISED                     },
     {"UpToDate",                          "UpToDate",  3, {4, 1, 6}, {6, 1, 7}, ATTEST_OK,                  TCB_TD_RELAUNCH_ADVISED                     },
     {"UpToDate",                          "UpToDate",  3, {4, 1, 7}, {3, 3, 7}, ATTEST_OK,                  TCB_TD_RELAUNCH_ADVISED                     },
@@ -398,7 +399,7 @@ static const struct merge {
      {4, 1, 7},
      {6, 1, 7},
      ATTEST_OK,                                                                                             TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED},
- /* the configuration of the SGX level counts, though the TD's own level is older */
+ /* the configuration of the SGX level counts, even if the TD's own level is older */
     {"ConfigurationNeeded",
      "UpToDate",                                       3,
      {4, 1, 6},
@@ -422,13 +423,13 @@ static const struct merge {
      {6, 1, 7},
      ATTEST_OK,                                                                                             TCB_OUT_OF_DATE_CONFIGURATION_NEEDED        },
     {"Revoked",                           "UpToDate",  3, {4, 1, 7}, {6, 1, 7}, ATTEST_OK,                  TCB_REVOKED                                 },
- /* the module loaded now is nobody's business when nothing is out of date */
+ /* the module loaded now does not matter when no part is out of date */
     {"UpToDate",                          "UpToDate",  3, {6, 1, 7}, {9, 2, 9}, ATTEST_OK,                  TCB_UP_TO_DATE                              },
 };
 
 /*
- * The PCE certifies the key of whatever enclave the host lets ask: a quote may verify up to the
- * root and still be the host's own writing. It is diagnosed, and never called authentic.
+ * The PCE certifies the key of every enclave to which the host gives the right. So the host may
+ * have made a quote that verifies up to the root. Its claims are shown, but it is never authentic.
  */
 static void a_quoting_enclave_of_the_hosts_own_is_not_authentic(void **state)
 {
@@ -486,7 +487,7 @@ static void statuses_of_level_module_and_qe_are_merged(void **state)
         if (verify(&quote, collateral, &r) != m->reason || r.status != m->status)
             fail_msg("merge %zu: %s at %s, %s", i, attest_reason_code(r.reason), r.step,
                      tcb_status_name(r.status));
-        assert_true(r.authentic); /* also when refused: the platform, not the quote, is at fault */
+        assert_true(r.authentic); /* also when refused: the platform is at fault, not the quote */
         attest_collateral_free(&collateral);
     }
     buffer_clear(&quote);
@@ -518,13 +519,13 @@ static void a_platform_is_told_in_full(void **state)
     assert_string_equal(r.advisories[1], "INTEL-SA-14");
     assert_int_equal(timestamp_seconds(r.earliest_expiry), 1761868800); /* nextUpdate */
 
-    /* what is not out of date has no newer level to wait for */
+    /* a part that is not out of date waits for no newer level */
     td_quote(3, (const uint8_t[]){6, 1, 7}, (const uint8_t[]){0, 1, 0}, &quote);
     assert_int_equal(verify(&quote, collateral, &r), ATTEST_OK);
     assert_false(r.intel.has_newer_level);
     attest_collateral_free(&collateral);
 
-    /* what is out of date at its newest level is so for good: no grace */
+    /* a part that is out of date at its newest level stays so: no grace period */
     collateral = collateral_of(ATTEST_TDX, "UpToDate", "OutOfDate");
     td_quote(3, (const uint8_t[]){4, 1, 7}, (const uint8_t[]){0, 1, 0}, &quote);
     assert_int_equal(verify(&quote, collateral, &r), ATTEST_OK);
@@ -556,7 +557,7 @@ static void passed_steps_are_told_in_order(void **state)
     assert_int_equal(verify(&quote, collateral, &r), ATTEST_OK);
     assert_steps(&r, steps, COUNT_OF(steps));
 
-    /* without collateral: all that the quote alone shows, and what to fetch */
+    /* without collateral: everything that the quote itself proves, and the collateral to fetch */
     assert_int_equal(verify(&quote, NULL, &r), ATTEST_COLLATERAL_MISSING);
     assert_string_equal(r.step, "collateral");
     assert_steps(&r, steps, 4);
@@ -656,7 +657,7 @@ static void td_reports_have_one_of_two_sizes(void **state)
     assert_memory_equal(td.mr_service_td, body + 600, 48);
 }
 
-/* One edit of the TCB info: what it makes of it. */
+/* One change of the TCB info, and its result. */
 static void tcb_info_with_other_tdx_members_is_refused(void **state)
 {
     static const struct {

@@ -1,4 +1,4 @@
-/* The published roots: whose signatures by themselves nobody checks again. */
+/* The published roots, whose own signatures are not checked again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ static const struct {
     {"collateral/aws/aws_nitro_root_g1.der",   X509_ECDSA_P384_SHA384,  ATTEST_AWS      },
 };
 
-/* What the table spares is true: each is signed by its own key, and that key is pinned. */
+/* The skipped check would pass: each is signed by its own key, and that key is pinned. */
 static void check_genuine(const struct x509_cert *c, enum x509_signature algorithm,
                           enum attest_vendor vendor)
 {
@@ -64,7 +64,7 @@ static void published_roots_are_signed_by_themselves(void **state)
     }
 }
 
-/* Intel's older certificate, valid to 2033, is only found inside old quotes. */
+/* Intel's older certificate, valid to 2033, occurs only in old quotes. */
 static void so_is_the_older_root_of_intel(void **state)
 {
     static const char path[] = EVIDENCE_FOLDER "/sgx/sgx-v3-openenclave-2a49ce/quote.bin";
@@ -91,7 +91,7 @@ static void so_is_the_older_root_of_intel(void **state)
     buffer_clear(&quote);
 }
 
-/* Also one with the pinned key: a flipped bit outside of it, the signature included. */
+/* Also for the pinned key: a flipped bit anywhere else, including the signature. */
 static void a_root_with_another_bit_is_not_published(void **state)
 {
     (void)state;

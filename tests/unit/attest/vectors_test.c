@@ -1,9 +1,9 @@
 /*
- * Real evidence of every kind, and what gen_negative.py derives from it: every verdict, status and
- * claim as the vectors say. Where they leave the verdict open (tier "policy") ours is:
- * zero bytes behind a quote are padding and are trimmed, any other bytes are refused; a chain that
- * is not exactly leaf, CA, root in this order is refused; an SEV-SNP report has exactly its size,
- * and zeros where its signature is padded; a Nitro document may or may not carry COSE's tag 18.
+ * Real evidence of every kind, and cases that gen_negative.py derives from it. Every verdict,
+ * status and claim must be that of the vectors. Where they leave the verdict open (tier "policy"),
+ * our verdict is: zero bytes after a quote are padding and are removed, other bytes are refused; a
+ * chain must be exactly leaf, CA, root in this order; an SEV-SNP report has exactly its size, and
+ * its signature is padded with zeros; a Nitro document may have COSE's tag 18.
  */
 #include <setjmp.h>
 #include <spawn.h>
@@ -26,7 +26,7 @@
 
 #define GENERATOR EVIDENCE_FOLDER "/gen_negative.py"
 
-/* How many cases there are at least, so that none can be lost unnoticed. */
+/* The minimum number of cases, so that a loss is noticed. */
 static const struct {
     enum attest_tee kind;
     size_t stored, derived;
@@ -67,7 +67,7 @@ static bool is_supported(enum attest_tee kind)
     return r.reason != ATTEST_UNSUPPORTED_VERSION || strcmp(r.step, "format") != 0;
 }
 
-/* How far the result is from what is expected, when the kind is named. */
+/* Compares the result with the expected one, when the kind is named. */
 static size_t judge(const struct evidence_case *c, struct attest_result *r)
 {
     enum attest_reason reason = evidence_judge_as(c, c->kind, NULL, r);
@@ -81,8 +81,8 @@ static size_t judge(const struct evidence_case *c, struct attest_result *r)
     return expected_differences(c, r);
 }
 
-/* When the form tells the kind, and with a cache: the same, though what has no form may be refused
- * for another reason. */
+/* When the form tells the kind, and with a cache: the same result, but input without a form may
+ * be refused for another reason. */
 static size_t judge_again(const struct evidence_case *c, const struct attest_result *first,
                           struct attest_cache *cache)
 {
@@ -144,7 +144,7 @@ static void stored_evidence_is_judged_as_documented(void **state)
     }
 }
 
-/* The generator takes longer than all the verifying: its output is kept for the same input. */
+/* The generator takes longer than the verification, so its output is kept for the same input. */
 static void derived_folder(char *out, size_t size)
 {
     struct buffer script = {0}, index = {0};

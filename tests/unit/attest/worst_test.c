@@ -1,6 +1,6 @@
 /*
- * The dearest evidence and collateral that the limits allow: it must not cost more memory than is
- * said here. Times are printed, not judged: the machine may be busy.
+ * The most expensive evidence and collateral within the limits. It must not use more memory than
+ * the limits here. Times are printed but not checked, because the machine may be busy.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@
 #include "support/allocations.h"
 #include "unit/attest/forge.h"
 
-/* Of one verification, chain and all; and of one set of collateral, kept. */
+/* Of one verification with its chain; and of one stored set of collateral. */
 #define VERIFY_PEAK_MAX (128u * 1024)
 #define COLLATERAL_PEAK_MAX (1024u * 1024)
 
@@ -56,7 +56,7 @@ static void tell(const char *what, double ms, struct allocations a)
                   a.count);
 }
 
-/* The fastest of a few runs: what the work costs, not what else the machine did. */
+/* The fastest of a few runs: the cost of the work, without other load of the machine. */
 static enum attest_reason verify(const char *what, const struct buffer *quote,
                                  const struct attest_collateral *collateral)
 {
@@ -151,7 +151,7 @@ static void chains_of_the_greatest_size_are_cheap_to_refuse(void **state)
     buffer_clear(&quote);
 }
 
-/* What stands where the PEM belongs, over and over. */
+/* Fills the place of the PEM by repeating this text. */
 static void junk_in_place_of_a_chain_is_cheap_to_refuse(void **state)
 {
     static const char *const junk[] = {
@@ -188,7 +188,7 @@ static void put(struct buffer *out, const char *text)
     assert_int_equal(buffer_append_string(out, text), ERR_NONE);
 }
 
-/* 255 levels that this platform does not reach, and the last, which it does. */
+/* 255 levels that this platform does not reach, and a last one that it reaches. */
 static void put_levels(struct buffer *out)
 {
     for (unsigned i = 0; i < LEVELS; i++) {

@@ -131,7 +131,7 @@ static void signatures_of_witnesses_are_ignored(void **state)
     assert_int_equal(verify_with_lines(FOREIGN, ""), ERR_NONE);
     assert_int_equal(verify_with_lines("", FOREIGN), ERR_NONE);
     assert_int_equal(verify_with_lines(FOREIGN FOREIGN, FOREIGN), ERR_NONE);
-    /* one of our name and another key id is another key's */
+    /* our name with another key id belongs to another key */
     assert_int_equal(verify_with_lines("\xe2\x80\x94 " ORIGIN " AAAAAAECAwQ=\n", ""), ERR_NONE);
 }
 
@@ -146,7 +146,7 @@ static void malformed_signature_lines_are_refused(void **state)
         "\xe2\x80\x94  AAAAAAECAwQ=\n",                  /* no name */
         "\xe2\x80\x94 witness.example\n",                /* no signature */
         "\xe2\x80\x94 witness.example \n",               /* an empty one */
-        "\xe2\x80\x94 witness.example AAAAAA==\n",       /* a key id alone */
+        "\xe2\x80\x94 witness.example AAAAAA==\n",       /* only a key id */
         "\xe2\x80\x94 witness.example AAAAAAECAwQ\n",    /* no padding */
         "\xe2\x80\x94 witness.example AAAAAAECAwR=\n",   /* unused bits */
         "\xe2\x80\x94 witness.example AAAAAAECAwQ= \n",  /* trailing space */
@@ -172,7 +172,8 @@ static void our_signature_is_wanted_once(void **state)
     (void)snprintf(bad, sizeof bad, "%s", ours);
     last = strrchr(bad, '=') - 8;
     *last = *last == 'A' ? 'B' : 'A';
-    assert_int_equal(verify_with_lines(bad, ""), ERR_CRYPTO); /* a bad one beside the good one */
+    /* a bad signature next to the good one */
+    assert_int_equal(verify_with_lines(bad, ""), ERR_CRYPTO);
 }
 
 static void a_text_of_another_form_is_refused(void **state)

@@ -117,7 +117,7 @@ static void an_entry_with_a_tenant_is_of_version_2(void **state)
     assert_int_equal(audit_entry_view(line, &view), ERR_MALFORMED);
 }
 
-/* Whatever the texts hold, the entry is one line of JSON that others can read. */
+/* For all texts, the entry is one line of JSON that other readers accept. */
 static void hostile_texts_stay_inside_their_string(void **state)
 {
     static const struct span texts[] = {

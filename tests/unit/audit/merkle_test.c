@@ -15,7 +15,7 @@ enum { TREE_MAX = 70 };
 static struct merkle_hash leaves[TREE_MAX];
 static struct merkle_hash roots[TREE_MAX + 1]; /* by size */
 
-/* MTH of RFC 9162 2.1.1, by its definition and nothing else. */
+/* MTH of RFC 9162 2.1.1, directly from its definition. */
 static struct merkle_hash reference(size_t start, size_t end)
 {
     struct merkle_hash left, right, hash;
@@ -42,7 +42,7 @@ MUST_CHECK static enum err subtree(void *context, unsigned level, uint64_t index
     size_t start = (size_t)index << level;
     size_t end = start + ((size_t)1 << level);
 
-    assert_true(end <= *size); /* only subtrees wholly inside are asked for */
+    assert_true(end <= *size); /* only complete subtrees are requested */
     *out = reference(start, end);
     return ERR_NONE;
 }
@@ -322,7 +322,7 @@ static void what_is_out_of_range_is_refused(void **state)
     assert_int_equal(merkle_tree_root(&s, UINT64_MAX, &hash), ERR_NOT_FOUND);
 }
 
-/* A leaf can never be taken for a node: RFC 9162's 0x00 and 0x01. */
+/* A leaf is never accepted as a node: RFC 9162's 0x00 and 0x01. */
 static void a_node_is_not_a_leaf_of_the_same_bytes(void **state)
 {
     struct merkle_hash node, leaf;

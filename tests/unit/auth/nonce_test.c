@@ -128,7 +128,7 @@ static void owner_of(size_t i, uint8_t out[32])
     memcpy(out, &i, sizeof i);
 }
 
-/* Issues as many as it gets; how many that were. */
+/* Issues as many as possible; returns the number. */
 static size_t issue_all(struct nonce_table *t, size_t owner, size_t most, int64_t now)
 {
     uint8_t nonce[NONCE_SIZE];
@@ -141,7 +141,7 @@ static size_t issue_all(struct nonce_table *t, size_t owner, size_t most, int64_
     return count;
 }
 
-/* Many callers that take all they can leave as much for the next one as each of them has. */
+/* If many callers take as much as they can, the next caller still gets as much as each of them. */
 static void greedy_owners_leave_room_for_the_next(void **state)
 {
     enum { GREEDY = 200 };
@@ -202,7 +202,7 @@ static void agrees_with_a_plain_list(void **state)
 
             if (now < list[i].expires)
                 assert_int_equal(e, ERR_NONE);
-            else /* issuing may have cleared it away already */
+            else /* a later issue may have removed it already */
                 assert_true(e == ERR_EXPIRED || e == ERR_REPLAYED);
             list[i] = list[--count];
         }

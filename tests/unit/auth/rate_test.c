@@ -76,7 +76,7 @@ static void a_cost_counts_as_many_requests(void **state)
     for (int i = 0; i < 10; i++)
         assert_int_equal(rate_take(t, SPAN_LITERAL("a"), 1000000), 0);
     assert_true(rate_take(t, SPAN_LITERAL("a"), 1000000) > 0);
-    /* more than the burst is the whole burst: it can be had, but only by a caller at rest */
+    /* a cost above the burst counts as the whole burst: only an idle caller can pay it */
     assert_int_equal(rate_take_cost(t, SPAN_LITERAL("b"), UINT32_MAX, 1000000), 0);
     assert_true(rate_take(t, SPAN_LITERAL("b"), 1000000) > 0);
     assert_true(rate_take_cost(t, SPAN_LITERAL("b"), 1000, 3900000) > 0);
@@ -127,7 +127,7 @@ static void zero_is_no_limit(void **state)
     rate_table_free(&t);
 }
 
-/* A clock that stands still or goes back gives nothing. */
+/* A clock that stands still or goes back adds nothing. */
 static void a_clock_that_goes_back_gives_nothing(void **state)
 {
     struct rate_table *t = table_of(1, 2, 8);
@@ -185,7 +185,7 @@ static void more_keys_than_places_are_served(void **state)
     rate_table_free(&t);
 }
 
-/* The bucket that is forgotten is the one that has most of its burst back. */
+/* The table forgets the bucket that has most of its burst left. */
 static void the_most_indebted_is_not_forgotten(void **state)
 {
     struct rate_table *t = table_of(1, 100, 8);

@@ -18,7 +18,8 @@ static int64_t after(int64_t ms)
     return begin + 1000 * ms;
 }
 
-/* Distinct ids; with `crowd` all in one bucket, as an enclave that chooses its hashes could do. */
+/* Distinct ids; with `crowd` all are in one bucket, as an enclave that chooses its hashes could
+ * do. */
 static const uint8_t *id_of(uint32_t number, bool crowd, uint8_t out[REPLAY_ID_SIZE])
 {
     memset(out, 0, REPLAY_ID_SIZE);
@@ -79,7 +80,7 @@ static void an_id_is_remembered_for_its_lifetime(void **state)
 
     assert_int_equal(replay_cache_add(*state, alice, id_of(1, false, id), begin), ERR_NONE);
     assert_int_equal(replay_cache_add(*state, alice, id, after(LIFETIME_MS - 1)), ERR_REPLAYED);
-    /* being refused does not prolong it */
+    /* a refusal does not prolong it */
     assert_int_equal(replay_cache_add(*state, alice, id, after(LIFETIME_MS)), ERR_NONE);
     assert_int_equal(replay_cache_add(*state, alice, id, after(LIFETIME_MS)), ERR_REPLAYED);
 }
@@ -93,7 +94,7 @@ static void the_same_id_from_another_owner_is_a_replay(void **state)
     assert_int_equal(replay_cache_add(*state, bob, id, begin), ERR_REPLAYED);
 }
 
-/* Adds `count` new ids; how many were taken. */
+/* Adds `count` new ids; returns the number of accepted ones. */
 static uint32_t add_new(struct replay_cache *c, uint8_t owner, uint32_t count, int64_t now,
                         uint32_t *next)
 {
@@ -114,7 +115,7 @@ static void one_owner_gets_half_and_the_next_half_of_the_rest(void **state)
     assert_int_equal(add_new(*state, 2, REPLAY_IDS_MAX, begin, &next), REPLAY_IDS_MAX / 4);
     assert_int_equal(add_new(*state, 3, REPLAY_IDS_MAX, begin, &next), REPLAY_IDS_MAX / 8);
     assert_int_equal(add_new(*state, 1, 10, after(LIFETIME_MS - 1), &next), 0);
-    /* all that has expired makes room at once */
+    /* expired ids make room at once */
     assert_int_equal(add_new(*state, 1, REPLAY_IDS_MAX, after(LIFETIME_MS), &next),
                      REPLAY_IDS_MAX / 2);
 }

@@ -252,7 +252,7 @@ static void other_headers_are_refused(void **state)
     }
 }
 
-/* Even under our own signature, only what session_write() writes is a session. */
+/* Even with our own signature, only the form of session_write() is a session. */
 static void other_payloads_are_refused(void **state)
 {
     static const char *const payloads[] = {
@@ -381,7 +381,7 @@ static void the_least_recently_used_goes_first(void **state)
     assert_null(c);
 }
 
-/* One caller makes sessions without end; the few of the others stay. */
+/* One caller makes sessions without end; the few sessions of others stay. */
 static void the_largest_holder_gives_way(void **state)
 {
     enum { CAPACITY = 64, QUIET = 5, EACH = 10 };
@@ -406,7 +406,7 @@ static void the_largest_holder_gives_way(void **state)
     session_cache_free(&c);
 }
 
-/* A token that is put again with another owner counts for that one. */
+/* A token that is put again with another owner counts for the new owner. */
 static void an_entry_follows_its_owner(void **state)
 {
     struct session_cache *c = NULL;

@@ -101,7 +101,7 @@ static void rows_are_numbered_from_zero(void **state)
     share_give(t, row);
     share_give(t, row);
     assert_int_equal(share_held(t, row), 0);
-    assert_int_equal(take(t, 77, 9), row); /* rows of those who hold nothing are used again */
+    assert_int_equal(take(t, 77, 9), row); /* rows of callers that hold nothing are reused */
     assert_int_equal(share_rows(t), 3);
     share_table_free(&t);
 }

@@ -42,7 +42,7 @@ static int finish(void **state)
     return 0;
 }
 
-/* What a table of these says of a header. */
+/* The result of a table with these tokens for a header. */
 MUST_CHECK static enum err check_in(const struct principal *of, size_t count, struct span header,
                                     struct principal *out)
 {
@@ -155,8 +155,8 @@ static void an_empty_table_refuses_all(void **state)
 }
 
 /*
- * All tokens are compared whichever matches: when two have the same hash the later one is found,
- * which a search that stops at the first could not do.
+ * All tokens are always compared. So if two have the same hash, the later one is found; a search
+ * that stops at the first match would not find it.
  */
 static void the_last_of_equal_tokens_counts(void **state)
 {
@@ -221,7 +221,7 @@ struct asking {
     unsigned odd;
 };
 
-/* Both tables have the first token; whichever is in use says who it is. */
+/* Both tables have the first token; the table in use decides its principal. */
 static void *ask_all_the_time(void *argument)
 {
     struct asking *a = argument;

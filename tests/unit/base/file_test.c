@@ -89,7 +89,7 @@ static void limits_hold(void **state)
     buffer_clear(&got);
 }
 
-/* A full disk, or a limit: the old file stays whole, and no half of a new one is left behind. */
+/* On a full disk or at a limit, the old file stays complete, and no part of the new one remains. */
 static void a_failed_write_leaves_the_old_file(void **state)
 {
     static const uint8_t large[65536];
@@ -222,7 +222,8 @@ static void a_file_is_trusted_by_owner_and_mode(void **state)
         {FILE_SECRET, ME,    MY_GROUP,    0400, NULL                                },
         {FILE_SECRET, ME,    MY_GROUP,    0640, NULL                                },
         {FILE_SECRET, 0,     MY_GROUP,    0440, NULL                                },
-        {FILE_SECRET, 0,     MOUNT_GROUP, 0440, NULL                                }, /* as fsGroup has it */
+ /* the mode that fsGroup sets */
+        {FILE_SECRET, 0,     MOUNT_GROUP, 0440, NULL                                },
         {FILE_SECRET, 0,     OTHER,       0440, "group 1234 may read it (mode 0440)"},
         {FILE_SECRET, ME,    OTHER,       0640, "group 1234 may read it"            },
         {FILE_SECRET, ME,    OTHER,       0610, "group 1234 may read it"            },
@@ -297,7 +298,7 @@ static void files_are_judged_as_they_are_opened(void **state)
     (void)unlink(path_of("pipe"));
 }
 
-/* Who may write to a directory may exchange what is in it; /tmp is sticky. */
+/* A user who can write to a directory can replace its files; /tmp is sticky. */
 static void directories_on_the_way_are_judged(void **state)
 {
     char why[FILE_WHY_SIZE] = "";
@@ -315,7 +316,7 @@ static void directories_on_the_way_are_judged(void **state)
     assert_int_equal(read_trusted("made/f", FILE_INPUT, why), ERR_NONE);
     assert_int_equal(read_trusted("link", FILE_INPUT, why), ERR_NONE);
     assert_int_equal(directory_check_trusted(path_of("made"), why), ERR_DENIED);
-    assert_int_equal(chmod(path_of("made"), 02770), 0); /* as fsGroup leaves a volume */
+    assert_int_equal(chmod(path_of("made"), 02770), 0); /* the mode that fsGroup gives a volume */
     assert_int_equal(directory_check_trusted(path_of("made"), why), ERR_NONE);
     assert_int_equal(chmod(path_of("made"), 0755), 0);
     assert_int_equal(directory_check_trusted(path_of("made"), why), ERR_NONE);

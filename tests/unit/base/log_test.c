@@ -60,7 +60,7 @@ static void test_text_lines(void **state)
     assert_int_equal(out[10], 'T');
 }
 
-/* Whatever a value holds, a line stays one line and a value stays one value. */
+/* For all values, a line stays one line and a value stays one value. */
 static void test_values_cannot_forge_lines_or_fields(void **state)
 {
     static const char *const values[] = {

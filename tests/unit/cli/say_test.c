@@ -36,7 +36,7 @@ static const struct {
      "x",                        "\\u{61c}x",                     "\\u061cx"                        },
     {"\xf3\xa0\x81\x81",              "\\u{e0041}",                    "\\udb40\\udc41"                  },
     {"\xef\xbb\xbf",                  "\\u{feff}",                     "\\ufeff"                         },
- /* not UTF-8: a byte alone, cut short, overlong, a surrogate, beyond the last character */
+ /* not UTF-8: a single byte, a cut sequence, overlong, a surrogate, beyond the last character */
     {"\x9b"
      "31m",                      "\\x9b31m",                      "\\ufffd31m"                      },
     {"\xff",                          "\\xff",                         "\\ufffd"                         },

@@ -683,7 +683,7 @@ static void check_case(const json_t *c)
         vs_verifier_verify(v, &(struct vs_tee_evidence){.bytes = bytes_of(&evidence)},
                            json_integer_value(json_object_get(c, "verify_time")), &r);
     if (vs_result_tee(r) == VS_TEE_AZURE_HCL) {
-        /* the index judges the binding alone; nothing here vouches for the report inside */
+        /* the index judges only the binding; nothing here proves the report inside */
         assert_string_equal(vs_result_reason(r), "collateral_missing");
         assert_int_equal(vs_result_field(r, "binding_valid")->number, 1);
         assert_int_equal(differences(r, "", expected), 0);

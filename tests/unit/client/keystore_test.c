@@ -300,7 +300,7 @@ static void a_demand_of_nothing_or_of_two_things_is_none(void **state)
     assert_int_equal(judge(&(struct vs_keystore_demand){.appraisal = &nothing, .verifier = v}, &k),
                      VS_ERR_POLICY);
     assert_string_equal(k.claims.code, "no_policy");
-    /* a simulated root is trusted by nobody who did not ask for it */
+    /* a simulated root is trusted only by a client that asked for it */
     fake.bundle = true;
     assert_int_equal(judge(&(struct vs_keystore_demand){.policy = p}, &k), VS_ERR_UNTRUSTED);
     vs_policy_free(&p);
@@ -462,8 +462,7 @@ static void what_is_no_attestation_is_refused(void **state)
     vs_verifier_free(&v);
 }
 
-/* ----------------------------------------------------- genuine evidence, of somebody else's keys
- */
+/* ----------------------------------------------------- genuine evidence with keys of others */
 
 static void check_is_of_other_keys(const struct vs_keystore_demand *demand, const char *tee,
                                    const char *status)
@@ -510,7 +509,7 @@ static void a_genuine_tdx_quote_of_others_is_refused(void **state)
     demand.policy = NULL;
     demand.appraisal = &first;
     check_is_of_other_keys(&demand, "tdx", "UpToDate");
-    /* authentic, and of others: nobody is asked for collateral then */
+    /* authentic, but with other keys: then the client does not ask for collateral */
     demand.verifier = NULL;
     demand.fetch_collateral = true;
     check_is_of_other_keys(&demand, "", "");

@@ -41,11 +41,11 @@ static enum lie {
     ORIGIN,        /* the same with the log's name */
     MEASUREMENT,   /* other code */
     NO_COLLATERAL, /* an empty bundle */
-    SIGNER,        /* the public key is signed by somebody else */
+    SIGNER,        /* another key signed the public key */
     UNSIGNED,
     OTHER_SEED,
     OTHER_KEY,          /* the signature is of another key */
-    SESSION_SIGNER,     /* the session is signed by somebody else */
+    SESSION_SIGNER,     /* another key signed the session */
     SESSION_NONCE,      /* signed for another challenge */
     SESSION_TOKEN,      /* signed for another JWT */
     REPLY_KEY,          /* one in between seals a reply key of his own to the worker */
@@ -257,7 +257,7 @@ static void put_session(struct fake_reply *reply)
     seal_reply_key(enc, ciphertext);
     sign_session(enc, ciphertext, signature);
     if (lie == REPLY_KEY)
-        seal_reply_key(enc, ciphertext); /* anew, as anybody can */
+        seal_reply_key(enc, ciphertext); /* a new seal, which anyone can make */
     json_open_object(&j, NULL);
     json_put_string(&j, "session", SPAN_LITERAL(JWT));
     json_put_int(&j, "expires_at", (int64_t)time(NULL) + 600);
@@ -500,7 +500,7 @@ static void a_public_key_needs_the_attested_signature(void **state)
         {UNSIGNED,     VS_ERR_UNTRUSTED, VS_OK           },
         {OTHER_KEY,    VS_ERR_UNTRUSTED, VS_OK           },
         {NONCE_ECHO,   VS_ERR_UNTRUSTED, VS_OK           },
-        {OTHER_SEED,   VS_ERR_UNTRUSTED, VS_ERR_UNTRUSTED}, /* signed, and somebody else's */
+        {OTHER_SEED,   VS_ERR_UNTRUSTED, VS_ERR_UNTRUSTED}, /* signed, but for another seed */
         {NOT_JSON,     VS_ERR_REPLY,     VS_ERR_REPLY    },
         {EMPTY_OBJECT, VS_ERR_REPLY,     VS_ERR_REPLY    },
     };

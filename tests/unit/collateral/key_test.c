@@ -127,7 +127,7 @@ static void evidence_names_what_it_needs(void **state)
     collateral_key_name(&keys[1], name);
     assert_true(strncmp(name, "vcek-genoa-ab00", 15) == 0);
     assert_non_null(strstr(name, "-7-0-14-72"));
-    r.missing.by_vlek = true; /* nobody can fetch those */
+    r.missing.by_vlek = true; /* these cannot be fetched */
     assert_int_equal(collateral_keys_missing(&r, keys), 1);
     r.missing.vendor = ATTEST_AWS;
     assert_int_equal(collateral_keys_missing(&r, keys), 0);

@@ -11,7 +11,7 @@
 #define PLATFORM_NOW_S 1790000000
 
 struct platform {
-    char parent[48]; /* an empty directory, but for the platform's own */
+    char parent[48]; /* an empty directory, apart from the platform's own */
     char dir[64];
     struct simulated_platform *simulated;
     struct attest_trust trust;

@@ -175,7 +175,7 @@ static struct collateral_source_figures figures(struct fixture *f, size_t index)
     return all[index];
 }
 
-/* Evidence of the platform was refused for want of collateral. */
+/* Evidence of the platform was refused because its collateral is missing. */
 static bool request(struct fixture *f)
 {
     struct attest_result r = {
@@ -214,7 +214,7 @@ static void what_is_missing_is_fetched_once(void **state)
     fixture_open(&f);
     stub_has(&f.stubs[0], platform_at(0), 17);
     fixture_start(&f);
-    assert_false(step(&f, 0)); /* nobody needs anything */
+    assert_false(step(&f, 0)); /* nothing is missing */
     assert_int_equal(f.stubs[0].requests, 0);
     assert_true(request(&f));
     assert_true(step(&f, 0));
@@ -425,7 +425,7 @@ static void the_next_source_is_asked_when_one_fails(void **state)
     assert_int_equal(held(&f), 18);
     fixture_close(&f);
 
-    /* only when none has it, nobody is told to wait for it */
+    /* only when no source has it, callers are not told to wait for it */
     fixture_open(&f);
     fixture_start(&f);
     stub_answers(&f.stubs[0], 404, NULL, "");

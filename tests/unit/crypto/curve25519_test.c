@@ -177,7 +177,7 @@ static void ed25519_agrees_with_wycheproof(void **state)
     wycheproof("ed25519/ed25519_test.json", check_ed25519);
 }
 
-/* "Taming the many EdDSAs", table 6: strict verifiers accept case 3 alone. */
+/* "Taming the many EdDSAs", table 6: strict verifiers accept only case 3. */
 static void ed25519_accepts_of_speccheck_case_3_alone(void **state)
 {
     static const char file[] = "ed25519/speccheck_cases.json";

@@ -198,7 +198,7 @@ static void sealing_refuses_what_it_cannot_bind(void **state)
     assert_int_equal(envelope_seal(ENVELOPE_HPKE, low_order, &here, plain, NULL, out), ERR_CRYPTO);
 }
 
-/* With E of low order the shared secret is zero and anybody could have sealed this. */
+/* If E has low order, the shared secret is zero, and anyone could have sealed this. */
 static void an_ephemeral_key_of_low_order_is_refused(void **state)
 {
     uint8_t sealed[BLOB_SIZE] = {0};
@@ -311,8 +311,8 @@ static void hpke_agrees_with_rfc_9180(void **state)
 }
 
 /*
- * The vector file has our suite in no base mode case, but the encapsulated key depends on the KEM
- * alone: every case of X25519 must give it.
+ * The vector file has our suite in no base mode case, but the encapsulated key depends only on the
+ * KEM: every case of X25519 must give it.
  */
 static void hpke_encapsulates_as_the_vectors(void **state)
 {

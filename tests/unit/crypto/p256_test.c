@@ -253,8 +253,8 @@ static void raw_signatures_agree_with_wycheproof(void **state)
 }
 
 /*
- * r and s of strict DER as r || s; false for what has no such form. The valid cases of the DER file
- * and those whose numbers alone are wrong then test the raw interface too.
+ * r and s of strict DER as r || s; false for input of another form. The valid cases of the DER
+ * file, and those in which only the numbers are wrong, then test the raw interface, too.
  */
 static bool raw_of_der(struct span der, uint8_t raw[P256_SIGNATURE_SIZE])
 {

@@ -341,7 +341,7 @@ static void files_that_cannot_be_used(void **state)
     write_text(f->chain, large);
     assert_refused(f, f->chain, "larger than 64 KiB");
     assert_int_equal(unlink(f->chain), 0);
-    assert_int_equal(mkfifo(f->chain, 0600), 0); /* nobody writes: it must not wait */
+    assert_int_equal(mkfifo(f->chain, 0600), 0); /* there is no writer, so the read must not wait */
     assert_refused(f, f->chain, "not a regular file");
     assert_int_equal(unlink(f->chain), 0);
     assert_int_equal(mkdir(f->chain, 0700), 0);

@@ -268,7 +268,7 @@ static void sign_crl(X509_CRL *crl)
     EVP_PKEY_free(key);
 }
 
-/* The leaf again, changed by `change` and signed anew by the root. */
+/* The leaf again, changed by `change` and signed again by the root. */
 MUST_CHECK static enum err parse_changed(void (*change)(X509 *x509))
 {
     const unsigned char *next = f.leaf.data;
@@ -406,7 +406,7 @@ static void crls_list_and_lapse(void **state)
     x509_cert_free(&root);
 }
 
-/* The CRL again, changed and signed anew. */
+/* The CRL again, changed and signed again. */
 MUST_CHECK static enum err parse_changed_crl(bool without_end, bool critical)
 {
     const unsigned char *next = f.crl.data;

@@ -194,7 +194,8 @@ static uint64_t capability_set(const char *name)
     return value;
 }
 
-/* What has to stay for want of CAP_SYS_RESOURCE, which would raise the limit of locked memory. */
+/* The rights that must stay if CAP_SYS_RESOURCE is missing, which would raise the limit of
+ * locked memory. */
 static uint64_t kept_anyway(void)
 {
     struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};

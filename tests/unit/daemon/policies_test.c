@@ -224,7 +224,8 @@ static void wrong_policy_files_are_refused(void **state)
     }
 }
 
-/* The binding alone, or plain replies alone, are what they are; both give secrets to hosts. */
+/* Such a binding without plain replies is allowed, and plain replies without such a binding.
+ * Both together give secrets to hosts. */
 static void a_replay_that_gives_secrets_in_the_clear_is_warned_of(void **state)
 {
     static const struct {

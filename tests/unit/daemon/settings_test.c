@@ -644,7 +644,7 @@ static void wrong_policies_are_refused(void **state)
         NAMED ", seeds: [\"a*b\"]",
         NAMED ", seeds: [\"**\"]",
         NAMED ", tokens: []",
-        NAMED ", tokens: [nobody]",
+        NAMED ", tokens: [worker-9]",
         NAMED ", allow_plain: yes",
         NAMED ", require_sealed: true",
         NAMED ", seeds: [\"github.com/a*\"]",

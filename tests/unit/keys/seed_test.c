@@ -26,8 +26,8 @@ static void repositories_normalise_as_outlayer(void **state)
         {"https://git@github.com:a:b.git",     "github.com/a/b"           },
         {"GitHub.com/Alice/Project",           "GitHub.com/Alice/Project" }, /* no case folding */
         {"github.com/alice/project/",          "github.com/alice/project/"}, /* no slash removed */
-        {"https://http://a/b",                 "http://a/b"               }, /* one scheme alone */
-        {"a/b.git.git",                        "a/b.git"                  }, /* one suffix alone */
+        {"https://http://a/b",                 "http://a/b"               }, /* only one scheme */
+        {"a/b.git.git",                        "a/b.git"                  }, /* only one suffix */
         {"HTTPS://a/b",                        "HTTPS://a/b"              },
     };
     char out[SEED_MAX_SIZE + 1];

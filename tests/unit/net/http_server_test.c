@@ -754,7 +754,8 @@ static void refused_by_the_gate(void **state)
     fixture_stop(&f);
 }
 
-/* So that errors look alike, whoever made them. Status and the end of the connection are net/'s. */
+/* All errors have one form, from net/ and from the handler. net/ sets status and the end of the
+ * connection. */
 static void the_handler_may_word_refusals(void **state)
 {
     static const char *const requests[] = {"GET / HTTP/2.0\r\n", "GET / HTTP/1.1\r\nHost:"};
@@ -2086,7 +2087,7 @@ static void tls_refuses_older_versions_and_plain_text(void **state)
     fixture_stop(&f);
 }
 
-/* A client with a certificate that nobody but itself has signed, like those of RA-TLS. */
+/* A client with a self-signed certificate, as in RA-TLS. */
 static X509 *client_credentials(SSL_CTX *context)
 {
     EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");

@@ -116,7 +116,7 @@ static void limits_hold_and_places_come_back(void **state)
     assert_null(p);
 }
 
-/* As many entries as connections, whoever comes and goes. */
+/* There are as many entries as connections, for any order of arrivals and departures. */
 static void many_addresses_never_use_it_up(void **state)
 {
     enum { COUNT = 100, ROUNDS = 50 };

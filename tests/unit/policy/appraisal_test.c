@@ -920,7 +920,7 @@ static void without_a_binding_nothing_is_accepted(void **state)
     }
 }
 
-/* A rule that nobody checked and that names no identity accepts nobody. */
+/* An unchecked rule without an identity accepts no evidence. */
 static void a_rule_without_identity_accepts_nobody(void **state)
 {
     (void)state;

@@ -63,7 +63,7 @@ static struct principal principal_of(enum who who)
     return p;
 }
 
-/* As far as the role decides: whoever may decrypt is then asked for evidence. */
+/* The result of the roles: a caller that may decrypt is then asked for evidence. */
 static bool is_admitted(const struct route *route, enum who who)
 {
     const struct principal p = principal_of(who);

@@ -616,8 +616,8 @@ static void test_changes_are_refused(void **state)
 
 /* ---- allocations */
 
-/* Runs `run` with each allocation failing in turn, until all succeed. Refused for want of memory,
- * or allowed; never something in between. */
+/* Runs `run` with each allocation failing in turn, until all succeed. The result is a refusal
+ * for lack of memory, or success; never a mixture. */
 static void with_each_allocation_failing(void (*run)(struct outcome *o, bool fails))
 {
     bool done = false;

@@ -970,7 +970,7 @@ static void requests_are_found_by_their_id(void **state)
         assert_int_equal(found[0], n % 10 == 3 ? 0 : 1);
         if (n % 10 != 3)
             assert_int_equal(found[1], n);
-        request_id(n * STEP_MS + 1, id); /* nobody's */
+        request_id(n * STEP_MS + 1, id); /* an id that was not used */
         found[0] = 0;
         assert_int_equal(store_find_request(store, span_string(id), count_entry, found), ERR_NONE);
         assert_int_equal(found[0], 0);
