@@ -623,7 +623,7 @@ void collateral_store_absent(struct collateral_store *s, const char *name, struc
     (void)pthread_mutex_unlock(&s->queue_lock);
 }
 
-/* With the queue's lock. Somebody fetches it, or waits until its source may be asked again. */
+/* The caller holds the queue's lock. True while a fetch runs, or waits for its source. */
 static bool is_taken(const struct collateral_store *s, const char *name)
 {
     for (size_t i = 0; i < COLLATERAL_TAKEN_MAX; i++)

@@ -153,9 +153,9 @@ bool collateral_is_another(enum attest_reason reason);
 void collateral_store_no_sources(struct collateral_store *s);
 
 /*
- * The next missing one; false when there is none. Who asks for it again is told that it is on its
- * way, at no cost of a place or a share, until collateral_store_forget(): nobody looks after it any
- * more. Of those taken the last COLLATERAL_TAKEN_MAX are known.
+ * The next missing item; false when there is none. Later requests for it are told that a fetch is
+ * under way, and use no place and no share, until collateral_store_forget() ends that. The store
+ * remembers the last COLLATERAL_TAKEN_MAX taken items.
  */
 #define COLLATERAL_TAKEN_MAX 64
 bool collateral_store_take(struct collateral_store *s, struct collateral_key *out);

@@ -107,6 +107,7 @@ class Layers(Tree):
     def test_an_empty_tree_is_no_success(self):
         self.assertEqual(self.run_tool("check-layers")[0], 1)
         self.assertEqual(self.run_tool("check-banned")[0], 1)
+        self.assertEqual(self.run_tool("check-english")[0], 1)
 
 
 class Banned(Tree):
@@ -158,12 +159,36 @@ class Banned(Tree):
             self.assertTrue(self.accepted("src/a.c", line), line)
 
 
+class English(Tree):
+    def accepted(self, path, line):
+        self.plant(path, f"{CLEAN}{line}\n")
+        status, out = self.run_tool("check-english")
+        os.remove(os.path.join(self.root, path))
+        self.assertEqual(status, 1 if out else 0)
+        if out:
+            self.assertTrue(out.startswith(f"{path}:6: "), out)
+        return status == 0
+
+    def test_refuses_hard_words_in_comments_texts_and_documents(self):
+        for word in ["who" + "ever", "No" + "body", "an" + "ew", "a" + "lone", "like" + "wise"]:
+            for path, line in [("src/base/a.c", f"/* {word} asks */"), ("src/base/a.h", f'"{word} asks"'),
+                               ("docs/a.md", f"{word} asks"), ("tests/a.py", f"# {word} asks")]:
+                with self.subTest(word=word, path=path):
+                    self.assertFalse(self.accepted(path, line))
+
+    def test_accepts_code_and_the_words_that_remain(self):
+        for line in ["struct trust no" + "body = {0};", '"no' + 'body"', "/* the socket is left a" + "lone */",
+                     "/* a_" + "lone, renewal */"]:
+            with self.subTest(line=line):
+                self.assertTrue(self.accepted("src/base/a.c", line))
+
+
 class Check(Tree):
     """script/check over a small tree of its own."""
 
     def check(self, name, text):
         for path in ["script/check", "tools/check-layers", "tools/check-banned",
-                     "tools/check-tidy", ".clang-format",
+                     "tools/check-english", "tools/check-tidy", ".clang-format",
                      ".clang-tidy"]:
             target = os.path.join(self.root, path)
             os.makedirs(os.path.dirname(target), exist_ok=True)
