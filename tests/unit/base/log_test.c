@@ -226,7 +226,7 @@ static void test_lines_of_strangers_are_bounded(void **state)
     assert_int_equal(lines, LOG_LIMIT_PER_S);
     assert_int_equal(left_out, 0);
     assert_true(log_limit_take(&limit, 6000000, &left_out));
-    assert_int_equal(left_out, 1000 - LOG_LIMIT_PER_S); /* said once */
+    assert_int_equal(left_out, 1000 - LOG_LIMIT_PER_S); /* written once */
     assert_true(log_limit_take(&limit, 6000001, &left_out));
     assert_int_equal(left_out, 0);
 }

@@ -36,7 +36,7 @@ static void one_owner_gets_half(void **state)
     assert_null(q);
 }
 
-/* However many owners take all that they can, one that comes later gets as much as each of them. */
+/* If many owners take all that they can, a later owner still gets as much as each of them. */
 static void a_later_owner_finds_room(void **state)
 {
     static const unsigned counts[] = {1, 2, 3, 10, 100, 3000};

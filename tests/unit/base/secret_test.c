@@ -16,7 +16,7 @@
 
 #include "base/secret.h"
 
-/* The address sanitizer makes mlock() do nothing, so what rests on it is tested without. */
+/* With the address sanitizer mlock() does nothing, so tests of it run without the sanitizer. */
 #if defined(__SANITIZE_ADDRESS__)
 #define HAVE_MLOCK false
 #elif defined(__has_feature)
@@ -155,7 +155,7 @@ static void test_guard_pages_fault(void **state)
     secret_free(&s);
 }
 
-/* Exits with 1 unless the child finds nothing of its parent's, and can go on with its own. */
+/* Exits with 1 unless the child finds nothing of its parent's, and can continue with its own. */
 static void use_in_child(struct secret *s)
 {
     struct secret *own = NULL;
@@ -239,7 +239,7 @@ static void test_limits_and_nothing(void **state)
     secret_free(&s);
 }
 
-/* Many more than the cache holds live at a time and are all their own. */
+/* Many more secrets than the cache holds live at once, and each has its own memory. */
 static void test_many_at_once(void **state)
 {
     struct secret *all[3 * SECRET_CACHE_COUNT] = {0};

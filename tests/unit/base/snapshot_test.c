@@ -1,4 +1,4 @@
-/* Snapshots: readers see whole states, and each is freed once. */
+/* Snapshots: readers see complete states, and each state is freed once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@ enum { READERS = 4, CHANGES = 5000 };
 
 struct state {
     struct snapshot snapshot;
-    uint64_t number, same; /* equal, or the state is torn or freed */
+    uint64_t number, same; /* equal, unless the state is torn or freed */
 };
 
 static _Atomic long alive;

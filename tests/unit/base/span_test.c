@@ -103,7 +103,7 @@ static void test_buffers_grow_and_drop(void **state)
     assert_true(span_starts_with(buffer_span(&b), SPAN_LITERAL("000 001 ")));
     buffer_drop(&b, 3992);
     assert_true(span_equal_string(buffer_span(&b), "998 999 "));
-    assert_true(span_is_zero(span_of(b.data + b.size, 3992))); /* dropped is wiped */
+    assert_true(span_is_zero(span_of(b.data + b.size, 3992))); /* dropped bytes are wiped */
     buffer_drop(&b, 9);
     assert_int_equal(b.size, 0);
     buffer_drop(&b, SIZE_MAX);
@@ -140,7 +140,7 @@ static void test_every_error_has_its_own_code(void **state)
 }
 
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-/* The processor's whole extended state as the kernel would put it into a core image. */
+/* The processor's whole extended state, as the kernel would write it into a core image. */
 __attribute__((target("xsave"))) static void save_state(uint8_t *area)
 {
     __builtin_ia32_xsave64(area, 0xe7);
@@ -165,7 +165,7 @@ static void registers_keep_nothing(void **state)
     __asm__ volatile("movdqu %0, %%xmm5" ::"m"(text) : "xmm5");
     registers_wipe();
     assert_false(state_holds(text, sizeof text));
-    assert_true(before); /* else this shows nothing */
+    assert_true(before); /* otherwise this test shows nothing */
 }
 #else
 static void registers_keep_nothing(void **state)

@@ -100,8 +100,8 @@ static void test_base64_refuses_other_spellings(void **state)
     assert_int_equal(size, 99);
 }
 
-/* Blocks of 32 digits are read by other code than what is left over: both know the same digits, at
- * every place. */
+/* Separate code reads blocks of 32 digits and the rest. Both must know the same digits, at every
+ * place. */
 static void test_base64_blocks_read_as_single_digits(void **state)
 {
     uint8_t block[48];
@@ -334,7 +334,7 @@ static void the_nearest_name_is_close(void **state)
         const char *nearest;
     } cases[] = {
         {"host",                      "host"           },
-        {"hots",                      "host"           }, /* neighbours exchanged: one edit */
+        {"hots",                      "host"           }, /* two letters swapped: one edit */
         {"prot",                      "port"           },
         {"HOST",                      "host"           },
         {"idle-timeout-ms",           "idle_timeout_ms"},

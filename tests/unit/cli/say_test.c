@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const struct {
-    const char *bytes, *text, *json; /* as said for people, and inside JSON */
+    const char *bytes, *text, *json; /* the output for people, and inside JSON */
 } cases[] = {
     {"plain, 100%",                   "plain, 100%",                   "plain, 100%"                     },
     {"\x1b]0;owned\x07\x1b[0m",       "\\x1b]0;owned\\x07\\x1b[0m",    "\\u001b]0;owned\\u0007\\u001b[0m"},
@@ -90,7 +90,7 @@ static void text_of_others_does_nothing(void **state)
     assert_false(text_is_safe("a\0b", 3, "\n"));
 }
 
-/* Every prefix of every byte pair: nothing unsafe comes out whatever goes in. */
+/* Every prefix of every byte pair: no input gives unsafe output. */
 static void nothing_unsafe_comes_out(void **state)
 {
     FILE *file;
@@ -132,7 +132,7 @@ static void it_formats_as_printf_does(void **state)
     CHECK("%" PRIu64 " %" PRId64 " %zu %ld %lld", UINT64_MAX, INT64_MIN, SIZE_MAX, -1L, -1LL);
     CHECK("[%5u][%-5d]", 42u, 42);
 #undef CHECK
-    say(file = listen_to(), "[%-6s]", "\x1b"); /* the width counts what is put in */
+    say(file = listen_to(), "[%-6s]", "\x1b"); /* the width counts the input */
     check_said(file, "[\\x1b     ]");
 }
 

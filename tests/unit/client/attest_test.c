@@ -1,4 +1,4 @@
-/* <vouchsafe/attest.h>: verifiers and results, over real evidence where it is at hand. */
+/* <vouchsafe/attest.h>: verifiers and results, with real evidence if the vectors are present. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -156,7 +156,7 @@ static void without_collateral_only_the_signature_is_known(void **state)
     assert_int_equal(vs_result_verdict(r), VS_SIGNATURE_ONLY);
     assert_string_equal(vs_result_reason(r), "collateral_missing");
     assert_true(vs_result_signatures_valid(r));
-    assert_false(vs_result_authentic(r)); /* whose quoting enclave it is, only collateral tells */
+    assert_false(vs_result_authentic(r)); /* only collateral identifies the quoting enclave */
     assert_string_equal(vs_result_status(r), "");
     assert_int_equal(vs_result_expiry(r), 0);
     assert_int_equal(vs_result_appraise(r, &(struct vs_appraisal){0}, NULL), VS_ERR_UNTRUSTED);
@@ -286,7 +286,7 @@ static void collateral_that_does_not_verify_is_named_and_not_kept(void **state)
     assert_int_not_equal(vs_verifier_add_amd(v, &(struct vs_amd_collateral){0}), VS_OK);
     assert_int_not_equal(vs_verifier_add_vek(v, (struct vs_bytes){"x", 1}), VS_OK);
 
-    /* a directory with one good and one bad piece: none of it is used */
+    /* a directory with one good and one bad piece: none is used */
     assert_int_equal(mkdir(in_dir("set"), 0700), 0);
     assert_int_equal(vs_file_write(in_dir("set/a.json"), bytes_of(&bundle), 0600, true), VS_OK);
     assert_int_equal(vs_verifier_add_directory(v, in_dir("set"), &count, &why), VS_OK);
@@ -396,14 +396,14 @@ static void evidence_is_read_as_people_keep_it(void **state)
         {"\n",                        "empty"              },
         {"\"\"",                      "empty"              },
         {"AwACAA=",                   "neither hex"        },
-        {"AwACA",                     "neither hex"        }, /* no padding makes this right */
+        {"AwACA",                     "neither hex"        }, /* padding does not make this right */
         {"abc def!",                  "'abc def!'"         },
         {"no quote here, only words", "'no quote here, o'" },
         {"[256]",                     "JSON"               },
         {"[1,,2]",                    "JSON"               },
         {"[]",                        "none of its strings"},
         {"{",                         "not valid JSON"     },
-        {"{\"quote\":\"AwACAA\"}",    "none of its strings"}, /* too short to be any */
+        {"{\"quote\":\"AwACAA\"}",    "none of its strings"}, /* too short for evidence */
         {"{\"quote\":3}",             "none of its strings"},
     };
 
@@ -484,7 +484,7 @@ static void evidence_is_found_in_json(void **state)
             vs_blob_clear(&got);
         }
     }
-    /* two pieces: which one is not for us to choose */
+    /* two pieces: the reader does not choose */
     hex_write(SPAN_OF(report), text);
     int size = snprintf(document, sizeof document, "{\"a\":\"%s\",\"b\":\"03%s\"}", text, text + 2);
     assert_int_equal(vs_evidence_read((struct vs_bytes){document, (size_t)size}, &got, &why),
@@ -579,7 +579,7 @@ static void add_case_collateral(struct vs_verifier *v, const json_t *c,
     }
 }
 
-/* Members of the index that say how it was made. */
+/* Members of the index about the index itself. */
 static bool is_fact(const char *name)
 {
     static const char *const others[] = {"result",           "reason",          "note",

@@ -189,7 +189,7 @@ static void what_the_appraisal_does_not_name_is_refused(void **state)
     }
 }
 
-/* More than one rule holds, one of them twice; and any of them, or the signer. */
+/* More measurements than one rule holds, one of them twice; and any of them, or the signer. */
 static void one_of_many_measurements_is_enough(void **state)
 {
     uint8_t many[40][32];
@@ -229,7 +229,7 @@ static void debug_enclaves_are_never_accepted(void **state)
     assert_string_equal(claims.code, "debug");
 }
 
-/* Without an appraisal, too: the default policy is everybody's. */
+/* Without an appraisal, too: the default policy applies to all callers. */
 static void what_nobody_accepts_needs_no_appraisal_to_be_refused(void **state)
 {
     const struct vs_sim_collateral revoked = {.tcb_status = "Revoked"};

@@ -1,5 +1,5 @@
-/* Files of the library: which may hold credentials or decide about trust, and how they are written.
- */
+/* Files of the library: which may hold credentials or decide about trust, and how files are
+ * written. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,7 +70,7 @@ static void modes_of_credentials(void **state)
     } cases[] = {
         {0600, VS_OK,            ""               },
         {0400, VS_OK,            ""               },
-        {0440, VS_OK,            ""               }, /* Kubernetes, with fsGroup */
+        {0440, VS_OK,            ""               }, /* Kubernetes with fsGroup */
         {0640, VS_OK,            ""               },
         {0660, VS_ERR_MALFORMED, "may write to it"},
         {0620, VS_ERR_MALFORMED, "may write to it"},
@@ -188,7 +188,7 @@ static void writing(void **state)
     assert_int_equal(vs_file_write(at("file"), bytes, 0600, true), VS_OK);
     assert_int_equal(mode_of("file"), S_IFREG | 0600);
     assert_int_equal(vs_file_write(at("fresh"), bytes, 0600, false), VS_OK);
-    /* through a link, which stays; a secret does not end in a file that all may read */
+    /* through a link, which stays; a secret does not go into a file that all users can read */
     put("target", 0644);
     assert_int_equal(symlink("target", at("link")), 0);
     assert_int_equal(vs_file_write(at("link"), bytes, 0600, false), VS_ERR_EXISTS);
@@ -196,12 +196,12 @@ static void writing(void **state)
     assert_true(S_ISLNK(mode_of("link")));
     assert_int_equal(mode_of("target"), S_IFREG | 0600);
     assert_int_equal(vs_file_read(at("target"), 10, &blob), VS_OK);
-    assert_int_equal(blob.size, 3); /* nothing of the longer old content */
+    assert_int_equal(blob.size, 3); /* no bytes of the longer old content */
     vs_blob_clear(&blob);
     assert_int_equal(symlink("made", at("dangling")), 0);
     assert_int_equal(vs_file_write(at("dangling"), bytes, 0600, true), VS_OK);
     assert_int_equal(mode_of("made"), S_IFREG | 0600);
-    /* neither a directory nor what cannot be opened */
+    /* neither a directory nor a file that cannot be opened */
     assert_int_equal(vs_file_write(folder, bytes, 0600, true), VS_ERR_IO);
     assert_int_equal(vs_file_write(at("no/such/folder"), bytes, 0600, true), VS_ERR_IO);
     assert_int_equal(vs_file_write("", bytes, 0600, true), VS_ERR_ARGUMENT);

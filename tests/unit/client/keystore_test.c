@@ -1,4 +1,4 @@
-/* A keystore's evidence of every kind, and what judges it. */
+/* A keystore's evidence of every kind, and its judgement. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,16 +36,16 @@ static const struct vs_sim_enclave debug_enclave = {.mr_enclave = {1}, .isv_svn 
 static const uint8_t identity_seed[32] = {1};
 static char token[] = "secret-token";
 
-/* What the keystore says, and what it was asked. */
+/* The keystore's answers, and the requests that it got. */
 static struct {
     const char *tee_type;
     const struct vs_sim_enclave *enclave;
-    struct span quote;        /* instead of one of the simulated platform's */
+    struct span quote;        /* replaces the simulated platform's quote */
     struct span certificates; /* empty: none */
     const char *raw_certificates;
     const char *raw_collateral; /* NULL: none */
-    bool bundle;                /* the simulated platform's collateral comes along */
-    bool renamed;               /* another log than the evidence binds */
+    bool bundle;                /* the simulated platform's collateral comes with the evidence */
+    bool renamed;               /* the log's name differs from the one that the evidence binds */
     unsigned item_status;       /* of /v1/collateral/item; 0: 200 */
     struct span item;
     size_t attestations, items;
@@ -325,12 +325,12 @@ static void collateral_may_be_the_callers(void **state)
     assert_int_equal(judge(&unknown, &k), VS_ERR_UNTRUSTED);
     assert_string_equal(k.claims.code, "collateral_missing");
     assert_non_null(strstr(why, "needed: intel-sgx-"));
-    /* what a keystore sends is used for its own evidence, and forgotten */
+    /* the client uses a keystore's collateral only for its own evidence */
     fake.bundle = true;
     assert_int_equal(judge(&unknown, &k), VS_OK);
     fake.bundle = false;
     assert_int_equal(judge(&unknown, &k), VS_ERR_UNTRUSTED);
-    /* and refused where it does not verify, whatever else is at hand */
+    /* and refuses it if it does not verify, also when other collateral is present */
     fake.raw_collateral = "{}";
     assert_int_equal(judge(&known, &k), VS_ERR_UNTRUSTED);
     fake.raw_collateral = "null";
@@ -354,7 +354,8 @@ static void collateral_is_fetched_when_asked_for(void **state)
     assert_int_equal(fake.items, 1);
     assert_memory_equal(fake.item_request, "GET /v1/collateral/item?name=intel-sgx-", 39);
     assert_non_null(strstr(fake.item_request, "Authorization: Bearer secret-token"));
-    /* not when it came along, not without a token, not for what binds something else */
+    /* not if it came with the evidence, not without a token, and not if the evidence binds other
+     * keys */
     fake.bundle = true;
     assert_int_equal(judge(&demand, &k), VS_OK);
     fake.bundle = false;
@@ -383,7 +384,7 @@ static void code_that_is_not_accepted_gets_no_token(void **state)
     assert_int_equal(judge(&demand, &k), VS_ERR_POLICY);
     assert_string_equal(k.claims.code, "measurement_mismatch");
     assert_int_equal(fake.items, 0);
-    /* statuses are judged by the collateral, so they do not keep it from being fetched */
+    /* the collateral determines the status, so a status does not prevent the fetch */
     struct vs_appraisal strict = first;
     strict.min_tcb_evaluation_number = UINT32_MAX;
     demand.appraisal = &strict;
@@ -429,11 +430,12 @@ static void what_is_no_attestation_is_refused(void **state)
         enum vs_error expected;
     } cases[] = {
         {"simulated", NULL,       NULL,   VS_OK             },
-        {"sgx",       NULL,       NULL,   VS_OK             }, /* the root decides, not a name */
+        {"sgx",       NULL,       NULL,   VS_OK             }, /* the root decides, not the name */
         {"tdx",       NULL,       NULL,   VS_ERR_UNTRUSTED  }, /* the quote is another kind's */
         {"snp",       NULL,       NULL,   VS_ERR_UNTRUSTED  },
         {"nitro",     NULL,       NULL,   VS_ERR_UNTRUSTED  },
-        {"azure-hcl", NULL,       NULL,   VS_ERR_UNSUPPORTED}, /* does not bind our 64 bytes */
+ /* does not bind 64 bytes that the keystore chooses */
+        {"azure-hcl", NULL,       NULL,   VS_ERR_UNSUPPORTED},
         {"arm-cca",   NULL,       NULL,   VS_ERR_UNSUPPORTED},
         {"none",      NULL,       NULL,   VS_ERR_UNSUPPORTED},
         {"",          NULL,       NULL,   VS_ERR_UNSUPPORTED},
@@ -472,7 +474,7 @@ static void check_is_of_other_keys(const struct vs_keystore_demand *demand, cons
     assert_int_equal(judge(demand, &k), VS_ERR_UNTRUSTED);
     assert_string_equal(k.claims.code, "report_data_mismatch");
     assert_string_equal(k.claims.step, "report_data");
-    assert_string_equal(k.claims.tee, tee); /* written once everything else has verified */
+    assert_string_equal(k.claims.tee, tee); /* written once everything else verified */
     assert_string_equal(k.claims.status, status);
     assert_int_equal(strlen(k.claims.expected), 128);
     assert_string_not_equal(k.claims.expected, k.claims.presented);
@@ -592,7 +594,7 @@ static void a_genuine_snp_report_of_others_is_refused(void **state)
     check_is_of_other_keys(&demand, "snp", "");
     demand.verifier = v;
     check_is_of_other_keys(&demand, "snp", "");
-    /* cut, changed, and none */
+    /* cut, changed, and absent */
     fake.certificates.size -= 100;
     assert_int_equal(judge(&demand, &k), VS_ERR_UNTRUSTED);
     assert_string_equal(k.claims.tee, "");
@@ -601,7 +603,7 @@ static void a_genuine_snp_report_of_others_is_refused(void **state)
     assert_int_equal(judge(&demand, &k), VS_ERR_UNTRUSTED);
     assert_string_equal(k.claims.tee, "");
     fake.certificates = (struct span){0};
-    demand.fetch_collateral = true; /* not proven authentic: it gets no token */
+    demand.fetch_collateral = true; /* not proven authentic, so it gets no token */
     assert_int_equal(judge(&demand, &k), VS_ERR_UNTRUSTED);
     assert_string_equal(k.claims.code, "collateral_missing");
     assert_non_null(strstr(why, "vcek-milan-"));

@@ -166,7 +166,7 @@ static void a_removed_entry_is_found(void **state)
     assert_int_equal(r.fault, VS_LOG_CHANGED);
     assert_int_equal(r.first, 4);
     assert_int_equal(r.last, 7);
-    /* without kept checkpoints only the count gives it away */
+    /* without kept checkpoints, only the count shows it */
     assert_int_equal(verify(order, ENTRIES - 1, ENTRIES, NULL, 0, 1000, &r), VS_ERR_TAMPERED);
     assert_int_equal(r.fault, VS_LOG_MISSING);
     assert_int_equal(r.first, 0);
@@ -202,7 +202,7 @@ static void a_truncated_export_is_found(void **state)
     assert_int_equal(r.entries, 17);
 }
 
-/* The operator cuts the log and signs a smaller checkpoint: the kept one knows better. */
+/* The operator cuts the log and signs a smaller checkpoint. A kept checkpoint detects it. */
 static void truncation_behind_a_kept_checkpoint_is_found(void **state)
 {
     const char *order[ENTRIES];
@@ -230,7 +230,7 @@ static void entries_beyond_the_checkpoint_are_not_vouched_for(void **state)
     assert_int_equal(r.intact, 16);
 }
 
-/* A key that signs two stories is caught by either. */
+/* If a key signs two different logs, either checkpoint detects it. */
 static void a_fork_is_found(void **state)
 {
     const char *order[ENTRIES];
@@ -270,7 +270,7 @@ static void a_line_without_end_is_no_entry(void **state)
     vs_log_verifier_free(&v);
 }
 
-/* Its first AUDIT_ENTRY_MAX bytes are what was logged; what hangs on them was not. */
+/* Its first AUDIT_ENTRY_MAX bytes are the logged entry; the bytes after them were not logged. */
 static void what_hangs_on_the_longest_entry_is_found(void **state)
 {
     static const char *const tails[] = {"", "x", "}", " "};
@@ -284,7 +284,7 @@ static void what_hangs_on_the_longest_entry_is_found(void **state)
 
     (void)state;
     assert_int_equal(audit_entry_write(&entry, &w), ERR_NONE);
-    memset(line + w.size - 1, ' ', AUDIT_ENTRY_MAX - w.size); /* of the longest length there is */
+    memset(line + w.size - 1, ' ', AUDIT_ENTRY_MAX - w.size); /* the longest possible */
     line[AUDIT_ENTRY_MAX - 1] = '}';
     line[AUDIT_ENTRY_MAX] = '\0';
     merkle_leaf(span_string(line), &point.root);

@@ -16,12 +16,13 @@
 #include "client/program.h"
 
 #define CAPACITY 64
-#define SHORT_MS 100 /* for what never ends by itself */
+#define SHORT_MS 100 /* for programs that never end by themselves */
 
 static char folder[] = "/tmp/vouchsafe-program-XXXXXX";
 static char script[64];
 
-/* What the shell does stands for any program; it ends by itself unless the case says otherwise. */
+/* The shell commands represent any program. They end by themselves unless the case says
+ * otherwise. */
 static const struct {
     const char *does;
     enum vs_error e;
@@ -78,7 +79,7 @@ static void what_a_program_did_is_said(void **state)
         const enum vs_error e = program_run(&p, out, CAPACITY, &size, &why);
         if (e != cases[i].e)
             fail_msg("%s: %s (%s)", cases[i].does, vs_error_code(e), why.text);
-        assert_true(elapsed_ms(&start) < 20000); /* nothing waits for what hangs */
+        assert_true(elapsed_ms(&start) < 20000); /* nothing waits for a hanging program */
         assert_int_equal(out[CAPACITY], 0);
         if (e != VS_OK) {
             assert_non_null(strstr(why.text, cases[i].says));
@@ -93,7 +94,7 @@ static void what_a_program_did_is_said(void **state)
     }
 }
 
-/* The children of a program that ends, or is killed, do not run on: their pipe ends with them. */
+/* Children of a program that ends, or is killed, do not continue: their pipe ends with them. */
 static void its_children_end_with_it(void **state)
 {
     static const char *const does[] = {"sleep 1000 >\"$0\" & printf x",
@@ -116,7 +117,7 @@ static void its_children_end_with_it(void **state)
 
         assert_int_equal(program_run(&p, out, CAPACITY, &size, &why),
                          i == 0 ? VS_OK : VS_ERR_TIMEOUT);
-        assert_int_equal(read(fd, &byte, 1), 0); /* waits for the last one that holds it open */
+        assert_int_equal(read(fd, &byte, 1), 0); /* waits for the last process that keeps it open */
     }
     assert_int_equal(close(fd), 0);
     assert_int_equal(unlink(pipe), 0);

@@ -1,4 +1,4 @@
-/* The client against a keystore that lies, forgets and boasts. */
+/* The client against a keystore that lies, forgets and exaggerates. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@
 #define LOG_ORIGIN "keystore.example/log"
 #define TASK "task \"7\""
 
-/* What the keystore does wrong. */
+/* The fault of the keystore. */
 static enum lie {
     HONEST,
     NONCE_ECHO,    /* evidence or key for another nonce */
@@ -48,20 +48,20 @@ static enum lie {
     SESSION_SIGNER,     /* another key signed the session */
     SESSION_NONCE,      /* signed for another challenge */
     SESSION_TOKEN,      /* signed for another JWT */
-    REPLY_KEY,          /* one in between seals a reply key of his own to the worker */
+    REPLY_KEY,          /* an attacker in between seals his own reply key to the worker */
     REPLY_KEY_TO_OTHER, /* signed, and sealed to another worker */
     REPLY_KEY_OF_OTHER, /* signed, and sealed for another session */
     REPLY_KEY_SHORT,    /* of 31 bytes */
     REPLY_KEY_MISSING,  /* an old keystore */
     SIGNATURE_MISSING,  /* the same */
-    PLAIN,              /* a plain reply though a sealed one was asked for */
+    PLAIN,              /* a plain reply, although the client asked for a sealed one */
     BOTH,               /* plain and sealed */
     SEALED_BY_ANYBODY,  /* HPKE to the worker's public key, for a session */
     SEALED_WITH_OTHER,  /* with another reply key */
     SEALED_BOTH,        /* enc and nonce */
-    SEALED_FOR_NO_BODY, /* for another body */
+    SEALED_FOR_NO_BODY, /* sealed for another body */
     SEALED_SHORT,       /* no room for a tag */
-    SEALED_FOR_SESSION, /* though there is none */
+    SEALED_FOR_SESSION, /* although there is no session */
     SEALED_TO_OTHER,
     SEALED_FOR_OTHER_REQUEST,
     BAD_REQUEST_ID,
@@ -708,7 +708,8 @@ static void a_receipt_of_something_else_releases_nothing(void **state)
         assert_int_equal(decrypt(INLINE, true, vkey, c), cases[i].proven);
     }
     lie = HONEST;
-    seed_asked[0] = '\0'; /* the global key: its entries name none, and those of others do not do */
+    /* the global key: its entries have no seed, and entries of other keys do not match */
+    seed_asked[0] = '\0';
     assert_int_equal(decrypt(BY_SESSION, true, vkey, c), VS_OK);
     lie = RECEIPT_KEY;
     assert_int_equal(decrypt(BY_SESSION, true, vkey, c), VS_ERR_TAMPERED);
@@ -716,7 +717,7 @@ static void a_receipt_of_something_else_releases_nothing(void **state)
     last_request[0] = '\0';
     assert_int_equal(decrypt(INLINE, true, "no key", c), VS_ERR_MALFORMED);
     assert_int_equal(decrypt(INLINE, false, vkey, c), VS_ERR_ARGUMENT);
-    assert_string_equal(last_request, ""); /* refused before anything was asked */
+    assert_string_equal(last_request, ""); /* refused before any request */
     vs_client_free(&c);
 }
 

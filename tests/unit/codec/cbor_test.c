@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "codec/cbor.h"
 
-/* The bytes of `hex` in a block of exact size, so that a sanitizer sees what is read beyond it. */
+/* The bytes of `hex` in a block of exact size, so that a sanitizer detects reads beyond it. */
 static struct span bytes_of(const char *hex)
 {
     size_t size = strlen(hex) / 2;
@@ -38,7 +38,7 @@ MUST_CHECK static enum err parse_hex(const char *hex, size_t *offset)
     return e;
 }
 
-/* Writes what was read, every length definite. */
+/* Writes the parsed document with definite lengths. */
 static void write_value(struct writer *w, struct cbor_value value)
 {
     struct cbor_iterator i = {0};
@@ -93,7 +93,7 @@ static void test_accepts_the_examples_of_the_rfc(void **state)
     static const struct {
         const char *hex;
         enum cbor_kind kind;
-        const char *definite; /* the same with definite lengths; NULL: it has none other */
+        const char *definite; /* the same with definite lengths; NULL: it has no others */
     } cases[] = {
         {"00",                                                         CBOR_UNSIGNED, NULL                    },
         {"01",                                                         CBOR_UNSIGNED, NULL                    },
@@ -325,7 +325,7 @@ static void test_refuses_what_is_not_well_formed(void **state)
         "7f4100ff",
         "5f5f4100ffff",
         "7f7f6100ffff",
-        /* break where none may be */
+        /* break in a wrong place */
         "ff",
         "81ff",
         "8200ff",
@@ -343,7 +343,7 @@ static void test_refuses_what_is_not_well_formed(void **state)
         "1f",
         "3f",
         "df",
-        /* counts that cannot be true */
+        /* counts larger than the input */
         "9bffffffffffffffff",
         "bbffffffffffffffff",
         "bb8000000000000000",
@@ -409,7 +409,8 @@ static void test_refuses_duplicate_keys(void **state)
         {"a301000200616100",     ERR_NONE     },
         {"a3616100616200616101", ERR_MALFORMED},
         {"81a201000100",         ERR_MALFORMED},
-        {"a201a101000200",       ERR_NONE     }, /* the same key one level deeper is another */
+ /* the same key one level deeper is not a duplicate */
+        {"a201a101000200",       ERR_NONE     },
         {"a201a101000100",       ERR_MALFORMED},
         {"a200002000",           ERR_NONE     }, /* 0 and -1 */
         {"a20100613100",         ERR_NONE     },
@@ -508,7 +509,7 @@ static void test_holds_the_limits(void **state)
         {0x81, 1000000,            "00",                 ERR_TOO_LARGE},
         {0xc6, 1000000,            "00",                 ERR_TOO_LARGE},
         {0x9f, 1000000,            "00",                 ERR_TOO_LARGE},
-        {0xbf, 1000000,            "00",                 ERR_MALFORMED}, /* a map is no key */
+        {0xbf, 1000000,            "00",                 ERR_MALFORMED}, /* a map cannot be a key */
     };
 
     (void)state;
@@ -640,7 +641,7 @@ static void test_reads_a_map_by_a_table(void **state)
         {"a2010264616263646161",     false, "abcd"  }, /* of another kind */
         {"a10142",                   false, "-"     },
         {"a10120",                   false, "number"},
-        {"a101f6",                   false, "number"}, /* null is not what is required */
+        {"a101f6",                   false, "number"}, /* null does not satisfy a required member */
         {"a0",                       false, "number"},
         {"a2010203f6",               false, ""      }, /* an unknown key */
         {"a2010203f6",               true,  NULL    },

@@ -11,7 +11,7 @@
 #include "base/writer.h"
 #include "codec/der.h"
 
-/* The bytes of `hex` in a block of exact size, so that a sanitizer sees what is read beyond it. */
+/* The bytes of `hex` in a block of exact size, so that a sanitizer detects reads beyond it. */
 static struct span bytes_of(const char *hex)
 {
     size_t size = strlen(hex) / 2;
@@ -42,7 +42,7 @@ static void test_takes_elements_in_shortest_form_only(void **state)
         {"1f0400",                 0, false},
         {"0480000000",             0, false}, /* indefinite length */
         {"04800000",               0, false},
-        {"048100",                 0, false}, /* long form where the short one does */
+        {"048100",                 0, false}, /* long form where the short one is enough */
         {"04810100",               0, false},
         {"0482000100",             0, false},
         {"04830000010a",           0, false},
@@ -106,7 +106,7 @@ static void test_peek_consumes_nothing(void **state)
     assert_int_equal(der_peek(&r), 0);
     assert_int_equal(der_peek(&inner), DER_BOOLEAN);
     (void)der_take(&inner, DER_INTEGER);
-    assert_int_equal(der_peek(&inner), 0); /* once failed */
+    assert_int_equal(der_peek(&inner), 0); /* after a failure */
     free((void *)(uintptr_t)bytes.data);
 }
 

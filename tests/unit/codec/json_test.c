@@ -162,7 +162,8 @@ static void test_refuses_what_is_not_json_and_says_where(void **state)
         {"{\"a\":1 \"b\":2}",                             7 },
         {"[1,/**/2]",                                     3 },
         {"[1]//",                                         3 },
-        {"{\"a\":1,\"a\":2}",                             7 }, /* duplicate members, however they are spelled */
+ /* duplicate members, with every spelling */
+        {"{\"a\":1,\"a\":2}",                             7 },
         {"{\"a\":1,\"b\":2,\"a\":3}",                     13},
         {"{\"a\":1,\"\\u0061\":2}",                       7 },
         {"{\"\\u002f\":1,\"\\/\":2}",                     12},
@@ -218,7 +219,7 @@ static void test_refuses_every_prefix(void **state)
     assert_int_equal(parse(text).type, JSON_OBJECT);
 }
 
-/* Wherever an escape stands in a name of whatever length; and other names are no duplicates. */
+/* An escape at any place in a name of any length; and different names are not duplicates. */
 static void test_finds_duplicates_behind_escapes(void **state)
 {
     static const char name[] = "abcdefghijklmnopqrstuvwxyz";
@@ -304,7 +305,7 @@ static void test_limits_members_and_elements(void **state)
     assert_int_equal(parse_many(JSON_ELEMENTS_MAX + 1, false), ERR_TOO_LARGE);
 }
 
-/* The limits are of one container each: siblings do not add up. */
+/* The limits apply to each container: siblings do not add up. */
 static void test_full_objects_nest_to_the_full_depth(void **state)
 {
     struct buffer text = {0};

@@ -10,7 +10,8 @@
 #include "base/writer.h"
 #include "codec/snp_certs.h"
 
-/* AMD 56421, table 7, in memory order: fields of 4, 2 and 2 bytes little-endian, 8 as they are. */
+/* AMD 56421, table 7, in memory order: fields of 4, 2 and 2 bytes little-endian, then 8 bytes
+ * unchanged. */
 #define VCEK "\x8d\x75\xda\x63\x64\xe6\x64\x45\xad\xc5\xf4\xb9\x3b\xe8\xac\xcd"
 #define VLEK "\xc2\x4b\x07\xa8\x5a\xa2\x3e\x48\xaa\xe6\x39\xc0\x45\xa0\xb8\xa1"
 #define ASK "\x79\xb3\xb7\x4a\xac\xbb\xe4\x4f\xa0\x2f\x05\xae\xf3\x27\xc7\x82"
@@ -50,7 +51,7 @@ static void assert_refused(struct span table)
 {
     struct snp_certificates out;
     struct snp_certificates before;
-    /* on the heap and of exactly this size, so that a read beyond it is seen */
+    /* on the heap with exactly this size, so that a read beyond it is detected */
     uint8_t *copy = malloc(table.size ? table.size : 1);
 
     assert_non_null(copy);
@@ -88,7 +89,7 @@ static void test_certificates_are_found_by_their_guid(void **state)
     assert_span(c.ask, table, 154, 20);
     assert_span(c.ark, table, 180, 30);
     assert_span(c.vlek, table, 210, 10);
-    assert_int_equal(c.size, 225); /* padding is told apart */
+    assert_int_equal(c.size, 225); /* padding is recognised */
 }
 
 static void test_guids_are_read_in_both_byte_orders(void **state)
@@ -132,7 +133,8 @@ static void test_a_table_may_be_empty_or_partial(void **state)
     assert_int_equal(snp_certificates_parse(table, &c), ERR_NONE);
     assert_int_equal(c.vcek.size + c.vlek.size + c.ask.size + c.ark.size, 0);
     assert_int_equal(c.size, 24);
-    /* no bytes are no table; a page of zeros is, and what the ioctl gives when the host has none */
+    /* empty input is not a table; a page of zeros is one, as the ioctl gives it when the host
+     * has none */
     assert_int_equal(snp_certificates_parse((struct span){0}, &c), ERR_MALFORMED);
     assert_int_equal(snp_certificates_parse(SPAN_OF(page), &c), ERR_NONE);
     assert_int_equal(c.size, 24);

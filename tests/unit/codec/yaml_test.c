@@ -10,7 +10,7 @@
 
 static struct problems problems;
 
-/* In a block of exact size, so that a sanitizer sees what is read beyond it. */
+/* In a block of exact size, so that a sanitizer detects reads beyond it. */
 MUST_CHECK static enum err read_bytes(const void *bytes, size_t size, struct yaml_file **out)
 {
     char *copy = malloc(size ? size : 1);
@@ -188,7 +188,7 @@ static void other_faults_are_all_named_and_the_rest_is_read(void **state)
     assert_int_equal(problems.count, 9);
     assert_int_equal(problems_err(&problems), ERR_CONFIG);
     assert_int_equal(yaml_number(at(y, "good", NULL), 0, 9, 0), 7);
-    assert_int_equal(yaml_number(at(y, "a", NULL), 0, 9, 5), 5); /* faulty: not looked at again */
+    assert_int_equal(yaml_number(at(y, "a", NULL), 0, 9, 5), 5); /* faulty: not checked again */
     assert_string_equal(yaml_text(at(y, "b", NULL), 0, 9, "else"), "else");
     assert_string_equal(at(y, "h", NULL)->text, ""); /* nothing that ends at its NUL */
     assert_int_equal(problems.count, 9);
@@ -359,7 +359,7 @@ static void texts_lists_and_mappings_are_checked(void **state)
     assert_text(4, "test.yaml:4: d: a list of 2; it must have 3 to 4 elements");
     assert_text(5, "test.yaml:5: e: a mapping is not allowed; it must be a list");
     assert_text(6, "test.yaml:1: z: missing; it must be given");
-    /* e is faulty by now; what is missing in it is said all the same */
+    /* e is faulty by now; its missing members are still reported */
     assert_text(7, "test.yaml:5: e.z: missing; it must be given");
     assert_text(8,
                 "test.yaml:5: e.f: \"1\" is not allowed; it must be a mapping of keys to values");

@@ -1,4 +1,5 @@
-/* AMD's certificates and revocation lists: which of two is kept. Needs Python's cryptography. */
+/* AMD's certificates and revocation lists: which one of two is kept. Needs Python's
+ * cryptography. */
 #include <setjmp.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -139,7 +140,7 @@ static void the_list_that_was_issued_last_is_kept(void **state)
             assert_int_equal(attest_part_compare(&kept->parts[part], expected), 0);
         }
         collateral_item_release(&first.item);
-        first = put(s, cases[i].second); /* it has no more news */
+        first = put(s, cases[i].second); /* it has nothing newer */
         assert_int_not_equal(first.put, COLLATERAL_REPLACED);
         collateral_item_release(&first.item);
         collateral_item_release(&second.item);

@@ -135,7 +135,7 @@ static void what_is_none_of_it_is_passed_over_or_told(void **state)
     assert_int_equal(t.found, 3);
     assert_int_equal(t.unreadable, 2);
     assert_int_equal(t.good, 0);
-    write_file("tcb_info.json", "{}"); /* now the directory is one thing, and lacks the rest */
+    write_file("tcb_info.json", "{}"); /* now the directory is one item, with missing files */
     t.found = t.unreadable = 0;
     assert_int_equal(collateral_directory_read(dir, take, &t), ERR_NONE);
     assert_int_equal(t.found, 1);

@@ -35,7 +35,7 @@ static void names_are_read_and_written_alike(void **state)
         collateral_key_name(&key, again);
         assert_string_equal(again, names[i]);
         for (size_t size = 0; size < strlen(names[i]);
-             size++) { /* a prefix is another name, or none */
+             size++) { /* a prefix is another name, or invalid */
             struct span prefix = span_of(names[i], size);
 
             if (collateral_key_parse(prefix, &key) == ERR_NONE) {
@@ -106,7 +106,8 @@ static void evidence_names_what_it_needs(void **state)
     char name[COLLATERAL_NAME_SIZE];
 
     (void)state;
-    assert_int_equal(collateral_keys_missing(&r, keys), 0); /* it did not say */
+    /* the evidence does not name its platform */
+    assert_int_equal(collateral_keys_missing(&r, keys), 0);
     r.missing = (struct attest_missing){
         .known = true, .vendor = ATTEST_INTEL, .fmspc = {0x90, 0xc0, 0x6f},
                 .processor_ca = true

@@ -39,8 +39,8 @@ static int finish(void **state)
     return 0;
 }
 
-/* How a document's parts differ from the base, whose parts are all five days old: in their numbers,
- * and by how many days they are newer. */
+/* The differences of a document's parts from the base, whose parts are all five days old: their
+ * numbers, and by how many days they are newer. */
 struct parts {
     int tcb_number, tcb_newer, qe_number, qe_newer;
     int pck_newer, pck_number, root_newer, root_number;
@@ -223,10 +223,10 @@ static void each_part_is_ordered_by_its_own_number_and_issue(void **state)
         {{.pck_number = -1},                                                                     0,           PCK,             0},
         {{.root_newer = 1},                                                                      ROOT,        0,               0},
         {{.root_number = -1},                                                                    0,           ROOT,            0},
- /* each by itself */
+ /* each part separately */
         {{.tcb_newer = 4, .pck_newer = -1, .root_newer = 4},                                     INFO | ROOT, PCK,             0},
         {{.tcb_number = -1, .qe_newer = -1, .pck_newer = 1},                                     PCK,         INFO | IDENTITY, 0},
- /* when they expire never counts: older and longer, newer and shorter, over already */
+ /* the expiry never counts: older and longer, newer and shorter, already expired */
         {{.tcb_newer = -1, .qe_newer = -1, .pck_newer = -1, .root_newer = -1, .life_days = 300},
          0,                                                                                                   ALL,
          0                                                                                                                      },
@@ -245,7 +245,7 @@ static void each_part_is_ordered_by_its_own_number_and_issue(void **state)
         assert_int_equal(d.newer, cases[i].newer);
         assert_int_equal(d.older, cases[i].older);
         assert_int_equal(d.early, cases[i].early);
-        collateral_compare(candidate, item, forge.now, &d); /* and the other way round */
+        collateral_compare(candidate, item, forge.now, &d); /* and in the other direction */
         assert_int_equal(d.newer, cases[i].older);
         assert_int_equal(d.older, cases[i].newer);
         collateral_item_release(&candidate);
@@ -269,7 +269,7 @@ static void a_part_that_is_not_valid_yet_waits(void **state)
     assert_int_equal(d.newer, INFO);
     assert_int_equal(d.older, PCK);
     assert_int_equal(d.early, 0);
-    collateral_compare(held, candidate, days_ago(20), &d); /* both are: the order as ever */
+    collateral_compare(held, candidate, days_ago(20), &d); /* both are: the usual order */
     assert_int_equal(d.newer, INFO | PCK);
     collateral_item_release(&held);
     collateral_item_release(&candidate);
@@ -285,7 +285,7 @@ static void put(struct collateral_store *s, const struct parts *p, enum collater
         collateral_store_put(s, buffer_span(&document), "test", NULL, forge.now, &result),
         ERR_NONE);
     assert_int_equal(result.put, expected);
-    if (collateral_put_is_good(expected)) { /* what the store keeps is what the result has */
+    if (collateral_put_is_good(expected)) { /* the store keeps the item of the result */
         struct collateral_snapshot *held = collateral_store_hold(s);
 
         if (expected != COLLATERAL_UNCHANGED)
@@ -365,7 +365,7 @@ static void a_revoked_signer_or_ca_ends_what_it_signed(void **state)
         put(s, &good, COLLATERAL_ADDED);
         put(s, &news, COLLATERAL_REPLACED);
         assert_int_equal(judge(s, &status), cases[i].reason);
-        /* newer statements by the same signer help no more, and the list stays */
+        /* newer statements by the same signer do not help any more, and the list stays */
         put(s, &replay, COLLATERAL_REPLACED);
         assert_int_equal(judge(s, &status), cases[i].reason);
         put(s, &good, COLLATERAL_ROLLBACK);
@@ -374,7 +374,7 @@ static void a_revoked_signer_or_ca_ends_what_it_signed(void **state)
     }
 }
 
-/* Intel's new signer: what the revoked one signed goes, though its number is higher. */
+/* Intel's new signer: documents of the revoked signer go, even with a higher number. */
 static void a_new_signer_takes_over_from_a_revoked_one(void **state)
 {
     struct x509_template t = {.common_name = "Intel SGX TCB Signing",

@@ -24,7 +24,7 @@ static void percent_encoding_is_undone_strictly(void **state)
         {"%2",            NULL    },
         {"%2g",           NULL    },
         {"ab%zz",         NULL    },
-        {"%00",           NULL    }, /* it would hide the rest */
+        {"%00",           NULL    }, /* it would hide the bytes after it */
         {"%ff",           NULL    },
         {"\xc3\xa4",      NULL    },
     };

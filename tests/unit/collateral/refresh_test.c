@@ -19,9 +19,9 @@
 
 enum { PATIENCE_MS = 60000, DAY_S = 86400, LIFE_S = 30 * DAY_S, BACKOFF_S = 10 };
 
-/* ---- a keystore that is asked for collateral, and the refresher that asks it ---- */
+/* ---- a keystore as a source of collateral, and its refresher ---- */
 
-/* What it answers to each request, and how often it was asked. */
+/* Its answer to each request, and the number of requests. */
 struct stub {
     struct http_server *server;
     char url[64];
@@ -80,7 +80,7 @@ static void stub_close(struct stub *stub)
     buffer_clear(&stub->body);
 }
 
-/* The next answer: a status with what it says, or with 200 the platform's collateral. */
+/* The next answer: a status with a text, or with 200 the platform's collateral. */
 static void stub_answers(struct stub *stub, unsigned status, const char *headers, const char *text)
 {
     stub->status = status;
@@ -142,7 +142,7 @@ static void fixture_open(struct fixture *f)
     assert_int_equal(collateral_store_new(&platform.trust, &f->store), ERR_NONE);
 }
 
-/* Makes the refresher with the options as they are then. */
+/* Makes the refresher with the present options. */
 static void fixture_start(struct fixture *f)
 {
     char why[256];
@@ -192,7 +192,7 @@ static bool request(struct fixture *f)
     return collateral_store_request_fetch(f->store, &r, NULL, now);
 }
 
-/* The evaluation number of what is held; 0: nothing. */
+/* The evaluation number of the held item; 0: none. */
 static uint32_t held(struct fixture *f)
 {
     struct collateral_snapshot *snapshot = collateral_store_hold(f->store);
@@ -242,7 +242,7 @@ static void what_is_held_is_fetched_again_when_half_of_its_time_passed(void **st
     fixture_open(&f);
     f.options.source_count = 1;
     fixture_start(&f);
-    /* it came from elsewhere, and is looked after all the same */
+    /* it came from elsewhere, and is kept fresh, too */
     platform_bundle(&platform, platform_at(0), 17, &document);
     assert_int_equal(collateral_store_put(f.store, buffer_span(&document), "file", NULL,
                                           platform_at(0), &result),
@@ -256,7 +256,8 @@ static void what_is_held_is_fetched_again_when_half_of_its_time_passed(void **st
     assert_int_equal(f.stubs[0].requests, 0);
     assert_true(step(&f, LIFE_S / 2));
     assert_int_equal(f.stubs[0].requests, 1);
-    assert_int_equal(f.replaced, 0); /* the source has nothing newer: asked again a day later */
+    /* the source has nothing newer: it is asked again a day later */
+    assert_int_equal(f.replaced, 0);
     assert_int_equal(figures(&f, 0).fetched, 1);
     assert_false(step(&f, LIFE_S / 2 + DAY_S - 1));
     stub_has(&f.stubs[0], platform_at(LIFE_S / 2 + DAY_S), 18);
@@ -277,7 +278,7 @@ static void the_age_of_what_is_held_has_its_limit(void **state)
         {COLLATERAL_INTEL, 3600, 3600000},
         {COLLATERAL_AMD,   3600, 3600000},
         {COLLATERAL_INTEL, 0,    0      },
-        {COLLATERAL_VEK,   3600, 0      }, /* it says the same for years */
+        {COLLATERAL_VEK,   3600, 0      }, /* it stays the same for years */
         {COLLATERAL_VEK,   0,    0      },
     };
     struct fixture f;
@@ -354,7 +355,7 @@ static void a_failure_is_counted_and_waited_for(void **state)
         assert_false(figures(&f, 0).left_alone);
         collateral_refresh_free(&f.refresh);
 
-        /* another item may be asked for at once, unless the source as a whole is left alone */
+        /* another item may be requested at once, unless the whole source waits */
         f.options.prefetch = prefetch;
         f.options.prefetch_count = 1;
         collateral_store_free(&f.store);
@@ -379,7 +380,7 @@ static void documents_that_are_not_the_item_are_refused(void **state)
     f.options.prefetch_count = 1;
     f.options.source_count = 1;
     fixture_start(&f);
-    stub_has(&f.stubs[0], platform_at(0), 17); /* genuine, of another platform */
+    stub_has(&f.stubs[0], platform_at(0), 17); /* genuine, but of another platform */
     assert_true(step(&f, 0));
     assert_int_equal(held(&f), 0);
     assert_int_equal(figures(&f, 0).refused, 1);
@@ -625,7 +626,7 @@ static void directories_are_read_again_when_it_is_time(void **state)
     document.data[document.size / 3] ^= 1;
     assert_int_equal(file_write(path, buffer_span(&document), 0600, false), ERR_NONE);
     assert_false(step(&f, 60));
-    assert_int_equal(held(&f), 0); /* passed over */
+    assert_int_equal(held(&f), 0); /* skipped */
     document.data[document.size / 3] ^= 1;
     assert_int_equal(file_write(path, buffer_span(&document), 0600, true), ERR_NONE);
     assert_false(step(&f, 119));

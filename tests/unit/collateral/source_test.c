@@ -19,7 +19,7 @@ enum { PATIENCE_MS = 60000 };
 #define PEM_FAKE "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
 static const uint8_t der[] = {0x30, 0x82, 0x00, 0x01, 0x55};
 
-/* What was asked, in order, and what is answered to it. */
+/* The requests, in order, and the answers to them. */
 static char asked[2048];
 static unsigned status;
 static struct span body = {der, sizeof der};
@@ -154,7 +154,7 @@ static void a_refusal_is_told_with_its_patience(void **state)
         assert_int_equal(failure.absent, cases[i].absent);
         assert_int_equal(failure.retry_after_s, 17);
         assert_non_null(strstr(failure.why, "cert_chain"));
-        assert_string_equal(asked, "/vcek/v1/Milan/cert_chain\n"); /* and nothing more */
+        assert_string_equal(asked, "/vcek/v1/Milan/cert_chain\n"); /* and no other request */
         buffer_clear(&document);
     }
 }

@@ -31,7 +31,7 @@ static int finish(void **state)
     return platform_close(&platform);
 }
 
-/* Puts what the platform signs when its clock says `issued`. */
+/* Puts collateral that the platform signs when its clock says `issued`. */
 static enum collateral_put put(struct collateral_store *s, int64_t issued, uint32_t evaluation,
                                int64_t now)
 {
@@ -60,7 +60,7 @@ static void nothing_goes_back(void **state)
     first = collateral_store_view(s, &view);
     assert_int_equal(first->set.count, 1);
     assert_ptr_equal(collateral_store_view(s, &view), first);
-    /* ECDSA is random: the same statement in other bytes is no news */
+    /* ECDSA is random: the same statement in other bytes is not newer */
     assert_int_equal(put(s, 0, 17, 0), COLLATERAL_UNCHANGED);
     assert_int_equal(put(s, -DAY, 17, 0), COLLATERAL_ROLLBACK);
     assert_int_equal(collateral_store_rollbacks(s), 1);
@@ -71,14 +71,14 @@ static void nothing_goes_back(void **state)
     assert_int_equal(second->set.count, 1);
     assert_int_equal(second->items[0]->issued.ms, at(1).ms);
     assert_int_equal(put(s, 2, 18, 3), COLLATERAL_REPLACED);
-    /* its CRLs are news, its TCB info and QE identity are not */
+    /* its CRLs are newer, its TCB info and QE identity are not */
     assert_int_equal(put(s, 3, 17, 4), COLLATERAL_REPLACED);
     second = collateral_store_view(s, &view);
     assert_int_equal(second->items[0]->evaluation_number, 18);
     assert_int_equal(second->items[0]->facts.parts[ATTEST_PART_TCB_INFO].issued.ms, at(2).ms);
     assert_int_equal(second->items[0]->facts.parts[ATTEST_PART_PCK_CRL].issued.ms, at(3).ms);
     assert_int_equal(put(s, 3, 17, 4), COLLATERAL_ROLLBACK);
-    /* long after its end, what is not rolled back is taken even when it is out of its time */
+    /* an item that is not older is accepted, even long after its expiry */
     assert_int_equal(put(s, 20 * DAY, 18, 90 * DAY), COLLATERAL_REPLACED);
     snapshot_view_clear(&view);
     collateral_store_free(&s);
@@ -139,11 +139,11 @@ static void what_does_not_verify_or_was_not_asked_for_changes_nothing(void **sta
         ERR_NONE);
     assert_int_equal(result.put, COLLATERAL_OTHER);
     collateral_item_release(&result.item);
-    for (size_t i = 0; i < bundle.size; i += 7) { /* the signatures are over nearly all of it */
+    for (size_t i = 0; i < bundle.size; i += 7) { /* the signatures cover nearly all of it */
         bundle.data[i] ^= 1;
         assert_int_equal(
             collateral_store_put(s, buffer_span(&bundle), "test", NULL, at(0), &result), ERR_NONE);
-        if (result.put != COLLATERAL_REFUSED) /* a letter of hex in another case */
+        if (result.put != COLLATERAL_REFUSED) /* only a hex letter changed its case */
             assert_true(collateral_put_is_good(result.put));
         collateral_item_release(&result.item);
         bundle.data[i] ^= 1;
@@ -189,7 +189,7 @@ static void wants_are_bounded_and_queued_once(void **state)
     }
     collateral_store_queue_figures(s, &figures);
     assert_int_equal(figures.waiting, 1 + COLLATERAL_STRANGERS_PER_MINUTE);
-    for (unsigned i = 2; i < 200; i++) { /* and of the queue, however long they try */
+    for (unsigned i = 2; i < 200; i++) { /* and of the queue, for any number of attempts */
         const uint8_t caller[SHA256_SIZE] = {(uint8_t)(i % 7)};
 
         r = refusal((uint8_t)i, false);
@@ -197,7 +197,7 @@ static void wants_are_bounded_and_queued_once(void **state)
     }
     collateral_store_queue_figures(s, &figures);
     assert_int_equal(figures.waiting, COLLATERAL_QUEUE_MAX / 2);
-    r = refusal(250, true); /* there is room for whose signatures are valid */
+    r = refusal(250, true); /* there is room for evidence with valid signatures */
     assert_true(collateral_store_request_fetch(s, &r, NULL, at(1)));
     assert_true(collateral_store_take(s, &key));
     assert_int_equal(key.fmspc[0], 1);
@@ -236,7 +236,7 @@ static void one_caller_has_a_share_of_the_queue(void **state)
         assert_int_equal(collateral_store_request_fetch(s, &r, callers[0], at(1)),
                          i < COLLATERAL_QUEUE_SHARE);
     }
-    r = refusal(0, true); /* what waits already is on its way for this caller, too */
+    r = refusal(0, true); /* an item already in the queue is under way for this caller, too */
     assert_true(collateral_store_request_fetch(s, &r, callers[0], at(1)));
     r = refusal(100, true);
     assert_true(collateral_store_request_fetch(s, &r, callers[1], at(1)));
@@ -373,7 +373,7 @@ static void a_verdict_stands_while_its_collateral_says_the_same(void **state)
     (void)state;
     assert_int_equal(collateral_store_new(&platform.trust, &s), ERR_NONE);
     held = collateral_store_hold(s);
-    collateral_mark(held, &r, mark); /* of a platform that nothing is known of */
+    collateral_mark(held, &r, mark); /* a platform without collateral */
     assert_string_equal(mark, "");
     assert_true(collateral_mark_holds(held, "", at(0)));
     assert_false(collateral_mark_holds(held, "x", at(0)));
@@ -385,15 +385,15 @@ static void a_verdict_stands_while_its_collateral_says_the_same(void **state)
     assert_true(strncmp(mark, "intel-sgx-", 10) == 0);
     assert_true(collateral_mark_holds(held, mark, at(0)));
     collateral_snapshot_release(&held);
-    assert_int_equal(put(s, 50, 17, 60), COLLATERAL_REPLACED); /* newer, and the same is said */
+    assert_int_equal(put(s, 50, 17, 60), COLLATERAL_REPLACED); /* newer, with the same content */
     held = collateral_store_hold(s);
     assert_true(collateral_mark_holds(held, mark, at(1)));
     collateral_snapshot_release(&held);
-    assert_int_equal(put(s, 90, 18, 100), COLLATERAL_REPLACED); /* something else is said */
+    assert_int_equal(put(s, 90, 18, 100), COLLATERAL_REPLACED); /* with other content */
     held = collateral_store_hold(s);
     assert_false(collateral_mark_holds(held, mark, at(1)));
     assert_false(collateral_mark_holds(held, mark, at(100)));
-    /* of another keystore, which had other collateral when ours had been the same for long */
+    /* from another keystore, which had other collateral while ours stayed the same */
     assert_true(collateral_mark_holds(held, mark, at(101)));
     collateral_mark(held, &r, other);
     assert_true(collateral_mark_holds(held, other, at(1)));
@@ -459,7 +459,7 @@ static void items_come_into_use_together_or_not_at_all(void **state)
     }
     assert_int_equal(collateral_store_view(s, &view)->items[0]->evaluation_number, 18);
     assert_int_equal(put(s, 4, 18, 4), COLLATERAL_REPLACED); /* writers wait no longer */
-    /* nothing to place is no change */
+    /* without items nothing changes */
     assert_int_equal(collateral_store_stage(s, NULL, 0, at(5), &stage), ERR_NONE);
     assert_null(stage.next);
     collateral_store_adopt(&stage);

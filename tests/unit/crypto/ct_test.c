@@ -1,12 +1,12 @@
 /*
  * Constant time: secrets are marked undefined for valgrind's memcheck, which then objects to every
- * branch and every index that depends on them. It must be run under valgrind; otherwise it says so
+ * branch and every index that depends on them. Run it under valgrind; otherwise it prints a line
  * and skips.
  *
- * Some operations end in one verdict that is no secret (not authentic, low-order point, not base64;
- * there also how many "=" end it, since that is its size): their `verdicts` say how many branches
- * on it there may be. What depends on the bytes themselves makes one objection per byte or digit,
- * so it cannot hide behind these few.
+ * Some operations end in one verdict that is not secret (not authentic, low-order point, not
+ * base64; there also the number of final "=", which is its size). Their `verdicts` give the allowed
+ * number of branches on it. A branch on the bytes themselves causes one objection per byte or
+ * digit, so these few cannot hide it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -106,8 +106,8 @@ static bool run_ed25519_sign(struct sample *s)
     return true;
 }
 
-/* The point of a key and its signatures are public. AWS-LC asks of each result whether it is on the
- * curve, in range and not zero, which it is: those are the verdicts. */
+/* The point of a key and its signatures are public. AWS-LC checks whether each result is on the
+ * curve, in range and not zero. It always is; these are the verdicts. */
 static bool sign_with(enum err made, struct p256_private *key, struct sample *s)
 {
     bool good = published(made);
@@ -167,7 +167,7 @@ static bool run_hpke_open(struct sample *s)
     return open_envelope(s, SPAN_OF(s->hpke));
 }
 
-/* What the method must see, or it sees nothing: an index and a branch that depend on a secret. */
+/* The method must detect an index and a branch that depend on a secret, or it detects nothing. */
 static bool leak_by_index(struct sample *s)
 {
     static const uint8_t table[256] = {1, 2, 3};

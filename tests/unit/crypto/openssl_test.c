@@ -1,6 +1,6 @@
 /*
- * Every primitive that comes from AWS-LC against OpenSSL's: random inputs, and both directions
- * where there are two (what one seals or signs, the other opens or verifies).
+ * Compares every primitive of AWS-LC with OpenSSL's, over random inputs, and in both directions if
+ * there are two: one seals or signs, the other opens or verifies.
  */
 #include "unit/crypto/cases.h"
 

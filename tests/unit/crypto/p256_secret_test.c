@@ -1,5 +1,5 @@
-/* Where the scalars of private keys are: in locked memory that core images leave out, and nowhere
- * else once an operation has returned. */
+/* The scalars of private keys are in locked memory that core images leave out. After an
+ * operation they are nowhere else. */
 #include "unit/crypto/cases.h"
 
 #include <openssl/crypto.h>
@@ -20,7 +20,7 @@
 #define SANITIZED 0 /* a sanitizer forbids reading memory that nothing was told about */
 #endif
 
-/* The complement of what is searched, so that the search does not find itself. */
+/* The complement of the searched bytes, so that the search does not find itself. */
 static uint8_t complement[P256_SCALAR_SIZE];
 
 static bool is_at(const volatile uint8_t *at)

@@ -287,7 +287,7 @@ static void check_der(const json_t *group, const json_t *c)
     struct buffer message = case_bytes(c, "msg");
     struct buffer der = case_bytes(c, "sig");
     bool valid = case_is(c, "result", "valid");
-    bool only_encoding = false; /* right numbers, wrong DER: nothing the raw form could show */
+    bool only_encoding = false; /* right numbers, wrong DER: the raw form cannot show that */
     uint8_t raw[P256_SIGNATURE_SIZE];
     json_t *flag;
     size_t i;

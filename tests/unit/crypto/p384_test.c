@@ -1,4 +1,5 @@
-/* ECDSA over P-384, and what crypto/ecdsa.h does for both curves: DER signatures, encoded keys. */
+/* ECDSA over P-384, and the functions of crypto/ecdsa.h for both curves: DER signatures, encoded
+ * keys. */
 #include "unit/crypto/cases.h"
 
 #include <stdlib.h>
@@ -264,7 +265,7 @@ static void encoded_keys_stand_alone(void **state)
     for (size_t size = 0; size + 1 < pem.size; size++) /* the last is the end of the line */
         assert_int_equal(p384_of(span_of(pem.data, size)), ERR_MALFORMED);
     assert_int_equal(pem_write("PUBLIC KEY", buffer_span(&der), &pem), ERR_NONE);
-    assert_int_equal(p384_of(buffer_span(&pem)), ERR_MALFORMED); /* two are none */
+    assert_int_equal(p384_of(buffer_span(&pem)), ERR_MALFORMED); /* two keys are refused */
     assert_int_equal(pem_write("EC PUBLIC KEY", buffer_span(&der), &other), ERR_NONE);
     assert_int_equal(p384_of(buffer_span(&other)), ERR_MALFORMED);
     buffer_clear(&other);

@@ -155,7 +155,7 @@ static void assert_spki(const struct fixture *f, const EVP_PKEY *key)
     OPENSSL_free(der);
 }
 
-/* A certificate that takes the place of another while serving. */
+/* A certificate that replaces another while serving. */
 static void a_certificate_is_replaced(void **state)
 {
     struct fixture *f = *state;
@@ -222,7 +222,7 @@ static void keys_of_known_strength_are_taken(void **state)
     }
 }
 
-/* Both ends of a connection, with the handshake done; `*client` has its socket for its own. */
+/* Both ends of a connection after the handshake; `*client` owns its socket. */
 static void connect_pair(struct fixture *f, SSL_CTX *context, struct tls_stream **stream,
                          SSL **client, int fds[2])
 {
@@ -350,7 +350,7 @@ static void files_that_cannot_be_used(void **state)
     EVP_PKEY_free(key);
 }
 
-/* On a terminal of its own, since OpenSSL asks for passwords on the controlling one. */
+/* On its own terminal, because OpenSSL asks for passwords on the controlling terminal. */
 static _Noreturn void load_on_terminal(struct fixture *f, const char *terminal)
 {
     int fd;

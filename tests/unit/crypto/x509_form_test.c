@@ -1,6 +1,6 @@
 /*
- * The form of certificates, field by field (RFC 5280 section 4.1). What is signed is not judged
- * here: the signatures are none.
+ * The form of certificates, field by field (RFC 5280 section 4.1). The signatures are not valid and
+ * are not checked here.
  */
 #include "unit/crypto/cases.h"
 
@@ -224,7 +224,7 @@ static void two_digits_of_a_year_are_of_1950_to_2049(void **state)
     x509_cert_free(&c);
 }
 
-/* Either says it of itself, and only both make one: a leaf says neither. */
+/* Each of the two says CA, but only both together make one. A leaf has neither. */
 static void half_a_ca_is_no_ca_and_no_leaf(void **state)
 {
     static const struct {
@@ -251,7 +251,7 @@ static void half_a_ca_is_no_ca_and_no_leaf(void **state)
     }
 }
 
-/* The one common name, wherever it stands; a name of another kind is none. */
+/* The common name, at any place; a name of another kind does not count. */
 static void common_names_are_found_when_there_is_one(void **state)
 {
     static const struct {
@@ -289,7 +289,7 @@ static void common_names_are_found_when_there_is_one(void **state)
     }
 }
 
-/* Keys of other kinds are read and hashed, and used for nothing. */
+/* Keys of other kinds are read and hashed, but not used. */
 static void keys_of_other_kinds_are_of_no_use(void **state)
 {
     static const char *const keys[] = {

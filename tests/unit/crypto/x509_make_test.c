@@ -150,7 +150,7 @@ static void the_key_is_the_subjects(void **state)
     x509_cert_free(&leaf);
 }
 
-/* What Intel's verification library requires of every certificate (its X509Constants.h). */
+/* The requirements of Intel's verification library for every certificate (its X509Constants.h). */
 static void extensions_are_those_of_intels_certificates(void **state)
 {
     static const int required[] = {NID_authority_key_identifier, NID_subject_key_identifier,
@@ -175,7 +175,7 @@ static void extensions_are_those_of_intels_certificates(void **state)
     }
 }
 
-/* An independent judge: OpenSSL's path validation, strict, with revocation. */
+/* An independent check: OpenSSL's path validation, strict, with revocation. */
 static int judge(const uint64_t *revoked, size_t count, int64_t at_s)
 {
     const struct x509_template t[] = {template_of(0), template_of(1), template_of(2)};

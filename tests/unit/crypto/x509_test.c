@@ -1,4 +1,4 @@
-/* Certificates and CRLs: what is refused. That good ones are read is in x509_make_test.c. */
+/* Certificates and CRLs that are refused. x509_make_test.c reads good ones. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -102,7 +102,7 @@ static void *look_up(void *argument)
     return NULL;
 }
 
-/* The race detector's: the first lookup used to sort the list while others read it. */
+/* For the race detector: the first lookup once sorted the list while others read it. */
 static void several_threads_look_up_in_a_list_that_is_not_in_order(void **state)
 {
     static const uint64_t revoked[] = {99, 77, 2, 50, 1000, 3};
@@ -398,7 +398,7 @@ static void crls_list_and_lapse(void **state)
     assert_false(x509_crl_valid_at(crl, timestamp_of_seconds(NOW_S + DAY_S + 1)));
     assert_false(x509_crl_valid_at(crl, timestamp_of_seconds(NOW_S - DAY_S - 1)));
     x509_crl_free(&crl);
-    /* two are none */
+    /* two are refused */
     assert_int_equal(pem_write("X509 CRL", buffer_span(&f.crl), &pem), ERR_NONE);
     assert_int_equal(x509_crl_parse(buffer_span(&pem), &crl), ERR_MALFORMED);
     buffer_clear(&pem);
@@ -446,7 +446,7 @@ static void crls_without_end_or_with_unknown_meaning_are_refused(void **state)
     assert_int_equal(parse_changed_crl(false, true), ERR_MALFORMED);
 }
 
-/* Only ECDSA on P-256 with SHA-256: a perfectly good P-384 chain is none here. */
+/* Only ECDSA on P-256 with SHA-256: a correct P-384 chain is refused here. */
 static void other_algorithms_are_refused(void **state)
 {
     EVP_PKEY *p384 = EVP_EC_gen("P-384");

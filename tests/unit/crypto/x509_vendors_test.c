@@ -1,6 +1,6 @@
 /*
- * Certificates as AMD and AWS issue them: the genuine ones, and look-alikes that differ in one
- * thing. Intel's are in tests/unit/attest/.
+ * Certificates as AMD and AWS issue them: genuine ones, and imitations that differ in one point.
+ * Intel's are in tests/unit/attest/.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,7 +35,7 @@ static int64_t seconds(const ASN1_TIME *time)
     return (int64_t)days * 86400 + rest;
 }
 
-/* Parses; and what we read is what OpenSSL reads. */
+/* Parses, and compares our values with OpenSSL's. */
 static struct x509_cert *parsed(struct span der)
 {
     const unsigned char *next = der.data;
@@ -75,7 +75,7 @@ static struct x509_cert *stored(const char *folder, const char *name, const char
     return c;
 }
 
-/* Issued with this algorithm, and with none of the others. */
+/* Issued with this algorithm, and with no other. */
 static bool issued_only(const struct x509_cert *c, const struct x509_cert *issuer,
                         enum x509_signature algorithm)
 {
@@ -366,7 +366,7 @@ static void only_amds_own_form_of_pss_is_accepted(void **state)
     }
 }
 
-/* A salt of 32 under an identifier that says 48: the signature itself is judged, too. */
+/* A salt of 32 under an identifier that says 48: the signature itself is checked, too. */
 static void what_the_identifier_says_has_to_be_true(void **state)
 {
     const struct style wrong[] = {
@@ -398,7 +398,7 @@ static void what_the_identifier_says_has_to_be_true(void **state)
         OPENSSL_free(tbs);
         X509_get0_signature(&bits, NULL, x509);
         assert_int_equal(size, ASN1_STRING_length(bits));
-        /* OpenSSL gives no way to set a signature but to write over the one that is there */
+        /* OpenSSL cannot set a signature, so this overwrites the existing one */
         memcpy((void *)(uintptr_t)ASN1_STRING_get0_data(bits), signature, size);
         made = reparsed(x509);
         assert_int_equal(x509_cert_issued_by(made, made, X509_RSA4096_PSS_SHA384),
@@ -440,7 +440,7 @@ static void keys_other_than_amds_kind_are_refused(void **state)
     EVP_PKEY_free(small);
 }
 
-/* The name of the issuer and a key of its kind, but not its key. */
+/* The name of the issuer and a key of the same kind, but not its key. */
 static void a_namesake_of_the_issuer_is_not_the_issuer(void **state)
 {
     const struct style style = amds_style();
@@ -526,8 +526,8 @@ static const char *const nitro_documents[] = {
 
 /*
  * The certificates in a document, leaf first, root second: byte strings of CBOR with two bytes of
- * length (0x59) that hold a SEQUENCE with as many (0x30 0x82). What else looks so is no
- * certificate.
+ * length (0x59) that hold a SEQUENCE with as many (0x30 0x82). Other bytes of that form are not
+ * certificates.
  */
 static size_t nitro_certificates(struct span document, struct x509_cert **out)
 {

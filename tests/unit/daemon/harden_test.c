@@ -1,4 +1,4 @@
-/* What the filter forbids, and what providers of evidence need all the same. In children. */
+/* Calls that the filter forbids, and calls that providers of evidence need. Runs in children. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@
 #include "base/gramine.h"
 #include "daemon/harden.h"
 
-/* The exit status of `run` in a child: 0, or the line that was not as it should be. */
+/* The exit status of `run` in a child: 0, or the line that failed. */
 static int in_child(int (*run)(void))
 {
     int status = 0;
@@ -73,7 +73,7 @@ static int evidence_is_possible(void)
     return 0;
 }
 
-/* Each with arguments that would fail in another way, if the filter let them through. */
+/* Each has arguments that would fail in another way if the filter allowed the call. */
 static const struct {
     const char *name;
     long number;
@@ -223,7 +223,7 @@ static int one_capability_stays(void)
     REQUIRE(capability_set("CapEff:") == keep && capability_set("CapPrm:") == keep);
     REQUIRE(capability_set("CapBnd:") == keep);
     REQUIRE(capability_set("CapInh:") == 0 && capability_set("CapAmb:") == 0);
-    REQUIRE(harden_capabilities(UINT64_MAX) == ERR_NONE); /* nothing comes back */
+    REQUIRE(harden_capabilities(UINT64_MAX) == ERR_NONE); /* no right returns */
     REQUIRE(capability_set("CapEff:") == keep);
     return 0;
 }
@@ -286,7 +286,7 @@ static int programs_are_not(void)
     return 0;
 }
 
-/* As under Gramine, but without its files: no excuse. */
+/* As under Gramine, but without its files: the filter must still work. */
 static int a_missing_prctl_is_no_excuse(void)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);

@@ -1,4 +1,4 @@
-/* Against a socket of the test's own, as the service manager has one. */
+/* Uses a socket like the service manager's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -122,7 +122,7 @@ static void without_a_service_manager_nothing_happens(void **state)
     long_name[0] = '/';
     notify_open(&n, long_name, NULL);
     assert_int_equal(n.socket, -1);
-    notify_open(&n, "/nowhere/at/all", "1000000"); /* it may come yet */
+    notify_open(&n, "/nowhere/at/all", "1000000"); /* it may appear later */
     notify_ready(&n, "lost");
     notify_close(&n);
 }

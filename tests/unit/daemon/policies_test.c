@@ -1,4 +1,4 @@
-/* Policies in the settings and in files of their own: what is read, and where refusals point. */
+/* Policies in the settings and in separate files: the values read, and the places in refusals. */
 #include "daemon/settings.h"
 
 #include <setjmp.h>
@@ -90,7 +90,8 @@ static void a_policy_refused_names_its_line(void **state)
          "attestation.policies[0].mrenclave"                                                                                                 },
         {"attestation:\n  policies:\n  - "
          "{" NAMED "}\n  - name: q\n    tee: snp\n",
-         5,                                                                                             "attestation.policies[1].measurement"}, /* of the entry, as there is no such member */
+         /* the entry's line, because the member is absent */
+         5,                                                                                             "attestation.policies[1].measurement"},
         {"attestation:\n  policies:\n  - {" NAMED "}\n\n  - {" NAMED "}\n",                          6,
          "attestation.policies[1].name"                                                                                                      },
         {"tokens:\n- name: a\n  role: worker\n  sha256: 12\n",                                       5, "tokens[0].sha256"                   },

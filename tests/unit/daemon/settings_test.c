@@ -137,7 +137,8 @@ static void the_own_name_of_a_variable_beats_the_alias(void **state)
     settings_clear(&settings);
 }
 
-/* Every number of the table: its limits are accepted, one beyond is not, nor another spelling. */
+/* Every number of the table: its limits are accepted; one beyond is refused, and so is another
+ * spelling. */
 static void every_number_is_limited(void **state)
 {
     static const char *const bad[] = {"-1",
@@ -719,7 +720,7 @@ static void the_master_secret_leaves_no_copy_in_the_environment(void **state)
     }
 }
 
-/* Even when something else already stopped the start. */
+/* Even when another fault already stopped the start. */
 static void the_master_secret_is_wiped_after_any_failure(void **state)
 {
     char pair[] = "KEYSTORE_MASTER_SECRET=" HASH_A;
@@ -826,7 +827,7 @@ static void files_are_read(void **state)
     settings_clear(&settings);
     assert_int_equal(load_files(NULL, dotenv, true), ERR_NONE);
     settings_clear(&settings);
-    /* a .env that was asked for must be there; the one of the working directory need not */
+    /* a .env named by an option must exist; the one of the working directory may be absent */
     assert_int_equal(load_files(yaml, missing, true), ERR_CONFIG);
     assert_string_equal(problem.setting, "tee.provider");
     file_write(yaml, "server: {port: x, host: 127.0.0.1}\n"); /* both files' faults at once */
@@ -846,7 +847,7 @@ static void files_are_read(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
-/* What others can write decides nothing; a .env with a secret is closed to them, too. */
+/* A file that others can write is refused; so is a .env with a secret that others can read. */
 static void files_of_others_are_refused(void **state)
 {
     static const struct {
@@ -887,7 +888,7 @@ static void files_of_others_are_refused(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
-/* One run names every fault, each where it stands. */
+/* One run names every fault, each with its place. */
 static void all_faults_are_named_at_once(void **state)
 {
     static const char *const expected[] = {
@@ -933,7 +934,7 @@ static void all_faults_are_named_at_once(void **state)
             fail_msg("not found: %s", expected[j]);
 }
 
-/* What only follows from a fault is not reported beside it. */
+/* Faults that only follow from another fault are not reported. */
 static void a_fault_brings_no_others_with_it(void **state)
 {
     static const char *const yamls[] = {

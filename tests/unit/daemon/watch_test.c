@@ -16,7 +16,7 @@ static struct timestamp at(int64_t ms)
 
 static void a_clock_that_was_set_is_noticed(void **state)
 {
-    /* how the two clocks went on since the last look, and what is said of it */
+    /* the progress of the two clocks since the last check, and the expected result */
     static const struct {
         int64_t wall_ms, monotonic_ms, jump_ms;
     } cases[] = {
@@ -38,7 +38,7 @@ static void a_clock_that_was_set_is_noticed(void **state)
         assert_int_equal(watch_clock_jump(&w, at(5000000 + cases[i].wall_ms),
                                           777000 + cases[i].monotonic_ms * 1000),
                          cases[i].jump_ms);
-        /* said once */
+        /* reported once */
         assert_int_equal(watch_clock_jump(&w, at(5001000 + cases[i].wall_ms),
                                           1777000 + cases[i].monotonic_ms * 1000),
                          0);
@@ -99,7 +99,7 @@ static void warnings_come_once_a_day_and_when_it_gets_worse(void **state)
     /* a new certificate ends it, and the next one is warned of again */
     assert_false(watch_certificate_warn(&w, at(200 * 24 * HOUR_MS), at(101 * 24 * HOUR_MS)));
     assert_true(watch_certificate_warn(&w, at(102 * 24 * HOUR_MS), at(101 * 24 * HOUR_MS)));
-    /* a clock that was set back does not silence it */
+    /* a clock that was set back does not suppress it */
     assert_false(watch_certificate_warn(&w, at(102 * 24 * HOUR_MS), at(101 * 24 * HOUR_MS + 1)));
     assert_true(watch_certificate_warn(&w, at(102 * 24 * HOUR_MS), at(101 * 24 * HOUR_MS - 1)));
 }

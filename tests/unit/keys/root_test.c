@@ -13,7 +13,7 @@
 #define HEAD_SIZE 11
 #define EPOCH_SIZE 45
 
-/* The linker puts these in the place of the calls in root.c; the n-th one fails. */
+/* The linker replaces the calls in root.c by these; the n-th one fails. */
 static long calls_left = -1;
 
 static bool must_fail(void)
@@ -162,7 +162,7 @@ static void every_flipped_bit_of_the_structure_is_refused(void **state)
     for (size_t i = 0; i < 2; i++)
         for (unsigned bit = 0; bit < 8; bit++) {
             bytes[HEAD_SIZE + i * EPOCH_SIZE + 4] ^= (uint8_t)(1u << bit);
-            refuse(span_of(bytes, size)); /* neither origin is one bit from another */
+            refuse(span_of(bytes, size)); /* the two origins differ in more than one bit */
             bytes[HEAD_SIZE + i * EPOCH_SIZE + 4] ^= (uint8_t)(1u << bit);
         }
 }

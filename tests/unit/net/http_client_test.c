@@ -16,7 +16,7 @@
 #include "net/http_server.h"
 
 enum {
-    PATIENCE_MS = 60000, /* for what must succeed, however busy the machine */
+    PATIENCE_MS = 60000, /* for operations that must succeed, even on a busy machine */
     TEST_MAX_S = 240,    /* a test that hangs is ended by SIGALRM */
 };
 

@@ -32,7 +32,7 @@ static void parse(struct span bytes, struct result *r)
     parse_from(bytes, &scan, r);
 }
 
-/* In an allocation of its exact size, so that the sanitizer sees a read beyond it. */
+/* In an allocation of its exact size, so that the sanitizer detects a read beyond it. */
 static void parse_exact(struct span bytes, struct http_scan *scan, struct result *r)
 {
     uint8_t *copy = malloc(bytes.size ? bytes.size : 1);
@@ -59,7 +59,7 @@ static void assert_same(const struct result *a, const struct result *b)
     }
 }
 
-/* However the bytes are cut in two, the result is the same. */
+/* For every division of the bytes into two parts, the result is the same. */
 static void assert_cut_anywhere(struct span bytes)
 {
     struct result whole;
@@ -336,7 +336,7 @@ static void long_request_line_is_refused_before_its_end(void **state)
     buffer_clear(&b);
 }
 
-/* No byte of a request can be any other than those of the table above without being noticed. */
+/* A change of any byte of a request to a value outside the table above is refused. */
 static void control_bytes_are_refused_everywhere(void **state)
 {
     static const char text[] = "GET /a HTTP/1.1\r\nHost: h\r\nX: y\r\n\r\n";
@@ -409,7 +409,7 @@ static void query_parameters(void **state)
     }
 }
 
-/* The scan looks at several bytes at once: no place within them makes a difference. */
+/* The scan reads several bytes at once. The place within them makes no difference. */
 static void every_byte_at_every_place_of_a_value(void **state)
 {
     enum { PLACES = 40 };

@@ -54,7 +54,7 @@ enum {
     TEST_MAX_S = 270, /* for all of it: a test that hangs is ended by SIGALRM */
 };
 
-/* A server whose handler does what the path says. */
+/* A server whose handler acts according to the path. */
 struct fixture {
     struct http_server *server;
     struct http_server_options options;
@@ -337,7 +337,7 @@ static ssize_t from_socket(void *source, void *out, size_t size)
     return recv(*(int *)source, out, size, 0);
 }
 
-/* One answer, not a byte beyond it. */
+/* One answer, and not one byte more. */
 static void hear_from(receive_call receive, void *source, bool head_only, struct answer *a)
 {
     size_t size = 0;
@@ -349,7 +349,7 @@ static void hear_from(receive_call receive, void *source, bool head_only, struct
         ssize_t got = receive(source, a->head + size, 1);
 
         if (got <= 0) {
-            assert_int_equal(size, 0); /* never the half of an answer */
+            assert_int_equal(size, 0); /* never a part of an answer */
             a->closed = true;
             return;
         }
@@ -412,7 +412,7 @@ static void assert_filled(const struct answer *a, size_t size)
             fail_msg("byte %zu differs", i);
 }
 
-/* Waits until `*value` is at least `least`; the deadline is for a broken server only. */
+/* Waits until `*value` is at least `least`. Only a broken server reaches the deadline. */
 static void await(const atomic_uint *value, unsigned least)
 {
     for (int i = 0; i < WAIT_MS && atomic_load(value) < least; i++)
@@ -507,7 +507,8 @@ static void pipelined_requests_are_answered_in_order(void **state)
     fixture_stop(&f);
 }
 
-/* One connection has many requests ready, another one has one: that is served after a few. */
+/* One connection has many requests ready, another has one, which is served after a few of the
+ * others. */
 static void connections_take_turns(void **state)
 {
     struct fixture f;
@@ -701,13 +702,13 @@ static void refused_by_the_handler_before_the_body(void **state)
     say(fd, "POST /denied HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nx");
     assert_answer(fd, 401, "no");
     assert_ended(fd);
-    assert_int_equal(atomic_load(&f.refused_count), 0); /* not the gate's doing */
+    assert_int_equal(atomic_load(&f.refused_count), 0); /* the gate did not refuse it */
     close(fd);
     fixture_stop(&f);
 }
 
-/* The gate's table is in http_parse_test; here: the answer arrives, the connection ends, and what
- * stands behind the refused request is not read as another. */
+/* http_parse_test has the table of the gate. Here the answer arrives, the connection ends, and
+ * the bytes after the refused request are not read as another. */
 static void refused_by_the_gate(void **state)
 {
     static const struct {
@@ -872,7 +873,7 @@ static void an_announcement_takes_no_memory_from_others(void **state)
     fixture_stop(&f);
 }
 
-/* What strangers hold is a share of their own pot; authenticated callers have another. */
+/* Strangers have a share of their own pot; authenticated callers have another pot. */
 static void memory_is_shared_by_what_is_held(void **state)
 {
     struct fixture f;
@@ -1177,7 +1178,7 @@ static void deadlines_are_total(void **state)
     fixture_start(&f);
     fd = dial(&f);
     begun = clock_monotonic_us();
-    /* a byte every 10 ms is activity, and does not help */
+    /* a byte every 10 ms is activity, but does not extend the deadline */
     say(fd, "GET / HTTP/1.1\r\nHost: ");
     for (struct pollfd p = {fd, POLLIN, 0}; poll(&p, 1, 10) == 0;) {
         assert_true(clock_monotonic_us() - begun < (int64_t)WAIT_MS * 1000);
@@ -1196,7 +1197,7 @@ static void each_phase_has_its_deadline(void **state)
 {
     static const struct {
         const char *request;
-        unsigned status; /* 0: closed without a word */
+        unsigned status; /* 0: closed without an answer */
     } cases[] = {
         {"",                                                                0  },
         {"GET / HT",                                                        408},
@@ -1294,7 +1295,7 @@ static void caps_hold(void **state)
     }
 }
 
-/* The oldest connection of a stranger gives way; those of authenticated callers stay. */
+/* The oldest connection of a stranger is closed; those of authenticated callers stay. */
 static void strangers_give_way_when_all_places_are_taken(void **state)
 {
     enum { PLACES = 8, NEWCOMERS = 20 };
@@ -1339,7 +1340,7 @@ static void strangers_give_way_when_all_places_are_taken(void **state)
     http_server_figures(f.server, &figures);
     assert_int_equal(figures.evicted, NEWCOMERS);
     assert_int_equal(figures.refused_connections, 0);
-    /* one owner has its share of places (1 + 8 / 4): with more than that it gives way, too */
+    /* one owner has its share of places (1 + 8 / 4); beyond it, its connections are closed, too */
     for (int i = 0; i < PLACES; i++) {
         int fd = newcomers[i];
 
@@ -1369,7 +1370,7 @@ static uint16_t port_of(int fd)
     return ntohs(address.sin_port);
 }
 
-/* Sockets that were opened before, and a second listener that answers when all places are taken. */
+/* Sockets opened before, and a second listener that answers when all places are taken. */
 static void the_second_listener_has_places_of_its_own(void **state)
 {
     struct fixture f;
@@ -1398,7 +1399,7 @@ static void the_second_listener_has_places_of_its_own(void **state)
     assert_true(fd >= 0);
     say(fd, GET("/admin"));
     assert_answer(fd, 200, "admin");
-    await_connections(&f, 4, 4); /* none of the others had to give way */
+    await_connections(&f, 4, 4); /* none of the others was closed */
     for (size_t i = 0; i < COUNT_OF(fds); i++)
         close(fds[i]);
     await_open(&f, 1);
@@ -1410,7 +1411,7 @@ static void the_second_listener_has_places_of_its_own(void **state)
     assert_int_equal(dial_port(admin_port), -1);
 }
 
-/* In a process of its own, since a lowered limit stays. */
+/* In a separate process, because a lowered limit stays. */
 static _Noreturn void serve_with_few_descriptors(void)
 {
     const struct rlimit few = {150, 150};
@@ -1464,7 +1465,7 @@ static bool has_ipv6(void)
     return bound;
 }
 
-/* A peer is counted and named alike, whichever kind of socket it came to. */
+/* A peer is counted and named in the same way for both kinds of socket. */
 static void peers_over_ipv6(void **state)
 {
     static const struct {
@@ -1742,7 +1743,7 @@ static void without_descriptors_connections_are_shed(void **state)
         assert_int_equal(connect(waiting[i], (struct sockaddr *)&to, sizeof to), 0);
         assert_ended(waiting[i]);
     }
-    say(fd, GET("/target")); /* who is connected is served */
+    say(fd, GET("/target")); /* a connected client is served */
     assert_answer(fd, 200, "/target");
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     http_server_figures(f.server, &figures);
@@ -1929,7 +1930,7 @@ static void a_handshake_may_be_refused(void **state)
     fixture_stop(&f);
 }
 
-/* With TLS behind it, so that a byte too many or too few would be seen. */
+/* With TLS over it, so that a byte too many or too few is detected. */
 static void the_proxy_protocol_stands_before_tls(void **state)
 {
     static const char *const headers[] = {"PROXY TCP4 203.0.113.7 192.0.2.1 1234 443\r\n",
@@ -2144,7 +2145,7 @@ static void tls_client_certificates_reach_the_handler_if_asked_for(void **state)
         fixture_start(&f);
         tls_assert_certificate(&f, without, (struct span){0});
         tls_assert_certificate(&f, with, asks ? span_of(der, (size_t)size) : (struct span){0});
-        tls_assert_certificate(&f, without, (struct span){0}); /* and none is left over */
+        tls_assert_certificate(&f, without, (struct span){0}); /* and none is left from before */
         fixture_stop(&f);
     }
     OPENSSL_free(der);

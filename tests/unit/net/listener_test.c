@@ -81,7 +81,7 @@ static void a_unix_socket_replaces_only_a_dead_one(void **state)
     assert_int_equal(listener_open(path, &second), ERR_NONE);
     close(second);
     assert_int_equal(unlink(path), 0);
-    file = fopen(path, "w"); /* a file that is no socket is left alone */
+    file = fopen(path, "w"); /* a file that is not a socket stays */
     assert_non_null(file);
     fclose(file);
     assert_int_equal(listener_open(path, &second), ERR_IO);

@@ -118,7 +118,7 @@ static void texts_that_are_no_network(void **state)
     "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02\x04\xd2" \
     "\x01\xbb"
 
-/* However much of a header is there, it is incomplete until all of it is. */
+/* Every prefix of a header is incomplete. */
 static void headers_that_name_the_client(void **state)
 {
     static const struct {

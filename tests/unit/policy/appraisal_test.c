@@ -41,7 +41,7 @@ static bool names(const struct rule_text *texts, const char *key)
     return false;
 }
 
-/* The least rule of a TEE with fields more, or other ones by the same key; values NULL: without. */
+/* The smallest rule of a TEE plus fields, or other values for its fields; values NULL: without. */
 MUST_CHECK static enum err rule_with(struct appraisal_rule *rule, const char *tee,
                                      const struct rule_text *extra, struct policy_fault *fault)
 {
@@ -90,8 +90,8 @@ static void the_least_rule_accepts_its_evidence_and_no_other_kind(void **state)
 }
 
 /*
- * Each case: a rule that accepts the evidence; then one thing of the evidence is spoiled and it is
- * denied with that code, and the field's name in what was expected.
+ * Each case has a rule that accepts the evidence. Then one part of the evidence changes, and it is
+ * denied with that code, and with the field's name in the expected value.
  */
 struct spoiled {
     const char *tee;
@@ -336,7 +336,7 @@ static void every_field_denies_by_its_own_code(void **state)
     }
 }
 
-/* What a rule leaves open or opens is accepted. */
+/* Values that a rule allows or does not check are accepted. */
 static const struct {
     const char *tee;
     struct rule_text rule[4];
@@ -499,7 +499,7 @@ static void out_of_date_is_accepted_for_its_grace_only(void **state)
     }
 }
 
-/* A dry run judges one rule; what is bound only if it is told what should be. */
+/* A dry run judges one rule, and checks the binding only if the caller gives one. */
 static void one_rule_says_how_far_it_came(void **state)
 {
     struct appraisal_denial denial = {0};
@@ -572,7 +572,7 @@ static void a_rule_takes_the_conventions_it_names(void **state)
     }
 }
 
-/* Without a nonce an old quote would open a session again. */
+/* Without a nonce, an old quote would open a new session. */
 static void a_key_alone_opens_no_session(void **state)
 {
     static const struct rule_text texts[] = {
@@ -796,7 +796,7 @@ static void without_an_event_log_events_are_not_proved(void **state)
     }
 }
 
-/* A list that does not fit ends with one mark of what is left out, and is never longer. */
+/* A list that does not fit ends with one mark, and is never longer. */
 static void a_long_list_is_cut_with_a_mark(void **state)
 {
     struct appraisal_denial denial = {0};
@@ -830,7 +830,7 @@ static void a_long_list_is_cut_with_a_mark(void **state)
 
 /* ---- policies */
 
-/* A rule whose every switch is on and whose every bit may be set: made by no setting. */
+/* A rule with every switch on and every bit allowed, which no setting can make. */
 static void allow_all(struct appraisal_rule *rule)
 {
     for (size_t i = 0; i < POLICY_FIELD_COUNT; i++) {
@@ -898,7 +898,7 @@ static void no_rule_lets_debug_or_revoked_or_unverified_through(void **state)
     }
 }
 
-/* A dry run may leave the binding out; what decides may not. */
+/* A dry run may omit the binding; a decision may not. */
 static void without_a_binding_nothing_is_accepted(void **state)
 {
     (void)state;

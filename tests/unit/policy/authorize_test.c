@@ -139,8 +139,7 @@ static void a_decision_names_the_rule_that_decided(void **state)
 }
 
 /*
- * The rule, stated once more and otherwise: as sets. Every combination of everything that counts is
- * held against it.
+ * The rule again, in another form: as sets. Every combination of all inputs is compared with it.
  */
 struct cell {
     struct principal p;

@@ -1,4 +1,4 @@
-/* Lists that grow: which, by what, and that everything else of the rule stays. */
+/* Lists that grow: which lists, by which values, and that all other parts of the rule stay. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -145,7 +145,7 @@ static void test_a_list_ends_at_its_most(void **state)
     appraisal_rule_clear(&full);
 }
 
-/* All lists at their most: the rule still has a version, and its room ends without harm. */
+/* All lists at their maximum: the rule still has a version, and a further value is refused. */
 static void test_all_lists_full(void **state)
 {
     (void)state;

@@ -123,7 +123,7 @@ static void all_faults_are_named_at_once(void **state)
 
     (void)state;
     policy_text_read(span_string(text), "p.yaml", &set, &problems);
-    assert_int_equal(problems.count, 3); /* values are looked at once the members are right */
+    assert_int_equal(problems.count, 3); /* values are checked only after the members are right */
     problems_clear(&problems);
     policy_set_clear(&set);
 }

@@ -122,7 +122,7 @@ static void without_policies_everything_is_denied(void **state)
     assert_null(policy);
 }
 
-/* Neither a policy's name nor what it accepts reaches a principal that it is not meant for. */
+/* A principal learns neither the name nor the contents of a policy that is not meant for it. */
 static void policies_of_others_are_not_told(void **state)
 {
     struct fixture *f = *state;
@@ -138,7 +138,7 @@ static void policies_of_others_are_not_told(void **state)
     assert_string_equal(denial.expected, "");
     assert_string_equal(denial.presented, "");
 
-    /* the nearest of those that are mine, though one of another's comes nearer */
+    /* the nearest of the principal's own policies, even if another one is nearer */
     give_to(&f->policies[0], "me");
     assert_int_equal(judge(f, &policy, &denial), ERR_DENIED);
     assert_string_equal(denial.rule, "other");

@@ -54,7 +54,7 @@ static const struct {
     {"snp", {{"measurement", B48("00")}}, "measurement"}, {"snp", {{"measurement", "any"}}, "measurement"},
     {"nitro", {{"pcr1", B48("d1")}, {"pcr2", B48("d2")}}, "pcr0"},
     {"nitro", {{"pcr0", B48("00")}}, "pcr0"}, {"nitro", {{"pcr0", "zero"}}, "pcr0"}, {"nitro", {{"pcr8", "zero"}}, "pcr8"},
-    /* another TEE's fields */
+    /* fields of another TEE */
     {"sgx", {{"mrtd", B48("a0")}}, "mrtd"}, {"sgx", {{"pcr0", B48("d0")}}, "pcr0"}, {"sgx", {{"vmpl", "0"}}, "vmpl"},
     {"tdx", {{"mrenclave", B32("aa")}}, "mrenclave"}, {"tdx", {{"attributes_allowed", "INIT"}}, "attributes_allowed"},
     {"snp", {{"tcb_status", "UpToDate"}}, "tcb_status"}, {"snp", {{"rtmr0", "any"}}, "rtmr0"}, {"snp", {{"fmspc", "000000000001"}}, "fmspc"},
@@ -96,7 +96,7 @@ static const struct {
     {"sgx", {{"advisories", "INTEL-SA-00615,INTEL-SA-00615"}}, "advisories"},
     {"sgx", {{"out_of_date_grace_days", "0"}}, "out_of_date_grace_days"},
     {"sgx", {{"report_data", "none"}}, "report_data"}, {"sgx", {{"report_data", ""}}, "report_data"}, {"sgx", {{"report_data", "any"}}, "report_data"},
-    /* what needs something beside it */
+    /* values that need another value */
     {"sgx", {{"mrenclave", B32("aa")}, {"tcb_status", "SWHardeningNeeded"}}, "advisories"},
     {"sgx", {{"mrenclave", B32("aa")}, {"tcb_status", "TDRelaunchAdvised"}}, "advisories"},
     {"sgx", {{"mrenclave", B32("aa")}, {"tcb_status", "OutOfDate"}, {"advisories", ""}}, "out_of_date_grace_days"},
@@ -107,7 +107,7 @@ static const struct {
     {"snp", {{"measurement", B48("c0")}, {"guest_policy_allowed", "MIGRATE_MA"}}, "report_id_ma"},
     {"snp", {{"measurement", B48("c0")}, {"guest_policy_required", "MIGRATE_MA"}}, "report_id_ma"},
     {"snp", {{"measurement", B48("c0")}, ANY_TCB, {"report_data", "vouchsafe,native"}}, "report_data"},
-    /* SNP: what is too old, and of which product */
+    /* SNP: minimums are required, for the right product */
     {"snp", {{"measurement", B48("c0")}}, "min_tcb_snp"},
     {"snp", {{"measurement", B48("c0")}, {"product", "milan"}, {"min_tcb_snp", "22"}}, "min_tcb_microcode"},
     {"snp", {{"measurement", B48("c0")}, {"product", "milan"}, {"min_tcb_microcode", "213"}}, "min_tcb_snp"},
@@ -305,7 +305,7 @@ static void the_values_of_one_rule_have_a_limit(void **state)
     appraisal_rule_clear(&rule);
 }
 
-/* The values take what they need: a small rule is a small part of the largest. */
+/* The values take as much memory as they need: a small rule is much smaller than the largest. */
 static void the_memory_of_a_rule_follows_its_values(void **state)
 {
     static const char *const tees[] = {"sgx", "tdx", "snp", "nitro", "simulated"};

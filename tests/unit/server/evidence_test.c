@@ -1,6 +1,6 @@
 /*
- * The keystore's own evidence from hardware that takes its time: a whole server on loopback, with
- * an SEV-SNP guest's device that answers when the test says so.
+ * The keystore's own evidence from slow hardware: a whole server on loopback, with an SEV-SNP
+ * guest's device that answers when the test allows it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -259,7 +259,7 @@ static void test_evidence_has_its_kind_and_the_hosts_certificates(void **state)
     fake_kernel_assert_clean(&kernel);
 }
 
-/* All places of one address are taken and nothing moves: others do not notice. */
+/* All places of one address are taken, and no quote comes. Other addresses are not affected. */
 static void test_slow_hardware_holds_up_nobody_else(void **state)
 {
     struct pollfd waiting[PLACES + 1];

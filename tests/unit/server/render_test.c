@@ -1,4 +1,4 @@
-/* From typed results and refusals to what clients read. */
+/* Typed results and refusals become the texts that clients read. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

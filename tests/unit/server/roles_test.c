@@ -1,5 +1,4 @@
-/* Which role may ask for which route: every route and every role, and the table of
- * docs/protocol.md. */
+/* Which role may use which route: every route and every role, and the table in docs/protocol.md. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

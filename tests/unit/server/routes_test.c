@@ -1,6 +1,6 @@
 /*
- * Every route over HTTP on a whole keystore with a simulated platform: what it answers and to whom;
- * and each allocation of a request failing in turn.
+ * Every route over HTTP on a whole keystore with a simulated platform: its answers to each kind of
+ * caller. Then each allocation of a request fails in turn.
  */
 #include <setjmp.h>
 #include <stdarg.h>

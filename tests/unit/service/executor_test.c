@@ -1,4 +1,4 @@
-/* Executors: bounds of jobs, bytes and shares, and none holds up another. */
+/* Executors: bounds of jobs, bytes and shares. No executor delays another. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,7 +86,7 @@ static void test_what_does_not_fit_is_refused(void **state)
     assert_int_equal(f.bytes, 30);
     assert_int_equal(f.accepted, 3);
     assert_int_equal(f.refused, 2);
-    executor_release(&third); /* was not accepted: nothing to give back */
+    executor_release(&third); /* it was not accepted, so there is nothing to release */
     executor_figures(x, &f);
     assert_int_equal(f.held, 3);
     finish(&x, jobs, COUNT_OF(jobs));

@@ -1,4 +1,4 @@
-/* Whose receipts a caller gets: by the entry's tenant and principal. */
+/* A caller gets only its own receipts, by the entry's tenant and principal. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

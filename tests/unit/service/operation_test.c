@@ -1,6 +1,6 @@
 /*
- * Every operation, on a service with a simulated platform: what it reveals, each way to be refused,
- * what the log says, and that no failing allocation leaves something half done.
+ * Every operation, on a service with a simulated platform: its result, every refusal, the log
+ * entry; and no failing allocation leaves a partial effect.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -400,7 +400,7 @@ static void test_attest_refuses(void **state)
         const char *code;
     } cases[] = {
         {&k.worker, &keystore_enclave, 1,  "nonce_unknown"       },
-        {&k.other,  &keystore_enclave, 0,  "nonce_unknown"       }, /* another's challenge */
+        {&k.other,  &keystore_enclave, 0,  "nonce_unknown"       }, /* another caller's challenge */
         {&k.worker, &keystore_enclave, 2,  "report_data_mismatch"},
         {&k.worker, &keystore_enclave, 4,  "tee_type_mismatch"   },
         {&k.worker, &keystore_enclave, 8,  "signature_invalid"   },

@@ -1,4 +1,4 @@
-/* What the log says of reference values, and the snapshots that follow from it. */
+/* The reference values in the log, and the snapshots made from them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -198,8 +198,8 @@ static void test_refusals(void **state)
     refuse(f, 0x22, true, "value_not_found");
 }
 
-/* Added, removed and added again: three versions, so that no session comes back. A start finds the
- * version that was there at the end. */
+/* Added, removed and added again: three versions, so that no session becomes valid again. A
+ * start computes the last version. */
 static void test_versions(void **state)
 {
     struct fixture *f = *state;
@@ -222,7 +222,7 @@ static void test_versions(void **state)
     snapshot_view_clear(&view);
 }
 
-/* Added values stay; a configuration that is the same keeps the version, and so the sessions. */
+/* Added values stay. An unchanged configuration keeps the version, and so the sessions. */
 static void test_another_configuration_is_adopted_whole(void **state)
 {
     static char other[] = B32("33");

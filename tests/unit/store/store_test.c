@@ -304,7 +304,7 @@ static void creating_over_a_database_is_refused(void **state)
     store_close(&store);
 }
 
-/* What a crash during creation leaves: a file without tables. */
+/* A file without tables, as after a crash during creation. */
 static void an_empty_file_is_no_database(void **state)
 {
     struct store *store = NULL;
@@ -497,7 +497,7 @@ static void an_older_state_is_found(void **state)
     assert_non_null(strstr(logged, "index=600 "));
 }
 
-/* Every page of the file in turn, a byte in the middle of what is in use. */
+/* Changes a used byte in the middle of every page of the file in turn. */
 static void a_changed_byte_of_the_file_never_passes_for_the_log(void **state)
 {
     struct store *store = must_open(true);
@@ -516,7 +516,7 @@ static void a_changed_byte_of_the_file_never_passes_for_the_log(void **state)
         changed = (uint8_t)(byte ^ 0x55);
         assert_int_equal(pwrite(fd, &changed, 1, at), 1);
         e = try_open(false, &store);
-        if (e == ERR_NONE) { /* a byte that is not in use: the log is what it was */
+        if (e == ERR_NONE) { /* an unused byte: the log is unchanged */
             expect_size(store, MANY);
             expect_entries(store, 0, MANY);
             store_close(&store);
@@ -554,7 +554,7 @@ static void limit_files(rlim_t size)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-/* A disk that is full at any point of an append: nothing is appended, and it goes on later. */
+/* The disk is full at any point of an append: nothing is appended, and later appends work. */
 static void a_full_disk_loses_nothing_and_heals(void **state)
 {
     struct store *store = must_open(true);
@@ -646,7 +646,7 @@ static void fault_make(const char *path, enum file_fault fault)
     case RENAMED:
         assert_int_equal(rename(path, copy), 0);
         break;
-    case LINKED: /* the same bytes by another way */
+    case LINKED: /* another name for the same file */
         assert_int_equal(rename(path, copy), 0);
         assert_int_equal(symlink(copy, path), 0);
         break;
@@ -703,7 +703,7 @@ static void files_that_go_or_change_are_noticed_before_the_next_append(void **st
         assert_int_equal(store_append(store, &entry, 1, &first), ERR_TAMPERED);
         assert_int_equal(first, 77);
         assert_int_equal(store_check(store), ERR_TAMPERED);
-        /* the commits that fail afterwards change nothing, and repair nothing */
+        /* the commits that fail afterwards change and repair nothing */
         assert_int_equal(store_append(store, &entry, 1, &first), ERR_TAMPERED);
         expect_size(store, 10);
         store_close(&store);
@@ -853,7 +853,7 @@ static void a_kill_at_any_moment_loses_nothing_acknowledged(void **state)
     assert_true(acknowledged > 50);
 }
 
-/* Readers on other threads, more than there are connections, while the log grows. */
+/* More readers on other threads than there are connections, while the log grows. */
 static void *read_along(void *argument)
 {
     struct store *store = argument;

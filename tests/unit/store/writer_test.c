@@ -10,7 +10,7 @@
 
 enum { THREADS = 8, REQUESTS = 5000 };
 
-/* What the writer handed back. */
+/* The requests that the writer returned. */
 struct results {
     pthread_mutex_t mutex;
     pthread_cond_t changed;

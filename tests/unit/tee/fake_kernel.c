@@ -185,7 +185,7 @@ static void disturb(struct fake_kernel *k, struct fake_report *r)
     memset(r->inblob, 0xee, sizeof r->inblob);
 }
 
-/* A text attribute acts at once; a binary one when it is closed, and then cannot fail any more. */
+/* A text attribute acts at once. A binary one acts on close, and then cannot fail. */
 static ssize_t attribute_write(struct fake_kernel *k, struct fake_handle *h, const void *bytes,
                                size_t size)
 {
@@ -268,7 +268,7 @@ static int write_extended(const struct fake_kernel *k, struct snp_guest_request_
     return write_report(k, &asked->data, (void *)(uintptr_t)io->resp_data);
 }
 
-/* The firmware's part: what is selected is mixed in, and nothing else. */
+/* The firmware's part: mixes in the selected fields, and no others. */
 static int write_key(struct fake_kernel *k, const struct snp_derived_key_req *asked,
                      struct snp_derived_key_resp *response)
 {
@@ -371,7 +371,7 @@ static int fake_open(void *context, const char *path, int flags)
     return fails(EMFILE);
 }
 
-/* As in Linux, what fails to close is closed all the same. */
+/* As in Linux, a failed close still closes. */
 static int fake_close(void *context, int file)
 {
     struct fake_kernel *k = kernel_of(context);

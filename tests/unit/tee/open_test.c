@@ -1,4 +1,4 @@
-/* Which provider is opened, and evidence of one with sealing by another. */
+/* The choice of the provider, and evidence from one provider with sealing by another. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,7 +69,7 @@ static void test_the_machine_is_found_out(void **state)
 
 static void test_without_a_tee_each_candidate_has_its_reason(void **state)
 {
-    /* what simulated and tpm2 would need is there, and they are not taken */
+    /* everything for simulated and tpm2 is present, but they are not chosen */
     const struct tee_settings settings = {
         .kind = TEE_AUTO, .simulated_dir = "/tmp", .tpm2_tcti = "device:/dev/null"};
     struct fake_kernel k = {0};
@@ -140,7 +140,8 @@ static void test_tdx_needs_somebody_who_seals(void **state)
     }
 }
 
-/* Evidence from `k`, sealing by a software TPM, which is a real one to us. */
+/* Evidence from `k`, sealing by a software TPM, which the code cannot distinguish from a real
+ * one. */
 static void check_composite(struct fake_kernel *k, const struct tee_settings *settings,
                             const char *name, const char *evidence_kind)
 {
@@ -169,7 +170,7 @@ static void check_composite(struct fake_kernel *k, const struct tee_settings *se
     secret_free(&plain);
     assert_int_equal(k->asked.fields, 0); /* the platform's key was not asked for */
 
-    /* failures of either part reach the caller */
+    /* the caller gets failures of either part */
     blob.data[20] ^= 1;
     assert_int_equal(tee->ops->unseal(tee, buffer_span(&blob), &plain), ERR_MALFORMED);
     assert_non_null(strstr(tee->failure.text, "TPM"));
@@ -239,7 +240,7 @@ static void test_a_tpm_that_is_named_twice_is_one(void **state)
 static int start(void **state)
 {
     (void)state;
-    (void)setenv("TSS2_LOG", "all+NONE", 1); /* the library's own lines are none of ours */
+    (void)setenv("TSS2_LOG", "all+NONE", 1); /* suppresses the library's own lines */
     return crypto_start() == ERR_NONE ? 0 : -1;
 }
 

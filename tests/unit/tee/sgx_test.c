@@ -31,7 +31,7 @@ static struct timestamp now(void)
     return timestamp_of_seconds(1800000000);
 }
 
-/* A platform that signs quotes as a quoting enclave would, made once. */
+/* A platform that signs quotes like a quoting enclave, made once. */
 static struct simulated_platform *platform;
 static char parent[] = "/tmp/vouchsafe-sgx-XXXXXX";
 
@@ -193,7 +193,7 @@ static void test_what_is_sealed_opens_under_the_same_key_only(void **state)
     }
 }
 
-/* Even with keys that are equal: the name of the policy is bound, and the settings choose. */
+/* Even with equal keys: the blob binds the name of the policy, and the settings choose it. */
 static void test_the_policies_do_not_open_each_others_blobs(void **state)
 {
     struct fake_kernel k = gramine();
@@ -208,7 +208,7 @@ static void test_the_policies_do_not_open_each_others_blobs(void **state)
     assert_int_equal(unsealing(enclave, buffer_span(&blob)), ERR_DENIED);
     assert_non_null(strstr(enclave->failure.text, "mrenclave, which tee.sgx_seal names"));
 
-    /* relabelled, with a hash that fits */
+    /* another label, with the right hash */
     blob.data[POLICY_AT] = 1;
     sha256(span_of(blob.data, blob.size - SHA256_SIZE), blob.data + blob.size - SHA256_SIZE);
     assert_int_equal(unsealing(enclave, buffer_span(&blob)), ERR_DENIED);
@@ -232,7 +232,7 @@ static void test_every_flipped_bit_and_every_prefix_is_refused(void **state)
 
         blob.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
         assert_int_equal(unsealing(tee, buffer_span(&blob)), ERR_MALFORMED);
-        if (bit / 8 < blob.size - SHA256_SIZE) { /* with a hash that fits */
+        if (bit / 8 < blob.size - SHA256_SIZE) { /* with the right hash */
             struct buffer copy = {0};
 
             assert_int_equal(buffer_append(&copy, buffer_span(&blob)), ERR_NONE);
@@ -359,7 +359,7 @@ static void test_interrupted_reads_go_on(void **state)
         fake_kernel_assert_clean(&k);
         if (k.calls < at)
             break;
-        /* opening and closing are not repeated: these files do not block there */
+        /* opening and closing are not retried: these files do not block there */
         assert_true(e == ERR_NONE || strstr(text, "opening") || strstr(text, "closing"));
     }
 }

@@ -388,7 +388,7 @@ static void a_debug_enclave_shows(void **state)
     place_remove(&p);
 }
 
-/* `also`: what a verifier that looks at another part first says. */
+/* `also`: the answer of a verifier that checks another part first. */
 static void collateral_can_be_made_bad(void **state)
 {
     static const struct {
@@ -603,7 +603,7 @@ static void secrets_of_every_size_come_back(void **state)
 
         assert_int_equal(tee->ops->seal(tee, span_of(bytes, sizes[i]), &blob), ERR_NONE);
         assert_true(blob.size <= TEE_SEALED_MAX);
-        tee_close(&tee); /* what one opening sealed the next one opens */
+        tee_close(&tee); /* the next opening can open blobs of the last one */
         tee = opened(&p);
         assert_int_equal(tee->ops->unseal(tee, buffer_span(&blob), &plain), ERR_NONE);
         assert_true(span_equal(secret_span(plain), span_of(bytes, sizes[i])));

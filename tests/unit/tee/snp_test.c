@@ -142,7 +142,7 @@ static void test_reports_that_are_refused(void **state)
     k.binds_nothing = true;
     assert_refused(tee, "does not bind");
     k.binds_nothing = false;
-    k.vmpl = 2; /* and the kernel does not say so */
+    k.vmpl = 2; /* and the kernel does not report it */
     assert_refused(tee, "SNP_GET_REPORT: Input/output error");
     fake_kernel_init(&k);
     k.has_sev = false;
@@ -202,7 +202,7 @@ static void test_devices_that_do_not_open(void **state)
 
         assert_int_equal(open_on(&k, TEE_SNP_VCEK, &tee, &failure), cases[i].e);
         assert_non_null(strstr(failure.text, cases[i].says));
-        assert_non_null(strstr(failure.text, "mount configfs")); /* both reasons are told */
+        assert_non_null(strstr(failure.text, "mount configfs")); /* it names both reasons */
         assert_null(tee);
     }
 }
@@ -512,7 +512,7 @@ static void test_a_genuine_report_comes_back_whole(void **state)
         skip();
     vectors_read("attestation/snp/snp-v3-milan-vcek-veehaitch-40a277/report.bin", &genuine);
     k.evidence = buffer_span(&genuine);
-    memcpy(&k.guest_svn, genuine.data + 0x004, 4); /* the fake writes what it is asked for */
+    memcpy(&k.guest_svn, genuine.data + 0x004, 4); /* the fake writes the requested values */
     memcpy(&k.committed_tcb, genuine.data + 0x1e0, 8);
     tee = opened(&k);
     assert_int_equal(tee->ops->quote(tee, genuine.data + 0x50, now, &evidence), ERR_NONE);

@@ -217,7 +217,7 @@ static void a_changed_pcr_is_named(void **state)
     swtpm_remove(&t);
 }
 
-/* The comparison in tpm2.c only finds words: without it, it is the TPM that refuses. */
+/* The comparison in tpm2.c only words the message: without it, the TPM itself refuses. */
 static void the_tpm_itself_refuses_after_a_pcr_changed(void **state)
 {
     struct buffer sealed = {0};
@@ -235,7 +235,7 @@ static void the_tpm_itself_refuses_after_a_pcr_changed(void **state)
     extend(&t, 7);
     assert_int_equal(tpm2_device_open(t.tcti, &device, &failure), ERR_NONE);
     assert_int_equal(tpm2_device_unseal(device, &blob, key, &failure), ERR_DENIED);
-    /* nor with the present values put into the blob: the object's policy is another */
+    /* nor with the present values written into the blob: the object's policy is different */
     assert_int_equal(tpm2_device_pcrs(device, blob.pcrs.mask, &blob.pcrs, &failure), ERR_NONE);
     assert_int_equal(tpm2_device_unseal(device, &blob, key, &failure), ERR_DENIED);
     assert_true(span_is_zero(SPAN_OF(key)));
@@ -332,7 +332,8 @@ static uint32_t handles(ESYS_CONTEXT *esys, uint32_t first)
     return count;
 }
 
-/* A TPM has room for three objects and a few sessions: one lost a round would be seen at once. */
+/* A TPM has room for three objects and a few sessions, so a leak of one per round would fail at
+ * once. */
 static void fifty_rounds_leave_no_handles(void **state)
 {
     struct swtpm t;
@@ -351,7 +352,7 @@ static void fifty_rounds_leave_no_handles(void **state)
         assert_int_equal(tee->ops->seal(tee, ROOT, &blob), ERR_NONE);
         assert_int_equal(unsealed(tee, buffer_span(&blob)), ERR_NONE);
         if (i % 10 == 5) {
-            extend(&t, 7); /* refused rounds flush as well */
+            extend(&t, 7); /* refused rounds flush, too */
             assert_int_equal(unsealed(tee, buffer_span(&blob)), ERR_DENIED);
         }
         buffer_clear(&blob);

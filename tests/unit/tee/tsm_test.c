@@ -177,7 +177,7 @@ static void test_certificates_come_along_when_the_host_has_some(void **state)
     assert_int_equal(tee->ops->quote(tee, report_data, now, &evidence), ERR_NONE);
     assert_true(span_equal(buffer_span(&evidence.certificates), span_of(table, 48 + 4)));
     tee_evidence_clear(&evidence);
-    k.auxblob = span_of(table, 48 + 3); /* damaged: the report is good all the same */
+    k.auxblob = span_of(table, 48 + 3); /* damaged: the report is still good */
     assert_int_equal(tee->ops->quote(tee, report_data, now, &evidence), ERR_NONE);
     assert_int_equal(evidence.certificates.size, 0);
     tee_evidence_clear(&evidence);
@@ -398,7 +398,7 @@ static void test_busy_moments_are_outlived(void **state)
 
     (void)state;
     tee_close(&(struct tee *){opened(tee_tdx_open, &k)});
-    probing = k.calls; /* what opening takes is not repeated */
+    probing = k.calls; /* the calls of the opening are not repeated */
     for (unsigned at = probing + 1;; at++) {
         k = tdx_kernel();
         assert_int_equal(with_fault(&k, tee_tdx_open, at, EBUSY, text), ERR_NONE);
@@ -407,7 +407,7 @@ static void test_busy_moments_are_outlived(void **state)
     }
 }
 
-/* Genuine evidence: the report data that it was made for is asked for, and all of it comes back. */
+/* Genuine evidence: the test requests its report data, and gets all of it back. */
 static void check_genuine(open_function *open, struct fake_kernel *k, const char *path, size_t at)
 {
     struct buffer genuine = {0};
