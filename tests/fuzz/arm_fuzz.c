@@ -1,5 +1,5 @@
-/* PSA and CCA tokens: whatever parses has spans inside the input, and without keys none verifies.
- */
+/* PSA and CCA tokens: if one parses, its spans are inside the input, and none verifies without
+ * keys. */
 #include <assert.h>
 
 #include "attest/arm.h"

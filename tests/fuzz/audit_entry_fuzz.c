@@ -1,4 +1,5 @@
-/* audit_entry_view() of any bytes; and any bytes as an entry's texts give an entry it accepts. */
+/* audit_entry_view() over any bytes. Any bytes as an entry's texts make an entry that it
+ * accepts. */
 #include <assert.h>
 #include <string.h>
 

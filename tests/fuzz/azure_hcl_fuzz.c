@@ -1,4 +1,4 @@
-/* Azure's blobs: whatever parses has spans inside the input, and by itself none verifies. */
+/* Azure's blobs: if one parses, its spans are inside the input, and no blob verifies by itself. */
 #include <assert.h>
 
 #include "attest/azure_hcl.h"

@@ -1,4 +1,4 @@
-/* codec/base58: the input as text and as bytes; what one direction accepts, the other undoes. */
+/* codec/base58: the input as text and as bytes. The two directions undo each other. */
 #include <stdlib.h>
 #include <string.h>
 

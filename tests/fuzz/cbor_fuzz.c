@@ -1,7 +1,7 @@
 /*
- * codec/cbor against libcbor's own tree: what ours accepts, libcbor loads with the same values, and
- * what libcbor loads ours accepts, or has one of the reasons its header gives. Then the writer:
- * what is written from the values reads back as the same values.
+ * Compares codec/cbor with libcbor's own tree. If ours accepts, libcbor loads the same values. If
+ * libcbor loads, ours accepts, or has one of the reasons in its header. Then the writer: values
+ * that are written parse as the same values.
  */
 #include <cbor.h>
 #include <stdlib.h>
@@ -134,7 +134,7 @@ static void compare(struct cbor_value ours, cbor_item_t *theirs)
 }
 
 /*
- * Reasons to refuse what libcbor loads.
+ * Reasons to refuse input that libcbor loads.
  */
 
 static bool int_is_shortest(const cbor_item_t *item)
@@ -236,7 +236,7 @@ static bool is_shortest(const cbor_item_t *item, size_t size)
 }
 
 /*
- * What libcbor must not be asked to load: it allocates as many elements as are promised.
+ * Input that libcbor must not load: it allocates as many elements as the input announces.
  */
 
 struct promise {
@@ -269,7 +269,7 @@ static bool promises_little(const uint8_t *data, size_t size)
     return p.most <= size;
 }
 
-/* libcbor 0.8 knows no tags 6 to 20 in one byte. Contents may have such bytes, too. */
+/* libcbor 0.8 does not know the tags 6 to 20 in one byte. Contents may have such bytes, too. */
 static bool may_have_low_tag(const uint8_t *data, size_t size)
 {
     for (size_t i = 0; i < size; i++)
@@ -308,7 +308,7 @@ static void write_value(struct writer *w, struct cbor_value value)
     }
 }
 
-/* With definite lengths: not longer than it came, and accepted like it. */
+/* With definite lengths: not longer than the input, and also accepted. */
 static void check_writer(struct cbor_value value, size_t size)
 {
     static uint8_t space[WRITTEN_MAX];

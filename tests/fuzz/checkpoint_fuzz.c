@@ -1,4 +1,5 @@
-/* checkpoint_verify() and checkpoint_vkey_parse(): what passes is written again as it was. */
+/* checkpoint_verify() and checkpoint_vkey_parse(): accepted input is written again to the same
+ * bytes. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * codec/der: walks any input as nested elements. What is accepted is written again from its tags
- * and contents and must give the same bytes: DER has one encoding per value.
+ * codec/der: walks any input as nested elements. Accepted elements are written again from their
+ * tags and contents, and must give the same bytes: DER has one encoding per value.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +71,8 @@ static void element(struct reader *r, struct writer *w, unsigned depth)
         writer_put(w, contents);
 }
 
-/* Elements as long as they last; what does not parse is copied, so that sizes stay the same. */
+/* Walks the elements to the end. Bytes that do not parse are copied, so that sizes stay the
+ * same. */
 static void walk(struct span bytes, struct writer *w, unsigned depth)
 {
     struct reader r = reader_over(bytes);

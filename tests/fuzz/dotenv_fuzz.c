@@ -1,4 +1,4 @@
-/* Whatever the bytes: refused with a line and a reason, or entries with proper names. */
+/* Any bytes are refused with a line and a reason, or give entries with valid names. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

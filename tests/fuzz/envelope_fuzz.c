@@ -1,4 +1,5 @@
-/* Opening and hinting at anything; what opens must have been sealed, so also the way back. */
+/* Opens any bytes, and asks for hints about them. An envelope that opens must have been sealed,
+ * so the target seals, too. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

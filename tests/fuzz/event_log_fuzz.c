@@ -1,5 +1,5 @@
-/* Event logs: spans inside the input, as many events as were counted, and registers that only the
- * digests make. */
+/* Event logs: spans are inside the input, the number of events is right, and only the digests
+ * make the registers. */
 #include <assert.h>
 
 #include "attest/event_log.h"

@@ -1,4 +1,4 @@
-/* vs_evidence_decode(): any bytes; and what is written in hex or base64 comes back. */
+/* vs_evidence_decode() over any bytes; and bytes written in hex or base64 are decoded again. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ static void require(bool condition)
         abort();
 }
 
-/* Between digits, where people and mailers put it. */
+/* Between digits, where people and mailers put white space. */
 static char *spaced(const char *text, size_t size, size_t *spaced_size)
 {
     char *out = malloc(2 * size + 1);
@@ -57,7 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (vs_evidence_decode((struct vs_bytes){data, size}, &got) == VS_OK)
         require(got.size <= size);
     vs_blob_clear(&got);
-    /* Evidence is larger than a few bytes. The reader takes a short text for base64 or a number. */
+    /* Evidence is larger than a few bytes. The reader may treat a short text as base64 or a
+     * number. */
     if (size < 16 || size > 4096)
         return 0;
     char *text = malloc(2 * size + 8);

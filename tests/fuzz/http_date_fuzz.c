@@ -1,4 +1,4 @@
-/* net/http_date: what is a date has a time, and is text of the lengths that the forms have. */
+/* net/http_date: an accepted date has a time, and its text has the length of one of the forms. */
 #include <stdlib.h>
 
 #include "net/http_date.h"

@@ -1,6 +1,6 @@
 /*
- * Two laws: the result does not depend on how the bytes arrive, and a request that was accepted,
- * written out again from its parts, is framed the same.
+ * Two laws. The result does not depend on how the bytes arrive. An accepted request that is written
+ * again from its parts has the same framing.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -36,7 +36,7 @@ static void assert_same(const struct result *a, const struct result *b)
 
 static void cut_at(struct span bytes, size_t cut, const struct result *whole)
 {
-    uint8_t *first = malloc(cut ? cut : 1); /* exact, so that reading beyond is seen */
+    uint8_t *first = malloc(cut ? cut : 1); /* exact, so that a read beyond it is detected */
     struct http_scan scan = {0};
     struct result r;
 

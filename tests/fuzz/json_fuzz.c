@@ -1,7 +1,7 @@
 /*
- * codec/json against jansson: what ours accepts, jansson accepts with the same values, and what
- * jansson accepts within our limits, ours accepts. Then the writer: what is written from the
- * values reads back as the same values.
+ * Compares codec/json with jansson. If ours accepts, jansson accepts with the same values. If
+ * jansson accepts input within our limits, ours accepts. Then the writer: values that are written
+ * parse as the same values.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -199,7 +199,7 @@ static void rewrite(struct json_writer *j, const char *name, struct json_value v
     }
 }
 
-/* What is written is compact and loses nothing: jansson reads the same value from it. */
+/* The written text is compact and loses nothing: jansson reads the same value from it. */
 static void check_writer(struct json_value value, json_t *theirs)
 {
     size_t capacity = 6 * value.raw.size + 16; /* a control byte becomes six characters */
@@ -221,7 +221,7 @@ static void check_writer(struct json_value value, json_t *theirs)
     free(out);
 }
 
-/* Any bytes at all are written as a string that both libraries read. */
+/* Any bytes can be written as a string that both libraries read. */
 static void check_string_writer(struct span bytes)
 {
     size_t capacity = 6 * bytes.size + 2;

@@ -1,4 +1,4 @@
-/* Nitro documents: whatever parses has spans inside the input, and no random bytes verify. */
+/* Nitro documents: if one parses, its spans are inside the input, and no random bytes verify. */
 #include <assert.h>
 
 #include "attest/nitro.h"
@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         assert(r.reason != ATTEST_OK && r.step[0] != '\0');
     }
-    /* seconds that lie in no real document's three hours: even a real one is refused */
+    /* a time outside the three hours of every real document, so even a real one is refused */
     attest_trust_vendors(&trust);
     assert(attest_verify(&trust, NULL, NULL, &evidence, timestamp_of_seconds(1756530546),
                          &result) != ERR_NONE);

@@ -1,4 +1,4 @@
-/* A file of policies: refused with a message, or policies that pass their own check again. */
+/* A file of policies is refused with a message, or its policies pass their own check again. */
 #include <assert.h>
 
 #include "policy/policy_file.h"

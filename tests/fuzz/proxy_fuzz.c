@@ -1,6 +1,6 @@
 /*
- * The first byte chooses what the others are. Two laws: a header is incomplete until its last byte
- * is there, and what follows it changes nothing.
+ * The first byte chooses the kind of the others. Two laws: a header is incomplete until its last
+ * byte arrives, and the bytes after it change nothing.
  */
 #include <assert.h>
 #include <stdint.h>

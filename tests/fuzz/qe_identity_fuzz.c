@@ -1,4 +1,4 @@
-/* Enclave identities: what parses matches no debug enclave. */
+/* Enclave identities: one that parses matches no debug enclave. */
 #include <assert.h>
 
 #include "attest/qe_identity.h"

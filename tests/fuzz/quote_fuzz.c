@@ -1,7 +1,7 @@
 /*
- * Quotes. As they come: whatever parses has spans inside the input, and no random bytes verify.
- * And behind a first byte of 0xfe, as a body that is signed for under a forged root: so the input
- * gets past the signatures, to where reports, TDX modules and TCB levels are judged.
+ * Quotes. Unchanged input: if it parses, its spans are inside the input, and no random bytes
+ * verify. After a first byte of 0xfe, the input is a body that a forged root signs. So it passes
+ * the signatures, and reaches the checks of reports, TDX modules and TCB levels.
  */
 #include <assert.h>
 #include <string.h>
@@ -144,7 +144,7 @@ static void signed_for(uint8_t choice, struct span body)
     assert(result.authentic && result.kind == (is_td ? ATTEST_TDX : ATTEST_SGX));
     if (e == ERR_NONE)
         assert(result.status < TCB_STATUS_COUNT && result.status != TCB_UP_TO_DATE);
-    else /* a body may be of a bad platform, and nothing else */
+    else /* a body may be from a bad platform, but no other refusal is right */
         assert(is_td && (result.reason == ATTEST_TCB_NOT_SUPPORTED ||
                          result.reason == ATTEST_TDX_MODULE_MISMATCH));
     buffer_clear(&quote);

@@ -1,5 +1,5 @@
-/* attest/ra_tls: input as the contents of an extension, and as a certificate. What is read lies
- * within the input; what is written from it is read again. */
+/* attest/ra_tls: input as the contents of an extension, and as a certificate. Parsed evidence is
+ * inside the input; an extension written from it parses again. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What the seed's claims are about. */
+/* The subject of the seed's claims. */
 static const uint8_t spki[SHA256_SIZE] = "0123456789abcdef0123456789abcde";
 
 static void require(bool condition)

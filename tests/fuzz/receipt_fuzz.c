@@ -1,4 +1,4 @@
-/* receipt_verify(): never beyond the caller's memory, and only the entry that was signed passes. */
+/* receipt_verify(): writes only to the caller's memory, and accepts only the signed entry. */
 #include <assert.h>
 #include <stdlib.h>
 

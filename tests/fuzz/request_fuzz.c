@@ -1,7 +1,7 @@
 /*
  * Bodies and queries of the server's routes, up to the typed request. The first byte chooses the
- * route, the others are the body, the query or the name in the path. What is accepted keeps the
- * limits that the operations count on; what is refused has a reply.
+ * route, the others are the body, the query or the name in the path. An accepted request keeps the
+ * limits that the operations require; a refused one has a reply.
  */
 #include <assert.h>
 #include <stdlib.h>

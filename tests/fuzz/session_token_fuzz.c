@@ -1,6 +1,7 @@
 /*
  * Sessions. First the bytes as a whole token; then as the payload of a token under a good header
- * and signature, so that the parser of claims is reached. What is accepted is what we would write.
+ * and signature, so that the parser of claims is reached. An accepted token equals the one that we
+ * would write.
  */
 #include <assert.h>
 #include <stdio.h>

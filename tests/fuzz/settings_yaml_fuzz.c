@@ -1,4 +1,4 @@
-/* The YAML file: refused with a message, or settings that pass their own check again. */
+/* The YAML file is refused with a message, or its settings pass their own check again. */
 #include <assert.h>
 
 #include "daemon/settings.h"

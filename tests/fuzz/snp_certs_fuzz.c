@@ -1,4 +1,4 @@
-/* codec/snp_certs: what is found lies within the table, after its entries, each apart. */
+/* codec/snp_certs: certificates are inside the table, after its entries, and do not overlap. */
 #include <stdlib.h>
 
 #include "codec/snp_certs.h"

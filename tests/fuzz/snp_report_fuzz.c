@@ -1,6 +1,6 @@
 /*
- * SEV-SNP evidence: a report, and behind it the certificates that came along. Whatever is accepted
- * is authentic and complete; whatever is refused says why.
+ * SEV-SNP evidence: a report, then the certificates that come with it. Accepted evidence is
+ * authentic and complete; refused evidence has a reason.
  */
 #include <assert.h>
 #include <string.h>

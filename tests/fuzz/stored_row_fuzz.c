@@ -1,4 +1,4 @@
-/* Rows and states as a hostile disk has them. A plain state that parses has one spelling. */
+/* Rows and states from a hostile disk. A plain state that parses has one spelling. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

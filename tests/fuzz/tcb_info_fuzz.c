@@ -1,4 +1,4 @@
-/* TCB info: what parses has its levels in order, and a perfect platform reaches the first. */
+/* TCB info: if it parses, its levels are in order, and a perfect platform reaches the first. */
 #include <assert.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Every module version that is named, and those beside it, at the ends of the SVNs. */
+/* Every named module version and its neighbours, at the ends of the SVNs. */
 static void judge_modules(const struct tcb_info *info)
 {
     static const uint8_t svns[] = {0, 3, 5, UINT8_MAX};

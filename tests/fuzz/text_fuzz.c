@@ -1,6 +1,7 @@
 /*
- * base/text and base/clock: hex, both kinds of base64, timestamps. Each has one spelling per value
- * (hex two cases of digits, timestamps their fraction), so what is read is written back the same.
+ * base/text and base/clock: hex, both kinds of base64, timestamps. Each value has one spelling
+ * (except the case of hex digits and the fraction of timestamps), so a parsed value is written to
+ * the same text.
  */
 #include <stdlib.h>
 #include <string.h>

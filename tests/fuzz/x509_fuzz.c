@@ -1,4 +1,5 @@
-/* Certificates, chains, CRLs and encoded keys through every reader of what was parsed. */
+/* Certificates, chains, CRLs and encoded keys, through every function that reads the parsed
+ * form. */
 #include <assert.h>
 
 #include "crypto/x509.h"
@@ -55,7 +56,7 @@ static void try_chain(struct span bytes)
     }
 }
 
-/* A key is of one curve, whichever way it is written. */
+/* A key has one curve in every encoding. */
 static void try_key(struct span bytes)
 {
     struct p256_public *p256 = NULL;

@@ -1,4 +1,4 @@
-/* Any bytes: refused with a problem, or a tree whose links, paths and limits are right. */
+/* Any bytes are refused with a problem, or give a tree whose links, paths and limits are right. */
 #include <assert.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Walks without recursion: the depth is what is being checked. */
+/* Walks without recursion, because it checks the depth. */
 static void tree_check(const struct yaml_node *root)
 {
     static const struct yaml_choice choices[] = {

@@ -1,6 +1,6 @@
 /*
- * For every field of every TEE: evidence with random values, and a rule that demands just these, is
- * accepted; with any one of the demands no longer met it is denied, by that field.
+ * For every field of every TEE: evidence with random values is accepted by a rule that demands
+ * exactly these. If one demand is no longer met, the evidence is denied, by that field.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,7 +45,7 @@ static bool has_field(const struct attest_result *evidence, size_t id)
     return policy_fields[id].tees >> evidence->kind & 1;
 }
 
-/* ---- random evidence that no rule can object to */
+/* ---- random evidence that every rule accepts */
 
 static void fill_sgx(struct sgx_report *sgx)
 {
@@ -183,7 +183,7 @@ static uint64_t number_of(struct attest_result *e, size_t id)
     return narrow;
 }
 
-/* What field `id` must say to be met by `e`, no more. */
+/* The value for field `id` that `e` meets, and no more. */
 static void demand(struct attest_result *e, size_t id, char text[TEXT_MAX])
 {
     const struct policy_field *field = &policy_fields[id];

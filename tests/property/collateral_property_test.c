@@ -1,6 +1,6 @@
 /*
- * Whatever the order in which documents arrive, and however their parts are mixed, the store ends
- * with the newest of each part; and nothing it held is replaced by something older on the way.
+ * For every order of documents and every mixture of their parts, the store ends with the newest of
+ * each part. On the way no held part is replaced by an older one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -95,7 +95,8 @@ static void shuffle(size_t *order, size_t count)
     }
 }
 
-/* By the words of the rule, not by the code: what is valid already, then the order. */
+/* From the text of the rule, not from the code: a part that is valid already wins, then the
+ * order decides. */
 static bool is_newer(const struct attest_part *a, const struct attest_part *b)
 {
     const bool a_early = a->issued.ms > timestamp_of_seconds(NOW_S).ms;
@@ -120,7 +121,7 @@ static void best_of(const struct buffer *documents, struct attest_part best[ATTE
     }
 }
 
-/* Puts all of them in a random order; the parts that are held in the end. */
+/* Puts all of them in a random order; returns the parts that are held at the end. */
 static void put_all(const struct buffer *documents, struct attest_part out[ATTEST_INTEL_PARTS])
 {
     struct collateral_store *s = NULL;

@@ -15,7 +15,7 @@ static void note_allocated(size_t size)
         peak = held;
 }
 
-/* What was allocated before is none of ours. */
+/* Earlier allocations do not count. */
 static void note_freed(size_t size)
 {
     if (counting)
@@ -24,7 +24,7 @@ static void note_freed(size_t size)
 
 #ifdef __SANITIZE_ADDRESS__
 
-/* sanitizer/allocator_interface.h, which not every compiler brings along. */
+/* sanitizer/allocator_interface.h, which some compilers lack. */
 int __sanitizer_install_malloc_and_free_hooks(/* NOLINT: its name */
                                               void (*malloc_hook)(const volatile void *, size_t),
                                               void (*free_hook)(const volatile void *));
@@ -53,7 +53,7 @@ static void hooks_install(void)
 
 #else
 
-/* glibc's own, under the names it keeps for those who stand before it. */
+/* glibc's own functions, under the names that it keeps for programs that replace them. */
 void *__libc_malloc(size_t size);                /* NOLINT: glibc's name */
 void *__libc_calloc(size_t count, size_t size);  /* NOLINT: glibc's name */
 void *__libc_realloc(void *memory, size_t size); /* NOLINT: glibc's name */

@@ -1,4 +1,4 @@
-/* The settings as they stand in docs/operations.md: for tools/update-manual and the tests. */
+/* Prints the settings for docs/operations.md: for tools/update-manual and the tests. */
 #include "daemon/settings.h"
 
 int main(void)
