@@ -92,7 +92,7 @@ static void what_is_proved_is_verified_and_nothing_else(void **state)
     }
 }
 
-static void a_checkpoint_parsed_is_what_was_written(void **state)
+static void a_parsed_checkpoint_equals_the_written_one(void **state)
 {
     (void)state;
     for (int round = 0; round < ROUNDS; round++) {
@@ -133,7 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frontier_has_the_root_of_its_tree),
         cmocka_unit_test(what_is_proved_is_verified_and_nothing_else),
-        cmocka_unit_test(a_checkpoint_parsed_is_what_was_written),
+        cmocka_unit_test(a_parsed_checkpoint_equals_the_written_one),
     };
 
     if (crypto_start() != ERR_NONE)

@@ -299,7 +299,7 @@ class Profile(CliTest):
         self.assertIn(b"not a regular file", self.expect(1, "pubkey", "--profile", self.path("pipe")).stderr)
         self.expect(4, "pubkey", "--profile", self.path("nothing"))
 
-    def test_what_is_wrong_is_named_with_its_line(self):
+    def test_a_fault_is_named_with_its_line(self):
         for line, why in (("identity = 12", b"64 hex digits"), ("nonsense", b"expected"), ("color = red", b"'color'"),
                           ("token-file = here", b"absolute path"), ("url =", b"no value"),
                           ("insecure-http = maybe", b"yes or no"), ("timeout = soon", b"number")):
@@ -440,7 +440,7 @@ class HostileKeystore(CliTest):
         refusal = {"error": bad, "code": bad, "detail": {"step": bad, "expected": bad}, "request_id": bad}
         return 403, json.dumps(refusal, ensure_ascii=self.escaped).encode()
 
-    def test_no_command_prints_what_a_terminal_obeys(self):
+    def test_no_command_prints_control_characters(self):
         options = ["--url", self.url, "--token-file", self.write("token", "abc\n")]
         self.make_sim()
         with open(self.path("quote"), "wb") as file:
@@ -549,7 +549,7 @@ class QuoteCommand(CliTest):
         return self.expect(code, "decrypt", "--unverified", "--inline", "--url", "http://127.0.0.1:1", "--token-file", key,
                            "--quote-command", program, *more, data=envelope).stderr.decode()
 
-    def test_an_error_names_the_program_and_what_it_did(self):
+    def test_an_error_names_the_program_and_the_failure(self):
         for does, says, code in (("exit 3", "ended with exit code 3", 3), ("kill -9 $$", "signal 9", 3), (":", "no quote", 3),
                                  ("sleep 1000 & exit 5", "exit code 5", 3), ("cat /dev/zero", "more than 65536 bytes", 4)):
             said = self.attest(does, code=code)
@@ -712,7 +712,7 @@ class Evidence(CliTest):
         said = self.verify(1, *self.trusted(), "--at", "2040-01-01T00:00:00Z")
         self.assertFalse(said["ok"])
 
-    def test_the_table_shows_what_failed(self):
+    def test_the_table_shows_the_failure(self):
         self.verify(1)
         done = self.expect(1, "attest", "verify", self.path("quote"), "--collateral",
                            self.path("bundle"))

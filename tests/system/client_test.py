@@ -232,7 +232,7 @@ class ClientTest(WithKeystore):
         self.assertIn(denied[-1]["code"].encode(), said)
         self.assertRegex(said, rb"tenant +acme\n")
 
-    def test_what_proves_nothing_does_not_go_with_a_verified_keystore(self):
+    def test_options_without_proof_are_refused_with_a_verified_keystore(self):
         envelope, trust = self.encrypt(), self.worker_trust()
         for option in ("--inline", "--plain"):
             done = self.decrypt(envelope, *trust, option, code=1)
@@ -285,7 +285,7 @@ class ClientTest(WithKeystore):
             json.dump(session, file)
         self.assertEqual(self.decrypt(envelope, *options, code=1).stdout, b"")
 
-    def test_refusals_say_what_to_do(self):
+    def test_refusals_name_the_remedy(self):
         envelope = self.encrypt()
         done = self.decrypt(envelope, mrenclave="33" * 32, code=1)
         self.assertIn(b"measurement_mismatch", done.stderr)
@@ -447,7 +447,7 @@ class GatewayTest(WithKeystore):
         self.assertEqual(done.stdout, b"")
         self.assertFalse(os.path.exists(out))
 
-    def test_what_is_passed_on_unchanged_is_good(self):
+    def test_unchanged_messages_are_accepted(self):
         done = self.through(*self.trust, "--receipt", self.path("receipt"))
         self.assertEqual((done.stdout, done.stderr), (SECRETS, b""))
 
@@ -500,7 +500,7 @@ class GatewayTest(WithKeystore):
             headers.update({"X-Request-Id": kept[0][1]}) if path == "/decrypt" else None) or reply
         self.refused(*session, why=b"not made by this session's keystore for this request")
 
-    def test_inline_evidence_does_not_prove_who_answered(self):
+    def test_inline_evidence_does_not_prove_the_sender_of_a_reply(self):
         """As the manual says; with a verified keystore it is refused (ClientTest)."""
         def change(_method, path, request, reply, headers):
             if path != "/decrypt":

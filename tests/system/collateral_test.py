@@ -87,7 +87,7 @@ class Case(unittest.TestCase):
 
 
 class Fetching(Case):
-    def test_what_is_missing_is_said_fetched_logged_and_kept(self):
+    def test_missing_collateral_is_named_fetched_logged_and_kept(self):
         vendors = self.vendors()
         name = vendors.serve(self.bundle())
         k = self.start(source(vendors))
@@ -231,7 +231,7 @@ class Fetching(Case):
         self.assertEqual((reply.status, reply.code), (401, "tcb_status_not_accepted"), reply.body)
         self.assertGreaterEqual(metric(k, "vouchsafe_collateral_rollbacks_total"), 1)
 
-    def test_an_early_set_is_held_beside_and_can_be_previewed(self):
+    def test_an_early_set_is_held_separately_and_can_be_previewed(self):
         for asked, how in (("update=early", {"update": "early"}),
                            ("tcbEvaluationDataNumber=18", {"tcb_evaluation_number": 18})):
             with self.subTest(asked):
@@ -400,7 +400,7 @@ class Command(Case):
         vendors.units.clear()
         self.assertNotEqual(command(*fetch, check=False).returncode, 0)
 
-    def test_an_early_set_is_fetched_beside_the_standard_one(self):
+    def test_an_early_set_is_fetched_next_to_the_standard_one(self):
         vendors = self.vendors()
         name = vendors.serve(self.bundle("--issued-before", "3600"))
         vendors.early = self.bundle("--status", "OutOfDate")

@@ -123,7 +123,7 @@ class Supervisor(unittest.TestCase):
 class InterruptedInit(unittest.TestCase):
     ROUNDS, LONGEST_S = 30, 0.08
 
-    def test_it_can_be_finished_by_what_it_says(self):
+    def test_an_interrupted_init_can_be_finished_by_its_message(self):
         seed = int.from_bytes(os.urandom(4), "big")
         chance = random.Random(seed)
         print(f"crash_test: random seed {seed}", flush=True)

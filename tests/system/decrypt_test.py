@@ -95,7 +95,7 @@ class Release(unittest.TestCase):
                 with self.assertRaises(InvalidTag):
                     worker.open_sealed(Reply(200, reply.headers, body, reply.request))
 
-    def test_whoever_ends_tls_can_forge_neither_session_nor_reply(self):
+    def test_a_machine_that_ends_tls_can_forge_neither_session_nor_reply(self):
         """A gateway knows the token, the worker's public key, every session and every reply so far."""
         worker, gateway = Worker(self.keystore), Worker(self.keystore)
         nonce = worker.challenge()
@@ -246,7 +246,7 @@ class InTheClear(unittest.TestCase):
             self.assertEqual(reply.status, 200, reply.body)
             self.assertEqual(base64.b64decode(reply.json()["plaintext_secrets"]), SECRET)
 
-    def test_a_reply_is_sealed_for_who_asks(self):
+    def test_a_reply_is_sealed_for_its_requester(self):
         worker = Worker(self.keystore)
         worker.attest()
         self.assertEqual(base64.b64decode(worker.decrypt(self.envelope).json()["plaintext_secrets"]), SECRET)
@@ -426,7 +426,7 @@ class Refusals(unittest.TestCase):
             reply = worker.decrypt(self.envelope, seed=SEED, attestation=worker.inline(timestamp))
             self.assertEqual(reply.status, 200, reply.body)
 
-    def test_what_was_refused_is_not_used_up(self):
+    def test_refused_evidence_is_not_used_up(self):
         worker = Worker(self.keystore)
         inline = worker.inline(task_id="right")
         self.refused(worker.decrypt(self.envelope, seed=SEED, task_id="wrong", attestation=inline), 401,

@@ -99,7 +99,7 @@ class Commands(unittest.TestCase):
         self.assertEqual(done.returncode, 0, f"{name(path)}\n{done.stdout.decode()[-3000:]}\n"
                                              f"{done.stderr.decode(errors='replace')[-4000:]}")
 
-    def test_pages_do_what_they_say(self):
+    def test_commands_of_the_pages_work(self):
         ran = 0
         for path in PAGES:
             script = script_of(read(path))

@@ -38,7 +38,7 @@ class DryRun(unittest.TestCase):
         nonce = worker.challenge()
         return worker, nonce, worker.evidence(nonce)
 
-    def test_the_whole_trace_for_who_may_see_it(self):
+    def test_the_whole_trace_for_callers_that_may_see_it(self):
         _, _, quote = self.quote()
         said = self.explain(quote)
         self.assertEqual((said["result"], said["reason"], said["accepted"]), ("valid", "ok", True))
@@ -53,7 +53,7 @@ class DryRun(unittest.TestCase):
         self.assertIn(MRENCLAVE, mismatch["presented"])
         self.assertNotIn("session", said)
 
-    def test_others_learn_what_a_refused_attestation_tells(self):
+    def test_others_learn_as_much_as_from_a_refused_attestation(self):
         _, _, quote = self.quote()
         said = self.explain(quote, token="worker")
         self.assertTrue(said["accepted"])
@@ -62,7 +62,7 @@ class DryRun(unittest.TestCase):
         self.assertEqual((said["accepted"], said["code"], said["policy"]),
                          (False, "measurement_mismatch", "other"))
 
-    def test_a_named_policy_alone_judges(self):
+    def test_only_a_named_policy_judges(self):
         _, _, quote = self.quote(mrenclave=OTHER)
         self.assertEqual(self.explain(quote)["policy"], "other")
         said = self.explain(quote, policy="worker")
@@ -105,7 +105,7 @@ class DryRun(unittest.TestCase):
         for quote in (b"", b"\0" * 5000, b"\3\0\2\0"):
             self.assertEqual(self.explain(quote)["result"], "reject")
 
-    def test_requests_that_are_none(self):
+    def test_input_that_is_not_a_request(self):
         post = self.keystore.post
         for body in ({}, {"tee_type": "sgx"}, {"tee_type": "sgx", "quote": "?"},
                      {"tee_type": "sgx", "quote": "", "nonce": "00" * 32},

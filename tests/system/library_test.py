@@ -34,7 +34,7 @@ class LibraryTest(unittest.TestCase):
         self.assertGreater(len(names), 100)
         return names
 
-    def test_both_forms_show_exactly_what_the_header_declares(self):
+    def test_both_forms_export_exactly_the_declarations_of_the_header(self):
         self.assertEqual(symbols("-D", "--defined-only", SHARED), self.declared())
         self.assertEqual(symbols("-g", "--defined-only", STATIC), self.declared())
 
@@ -69,7 +69,7 @@ class LibraryTest(unittest.TestCase):
                 run("c++", "-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", include,
                     "-fsyntax-only", "-x", "c++", header)
 
-    def test_a_program_links_with_the_archive_alone(self):
+    def test_a_program_links_with_only_the_archive(self):
         with tempfile.TemporaryDirectory() as folder:
             program = os.path.join(folder, "verify_receipt")
             run("cc", "-I" + os.path.join(ROOT, "include"), "-o", program,

@@ -155,7 +155,7 @@ class Limits(unittest.TestCase):
         self.assertGreaterEqual(int(refused.headers["Retry-After"]), 1)
         self.assertEqual(k.post("/v1/attest/challenge", token="worker1").status, 200)
 
-    def test_who_is_only_denied_is_slowed_down_before_the_log_grows(self):
+    def test_a_caller_that_is_only_denied_is_slowed_down_before_the_log_grows(self):
         k = self.keystore(workers=2, settings={"rate.denials_per_second": 1, "rate.denials_burst": 20})
 
         def size():

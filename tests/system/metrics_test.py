@@ -58,7 +58,7 @@ class Metrics(unittest.TestCase):
         self.assertGreater(self.value("process_cpu_seconds_total"), 0)
         self.assertRegex(self.text, r'vouchsafe_build_info\{version="[0-9.]+",tee="simulated"\} 1\n')
 
-    def test_rules_and_board_ask_for_what_there_is(self):
+    def test_rules_and_board_use_existing_metrics(self):
         families = set(re.findall(r"^# TYPE (\S+)", self.text, re.MULTILINE))
         with open(RULES, encoding="utf-8") as f:
             asked = set(METRIC.findall("\n".join(re.findall(r"expr:(.*(?:\n\s{10}.*)*)", f.read()))))

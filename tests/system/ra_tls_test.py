@@ -56,7 +56,7 @@ class ServerCertificate(unittest.TestCase):
             self.assertEqual(tagged[7 + size:], b"\x58" + bytes([len(claims)]) + claims)
             self.assertEqual(quote[REPORT_DATA], hashlib.sha256(claims).digest() + bytes(32))
 
-    def test_none_unless_asked_for(self):
+    def test_no_evidence_unless_configured(self):
         with Keystore(tls=True) as keystore:
             for oid in (GRAMINE, TCG):
                 with self.assertRaises(x509.ExtensionNotFound):
@@ -207,7 +207,7 @@ class ClientCertificate(unittest.TestCase):
         self.refused(self.attest(client, ra_tls=False), "bad_field", 400)
         self.refused(self.attest(client, ra_tls="yes"), "bad_field", 400)
 
-    def test_a_nonce_of_the_clients_own_is_none(self):
+    def test_a_nonce_that_the_client_chose_is_refused(self):
         """The other convention, with the nonce that a certificate stands for, or with none."""
         worker = Worker(self.keystore)
         for nonce in (b"", bytes(32)):
@@ -215,7 +215,7 @@ class ClientCertificate(unittest.TestCase):
             client = Client(self.keystore, lambda spki, d=data: [(GRAMINE, self.quote(d))])
             self.refused(self.attest(client, worker), "report_data_mismatch")
 
-    def test_a_quote_for_a_certificate_is_none_for_a_nonce(self):
+    def test_a_quote_for_a_certificate_does_not_serve_for_a_nonce(self):
         worker = Worker(self.keystore)
         nonce = worker.challenge()
         quote = self.quote(hashlib.sha256(b"some key").digest() + bytes(32))

@@ -109,7 +109,7 @@ class Changes(Case):
         lines = k.get("/v1/log/entries?start=0", token="auditor").body.splitlines()
         return max(i for i, line in enumerate(lines) if json.loads(line)["op"] == "policy")
 
-    def test_the_entry_says_who_and_what_and_verifies(self):
+    def test_the_entry_names_caller_and_operation_and_verifies(self):
         k = self.start()
         reply = self.add(k)
         entry = self.entry(k, self.done(reply)["index"])
@@ -124,7 +124,7 @@ class Changes(Case):
             k.command("log", "export", "--vkey", key, "--out", export, "--checkpoint-out", note, token="auditor")
             k.command("log", "verify", export, "--checkpoint", note, "--vkey", key)
 
-    def test_what_never_counts_does_not_with_a_value_either(self):
+    def test_an_ignored_option_is_ignored_with_a_value_too(self):
         k = self.start()
         self.done(self.add(k))
         self.refused(Worker(k, mrenclave=OTHER, debug=True).attest(), 401, "debug")

@@ -104,7 +104,7 @@ class Reload(Case):
         self.assertEqual(sum(json.loads(line)["op"] == "reload" for line in lines), 2)
         self.assertEqual(workload.verify_log(keystore, lines, note).returncode, 0)
 
-    def test_what_is_wrong_changes_nothing(self):
+    def test_a_faulty_reload_changes_nothing(self):
         keystore = self.keystore()
         good = self.served(keystore).serial_number
         data = os.path.realpath(os.path.join(keystore.dir, "..data"))

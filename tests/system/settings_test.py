@@ -198,7 +198,7 @@ class Configuration(unittest.TestCase):
             self.assertIn(f'"{path}"', plan)
         self.assertIn("/usr/local/share/doc/vouchsafe/examples/vouchsafe.yaml", steps)
 
-    def test_the_unit_does_not_restart_what_cannot_start(self):
+    def test_the_unit_does_not_restart_a_daemon_that_cannot_start(self):
         with open(os.path.join(ROOT, "dist/vouchsafed.service"), encoding="utf-8") as f:
             self.assertIn(f"RestartPreventExitStatus={USAGE} {CONFIGURATION}\n", f.read())
         with Keystore() as keystore:  # what is not the configuration's fault may go away

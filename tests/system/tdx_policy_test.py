@@ -128,7 +128,7 @@ class Released(unittest.TestCase):
         self.assertEqual((reply.status, reply.code), (401, "evidence_stale"), reply.body)
         self.assertEqual(self.decrypt(keystore).status, 200)
 
-    def test_a_key_alone_opens_no_session(self):
+    def test_a_key_without_a_challenge_opens_no_session(self):
         keystore = self.keystore(THEN, THEN_BUNDLE)
         nonce = keystore.post("/v1/attest/challenge", token="worker").json()["nonce"]
         evidence = self.attestation()

@@ -97,7 +97,7 @@ class Vectors(unittest.TestCase):
     def case(self, name):
         return next(c for c in self.cases if c["id"].startswith(name))
 
-    def test_every_case_says_what_the_index_says(self):
+    def test_every_case_agrees_with_the_index(self):
         for case in self.cases:
             done = verify(path(case["evidence"]), "--json", *options_of(case))
             said = json.loads(done.stdout)
@@ -231,7 +231,7 @@ class Vectors(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stdout.decode(), r"FAILED +\w+ +\w+")
 
-    def test_without_collateral_the_hint_names_what_is_missing(self):
+    def test_without_collateral_the_hint_names_the_missing_item(self):
         case = self.case("tdx-v4-near")
         done = verify(path(case["evidence"]))
         self.assertEqual(done.returncode, 1)
@@ -300,7 +300,7 @@ class Vectors(unittest.TestCase):
         for wrong in (["--policy", policy, "--mrenclave", "00" * 32], ["--event-log", policy]):
             self.assertEqual(verify(*evidence, *wrong).returncode, 2)
 
-    def test_certificates_beside_the_report_or_named(self):
+    def test_certificates_next_to_the_report_or_named(self):
         case = self.case("snp-v3-genoa")
         evidence = os.path.join(self.folder, "report.bin")
         shutil.copy(path(case["evidence"]), evidence)

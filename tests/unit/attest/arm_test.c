@@ -897,7 +897,7 @@ static void test_endorsements_are_checked(void **state)
     assert_null(key);
 }
 
-static void test_refuses_what_is_too_large_before_reading_it(void **state)
+static void test_refuses_too_large_input_before_reading_it(void **state)
 {
     static uint8_t bytes[ARM_TOKEN_MAX + 1];
     struct attest_result r;
@@ -927,7 +927,7 @@ int main(void)
         cmocka_unit_test(test_made_cca_tokens_are_judged_claim_by_claim),
         cmocka_unit_test(test_made_tokens_are_refused_when_damaged_or_of_another_key),
         cmocka_unit_test(test_endorsements_are_checked),
-        cmocka_unit_test(test_refuses_what_is_too_large_before_reading_it),
+        cmocka_unit_test(test_refuses_too_large_input_before_reading_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,7 +162,7 @@ static bool is_bound(const struct azure_hcl *hcl, struct span blob, size_t at)
     return at < 8 || (at >= report_data && at < report_data + 64) || at >= 32 + 1184;
 }
 
-static void test_every_flipped_bit_of_what_is_bound_is_refused(void **state)
+static void test_every_flipped_bit_of_bound_data_is_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(ids); i++) {
@@ -313,7 +313,7 @@ int main(void)
         cmocka_unit_test(test_stored_blobs_bind_their_runtime_data),
         cmocka_unit_test(test_by_itself_no_blob_is_authentic),
         cmocka_unit_test(test_every_prefix_is_refused),
-        cmocka_unit_test(test_every_flipped_bit_of_what_is_bound_is_refused),
+        cmocka_unit_test(test_every_flipped_bit_of_bound_data_is_refused),
         cmocka_unit_test(test_made_blobs_are_judged_field_by_field),
         cmocka_unit_test(test_a_report_of_a_lower_privilege_is_refused),
         cmocka_unit_test(test_only_zeros_may_follow),

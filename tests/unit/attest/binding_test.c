@@ -142,7 +142,7 @@ static void every_bit_counts(void **state)
     }
 }
 
-static void native_is_nitros_alone(void **state)
+static void native_is_only_for_nitro(void **state)
 {
     struct binding b = session_binding();
     struct attest_result evidence = {.kind = ATTEST_NITRO};

@@ -43,7 +43,7 @@ static bool has(struct attest_cache *cache, const struct cache_kind *kind, uint8
     return cache_has(cache, kind, names.name);
 }
 
-static void leaves_push_out_leaves_alone(void **state)
+static void leaves_remove_only_leaves(void **state)
 {
     struct attest_cache *cache = NULL;
 
@@ -143,7 +143,7 @@ static void one_chain_in_many_texts_is_one_chain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(leaves_push_out_leaves_alone),
+        cmocka_unit_test(leaves_remove_only_leaves),
         cmocka_unit_test(a_family_has_one_member),
         cmocka_unit_test(a_thing_has_one_alias),
         cmocka_unit_test(one_chain_in_many_texts_is_one_chain),

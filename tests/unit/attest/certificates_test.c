@@ -114,7 +114,7 @@ static struct attest_cache *knowing(void)
     return cache;
 }
 
-static void a_known_ca_vouches_for_what_it_signed(void **state)
+static void a_known_ca_vouches_for_its_own_certificates(void **state)
 {
     struct attest_cache *cache = knowing();
 
@@ -124,7 +124,7 @@ static void a_known_ca_vouches_for_what_it_signed(void **state)
     attest_cache_free(&cache);
 }
 
-static void a_known_ca_does_not_vouch_for_what_others_signed(void **state)
+static void a_known_ca_does_not_vouch_for_certificates_of_others(void **state)
 {
     struct attest_cache *cache = knowing();
     struct buffer forged = made(PCK, LEAF_KEY, PLATFORM, OTHER_KEY, 3);
@@ -201,8 +201,8 @@ static void known_cas_are_judged_by_the_pins_of_the_moment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_known_ca_vouches_for_what_it_signed),
-        cmocka_unit_test(a_known_ca_does_not_vouch_for_what_others_signed),
+        cmocka_unit_test(a_known_ca_vouches_for_its_own_certificates),
+        cmocka_unit_test(a_known_ca_does_not_vouch_for_certificates_of_others),
         cmocka_unit_test(look_alikes_of_a_known_ca_are_unknown),
         cmocka_unit_test(known_cas_are_judged_by_the_pins_of_the_moment),
     };

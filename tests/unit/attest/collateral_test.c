@@ -116,7 +116,7 @@ static void claims_under(const struct evidence_case *c, const struct attest_coll
 }
 
 /* The bundle holds the same documents as text inside JSON, without their envelope. */
-static void a_bundle_gives_what_its_parts_give(void **state)
+static void a_bundle_gives_the_same_as_its_parts(void **state)
 {
     struct evidence_case c;
     struct buffer bundle = {0};
@@ -301,7 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flipped_bits_of_collateral_are_refused),
         cmocka_unit_test(every_part_is_needed_whole),
-        cmocka_unit_test(a_bundle_gives_what_its_parts_give),
+        cmocka_unit_test(a_bundle_gives_the_same_as_its_parts),
         cmocka_unit_test(bundles_with_more_or_less_than_they_should_have_are_refused),
         cmocka_unit_test(only_pinned_roots_count),
         cmocka_unit_test(the_newest_collateral_that_is_valid_is_chosen),

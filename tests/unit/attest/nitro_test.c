@@ -392,7 +392,7 @@ static void test_every_flipped_bit_is_refused(void **state)
  * Cached results do not replace checks of the present.
  */
 
-static void test_a_cached_chain_is_judged_anew(void **state)
+static void test_a_cached_chain_is_checked_again(void **state)
 {
     json_t *index = stored_index();
     struct attest_cache *cache = NULL;
@@ -432,7 +432,7 @@ static void test_a_cached_chain_is_judged_anew(void **state)
     json_decref(index);
 }
 
-static void test_a_root_vouches_for_its_own_vendor_alone(void **state)
+static void test_a_root_vouches_only_for_its_own_vendor(void **state)
 {
     json_t *index = stored_index();
     struct attest_result r;
@@ -491,7 +491,7 @@ static void negate_s(uint8_t s[P384_SCALAR_SIZE])
     }
 }
 
-static void test_the_id_stays_whatever_others_can_change(void **state)
+static void test_the_id_stays_under_changes_without_the_key(void **state)
 {
     json_t *index = stored_index();
     struct attest_result first;
@@ -542,7 +542,7 @@ static void test_documents_are_known_by_their_form(void **state)
     json_decref(index);
 }
 
-static void test_refuses_what_is_too_large_before_reading_it(void **state)
+static void test_refuses_too_large_input_before_reading_it(void **state)
 {
     static uint8_t bytes[NITRO_DOCUMENT_MAX + 1];
     const struct nitro_case c = {.now = {0}};
@@ -562,12 +562,12 @@ int main(void)
         cmocka_unit_test(test_derived_documents_are_judged_as_documented),
         cmocka_unit_test(test_every_prefix_is_refused),
         cmocka_unit_test(test_every_flipped_bit_is_refused),
-        cmocka_unit_test(test_a_cached_chain_is_judged_anew),
-        cmocka_unit_test(test_a_root_vouches_for_its_own_vendor_alone),
+        cmocka_unit_test(test_a_cached_chain_is_checked_again),
+        cmocka_unit_test(test_a_root_vouches_only_for_its_own_vendor),
         cmocka_unit_test(test_report_data_is_user_data_of_64_bytes),
-        cmocka_unit_test(test_the_id_stays_whatever_others_can_change),
+        cmocka_unit_test(test_the_id_stays_under_changes_without_the_key),
         cmocka_unit_test(test_documents_are_known_by_their_form),
-        cmocka_unit_test(test_refuses_what_is_too_large_before_reading_it),
+        cmocka_unit_test(test_refuses_too_large_input_before_reading_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -274,7 +274,7 @@ static void same_id(struct fixture *f, struct span quote, const uint8_t id[SHA25
     assert_memory_equal(r.evidence_id, id, SHA256_SIZE);
 }
 
-static void evidence_keeps_its_id_whatever_others_make_of_it(void **state)
+static void evidence_keeps_its_id_in_every_encoding(void **state)
 {
     const size_t signature = SIGNED_SIZE + 4;
     const size_t chain = signature + 64 + 64 + 384 + 64 + 2 + 32 + 2 + 4;
@@ -424,7 +424,7 @@ int main(void)
         cmocka_unit_test(every_flipped_bit_is_refused),
         cmocka_unit_test(zero_padding_is_trimmed_and_nothing_else),
         cmocka_unit_test(the_cache_forgets_the_least_recent_and_changes_no_verdict),
-        cmocka_unit_test(evidence_keeps_its_id_whatever_others_make_of_it),
+        cmocka_unit_test(evidence_keeps_its_id_in_every_encoding),
         cmocka_unit_test(ids_of_different_evidence_differ),
         cmocka_unit_test(refusals_explain_themselves),
     };

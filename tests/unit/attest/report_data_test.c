@@ -9,7 +9,7 @@
 
 #include "attest/attest.h"
 
-static void report_data_is_the_hash_of_what_is_documented(void **state)
+static void report_data_is_the_documented_hash(void **state)
 {
     static const char bytes[] = "d\0"
                                 "\0\x01"
@@ -93,7 +93,7 @@ static void the_digest_of_claims_covers_every_claim(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(report_data_is_the_hash_of_what_is_documented),
+        cmocka_unit_test(report_data_is_the_documented_hash),
         cmocka_unit_test(moving_a_byte_between_fields_changes_it),
         cmocka_unit_test(the_digest_of_claims_covers_every_claim),
     };

@@ -844,7 +844,7 @@ static void certificates_are_chosen_from_a_set(void **state)
 }
 
 /* Certificates with a report may be any bytes; malformed ones never verify. */
-static void certificates_that_are_none_are_refused(void **state)
+static void input_that_is_not_a_certificate_is_refused(void **state)
 {
     const struct {
         struct span certificates;
@@ -883,7 +883,7 @@ static void certificates_that_are_none_are_refused(void **state)
     json_decref(index);
 }
 
-static void collateral_that_is_none_is_refused(void **state)
+static void input_that_is_not_collateral_is_refused(void **state)
 {
     json_t *index = stored_index();
     struct buffer pem = {0}, two = {0};
@@ -942,7 +942,7 @@ static void collateral_that_is_none_is_refused(void **state)
 }
 
 /* Cached results do not replace the checks of pins and time. */
-static void a_cached_chain_is_judged_anew(void **state)
+static void a_cached_chain_is_checked_again(void **state)
 {
     json_t *index = stored_index();
     struct attest_cache *cache = NULL;
@@ -984,7 +984,7 @@ static void a_cached_chain_is_judged_anew(void **state)
 }
 
 /* s may become n - s, and padding of the table may change: the id stays the same. */
-static void evidence_is_told_apart_by_what_is_signed(void **state)
+static void the_signed_bytes_identify_evidence(void **state)
 {
     json_t *index = stored_index();
     uint8_t first[SHA256_SIZE];
@@ -1020,10 +1020,10 @@ int main(void)
         cmocka_unit_test(every_flipped_bit_is_refused),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(certificates_are_chosen_from_a_set),
-        cmocka_unit_test(certificates_that_are_none_are_refused),
-        cmocka_unit_test(collateral_that_is_none_is_refused),
-        cmocka_unit_test(a_cached_chain_is_judged_anew),
-        cmocka_unit_test(evidence_is_told_apart_by_what_is_signed),
+        cmocka_unit_test(input_that_is_not_a_certificate_is_refused),
+        cmocka_unit_test(input_that_is_not_collateral_is_refused),
+        cmocka_unit_test(a_cached_chain_is_checked_again),
+        cmocka_unit_test(the_signed_bytes_identify_evidence),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

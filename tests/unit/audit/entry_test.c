@@ -71,7 +71,7 @@ static void empty_members_are_absent(void **state)
                                         "\"op\":\"start\",\"decision\":\"allow\"}"));
 }
 
-static void the_view_gives_what_was_written(void **state)
+static void the_view_gives_the_written_values(void **state)
 {
     struct audit_entry entry = full_entry();
     uint8_t bytes[AUDIT_ENTRY_MAX];
@@ -322,7 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_stand_in_the_order_of_the_header),
         cmocka_unit_test(empty_members_are_absent),
-        cmocka_unit_test(the_view_gives_what_was_written),
+        cmocka_unit_test(the_view_gives_the_written_values),
         cmocka_unit_test(an_entry_with_a_tenant_is_of_version_2),
         cmocka_unit_test(hostile_texts_stay_inside_their_string),
         cmocka_unit_test(a_detail_that_is_no_line_of_json_becomes_text),

@@ -43,7 +43,7 @@ static void a_principal_holds_at_most_its_share(void **state)
     assert_null(t);
 }
 
-static void rows_are_for_those_who_hold_something(void **state)
+static void rows_belong_to_callers_that_hold_something(void **state)
 {
     struct share_table *t = NULL;
     uint32_t rows[4];
@@ -154,7 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_principal_holds_at_most_its_share),
-        cmocka_unit_test(rows_are_for_those_who_hold_something),
+        cmocka_unit_test(rows_belong_to_callers_that_hold_something),
         cmocka_unit_test(a_row_knows_whose_it_is),
         cmocka_unit_test(rows_are_numbered_from_zero),
         cmocka_unit_test(it_counts_like_counters),

@@ -117,7 +117,7 @@ static void refuses_everything_else(void **state)
     }
 }
 
-static void refuses_what_is_too_long(void **state)
+static void refuses_too_long_input(void **state)
 {
     char header[7 + TOKEN_MAX_SIZE + 2];
     struct principal one = {.kind = PRINCIPAL_TOKEN, .name = "long", .roles = ROLE_WORKER};
@@ -273,7 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepts_known_tokens),
         cmocka_unit_test(refuses_everything_else),
-        cmocka_unit_test(refuses_what_is_too_long),
+        cmocka_unit_test(refuses_too_long_input),
         cmocka_unit_test(every_flipped_bit_of_a_hash_is_another_token),
         cmocka_unit_test(an_empty_table_refuses_all),
         cmocka_unit_test(the_last_of_equal_tokens_counts),

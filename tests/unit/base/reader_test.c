@@ -45,7 +45,7 @@ MUST_CHECK static enum err read_all(struct span bytes)
     return reader_finish(&r);
 }
 
-static void test_what_is_written_is_read(void **state)
+static void test_written_values_are_read(void **state)
 {
     uint8_t bytes[40];
     struct writer w = writer_over(bytes, sizeof bytes);
@@ -60,7 +60,7 @@ static void test_what_is_written_is_read(void **state)
     assert_int_equal(read_all(out), ERR_NONE);
 }
 
-static void test_refuses_every_prefix_and_what_is_left(void **state)
+static void test_refuses_every_prefix_and_trailing_bytes(void **state)
 {
     uint8_t bytes[41] = {0};
     struct writer w = writer_over(bytes, sizeof bytes);
@@ -127,8 +127,8 @@ static void test_a_full_writer_stays_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_written_is_read),
-        cmocka_unit_test(test_refuses_every_prefix_and_what_is_left),
+        cmocka_unit_test(test_written_values_are_read),
+        cmocka_unit_test(test_refuses_every_prefix_and_trailing_bytes),
         cmocka_unit_test(test_a_failed_reader_yields_zero_for_ever),
         cmocka_unit_test(test_nothing_reads_as_nothing),
         cmocka_unit_test(test_a_full_writer_stays_full),

@@ -213,7 +213,7 @@ static void test_new_ones_are_zero_even_when_reused(void **state)
     }
 }
 
-static void test_shrinking_wipes_what_is_cut(void **state)
+static void test_shrinking_wipes_the_cut_bytes(void **state)
 {
     struct secret *s = NULL;
 
@@ -271,7 +271,7 @@ static void run_out_of_lockable_memory(struct secret *s)
         _exit(1);
 }
 
-static void test_what_cannot_be_locked_is_refused(void **state)
+static void test_memory_that_cannot_be_locked_is_refused(void **state)
 {
     (void)state;
     if (!HAVE_MLOCK)
@@ -287,10 +287,10 @@ int main(void)
         cmocka_unit_test(test_guard_pages_fault),
         cmocka_unit_test(test_a_forked_child_sees_nothing_and_can_go_on),
         cmocka_unit_test(test_new_ones_are_zero_even_when_reused),
-        cmocka_unit_test(test_shrinking_wipes_what_is_cut),
+        cmocka_unit_test(test_shrinking_wipes_the_cut_bytes),
         cmocka_unit_test(test_limits_and_nothing),
         cmocka_unit_test(test_many_at_once),
-        cmocka_unit_test(test_what_cannot_be_locked_is_refused),
+        cmocka_unit_test(test_memory_that_cannot_be_locked_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

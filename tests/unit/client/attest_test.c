@@ -122,7 +122,7 @@ static void valid_evidence_has_every_field(void **state)
     vs_verifier_free(&v);
 }
 
-static void a_result_outlives_what_it_was_made_of(void **state)
+static void a_result_outlives_its_inputs(void **state)
 {
     struct vs_verifier *v = verifier(true);
     struct vs_result *r = NULL;
@@ -727,7 +727,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(valid_evidence_has_every_field),
-        cmocka_unit_test(a_result_outlives_what_it_was_made_of),
+        cmocka_unit_test(a_result_outlives_its_inputs),
         cmocka_unit_test(without_collateral_only_the_signature_is_known),
         cmocka_unit_test(what_is_not_authentic_says_nothing),
         cmocka_unit_test(no_result_is_a_refusal),

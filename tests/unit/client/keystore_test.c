@@ -279,7 +279,7 @@ static void a_policy_says_which_keystore(void **state)
     }
 }
 
-static void a_demand_of_nothing_or_of_two_things_is_none(void **state)
+static void an_empty_or_double_demand_is_refused(void **state)
 {
     const struct vs_appraisal appraisal = {
         .mr_enclave = {enclave.mr_enclave, 32}
@@ -649,7 +649,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_policy_says_which_keystore),
-        cmocka_unit_test(a_demand_of_nothing_or_of_two_things_is_none),
+        cmocka_unit_test(an_empty_or_double_demand_is_refused),
         cmocka_unit_test(collateral_may_be_the_callers),
         cmocka_unit_test(collateral_is_fetched_when_asked_for),
         cmocka_unit_test(code_that_is_not_accepted_gets_no_token),

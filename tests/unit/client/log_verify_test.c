@@ -335,7 +335,7 @@ static size_t make_receipt(char *out, size_t capacity)
     return w.size;
 }
 
-static void a_receipt_says_what_was_logged(void **state)
+static void a_receipt_has_the_logged_entry(void **state)
 {
     static struct vs_receipt_info info;
     char receipt[RECEIPT_MAX];
@@ -393,7 +393,7 @@ int main(void)
         cmocka_unit_test(a_line_without_end_is_no_entry),
         cmocka_unit_test(what_hangs_on_the_longest_entry_is_found),
         cmocka_unit_test(checkpoints_of_others_are_refused),
-        cmocka_unit_test(a_receipt_says_what_was_logged),
+        cmocka_unit_test(a_receipt_has_the_logged_entry),
         cmocka_unit_test(a_wrong_receipt_is_refused),
     };
     return cmocka_run_group_tests(tests, make_log, NULL);

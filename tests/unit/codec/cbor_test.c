@@ -230,7 +230,7 @@ static void test_refuses_the_examples_of_kinds_that_have_no_place(void **state)
         assert_int_equal(parse_hex(cases[i], NULL), ERR_MALFORMED);
 }
 
-static void test_refuses_what_is_not_well_formed(void **state)
+static void test_refuses_malformed_input(void **state)
 {
     static const char *const cases[] = {
         "",
@@ -434,7 +434,7 @@ static void test_refuses_text_that_is_not_utf8(void **state)
     assert_int_equal(parse_hex("41ff", NULL), ERR_NONE); /* bytes are bytes */
 }
 
-static void test_refuses_trailing_bytes_and_leaves_them_to_who_asks(void **state)
+static void test_refuses_trailing_bytes_unless_the_caller_takes_them(void **state)
 {
     struct span bytes = bytes_of("820102f6");
     struct span rest = bytes;
@@ -750,11 +750,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accepts_the_examples_of_the_rfc),
         cmocka_unit_test(test_refuses_the_examples_of_kinds_that_have_no_place),
-        cmocka_unit_test(test_refuses_what_is_not_well_formed),
+        cmocka_unit_test(test_refuses_malformed_input),
         cmocka_unit_test(test_refuses_a_second_spelling_and_says_where),
         cmocka_unit_test(test_refuses_duplicate_keys),
         cmocka_unit_test(test_refuses_text_that_is_not_utf8),
-        cmocka_unit_test(test_refuses_trailing_bytes_and_leaves_them_to_who_asks),
+        cmocka_unit_test(test_refuses_trailing_bytes_unless_the_caller_takes_them),
         cmocka_unit_test(test_refuses_every_prefix),
         cmocka_unit_test(test_holds_the_limits),
         cmocka_unit_test(test_limits_the_items_of_a_document),

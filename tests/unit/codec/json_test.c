@@ -77,7 +77,7 @@ static void test_accepts_every_kind_of_value(void **state)
     }
 }
 
-static void test_refuses_what_is_not_json_and_says_where(void **state)
+static void test_refuses_input_that_is_not_json_and_names_the_place(void **state)
 {
     static const struct {
         const char *text;
@@ -240,7 +240,7 @@ static void test_finds_duplicates_behind_escapes(void **state)
     }
 }
 
-static void test_failure_leaves_the_result_alone(void **state)
+static void test_failure_leaves_the_result_unchanged(void **state)
 {
     struct json_value value = {JSON_STRING, SPAN_LITERAL("untouched")};
 
@@ -687,7 +687,7 @@ static void test_writer_escapes(void **state)
 }
 
 /* parse(write(x)) == x for every one- and two-byte string that is UTF-8, and NUL. */
-static void test_what_is_written_reads_back(void **state)
+static void test_written_values_read_back(void **state)
 {
     (void)state;
     for (unsigned c = 0; c < 0x800; c++) {
@@ -717,11 +717,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accepts_every_kind_of_value),
-        cmocka_unit_test(test_refuses_what_is_not_json_and_says_where),
+        cmocka_unit_test(test_refuses_input_that_is_not_json_and_names_the_place),
         cmocka_unit_test(test_refuses_nul_bytes_everywhere),
         cmocka_unit_test(test_refuses_every_prefix),
         cmocka_unit_test(test_finds_duplicates_behind_escapes),
-        cmocka_unit_test(test_failure_leaves_the_result_alone),
+        cmocka_unit_test(test_failure_leaves_the_result_unchanged),
         cmocka_unit_test(test_limits_depth),
         cmocka_unit_test(test_limits_members_and_elements),
         cmocka_unit_test(test_full_objects_nest_to_the_full_depth),
@@ -736,7 +736,7 @@ int main(void)
         cmocka_unit_test(test_writes_compact_json),
         cmocka_unit_test(test_writer_reports_every_lack_of_room),
         cmocka_unit_test(test_writer_escapes),
-        cmocka_unit_test(test_what_is_written_reads_back),
+        cmocka_unit_test(test_written_values_read_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

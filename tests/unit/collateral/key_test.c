@@ -99,7 +99,7 @@ static void names_have_lower_case_letters_digits_and_dashes(void **state)
     assert_false(collateral_name_check((struct span){0}));
 }
 
-static void evidence_names_what_it_needs(void **state)
+static void evidence_names_the_collateral_it_needs(void **state)
 {
     struct collateral_key keys[COLLATERAL_MISSING_MAX];
     struct attest_result r = {.kind = ATTEST_TDX};
@@ -140,7 +140,7 @@ int main(void)
         cmocka_unit_test(names_are_read_and_written_alike),
         cmocka_unit_test(what_is_no_name_is_refused),
         cmocka_unit_test(names_have_lower_case_letters_digits_and_dashes),
-        cmocka_unit_test(evidence_names_what_it_needs),
+        cmocka_unit_test(evidence_names_the_collateral_it_needs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -315,7 +315,7 @@ static enum attest_reason judge(struct collateral_store *s, enum tcb_status *sta
     return result.reason;
 }
 
-static void a_revocation_counts_whatever_came_along_with_it(void **state)
+static void a_revocation_counts_with_any_other_parts(void **state)
 {
     static const struct parts good = {0};
     /* the CRL is older by a day, the TCB info is newer and says that the platform is revoked */
@@ -343,7 +343,7 @@ static void a_revocation_counts_whatever_came_along_with_it(void **state)
     collateral_store_free(&s);
 }
 
-static void a_revoked_signer_or_ca_ends_what_it_signed(void **state)
+static void a_revoked_signer_or_ca_ends_its_signatures(void **state)
 {
     static const struct {
         uint64_t serial;
@@ -455,8 +455,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_part_is_ordered_by_its_own_number_and_issue),
         cmocka_unit_test(a_part_that_is_not_valid_yet_waits),
-        cmocka_unit_test(a_revocation_counts_whatever_came_along_with_it),
-        cmocka_unit_test(a_revoked_signer_or_ca_ends_what_it_signed),
+        cmocka_unit_test(a_revocation_counts_with_any_other_parts),
+        cmocka_unit_test(a_revoked_signer_or_ca_ends_its_signatures),
         cmocka_unit_test(a_new_signer_takes_over_from_a_revoked_one),
         cmocka_unit_test(what_is_said_is_told_from_when_it_was_said),
     };

@@ -269,7 +269,7 @@ static void what_is_held_is_fetched_again_when_half_of_its_time_passed(void **st
     fixture_close(&f);
 }
 
-static void the_age_of_what_is_held_has_its_limit(void **state)
+static void the_age_of_a_held_item_has_its_limit(void **state)
 {
     static const struct {
         enum collateral_kind kind;
@@ -689,7 +689,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_missing_is_fetched_once),
         cmocka_unit_test(what_is_held_is_fetched_again_when_half_of_its_time_passed),
-        cmocka_unit_test(the_age_of_what_is_held_has_its_limit),
+        cmocka_unit_test(the_age_of_a_held_item_has_its_limit),
         cmocka_unit_test(a_failure_is_counted_and_waited_for),
         cmocka_unit_test(documents_that_are_not_the_item_are_refused),
         cmocka_unit_test(the_next_source_is_asked_when_one_fails),

@@ -193,7 +193,7 @@ static void a_reply_without_the_issuers_chain_is_none(void **state)
     assert_int_equal(document.size, 0);
 }
 
-static void sources_need_what_they_have_not_of_their_own(void **state)
+static void sources_without_a_default_url_need_one(void **state)
 {
     static const struct {
         enum collateral_source_type type;
@@ -222,7 +222,7 @@ static void sources_need_what_they_have_not_of_their_own(void **state)
     }
 }
 
-static void a_source_has_what_its_vendor_publishes(void **state)
+static void a_source_has_its_vendors_collateral(void **state)
 {
     static const char intel[] = "intel-sgx-00906ed50000-platform";
     static const char early[] = "intel-sgx-00906ed50000-platform-early";

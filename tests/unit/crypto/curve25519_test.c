@@ -178,7 +178,7 @@ static void ed25519_agrees_with_wycheproof(void **state)
 }
 
 /* "Taming the many EdDSAs", table 6: strict verifiers accept only case 3. */
-static void ed25519_accepts_of_speccheck_case_3_alone(void **state)
+static void ed25519_accepts_only_case_3_of_speccheck(void **state)
 {
     static const char file[] = "ed25519/speccheck_cases.json";
     json_t *json = cases_load(file);
@@ -233,7 +233,7 @@ int main(void)
         cmocka_unit_test(ed25519_agrees_with_rfc_8032),
         cmocka_unit_test(ed25519_signs_as_its_authors),
         cmocka_unit_test(ed25519_agrees_with_wycheproof),
-        cmocka_unit_test(ed25519_accepts_of_speccheck_case_3_alone),
+        cmocka_unit_test(ed25519_accepts_only_case_3_of_speccheck),
         cmocka_unit_test(ed25519_refuses_every_key_of_small_order),
     };
 

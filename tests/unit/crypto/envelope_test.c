@@ -176,7 +176,7 @@ static void another_key_version_or_context_does_not_open_hpke(void **state)
     assert_null(plain);
 }
 
-static void sealing_refuses_what_it_cannot_bind(void **state)
+static void sealing_refuses_values_it_cannot_bind(void **state)
 {
     static uint8_t long_id[256];
     const struct envelope_context too_long = {.key_id = SPAN_OF(long_id)};
@@ -358,7 +358,7 @@ int main(void)
         cmocka_unit_test(two_sealings_differ),
         cmocka_unit_test(every_flipped_bit_and_every_prefix_is_refused),
         cmocka_unit_test(another_key_version_or_context_does_not_open_hpke),
-        cmocka_unit_test(sealing_refuses_what_it_cannot_bind),
+        cmocka_unit_test(sealing_refuses_values_it_cannot_bind),
         cmocka_unit_test(an_ephemeral_key_of_low_order_is_refused),
         cmocka_unit_test(keyless_formats_are_refused_with_a_way_out),
         cmocka_unit_test(what_exceeds_the_limit_is_refused_unread),

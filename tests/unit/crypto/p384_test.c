@@ -252,7 +252,7 @@ static void encoded_keys_are_of_their_curve_and_have_one_spelling(void **state)
     }
 }
 
-static void encoded_keys_stand_alone(void **state)
+static void encoded_keys_have_no_trailing_bytes(void **state)
 {
     struct buffer der = hex_buffer(P384_HEAD POINT);
     struct buffer pem = {0};
@@ -282,7 +282,7 @@ int main(void)
         cmocka_unit_test(raw_signatures_agree_with_wycheproof),
         cmocka_unit_test(der_signatures_agree_with_wycheproof),
         cmocka_unit_test(encoded_keys_are_of_their_curve_and_have_one_spelling),
-        cmocka_unit_test(encoded_keys_stand_alone),
+        cmocka_unit_test(encoded_keys_have_no_trailing_bytes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

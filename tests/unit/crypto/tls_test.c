@@ -244,7 +244,7 @@ static void connect_pair(struct fixture *f, SSL_CTX *context, struct tls_stream 
 }
 
 /* One byte of data a record: 65536 bytes from the socket hold less than 3000 of those. */
-static void one_turn_takes_a_bounded_part_of_what_is_there(void **state)
+static void one_turn_takes_a_bounded_part_of_the_input(void **state)
 {
     struct fixture *f = *state;
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
@@ -397,7 +397,7 @@ static void encrypted_keys_are_refused_without_asking(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(one_turn_takes_a_bounded_part_of_what_is_there),
+        TEST(one_turn_takes_a_bounded_part_of_the_input),
         TEST(a_certificate_is_replaced),
         TEST(keys_of_known_strength_are_taken),
         TEST(files_that_do_not_belong_together),

@@ -235,7 +235,7 @@ static void openssl_judges_the_chain_as_meant(void **state)
     assert_int_equal(judge(NULL, 0, NOW_S - 61), X509_V_ERR_CRL_NOT_YET_VALID);
 }
 
-static void a_crl_lists_what_was_revoked(void **state)
+static void a_crl_lists_revoked_certificates(void **state)
 {
     static const uint64_t revoked[] = {5, 0x8000000000000001};
     const struct x509_crl_template with = crl_template(revoked, COUNT_OF(revoked));
@@ -267,7 +267,7 @@ static void a_crl_lists_what_was_revoked(void **state)
     x509_cert_free(&leaf);
 }
 
-static void a_server_certificate_holds_for_its_name_alone(void **state)
+static void a_server_certificate_holds_only_for_its_name(void **state)
 {
     static const struct {
         const char *name;
@@ -418,8 +418,8 @@ int main(void)
         cmocka_unit_test(the_key_is_the_subjects),
         cmocka_unit_test(extensions_are_those_of_intels_certificates),
         cmocka_unit_test(openssl_judges_the_chain_as_meant),
-        cmocka_unit_test(a_crl_lists_what_was_revoked),
-        cmocka_unit_test(a_server_certificate_holds_for_its_name_alone),
+        cmocka_unit_test(a_crl_lists_revoked_certificates),
+        cmocka_unit_test(a_server_certificate_holds_only_for_its_name),
         cmocka_unit_test(no_flipped_bit_is_accepted),
         cmocka_unit_test(bad_templates_are_errors_that_write_nothing),
         cmocka_unit_test(pem_comes_back_as_the_same_chain),

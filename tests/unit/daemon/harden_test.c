@@ -301,7 +301,7 @@ static int a_missing_prctl_is_no_excuse(void)
     return 0;
 }
 
-static void test_the_filter_leaves_what_evidence_needs(void **state)
+static void test_the_filter_allows_the_calls_for_evidence(void **state)
 {
     (void)state;
     assert_int_equal(in_child(evidence_is_possible), 0);
@@ -358,7 +358,7 @@ static void test_a_kernel_without_prctl_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_filter_leaves_what_evidence_needs),
+        cmocka_unit_test(test_the_filter_allows_the_calls_for_evidence),
         cmocka_unit_test(test_the_filter_forbids_programs),
         cmocka_unit_test(test_the_filter_refuses_other_calls),
         cmocka_unit_test(test_the_filter_leaves_sockets_of_services),

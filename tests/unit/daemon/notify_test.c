@@ -127,7 +127,7 @@ static void without_a_service_manager_nothing_happens(void **state)
     notify_close(&n);
 }
 
-static void a_watchdog_time_that_is_no_number_is_none(void **state)
+static void a_watchdog_time_that_is_not_a_number_is_ignored(void **state)
 {
     static const struct {
         const char *text;
@@ -158,7 +158,7 @@ int main(void)
         cmocka_unit_test(each_state_is_told),
         cmocka_unit_test(the_watchdog_is_fed_in_half_its_time),
         cmocka_unit_test(without_a_service_manager_nothing_happens),
-        cmocka_unit_test(a_watchdog_time_that_is_no_number_is_none),
+        cmocka_unit_test(a_watchdog_time_that_is_not_a_number_is_ignored),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

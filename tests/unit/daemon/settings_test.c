@@ -527,7 +527,7 @@ static void wrong_tokens_are_refused(void **state)
     }
 }
 
-static void a_token_sees_what_policies_demand_only_if_it_says_so(void **state)
+static void a_token_sees_demands_of_policies_only_with_may_explain(void **state)
 {
     (void)state;
     assert_int_equal(load(TEE "tokens:\n- {name: a, sha256: " HASH_A ", role: worker}\n"
@@ -1134,7 +1134,7 @@ int main(void)
         cmocka_unit_test(tokens_in_the_clear_have_to_be_asked_for),
         cmocka_unit_test(tokens_come_from_file_and_variables),
         cmocka_unit_test(wrong_tokens_are_refused),
-        cmocka_unit_test(a_token_sees_what_policies_demand_only_if_it_says_so),
+        cmocka_unit_test(a_token_sees_demands_of_policies_only_with_may_explain),
         cmocka_unit_test(a_token_may_have_a_tenant),
         cmocka_unit_test(a_policy_is_read),
         cmocka_unit_test(wrong_policies_are_refused),

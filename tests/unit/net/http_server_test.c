@@ -874,7 +874,7 @@ static void an_announcement_takes_no_memory_from_others(void **state)
 }
 
 /* Strangers have a share of their own pot; authenticated callers have another pot. */
-static void memory_is_shared_by_what_is_held(void **state)
+static void memory_is_shared_by_held_bytes(void **state)
 {
     struct fixture f;
     struct http_task tasks[LATE_MAX];
@@ -1514,7 +1514,7 @@ static void peers_over_ipv6(void **state)
     }
 }
 
-static void drained_server_answers_what_it_began(void **state)
+static void a_drained_server_answers_begun_requests(void **state)
 {
     struct fixture f;
     struct http_task tasks[LATE_MAX];
@@ -2226,7 +2226,7 @@ int main(void)
         cmocka_unit_test(the_handler_may_word_refusals),
         cmocka_unit_test(a_refusal_reaches_a_peer_that_is_still_sending),
         cmocka_unit_test(an_announcement_takes_no_memory_from_others),
-        cmocka_unit_test(memory_is_shared_by_what_is_held),
+        cmocka_unit_test(memory_is_shared_by_held_bytes),
         cmocka_unit_test(replies_that_wait_are_counted),
         cmocka_unit_test(a_released_request_is_not_held),
         cmocka_unit_test(large_bodies_pass_in_both_directions),
@@ -2243,7 +2243,7 @@ int main(void)
         cmocka_unit_test(the_second_listener_has_places_of_its_own),
         cmocka_unit_test(places_are_as_many_as_descriptors_allow),
         cmocka_unit_test(peers_over_ipv6),
-        cmocka_unit_test(drained_server_answers_what_it_began),
+        cmocka_unit_test(a_drained_server_answers_begun_requests),
         cmocka_unit_test(unanswered_requests_do_not_outlive_the_server),
         cmocka_unit_test(a_taken_port_is_an_error),
         cmocka_unit_test(a_port_that_is_named_is_taken),

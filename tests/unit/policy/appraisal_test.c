@@ -573,7 +573,7 @@ static void a_rule_takes_the_conventions_it_names(void **state)
 }
 
 /* Without a nonce, an old quote would open a new session. */
-static void a_key_alone_opens_no_session(void **state)
+static void a_key_without_a_challenge_opens_no_session(void **state)
 {
     static const struct rule_text texts[] = {
         {"report_data", "outlayer"},
@@ -921,7 +921,7 @@ static void without_a_binding_nothing_is_accepted(void **state)
 }
 
 /* An unchecked rule without an identity accepts no evidence. */
-static void a_rule_without_identity_accepts_nobody(void **state)
+static void a_rule_without_identity_accepts_no_evidence(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(tees); i++) {
@@ -951,14 +951,14 @@ int main(void)
         cmocka_unit_test(out_of_date_is_accepted_for_its_grace_only),
         cmocka_unit_test(one_rule_says_how_far_it_came),
         cmocka_unit_test(a_rule_takes_the_conventions_it_names),
-        cmocka_unit_test(a_key_alone_opens_no_session),
+        cmocka_unit_test(a_key_without_a_challenge_opens_no_session),
         cmocka_unit_test(nitro_may_bind_by_its_own_members),
         cmocka_unit_test(events_count_when_they_are_proved),
         cmocka_unit_test(without_an_event_log_events_are_not_proved),
         cmocka_unit_test(no_rule_lets_debug_or_revoked_or_unverified_through),
         cmocka_unit_test(a_long_list_is_cut_with_a_mark),
         cmocka_unit_test(without_a_binding_nothing_is_accepted),
-        cmocka_unit_test(a_rule_without_identity_accepts_nobody),
+        cmocka_unit_test(a_rule_without_identity_accepts_no_evidence),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

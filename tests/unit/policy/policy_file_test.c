@@ -58,7 +58,7 @@ static void a_policy_has_its_rule_and_its_scope(void **state)
     policy_set_clear(&set);
 }
 
-static void a_fault_names_file_line_setting_and_what_is_allowed(void **state)
+static void a_fault_names_file_line_setting_and_allowed_values(void **state)
 {
     static const struct {
         const char *text;
@@ -204,7 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_policy_has_its_rule_and_its_scope),
-        cmocka_unit_test(a_fault_names_file_line_setting_and_what_is_allowed),
+        cmocka_unit_test(a_fault_names_file_line_setting_and_allowed_values),
         cmocka_unit_test(all_faults_are_named_at_once),
         cmocka_unit_test(a_set_has_a_limit),
         cmocka_unit_test(the_files_of_a_directory_are_read_in_order),

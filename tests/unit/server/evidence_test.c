@@ -260,7 +260,7 @@ static void test_evidence_has_its_kind_and_the_hosts_certificates(void **state)
 }
 
 /* All places of one address are taken, and no quote comes. Other addresses are not affected. */
-static void test_slow_hardware_holds_up_nobody_else(void **state)
+static void test_slow_hardware_delays_no_other_caller(void **state)
 {
     struct pollfd waiting[PLACES + 1];
     struct keystore k;
@@ -313,7 +313,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_evidence_has_its_kind_and_the_hosts_certificates),
-        cmocka_unit_test(test_slow_hardware_holds_up_nobody_else),
+        cmocka_unit_test(test_slow_hardware_delays_no_other_caller),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

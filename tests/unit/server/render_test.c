@@ -71,7 +71,7 @@ static void test_each_code_has_its_sentence(void **state)
     }
 }
 
-static void test_a_refusal_tells_only_what_it_has(void **state)
+static void test_a_refusal_has_only_its_own_members(void **state)
 {
     struct refusal why = {.error = ERR_DENIED, .code = "may_not_administer"};
 
@@ -236,7 +236,7 @@ static void write_too_much(struct json_writer *j, const void *subject)
     json_put_string(j, NULL, span_string(subject));
 }
 
-static void test_what_does_not_fit_is_no_reply(void **state)
+static void test_a_reply_that_does_not_fit_is_refused(void **state)
 {
     struct secret *body = NULL;
 
@@ -252,7 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_code_has_its_sentence),
-        cmocka_unit_test(test_a_refusal_tells_only_what_it_has),
+        cmocka_unit_test(test_a_refusal_has_only_its_own_members),
         cmocka_unit_test(test_the_longest_refusal_fits),
         cmocka_unit_test(test_three_forms_of_a_plaintext),
         cmocka_unit_test(test_what_does_not_fit_is_no_reply),

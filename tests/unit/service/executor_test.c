@@ -66,7 +66,7 @@ static void finish(struct executor **x, struct executor_job *jobs, size_t count)
         continue;
 }
 
-static void test_what_does_not_fit_is_refused(void **state)
+static void test_input_that_does_not_fit_is_refused(void **state)
 {
     struct executor *x = start(3, 100, 2);
     struct executor_job jobs[] = {job_of(1, 10), job_of(1, 10), job_of(2, 10)};
@@ -169,7 +169,7 @@ static void test_a_full_executor_holds_up_no_other(void **state)
     finish(&slow, stuck, COUNT_OF(stuck));
 }
 
-static void test_stopping_finishes_what_is_queued(void **state)
+static void test_stopping_finishes_the_queue(void **state)
 {
     struct executor *x = start(10, 100, 10);
     struct executor_job jobs[] = {job_of(1, 1), job_of(1, 1), job_of(1, 1)};
@@ -196,12 +196,12 @@ static int prepare(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_does_not_fit_is_refused),
+        cmocka_unit_test(test_input_that_does_not_fit_is_refused),
         cmocka_unit_test(test_bytes_are_bounded),
         cmocka_unit_test(test_a_share_lasts_until_it_is_released),
         cmocka_unit_test(test_an_exempt_job_needs_no_share),
         cmocka_unit_test(test_a_full_executor_holds_up_no_other),
-        cmocka_unit_test(test_stopping_finishes_what_is_queued),
+        cmocka_unit_test(test_stopping_finishes_the_queue),
     };
 
     return cmocka_run_group_tests(tests, prepare, NULL);

@@ -471,7 +471,7 @@ static void run_explain(const struct principal *who, const struct explain_reques
     assert_int_equal(e, o->refusal.error);
 }
 
-static void test_explain_tells_rules_to_those_who_may_know(void **state)
+static void test_explain_shows_rules_to_principals_that_may_know(void **state)
 {
     struct attempt a;
     struct explain_request r = {0};
@@ -704,7 +704,7 @@ int main(void)
         cmocka_unit_test(test_attest_refuses),
         cmocka_unit_test(test_a_challenge_is_good_once),
         cmocka_unit_test(test_ra_tls_without_a_certificate_is_refused),
-        cmocka_unit_test(test_explain_tells_rules_to_those_who_may_know),
+        cmocka_unit_test(test_explain_shows_rules_to_principals_that_may_know),
         cmocka_unit_test(test_explain_answers_about_refused_evidence),
         cmocka_unit_test(test_a_change_takes_effect_when_it_is_committed),
         cmocka_unit_test(test_changes_are_refused),

@@ -54,7 +54,7 @@ static void test_replay(void **state)
     reference_values_clear(&v);
 }
 
-static void test_what_is_not_understood_is_not_skipped(void **state)
+static void test_an_unknown_entry_is_not_skipped(void **state)
 {
     static const char *const entries[] = {
         ENTRY("allow", "{}"),
@@ -148,7 +148,7 @@ static bool lists(const struct policy_snapshot *s, uint8_t byte)
     return appraisal_rule_lists(&s->policies.policies[0].rule, "mrenclave", SPAN_OF(bytes));
 }
 
-static void test_views_keep_what_they_saw(void **state)
+static void test_views_keep_their_snapshot(void **state)
 {
     struct fixture *f = *state;
     struct snapshot_view one = {0};
@@ -168,7 +168,7 @@ static void test_views_keep_what_they_saw(void **state)
     snapshot_view_clear(&two);
 }
 
-static void test_an_abandoned_change_is_none(void **state)
+static void test_an_abandoned_change_has_no_effect(void **state)
 {
     struct fixture *f = *state;
     const struct policy_change change = change_of(0x22, false);
@@ -278,9 +278,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_store_is_freed_without_harm),
         cmocka_unit_test(test_replay),
-        cmocka_unit_test(test_what_is_not_understood_is_not_skipped),
-        cmocka_unit_test_setup_teardown(test_views_keep_what_they_saw, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_an_abandoned_change_is_none, set_up, tear_down),
+        cmocka_unit_test(test_an_unknown_entry_is_not_skipped),
+        cmocka_unit_test_setup_teardown(test_views_keep_their_snapshot, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_abandoned_change_has_no_effect, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_versions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_another_configuration_is_adopted_whole, set_up,

@@ -177,7 +177,7 @@ static bool states_equal(const struct node_state *a, const struct node_state *b)
            memcmp(&root_a, &root_b, sizeof root_a) == 0;
 }
 
-static void a_state_opens_to_what_it_was(void **state)
+static void a_state_opens_to_the_same_state(void **state)
 {
     static const uint64_t sizes[] = {0, 1, 255, 256, 1000};
 
@@ -243,7 +243,7 @@ int main(void)
         cmocka_unit_test(every_column_counts),
         cmocka_unit_test(one_row_that_differs_is_named),
         cmocka_unit_test(several_rows_that_differ_are_several),
-        cmocka_unit_test(a_state_opens_to_what_it_was),
+        cmocka_unit_test(a_state_opens_to_the_same_state),
         cmocka_unit_test(another_state_is_refused),
         cmocka_unit_test(a_plain_state_has_one_spelling),
     };

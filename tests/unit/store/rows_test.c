@@ -32,7 +32,7 @@ static struct stored_row must_seal(const struct row_view *view)
     return row;
 }
 
-static void a_sealed_row_opens_to_what_it_was(void **state)
+static void a_sealed_row_opens_to_the_same_row(void **state)
 {
     static const uint8_t large[ROW_VALUE_MAX] = {1, 2, 3};
     const struct row_view cases[] = {
@@ -125,7 +125,7 @@ static void a_row_opens_only_in_its_place(void **state)
     assert_int_equal(row_open(&wrong, &row, plain, &view), ERR_UNSUPPORTED);
 }
 
-static void a_row_without_a_lookup_gets_none(void **state)
+static void a_row_without_a_lookup_gets_no_value(void **state)
 {
     const struct row_view view = {
         {(const uint8_t *)"a", 1},
@@ -206,11 +206,11 @@ static void keys_differ_by_purpose_and_root(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_sealed_row_opens_to_what_it_was),
+        cmocka_unit_test(a_sealed_row_opens_to_the_same_row),
         cmocka_unit_test(nothing_of_a_row_is_in_the_clear),
         cmocka_unit_test(every_flipped_bit_and_every_prefix_is_refused),
         cmocka_unit_test(a_row_opens_only_in_its_place),
-        cmocka_unit_test(a_row_without_a_lookup_gets_none),
+        cmocka_unit_test(a_row_without_a_lookup_gets_no_value),
         cmocka_unit_test(hmacs_tell_table_and_purpose_apart),
         cmocka_unit_test(a_row_beyond_a_limit_is_refused),
         cmocka_unit_test(keys_differ_by_purpose_and_root),

@@ -280,7 +280,7 @@ static void entries_of_any_bytes_are_kept(void **state)
     store_close(&store);
 }
 
-static void opening_what_is_not_there_creates_nothing(void **state)
+static void opening_a_missing_store_creates_nothing(void **state)
 {
     struct store *store = NULL;
 
@@ -317,7 +317,7 @@ static void an_empty_file_is_no_database(void **state)
     store_close(&store);
 }
 
-static void files_are_for_their_owner_alone(void **state)
+static void files_are_only_for_their_owner(void **state)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
     mode_t before = umask(0);
@@ -1016,10 +1016,10 @@ int main(void)
         cmocka_unit_test_setup(proofs_out_of_range_are_refused, fresh),
         cmocka_unit_test_setup(large_trees_use_nodes_of_nodes, fresh),
         cmocka_unit_test_setup(entries_of_any_bytes_are_kept, fresh),
-        cmocka_unit_test_setup(opening_what_is_not_there_creates_nothing, fresh),
+        cmocka_unit_test_setup(opening_a_missing_store_creates_nothing, fresh),
         cmocka_unit_test_setup(creating_over_a_database_is_refused, fresh),
         cmocka_unit_test_setup(an_empty_file_is_no_database, fresh),
-        cmocka_unit_test_setup(files_are_for_their_owner_alone, fresh),
+        cmocka_unit_test_setup(files_are_only_for_their_owner, fresh),
         cmocka_unit_test_setup(a_second_opening_is_refused, fresh),
         cmocka_unit_test_setup(a_log_of_another_key_or_origin_is_refused, fresh),
         cmocka_unit_test_setup(a_newer_schema_is_unsupported, fresh),

@@ -221,7 +221,7 @@ static void a_full_queue_refuses(void **state)
     free(requests);
 }
 
-static void an_entry_that_is_too_large_is_refused_alone(void **state)
+static void only_the_too_large_entry_is_refused(void **state)
 {
     static uint8_t large[AUDIT_ENTRY_MAX + 1];
     struct store *store = must_open(true);
@@ -336,7 +336,7 @@ static void *stop_writer(void *argument)
     return NULL;
 }
 
-static void stopping_commits_what_is_queued_and_refuses_more(void **state)
+static void stopping_commits_the_queue_and_refuses_more(void **state)
 {
     enum { COUNT = 100 };
     struct store *store = must_open(true);
@@ -503,7 +503,7 @@ int main(void)
         cmocka_unit_test_setup(requests_of_many_threads_get_indexes_without_gaps, fresh),
         cmocka_unit_test_setup(a_single_request_is_committed_at_once, fresh),
         cmocka_unit_test_setup(a_full_queue_refuses, fresh),
-        cmocka_unit_test_setup(an_entry_that_is_too_large_is_refused_alone, fresh),
+        cmocka_unit_test_setup(only_the_too_large_entry_is_refused, fresh),
         cmocka_unit_test_setup(a_failed_batch_fails_all_of_it_and_the_next_goes_on, fresh),
         cmocka_unit_test_setup(a_log_that_was_deleted_fails_every_request, fresh),
         cmocka_unit_test_setup(stopping_commits_what_is_queued_and_refuses_more, fresh),

@@ -118,7 +118,7 @@ static void test_a_named_provider_is_not_replaced(void **state)
     }
 }
 
-static void test_tdx_needs_somebody_who_seals(void **state)
+static void test_tdx_needs_another_provider_to_seal(void **state)
 {
     static const enum tee_kind kinds[] = {TEE_TDX, TEE_AUTO};
 
@@ -250,7 +250,7 @@ int main(void)
         cmocka_unit_test(test_the_machine_is_found_out),
         cmocka_unit_test(test_without_a_tee_each_candidate_has_its_reason),
         cmocka_unit_test(test_a_named_provider_is_not_replaced),
-        cmocka_unit_test(test_tdx_needs_somebody_who_seals),
+        cmocka_unit_test(test_tdx_needs_another_provider_to_seal),
         cmocka_unit_test(test_evidence_of_one_and_sealing_by_the_tpm),
         cmocka_unit_test(test_a_tpm_that_is_named_twice_is_one),
     };

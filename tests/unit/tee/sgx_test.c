@@ -106,7 +106,7 @@ static void test_a_quote_binds_the_report_data_and_verifies(void **state)
     fake_kernel_assert_clean(&k);
 }
 
-static void test_what_is_no_gramine_enclave_is_refused(void **state)
+static void test_a_machine_without_gramine_is_refused(void **state)
 {
     static const struct {
         const char *type; /* NULL: no such file */
@@ -173,7 +173,7 @@ MUST_CHECK static enum err unsealing(struct tee *tee, struct span blob)
     return e;
 }
 
-static void test_what_is_sealed_opens_under_the_same_key_only(void **state)
+static void test_a_blob_opens_only_with_the_same_key(void **state)
 {
     (void)state;
     for (enum tee_sgx_seal policy = TEE_SGX_MRENCLAVE; policy <= TEE_SGX_MRSIGNER; policy++) {
@@ -250,7 +250,7 @@ static void test_every_flipped_bit_and_every_prefix_is_refused(void **state)
     fake_kernel_assert_clean(&k);
 }
 
-static void test_keys_that_are_none_seal_nothing(void **state)
+static void test_malformed_keys_seal_nothing(void **state)
 {
     static const uint8_t zeros[16], longer[17] = {1};
     const struct span keys[] = {{0}, SPAN_OF(zeros), SPAN_OF(longer), span_of(longer, 15)};
@@ -270,7 +270,7 @@ static void test_keys_that_are_none_seal_nothing(void **state)
     }
 }
 
-static void test_limits_of_what_is_sealed(void **state)
+static void test_limits_of_sealed_data(void **state)
 {
     struct fake_kernel k = gramine();
     struct tee *tee = opened(&k, TEE_SGX_MRSIGNER);
@@ -460,13 +460,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_quote_binds_the_report_data_and_verifies),
-        cmocka_unit_test(test_what_is_no_gramine_enclave_is_refused),
+        cmocka_unit_test(test_a_machine_without_gramine_is_refused),
         cmocka_unit_test(test_a_quote_over_other_data_is_refused),
-        cmocka_unit_test(test_what_is_sealed_opens_under_the_same_key_only),
+        cmocka_unit_test(test_a_blob_opens_only_with_the_same_key),
         cmocka_unit_test(test_the_policies_do_not_open_each_others_blobs),
         cmocka_unit_test(test_every_flipped_bit_and_every_prefix_is_refused),
-        cmocka_unit_test(test_keys_that_are_none_seal_nothing),
-        cmocka_unit_test(test_limits_of_what_is_sealed),
+        cmocka_unit_test(test_malformed_keys_seal_nothing),
+        cmocka_unit_test(test_limits_of_sealed_data),
         cmocka_unit_test(test_every_failing_call_is_an_error_without_leaks),
         cmocka_unit_test(test_interrupted_reads_go_on),
         cmocka_unit_test(test_plain_files_through_the_real_calls),

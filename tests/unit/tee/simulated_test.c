@@ -183,7 +183,7 @@ static void a_second_platform_in_the_same_place_is_refused(void **state)
     place_remove(&p);
 }
 
-static void a_half_made_platform_is_made_anew(void **state)
+static void a_half_made_platform_is_made_again(void **state)
 {
     struct place p = platform_new();
     char text[TEE_FAILURE_SIZE];
@@ -695,7 +695,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_platform_is_private),
         cmocka_unit_test(a_second_platform_in_the_same_place_is_refused),
-        cmocka_unit_test(a_half_made_platform_is_made_anew),
+        cmocka_unit_test(a_half_made_platform_is_made_again),
         cmocka_unit_test(places_without_a_platform_are_not_found),
         cmocka_unit_test(keys_open_to_others_are_refused),
         cmocka_unit_test(damaged_key_files_are_refused),

@@ -85,7 +85,7 @@ static void test_a_report_with_certificates(void **state)
     fake_kernel_assert_clean(&k);
 }
 
-static void test_what_hosts_do_about_certificates(void **state)
+static void test_forms_of_certificates_from_hosts(void **state)
 {
     static const struct {
         const char *what;
@@ -532,7 +532,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_report_with_certificates),
-        cmocka_unit_test(test_what_hosts_do_about_certificates),
+        cmocka_unit_test(test_forms_of_certificates_from_hosts),
         cmocka_unit_test(test_reports_that_are_refused),
         cmocka_unit_test(test_the_level_is_the_kernels),
         cmocka_unit_test(test_devices_that_do_not_open),

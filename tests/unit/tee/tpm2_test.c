@@ -149,7 +149,7 @@ static void all_pcrs_at_once_fit(void **state)
     swtpm_remove(&t);
 }
 
-static void a_restarted_machine_opens_what_it_sealed(void **state)
+static void a_restarted_machine_opens_its_own_blobs(void **state)
 {
     struct buffer blob = {0};
     struct swtpm t;
@@ -614,7 +614,7 @@ static int start(void **state)
     return crypto_start() == ERR_NONE ? 0 : -1;
 }
 
-static void preflight_tells_what_the_next_unsealing_would(void **state)
+static void preflight_agrees_with_the_next_unsealing(void **state)
 {
     struct tee_failure failure = {""};
     struct buffer blob = {0};
@@ -758,13 +758,13 @@ static void values_of_pcrs_are_strict(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(preflight_tells_what_the_next_unsealing_would),
+        cmocka_unit_test(preflight_agrees_with_the_next_unsealing),
         cmocka_unit_test(a_root_sealed_for_the_next_state_opens_there),
         cmocka_unit_test(a_state_that_is_no_list_seals_nothing),
         cmocka_unit_test(values_of_pcrs_are_strict),
         cmocka_unit_test(secrets_of_every_size_come_back),
         cmocka_unit_test(all_pcrs_at_once_fit),
-        cmocka_unit_test(a_restarted_machine_opens_what_it_sealed),
+        cmocka_unit_test(a_restarted_machine_opens_its_own_blobs),
         cmocka_unit_test(another_tpm_is_told_from_damage),
         cmocka_unit_test(a_changed_pcr_is_named),
         cmocka_unit_test(the_tpm_itself_refuses_after_a_pcr_changed),

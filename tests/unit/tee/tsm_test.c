@@ -150,7 +150,7 @@ static void test_snp_reports_at_the_least_level_allowed(void **state)
     }
 }
 
-static void test_a_floor_that_is_none_is_refused(void **state)
+static void test_a_malformed_floor_is_refused(void **state)
 {
     struct fake_kernel k = snp_kernel();
     struct tee *tee = opened(tee_snp_open, &k);
@@ -498,7 +498,7 @@ int main(void)
         cmocka_unit_test(test_tdx_quotes_of_both_versions),
         cmocka_unit_test(test_tdx_seals_nothing),
         cmocka_unit_test(test_snp_reports_at_the_least_level_allowed),
-        cmocka_unit_test(test_a_floor_that_is_none_is_refused),
+        cmocka_unit_test(test_a_malformed_floor_is_refused),
         cmocka_unit_test(test_certificates_come_along_when_the_host_has_some),
         cmocka_unit_test(test_another_writer_is_noticed_and_outlived),
         cmocka_unit_test(test_three_attempts_and_no_more),
