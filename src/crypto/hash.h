@@ -15,8 +15,8 @@ void sha512(struct span bytes, uint8_t out[SHA512_SIZE]);
 void sha512_parts(const struct span *parts, size_t count, uint8_t out[SHA512_SIZE]);
 
 /*
- * SipHash-2-4 with a secret random key, for tables whose keys a stranger chooses: without the key
- * nobody finds values that collide. It is no cryptographic hash.
+ * SipHash-2-4 with a secret random key, for tables whose keys a stranger chooses: a stranger cannot
+ * find values that collide without the key. It is not a cryptographic hash.
  */
 #define SIPHASH_KEY_SIZE 16
 uint64_t siphash24(const uint8_t key[SIPHASH_KEY_SIZE], struct span bytes);

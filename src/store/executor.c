@@ -608,7 +608,8 @@ MUST_CHECK static enum err entry_compare(void *context, uint64_t index, struct s
     return ERR_NONE;
 }
 
-/* Somebody else writes the log now: what this process sent last has arrived before, or never. */
+/* Another process writes the log now. The last batch of this process is in the log, or never
+ * will be. */
 MUST_CHECK static enum err settle_in_log(struct executor *x, bool *stored)
 {
     struct entry_comparison c = {x, 0};
