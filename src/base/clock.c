@@ -52,7 +52,7 @@ int64_t timestamp_seconds(struct timestamp t)
     return t.ms / 1000 - (t.ms % 1000 < 0);
 }
 
-/* Days since 1970-01-01 and back, proleptic Gregorian; years 1970..9999 only. */
+/* Converts days since 1970-01-01, proleptic Gregorian, for years 1970..9999. */
 static int64_t days_before_year(int64_t year)
 {
     int64_t y = year - 1;
@@ -72,7 +72,7 @@ static int64_t days_in_month(int64_t year, int64_t month)
     return days[month - 1] + (month == 2 && is_leap(year) ? 1 : 0);
 }
 
-/* Not snprintf(): every entry of the audit log pays for this. */
+/* Without snprintf(), because every entry of the audit log needs it. */
 static void put_digits(char *out, size_t count, int64_t value)
 {
     for (; count > 0; value /= 10)

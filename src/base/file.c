@@ -107,7 +107,7 @@ MUST_CHECK static enum err judge(const struct stat *status, enum file_trust trus
     return file_judge(status, trust, &reader, why);
 }
 
-/* All directories that lead to an absolute path; links count as what they lead to. */
+/* Checks all directories that lead to an absolute path, after links are resolved. */
 MUST_CHECK static enum err judge_directories(const char *path, char why[FILE_WHY_SIZE])
 {
     char part[PATH_MAX];
@@ -130,7 +130,7 @@ MUST_CHECK static enum err judge_directories(const char *path, char why[FILE_WHY
     return ERR_NONE;
 }
 
-/* On the way that is written, and on the way that links lead. */
+/* Checks both the written path and the target of its links. */
 MUST_CHECK static enum err judge_way(const char *path, char why[FILE_WHY_SIZE])
 {
     char written[PATH_MAX];
@@ -140,7 +140,7 @@ MUST_CHECK static enum err judge_way(const char *path, char why[FILE_WHY_SIZE])
     int size;
 
     if (*path != '/' && !getcwd(directory, sizeof directory))
-        return ERR_NONE; /* gone or unreachable: no user reaches the file by this path */
+        return ERR_NONE; /* it is gone or unreachable: no user reaches the file by this path */
     size = snprintf(written, sizeof written, "%s%s%s", directory, *path == '/' ? "" : "/", path);
     if (size < 0 || (size_t)size >= sizeof written)
         return refuse(why, "its path is too long");
@@ -161,7 +161,8 @@ enum err directory_check_trusted(const char *path, char why[FILE_WHY_SIZE])
     }
     if (!S_ISDIR(status.st_mode))
         return refuse(why, "it is not a directory");
-    status.st_mode &= ~(mode_t)(S_IROTH | S_IXOTH); /* others may look; nothing in it is open */
+    /* others may read the directory; its files have their own modes */
+    status.st_mode &= ~(mode_t)(S_IROTH | S_IXOTH);
     if ((e = judge(&status, FILE_STATE, why)) != ERR_NONE)
         return e;
     return judge_way(path, why);

@@ -13,7 +13,7 @@
 
 enum { MODULES_MAX = 16, NAME_MAX_SIZE = 24, LINE_MAX_SIZE = 4096 };
 
-/* Set once by log_configure() before threads start; the one piece of process-wide state. */
+/* Set once by log_configure() before threads start; the only process-wide state. */
 static struct {
     bool json;
     bool journal; /* standard error is journald's: each line begins with its priority */
@@ -37,7 +37,8 @@ MUST_CHECK static enum err level_parse(struct span text, enum log_level *out)
             return ERR_NONE;
         }
     }
-    if (span_equal_string(text, "trace")) { /* a name of the seed's; there is nothing below debug */
+    /* a name in the seed's settings; there is no level below debug */
+    if (span_equal_string(text, "trace")) {
         *out = LOG_DEBUG;
         return ERR_NONE;
     }
@@ -72,8 +73,7 @@ MUST_CHECK static enum err rule_apply(struct span rule)
     return e == ERR_NONE ? ERR_NONE : ERR_CONFIG;
 }
 
-/* Which file standard error is, in decimal numbers with a colon; systemd.exec(5), JOURNAL_STREAM.
- */
+/* The file of standard error, in decimal numbers with a colon; systemd.exec(5), JOURNAL_STREAM. */
 static bool is_journal(const char *journal_stream)
 {
     struct stat status;
@@ -106,7 +106,7 @@ enum err log_configure(bool json, const char *rules)
     return e;
 }
 
-/* Threads that meet at the turn of a second may write a few lines more: it is a bound, no quota. */
+/* When a second ends, several threads may write a few lines more: the limit is approximate. */
 bool log_limit_take(struct log_limit *limit, int64_t monotonic_us, uint64_t *left_out)
 {
     const int64_t second = monotonic_us / 1000000;
@@ -226,7 +226,8 @@ void log_write_fields(enum log_level level, const char *module, const char *even
         struct writer before = w;
 
         put_field(&w, fields);
-        if (w.failed) { /* the line stays well-formed: a field that does not fit is left out */
+        /* the line stays well-formed, because a field that does not fit is left out */
+        if (w.failed) {
             w = before;
             break;
         }
@@ -234,8 +235,8 @@ void log_write_fields(enum log_level level, const char *module, const char *even
     if (log_state.json)
         line[w.size++] = '}';
     line[w.size++] = '\n';
-    /* one write: lines of different threads do not mix. Who reads them may have stopped: a line is
-     * lost then, rather than a loop that serves requests */
+    /* one write, so that lines of different threads do not mix. If the reader has stopped, the
+     * line is lost, and the loop still serves requests */
     if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT))
         return;
     if (write(STDERR_FILENO, line, w.size) < 0)

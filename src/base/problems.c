@@ -33,7 +33,7 @@ static char *printable_copy(const char *text)
     return copy;
 }
 
-/* NULL without memory. */
+/* NULL when out of memory. */
 static char *message(const struct problem_place *place, const char *what)
 {
     const bool names = place->setting && *place->setting;

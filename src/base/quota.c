@@ -8,7 +8,7 @@
 
 enum { BUCKETS = 1024 };
 
-/* Exists while its owner holds something. */
+/* It exists while its owner holds something. */
 struct share {
     struct quota_owner owner;
     size_t held;
@@ -18,7 +18,7 @@ struct share {
 struct quota {
     pthread_mutex_t lock;
     size_t max, held;
-    uint64_t hash_key[2]; /* random: owners that choose their keys do not choose their buckets */
+    uint64_t hash_key[2]; /* random, so that owners cannot choose their buckets */
     struct share *buckets[BUCKETS];
 };
 
@@ -48,7 +48,7 @@ void quota_free(struct quota **q)
     *q = NULL;
 }
 
-/* Where the owner's share is, or the end of its bucket. */
+/* The place of the owner's share, or the end of its bucket. */
 static struct share **find(struct quota *q, const struct quota_owner *owner)
 {
     uint64_t half[2];

@@ -10,8 +10,8 @@
 #include "base/gramine.h"
 
 /*
- * Layout of one mapping: guard page | header and bytes, whole pages | guard page. The header stands
- * inside the guarded pages, so neither sizes nor pointers of secrets are found elsewhere.
+ * Layout of one mapping: guard page | header and bytes, whole pages | guard page. The header is
+ * inside the guarded pages, so no other memory has sizes or pointers of secrets.
  */
 struct secret {
     size_t size;         /* bytes in use */
@@ -34,8 +34,8 @@ static size_t page_size(void)
 }
 
 /*
- * After fork() the child finds its parent's secrets wiped (MADV_WIPEONFORK), headers included, and
- * not locked: they can be neither reused nor unmapped, only forgotten.
+ * After fork(), the child's copies of its parent's secrets are wiped (MADV_WIPEONFORK), with their
+ * headers, and are not locked. The child cannot reuse or unmap them, so it forgets them.
  */
 static bool is_wiped_by_fork(const struct secret *s)
 {
@@ -162,7 +162,7 @@ void secret_hide_stack(void)
 
     if (pthread_getattr_np(pthread_self(), &attributes) != 0)
         return;
-    /* of the main thread only a part is mapped so far: ENOMEM, and that part is hidden */
+    /* of the main thread's stack only a part is mapped: ENOMEM, but that part is hidden */
     if (pthread_attr_getstack(&attributes, &stack, &size) == 0)
         (void)madvise(stack, size, MADV_DONTDUMP);
     (void)pthread_attr_destroy(&attributes);

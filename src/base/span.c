@@ -60,7 +60,7 @@ enum err span_to_string(struct span s, char *out, size_t out_size)
     return ERR_NONE;
 }
 
-/* Eight bytes at a time; volatile keeps the compiler from leaving early. */
+/* Eight bytes at a time; volatile prevents the compiler from leaving early. */
 bool bytes_equal_ct(const void *a, const void *b, size_t size)
 {
     const uint8_t *x = a;
@@ -174,7 +174,7 @@ enum err buffer_reserve(struct buffer *b, size_t extra)
     while (capacity < needed)
         if (__builtin_mul_overflow(capacity, 2, &capacity))
             return ERR_MEMORY;
-    /* malloc and copy rather than realloc: the old block is wiped, whatever it held */
+    /* malloc and copy instead of realloc, so that the old block is always wiped */
     grown = malloc(capacity);
     if (!grown)
         return ERR_MEMORY;

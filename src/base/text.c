@@ -21,7 +21,7 @@ static unsigned in_range(unsigned c, unsigned low, unsigned high)
     return (((c - low) | (high - c)) >> 8 & 1u) - 1u;
 }
 
-/* 0..15, with bit 8 set when the character is no digit. */
+/* 0..15, with bit 8 set when the character is not a digit. */
 static unsigned hex_digit(unsigned c)
 {
     unsigned digit = in_range(c, '0', '9');
@@ -37,7 +37,8 @@ enum err hex_read(struct span text, uint8_t *out, size_t size)
 
     if (text.size % 2 != 0 || text.size / 2 != size)
         return ERR_MALFORMED;
-    for (size_t i = 0; i < text.size; i++) /* first, so that `out` is written on success only */
+    /* checks first, because `out` is written on success only */
+    for (size_t i = 0; i < text.size; i++)
         bad |= hex_digit(text.data[i]) & 0x100u;
     if (bad)
         return ERR_MALFORMED;
@@ -127,7 +128,7 @@ void base64url_write(struct span bytes, char *out)
     encode(bytes, out, '-', '_', false);
 }
 
-/* 0..63, with bit 8 set when the character is none of the alphabet. */
+/* 0..63, with bit 8 set when the character is not in the alphabet. */
 static unsigned decode_digit(unsigned c, unsigned c62, unsigned c63)
 {
     unsigned upper = in_range(c, 'A', 'Z');
@@ -142,8 +143,8 @@ static unsigned decode_digit(unsigned c, unsigned c62, unsigned c63)
 }
 
 /*
- * decode_digit() of a whole block, on bytes and without branches, so that the compiler makes vector
- * instructions of it: 6 times faster. 0, or not if a character is none of the alphabet.
+ * decode_digit() of a whole block, on bytes and without branches, so that the compiler can use
+ * vector instructions: 6 times faster. Returns 0 if all characters are in the alphabet.
  */
 static unsigned decode_digits(const uint8_t digits[BLOCK], uint8_t values[BLOCK], uint8_t c62,
                               uint8_t c63)
