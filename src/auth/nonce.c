@@ -7,7 +7,8 @@
 #include "auth/share.h"
 #include "crypto/random.h"
 
-/* Principals that hold nonces at the same time: as many as tokens can be, four times over. */
+/* The number of principals that can hold nonces at the same time: four times the maximum of
+ * tokens. */
 enum { OWNERS_MAX = 4096 };
 #define NONE UINT32_MAX
 
@@ -96,14 +97,14 @@ static void slot_remove(struct nonce_table *t, uint32_t i)
     t->free_slot = i;
 }
 
-/* Each nonce is removed once, so this is O(1) for each that was issued. */
+/* Each nonce is removed once, so the cost is O(1) for each issued nonce. */
 static void expired_remove(struct nonce_table *t, int64_t now_us)
 {
     while (t->oldest != NONE && now_us >= t->slots[t->oldest].expires_us)
         slot_remove(t, t->oldest);
 }
 
-/* How many `t` leaves to one principal at most. */
+/* The maximum that `t` leaves to one principal. */
 static uint32_t share_of(const struct nonce_table *t)
 {
     const uint32_t free = NONCES_MAX - t->live;
@@ -148,7 +149,7 @@ enum err nonce_use(struct nonce_table *t, const uint8_t owner[PRINCIPAL_ID_SIZE]
 
     (void)pthread_mutex_lock(&t->lock);
     i = slot_find(t, nonce);
-    /* another owner's stays: a principal that overhears a nonce must not be able to use it up */
+    /* a nonce of another owner stays: a principal that saw it must not be able to use it up */
     if (i != NONE && share_is_of(t->owners, t->slots[i].owner, owner)) {
         e = now_us < t->slots[i].expires_us ? ERR_NONE : ERR_EXPIRED;
         slot_remove(t, i);

@@ -55,7 +55,7 @@ enum err rate_table_new(struct rate_limit limit, size_t capacity, struct rate_ta
     return ERR_NONE;
 }
 
-/* The random key keeps callers from choosing addresses that share a set. */
+/* The random key prevents callers from choosing addresses that share a set. */
 static struct set *set_of(struct rate_table *t, struct span key, uint64_t *tag)
 {
     const uint64_t hash = siphash24(t->hash_key, key);
@@ -72,7 +72,7 @@ static struct bucket *set_find(struct set *s, uint64_t tag)
     return NULL;
 }
 
-/* A free bucket, or the one with most of its burst back: forgetting that one gives least away. */
+/* Takes a free bucket, or the one with most of its burst left, because that loses least. */
 static struct bucket *set_victim(struct set *s)
 {
     struct bucket *best = &s->ways[0];
@@ -90,8 +90,8 @@ static struct bucket *set_victim(struct set *s)
 }
 
 /*
- * A bucket for a key that has none. One thread at a time for each set: two buckets of one key would
- * be two allowances. Known keys never come here.
+ * Makes a bucket for a new key. One thread at a time does this for each set, because two buckets
+ * for one key would be two allowances. Known keys do not reach this function.
  */
 static struct bucket *set_admit(struct set *s, uint64_t tag, int64_t now)
 {

@@ -9,7 +9,7 @@
 
 #define NONE UINT32_MAX
 
-/* Principals that hold ids at the same time: as many as tokens can be, four times over. */
+/* The number of principals that can hold ids at the same time: four times the maximum of tokens. */
 enum { OWNERS_MAX = 4096 };
 
 struct slot {
@@ -19,7 +19,7 @@ struct slot {
     uint32_t chain; /* next in the same bucket */
 };
 
-/* A ring in the order of arrival, which is that of expiry, with an index over it. */
+/* A ring in the order of arrival, which is also that of expiry, with an index. */
 struct replay_cache {
     pthread_mutex_t lock;
     int64_t lifetime_us;
@@ -98,7 +98,7 @@ enum err replay_cache_add(struct replay_cache *c, const uint8_t owner[PRINCIPAL_
     uint32_t row;
 
     (void)pthread_mutex_lock(&c->lock);
-    /* each is removed once, so this is O(1) for each that was added */
+    /* each id is removed once, so the cost is O(1) for each added id */
     while (c->count > 0 && now_us >= c->slots[c->oldest].expires_us)
         remove_oldest(c);
     if (!is_known(c, id)) {

@@ -16,7 +16,7 @@ enum {
     SKEW_MS = 30000, /* between the clocks of replicas */
 };
 
-/* base64url of the one header there is; `kid` is the first 4 bytes of SHA-256 of the public key. */
+/* base64url of the only allowed header; `kid` is the first 4 bytes of SHA-256 of the public key. */
 static void header_write(const uint8_t public_point[P256_POINT_SIZE], char out[HEADER_TEXT_SIZE])
 {
     uint8_t hash[SHA256_SIZE];
@@ -101,7 +101,7 @@ enum err session_write(const struct session *s, const struct p256_private *key, 
     return ERR_NONE;
 }
 
-/* Checks the header's and the signature's bytes; `*payload_text` is what stands between. */
+/* Checks the bytes of the header and the signature; `*payload_text` is the part between them. */
 MUST_CHECK static enum err envelope_check(struct span token, const struct p256_public *key,
                                           const uint8_t public_point[P256_POINT_SIZE],
                                           struct span *payload_text)

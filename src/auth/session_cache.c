@@ -6,12 +6,12 @@
 
 #define NONE UINT32_MAX
 
-/* An entry stays where it was made; the index, at most half full, refers to it by number. */
+/* An entry keeps its place; the index, at most half full, refers to it by number. */
 struct entry {
     uint8_t hash[SHA256_SIZE]; /* of the token */
     uint32_t newer, older;     /* of the same owner, in the order of use */
     uint32_t owner;            /* row of `owners` */
-    uint64_t used;             /* when, in uses of the cache */
+    uint64_t used;             /* time of the last use, counted in uses of the cache */
     struct session session;
 };
 
@@ -63,7 +63,7 @@ static uint32_t home_of(const struct session_cache *c, const uint8_t hash[SHA256
     return value & c->mask;
 }
 
-/* Place in the index of this hash, or the free place where it would go. */
+/* The place of this hash in the index, or the free place for it. */
 static uint32_t place_of(const struct session_cache *c, const uint8_t hash[SHA256_SIZE])
 {
     uint32_t place = home_of(c, hash);
@@ -74,7 +74,7 @@ static uint32_t place_of(const struct session_cache *c, const uint8_t hash[SHA25
     return place;
 }
 
-/* Backward shift, so that no marks of deletion pile up (Knuth, TAOCP 6.4, algorithm R). */
+/* Backward shift, so that no deletion marks accumulate (Knuth, TAOCP 6.4, algorithm R). */
 static void place_clear(struct session_cache *c, uint32_t hole)
 {
     for (uint32_t at = (hole + 1) & c->mask; c->index[at] != NONE; at = (at + 1) & c->mask) {
@@ -114,7 +114,7 @@ const struct session *session_cache_find(struct session_cache *c, struct span to
     uint8_t hash[SHA256_SIZE];
     uint32_t i;
 
-    if (token.size > SESSION_TOKEN_MAX) /* never put: not worth the hash */
+    if (token.size > SESSION_TOKEN_MAX) /* never put, so not hashed */
         return NULL;
     sha256(token, hash);
     i = c->index[place_of(c, hash)];
@@ -125,7 +125,7 @@ const struct session *session_cache_find(struct session_cache *c, struct span to
     return &c->entries[i].session;
 }
 
-/* The least recently used entry of the owner that holds most. */
+/* The least recently used entry of the owner with most entries. */
 static uint32_t victim(const struct session_cache *c)
 {
     uint32_t found = NONE;
@@ -145,7 +145,7 @@ static uint32_t victim(const struct session_cache *c)
     return found;
 }
 
-/* The number of an entry to fill: a new one, or that of one which gives way. */
+/* The number of the entry to fill: a new one, or a removed one. */
 static uint32_t entry_take(struct session_cache *c)
 {
     uint32_t i;

@@ -13,8 +13,9 @@ enum { PREFIX_SIZE = sizeof prefix - 1 };
 static_assert(PRINCIPAL_ID_SIZE == SHA256_SIZE, "the id of a token is its hash");
 
 /*
- * The index is open addressing by the first bytes of the hash, at most half full. Where a look-up
- * ends tells at most how the hash of what was presented begins, which its sender knows already.
+ * The index is open addressing by the first bytes of the hash, at most half full. The place where a
+ * look-up ends reveals at most the first bytes of the presented token's hash, which its sender
+ * knows already.
  */
 enum { INDEX_SIZE = 2 * TOKENS_MAX, FREE = UINT16_MAX };
 static_assert((INDEX_SIZE & (INDEX_SIZE - 1)) == 0, "places are found by a mask");
@@ -26,7 +27,7 @@ struct token_table {
     struct principal principals[];
 };
 
-/* The place of the token with this hash, or the free one where it would be. */
+/* The place of the token with this hash, or the free place for it. */
 static size_t place_of(const struct token_table *t, const uint8_t hash[SHA256_SIZE])
 {
     size_t place = ((size_t)hash[0] << 8 | hash[1]) % INDEX_SIZE;
