@@ -1,7 +1,7 @@
 /*
- * Rules for those who ask a server again and again: which source may be asked now, how long a
- * source is left alone after a failure, and when an item that is held is fetched again. A module
- * that fetches (collateral, chain RPC) brings its own requests and its own list of sources:
+ * Rules for modules that send requests to servers repeatedly: which source may be asked now, how
+ * long a source waits after a failure, and when a held item is fetched again. A module that fetches
+ * (collateral, chain RPC) brings its own requests and its own list of sources:
  *
  *   for each source, in order of preference
  *       if fetch_wait_is_over() for the source and for the item at this source
@@ -33,13 +33,14 @@ struct fetch_backoff {
 
 /*
  * The wait after `failures` earlier failures in a row: `first_ms`, doubled for each of them, at
- * most `max_ms`, then plus or minus up to a quarter by `dice`, so that replicas do not ask in step.
+ * most `max_ms`, then plus or minus up to a quarter by `dice`, so that replicas do not ask at the
+ * same time.
  *
- * dice  a random number: 0 takes a quarter away, 32768 changes nothing
+ * dice  a random number: 0 subtracts a quarter, 32768 changes nothing
  */
 int64_t fetch_backoff_ms(const struct fetch_backoff *b, unsigned failures, uint16_t dice);
 
-/* A source, or one item at one source, that is left alone for a while. Zero: it may be asked. */
+/* A source, or one item at one source, that may have to wait. Zero: it may be asked. */
 struct fetch_wait {
     struct timestamp since, until;
     unsigned failures; /* in a row */
@@ -47,35 +48,35 @@ struct fetch_wait {
 
 /* Whether the wait ended. A wait that began later than `now` is over: the clock was set back. */
 bool fetch_wait_is_over(const struct fetch_wait *w, struct timestamp now);
-/* One more failure at `now`. The wait is the longer one of backoff and `retry_after_s` (0: none).
- */
+/* One more failure at `now`. The wait is the longer one of backoff and `retry_after_s` (0:
+ * none). */
 void fetch_wait_extend(struct fetch_wait *w, const struct fetch_backoff *b, unsigned retry_after_s,
                        uint16_t dice, struct timestamp now);
-/* It succeeded, or it is to be asked at once: no wait and no failures. */
+/* The request succeeded, or the next one may be sent at once: no wait and no failures. */
 void fetch_wait_clear(struct fetch_wait *w);
 
 /* ---- sources ---- */
 
-/* What is known of one source. Zero-initialise. */
+/* The state of one source. Zero-initialise. */
 struct fetch_source {
     struct fetch_wait wait;
     _Atomic int64_t since_ms, until_ms; /* of `wait`, for other threads */
     _Atomic uint64_t fetched, failed, refused;
 };
 
-/* What came of one request to a source. */
+/* The result of one request to a source. */
 enum fetch_outcome {
     FETCH_TAKEN,   /* an answer that was accepted */
-    FETCH_REFUSED, /* an answer that was not believed, or not in the expected form */
+    FETCH_REFUSED, /* an answer that was not acceptable, or not in the expected form */
     FETCH_ABSENT,  /* the source says that it does not have the item */
 };
 
 /* The source answered as a server should, so its own wait ends. The item may have a wait. */
 void fetch_source_answered(struct fetch_source *s, enum fetch_outcome outcome);
-/* The source did not answer, or asked for patience: fetch_wait_extend(). */
+/* The source did not answer, or asked to wait: fetch_wait_extend(). */
 void fetch_source_failed(struct fetch_source *s, const struct fetch_backoff *b,
                          unsigned retry_after_s, uint16_t dice, struct timestamp now);
-/* The source is asked again at once; its next wait is a first one. */
+/* The source may be asked again at once, and its failures are forgotten. */
 void fetch_source_hurry(struct fetch_source *s);
 
 struct fetch_figures {
