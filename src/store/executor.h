@@ -30,15 +30,15 @@ MUST_CHECK enum err executor_open(const struct executor_options *options, struct
 void executor_close(struct executor **x);
 
 /*
- * Runs 1 to STORE_GROUP_MAX transactions. On ERR_NONE results[i] is what became of list[i], and
+ * Runs 1 to STORE_GROUP_MAX transactions. On ERR_NONE results[i] is the result of list[i], and
  * everything is durable. A group that changes nothing and logs nothing is not written.
  *
- * On every other error but ERR_UNAVAILABLE nothing of the group is stored, and `results` says
- * nothing:
+ * On every error except ERR_UNAVAILABLE nothing of the group is stored, and `results` has no
+ * meaning:
  *   ERR_MALFORMED, ERR_TOO_LARGE  transaction_check() refuses one of them
  *   ERR_DENIED      another process has the lease on the log: this one can append no more
- *   ERR_TAMPERED    a row was changed behind our back (the operational log names it), or the files
- *                   were; or the stored state is an older one than this process has written
+ *   ERR_TAMPERED    another program changed a row (the operational log names it) or the files; or
+ *                   the stored state is older than the last one that this process wrote
  *   ERR_OVERLOADED  other nodes changed the same rows each time it was tried
  *   ERR_IO, ERR_MEMORY
  *
@@ -51,10 +51,10 @@ MUST_CHECK enum err executor_run(struct executor *x, const struct transaction *c
 bool executor_is_unsettled(const struct executor *x);
 
 /*
- * Finds out what became of the last group. ERR_NONE: `*stored` says it for good, and the results
- * that executor_run() filled are true if it is stored. A group that was not stored can be run
- * again. ERR_UNAVAILABLE: still not known, call again later. ERR_DENIED: as for executor_run(), and
- * `*stored` says what happened before the lease was lost. ERR_TAMPERED, ERR_MEMORY
+ * Finds the result of the last group. ERR_NONE: `*stored` is final. If it is true, the results of
+ * executor_run() are valid. A group that was not stored can be run again. ERR_UNAVAILABLE: still
+ * not known, call again later. ERR_DENIED: as for executor_run(), and `*stored` says what happened
+ * before the lease was lost. ERR_TAMPERED, ERR_MEMORY
  */
 MUST_CHECK enum err executor_settle(struct executor *x, bool *stored);
 

@@ -1,7 +1,7 @@
 /*
- * What a node remembers of everything it has written: the right edge of its log's tree and the sum
- * of its rows. Each commit replaces the state, sealed. So the size of the log, its root and the set
- * of rows cannot be changed without the store's key. Pure.
+ * The state of a node covers everything it has written: the right edge of its log's tree and the
+ * sum of its rows. Each commit replaces the sealed state. So the size of the log, its root and the
+ * set of rows cannot be changed without the store's key. Pure.
  *
  *   plain   u64 commits | row set (store/row_set.h) | u64 log size | 32 for each set bit of the log
  *           size, from the lowest: the hash of the complete subtree of that level

@@ -1,6 +1,6 @@
 /*
- * The rows of one group in memory: as the database has them, and as the transactions so far have
- * made them. Each transaction can be taken back as a whole. Pure but for memory.
+ * The rows of one group in memory: their values in the database, and after the transactions so far.
+ * Each transaction can be undone as a whole. Pure except for memory.
  */
 #ifndef STORE_OVERLAY_H
 #define STORE_OVERLAY_H
@@ -30,10 +30,10 @@ struct overlay;
 MUST_CHECK enum err overlay_new(size_t names, struct overlay **out);
 void overlay_free(struct overlay **o);
 
-/* What the group may touch; before rows are loaded. Naming something twice is allowed. */
+/* Names a row that the group may use, before rows are loaded. A row may be named twice. */
 void overlay_want_row(struct overlay *o, const struct row_key *key);
 void overlay_want_lookup(struct overlay *o, uint8_t table, const uint8_t lookup[STORE_HASH_SIZE]);
-/* All that was named, each once. */
+/* All named rows, each once. */
 const struct row_wanted *overlay_wanted(const struct overlay *o, size_t *count);
 
 /*
@@ -45,7 +45,7 @@ struct overlay_row *overlay_load(struct overlay *o, const struct stored_row *row
 
 /* A row that was named; it is_there or not. */
 const struct overlay_row *overlay_find(const struct overlay *o, const struct row_key *key);
-/* The row that has a lookup value that was named; NULL for none. */
+/* The row with a named lookup value; NULL for none. */
 const struct overlay_row *overlay_find_lookup(const struct overlay *o, uint8_t table,
                                               const uint8_t lookup[STORE_HASH_SIZE]);
 
@@ -53,7 +53,7 @@ const struct overlay_row *overlay_find_lookup(const struct overlay *o, uint8_t t
 void overlay_change(struct overlay *o, const struct overlay_row *row,
                     const struct overlay_row *next);
 
-/* Ends a transaction: its changes stay, or none of them. */
+/* Ends a transaction: all of its changes stay, or none. */
 void overlay_keep(struct overlay *o);
 void overlay_take_back(struct overlay *o);
 

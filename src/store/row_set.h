@@ -1,18 +1,18 @@
 /*
- * A sum over a set of rows, from which rows can be taken out again. Two sums are equal when the
- * sets are, so the sum that the nodes have recorded finds every change made to the rows behind
- * their back. Pure.
+ * A sum over a set of rows, from which rows can be removed again. Two sums are equal if the sets
+ * are equal. So the sum that the nodes recorded detects every change of the rows by another
+ * program. Pure.
  *
  * `hash` is MSet-Add-Hash (Clarke et al., ASIACRYPT 2003) with HMAC-SHA-256 for the random
  * function: the sum of the rows' hashes mod 2^256. With many hashes an attacker could search
  * for rows with the same sum, so a sum is never stored in the clear: it is part of the sealed state
  * (store/node_state.h).
  *
- * The other members find nothing that `hash` does not. They name the row when one row differs: the
- * sums of ids and versions lack exactly its id and version.
+ * The other members detect nothing more than `hash`. They name the row when one row differs: the
+ * sums of ids and versions differ by exactly its id and version.
  *
- * Sums are mod 2^64 or 2^256, so a node's sum may be negative: it took out a row that another node
- * put in. Only the total over all nodes means something.
+ * Sums are mod 2^64 or 2^256, so a node's sum may be negative: it removed a row that another node
+ * added. Only the total over all nodes has a meaning.
  */
 #ifndef STORE_ROW_SET_H
 #define STORE_ROW_SET_H

@@ -1,6 +1,6 @@
 /*
- * Rows as the disk has them: sealed, named by HMACs, and summed up so that a missing, added or
- * restored row shows. Pure: keys and random bytes are arguments.
+ * Rows in the form of the disk: sealed, named by HMACs, and added to a sum, which detects a
+ * missing, added or restored row. Pure: keys and random bytes are arguments.
  *
  *   id column       HMAC-SHA-256(name key, "id" 00 || u8 table || id)
  *   lookup column   HMAC-SHA-256(name key, "lookup" 00 || u8 table || lookup value)
@@ -10,7 +10,7 @@
  *                   u64 version
  *
  * Integers are little-endian. So a row opens only at its own place and version, and its columns
- * are what its sealed bytes say.
+ * must match its sealed bytes.
  */
 #ifndef STORE_ROWS_H
 #define STORE_ROWS_H
@@ -34,7 +34,7 @@ void row_key_of(const struct rows_keys *keys, enum store_table table, struct spa
 void row_lookup_of(const struct rows_keys *keys, enum store_table table, struct span lookup,
                    uint8_t out[STORE_HASH_SIZE]);
 
-/* A row in the clear. Spans borrow. */
+/* A plain row. Spans borrow. */
 struct row_view {
     struct span id, lookup, value;
 };
@@ -68,7 +68,7 @@ struct row_header {
     struct span nonce, rest;
 };
 MUST_CHECK enum err row_header_parse(struct span sealed, struct row_header *out);
-/* What is inside. ERR_MALFORMED */
+/* The plaintext of a row. ERR_MALFORMED */
 MUST_CHECK enum err row_view_parse(struct span plain, struct row_view *out);
 
 #endif

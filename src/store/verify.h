@@ -6,13 +6,14 @@
 
 #include "store/node_state.h"
 
-/* A row that is as it was written. Spans are valid during the callback, in guarded memory. */
+/* An unchanged row. Spans are valid during the callback, in guarded memory. */
 typedef MUST_CHECK enum err each_row(void *context, enum store_table table, uint64_t version,
                                      const struct row_view *row);
 
 /*
  * Opens every row, calls `each` (may be NULL) for it, and compares the sum of all rows with the sum
- * that all nodes have recorded. What `each` gathered is only true if this succeeds.
+ * that all nodes have recorded. The data that `each` collects is valid only if this function
+ * succeeds.
  *
  * ERR_TAMPERED: a row, or the state of a node, was edited, moved, deleted, added or put back from
  * an older copy. The operational log names the row where it can: always when one row is at fault,
