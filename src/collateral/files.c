@@ -35,7 +35,7 @@ static bool is_in_use(struct collateral_store *store, struct span document)
     return is;
 }
 
-/* Takes `item` over on success. */
+/* Takes over `item` on success. */
 MUST_CHECK static enum err append(struct collateral_files *f, struct collateral_item *item)
 {
     if (f->count == f->capacity) {

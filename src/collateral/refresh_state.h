@@ -1,5 +1,5 @@
 /*
- * The state of the refresher, and what its parts do for each other. Only refresh*.c include this.
+ * The state of the refresher, and the functions that its parts share. Only refresh*.c include this.
  */
 #ifndef COLLATERAL_REFRESH_STATE_H
 #define COLLATERAL_REFRESH_STATE_H
@@ -20,7 +20,7 @@ struct directory_state {
     uint8_t fingerprint[SHA256_SIZE];
 };
 
-/* An item that is looked after. */
+/* An item that the refresher manages. */
 struct target {
     struct collateral_key key;
     char name[COLLATERAL_NAME_SIZE];
@@ -28,7 +28,7 @@ struct target {
     bool requested;
     struct timestamp requested_at;
     struct timestamp next_look; /* after a success */
-    /* a source that does not have it, or whose answer was not believed */
+    /* a source that does not have it, or had an unacceptable one */
     struct fetch_wait waits[COLLATERAL_SOURCES_MAX];
 };
 
@@ -46,7 +46,7 @@ struct collateral_refresh {
     uint64_t generation; /* of the store, when targets were last made */
     size_t target_count;
     struct target *targets;
-    size_t next_target; /* where the search goes on, so that none starves */
+    size_t next_target; /* where the search continues, so that every target has its turn */
     _Atomic bool stop, hurry;
     bool started;
     pthread_t thread;
@@ -54,22 +54,22 @@ struct collateral_refresh {
 
 /* ---- refresh_files.c ---- */
 
-/* Whether `put` put something into the store that was not there. */
+/* Whether `put` added something new to the store. */
 bool refresh_is_change(enum collateral_put put);
 /* Tells the owner of a change. */
 void refresh_tell_change(struct collateral_refresh *r, const struct collateral_put_result *result);
 /* Reads the directories that changed, unless that was done less than `reread_s` ago. */
 void refresh_read_directories(struct collateral_refresh *r, struct timestamp now);
-/* Keeps what was fetched in the cache, if there is one. */
+/* Keeps fetched items in the cache, if there is one. */
 void refresh_cache_write(struct collateral_refresh *r, const struct collateral_item *item);
 
 /* ---- refresh_targets.c ---- */
 
-/* The target of this key, made if need be; NULL when there is no room or no source for it. */
+/* The target of this key, created if necessary; NULL when there is no room or no source for it. */
 struct target *refresh_target_of(struct collateral_refresh *r, const struct collateral_key *key);
-/* Adds what is held and what is missing; removes what is neither held nor asked for. */
+/* Adds held and missing items; removes those that are neither held nor requested. */
 void refresh_targets_update(struct collateral_refresh *r, struct timestamp now);
-/* When an item is fetched again. A VEK says the same for years, so its age has no limit. */
+/* When an item is fetched again. A VEK stays the same for years, so its age has no limit. */
 struct fetch_schedule refresh_schedule(const struct collateral_refresh *r,
                                        const struct collateral_item *item);
 bool refresh_target_is_due(struct collateral_refresh *r, const struct target *t,

@@ -1,6 +1,6 @@
 /*
- * Text for a manual page. Nothing in it is a request or an escape of groff: what is written is what
- * the reader sees.
+ * Writes text for a manual page, so that groff finds no request or escape in it: the reader sees
+ * the text unchanged.
  */
 #ifndef DAEMON_GROFF_H
 #define DAEMON_GROFF_H

@@ -96,7 +96,7 @@ static void collateral_read(struct preparation *p, const struct prepare_in_use *
                               p->problems);
 }
 
-/* NULL or "" for a file that is not named. */
+/* NULL or "" for a file without a name. */
 static bool source_file_is_good(struct preparation *p, const char *source, const char *key,
                                 const char *path, enum file_trust trust)
 {
@@ -164,7 +164,7 @@ static void prefetch_check(struct preparation *p, struct collateral_source *cons
     }
 }
 
-/* What the refresher opens when it starts, and the files that it reads at each fetch. */
+/* The files that the refresher opens when it starts, and those that it reads at each fetch. */
 static void sources_check(struct preparation *p)
 {
     struct collateral_source *sources[COLLATERAL_SOURCES_MAX] = {0};
@@ -185,7 +185,7 @@ enum err prepare(const struct settings *s, const struct prepare_in_use *in_use,
     size_t before = faults(&p);
 
     trust_read(&p);
-    if (faults(&p) == before) /* else good collateral would not verify */
+    if (faults(&p) == before) /* otherwise good collateral would not verify */
         collateral_read(&p, in_use, now);
     tokens_read(&p);
     tls_read(&p);

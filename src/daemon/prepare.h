@@ -1,7 +1,7 @@
 /*
- * What the settings name beside themselves: trust anchors, certificate and key, collateral, and the
- * files of sources. One function reads and judges all of it, for the start, for `config check` and
- * for SIGHUP, so that they cannot disagree. Nothing comes into use here.
+ * The files that the settings name: trust anchors, certificate and key, collateral, and the files
+ * of sources. One function reads and checks all of them, for the start, for `config check` and for
+ * SIGHUP, so that these cannot differ. It puts nothing into use.
  */
 #ifndef DAEMON_PREPARE_H
 #define DAEMON_PREPARE_H
@@ -12,7 +12,8 @@
 #include "crypto/tls.h"
 #include "daemon/settings.h"
 
-/* Zero-initialise; prepared_clear() it. A member that is taken over is set to NULL or zero. */
+/* Zero-initialise; prepared_clear() it. A member that another module takes over is set to NULL
+ * or zero. */
 struct prepared {
     struct attest_trust trust;
     struct token_table *tokens;
@@ -21,7 +22,7 @@ struct prepared {
 };
 void prepared_clear(struct prepared *p);
 
-/* What a running keystore judges by; a reload keeps the trust anchors of the start. */
+/* The data by which a running keystore judges; a reload keeps the trust anchors of the start. */
 struct prepare_in_use {
     const struct attest_trust *trust;
     struct collateral_store *collateral;
@@ -31,7 +32,7 @@ struct prepare_in_use {
  * in_use    NULL: nothing runs
  * problems  gets every fault, each with its file or setting
  *
- * ERR_CONFIG `problems` has faults; ERR_MEMORY. `out` is to be cleared in any case.
+ * ERR_CONFIG `problems` has faults; ERR_MEMORY. The caller always clears `out`.
  */
 MUST_CHECK enum err prepare(const struct settings *s, const struct prepare_in_use *in_use,
                             struct timestamp now, struct prepared *out, struct problems *problems);

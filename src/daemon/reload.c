@@ -5,7 +5,7 @@
 
 #include "service/identity.h"
 
-/* One reload: everything new, and what comes of it. */
+/* The new state of one reload, and its result. */
 struct attempt {
     const struct reload *r;
     struct timestamp now;
@@ -18,7 +18,8 @@ struct attempt {
     enum err e;
 };
 
-/* What cannot change while serving, and a certificate that would be worse than the old one. */
+/* Refuses settings that cannot change while serving, and a certificate that is worse than the
+ * old one. */
 static void check_tls(const struct attempt *a, struct problems *problems)
 {
     const struct settings *s = &a->settings;
@@ -40,7 +41,7 @@ static void check_tls(const struct attempt *a, struct problems *problems)
                      "the certificate expired at %s; put one into place that is in its time", end);
 }
 
-/* On any error nothing was changed. */
+/* On any error nothing changes. */
 MUST_CHECK static enum err judge(struct attempt *a, struct problems *problems)
 {
     const struct reload *r = a->r;

@@ -1,4 +1,4 @@
-/* One request on its way through the server: internal to server/. */
+/* One request on its way through the server. Internal to server/. */
 #ifndef SERVER_CALL_H
 #define SERVER_CALL_H
 
@@ -15,11 +15,11 @@
 
 struct call;
 
-/* Where a route runs. Each executor has threads and a queue of its own; see executors.c. */
+/* Where a route runs. Each executor has its own threads and queue; see executors.c. */
 enum executor_id {
     EXECUTOR_ATTEST, /* signatures of evidence */
     EXECUTOR_READ,   /* reading the log, collateral and policies */
-    EXECUTOR_QUOTE,  /* quotes of our own, which hardware makes slowly and one by one */
+    EXECUTOR_QUOTE,  /* our own quotes, which hardware makes slowly and one by one */
     EXECUTOR_CHANGE, /* changes, one after the other */
     EXECUTORS,
     ON_LOOP = EXECUTORS /* short work, on the loop that received it */
@@ -28,20 +28,20 @@ enum executor_id {
 struct route {
     const char *method;
     const char *path;
-    enum action action; /* what it does: policy/authorize.h says for whom */
+    enum action action; /* the action; policy/authorize.h says who may do it */
     enum executor_id executor;
-    size_t body_max; /* bytes of a body, which must be application/json; 0: there is none */
-    bool expensive;  /* unauthenticated and costly: under the stricter limit */
+    size_t body_max; /* bytes of a body, which must be application/json; 0: no body */
+    bool expensive;  /* expensive without authentication: the stricter limit applies */
     void (*run)(struct call *c, struct service_thread *thread);
 };
 extern const struct route routes[];
 extern const size_t route_count;
 
 enum call_flag {
-    /* The caller left, or was told that the answer took too long: the reply will be dropped. Set on
-     * the loop. */
+    /* The caller left, or got an answer about a timeout: the reply will be dropped. Set on the
+     * loop. */
     CALL_GONE = 1,
-    /* It is the writer's turn: of the call's memory only the loop may free something. */
+    /* The writer has the call: only the loop may free its memory. */
     CALL_COMMITTING = 2
 };
 
@@ -52,19 +52,19 @@ struct call {
     const struct route *route;
     struct principal principal; /* PRINCIPAL_NONE on public routes */
     unsigned loop;
-    struct timestamp now; /* when it came */
+    struct timestamp now; /* time of arrival */
     int64_t now_us;       /* the same, monotonic */
     char request_id[REQUEST_ID_SIZE + 1];
     struct executor_job job;
     struct http_task task;
-    struct outcome outcome; /* of operations that are recorded */
+    struct outcome outcome; /* of recorded operations */
     struct secret *reply;   /* the outcome as JSON, held back until its entry is durable */
     bool recorded;          /* the outcome goes through the log before it is revealed */
     bool wants_receipt;
     _Atomic unsigned flags;    /* bits of enum call_flag */
     size_t committing_size;    /* counted in the server's `committing` */
     sem_t *awaited;            /* a thread waits for the commit; else NULL */
-    const void *parsed;        /* the route's request, when it goes on to an executor */
+    const void *parsed;        /* the route's request, for a call that continues on an executor */
     struct call_block *memory; /* see call_allocate() */
     /* the reply */
     unsigned status;
@@ -107,7 +107,8 @@ struct server {
 };
 
 /*
- * Zeroed memory of the call's, wiped and freed when it ends: requests, and what they borrow from.
+ * Allocates zeroed memory for the call: requests, and the data that they borrow. It is wiped and
+ * freed when the call ends.
  * ERR_MEMORY, ERR_TOO_LARGE
  */
 #define CALL_MEMORY_MAX ((size_t)32 * 1024 * 1024) /* of one piece */
@@ -118,7 +119,8 @@ void call_memory_free(struct call *c);
 void call_refuse(struct call *c, unsigned status, const char *code, const char *text);
 void call_refuse_err(struct call *c, enum err e, const char *code, const char *text);
 
-/* JSON in c->body is the reply; ERR_NONE gives 200, anything else refuses with its own code. */
+/* The JSON in c->body is the reply; ERR_NONE gives 200, any other error refuses with its own
+ * code. */
 void call_answer(struct call *c, enum err e);
 
 /*
@@ -129,15 +131,15 @@ void call_operate(struct call *c, struct service_thread *thread, enum operation_
                   const void *request);
 
 /*
- * The same for an operation that changes what the next one is judged by. ERR_NONE: its entry is
- * durable and the change is in effect; the route makes the reply of the outcome's result, with
- * memory that it has reserved before. Else the call is refused. Not on a loop.
+ * The same for an operation whose change affects the next operation. ERR_NONE: its entry is durable
+ * and the change is in effect. The route then makes the reply from the outcome's result, in memory
+ * that it reserved before. On any other error the call is refused. Do not call it on a loop.
  */
 MUST_CHECK enum err call_operate_and_commit(struct call *c, struct service_thread *thread,
                                             enum operation_id id, const void *request);
 
-/* Goes on with the call on an executor, or refuses it with 429 or 503. A call that ran has to come
- * to call_finish(). */
+/* Continues the call on an executor, or refuses it with 429 or 503. A call that ran must call
+ * call_finish(). */
 void call_submit(struct call *c, enum executor_id id,
                  void (*run)(struct executor_job *, struct service_thread *));
 
@@ -147,25 +149,25 @@ MUST_CHECK enum err call_continue(struct call *c, enum executor_id id,
                                   void (*run)(struct executor_job *, struct service_thread *));
 
 MUST_CHECK enum err executors_start(struct server *s);
-void executors_stop(struct server *s); /* after what is queued */
+void executors_stop(struct server *s); /* finishes the queues first */
 void executors_free(struct server *s);
 
-/* The only place where a reply leaves; `argument` is the call. On its loop's thread. */
+/* The only place that sends a reply; `argument` is the call. On its loop's thread. */
 void call_reveal(void *argument);
 
-/* For the writer: hands each loop its part of a committed batch with one wake. */
+/* For the writer: gives each loop its part of a committed batch with one wake-up. */
 void batch_done(void *context, struct writer_request *batch, size_t count);
 
-/* The headers that every reply has. */
+/* The headers of every reply. */
 void headers_write(char *out, size_t size, const char *request_id, unsigned retry_after_s);
 
-/* As operations see it; borrows from the call. */
+/* The caller in the form of operations; borrows from the call. */
 struct caller call_caller(const struct call *c);
 
-/* For struct http_handler: the caller of the exchange is gone. */
+/* For struct http_handler: the caller of the exchange has left. */
 void call_gone(void *context, struct http_exchange *x);
 
-/* Routes call this when their work is done, on whatever thread they run. */
+/* Routes call this when their work is done, on any thread. */
 void call_finish(struct call *c);
 
 void route_health(struct call *c, struct service_thread *thread);
@@ -196,9 +198,9 @@ void route_healthz(struct call *c, struct service_thread *thread);
 void route_readyz(struct call *c, struct service_thread *thread);
 void route_openapi(struct call *c, struct service_thread *thread);
 
-/* collateral_route.c: its part of GET /metrics, and what GET /v1/status says of it. */
+/* In collateral_route.c: its part of GET /metrics and of GET /v1/status. */
 MUST_CHECK enum err collateral_metrics(struct call *c);
-uint64_t collateral_seconds_left(const struct call *c); /* 0 once one has ended */
+uint64_t collateral_seconds_left(const struct call *c); /* 0 once an item has expired */
 size_t collateral_count(const struct call *c);
 
 /* docs/openapi.yaml as JSON, made at build time. */
