@@ -14,7 +14,8 @@ bool verdict_is_good(const struct cli_verdict *v)
 static const char *refusal_sentence(const struct cli_verdict *v)
 {
     if (strcmp(v->refusal->code, "debug") == 0)
-        return "The evidence is genuine, but of a debug build, whose host can look inside: it is "
+        return "The evidence is genuine, but from a debug build, whose host can read its memory: "
+               "it is "
                "never accepted.";
     if (strcmp(vs_result_status(v->result), "Revoked") == 0)
         return "The evidence is genuine, but its platform's TCB level is revoked: it is never "
@@ -204,7 +205,7 @@ static void print_made(const struct cli_verdict *v, const struct fault *f)
     say(stdout, "says       made at %s%s\n", text,
         vs_result_signatures_valid(v->result) ? "" : " (not verified)");
     if (strcmp(f->code, "certificate_time") == 0 || strcmp(f->code, "timestamp") == 0)
-        say(stdout, "what to do --at evidence judges it by that time: what was true then\n");
+        say(stdout, "what to do --at evidence judges it for that time\n");
 }
 
 static void print_warnings(const struct cli_verdict *v)
@@ -212,7 +213,7 @@ static void print_warnings(const struct cli_verdict *v)
     if (vs_result_simulated(v->result))
         say(stdout, "warning    a simulated platform: for tests only\n");
     if (vs_result_debug(v->result))
-        say(stdout, "warning    debug: its host can look inside; no secret may go there\n");
+        say(stdout, "warning    debug: its host can read its memory; send it no secret\n");
     if (vs_result_verdict(v->result) == VS_VALID && !v->appraised)
         say(stdout,
             "note       genuine is not accepted: compare the measurement, or name a --policy\n");

@@ -60,7 +60,7 @@ static int read_options(const struct cli *cli, const struct verify_options *o, s
     if (o->policy != NULL && is_named(o))
         return cli_usage_error(cli, "either --policy, or --mrenclave and --mrsigner");
     if (o->event_log != NULL && o->policy == NULL)
-        return cli_usage_error(cli, "--event-log is looked at for a --policy only");
+        return cli_usage_error(cli, "--event-log is used only with --policy");
     return make_appraisal(cli, &o->code, &j->appraisal);
 }
 
@@ -149,7 +149,7 @@ static int read_certificate(const struct cli *cli, struct vs_bytes bytes, struct
         {VS_ERR_UNTRUSTED,   "report_data_mismatch",
          "The certificate's claims are about another key than its own."                            },
         {VS_ERR_UNSUPPORTED, "unsupported",
-         "The certificate's claims hash its key with something else than SHA-256."                 },
+         "The certificate's claims hash its key with another algorithm than SHA-256."              },
         {VS_ERR_TOO_LARGE,   "too_large",                    "The certificate is too large."       },
         {VS_ERR_MALFORMED,   "malformed",
          "The certificate, or the evidence in it, is not well formed."                             },

@@ -56,7 +56,7 @@ int exec_daemon(const struct cli *cli, char *const *arguments, size_t count)
     if (find_daemon(path))
         (void)execv(path, argv);
     return fail(cli, VS_ERR_IO,
-                "vouchsafed is neither beside this program nor in PATH: install it, or run "
+                "vouchsafed is neither next to this program nor in PATH: install it, or run "
                 "`vouchsafed %s` where it is",
                 count > 0 ? arguments[0] : "");
 }

@@ -144,7 +144,7 @@ static int check_options(const struct cli *cli, struct decrypt_options *o)
     if (o->session_file != NULL && o->use_inline)
         return cli_usage_error(cli, "--inline needs no session");
     if (cli->json && !is_standard(o->out))
-        return cli_usage_error(cli, "--json prints the plaintext; it does not go with --out");
+        return cli_usage_error(cli, "--json prints the plaintext; it cannot be used with --out");
     if (o->vkey != NULL && o->receipt == NULL)
         return cli_usage_error(cli, "--vkey needs --receipt");
     return settle_trust(cli, &o->trust, "its reply");
@@ -224,7 +224,7 @@ static int run(struct cli *cli, int argc, char **argv)
         {"inline",       OPTION_FLAG, &o.use_inline,   NULL,   "evidence in the request, no session",            0},
         {"task",         OPTION_TEXT, &o.task,         "ID",   "name of the task, for the log",                  0},
         {"plain",        OPTION_FLAG, &o.plain,        NULL,
-                  "take a reply that is not sealed, where the policy allows one",                                         0},
+                  "accept a reply that is not sealed, if the policy allows one",                                          0},
         {"receipt",      OPTION_TEXT, &o.receipt,      "FILE",
                   "check and store the log's receipt, before anything is printed",                                        0},
         {"vkey",         OPTION_TEXT, &o.vkey,         "KEY",  "the log's key for that check",                   0},

@@ -255,7 +255,7 @@ int dev_write_profile(const struct dev *dev)
 
     if (!find_daemon(daemon))
         return fail(&cli, VS_ERR_NOT_FOUND,
-                    "vouchsafed is neither beside this program nor in PATH");
+                    "vouchsafed is neither next to this program nor in PATH");
     if ((e = vs_file_sha256(daemon, keystore)) != VS_OK)
         return fail(&cli, e, "cannot measure %s: %s", daemon, vs_error_text(e));
     hex_text(keystore, sizeof keystore, hex);

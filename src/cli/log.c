@@ -413,9 +413,10 @@ static int run_verify(struct cli *cli, int argc, char **argv)
     const char *vkey = NULL;
     struct cli_list kept = {0};
     const struct cli_option options[] = {
-        {"checkpoint", OPTION_TEXT, &checkpoint, "FILE", "that covers the export (required)",             0},
-        {"vkey",       OPTION_TEXT, &vkey,       "KEY",  "the log's key (default: the profile's)",        0},
-        {"kept",       OPTION_LIST, &kept,       "FILE", "a checkpoint kept from earlier; several times", 0},
+        {"checkpoint", OPTION_TEXT, &checkpoint, "FILE", "that covers the export (required)",                 0},
+        {"vkey",       OPTION_TEXT, &vkey,       "KEY",  "the log's key (default: the profile's)",            0},
+        {"kept",       OPTION_LIST, &kept,       "FILE", "an earlier checkpoint; may be given several times",
+         0                                                                                                     },
     };
     struct vs_log_verifier *v = NULL;
     struct vs_log_report report = {0};

@@ -182,9 +182,9 @@ static int run_list(struct cli *cli, int argc, char **argv)
     const char *since = NULL;
     struct cli_number count = {0};
     const struct cli_option options[] = {
-        {"since", OPTION_TEXT,   &since, "TIME", "from this time on: RFC 3339 or Unix seconds",      0},
-        {"count", OPTION_NUMBER, &count, "N",    "look at the last N entries (default 20, 0: none)",
-         INT32_MAX                                                                                    },
+        {"since", OPTION_TEXT,   &since, "TIME", "from this time on: RFC 3339 or Unix seconds",   0},
+        {"count", OPTION_NUMBER, &count, "N",    "read the last N entries (default 20, 0: none)",
+         INT32_MAX                                                                                 },
         FILTER_OPTIONS(filter),
     };
     struct vs_client *c = NULL;
@@ -193,7 +193,7 @@ static int run_list(struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
     if (code == PARSED && since != NULL && count.set)
-        return cli_usage_error(cli, "--since and --count do not go together");
+        return cli_usage_error(cli, "--since and --count cannot be used together");
     if (code != PARSED || (code = open_client(cli, &c)) != PARSED ||
         (code = fetch_log_size(cli, c, &size)) != PARSED)
         goto out;

@@ -30,7 +30,7 @@ static size_t global_options(struct cli *cli, struct cli_option *out)
         {"json",          OPTION_FLAG,   &cli->json,          NULL,   "print JSON for programs",                        0   },
         {"quiet",         OPTION_FLAG,   &cli->quiet,         NULL,   "print results and errors only; also -q",         0   },
         {"profile",       OPTION_TEXT,   &cli->profile_name,  "FILE",
-         "take what is not given here from this profile (see `vouchsafe profile create`)",                              0   },
+         "take options that are not given from this profile (see `vouchsafe profile create`)",                          0   },
         {"insecure-http", OPTION_FLAG,   &cli->insecure_http, NULL,
          "allow http:// to another machine: tokens and keys are then readable on the way",                              0   },
     };

@@ -361,7 +361,7 @@ int get_log_key(const struct cli *cli, struct vs_client *c, const struct cli_tru
         return cli_usage_error(cli,
                                "the key of the log is not known, so nothing that %s says about it "
                                "can be checked. Give --vkey, a profile with `vkey`, or "
-                               "--require-attestation; or believe the server with --unverified",
+                               "--require-attestation; or trust the server with --unverified",
                                keystore_url(cli));
     const enum vs_error e = vs_log_vkey(c, out);
     return e == VS_OK ? PARSED : fail_client(cli, c, e);

@@ -14,7 +14,7 @@ static int run_create(struct cli *cli, int argc, char **argv)
     dir = cli->arguments[0];
     e = vs_sim_create(dir);
     if (e == VS_ERR_EXISTS)
-        return fail(cli, e, "%s holds a platform already; it is left as it is", dir);
+        return fail(cli, e, "%s has a platform already; it is unchanged", dir);
     if (e != VS_OK)
         return fail(cli, e, "cannot make a platform in %s: %s", dir, vs_error_text(e));
     if (!cli->json) {
@@ -115,7 +115,7 @@ static int run_collateral(struct cli *cli, int argc, char **argv)
         {"dir",           OPTION_TEXT,   &dir,            "DIR",  "the platform (required)",               0        },
         {"status",        OPTION_TEXT,   &how.tcb_status, "NAME", "TCB status (default UpToDate)",         0        },
         {"advisory",      OPTION_TEXT,   &how.advisory,   "ID",   "with this advisory",                    0        },
-        {"issued-before", OPTION_NUMBER, &issued,         "S",    "issued so many seconds ago",            INT32_MAX},
+        {"issued-before", OPTION_NUMBER, &issued,         "S",    "issued this many seconds ago",          INT32_MAX},
         {"lifetime",      OPTION_NUMBER, &lifetime,       "S",    "seconds (default 30 days)",             INT32_MAX},
         {"revoke-pck",    OPTION_FLAG,   &how.revoke_pck, NULL,   "revoke the platform's certificate",     0        },
         {"out",           OPTION_TEXT,   &out,            "FILE", "the bundle (default: standard output)", 0        },
