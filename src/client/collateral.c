@@ -74,7 +74,7 @@ enum vs_error vs_collateral_names(const struct vs_verifier *roots, struct vs_byt
     if (roots == NULL || names == NULL || count == NULL)
         return VS_ERR_ARGUMENT;
     *count = 0;
-    /* refused for want of collateral: the refusal says which */
+    /* refused because collateral is missing: the refusal names it */
     e = attest_verify(&roots->trust, &none, NULL,
                       &(struct attest_evidence){.bytes = span_of_bytes(evidence)}, clock_now(),
                       &result);

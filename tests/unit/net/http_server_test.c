@@ -1583,7 +1583,7 @@ static void a_taken_port_is_an_error(void **state)
     fixture_stop(&f);
 }
 
-/* At an address that no other program here uses, so nobody takes the port in between. */
+/* At an address that no other program here uses, so no other program takes the port in between. */
 static void a_port_that_is_named_is_taken(void **state)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};

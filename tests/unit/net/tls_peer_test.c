@@ -281,7 +281,7 @@ static const struct flood {
     {"empty handshake",        TYPE_HANDSHAKE, {(const uint8_t *)"", 0},                             0  },
     {"KeyUpdate of no kind",   TYPE_HANDSHAKE, {(const uint8_t *)"\x18\x00\x00\x01\x02", 5},         0  },
     {"change cipher spec",     TYPE_CCS,       {(const uint8_t *)"\x01", 1},                         0  },
-    {"a type nobody knows",    99,             {(const uint8_t *)"x", 1},                            0  },
+    {"an unknown type",        99,             {(const uint8_t *)"x", 1},                            0  },
     {"a line that never ends", TYPE_DATA,      {(const uint8_t *)"G", 1},                            0  }, /* byte by byte */
     {"empty lines",            TYPE_DATA,      {(const uint8_t *)"\r\n", 2},                         0  },
 };

@@ -630,7 +630,7 @@ static void with_each_allocation_failing(void (*run)(struct outcome *o, bool fai
         failing_begin(n);
         run(&o, false);
         done = !failing_end(); /* fewer than n were needed */
-        /* for want of memory; or, where AWS-LC had none, because a signature did not verify */
+        /* out of memory; or a signature did not verify, because AWS-LC had no memory */
         if (o.refusal.error != ERR_NONE)
             assert_int_equal(o.result.kind, RESULT_NONE);
         else
