@@ -201,7 +201,7 @@ int main(void)
         cmocka_unit_test(outlayer_has_the_key_and_nothing_else),
         cmocka_unit_test(what_cannot_be_bound_is_refused),
         cmocka_unit_test(every_bit_counts),
-        cmocka_unit_test(native_is_nitros_alone),
+        cmocka_unit_test(native_is_only_for_nitro),
         cmocka_unit_test(a_channel_has_the_size_of_report_data),
         cmocka_unit_test(conventions_have_names),
     };

@@ -284,8 +284,8 @@ int main(void)
         cmocka_unit_test(a_refusal_is_told_with_its_patience),
         cmocka_unit_test(answers_in_another_form_are_told_as_that),
         cmocka_unit_test(a_reply_without_the_issuers_chain_is_none),
-        cmocka_unit_test(a_source_has_what_its_vendor_publishes),
-        cmocka_unit_test(sources_need_what_they_have_not_of_their_own),
+        cmocka_unit_test(a_source_has_its_vendors_collateral),
+        cmocka_unit_test(sources_without_a_default_url_need_one),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

@@ -255,7 +255,7 @@ int main(void)
         cmocka_unit_test(test_a_refusal_has_only_its_own_members),
         cmocka_unit_test(test_the_longest_refusal_fits),
         cmocka_unit_test(test_three_forms_of_a_plaintext),
-        cmocka_unit_test(test_what_does_not_fit_is_no_reply),
+        cmocka_unit_test(test_a_reply_that_does_not_fit_is_refused),
         cmocka_unit_test(test_accepted_evidence_is_explained),
         cmocka_unit_test(test_refused_evidence_is_explained),
     };
