@@ -506,7 +506,7 @@ int main(void)
         cmocka_unit_test_setup(only_the_too_large_entry_is_refused, fresh),
         cmocka_unit_test_setup(a_failed_batch_fails_all_of_it_and_the_next_goes_on, fresh),
         cmocka_unit_test_setup(a_log_that_was_deleted_fails_every_request, fresh),
-        cmocka_unit_test_setup(stopping_commits_what_is_queued_and_refuses_more, fresh),
+        cmocka_unit_test_setup(stopping_commits_the_queue_and_refuses_more, fresh),
         cmocka_unit_test_setup(concurrent_callers_get_exactly_the_limit, fresh),
         cmocka_unit_test_setup(a_malformed_transaction_is_not_queued, fresh),
     };
