@@ -98,8 +98,8 @@ MUST_CHECK static enum err window_search(const struct log_reader *r, struct time
 enum err store_find_request(struct store *s, struct span request_id, store_each_entry *each,
                             void *context)
 {
-    /* An entry bears its id's time, and stands in the log where its commit came: nearly always
-     * within a second, and after a request's deadline never. The wide window is for the rest. */
+    /* The id holds the time of the request. The entry follows when the commit comes: nearly always
+     * within a second, and never after the request's deadline. The wide window finds the rest. */
     static const int64_t margins_ms[] = {2000, 60000};
     struct log_reader r = store_log_reader(s);
     struct filter filter = {request_id, each, context, false};

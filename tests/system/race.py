@@ -100,7 +100,7 @@ class Mix:
         self.get(None, "/healthz")
 
     def reload(self, _):
-        """Publishes tokens, policies and collateral anew, while others read them."""
+        """Publishes tokens, policies and collateral again and again, while others read them."""
         self.keystore.platform.collateral(self.keystore.collateral)
         before = self.keystore.log().count(" reloaded ")
         self.keystore.process.send_signal(signal.SIGHUP)

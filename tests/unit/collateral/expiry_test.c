@@ -62,7 +62,7 @@ static void each_item_is_told_once_a_day(void **state)
     assert_told(&e, &held, 8 * DAY + 2, "");
     assert_told(&e, &held, 8 * DAY + 3600, "b ");
     assert_told(&e, &held, 9 * DAY + 1, "a! b! ");
-    /* renewed, it is told anew when its end comes again */
+    /* after a renewal, the next expiry is told again */
     a.expires = at(30 * DAY);
     assert_told(&e, &held, 9 * DAY + 2, "");
     a.expires = at(10 * DAY);

@@ -378,11 +378,13 @@ static void hear(int fd, struct answer *a)
     hear_from(from_socket, &fd, false, a);
 }
 
+/* A server that closes before it read all that was sent resets the connection. */
 static void assert_ended(int fd)
 {
     char byte;
+    ssize_t got = recv(fd, &byte, 1, 0);
 
-    assert_int_equal(recv(fd, &byte, 1, 0), 0);
+    assert_true(got == 0 || (got < 0 && errno == ECONNRESET));
 }
 
 static void assert_answer(int fd, unsigned status, const char *body)

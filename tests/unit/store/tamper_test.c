@@ -101,7 +101,8 @@ static void spoil(const char *sql)
 
             row_key_of(&suite.keys, TABLE_KEY, row_name(number, name), &key);
             hex_write(SPAN_OF(key.id), id);
-            size += (size_t)sprintf(text + size, "kind = 3 AND id = x'%s'", id);
+            size +=
+                (size_t)snprintf(text + size, sizeof text - size, "kind = 3 AND id = x'%s'", id);
             sql = strchr(sql, ')') + 1;
         } else {
             text[size++] = *sql++;
