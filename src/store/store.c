@@ -247,24 +247,31 @@ enum err store_settle(struct store *s, bool *stored)
     return e;
 }
 
+/* The transactions of one store_append(). */
+struct plain_group {
+    struct transaction made[STORE_GROUP_MAX];
+    const struct transaction *list[STORE_GROUP_MAX];
+    struct transaction_result results[STORE_GROUP_MAX];
+};
+
 enum err store_append(struct store *s, const struct span *entries, size_t count, uint64_t *first)
 {
-    struct transaction *made = calloc(count, sizeof *made);
-    const struct transaction **list = calloc(count, sizeof *list);
-    struct transaction_result *results = calloc(count, sizeof *results);
-    enum err e = made && list && results ? ERR_NONE : ERR_MEMORY;
+    struct plain_group *g;
+    enum err e;
 
-    for (size_t i = 0; e == ERR_NONE && i < count; i++) {
-        made[i] = (struct transaction){.entry = entries[i]};
-        list[i] = &made[i];
+    if (count == 0 || count > STORE_GROUP_MAX)
+        return count == 0 ? ERR_MALFORMED : ERR_TOO_LARGE;
+    g = malloc(sizeof *g);
+    if (!g)
+        return ERR_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        g->made[i] = (struct transaction){.entry = entries[i]};
+        g->list[i] = &g->made[i];
     }
+    e = store_run(s, g->list, count, g->results);
     if (e == ERR_NONE)
-        e = store_run(s, list, count, results);
-    if (e == ERR_NONE)
-        *first = results[0].index;
-    free(results);
-    free(list);
-    free(made);
+        *first = g->results[0].index;
+    free(g);
     return e;
 }
 

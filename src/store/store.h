@@ -61,7 +61,7 @@ bool store_is_unsettled(const struct store *store);
 /* ERR_NONE, ERR_DENIED: `*stored` says it for good. ERR_UNAVAILABLE: not known yet. ERR_TAMPERED */
 MUST_CHECK enum err store_settle(struct store *store, bool *stored);
 
-/* The same for entries without changes. `*first` is the index of the first. */
+/* The same for 1 to STORE_GROUP_MAX entries without changes. `*first` is the index of the first. */
 MUST_CHECK enum err store_append(struct store *store, const struct span *entries, size_t count,
                                  uint64_t *first);
 
