@@ -24,9 +24,15 @@ enum sqlite_statement {
     STATEMENTS
 };
 
+enum { ENGINE_QUERIES = 7 }; /* different statements that readers run */
+
 /* A read-only connection; one thread uses it at a time. */
 struct sqlite_reader {
     sqlite3 *db;
+    struct {
+        const char *sql; /* the same text has the same address */
+        sqlite3_stmt *statement;
+    } prepared[ENGINE_QUERIES];
     struct sqlite_reader *next;
 };
 

@@ -9,6 +9,8 @@ static void reader_close(struct sqlite_reader **reader)
 
     if (!r)
         return;
+    for (size_t i = 0; i < ENGINE_QUERIES; i++)
+        (void)sqlite3_finalize(r->prepared[i].statement);
     (void)sqlite3_close(r->db);
     free(r);
     *reader = NULL;
@@ -81,6 +83,11 @@ void sqlite_readers_close(struct sqlite_engine *q)
     }
 }
 
+static const char entries_sql[] =
+    "SELECT idx, entry FROM log_entry WHERE idx >= $1 AND idx < $2 ORDER BY idx";
+static const char subtrees_sql[] =
+    "SELECT idx, hash FROM log_node WHERE level = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
+
 /* A query with numbers for parameters. */
 struct query {
     const char *sql;
@@ -91,11 +98,33 @@ struct query {
 
 typedef MUST_CHECK enum err each_result(void *context, sqlite3_stmt *row);
 
-MUST_CHECK static enum err query_run(sqlite3 *db, const struct query *query, each_result *each,
-                                     void *context)
+/* The statement of this text, prepared once for each connection. */
+MUST_CHECK static enum err statement_find(struct sqlite_reader *r, const char *sql,
+                                          sqlite3_stmt **out)
+{
+    size_t i = 0;
+    enum err e = ERR_NONE;
+
+    while (i < ENGINE_QUERIES && r->prepared[i].sql && r->prepared[i].sql != sql)
+        i++;
+    if (i == ENGINE_QUERIES)
+        return ERR_INTERNAL;
+    if (!r->prepared[i].sql) {
+        e = sqlite_prepare(r->db, sql, &r->prepared[i].statement);
+        if (e == ERR_NONE)
+            r->prepared[i].sql = sql;
+    }
+    *out = r->prepared[i].statement;
+    return e;
+}
+
+/* A reset statement holds no transaction, so an idle reader does not keep the write-ahead log from
+ * being moved into the database. */
+MUST_CHECK static enum err query_run(struct sqlite_reader *r, const struct query *query,
+                                     each_result *each, void *context)
 {
     sqlite3_stmt *statement = NULL;
-    enum err e = sqlite_prepare(db, query->sql, &statement);
+    enum err e = statement_find(r, query->sql, &statement);
 
     for (int i = 0; e == ERR_NONE && i < query->count; i++)
         e = sqlite_bind_number(statement, i + 1, query->numbers[i]);
@@ -103,11 +132,11 @@ MUST_CHECK static enum err query_run(sqlite3 *db, const struct query *query, eac
         e = sqlite_bind_bytes(statement, query->count + 1, query->bytes);
     while (e == ERR_NONE && (e = sqlite_row(statement)) == ERR_NONE)
         e = each(context, statement);
-    (void)sqlite3_finalize(statement);
+    (void)sqlite3_reset(statement);
     return e == ERR_NOT_FOUND ? ERR_NONE : e;
 }
 
-/* The same on a connection of its own. A reader that fails may be in any state: it is closed. */
+/* The same on a connection of its own. */
 MUST_CHECK static enum err query_read(struct sqlite_engine *q, const struct query *query,
                                       each_result *each, void *context)
 {
@@ -116,7 +145,7 @@ MUST_CHECK static enum err query_read(struct sqlite_engine *q, const struct quer
 
     if (e != ERR_NONE)
         return e;
-    e = query_run(r->db, query, each, context);
+    e = query_run(r, query, each, context);
     reader_give_back(q, r);
     return e;
 }
@@ -176,19 +205,19 @@ enum err sqlite_nodes(struct store_engine *e, each_node_state *each, void *conte
     return query_read(sqlite_engine_of(e), &query, node_give, &call);
 }
 
-MUST_CHECK static enum err scan(sqlite3 *db, uint8_t table, struct node_call *node,
+MUST_CHECK static enum err scan(struct sqlite_reader *r, uint8_t table, struct node_call *node,
                                 struct row_call *row)
 {
     const struct query nodes = {.sql = sql_node_list};
     const struct query rows = {.sql = sql_item_scan, .numbers = {table}, .count = 1};
-    enum err e = sqlite_exec(db, "BEGIN");
+    enum err e = sqlite_exec(r->db, "BEGIN");
 
     if (e == ERR_NONE)
-        e = query_run(db, &nodes, node_give, node);
+        e = query_run(r, &nodes, node_give, node);
     if (e == ERR_NONE)
-        e = query_run(db, &rows, row_give, row);
-    if (!sqlite3_get_autocommit(db)) {
-        enum err end = sqlite_exec(db, "ROLLBACK"); /* nothing was written */
+        e = query_run(r, &rows, row_give, row);
+    if (!sqlite3_get_autocommit(r->db)) {
+        enum err end = sqlite_exec(r->db, "ROLLBACK"); /* nothing was written */
 
         e = e == ERR_NONE ? end : e;
     }
@@ -206,7 +235,7 @@ enum err sqlite_scan(struct store_engine *engine, uint8_t table, each_node_state
 
     if (e != ERR_NONE)
         return e;
-    e = scan(r->db, table, &node, &row);
+    e = scan(r, table, &node, &row);
     reader_give_back(q, r);
     return e;
 }
@@ -228,12 +257,9 @@ enum err sqlite_entries(struct store_engine *e, uint32_t node, uint64_t first, u
                         each_stored_entry *each, void *context)
 {
     struct indexed_call call = {each, context};
-    struct query query = {
-        "SELECT idx, entry FROM log_entry WHERE idx >= $1 AND idx < $2 "
-        "ORDER BY idx",
-        {first, first + count},
-        2,
-        {0    }
+    const struct query query = {
+        .sql = entries_sql, .numbers = {first, first + count},
+             .count = 2
     };
 
     (void)node; /* there is one */
@@ -244,12 +270,9 @@ enum err sqlite_subtrees(struct store_engine *e, uint32_t node, unsigned level, 
                          uint64_t count, each_stored_node *each, void *context)
 {
     struct indexed_call call = {each, context};
-    struct query query = {
-        "SELECT idx, hash FROM log_node WHERE level = $1 AND idx >= $2 "
-        "AND idx < $3 ORDER BY idx",
-        {level,          first, first + count},
-        3,
-        {0}
+    const struct query query = {
+        .sql = subtrees_sql, .numbers = {level, first, first + count},
+             .count = 3
     };
 
     (void)node;
