@@ -27,7 +27,10 @@
 #define STORE_ORIGIN_MAX 128
 #define STORE_GROUP_MAX 1024 /* transactions in one group */
 
-/* Where a row is: its table, and the HMAC of its id. */
+/*
+ * Where a row is: its table, and the HMAC of its id. An engine gives table 0, which no row of ours
+ * has, for a number beyond 255: cut to 8 bits, it could pass for another table.
+ */
 struct row_key {
     uint8_t table;
     uint8_t id[STORE_HASH_SIZE];

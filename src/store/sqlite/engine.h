@@ -87,9 +87,10 @@ MUST_CHECK enum err sqlite_bind_bytes(sqlite3_stmt *statement, int at, struct sp
 /* Columns, numbered from 0. */
 struct span sqlite_bytes(sqlite3_stmt *statement, int column);
 uint64_t sqlite_number(sqlite3_stmt *statement, int column);
-/* ERR_TAMPERED unless the column has STORE_HASH_SIZE bytes. */
+/* Of a row of sql_item_scan. ERR_TAMPERED, and a log line, unless it has STORE_HASH_SIZE bytes. */
 MUST_CHECK enum err sqlite_hash(sqlite3_stmt *statement, int column, uint8_t out[STORE_HASH_SIZE]);
-/* ERR_TAMPERED unless version, lookup and sealed, from column `first`, have their form. */
+/* version, lookup and sealed, from column `first`. The executor judges what they are.
+ * ERR_TAMPERED the lookup value has another size */
 MUST_CHECK enum err sqlite_item(sqlite3_stmt *statement, int first, struct stored_row *row);
 /* node, origin, token, state from column 0. */
 MUST_CHECK enum err sqlite_node(sqlite3_stmt *statement, struct stored_node_state *out);

@@ -105,6 +105,27 @@ MUST_CHECK static enum err number_load(sqlite3 *db, uint64_t *out)
                                                                                     : e;
 }
 
+/*
+ * Rows are compared with the state by a scan, and found through indexes: a row that an index does
+ * not have would be seen by the one and missed by the other. SQLite compares the two.
+ */
+MUST_CHECK static enum err indexes_check(sqlite3 *db)
+{
+    sqlite3_stmt *statement = NULL;
+    enum err e = sqlite_prepare(db, "PRAGMA integrity_check(item)", &statement);
+
+    if (e == ERR_NONE)
+        e = sqlite_row(statement);
+    if (e == ERR_NONE && !span_equal_string(sqlite_bytes(statement, 0), "ok")) {
+        log_write(LOG_ERROR, "store", "tampered",
+                  LOG_STRING("what", "the table of rows and its indexes differ"),
+                  LOG_STRING("sqlite", (const char *)sqlite3_column_text(statement, 0)));
+        e = ERR_TAMPERED;
+    }
+    (void)sqlite3_finalize(statement);
+    return e;
+}
+
 enum err sqlite_migrate(sqlite3 *db, bool create)
 {
     uint64_t definitions = 0;
@@ -127,5 +148,5 @@ enum err sqlite_migrate(sqlite3 *db, bool create)
     if (e == ERR_TAMPERED)
         log_write(LOG_ERROR, "store", "tampered",
                   LOG_STRING("what", "the tables or the schema number"));
-    return e;
+    return e == ERR_NONE ? indexes_check(db) : e;
 }

@@ -159,7 +159,8 @@ struct row_call {
 MUST_CHECK static enum err row_give(void *context, sqlite3_stmt *statement)
 {
     struct row_call *call = context;
-    struct stored_row row = {.key.table = (uint8_t)sqlite_number(statement, 0)};
+    const uint64_t table = sqlite_number(statement, 0);
+    struct stored_row row = {.key.table = table > UINT8_MAX ? 0 : (uint8_t)table};
     enum err e = sqlite_hash(statement, 1, row.key.id);
 
     if (e == ERR_NONE)

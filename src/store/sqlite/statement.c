@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/log.h"
+
 enum err sqlite_error(int result)
 {
     switch (result & 0xff) { /* the primary code; the extended one is in the higher bytes */
@@ -73,8 +75,13 @@ enum err sqlite_hash(sqlite3_stmt *statement, int column, uint8_t out[STORE_HASH
 {
     struct span bytes = sqlite_bytes(statement, column);
 
-    if (bytes.size != STORE_HASH_SIZE)
+    if (bytes.size != STORE_HASH_SIZE) {
+        log_write(LOG_ERROR, "store", "tampered",
+                  LOG_STRING("what", "the id or the lookup value of a row has another size"),
+                  LOG_NUMBER("table", sqlite_number(statement, 0)),
+                  LOG_NUMBER("version_found", sqlite_number(statement, 2)));
         return ERR_TAMPERED;
+    }
     memcpy(out, bytes.data, STORE_HASH_SIZE);
     return ERR_NONE;
 }
@@ -84,8 +91,6 @@ enum err sqlite_item(sqlite3_stmt *statement, int first, struct stored_row *row)
     row->version = sqlite_number(statement, first);
     row->has_lookup = sqlite3_column_type(statement, first + 1) != SQLITE_NULL;
     row->sealed = sqlite_bytes(statement, first + 2);
-    if (row->version == 0 || row->sealed.size > STORE_SEALED_MAX)
-        return ERR_TAMPERED;
     return row->has_lookup ? sqlite_hash(statement, first + 1, row->lookup) : ERR_NONE;
 }
 
@@ -93,8 +98,9 @@ enum err sqlite_node(sqlite3_stmt *statement, struct stored_node_state *out)
 {
     struct span origin = sqlite_bytes(statement, 1);
     struct span state = sqlite_bytes(statement, 3);
+    const uint64_t node = sqlite_number(statement, 0);
 
-    out->node = (uint32_t)sqlite_number(statement, 0);
+    out->node = node > UINT32_MAX ? 0 : (uint32_t)node;
     out->token = sqlite_number(statement, 2);
     if (state.size > sizeof out->state ||
         span_to_string(origin, out->origin, sizeof out->origin) != ERR_NONE)

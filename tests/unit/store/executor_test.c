@@ -26,6 +26,8 @@ static struct {
     int unreachable;     /* group_begin() says ERR_UNAVAILABLE this many times */
     int fail_begin_from; /* after this many calls, group_begin() is unreachable; 0: never */
     int begins;
+    bool stale; /* group_begin() gives the state that it gave first */
+    struct stored_node_state first;
 } lossy;
 
 static struct store_ops lossy_ops;
@@ -35,6 +37,8 @@ MUST_CHECK static enum err lossy_begin(struct store_engine *e, uint32_t node, ui
                                        struct stored_node_state *state, each_stored_row *each,
                                        void *context)
 {
+    enum err result;
+
     lossy.begins++;
     if (lossy.fail_begin_from > 0 && lossy.begins > lossy.fail_begin_from)
         return ERR_UNAVAILABLE;
@@ -42,7 +46,12 @@ MUST_CHECK static enum err lossy_begin(struct store_engine *e, uint32_t node, ui
         lossy.unreachable--;
         return ERR_UNAVAILABLE;
     }
-    return store_sqlite.group_begin(e, node, token, wanted, wanted_count, state, each, context);
+    result = store_sqlite.group_begin(e, node, token, wanted, wanted_count, state, each, context);
+    if (lossy.begins == 1)
+        lossy.first = *state;
+    if (lossy.stale)
+        *state = lossy.first;
+    return result;
 }
 
 MUST_CHECK static enum err lossy_commit(struct store_engine *e, const struct group_writes *writes)
@@ -406,6 +415,21 @@ static void an_unknown_commit_is_settled_from_the_log_after_a_takeover(void **st
     }
 }
 
+static void an_older_state_under_the_running_process_is_found(void **state)
+{
+    struct transaction t = with(NULL, 0);
+    struct transaction_result r = {0};
+
+    (void)state;
+    assert_int_equal(run(&t, &r), ERR_NONE);
+    assert_int_equal(run(&t, &r), ERR_NONE);
+    lossy.stale = true;
+    assert_int_equal(run(&t, &r), ERR_TAMPERED);
+    lossy.stale = false;
+    assert_int_equal(run(&t, &r), ERR_NONE); /* and it left nothing */
+    assert_true(r.index == 2);
+}
+
 static void an_engine_that_is_gone_leaves_nothing_to_settle(void **state)
 {
     struct transaction t = with(NULL, 0);
@@ -435,6 +459,7 @@ int main(void)
         ON_AN_EMPTY_DATABASE(a_commit_whose_answer_was_lost_is_looked_up),
         ON_AN_EMPTY_DATABASE(an_unknown_commit_is_settled_later),
         ON_AN_EMPTY_DATABASE(an_unknown_commit_is_settled_from_the_log_after_a_takeover),
+        ON_AN_EMPTY_DATABASE(an_older_state_under_the_running_process_is_found),
         ON_AN_EMPTY_DATABASE(an_engine_that_is_gone_leaves_nothing_to_settle),
     };
 

@@ -197,6 +197,12 @@ static const struct tampering cases[] = {
     {"UPDATE item SET sealed = substr(sealed, 1, length(sealed) - 1) WHERE ROW(7)", EDITED,                   7,  -1},
     {"UPDATE item SET sealed = x'' WHERE ROW(7)",                                   EDITED,                   7,  -1},
     {"UPDATE item SET version = version + 1 WHERE ROW(7)",                          EDITED,                   7,  -1},
+    {"UPDATE item SET version = 0 WHERE ROW(7)",                                    EDITED,                   7,  -1},
+    {"UPDATE item SET version = -1 WHERE ROW(7)",                                   EDITED,                   7,  -1},
+    {"UPDATE item SET sealed = zeroblob(100000) WHERE ROW(7)",                      EDITED,                   7,  -1},
+    {"UPDATE item SET id = x'00' WHERE ROW(7)",                                     "another size",           -1, -1},
+    {"UPDATE item SET lookup = x'00' WHERE ROW(7)",                                 "another size",           -1, -1},
+    {"UPDATE item SET kind = kind + 256 WHERE ROW(7)",                              EDITED,                   -1, -1},
     {"UPDATE item SET lookup = NULL WHERE ROW(7)",                                  EDITED,                   7,  -1},
     {"UPDATE item SET lookup = zeroblob(32) WHERE ROW(7)",                          EDITED,                   7,  -1},
     {"UPDATE item SET kind = 4 WHERE ROW(7)",                                       EDITED,                   7,  -1},
@@ -407,6 +413,32 @@ static void tables_that_are_not_ours_do_not_open(void **state)
     }
 }
 
+/* The row is in the table, and lookups by value do not find it. */
+static void a_row_that_is_hidden_from_an_index_is_found(void **state)
+{
+    const struct engine_options options = {database, false};
+    struct store_engine *engine = NULL;
+
+    (void)state;
+    rows_make();
+    suite_close(&suite);
+    spoil("CREATE TEMP TABLE r AS SELECT * FROM item WHERE ROW(7);"
+          "CREATE TEMP TABLE s AS SELECT * FROM sqlite_schema WHERE name = 'item_lookup';"
+          "DELETE FROM item WHERE ROW(7);"
+          "PRAGMA writable_schema = ON;"
+          "DELETE FROM sqlite_schema WHERE name = 'item_lookup';"
+          "PRAGMA writable_schema = RESET;"
+          "INSERT INTO item SELECT * FROM r;"
+          "PRAGMA writable_schema = ON;"
+          "INSERT INTO sqlite_schema SELECT * FROM s;"
+          "PRAGMA writable_schema = RESET");
+    log_catch();
+    assert_int_equal(store_sqlite.open(&options, &engine), ERR_TAMPERED);
+    log_read();
+    must_say("indexes differ");
+    assert_null(engine);
+}
+
 static void files_that_are_lost_stop_the_writer(void **state)
 {
     char away[320];
@@ -435,6 +467,7 @@ int main(void)
         IN_A_DIRECTORY(an_entry_beyond_the_end_stops_the_next_group),
         IN_A_DIRECTORY(a_state_that_is_not_ours_opens_no_executor),
         IN_A_DIRECTORY(tables_that_are_not_ours_do_not_open),
+        IN_A_DIRECTORY(a_row_that_is_hidden_from_an_index_is_found),
         IN_A_DIRECTORY(files_that_are_lost_stop_the_writer),
     };
 
