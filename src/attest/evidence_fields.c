@@ -2,8 +2,8 @@
 
 #define ROW(kind, name, form, since, is_measurement, member)                                       \
     {                                                                                              \
-        kind, name, form, since, is_measurement, offsetof(struct attest_result, member),           \
-            sizeof(((struct attest_result *)NULL)->member)                                         \
+        name, offsetof(struct attest_result, member),                                              \
+            sizeof(((struct attest_result *)NULL)->member), kind, form, since, is_measurement      \
     }
 
 /* clang-format off */

@@ -24,12 +24,12 @@ enum evidence_since {
 };
 
 struct evidence_field {
-    enum attest_tee kind;
     const char *name;
+    size_t offset, size; /* in struct attest_result */
+    enum attest_tee kind;
     enum evidence_form form;
     enum evidence_since since;
     bool is_measurement; /* says what code it is, or how it is configured */
-    size_t offset, size; /* in struct attest_result */
 };
 
 /* In the order of the reports, kind by kind. */

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "crypto/random.h"
+#include "support/failing.h"
 
 #define KEY SPAN_LITERAL("192.0.2.1")
 
@@ -235,19 +236,23 @@ static void many_threads_get_no_more_than_one(void **state)
     }
 }
 
-static void a_table_that_does_not_fit_into_memory_is_refused(void **state)
+static void a_table_without_memory_is_refused(void **state)
 {
     struct rate_table *t = NULL;
 
     (void)state;
-    assert_int_equal(rate_table_new((struct rate_limit){10, 30}, SIZE_MAX, &t), ERR_MEMORY);
-    assert_null(t);
+    for (long n = 0; n < 2; n++) { /* of the table, and of its sets */
+        failing_begin(n);
+        assert_int_equal(rate_table_new((struct rate_limit){10, 30}, 100, &t), ERR_MEMORY);
+        assert_true(failing_end());
+        assert_null(t);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_table_that_does_not_fit_into_memory_is_refused),
+        cmocka_unit_test(a_table_without_memory_is_refused),
         cmocka_unit_test(a_burst_and_no_more),
         cmocka_unit_test(a_refusal_costs_nothing),
         cmocka_unit_test(a_cost_counts_as_many_requests),
