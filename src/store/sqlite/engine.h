@@ -59,6 +59,7 @@ struct sqlite_engine {
     uint64_t
         granted; /* the newest lease's token: the lock file is the lease, so no one else grants */
     bool in_group;
+    bool failing;                           /* the last group failed, which was logged */
     struct sqlite_file files[ENGINE_FILES]; /* as the last commit left them */
     bool files_lost; /* for good: only a new start looks at everything again */
 

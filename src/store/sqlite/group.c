@@ -20,8 +20,12 @@ MUST_CHECK static enum err undo(struct sqlite_engine *q)
     return sqlite3_get_autocommit(q->db) ? ERR_NONE : run(q, STATEMENT_ROLLBACK);
 }
 
+/* Once, until a commit succeeds: a group whose outcome is unknown is tried again and again. */
 static void failed(struct sqlite_engine *q, const char *what, enum err e)
 {
+    if (q->failing)
+        return;
+    q->failing = true;
     log_write(LOG_ERROR, "store", what, LOG_STRING("error", err_code(e)),
               LOG_NUMBER("sqlite", sqlite3_extended_errcode(q->db)),
               LOG_STRING("text", sqlite3_errmsg(q->db)));
@@ -239,7 +243,9 @@ enum err sqlite_group_commit(struct store_engine *engine, const struct group_wri
         return e == ERR_TAMPERED ? ERR_TAMPERED : ERR_IO;
     }
     e = run(q, STATEMENT_COMMIT);
-    if (e != ERR_NONE) {
+    if (e == ERR_NONE) {
+        q->failing = false;
+    } else {
         if (had_no_room(q))
             failure = ERR_IO;
         failed(q, "a commit failed", e);
