@@ -29,6 +29,7 @@
 #include "net/proxy.h"
 #include "server/server.h"
 #include "service/outcome.h"
+#include "service/reference_rows.h"
 
 /* 78 is EX_CONFIG of sysexits.h: another start with the same settings fails, too */
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_CONFIGURATION = 78 };
@@ -50,7 +51,8 @@ struct arguments {
 struct daemon {
     struct settings settings;
     struct token_store *tokens;
-    struct reference_values added; /* found in the log */
+    struct reference_values added; /* by operators, before this start */
+    bool added_known;              /* they are rows of the database */
     struct prepared prepared;      /* its trust anchors stay in use */
     struct daemon_collateral *collateral;
     struct secret *log_seed;
@@ -303,8 +305,10 @@ MUST_CHECK static enum err open_state(struct daemon *d, struct timestamp now)
         (e = state_root_open(&d->settings, tee, &root, &problem)) != ERR_NONE ||
         (e = keyring_log_seed(root, &d->log_seed)) != ERR_NONE ||
         (e = keyring_store_keys(root, &d->store_keys)) != ERR_NONE ||
-        (e = state_store_open(&d->settings, d->log_seed, d->store_keys, false, &d->added, &d->store,
-                              &problem)) != ERR_NONE) {
+        (e = state_store_open(&d->settings, d->log_seed, d->store_keys, false, &d->store,
+                              &problem)) != ERR_NONE ||
+        (e = state_reference_values(&d->settings, d->store, now, &d->added, &d->added_known,
+                                    &problem)) != ERR_NONE) {
         root_free(&root);
         tee_close(&tee);
         return fail(e, reason(e, problem.text));
@@ -413,6 +417,7 @@ static void announce(const struct daemon *d)
 
 MUST_CHECK static enum err log_start(struct daemon *d, struct timestamp now)
 {
+    static const struct reference_values no_values;
     struct outcome outcome = {0};
     char id[REQUEST_ID_SIZE];
     char detail[96];
@@ -430,7 +435,8 @@ MUST_CHECK static enum err log_start(struct daemon *d, struct timestamp now)
                       span_of(detail, (size_t)size), SPAN_OF(id), now);
     entry = buffer_span(&outcome.entry);
     if (e == ERR_NONE)
-        e = store_append(d->store, &entry, 1, &index);
+        e = d->added_known ? store_append(d->store, &entry, 1, &index)
+                           : reference_rows_import(d->store, &no_values, entry);
     outcome_clear(&outcome);
     return e == ERR_NONE ? e : fail(e, "the log does not take entries");
 }

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "service/keyring.h"
 #include "service/outcome.h"
+#include "service/reference_rows.h"
 #include "tee/simulated.h"
 
 enum { PATH_SIZE = 4096 };
@@ -309,8 +310,7 @@ out:
 }
 
 enum err state_store_open(const struct settings *s, const struct secret *seed, struct secret *keys,
-                          bool create, struct reference_values *added, struct store **out,
-                          struct state_problem *problem)
+                          bool create, struct store **out, struct state_problem *problem)
 {
     char path[PATH_SIZE];
     struct store_options options = {
@@ -323,7 +323,7 @@ enum err state_store_open(const struct settings *s, const struct secret *seed, s
     enum err e;
 
     path_of(s, STATE_LOG_FILE, path);
-    e = store_open_each(&options, added ? reference_values_replay : NULL, added, out);
+    e = store_open(&options, out);
     switch ((int)e) {
     case ERR_NONE:
         return e;
@@ -409,13 +409,51 @@ MUST_CHECK static enum err make_log(const struct settings *s, struct span op,
     if (e == ERR_NONE)
         e = keyring_store_keys(root, &keys);
     if (e == ERR_NONE)
-        e = state_store_open(s, seed, keys, true, NULL, &store, problem);
+        e = state_store_open(s, seed, keys, true, &store, problem);
     if (e == ERR_NONE && (e = write_first_entry(s, op, root, store, now)) != ERR_NONE)
         e = explain(problem, e, "the log's first entry could not be written: %s", err_text(e));
     store_close(&store);
     secret_free(&keys);
     secret_free(&seed);
     return e;
+}
+
+/* Values of an older log become rows, and an entry says so. */
+MUST_CHECK static enum err values_import(const struct settings *s, struct store *store,
+                                         const struct reference_values *values,
+                                         struct timestamp now)
+{
+    const bool simulated = s->tee.provider == TEE_PROVIDER_SIMULATED;
+    char id[REQUEST_ID_SIZE];
+    char detail[64];
+    struct outcome outcome = {0};
+    int size = snprintf(detail, sizeof detail, "{\"rows\":%zu}", values->count);
+    enum err e;
+
+    request_id_write(now, id);
+    e = outcome_event(&outcome, simulated, SPAN_LITERAL("reference-values"),
+                      span_of(detail, (size_t)size), SPAN_OF(id), now);
+    if (e == ERR_NONE)
+        e = reference_rows_import(store, values, buffer_span(&outcome.entry));
+    outcome_clear(&outcome);
+    return e;
+}
+
+enum err state_reference_values(const struct settings *s, struct store *store, struct timestamp now,
+                                struct reference_values *out, bool *known,
+                                struct state_problem *problem)
+{
+    enum err e = reference_rows_load(store, out, known);
+
+    if (e == ERR_NONE && !*known)
+        e = store_entries(store, 0, UINT64_MAX, reference_values_replay, out);
+    if (e == ERR_NONE && !*known && out->changed) {
+        e = values_import(s, store, out, now);
+        *known = e == ERR_NONE;
+    }
+    return e == ERR_NONE
+               ? e
+               : explain(problem, e, "the reference values in the database: %s", err_text(e));
 }
 
 MUST_CHECK static enum err prepare_provider(const struct settings *s, struct timestamp now,

@@ -42,12 +42,20 @@ MUST_CHECK enum err state_new_log(const struct settings *s, struct timestamp now
 MUST_CHECK enum err state_root_open(const struct settings *s, struct tee *tee, struct root **out,
                                     struct state_problem *problem);
 
-/* Opens the database. `seed` (Ed25519) and `keys` (struct rows_keys) must outlive the store.
- * `added` (may be NULL) gets the changes of the policy that the log has. */
+/* Opens the database. `seed` (Ed25519) and `keys` (struct rows_keys) must outlive the store. */
 MUST_CHECK enum err state_store_open(const struct settings *s, const struct secret *seed,
-                                     struct secret *keys, bool create,
-                                     struct reference_values *added, struct store **out,
+                                     struct secret *keys, bool create, struct store **out,
                                      struct state_problem *problem);
+
+/*
+ * Reads the reference values that operators added. Where the database has no rows of them yet, the
+ * values are those of the log; if there are any, they become rows now. `*known` is false when there
+ * are neither: then reference_rows_import() of no values, with the next entry, saves the next start
+ * from looking at the log.
+ */
+MUST_CHECK enum err state_reference_values(const struct settings *s, struct store *store,
+                                           struct timestamp now, struct reference_values *out,
+                                           bool *known, struct state_problem *problem);
 
 /*
  * Checks the root for `--check-config` without unsealing it: the TEE opens, and would unseal

@@ -96,6 +96,8 @@ enum err operation_run(struct service *svc, struct service_thread *thread, enum 
         operation_result_clear(&o->result);
         return refusal_failed(&o->refusal, ERR_MEMORY);
     }
+    if (e == ERR_NONE && op->changes)
+        op->changes(&x, o);
     return e;
 }
 

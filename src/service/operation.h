@@ -39,6 +39,9 @@ struct operation {
      * detail. */
     void (*describe)(const struct operation_context *x, struct audit_entry *entry,
                      struct writer *scratch);
+    /* Adds the changes of an allowed operation to the commit of its entry; NULL: none. What they
+     * borrow lives in `o`. */
+    void (*changes)(const struct operation_context *x, struct outcome *o);
     /* Called when the entry `o->commit.index` is durable, before anything is revealed: puts the
      * change into effect. Cannot fail. NULL: nothing to do. */
     void (*committed)(struct service *svc, struct outcome *o);

@@ -3,10 +3,10 @@
  * added to their lists at run time. Readers see an immutable snapshot. A change replaces it with a
  * new one, as with collateral.
  *
- * Added values are stored only in the log: an allowed entry with op "policy" is the change. A start
- * replays these entries, after store_open() verified the log up to the signed checkpoint. So every
- * change has its entry, and no single change can be edited, removed or restored on the disk. Only
- * the log as a whole can be rolled back, which is visible to anyone with a later checkpoint.
+ * An allowed entry with op "policy" is a change, and the same transaction writes the rows that a
+ * start reads (service/reference_rows.h). store_open() verifies both. So every change has its
+ * entry, and no single change can be edited, removed or restored on the disk. Only the database as
+ * a whole can be rolled back, which is visible to anyone with a later checkpoint.
  *
  *   op "policy", detail {"policy":..,"field":..,"value":"<hex>","action":"add" or "remove"}
  */

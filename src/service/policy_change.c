@@ -1,11 +1,13 @@
 /* Changes of reference values while the keystore runs; see service/policies.h. */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "codec/json.h"
 #include "service/inside.h"
 #include "service/operations.h"
+#include "service/reference_rows.h"
 
 MUST_CHECK static enum err authorise(struct operation_context *x)
 {
@@ -15,6 +17,9 @@ MUST_CHECK static enum err authorise(struct operation_context *x)
 MUST_CHECK static enum err compute(struct operation_context *x)
 {
     x->result->kind = RESULT_POLICY_CHANGED;
+    x->result->policy.rows = malloc(sizeof *x->result->policy.rows);
+    if (!x->result->policy.rows)
+        return refusal_failed(x->why, ERR_MEMORY);
     return policy_store_prepare(x->svc->verifier.policies, x->request, x->caller->principal->name,
                                 x->now, &x->result->policy.next, x->why);
 }
@@ -36,6 +41,14 @@ static void describe(const struct operation_context *x, struct audit_entry *entr
     entry->detail = span_of(scratch->data, scratch->size);
 }
 
+static void changes(const struct operation_context *x, struct outcome *o)
+{
+    struct reference_rows *rows = o->result.policy.rows;
+
+    reference_rows_of(x->request, x->now, o->commit.entry, rows);
+    o->commit.transaction = &rows->transaction;
+}
+
 static void committed(struct service *svc, struct outcome *o)
 {
     struct policy_changed *changed = &o->result.policy;
@@ -54,5 +67,6 @@ const struct operation operation_change_policy = {
     .authorise = authorise,
     .compute = compute,
     .describe = describe,
+    .changes = changes,
     .committed = committed,
 };

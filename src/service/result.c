@@ -28,6 +28,7 @@ void operation_result_clear(struct operation_result *r)
         break;
     case RESULT_POLICY_CHANGED:
         policy_snapshot_release(&r->policy.next);
+        free(r->policy.rows);
         break;
     }
     *r = (struct operation_result){.kind = RESULT_NONE};

@@ -56,7 +56,9 @@ struct explanation {
 };
 
 struct policy_snapshot;
+struct reference_rows;
 struct policy_changed {
+    struct reference_rows *rows;  /* what is written with the entry; see service/reference_rows.h */
     struct policy_snapshot *next; /* takes effect with operation_committed(); then NULL */
     uint8_t version[8];           /* of the policy after the change */
 };

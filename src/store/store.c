@@ -316,6 +316,11 @@ enum err store_entries(struct store *s, uint64_t first, uint64_t count, store_ea
     return log_entries(&r, first, count, each, context);
 }
 
+enum err store_rows(struct store *s, enum store_table table, each_row *each, void *context)
+{
+    return store_read_rows(s->engine, s->keys, table, each, context);
+}
+
 enum err store_prove_inclusion(struct store *s, uint64_t index, uint64_t size,
                                struct merkle_proof *out)
 {

@@ -12,6 +12,7 @@
 #include "audit/checkpoint.h"
 #include "store/rows.h"
 #include "store/transaction.h"
+#include "store/verify.h"
 
 struct store;
 
@@ -81,6 +82,13 @@ void store_checkpoint(struct store *store, struct checkpoint *out, char text[CHE
  */
 MUST_CHECK enum err store_entries(struct store *store, uint64_t first, uint64_t count,
                                   store_each_entry *each, void *context);
+
+/*
+ * Calls `each` for the rows of a table, in no order. `each` must not call the store.
+ * ERR_TAMPERED a row differs from what was written; ERR_MEMORY, ERR_IO
+ */
+MUST_CHECK enum err store_rows(struct store *store, enum store_table table, each_row *each,
+                               void *context);
 
 /* Proofs for any committed size. ERR_NOT_FOUND out of range, ERR_IO */
 MUST_CHECK enum err store_prove_inclusion(struct store *store, uint64_t index, uint64_t size,

@@ -144,3 +144,36 @@ enum err store_verify_rows(struct store_engine *engine, const struct rows_keys *
     secret_free(&v.plain);
     return e;
 }
+
+/* One table, row by row. */
+struct reading {
+    const struct rows_keys *keys;
+    each_row *each;
+    void *context;
+    struct secret *plain;
+};
+
+MUST_CHECK static enum err row_give(void *context, const struct stored_row *row)
+{
+    const struct reading *r = context;
+    struct row_view view;
+    enum err e = row_open(r->keys, row, secret_data(r->plain), &view);
+
+    if (e == ERR_TAMPERED || e == ERR_UNSUPPORTED) {
+        name("a row was edited, or moved from another place", &row->key, row->version, 0);
+        return ERR_TAMPERED;
+    }
+    return e == ERR_NONE ? r->each(r->context, row->key.table, row->version, &view) : e;
+}
+
+enum err store_read_rows(struct store_engine *engine, const struct rows_keys *keys,
+                         enum store_table table, each_row *each, void *context)
+{
+    struct reading r = {.keys = keys, .each = each, .context = context};
+    enum err e = secret_new(ROWS_PLAIN_MAX, &r.plain);
+
+    if (e == ERR_NONE)
+        e = engine->ops->scan(engine, (uint8_t)table, node_ignore, row_give, &r);
+    secret_free(&r.plain);
+    return e;
+}
