@@ -84,6 +84,14 @@ struct loop_state {
 
 enum rejection { REFUSED_FRAMING, REFUSED_TOKEN, REFUSED_RATE, REFUSED_OTHER, REFUSALS };
 
+/* Entries about the keystore itself that are not durable yet; see server_event(). */
+struct event;
+struct kept_events {
+    pthread_mutex_t lock; /* guards the fields below */
+    struct event *first, *last;
+    size_t count;
+};
+
 struct server {
     struct server_options options;
     struct service *svc;
@@ -96,6 +104,7 @@ struct server {
     _Atomic uint64_t refused[REFUSALS]; /* since the start */
     uint64_t summarised[REFUSALS];      /* at the last summary */
     struct timestamp last_summary;
+    struct kept_events events;
     struct log_limit denials_logged, tokens_logged;
     struct denial_counters denied;
     _Atomic uint64_t clock_jumps[2]; /* backward, forward */
@@ -157,6 +166,16 @@ void call_reveal(void *argument);
 
 /* For the writer: gives each loop its part of a committed batch with one wake-up. */
 void batch_done(void *context, struct writer_request *batch, size_t count);
+
+/* In events.c. */
+void events_init(struct server *s);
+void events_clear(struct server *s);
+/* Submits the kept events again. */
+void events_try_again(struct server *s);
+/* Like server_event(), but one attempt is enough: the event is not kept. */
+void event_try(struct server *s, struct span op, struct span detail, struct timestamp now);
+/* For the writer, which hands the request of an event back. */
+void event_done(struct server *s, struct writer_request *request);
 
 /* The headers of every reply. */
 void headers_write(char *out, size_t size, const char *request_id, unsigned retry_after_s);

@@ -283,12 +283,8 @@ void batch_done(void *context, struct writer_request *batch, size_t count)
             else
                 first[c->loop] = &c->task;
             last[c->loop] = &c->task;
-        } else { /* an entry about the keystore itself */
-            struct outcome *o =
-                (struct outcome *)((char *)batch - offsetof(struct outcome, commit));
-
-            outcome_clear(o);
-            free(o);
+        } else {
+            event_done(s, batch);
         }
         batch = next;
     }

@@ -113,22 +113,6 @@ MUST_CHECK static enum err summary_detail(struct server *s, struct writer *w, bo
     return writer_finish(w, NULL);
 }
 
-/* batch_done() frees it. */
-void server_event(struct server *s, struct span op, struct span detail, struct timestamp now)
-{
-    char request_id[REQUEST_ID_SIZE];
-    struct outcome *o = calloc(1, sizeof *o);
-
-    if (!o)
-        return;
-    request_id_write(now, request_id);
-    if (outcome_event(o, s->simulated, op, detail, SPAN_OF(request_id), now) != ERR_NONE ||
-        store_writer_submit(s->writer, &o->commit) != ERR_NONE) {
-        outcome_clear(o);
-        free(o);
-    }
-}
-
 void server_clock_jumped(struct server *s, int64_t by_ms)
 {
     atomic_fetch_add_explicit(&s->clock_jumps[by_ms > 0], 1, memory_order_relaxed);
@@ -138,27 +122,24 @@ void server_clock_jumped(struct server *s, int64_t by_ms)
  * While commits fail, /readyz says so, and there may be no more requests. So the server tries an
  * entry of its own. When that succeeds, it ends the outage and marks it in the log.
  */
-static void try_log_again(struct server *s, struct timestamp now)
+static void try_log_again(struct server *s, const struct writer_figures *figures,
+                          struct timestamp now)
 {
     char detail[64];
-    struct writer_figures figures;
     int size;
 
-    store_writer_figures(s->writer, &figures);
-    if (!figures.failing || figures.queue_length > 0)
+    if (figures->queue_length > 0)
         return;
     size = snprintf(detail, sizeof detail, "{\"failures\":%llu}",
-                    (unsigned long long)figures.failures);
-    server_event(s, SPAN_LITERAL("log-recovered"), span_of(detail, (size_t)size), now);
+                    (unsigned long long)figures->failures);
+    event_try(s, SPAN_LITERAL("log-recovered"), span_of(detail, (size_t)size), now);
 }
 
-void server_tick(struct server *s, struct timestamp now)
+static void summarise(struct server *s, struct timestamp now)
 {
     uint8_t text[256];
     struct writer w = writer_over(text, sizeof text);
     bool any;
-
-    try_log_again(s, now);
 
     if (now.ms - s->last_summary.ms < (int64_t)s->options.summary_interval_s * 1000 &&
         now.ms >= s->last_summary.ms)
@@ -166,6 +147,19 @@ void server_tick(struct server *s, struct timestamp now)
     s->last_summary = now;
     if (summary_detail(s, &w, &any) == ERR_NONE && any)
         server_event(s, SPAN_LITERAL("refused-summary"), span_of(text, w.size), now);
+}
+
+void server_tick(struct server *s, struct timestamp now)
+{
+    struct writer_figures figures;
+
+    store_writer_figures(s->writer, &figures);
+    if (figures.failing) { /* the counts of refusals go on, and their summary waits, too */
+        try_log_again(s, &figures, now);
+        return;
+    }
+    events_try_again(s);
+    summarise(s, now);
 }
 
 /* ---- life ---- */
@@ -222,6 +216,7 @@ enum err server_start(const struct server_options *options, struct service *svc,
     s->simulated = facts.simulated;
     s->has_admin_listener = options->http.admin_socket != NULL;
     denial_counters_init(&s->denied);
+    events_init(s);
     if ((e = admission_rates_new(s)) != ERR_NONE || (e = loops_new(s)) != ERR_NONE ||
         (e = executors_start(s)) != ERR_NONE ||
         (e = quota_new(COMMITTING_MAX, &s->committing)) != ERR_NONE ||
@@ -276,6 +271,8 @@ void server_stop(struct server **server)
         stop_calls(s);
     }
     executors_stop(s);
+    if (s->writer)
+        events_try_again(s);
     store_writer_stop(&s->writer);
     if (s->http)
         http_server_stop(&s->http, 0);
@@ -284,6 +281,7 @@ void server_stop(struct server **server)
     for (unsigned i = 0; s->loops && i < s->options.http.loops; i++)
         service_thread_clear(&s->loops[i].thread);
     denial_counters_clear(&s->denied);
+    events_clear(s);
     free(s->loops);
     admission_rates_free(s);
     free(s);

@@ -31,9 +31,22 @@ uint16_t server_port(const struct server *s);
 /* Call it about once a second: writes the summary of refusals when its interval has passed. */
 void server_tick(struct server *s, struct timestamp now);
 
-/* Writes an entry about the keystore itself to the log. It is lost if there is no memory or the
- * queue is full. */
+/*
+ * Writes an entry about the keystore itself to the log, later. While the log cannot be written, up
+ * to 4096 such entries are kept in memory, and server_tick() tries them again. The line
+ * `event_lost` of the operational log reports an entry that is lost: there is no memory, too many
+ * are kept, or the server stops while the log cannot be written.
+ */
 void server_event(struct server *s, struct span op, struct span detail, struct timestamp now);
+
+/*
+ * The same, and waits until the entry is durable. Do not call it on a loop or on the writer's
+ * thread.
+ * ERR_UNAVAILABLE the server stops, and the entry may be stored. On any other error it is not
+ * stored.
+ */
+MUST_CHECK enum err server_event_commit(struct server *s, struct span op, struct span detail,
+                                        struct timestamp now);
 
 /* Counts a jump of this machine's clock for the metrics; `by_ms` is not 0, negative for backward.
  */
