@@ -76,16 +76,20 @@ static void tell(struct daemon_collateral *c, const struct collateral_put_result
                   LOG_STRING("reason", "what is held stays"));
 }
 
-size_t daemon_collateral_adopt(struct daemon_collateral *c, struct collateral_stage *stage)
+size_t daemon_collateral_changes(const struct collateral_stage *stage)
 {
     size_t changes = 0;
 
-    collateral_store_adopt(stage);
-    for (size_t i = 0; i < stage->count; i++) {
-        tell(c, &stage->results[i]);
+    for (size_t i = 0; i < stage->count; i++)
         changes += is_change(stage->results[i].put);
-    }
     return changes;
+}
+
+void daemon_collateral_adopt(struct daemon_collateral *c, struct collateral_stage *stage)
+{
+    collateral_store_adopt(stage);
+    for (size_t i = 0; i < stage->count; i++)
+        tell(c, &stage->results[i]);
 }
 
 MUST_CHECK static enum err files_use(struct daemon_collateral *c,
@@ -95,7 +99,7 @@ MUST_CHECK static enum err files_use(struct daemon_collateral *c,
     enum err e = collateral_store_stage(c->store, files->items, files->count, now, &stage);
 
     if (e == ERR_NONE)
-        (void)daemon_collateral_adopt(c, &stage);
+        daemon_collateral_adopt(c, &stage);
     collateral_stage_clear(&stage);
     return e;
 }

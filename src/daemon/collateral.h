@@ -27,9 +27,10 @@ void daemon_collateral_close(struct daemon_collateral **c);
 struct collateral_store *daemon_collateral_store(struct daemon_collateral *c);
 struct collateral_refresh *daemon_collateral_refresh(struct daemon_collateral *c);
 
-/* Adopts what collateral_store_stage() staged in the store, and tells of it. Returns the number of
- * items that changed. Cannot fail. */
-size_t daemon_collateral_adopt(struct daemon_collateral *c, struct collateral_stage *stage);
+/* The number of items that the stage changes. */
+size_t daemon_collateral_changes(const struct collateral_stage *stage);
+/* Adopts what collateral_store_stage() staged in the store, and tells of it. Cannot fail. */
+void daemon_collateral_adopt(struct daemon_collateral *c, struct collateral_stage *stage);
 
 /* The directories that `settings` name, for collateral_watch_replace(). ERR_MEMORY */
 MUST_CHECK enum err daemon_collateral_watch(const struct settings *settings,

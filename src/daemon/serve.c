@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "codec/json.h"
 #include "collateral/expiry.h"
 #include "collateral/refresh.h"
 #include "daemon/notify.h"
@@ -115,39 +114,24 @@ static void reload_waits(void *context)
     notify_alive(&l->notify, clock_monotonic_us());
 }
 
-/* The log is evidence of administrative acts, too. */
-static void record_reload(const struct loop *l, const struct reload_report *report,
-                          struct timestamp now)
+static void say_certificate(const struct reload_report *report)
 {
-    char text[384];
-    struct writer w = writer_over(text, sizeof text);
-    struct json_writer j = json_writer_over(&w);
     char end[TIMESTAMP_TEXT_SIZE];
     char spki[2 * SHA256_SIZE + 1];
 
-    json_open_object(&j, NULL);
-    json_put_int(&j, "tokens", (int64_t)report->tokens);
-    json_put_int(&j, "policies", (int64_t)report->policies);
-    json_put_bool(&j, "policies_changed", report->policies_changed);
-    json_put_int(&j, "collateral_changed", (int64_t)report->collateral);
-    if (report->certificate) {
-        timestamp_write(report->certificate_not_after, end);
-        hex_write(SPAN_OF(report->tls_spki_sha256), spki);
-        json_put_string(&j, "tls_spki_sha256", span_string(spki));
-        json_put_string(&j, "tls_not_after", span_string(end));
-        log_write(LOG_INFO, "daemon", "tls_certificate_loaded", LOG_STRING("spki_sha256", spki),
-                  LOG_STRING("not_after", end));
-    }
-    json_close_object(&j);
-    server_event(l->s->server, SPAN_LITERAL("reload"), span_of(text, w.size), now);
+    timestamp_write(report->certificate_not_after, end);
+    hex_write(SPAN_OF(report->tls_spki_sha256), spki);
+    log_write(LOG_INFO, "daemon", "tls_certificate_loaded", LOG_STRING("spki_sha256", spki),
+              LOG_STRING("not_after", end));
 }
 
-static void reload_done(struct loop *l, const struct reload_report *report, struct timestamp now)
+static void reload_done(struct loop *l, const struct reload_report *report)
 {
     if (*report->restart)
         log_write(LOG_WARN, "daemon", "restart_needed", LOG_STRING("settings", report->restart),
                   LOG_STRING("effect", "the daemon goes on with the values of its start"));
-    record_reload(l, report, now);
+    if (report->certificate)
+        say_certificate(report);
     collateral_refresh_hurry(l->s->refresh);
     log_write(LOG_INFO, "daemon", "reloaded", LOG_NUMBER("tokens", report->tokens),
               LOG_NUMBER("certificate", report->certificate),
@@ -180,7 +164,7 @@ static void reload(struct loop *l)
     l->sealing_checked_us = 0;
     e = reload_run(&l->s->reload, now, reload_waits, l, &report, &problems);
     if (e == ERR_NONE)
-        reload_done(l, &report, now);
+        reload_done(l, &report);
     else
         reload_refused(l, e, &problems);
     problems_clear(&problems);

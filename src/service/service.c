@@ -148,18 +148,19 @@ enum err service_stage_policies(struct service *svc, const struct policy_set *co
     return policy_store_stage(svc->verifier.policies, configured, out);
 }
 
-bool service_adopt_policies(struct service *svc, struct policy_stage *stage)
+bool service_policies_differ(const struct service *svc, const struct policy_stage *stage)
 {
-    struct policy_snapshot *before = policy_store_hold(svc->verifier.policies);
-    struct policy_snapshot *after;
-    bool changed;
+    struct policy_snapshot *now = policy_store_hold(svc->verifier.policies);
+    const bool differ =
+        !span_equal(SPAN_OF(now->policies.version), SPAN_OF(stage->next->policies.version));
 
+    policy_snapshot_release(&now);
+    return differ;
+}
+
+void service_adopt_policies(struct service *svc, struct policy_stage *stage)
+{
     policy_store_adopt(svc->verifier.policies, stage);
-    after = policy_store_hold(svc->verifier.policies);
-    changed = !span_equal(SPAN_OF(before->policies.version), SPAN_OF(after->policies.version));
-    policy_snapshot_release(&before);
-    policy_snapshot_release(&after);
-    return changed;
 }
 
 const struct policy_snapshot *service_policies(const struct service *svc,

@@ -87,10 +87,11 @@ const struct policy_snapshot *service_policies(const struct service *svc,
 /* Restores the changes that a start found in the log; see policy_store_restore(). */
 MUST_CHECK enum err service_restore_policies(struct service *svc, struct reference_values *added);
 /* Other configured policies, in the two steps of policy_store_stage(), on the thread that changes
- * policies. Adopting returns whether the version changed: then all sessions have ended. */
+ * policies. If the stage differs, adopting it changes the version and ends all sessions. */
 MUST_CHECK enum err service_stage_policies(struct service *svc, const struct policy_set *configured,
                                            struct policy_stage *out);
-bool service_adopt_policies(struct service *svc, struct policy_stage *stage);
+bool service_policies_differ(const struct service *svc, const struct policy_stage *stage);
+void service_adopt_policies(struct service *svc, struct policy_stage *stage);
 
 /* The caller after authentication. */
 struct caller {

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -431,6 +432,69 @@ class Collateral(Case):
         self.assertIn("collateral_changed=0", self.hang_up(k, " reloaded "))
         self.assertIn("file_passed_over", k.log())
         self.assertEqual(Worker(k).attest().status, 200)
+
+
+class NoRoomForTheLog(Case):
+    """No change without its entry: while the log cannot be written, nothing is reloaded, and entries are kept."""
+
+    def keystore(self):
+        k = Keystore(policies=[PLAIN], settings={"attestation.collateral": [], "collateral.reread_s": 1,
+                                                 "log.summary_interval_s": 1})
+        self.addCleanup(k.close)
+        k.directory = os.path.join(k.dir, "published")
+        os.mkdir(k.directory)
+        k.configuration = configuration_of(k)
+        k.configuration["collateral"]["directories"] = [k.directory]
+        self.configure(k)
+        return k.init().start()
+
+    def limit(self, k, size):
+        os.truncate(k.log_path, 0)  # the limit applies to the operational log, too
+        _, hard = resource.prlimit(k.pid(), resource.RLIMIT_FSIZE)
+        resource.prlimit(k.pid(), resource.RLIMIT_FSIZE, (size, hard))
+
+    def entries(self, k, op):
+        return [e.get("detail") for e in map(json.loads, workload.export_log(k)[0]) if e["op"] == op]
+
+    def wait_for(self, condition):
+        deadline = time.monotonic() + 20
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, "it did not happen")
+            time.sleep(0.1)
+
+    def test_a_reload_that_cannot_be_logged_changes_nothing(self):
+        k = self.keystore()
+        fresh = os.urandom(32).hex()
+        k.configuration["tokens"].append(
+            {"name": "other", "role": "operator", "sha256": hashlib.sha256(fresh.encode()).hexdigest()})
+        k.configuration["attestation"]["policies"].append({**DEFAULT, "name": "second", "mrenclave": [OTHER]})
+        self.configure(k)
+        self.limit(k, 4096)
+        refused = self.hang_up(k, "reload_refused")
+        self.assertIn("`reload` cannot be written", refused)
+        self.assertEqual(k.get("/v1/status", token=fresh).status, 401)
+        self.assertEqual(len(k.get("/v1/policies", token="operator").json()["policies"]), 1)
+        self.limit(k, resource.RLIM_INFINITY)
+        self.hang_up(k, " reloaded ")
+        self.assertEqual(k.get("/v1/status", token=fresh).status, 200)
+        self.assertEqual(len(self.entries(k, "reload")), 1)
+
+    def test_events_and_counts_of_an_outage_are_logged_after_it(self):
+        k = self.keystore()
+        self.limit(k, 4096)
+        self.assertEqual(k.get("/v1/status", token="wrong").status, 401)
+        k.platform.collateral(os.path.join(k.directory, "mine.json"))
+        self.wait_for(lambda: workload.metric(k, "vouchsafe_log_failures_total") >= 3)
+        for _ in range(3):
+            self.assertEqual(k.get("/v1/status", token="wrong").status, 401)
+        time.sleep(2)  # two intervals of summaries
+        self.limit(k, resource.RLIM_INFINITY)
+        self.wait_for(lambda: sum(d.get("bad_token", 0) for d in self.entries(k, "refused-summary")) == 4)
+        self.wait_for(lambda: [(d["change"], d["source"]) for d in self.entries(k, "collateral")] ==
+                      [("added", "directory")])
+        self.assertEqual(len(self.entries(k, "log-recovered")), 1)
+        lines, note = workload.export_log(k)
+        self.assertEqual(workload.verify_log(k, lines, note).returncode, 0)
 
 
 class OperationalLog(unittest.TestCase):
