@@ -14,6 +14,9 @@ const struct yaml_choice policy_tees[] = {
     ATTEST_TYPES(TEE_CHOICE){NULL, 0}
 };
 
+/* The rule of a policy without a usable name, while its fields are read; no name has a space. */
+#define UNNAMED "no name"
+
 /* ---- one policy */
 
 static void blame(const struct yaml_node *map, const struct policy_fault *fault)
@@ -133,7 +136,11 @@ static void check_name(const struct yaml_node *map, const struct yaml_node *n)
         yaml_blame_member(map, "name", "reserved; denials without a policy are named so");
 }
 
-/* Fills `policy` from the correct parts of `map`. */
+/*
+ * Fills `policy` from the correct parts of `map`. A fault of one member does not hide the faults of
+ * the others. Without `tee` the meaning of the fields is unknown, so they are not read. The rule of
+ * a policy with any fault stays unfinished: the misspelt member may be the missing one.
+ */
 MUST_CHECK static enum err policy_read(const struct yaml_node *map, struct policy *policy)
 {
     const struct yaml_node *name;
@@ -146,12 +153,13 @@ MUST_CHECK static enum err policy_read(const struct yaml_node *map, struct polic
     tee = yaml_required(map, "tee");
     check_name(map, name);
     (void)yaml_choice(tee, policy_tees, 0);
-    if (has_fault(map) || !name || !tee)
-        return ERR_NONE;
-    if ((e = appraisal_rule_start(&policy->rule, name->text, tee->text, &fault)) == ERR_NONE &&
-        (e = scope_read(map, &policy->scope)) == ERR_NONE)
+    if ((e = scope_read(map, &policy->scope)) != ERR_NONE || !tee || tee->faulty)
+        return e;
+    e = appraisal_rule_start(&policy->rule, name && !name->faulty ? name->text : UNNAMED, tee->text,
+                             &fault);
+    if (e == ERR_NONE)
         e = fields_read(map, &policy->rule);
-    if (e == ERR_NONE && !has_fault(map))
+    if (e == ERR_NONE && name && !has_fault(map))
         e = appraisal_rule_finish(&policy->rule, &fault);
     return go_on(map, &fault, e);
 }
@@ -163,7 +171,7 @@ MUST_CHECK static enum err add(struct policy_set *set, const struct yaml_node *m
     struct policy policy = {0};
     enum err e = policy_read(map, &policy);
 
-    if (e != ERR_NONE || !*policy.rule.name) {
+    if (e != ERR_NONE || !*policy.rule.name || strcmp(policy.rule.name, UNNAMED) == 0) {
         policy_clear(&policy);
         return e;
     }

@@ -114,18 +114,50 @@ static void a_fault_names_file_line_setting_and_allowed_values(void **state)
     }
 }
 
+/* Every fault, and no other: the list is the whole list of settings that problems name. */
 static void all_faults_are_named_at_once(void **state)
 {
-    static const char text[] = "policies:\n- {name: p, tee: sgx, mrenclave: [12], colour: red}\n"
-                               "- {name: q, tee: sgx, mrenclave: [" HASH "], isvsvn: 3}\n- x\n";
-    struct policy_set set = {0};
-    struct problems problems = {0};
+    static const struct {
+        const char *text;
+        const char *settings[6]; /* in the order of their discovery */
+    } cases[] = {
+        {"policies:\n- {name: p, tee: sgx, mrenclave: [12], colour: red}\n"
+         "- {name: q, tee: sgx, mrenclave: [" HASH "], isvsvn: 3}\n- x\n",
+         {"policies[0].colour", "policies[0].mrenclave", "policies[1].isvsvn", "policies[2]"}                                               },
+ /* an unknown member; it may be the required one, so none is called missing */
+        {"policies:\n- {name: p, tee: sgx, mrenclav: [" HASH "], mrsigner: [zz],\n"
+         "   tcb_status: [UpToDte], seeds: [a*], allow_plain: maybe}\n",                {"policies[0].mrenclav", "policies[0].seeds[0]", "policies[0].allow_plain",
+          "policies[0].mrsigner", "policies[0].tcb_status"}},
+        {"policies:\n- {name: p, tee: sgx, mrenclav: [" HASH "]}\n",                             {"policies[0].mrenclav"}                   },
+ /* no usable name */
+        {"policies:\n- {tee: sgx, mrenclave: [12]}\n- {name: a b, tee: sgx, mrenclave: [12]}\n",
+         {"policies[0].name", "policies[0].mrenclave", "policies[1].name",
+          "policies[1].mrenclave"}                                                                                                          },
+        {"policies:\n- {name: [], tee: sgx, mrenclave: [12]}\n",
+         {"policies[0].name", "policies[0].mrenclave"}                                                                                      },
+ /* without `tee` only the scope has a meaning */
+        {"policies:\n- {name: p, mrenclave: [12], tokens: [a b]}\n",
+         {"policies[0].tee", "policies[0].tokens[0]"}                                                                                       },
+        {"policies:\n- {name: p, tee: sgxx, mrenclave: [12], seeds: x}\n",
+         {"policies[0].tee", "policies[0].seeds"}                                                                                           },
+    };
 
     (void)state;
-    policy_text_read(span_string(text), "p.yaml", &set, &problems);
-    assert_int_equal(problems.count, 3); /* values are checked only after the members are right */
-    problems_clear(&problems);
-    policy_set_clear(&set);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct policy_set set = {0};
+        struct problems problems = {0};
+        size_t count = 0;
+
+        policy_text_read(span_string(cases[i].text), "p.yaml", &set, &problems);
+        while (count < COUNT_OF(cases[i].settings) && cases[i].settings[count])
+            count++;
+        for (size_t n = 0; n < problems.count; n++)
+            if (n >= count || strcmp(problems.items[n].setting, cases[i].settings[n]) != 0)
+                fail_msg("%zu: unexpected: %s", i, problems.items[n].text);
+        assert_int_equal(problems.count, count);
+        problems_clear(&problems);
+        policy_set_clear(&set);
+    }
 }
 
 static void a_set_has_a_limit(void **state)
