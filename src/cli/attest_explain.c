@@ -102,6 +102,9 @@ static void print_explanation(const struct vs_blob *json)
     print_member(json, "result", "result");
     print_member(json, "reason", "reason");
     print_member(json, "status", "status");
+    print_member(json, "update", "update");
+    print_member(json, "tcb_evaluation_number", "evaluation");
+    print_member(json, "notice", "notice");
     print_member(json, "binding", "binding");
     say(stdout, "%-11s%s\n", "accepted", is_accepted(json) ? "yes" : "no");
     print_member(json, "policy", "policy");
@@ -219,7 +222,8 @@ const struct cli_command command_attest_explain = {
         "\n"
         "Intel publishes new TCB levels in its early set first, and in the standard set months\n"
         "later. --update early shows what the policies will decide then. The keystore needs a\n"
-        "source of collateral with `update: early`. Without one, the standard set decides.\n"
+        "source of collateral with `update: early`. Without one, the standard set decides, and a\n"
+        "notice says so (with --json: `early_set_missing`). `update` names the set that decided.\n"
         "\n"
         "Examples:\n"
         "  vouchsafe attest explain quote.bin --token-file worker.token\n"

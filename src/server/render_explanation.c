@@ -105,6 +105,26 @@ static void put_evidence(struct json_writer *j, const struct attest_result *r)
         put_platform(j, r);
 }
 
+/* Which of Intel's sets decided, and what to do if it is not the requested one. */
+static void put_set(struct json_writer *j, const struct explanation *x)
+{
+    if (x->has_set) {
+        json_put_string(j, "update",
+                        x->set_is_early ? SPAN_LITERAL("early") : SPAN_LITERAL("standard"));
+        json_put_int(j, "tcb_evaluation_number", (int64_t)x->tcb_evaluation_number);
+    }
+    if (!x->early_set_missing)
+        return;
+    json_put_bool(j, "early_set_missing", true);
+    json_put_string(j, "notice",
+                    x->has_set
+                        ? SPAN_LITERAL("The keystore holds no early set for this platform, so the "
+                                       "standard set decided. Add a source of collateral with "
+                                       "update: early.")
+                        : SPAN_LITERAL("The keystore holds no early set for this evidence. Only "
+                                       "SGX and TDX have early sets."));
+}
+
 static void put_denial(struct json_writer *j, const struct appraisal_denial *denial)
 {
     json_put_string(j, "code", span_string(denial->code));
@@ -157,6 +177,7 @@ static void write_explanation(struct json_writer *j, const void *subject)
 
     json_open_object(j, NULL);
     put_evidence(j, &x->evidence);
+    put_set(j, x);
     if (x->evidence.reason != ATTEST_OK) {
         json_put_bool(j, "accepted", false);
     } else {

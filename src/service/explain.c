@@ -36,6 +36,32 @@ static bool names_kind(const struct evidence *evidence, const struct attest_resu
     return span_equal_string(evidence_type(evidence), r->tee);
 }
 
+/* Names the set that attest_verify() took: the item of the evidence's platform. */
+static void name_set(const struct collateral_snapshot *collateral, bool early,
+                     struct explanation *out)
+{
+    struct collateral_key keys[COLLATERAL_MISSING_MAX];
+    char name[COLLATERAL_NAME_SIZE];
+    const struct collateral_item *item = NULL;
+
+    if (collateral_keys_missing(&out->evidence, keys) > 0 && keys[0].kind == COLLATERAL_INTEL) {
+        keys[0].early = early;
+        collateral_key_name(&keys[0], name);
+        item = collateral_snapshot_find(collateral, span_string(name));
+        if (!item && early) {
+            keys[0].early = false;
+            collateral_key_name(&keys[0], name);
+            item = collateral_snapshot_find(collateral, span_string(name));
+        }
+    }
+    out->has_set = item != NULL;
+    if (item) {
+        out->set_is_early = item->early;
+        out->tcb_evaluation_number = item->evaluation_number;
+    }
+    out->early_set_missing = early && !out->set_is_early;
+}
+
 MUST_CHECK static enum err verify(struct operation_context *x, struct explanation *out)
 {
     const struct explain_request *r = x->request;
@@ -47,6 +73,7 @@ MUST_CHECK static enum err verify(struct operation_context *x, struct explanatio
         attest_verify(&x->svc->verifier.trust, r->early ? &collateral->early : &collateral->set,
                       x->thread->verifier.chains, &presented, x->now, &out->evidence);
 
+    name_set(collateral, r->early, out);
     out->kind_is_right = names_kind(&r->evidence, &out->evidence);
     return e == ERR_DENIED ? ERR_NONE : e;
 }

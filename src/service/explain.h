@@ -17,7 +17,7 @@
 struct explain_request {
     struct evidence evidence;
     char policy[POLICY_NAME_MAX + 1]; /* only this rule; "": all */
-    bool early;                       /* judge by the early sets */
+    bool early; /* judge by the early sets; the explanation says whether one decided */
     /* The values that a session's evidence would bind. Both or neither: without them the binding
      * is not checked. */
     bool has_binding;

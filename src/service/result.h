@@ -46,7 +46,11 @@ struct rule_verdict {
 
 struct explanation {
     struct attest_result evidence; /* its spans borrow from the request */
-    bool kind_is_right;            /* the evidence has the kind in tee_type */
+    /* Which of Intel's sets decided; only for a platform whose collateral is held. */
+    bool has_set, set_is_early;
+    uint32_t tcb_evaluation_number;
+    bool early_set_missing; /* the early set was requested, and did not decide */
+    bool kind_is_right;     /* the evidence has the kind in tee_type */
     bool binding_checked;
     bool tells_rules; /* the token may see `rules` */
     size_t rule_count, rules_left_out;

@@ -430,7 +430,8 @@ class HostileKeystore(CliTest):
             "/v1/attest/explain": {
                 "result": bad, "tee": bad, "reason": bad, "steps": [{"step": bad, "passed": True}], "accepted": True,
                 "policy": bad, "status": bad, "rules": [{"name": bad, "accepts": False, "code": bad, "expected": bad,
-                                                        "presented": bad}], "binding": bad},
+                                                        "presented": bad}], "binding": bad,
+                "update": bad, "notice": bad},
         }
         for start, said in replies.items():
             if path.split("?")[0] == start or path.startswith(start + "/"):

@@ -251,6 +251,8 @@ class Fetching(Case):
                     reply = k.post("/v1/attest/explain", {**body, **update}, token="worker")
                     self.assertEqual(reply.status, 200, reply.body)
                     self.assertIn(status.encode(), reply.body)
+                    self.assertEqual(reply.json()["update"], update.get("update", "standard"))
+                    self.assertNotIn("early_set_missing", reply.json())
                 quote = os.path.join(self.dir.name, "quote.bin")
                 with open(quote, "wb") as f:
                     f.write(base64.b64decode(body["quote"]))

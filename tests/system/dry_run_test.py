@@ -130,6 +130,16 @@ class DryRun(unittest.TestCase):
             self.assertEqual([(e["entry"]["op"], e["entry"]["decision"], e["entry"]["principal"])
                               for e in found], [("explain", decision, "worker1")])
 
+    def test_a_preview_without_an_early_set_says_so(self):
+        _, _, quote = self.quote()
+        standard = self.explain(quote)
+        self.assertEqual(standard["update"], "standard")
+        self.assertNotIn("early_set_missing", standard)
+        said = self.explain(quote, update="early")
+        self.assertEqual((said["update"], said["tcb_evaluation_number"], said["early_set_missing"]),
+                         ("standard", standard["tcb_evaluation_number"], True))
+        self.assertIn("the standard set decided", said["notice"])
+
     def test_the_command(self):
         _, _, quote = self.quote()
         name = os.path.join(self.keystore.dir, "quote")
@@ -142,6 +152,10 @@ class DryRun(unittest.TestCase):
         self.assertRegex(text, r"accepted +yes")
         self.assertRegex(text, r"no +other +measurement_mismatch")
         self.assertRegex(text, r"yes +worker")
+        self.assertRegex(text, r"update +standard\n")
+        self.assertNotIn("notice", text)
+        self.assertRegex(command(*common, "--update", "early").stdout.decode(),
+                         r"notice +The keystore holds no early set")
         done = command(*common, "--policy", "other", check=False)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stdout.decode(), r"accepted +no")

@@ -185,6 +185,20 @@ static void test_accepted_evidence_is_explained(void **state)
     assert_has(text, "\"status\":\"UpToDate\"", true);
     assert_has(text, "\"accepted\":true,\"binding\":\"not checked\",\"policy\":\"p\"}", true);
     assert_has(text, "\"rules\"", false);
+    assert_has(text, "\"update\"", false);
+    assert_has(text, "\"early_set_missing\"", false);
+    explanation.has_set = explanation.early_set_missing = true;
+    explanation.tcb_evaluation_number = 17;
+    text = explanation_text();
+    assert_has(text,
+               "\"update\":\"standard\",\"tcb_evaluation_number\":17,"
+               "\"early_set_missing\":true,\"notice\":\"The keystore holds no early set",
+               true);
+    explanation.set_is_early = true;
+    explanation.early_set_missing = false;
+    text = explanation_text();
+    assert_has(text, "\"update\":\"early\"", true);
+    assert_has(text, "\"notice\"", false);
     explanation.binding_checked = explanation.tells_rules = true;
     explanation.rule_count = 1;
     explanation.rules_left_out = 2;

@@ -71,11 +71,30 @@ static void principals_make(struct keystore *k)
     assert_int_equal(token_store_new(&table, &k->tokens), ERR_NONE);
 }
 
+static void collateral_hold(struct keystore *k, const struct simulated_collateral *how, bool early)
+{
+    struct buffer bundle = {0};
+    struct collateral_put_result put = {0};
+
+    assert_int_equal(simulated_collateral_bundle(k->platform, how, k->now, &bundle), ERR_NONE);
+    if (early)
+        assert_int_equal(collateral_document_early(&bundle), ERR_NONE);
+    assert_int_equal(
+        collateral_store_put(k->collateral, buffer_span(&bundle), "test", NULL, k->now, &put),
+        ERR_NONE);
+    collateral_item_release(&put.item);
+    buffer_clear(&bundle);
+}
+
+void keystore_add_early(struct keystore *k, uint32_t evaluation_number)
+{
+    collateral_hold(k, &(struct simulated_collateral){.tcb_evaluation_number = evaluation_number},
+                    true);
+}
+
 static void platform_make(struct keystore *k)
 {
     char dir[96];
-    struct buffer bundle = {0};
-    struct collateral_put_result put = {0};
 
     (void)snprintf(dir, sizeof dir, "%s/sim", k->dir);
     assert_int_equal(simulated_create(dir, k->now), ERR_NONE);
@@ -83,14 +102,7 @@ static void platform_make(struct keystore *k)
     assert_int_equal(attest_trust_add_simulated(&k->trust, simulated_root_pem(k->platform)),
                      ERR_NONE);
     assert_int_equal(collateral_store_new(&k->trust, &k->collateral), ERR_NONE);
-    assert_int_equal(simulated_collateral_bundle(k->platform, &(struct simulated_collateral){0},
-                                                 k->now, &bundle),
-                     ERR_NONE);
-    assert_int_equal(
-        collateral_store_put(k->collateral, buffer_span(&bundle), "test", NULL, k->now, &put),
-        ERR_NONE);
-    collateral_item_release(&put.item);
-    buffer_clear(&bundle);
+    collateral_hold(k, &(struct simulated_collateral){0}, false);
 }
 
 static void service_make(struct keystore *k)

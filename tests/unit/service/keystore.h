@@ -34,6 +34,9 @@ void keystore_close(struct keystore *k);
 /* What the policies accept. */
 extern const struct simulated_enclave keystore_enclave;
 
+/* Holds an early set for the platform, with this evaluation number. */
+void keystore_add_early(struct keystore *k, uint32_t evaluation_number);
+
 /* Evidence of an enclave that binds `report_data`, appended to `out`. */
 void keystore_quote(const struct keystore *k, const struct simulated_enclave *enclave,
                     const uint8_t report_data[TEE_REPORT_DATA_SIZE], struct buffer *out);

@@ -515,6 +515,46 @@ static void test_explain_shows_rules_to_principals_that_may_know(void **state)
     buffer_clear(&a.quote);
 }
 
+/* A keystore without an early set says that the standard set decided. */
+static void test_explain_names_the_set_that_decided(void **state)
+{
+    static const struct {
+        uint32_t early_number; /* 0: no early set is held */
+        bool asks, is_early, is_missing;
+    } cases[] = {
+        {0,  false, false, false},
+        {0,  true,  false, true },
+        {18, false, false, false},
+        {18, true,  true,  false},
+    };
+    struct attempt a;
+    uint32_t standard = 0;
+
+    (void)state;
+    attempt_make(&k.worker, &keystore_enclave, &a);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct explain_request r = {.evidence = a.request.evidence, .early = cases[i].asks};
+        const struct explanation *said;
+        struct outcome o = {0};
+
+        if (cases[i].early_number > 0)
+            keystore_add_early(&k, cases[i].early_number);
+        run_explain(&k.worker, &r, &o);
+        assert_int_equal(o.refusal.error, ERR_NONE);
+        said = o.result.explanation;
+        assert_true(said->has_set);
+        assert_int_equal(said->set_is_early, cases[i].is_early);
+        assert_int_equal(said->early_set_missing, cases[i].is_missing);
+        if (i == 0)
+            standard = said->tcb_evaluation_number;
+        assert_int_equal(said->tcb_evaluation_number,
+                         cases[i].is_early ? cases[i].early_number : standard);
+        assert_int_equal(said->tcb_evaluation_number, said->evidence.intel.tcb_evaluation_number);
+        outcome_clear(&o);
+    }
+    buffer_clear(&a.quote);
+}
+
 static void test_explain_answers_about_refused_evidence(void **state)
 {
     const struct explain_request r = {
@@ -705,6 +745,7 @@ int main(void)
         cmocka_unit_test(test_a_challenge_is_good_once),
         cmocka_unit_test(test_ra_tls_without_a_certificate_is_refused),
         cmocka_unit_test(test_explain_shows_rules_to_principals_that_may_know),
+        cmocka_unit_test(test_explain_names_the_set_that_decided),
         cmocka_unit_test(test_explain_answers_about_refused_evidence),
         cmocka_unit_test(test_a_change_takes_effect_when_it_is_committed),
         cmocka_unit_test(test_changes_are_refused),
