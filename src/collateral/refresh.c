@@ -85,7 +85,7 @@ static void hurry_if_told(struct collateral_refresh *r)
     for (size_t i = 0; i < r->target_count; i++) {
         for (size_t j = 0; j < r->source_count; j++)
             fetch_wait_clear(&r->targets[i].waits[j]);
-        r->targets[i].next_look = (struct timestamp){0};
+        fetch_wait_clear(&r->targets[i].next_look);
     }
 }
 

@@ -43,7 +43,10 @@ static void target_good(const struct collateral_refresh *r, size_t index, struct
 
     fetch_wait_clear(&t->waits[index]);
     t->requested = false;
-    t->next_look = fetch_look_at(&schedule, item->expires, now);
+    t->next_look = (struct fetch_wait){
+        .since = now,
+        .until = fetch_look_at(&schedule, item->expires, now),
+    };
 }
 
 /* Puts the answer into the store. True when it is new. */
@@ -131,6 +134,6 @@ bool refresh_target_fetch(struct collateral_refresh *r, struct target *t, struct
             again = t->waits[i].until;
     }
     if (asked && !done && all_absent)
-        collateral_store_absent(r->store, t->name, again);
+        collateral_store_absent(r->store, t->name, now, again);
     return asked;
 }

@@ -27,7 +27,7 @@ struct target {
     bool prefetch;
     bool requested;
     struct timestamp requested_at;
-    struct timestamp next_look; /* after a success */
+    struct fetch_wait next_look; /* after a success */
     /* a source that does not have it, or had an unacceptable one */
     struct fetch_wait waits[COLLATERAL_SOURCES_MAX];
 };

@@ -93,7 +93,7 @@ static void no_target(struct collateral_refresh *r, const struct collateral_key 
 
     collateral_key_name(key, name);
     collateral_store_forget(r->store, name);
-    collateral_store_absent(r->store, name, (struct timestamp){now.ms + NO_SOURCE_MS});
+    collateral_store_absent(r->store, name, now, (struct timestamp){now.ms + NO_SOURCE_MS});
 }
 
 static void targets_from_queue(struct collateral_refresh *r, struct timestamp now)
@@ -117,8 +117,9 @@ static void targets_forget(struct collateral_refresh *r, struct timestamp now)
     for (size_t i = 0; i < r->target_count;) {
         struct target *t = &r->targets[i];
         struct collateral_item *item = unit_hold(r, t->name);
-        bool keep =
-            item || t->prefetch || (t->requested && now.ms - t->requested_at.ms < FORGET_MS);
+        const int64_t age_ms = now.ms - t->requested_at.ms; /* negative: the clock was set back */
+        const bool keep =
+            item || t->prefetch || (t->requested && age_ms >= 0 && age_ms < FORGET_MS);
 
         collateral_item_release(&item);
         if (keep) {
@@ -142,13 +143,17 @@ struct fetch_schedule refresh_schedule(const struct collateral_refresh *r,
     };
 }
 
+/* The age of an item from the future is unknown, because the clock was set back. */
 static bool item_is_due(const struct collateral_refresh *r, const struct target *t,
                         const struct collateral_item *item, struct timestamp now)
 {
     const struct fetch_schedule schedule = refresh_schedule(r, item);
     const struct fetch_times times = {item->issued, item->expires, item->fetched};
 
-    return now.ms >= fetch_due_at(&schedule, &times).ms && now.ms >= t->next_look.ms;
+    const bool was_set_back = schedule.max_age_ms > 0 && now.ms < item->fetched.ms;
+
+    return (was_set_back || now.ms >= fetch_due_at(&schedule, &times).ms) &&
+           fetch_wait_is_over(&t->next_look, now);
 }
 
 bool refresh_target_is_due(struct collateral_refresh *r, const struct target *t,

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "collateral/merge.h"
+#include "net/fetch.h"
 
 #define MINUTE_MS 60000
 
@@ -27,7 +28,7 @@ struct stranger {
 
 struct absence {
     char name[COLLATERAL_NAME_SIZE];
-    struct timestamp until;
+    struct fetch_wait wait;
 };
 
 struct collateral_store {
@@ -602,12 +603,14 @@ static bool has_place(const struct collateral_store *s, const struct fetch_reque
 static bool is_absent(const struct collateral_store *s, const char *name, struct timestamp now)
 {
     for (size_t i = 0; i < COUNT_OF(s->absences); i++)
-        if (strcmp(s->absences[i].name, name) == 0 && now.ms < s->absences[i].until.ms)
+        if (strcmp(s->absences[i].name, name) == 0 &&
+            !fetch_wait_is_over(&s->absences[i].wait, now))
             return true;
     return false;
 }
 
-void collateral_store_absent(struct collateral_store *s, const char *name, struct timestamp until)
+void collateral_store_absent(struct collateral_store *s, const char *name, struct timestamp now,
+                             struct timestamp until)
 {
     size_t at;
 
@@ -619,7 +622,7 @@ void collateral_store_absent(struct collateral_store *s, const char *name, struc
     if (at == s->next_absence)
         s->next_absence = (s->next_absence + 1) % COUNT_OF(s->absences);
     (void)snprintf(s->absences[at].name, sizeof s->absences[at].name, "%s", name);
-    s->absences[at].until = until;
+    s->absences[at].wait = (struct fetch_wait){.since = now, .until = until};
     (void)pthread_mutex_unlock(&s->queue_lock);
 }
 

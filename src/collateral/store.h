@@ -141,8 +141,10 @@ uint64_t collateral_store_rollbacks(const struct collateral_store *s);
  */
 bool collateral_store_request_fetch(struct collateral_store *s, const struct attest_result *result,
                                     const uint8_t caller[SHA256_SIZE], struct timestamp now);
-/* No source has this item, so no caller is told to wait for it until `until`. */
-void collateral_store_absent(struct collateral_store *s, const char *name, struct timestamp until);
+/* No source has this item, so no caller is told to wait for it from `now` until `until`. The rule
+ * of fetch_wait_is_over() ends this when the clock is set back. */
+void collateral_store_absent(struct collateral_store *s, const char *name, struct timestamp now,
+                             struct timestamp until);
 /* Whether the reason of a refusal is missing or outdated collateral. */
 bool collateral_is_missing(enum attest_reason reason);
 /* Whether the reason is that the collateral is for another platform or another TCB. */

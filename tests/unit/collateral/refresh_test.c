@@ -307,6 +307,64 @@ static void the_age_of_a_held_item_has_its_limit(void **state)
     fixture_close(&f);
 }
 
+/* A clock that was a year ahead and is right again does not stop the fetches for a year. */
+static void a_clock_that_is_set_back_ends_the_waits(void **state)
+{
+    static const struct {
+        int64_t max_age_s, ahead_s, later_s; /* from the right time: when it is fetched again */
+    } cases[] = {
+        {0,    365 * DAY_S, LIFE_S / 2},
+        {3600, 365 * DAY_S, 1         },
+        {3600, 2,           1         },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct fixture f;
+
+        fixture_open(&f);
+        f.options.source_count = 1;
+        f.options.max_age_s = cases[i].max_age_s;
+        now = platform_at(cases[i].ahead_s);
+        fixture_start(&f);
+        assert_true(request(&f));
+        stub_has(&f.stubs[0], platform_at(0), 17);
+        assert_true(step(&f, cases[i].ahead_s));
+        assert_int_equal(held(&f), 17);
+        assert_int_equal(f.stubs[0].requests, 1);
+        assert_false(step(&f, cases[i].ahead_s + 1));
+        if (cases[i].later_s > 1)
+            assert_false(step(&f, cases[i].later_s - 1));
+        assert_true(step(&f, cases[i].later_s));
+        assert_int_equal(f.stubs[0].requests, 2);
+        assert_false(step(&f, cases[i].later_s + 1)); /* one fetch, not one a turn */
+        fixture_close(&f);
+    }
+}
+
+/* The same for a missing item that no source has, and for one that is to be forgotten. */
+static void a_clock_that_is_set_back_forgets_the_missing(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f);
+    fixture_start(&f);
+    stub_answers(&f.stubs[0], 404, NULL, "");
+    stub_answers(&f.stubs[1], 404, NULL, "");
+    now = platform_at(365 * DAY_S);
+    assert_true(request(&f));
+    assert_true(step(&f, 365 * DAY_S));
+    assert_false(request(&f)); /* no source has it */
+    assert_false(step(&f, 0));
+    assert_int_equal(f.refresh->target_count, 0);
+    stub_has(&f.stubs[0], platform_at(0), 17);
+    assert_true(request(&f));
+    assert_true(step(&f, 0));
+    assert_int_equal(held(&f), 17);
+    fixture_close(&f);
+}
+
 static void a_failure_is_counted_and_waited_for(void **state)
 {
     static const char other[] = "amd-milan"; /* another item at the same source */
@@ -690,6 +748,8 @@ int main(void)
         cmocka_unit_test(what_is_missing_is_fetched_once),
         cmocka_unit_test(what_is_held_is_fetched_again_when_half_of_its_time_passed),
         cmocka_unit_test(the_age_of_a_held_item_has_its_limit),
+        cmocka_unit_test(a_clock_that_is_set_back_ends_the_waits),
+        cmocka_unit_test(a_clock_that_is_set_back_forgets_the_missing),
         cmocka_unit_test(a_failure_is_counted_and_waited_for),
         cmocka_unit_test(documents_that_are_not_the_item_are_refused),
         cmocka_unit_test(the_next_source_is_asked_when_one_fails),

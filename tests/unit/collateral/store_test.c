@@ -287,7 +287,7 @@ static void what_was_taken_is_promised_at_no_cost(void **state)
     }
     collateral_key_name(&key, name); /* absent from all sources, and later not any more */
     r = refusal(1, false);
-    collateral_store_absent(s, name, at(50));
+    collateral_store_absent(s, name, at(40), at(50));
     assert_false(collateral_store_request_fetch(s, &r, caller, at(49)));
     assert_true(collateral_store_request_fetch(s, &r, caller, at(50)));
     collateral_store_forget(s, name);
@@ -317,9 +317,10 @@ static void what_no_source_has_is_not_promised(void **state)
     (void)state;
     assert_int_equal(collateral_store_new(&platform.trust, &s), ERR_NONE);
     collateral_key_name(&(struct collateral_key){.kind = COLLATERAL_INTEL, .fmspc = {5}}, name);
-    collateral_store_absent(s, name, at(60));
+    collateral_store_absent(s, name, at(30), at(60));
+    assert_false(collateral_store_request_fetch(s, &r, NULL, at(30)));
     assert_false(collateral_store_request_fetch(s, &r, NULL, at(59)));
-    collateral_store_absent(s, name, at(90));
+    collateral_store_absent(s, name, at(60), at(90));
     assert_false(collateral_store_request_fetch(s, &r, NULL, at(89)));
     assert_true(collateral_store_request_fetch(s, &r, NULL, at(90)));
     /* the oldest is forgotten first */
@@ -331,11 +332,12 @@ static void what_no_source_has_is_not_promised(void **state)
                 .kind = COLLATERAL_INTEL, .fmspc = {6, (uint8_t)i}
         },
             other);
-        collateral_store_absent(s, other, at(200));
+        collateral_store_absent(s, other, at(90), at(200));
     }
     assert_true(collateral_store_request_fetch(s, &r, NULL, at(91)));
     r = refusal(6, true);
     assert_false(collateral_store_request_fetch(s, &r, NULL, at(91)));
+    assert_true(collateral_store_request_fetch(s, &r, NULL, at(89))); /* the clock was set back */
     collateral_store_free(&s);
 }
 
