@@ -57,10 +57,9 @@ struct call {
     char request_id[REQUEST_ID_SIZE + 1];
     struct executor_job job;
     struct http_task task;
-    struct outcome outcome; /* of recorded operations */
-    struct secret *reply;   /* the outcome as JSON, held back until its entry is durable */
-    bool recorded;          /* the outcome goes through the log before it is revealed */
-    bool wants_receipt;
+    struct outcome outcome;    /* of recorded operations */
+    struct secret *reply;      /* the outcome as JSON, held back until its entry is durable */
+    bool recorded;             /* the outcome goes through the log before it is revealed */
     _Atomic unsigned flags;    /* bits of enum call_flag */
     size_t committing_size;    /* counted in the server's `committing` */
     sem_t *awaited;            /* a thread waits for the commit; else NULL */

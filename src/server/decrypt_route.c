@@ -203,7 +203,7 @@ MUST_CHECK static enum err parse(struct call *c, struct parsed *p)
         return e;
     r->body = c->request->body;
     r->seal = m.seal.type == JSON_TRUE;
-    c->wants_receipt = m.receipt.type == JSON_TRUE;
+    r->wants_receipt = m.receipt.type == JSON_TRUE;
     if (http_header(c->request, "x-tee-session", &r->session) && r->session.size > 0)
         return ERR_NONE; /* the session is the attestation; an object next to it is ignored */
     r->session = (struct span){0};

@@ -255,7 +255,7 @@ static void committed(void *argument)
         return;
     }
     operation_committed(c->server->svc, &c->outcome);
-    if (c->wants_receipt && c->reply &&
+    if (c->outcome.wants_receipt && c->reply &&
         call_continue(c, EXECUTOR_READ, receipt_then_reveal) == ERR_NONE)
         return;
     take_reply(c);

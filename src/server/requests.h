@@ -11,7 +11,7 @@
 #include "service/explain.h"
 #include "service/session.h"
 
-/* POST /decrypt. `*out` is in the call's memory. Also sets c->wants_receipt. */
+/* POST /decrypt. `*out` is in the call's memory. */
 MUST_CHECK enum err decrypt_request_read(struct call *c, const struct decrypt_request **out);
 
 /* POST /v1/attest */

@@ -176,6 +176,7 @@ MUST_CHECK static enum err compute(struct operation_context *x)
     struct secret *plain = NULL;
     enum err e = open_envelope(x, r, &plain);
 
+    x->wants_receipt = r->wants_receipt;
     if (e == ERR_NONE)
         e = release(x, r, &plain);
     secret_free(&plain);

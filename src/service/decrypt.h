@@ -17,7 +17,8 @@ struct decrypt_request {
     bool has_worker_key;
     uint8_t worker_key[X25519_SIZE];
     bool seal;
-    struct span body; /* the request's bytes exactly as sent: a sealed reply binds them */
+    bool wants_receipt; /* outcome.wants_receipt */
+    struct span body;   /* the request's bytes exactly as sent: a sealed reply binds them */
 };
 
 #endif

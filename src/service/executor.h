@@ -25,7 +25,8 @@ struct executor_job {
     void (*run)(struct executor_job *job, struct service_thread *thread);
     size_t bytes; /* memory of the job */
     bool exempt;  /* exempt from its caller's share: part of work that was admitted before */
-    uint8_t caller[PRINCIPAL_ID_SIZE]; /* all strangers together are the caller zero */
+    /* A principal's id, or the name of a group of callers without one. It holds one share. */
+    uint8_t caller[PRINCIPAL_ID_SIZE];
     /* the fields of the executor: */
     struct executor_job *next;
     struct executor *executor; /* the executor in which it holds a share; NULL: none */

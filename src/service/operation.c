@@ -91,6 +91,7 @@ enum err operation_run(struct service *svc, struct service_thread *thread, enum 
     assert(e == o->refusal.error); /* a refusal has a reason, and an allowed operation has none */
     if (e != ERR_NONE)
         operation_result_clear(&o->result);
+    o->wants_receipt = e == ERR_NONE && x.wants_receipt;
     atomic_fetch_add_explicit(&svc->counters.decided[id][e == ERR_NONE], 1, memory_order_relaxed);
     if (record(op, &x, o) != ERR_NONE) { /* an operation that cannot be recorded is not answered */
         operation_result_clear(&o->result);

@@ -25,6 +25,7 @@ struct operation_context {
     uint32_t key_version;     /* of the used key; 0: none */
     struct refusal *why;      /* a refusing step writes its reason here */
     struct operation_result *result;
+    bool wants_receipt; /* the caller asks for the receipt of the entry */
 };
 
 /* A step of an operation. On refusal it sets `x->why`, and its result is discarded. */

@@ -19,6 +19,7 @@ struct outcome {
     struct refusal refusal;            /* its error is ERR_NONE: allowed */
     struct operation_result result;    /* of an allowed operation; else RESULT_NONE */
     struct buffer entry;               /* the log line; empty: there was no memory for it */
+    bool wants_receipt; /* allowed, and the caller asked for the receipt of the entry, too */
     struct writer_request commit;
 };
 

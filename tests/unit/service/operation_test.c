@@ -130,6 +130,30 @@ static void test_open_seals_for_the_session(void **state)
     assert_int_equal(o.result.kind, RESULT_NONE);
 }
 
+/* Only a released secret can have the receipt of its entry. */
+static void test_open_hands_on_the_wish_for_a_receipt(void **state)
+{
+    static const struct {
+        bool wants, is_allowed, gets;
+    } cases[] = {
+        {false, true,  false},
+        {true,  true,  true },
+        {true,  false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct decrypt_request r = by_session(session);
+        struct outcome o = {0};
+
+        r.wants_receipt = cases[i].wants;
+        run_open(cases[i].is_allowed ? &k.worker : &k.other, &r, k.now, &o);
+        assert_int_equal(o.refusal.error == ERR_NONE, cases[i].is_allowed);
+        assert_int_equal(o.wants_receipt, cases[i].gets);
+        outcome_clear(&o);
+    }
+}
+
 /* The entry names the tenant of the caller, unless it is the default one. */
 static void test_entries_name_the_tenant(void **state)
 {
@@ -735,6 +759,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_open_seals_for_the_session),
+        cmocka_unit_test(test_open_hands_on_the_wish_for_a_receipt),
         cmocka_unit_test(test_entries_name_the_tenant),
         cmocka_unit_test(test_open_is_plain_only_where_the_policy_allows),
         cmocka_unit_test(test_open_seals_to_the_key_of_inline_evidence_once),
