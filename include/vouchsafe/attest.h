@@ -347,7 +347,7 @@ const struct vs_field *vs_result_field(const struct vs_result *r, const char *na
  * The collateral that this evidence needs: what to fetch. `known` is false for kinds that need
  * none. Unless signatures_valid, these values are unverified input.
  */
-struct vs_wanted {
+struct vs_missing {
     bool known;
     enum vs_vendor vendor;
     char ca[16];       /* Intel: "platform" or "processor" */
@@ -359,7 +359,7 @@ struct vs_wanted {
         uint8_t boot_loader, tee, snp, microcode, fmc;
     } tcb;
 };
-void vs_result_wanted(const struct vs_result *r, struct vs_wanted *out);
+void vs_result_missing(const struct vs_result *r, struct vs_missing *out);
 
 /* The reason why valid evidence is not accepted. */
 struct vs_refusal {

@@ -50,7 +50,7 @@ struct vs_collateral_source {
     uint32_t evaluation_number; /* the set of this tcbEvaluationDataNumber; 0: by `early` */
 };
 
-/* One unit, as a line of a list. The strings are valid during the call of vs_collateral_each. */
+/* One item, as a line of a list. The strings are valid during the call of vs_collateral_each. */
 struct vs_collateral_item {
     const char *name, *kind;    /* "intel", "amd", "vek", "arm-key" */
     const char *source;         /* file, URL, or as the keystore states it */
@@ -58,14 +58,14 @@ struct vs_collateral_item {
     const char *text;           /* that code as a sentence; "" when good */
     int64_t issued, expires;    /* 0 when there is none */
     uint32_t evaluation_number; /* Intel's tcbEvaluationDataNumber */
-    size_t size;                /* of the unit's document */
+    size_t size;                /* of the item's document */
 };
 typedef void (*vs_collateral_each)(void *context, const struct vs_collateral_item *item);
 
 /*
- * Fetches one unit, verifies it against the roots and writes <directory>/<name>.json; the directory
- * is created if necessary. An older unit never replaces a newer one. `each` (may be NULL) gets the
- * unit.
+ * Fetches one item, verifies it against the roots and writes <directory>/<name>.json; the directory
+ * is created if necessary. An older item never replaces a newer one. `each` (may be NULL) gets the
+ * item.
  *
  * VS_ERR_ARGUMENT `early` and a number together; VS_ERR_MALFORMED not a name that can be fetched;
  * VS_ERR_UNREACHABLE, VS_ERR_TIMEOUT; VS_ERR_REPLY not what was asked for; VS_ERR_NOT_FOUND;
@@ -78,7 +78,7 @@ VS_MUST_CHECK enum vs_error vs_collateral_fetch(const struct vs_verifier *roots,
                                                 struct vs_why *why);
 
 /*
- * Reads a directory or file, in any of the forms of docs/guides/collateral.md. Passes each unit to
+ * Reads a directory or file, in any of the forms of docs/guides/collateral.md. Passes each item to
  * `each`, good or not.
  * VS_ERR_NOT_FOUND, VS_ERR_IO
  */
@@ -87,8 +87,8 @@ VS_MUST_CHECK enum vs_error vs_collateral_list(const struct vs_verifier *roots, 
                                                struct vs_why *why);
 
 /*
- * The same, and writes good units to <directory>/<name>.json. Each file is written completely or
- * not at all. An older unit never replaces a newer one. VS_ERR_UNTRUSTED when some units were
+ * The same, and writes good items to <directory>/<name>.json. Each file is written completely or
+ * not at all. An older item never replaces a newer one. VS_ERR_UNTRUSTED when some items were
  * refused; the others were written.
  */
 VS_MUST_CHECK enum vs_error vs_collateral_import(const struct vs_verifier *roots, const char *path,
@@ -101,7 +101,7 @@ VS_MUST_CHECK enum vs_error vs_collateral_save(const struct vs_verifier *roots,
                                                vs_collateral_each each, void *context,
                                                struct vs_why *why);
 
-/* The list of units that a keystore states, and one unit as a document. Any token may ask. */
+/* The list of items that a keystore states, and one item as a document. Any token may ask. */
 VS_MUST_CHECK enum vs_error vs_collateral_held(struct vs_client *c, vs_collateral_each each,
                                                void *context);
 VS_MUST_CHECK enum vs_error vs_collateral_get(struct vs_client *c, const char *name,

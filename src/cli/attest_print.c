@@ -162,11 +162,11 @@ static bool is_masked(const char *chip_id)
 }
 
 /* The collateral to fetch, in the terms of the vendor's service. */
-static void print_wanted(const struct vs_result *r)
+static void print_missing(const struct vs_result *r)
 {
-    struct vs_wanted w;
+    struct vs_missing w;
 
-    vs_result_wanted(r, &w);
+    vs_result_missing(r, &w);
     if (!w.known)
         return;
     if (w.vendor == VS_VENDOR_INTEL)
@@ -243,7 +243,7 @@ void print_verdict(const struct cli_verdict *v)
         say(stdout, "refused    %s: %s\n", f.code, f.sentence);
     print_made(v, &f);
     if (strcmp(f.code, "collateral_missing") == 0)
-        print_wanted(r);
+        print_missing(r);
     print_warnings(v);
 }
 
@@ -369,15 +369,15 @@ static void json_platform(struct cli_json *j, const struct vs_result *r)
     json_time(j, "earliest_expiry", vs_result_expiry(r));
 }
 
-static void json_wanted(struct cli_json *j, const struct vs_result *r)
+static void json_missing(struct cli_json *j, const struct vs_result *r)
 {
     static const char *const vendors[] = {"", "intel", "amd", "amd", "amd", "aws", "simulated"};
-    struct vs_wanted w;
+    struct vs_missing w;
 
-    vs_result_wanted(r, &w);
+    vs_result_missing(r, &w);
     if (!w.known)
         return;
-    json_open(j, "collateral_wanted", '{');
+    json_open(j, "collateral_missing", '{');
     json_text(j, "vendor", vendors[w.vendor]);
     if (w.vendor == VS_VENDOR_INTEL) {
         json_text(j, "fmspc", w.platform);
@@ -456,7 +456,7 @@ void print_verdict_json(const struct cli_verdict *v)
     if (v->made_ms != 0 && vs_result_field(r, "timestamp_ms") == NULL)
         json_number(&j, "timestamp_ms", v->made_ms); /* as stated, not verified */
     if (!valid)
-        json_wanted(&j, r);
+        json_missing(&j, r);
     json_certificate(&j, v);
     if (v->bound && valid)
         json_flag(&j, "bound", v->bound_right);

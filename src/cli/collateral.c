@@ -116,7 +116,7 @@ static void list_open(struct job *j)
     j->listing = true;
     if (j->cli->json) {
         json_open(&j->json, NULL, '{');
-        json_open(&j->json, "units", '[');
+        json_open(&j->json, "items", '[');
     }
 }
 
@@ -135,7 +135,7 @@ static void each(void *context, const struct vs_collateral_item *item)
         j->refused++;
 }
 
-/* About `name`, or about all units when that is "". Always prints one document on standard
+/* About `name`, or about all items when that is "". Always prints one document on standard
  * output. */
 static int list_fail(struct job *j, const struct vs_client *c, enum vs_error e, const char *name,
                      const char *text)
@@ -413,7 +413,7 @@ const struct cli_command command_collateral_import = {
     .summary = "verify collateral in files and put it where the keystore reads it",
     .help =
         "Reads a directory or file, verifies the collateral in it, and writes DIR/NAME.json for\n"
-        "each good unit. A newer unit in DIR stays. The keystore reads the directory `collateral`\n"
+        "each good item. A newer item in DIR stays. The keystore reads the directory `collateral`\n"
         "in its state directory within a minute, or at once on SIGHUP.\n"
         "\n"
         "Example:\n"

@@ -259,7 +259,7 @@ const char *product_name(enum attest_vendor vendor)
                                                                               : "";
 }
 
-static void wanted_of_amd(const struct attest_missing *w, struct vs_wanted *out)
+static void missing_of_amd(const struct attest_missing *w, struct vs_missing *out)
 {
     const size_t chip_id_size = w->vendor == ATTEST_AMD_TURIN ? 8 : sizeof w->chip_id;
 
@@ -275,18 +275,18 @@ static void wanted_of_amd(const struct attest_missing *w, struct vs_wanted *out)
     out->tcb.fmc = w->tcb.fmc;
 }
 
-void vs_result_wanted(const struct vs_result *r, struct vs_wanted *out)
+void vs_result_missing(const struct vs_result *r, struct vs_missing *out)
 {
     if (out == NULL)
         return;
-    *out = (struct vs_wanted){.vendor = VS_VENDOR_INTEL};
+    *out = (struct vs_missing){.vendor = VS_VENDOR_INTEL};
     if (r == NULL || !r->verified.missing.known)
         return;
     const struct attest_missing *w = &r->verified.missing;
     out->known = true;
     out->vendor = (enum vs_vendor)((int)w->vendor + 1);
     if (w->vendor != ATTEST_INTEL) {
-        wanted_of_amd(w, out);
+        missing_of_amd(w, out);
         return;
     }
     (void)snprintf(out->ca, sizeof out->ca, "%s", w->processor_ca ? "processor" : "platform");

@@ -357,7 +357,7 @@ static enum vs_error get(struct vs_client *c, const char *path, struct vs_blob *
     return e;
 }
 
-/* A unit as the keystore lists it; absent times and numbers are 0. */
+/* An item as the keystore lists it; absent times and numbers are 0. */
 struct held_texts {
     char name[COLLATERAL_NAME_SIZE], kind[16], source[COLLATERAL_SOURCE_SIZE];
 };
@@ -381,7 +381,7 @@ static bool text_of(struct json_value value, char *out, size_t out_size)
            span_to_string(text, out, out_size) == ERR_NONE;
 }
 
-static bool held_read(struct json_value unit, struct held_texts *texts,
+static bool held_read(struct json_value element, struct held_texts *texts,
                       struct vs_collateral_item *item)
 {
     struct json_value name, kind, source, issued, expires, number, size;
@@ -397,7 +397,7 @@ static bool held_read(struct json_value unit, struct held_texts *texts,
     uint64_t evaluation = 0;
     uint64_t bytes = 0;
 
-    if (json_object_read(unit, fields, COUNT_OF(fields), true, NULL) != ERR_NONE ||
+    if (json_object_read(element, fields, COUNT_OF(fields), true, NULL) != ERR_NONE ||
         !text_of(name, texts->name, sizeof texts->name) ||
         !text_of(kind, texts->kind, sizeof texts->kind) ||
         !text_of(source, texts->source, sizeof texts->source) ||
@@ -420,7 +420,7 @@ static bool held_read(struct json_value unit, struct held_texts *texts,
 enum vs_error vs_collateral_held(struct vs_client *c, vs_collateral_each each, void *context)
 {
     struct vs_blob json = {0};
-    struct json_value document, units, unit;
+    struct json_value document, items, element;
     struct json_iterator i = {0};
     bool good = true;
     enum vs_error e;
@@ -432,12 +432,12 @@ enum vs_error vs_collateral_held(struct vs_client *c, vs_collateral_each each, v
     if (e != VS_OK)
         return e;
     good = json_parse(span_of(json.data, json.size), &document, NULL) == ERR_NONE &&
-           json_member(document, "units", &units) == ERR_NONE && units.type == JSON_ARRAY;
-    while (good && json_next(units, &i, NULL, &unit)) {
+           json_member(document, "items", &items) == ERR_NONE && items.type == JSON_ARRAY;
+    while (good && json_next(items, &i, NULL, &element)) {
         struct vs_collateral_item item;
         struct held_texts texts;
 
-        good = held_read(unit, &texts, &item);
+        good = held_read(element, &texts, &item);
         if (good)
             each(context, &item);
     }

@@ -99,7 +99,7 @@ static enum vs_error examine(struct examination *x)
     return VS_OK;
 }
 
-/* Fetches one unit of collateral. A unit that the keystore does not have is left out. */
+/* Fetches one item of collateral. An item that the keystore does not have is left out. */
 static enum vs_error fetch_unit(struct examination *x, const struct collateral_key *key)
 {
     char path[sizeof "/v1/collateral/item?name=" + COLLATERAL_NAME_SIZE] =

@@ -17,7 +17,7 @@ static struct target *target_find(struct collateral_refresh *r, const char *name
     return NULL;
 }
 
-static struct collateral_item *unit_hold(struct collateral_refresh *r, const char *name)
+static struct collateral_item *item_hold(struct collateral_refresh *r, const char *name)
 {
     struct collateral_snapshot *held = collateral_store_hold(r->store);
     struct collateral_item *item = collateral_snapshot_find(held, span_string(name));
@@ -116,7 +116,7 @@ static void targets_forget(struct collateral_refresh *r, struct timestamp now)
 {
     for (size_t i = 0; i < r->target_count;) {
         struct target *t = &r->targets[i];
-        struct collateral_item *item = unit_hold(r, t->name);
+        struct collateral_item *item = item_hold(r, t->name);
         const int64_t age_ms = now.ms - t->requested_at.ms; /* negative: the clock was set back */
         const bool keep =
             item || t->prefetch || (t->requested && age_ms >= 0 && age_ms < FORGET_MS);
@@ -159,7 +159,7 @@ static bool item_is_due(const struct collateral_refresh *r, const struct target 
 bool refresh_target_is_due(struct collateral_refresh *r, const struct target *t,
                            struct timestamp now)
 {
-    struct collateral_item *item = unit_hold(r, t->name);
+    struct collateral_item *item = item_hold(r, t->name);
     bool due = item ? item_is_due(r, t, item, now) : t->requested || t->prefetch;
 
     collateral_item_release(&item);

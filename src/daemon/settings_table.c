@@ -259,7 +259,7 @@ POLICY_FIELDS(POLICY_SETTING)
 {"collateral.sources[]", "tcb_evaluation_number", SETTING_NUMBER, false, NULL, NULL, NOWHERE, "0", 0, 4294967295, NULL, NULL,
  "pcs and pccs: fetch the set with this tcbEvaluationDataNumber in place of the early set. 0: `update` decides."},
 {"collateral.sources[]", "timeout_ms", SETTING_NUMBER, false, NULL, NULL, NOWHERE, "30000", 100, 600000, NULL, "ms",
- "Total time to fetch one unit of collateral."},
+ "Total time to fetch one item of collateral."},
 
 {"session", "lifetime_s", SETTING_NUMBER, true, "VOUCHSAFE_SESSION_LIFETIME_S", NULL, AT(session.lifetime_s), "900", 60, 3600, NULL, "s",
  "Lifetime of a session. Afterwards the worker must attest again."},

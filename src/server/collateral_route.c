@@ -5,8 +5,8 @@
 #include "codec/json.h"
 #include "server/call.h"
 
-#define UNIT_ROOM (COLLATERAL_NAME_SIZE + COLLATERAL_SOURCE_SIZE + 512u)
-#define METRIC_UNITS_MAX 128 /* units with their own figures; VEKs have none */
+#define ITEM_ROOM (COLLATERAL_NAME_SIZE + COLLATERAL_SOURCE_SIZE + 512u)
+#define METRIC_ITEMS_MAX 128 /* items with their own figures; VEKs have none */
 
 static const char *const kind_names[COLLATERAL_KINDS] = {
     [COLLATERAL_INTEL] = "intel",
@@ -25,26 +25,26 @@ static void put_time(struct json_writer *j, const char *name, struct timestamp t
     json_put_string(j, name, span_string(text));
 }
 
-static void put_unit(struct json_writer *j, const struct collateral_item *u)
+static void put_item(struct json_writer *j, const struct collateral_item *item)
 {
     json_open_object(j, NULL);
-    json_put_string(j, "name", span_string(u->name));
-    json_put_string(j, "kind", span_string(kind_names[u->kind]));
-    json_put_string(j, "source", span_string(u->source));
-    put_time(j, "issued", u->issued);
-    put_time(j, "fetched", u->fetched);
-    put_time(j, "expires", u->expires);
-    if (u->kind == COLLATERAL_INTEL)
-        json_put_int(j, "evaluation_number", u->evaluation_number);
-    json_put_hex(j, "sha256", SPAN_OF(u->sha256));
-    json_put_int(j, "size", (int64_t)u->document.size);
+    json_put_string(j, "name", span_string(item->name));
+    json_put_string(j, "kind", span_string(kind_names[item->kind]));
+    json_put_string(j, "source", span_string(item->source));
+    put_time(j, "issued", item->issued);
+    put_time(j, "fetched", item->fetched);
+    put_time(j, "expires", item->expires);
+    if (item->kind == COLLATERAL_INTEL)
+        json_put_int(j, "evaluation_number", item->evaluation_number);
+    json_put_hex(j, "sha256", SPAN_OF(item->sha256));
+    json_put_int(j, "size", (int64_t)item->document.size);
     json_close_object(j);
 }
 
 MUST_CHECK static enum err list_write(const struct collateral_snapshot *held, struct timestamp now,
                                       struct buffer *out)
 {
-    size_t room = 256 + held->count * UNIT_ROOM;
+    size_t room = 256 + held->count * ITEM_ROOM;
     struct writer w;
     struct json_writer j;
     enum err e = buffer_reserve(out, room);
@@ -55,9 +55,9 @@ MUST_CHECK static enum err list_write(const struct collateral_snapshot *held, st
     j = json_writer_over(&w);
     json_open_object(&j, NULL);
     put_time(&j, "now", now);
-    json_open_array(&j, "units");
+    json_open_array(&j, "items");
     for (size_t i = 0; i < held->count; i++)
-        put_unit(&j, held->items[i]);
+        put_item(&j, held->items[i]);
     json_close_array(&j);
     json_close_object(&j);
     if ((e = writer_finish(&w, NULL)) == ERR_NONE)
@@ -78,7 +78,7 @@ void route_collateral_item(struct call *c, struct service_thread *thread)
 {
     const struct collateral_snapshot *held =
         collateral_store_view(service_collateral(c->server->svc), &thread->verifier.collateral);
-    const struct collateral_item *u = NULL;
+    const struct collateral_item *item = NULL;
     char name[COLLATERAL_NAME_SIZE];
     size_t size = 0;
 
@@ -86,9 +86,9 @@ void route_collateral_item(struct call *c, struct service_thread *thread)
         !collateral_name_check(span_of(name, size))) {
         call_refuse(c, 400, "bad_query", "Needed: name, as GET /v1/collateral lists it");
     } else {
-        u = collateral_snapshot_find(held, span_of(name, size));
-        if (u)
-            call_answer(c, buffer_append(&c->body, buffer_span(&u->document)));
+        item = collateral_snapshot_find(held, span_of(name, size));
+        if (item)
+            call_answer(c, buffer_append(&c->body, buffer_span(&item->document)));
         else
             call_refuse(c, 404, "not_found", "No collateral of that name is held");
     }
@@ -120,26 +120,26 @@ uint64_t collateral_seconds_left(const struct call *c)
     return (uint64_t)least / 1000;
 }
 
-static bool has_figures(const struct collateral_item *u)
+static bool has_figures(const struct collateral_item *item)
 {
-    return u->kind == COLLATERAL_INTEL || u->kind == COLLATERAL_AMD;
+    return item->kind == COLLATERAL_INTEL || item->kind == COLLATERAL_AMD;
 }
 
-static int64_t age_s(const struct collateral_item *u, struct timestamp now)
+static int64_t age_s(const struct collateral_item *item, struct timestamp now)
 {
-    return (now.ms - u->issued.ms) / 1000;
+    return (now.ms - item->issued.ms) / 1000;
 }
 
-static int64_t left_s(const struct collateral_item *u, struct timestamp now)
+static int64_t left_s(const struct collateral_item *item, struct timestamp now)
 {
-    return (u->expires.ms - now.ms) / 1000;
+    return (item->expires.ms - now.ms) / 1000;
 }
 
-MUST_CHECK static enum err unit_metrics(struct call *c, const struct collateral_snapshot *held)
+MUST_CHECK static enum err item_metrics(struct call *c, const struct collateral_snapshot *held)
 {
     static const struct {
         const char *name, *help;
-        int64_t (*value)(const struct collateral_item *u, struct timestamp now);
+        int64_t (*value)(const struct collateral_item *item, struct timestamp now);
     } gauges[] = {
         {"vouchsafe_collateral_age_seconds",    "Since the collateral was issued.",        age_s },
         {"vouchsafe_collateral_expiry_seconds", "Until it expires; negative once it has.", left_s},
@@ -152,11 +152,11 @@ MUST_CHECK static enum err unit_metrics(struct call *c, const struct collateral_
         e = buffer_printf(&c->body, "# HELP %s %s\n# TYPE %s gauge\n", gauges[g].name,
                           gauges[g].help, gauges[g].name);
         for (size_t i = 0; i < held->count && e == ERR_NONE; i++) {
-            const struct collateral_item *u = held->items[i];
+            const struct collateral_item *item = held->items[i];
 
-            if (has_figures(u) && written++ < METRIC_UNITS_MAX)
-                e = buffer_printf(&c->body, "%s{name=\"%s\"} %lld\n", gauges[g].name, u->name,
-                                  (long long)gauges[g].value(u, c->now));
+            if (has_figures(item) && written++ < METRIC_ITEMS_MAX)
+                e = buffer_printf(&c->body, "%s{name=\"%s\"} %lld\n", gauges[g].name, item->name,
+                                  (long long)gauges[g].value(item, c->now));
         }
     }
     return e;
@@ -168,10 +168,10 @@ MUST_CHECK static enum err source_metrics(struct call *c)
     size_t count = c->server->options.collateral
                        ? collateral_refresh_figures(c->server->options.collateral, c->now, figures)
                        : 0;
-    enum err e =
-        buffer_append_string(&c->body, "# HELP vouchsafe_collateral_fetches_total Units asked of a "
-                                       "source, by what became of it.\n"
-                                       "# TYPE vouchsafe_collateral_fetches_total counter\n");
+    enum err e = buffer_append_string(
+        &c->body, "# HELP vouchsafe_collateral_fetches_total Items requested from a "
+                  "source, by result.\n"
+                  "# TYPE vouchsafe_collateral_fetches_total counter\n");
 
     for (size_t i = 0; i < count && e == ERR_NONE; i++)
         e = buffer_printf(
@@ -193,7 +193,7 @@ enum err collateral_metrics(struct call *c)
     enum err e;
 
     collateral_store_queue_figures(service_collateral(c->server->svc), &queue);
-    e = unit_metrics(c, held);
+    e = item_metrics(c, held);
     collateral_snapshot_release(&held);
     if (e == ERR_NONE)
         e = source_metrics(c);
@@ -203,14 +203,17 @@ enum err collateral_metrics(struct call *c)
             "# HELP vouchsafe_collateral_seconds_left Until the first of all collateral expires.\n"
             "# TYPE vouchsafe_collateral_seconds_left gauge\n"
             "vouchsafe_collateral_seconds_left %llu\n"
-            "# HELP vouchsafe_collateral_wanted_total What refused evidence needed, by whether it "
-            "was queued.\n"
-            "# TYPE vouchsafe_collateral_wanted_total counter\n"
-            "vouchsafe_collateral_wanted_total{result=\"queued\"} %llu\n"
-            "vouchsafe_collateral_wanted_total{result=\"dropped\"} %llu\n"
-            "# HELP vouchsafe_collateral_wanted_waiting Units in that queue.\n"
-            "# TYPE vouchsafe_collateral_wanted_waiting gauge\n"
-            "vouchsafe_collateral_wanted_waiting %zu\n"
+            "# HELP vouchsafe_collateral_missing_total Items of collateral that evidence needed "
+            "and the "
+            "keystore did not have, by whether their fetch was queued or dropped.\n"
+            "# TYPE vouchsafe_collateral_missing_total counter\n"
+            "vouchsafe_collateral_missing_total{result=\"queued\"} %llu\n"
+            "vouchsafe_collateral_missing_total{result=\"dropped\"} %llu\n"
+            "# HELP vouchsafe_collateral_fetch_waiting Missing items of collateral that wait for "
+            "their "
+            "fetch.\n"
+            "# TYPE vouchsafe_collateral_fetch_waiting gauge\n"
+            "vouchsafe_collateral_fetch_waiting %zu\n"
             "# HELP vouchsafe_collateral_rollbacks_total Documents with a part that is older than "
             "the one held.\n"
             "# TYPE vouchsafe_collateral_rollbacks_total counter\n"

@@ -44,7 +44,7 @@ static void fuzz_parts(struct span bytes)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct attest_trust trust;
-    struct collateral_item *unit = NULL;
+    struct collateral_item *item = NULL;
     enum attest_reason reason = ATTEST_OK;
 
     if (trust.count == 0) {
@@ -54,9 +54,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     fuzz_name(span_of(data, size));
     fuzz_parts(span_of(data, size));
-    if (collateral_item_new(&trust, span_of(data, size), "fuzz", (struct timestamp){0}, &unit,
+    if (collateral_item_new(&trust, span_of(data, size), "fuzz", (struct timestamp){0}, &item,
                             &reason) == ERR_NONE)
-        assert(collateral_name_check(span_string(unit->name)));
-    collateral_item_release(&unit);
+        assert(collateral_name_check(span_string(item->name)));
+    collateral_item_release(&item);
     return 0;
 }

@@ -423,7 +423,7 @@ class HostileKeystore(CliTest):
                 {"index": bad, "entry": {"time": bad, "op": bad, "detail": {"x": bad}}}]},
             "/v1/policies": {"policy_version": bad, "policies": [{"name": bad, "tee": bad, "reference_values": [
                 {"field": bad, "value": bad, "added_by": bad, "added_at": bad, "index": 1, "used": True}]}]},
-            "/v1/collateral": {"now": when, "units": [
+            "/v1/collateral": {"now": when, "items": [
                 {"name": "amd-milan", "kind": bad, "source": bad, "issued": when, "fetched": when, "expires": when,
                  "sha256": "00" * 32, "size": 1}]},
             "/v1/pubkey": {"seed": bad, "pubkey": "00" * 32, "key_version": 1},

@@ -44,10 +44,10 @@ def fetches(k, result, name="vendor"):
     return metric(k, 'vouchsafe_collateral_fetches_total{source="%s",result="%s"}' % (name, result))
 
 
-def units(k):
+def items(k):
     reply = k.get("/v1/collateral", token="auditor")
     assert reply.status == 200, reply.body
-    return {u["name"]: u for u in reply.json()["units"]}
+    return {u["name"]: u for u in reply.json()["items"]}
 
 
 def changes(k):
@@ -101,10 +101,10 @@ class Fetching(Case):
         self.assertEqual(vendors.requests, [
             f"/sgx/certification/v4/tcb?fmspc={fmspc.upper()}", "/sgx/certification/v4/qe/identity",
             "/sgx/certification/v4/pckcrl?ca=platform&encoding=der", "/IntelSGXRootCA.der"])
-        self.assertEqual(units(k)[name]["source"], "vendor")
+        self.assertEqual(items(k)[name]["source"], "vendor")
         added = wait_for(lambda: [c for c in changes(k) if c["change"] == "added"], what="a log entry")
         self.assertEqual((added[0]["name"], added[0]["source"], added[0]["evaluation_number"]), (name, "vendor", 17))
-        self.assertEqual(added[0]["sha256"], units(k)[name]["sha256"])
+        self.assertEqual(added[0]["sha256"], items(k)[name]["sha256"])
         self.assertEqual(fetches(k, "good"), 1)
         self.assertGreater(metric(k, 'vouchsafe_collateral_expiry_seconds{name="%s"}' % name), 25 * 86400)
         # the cache: no vendor is needed after a restart
@@ -112,14 +112,14 @@ class Fetching(Case):
         self.assertEqual(k.stop(), 0)
         k.start()
         self.assertEqual(Worker(k).attest().status, 200)
-        self.assertEqual(units(k)[name]["source"], "cache")
+        self.assertEqual(items(k)[name]["source"], "cache")
         self.assertIn("held", [c["change"] for c in changes(k)])
 
     def test_a_cache_that_was_written_by_others_is_not_believed(self):
         vendors = self.vendors()
         name = vendors.serve(self.bundle())
         k = self.start(source(vendors), **{"collateral.prefetch": [name]})
-        wait_for(lambda: name in units(k), what="the prefetch")
+        wait_for(lambda: name in items(k), what="the prefetch")
         k.stop()
         vendors.down()
         path = os.path.join(k.dir, "state", "collateral", name + ".json")
@@ -130,7 +130,7 @@ class Fetching(Case):
             json.dump(document, f)
             f.truncate()
         k.start()
-        self.assertEqual(units(k), {})
+        self.assertEqual(items(k), {})
         self.assertIn("tcb_info_signature_invalid", k.log())
 
     def test_the_next_source_is_asked_when_one_fails(self):
@@ -139,7 +139,7 @@ class Fetching(Case):
         bad.faults["/"] = "broken"
         k = self.start(source(bad, name="first"), source(good, type="pccs", name="second"))
         attest_until(Worker(k), 200)
-        self.assertEqual(units(k)[name]["source"], "second")
+        self.assertEqual(items(k)[name]["source"], "second")
         self.assertEqual((fetches(k, "failed", "first"), fetches(k, "good", "second")), (1, 1))
         self.assertIn("/sgx/certification/v4/rootcacrl", good.requests)
 
@@ -162,12 +162,12 @@ class Fetching(Case):
                 self.assertEqual((reply.status, reply.code), (401, "collateral_missing"), reply.body)
                 k.process.send_signal(signal.SIGHUP)
                 wait_for(lambda: fetches(k, result) > before, 15, fault)
-                self.assertEqual(units(k), {})
+                self.assertEqual(items(k), {})
         self.assertFalse([r for r in vendors.requests if "elsewhere" in r], "a redirect was followed")
         vendors.faults = {}
         k.process.send_signal(signal.SIGHUP)
         attest_until(worker, 200)
-        self.assertIn(name, units(k))
+        self.assertIn(name, items(k))
 
     def test_retry_after_is_honoured(self):
         vendors = self.vendors()
@@ -213,7 +213,7 @@ class Fetching(Case):
         revoked = json.loads(self.bundle("--status", "Revoked"))
         name = vendors.serve(json.dumps(good).encode())
         k = self.start(source(vendors), **{"collateral.prefetch": [name], "collateral.max_age_s": 1})
-        wait_for(lambda: name in units(k), what="the prefetch")
+        wait_for(lambda: name in items(k), what="the prefetch")
         worker = Worker(k)
         self.assertEqual(worker.attest().status, 200)
         envelope = ecies_seal(k.pubkey(SEED), b"{}")
@@ -221,10 +221,10 @@ class Fetching(Case):
         # the CRLs that come along are older than those held
         for member in ("pck_crl", "pck_crl_issuer_chain", "root_ca_crl"):
             revoked[member] = older[member]
-        held = units(k)[name]["sha256"]
+        held = items(k)[name]["sha256"]
         vendors.serve(json.dumps(revoked).encode())
         k.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: units(k)[name]["sha256"] != held, what="the newer TCB info")
+        wait_for(lambda: items(k)[name]["sha256"] != held, what="the newer TCB info")
         reply = worker.decrypt(envelope, seed=SEED)
         self.assertEqual((reply.status, reply.code), (403, "session_collateral_changed"), reply.body)
         reply = worker.attest()
@@ -240,7 +240,7 @@ class Fetching(Case):
                 vendors.early = self.bundle("--status", "OutOfDate")
                 k = self.start(source(vendors), source(vendors, name="early", **how),
                                **{"collateral.prefetch": [name]})
-                wait_for(lambda: name + "-early" in units(k), what="the early set")
+                wait_for(lambda: name + "-early" in items(k), what="the early set")
                 self.assertTrue([r for r in vendors.requests if asked in r], vendors.requests)
                 worker = Worker(k)
                 self.assertEqual(worker.attest().status, 200)  # by the standard set
@@ -269,21 +269,21 @@ class Fetching(Case):
         name = vendors.serve(self.bundle())
         k = self.start(source(vendors, name="unknown"), **{"collateral.prefetch": [name]})
         wait_for(lambda: fetches(k, "failed", "unknown"), what="a failure")
-        self.assertEqual((units(k), vendors.requests), ({}, []))
+        self.assertEqual((items(k), vendors.requests), ({}, []))
         k = self.start(source(vendors, ca_file=vendors.ca_file), **{"collateral.prefetch": [name]})
-        wait_for(lambda: name in units(k), what="the prefetch")
+        wait_for(lambda: name in items(k), what="the prefetch")
 
     def test_nothing_goes_back(self):
         vendors = self.vendors()
         name = vendors.serve(self.bundle())
         older = self.bundle("--issued-before", "86400")
         k = self.start(source(vendors), **{"collateral.prefetch": [name], "collateral.max_age_s": 1})
-        wait_for(lambda: name in units(k), what="the prefetch")
-        held = units(k)[name]
+        wait_for(lambda: name in items(k), what="the prefetch")
+        held = items(k)[name]
         vendors.serve(older)
         k.process.send_signal(signal.SIGHUP)
         wait_for(lambda: fetches(k, "refused"), what="a refusal")
-        self.assertEqual(units(k)[name]["sha256"], held["sha256"])
+        self.assertEqual(items(k)[name]["sha256"], held["sha256"])
         self.assertIn("rollback", k.log())
         self.assertEqual(Worker(k).attest().status, 200)
 
@@ -293,10 +293,10 @@ class Fetching(Case):
         with open(other.collateral(os.path.join(self.dir.name, "other.json")), "rb") as f:
             bundle = f.read()
         name = vendors.serve(self.bundle())
-        vendors.units[tuple(name.split("-")[1:])] = bundle  # signed by a root that is not trusted
+        vendors.items[tuple(name.split("-")[1:])] = bundle  # signed by a root that is not trusted
         k = self.start(source(vendors), **{"collateral.prefetch": [name]})
         wait_for(lambda: fetches(k, "refused"), what="a refusal")
-        self.assertEqual(units(k), {})
+        self.assertEqual(items(k), {})
 
     def test_offline_nothing_is_asked(self):
         vendors = self.vendors()
@@ -317,16 +317,16 @@ class Fetching(Case):
     def test_a_peer_is_a_source(self):
         first = Keystore(platform=self.platform).init().start()
         self.addCleanup(first.close)
-        name = next(iter(units(first)))
+        name = next(iter(items(first)))
         k = self.start({"type": "peer", "url": first.url, "token_file": first.token_file("auditor")})
         attest_until(Worker(k), 200)
-        self.assertEqual(units(k)[name]["source"], "peer")
-        self.assertEqual(units(k)[name]["sha256"], units(first)[name]["sha256"])
+        self.assertEqual(items(k)[name]["source"], "peer")
+        self.assertEqual(items(k)[name]["sha256"], items(first)[name]["sha256"])
 
     def test_the_routes_of_peers_ask_for_a_token_and_a_name(self):
         k = Keystore(platform=self.platform).init().start()
         self.addCleanup(k.close)
-        name = next(iter(units(k)))
+        name = next(iter(items(k)))
         for path, token, status in (("/v1/collateral", None, 401), ("/v1/collateral/item?name=" + name, None, 401),
                                     ("/v1/collateral/item", "auditor", 400),
                                     ("/v1/collateral/item?name=../../etc/passwd", "auditor", 400),
@@ -356,7 +356,7 @@ class Fetching(Case):
                 break
         k = self.start(*[source(v, name=f"v{i}") for i, v in enumerate(names.values())],
                        **{"collateral.prefetch": list(names)})
-        wait_for(lambda: set(names) <= set(units(k)), 60, "the prefetch of " + " ".join(names))
+        wait_for(lambda: set(names) <= set(items(k)), 60, "the prefetch of " + " ".join(names))
 
 
 class Command(Case):
@@ -375,7 +375,7 @@ class Command(Case):
         fetch += ("--source-ca", vendors.ca_file)
         self.assertIn(name, command(*fetch).stdout.decode())
         self.assertEqual(os.listdir(bundle), [name + ".json"])
-        shown = json.loads(command("collateral", "show", bundle, "--json", *trust).stdout)["units"]
+        shown = json.loads(command("collateral", "show", bundle, "--json", *trust).stdout)["items"]
         self.assertEqual([(u["name"], u["evaluation_number"], u["result"]) for u in shown], [(name, 17, "good")])
         # what does not verify is said and not taken
         self.assertEqual(command("collateral", "show", bundle, check=False).returncode, 1)
@@ -399,7 +399,7 @@ class Command(Case):
         self.assertIn(b"rollback", done.stdout)
         self.assertEqual(command("collateral", "fetch", "amd-rome", "--out", bundle, check=False).returncode, 4)
         self.assertEqual(command("collateral", "fetch", "--out", bundle, check=False).returncode, 2)
-        vendors.units.clear()
+        vendors.items.clear()
         self.assertNotEqual(command(*fetch, check=False).returncode, 0)
 
     def test_an_early_set_is_fetched_next_to_the_standard_one(self):
@@ -438,7 +438,7 @@ class UnderLoad(Case):
         vendors = self.vendors()
         name = vendors.serve(lambda: self.bundle("--lifetime", str(lifetime)))
         k = self.start(source(vendors), **{"collateral.prefetch": [name]})
-        wait_for(lambda: name in units(k), what="the prefetch")
+        wait_for(lambda: name in items(k), what="the prefetch")
         failures, done, stop = [], [0, 0], threading.Event()
         envelope = ecies_seal(k.pubkey(), b"{}")
 
@@ -468,7 +468,7 @@ class UnderLoad(Case):
             vendors.down()
             time.sleep(0.5)
             wait_for(lambda: failures, 60, "the end of the collateral")
-            expires = units(k)[name]["expires"]
+            expires = items(k)[name]["expires"]
         finally:
             stop.set()
             for t in threads:

@@ -250,7 +250,7 @@ def log_routes(c, k, request_id):
     for path in ("/v1/log/entries", "/v1/explain", "/v1/status"):
         c.request(k, "GET", path, token="worker")
     c.request(k, "GET", "/v1/status", token="operator")
-    held = c.request(k, "GET", "/v1/collateral", token="auditor").json()["units"]
+    held = c.request(k, "GET", "/v1/collateral", token="auditor").json()["items"]
     for query in ("?name=" + held[0]["name"], "?name=amd-milan", "?name=../x", ""):
         c.request(k, "GET", "/v1/collateral/item" + query, token="auditor")
     for query in ("?start=0", "?start=0&count=1", "?start=999999", "?start=01", "?count=1", "?start=-1"):

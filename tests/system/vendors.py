@@ -96,10 +96,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Vendors:
-    """`units` maps (tee, fmspc in lower case, CA) to a bundle or a function that makes one."""
+    """`items` maps (tee, fmspc in lower case, CA) to a bundle or a function that makes one."""
 
     def __init__(self, tls_dir=None):
-        self.units, self.files, self.faults, self.requests, self.early = {}, {}, {}, [], None
+        self.items, self.files, self.faults, self.requests, self.early = {}, {}, {}, [], None
         self.retry_after, self.released = 1, threading.Event()
         self.server = None
         self.port = 0
@@ -166,7 +166,7 @@ class Vendors:
         """Offers a bundle (bytes of JSON, or a function that makes them) under its own FMSPC; returns its name."""
         one = json.loads(bundle() if callable(bundle) else bundle)
         fmspc = json.loads(one["tcb_info"])["fmspc"].lower()
-        self.units[tee, fmspc, ca] = bundle
+        self.items[tee, fmspc, ca] = bundle
         return f"intel-{tee}-{fmspc}-{ca}"
 
     def serve_vcek(self, product, chip_id, der):
@@ -176,7 +176,7 @@ class Vendors:
         return path
 
     def bundle(self, tee=None, fmspc=None, ca=None):
-        for key, bundle in self.units.items():
+        for key, bundle in self.items.items():
             if all(want is None or want == have for want, have in zip((tee, fmspc, ca), key)):
                 return json.loads(bundle() if callable(bundle) else bundle)
         return None

@@ -239,7 +239,7 @@ class Vectors(unittest.TestCase):
         self.assertIn("FMSPC b0c06f000000", done.stdout.decode())
         self.assertIn("vouchsafe collateral", done.stdout.decode())
         said = json.loads(verify(path(case["evidence"]), "--json").stdout)
-        self.assertEqual(said["collateral_wanted"]["fmspc"], "b0c06f000000")
+        self.assertEqual(said["collateral_missing"]["fmspc"], "b0c06f000000")
         snp = os.path.join(self.folder, "report.bin")
         shutil.copy(path(self.case("snp-v3-milan-vcek-dstack")["evidence"]), snp)
         said = json.loads(verify(snp, "--json").stdout)

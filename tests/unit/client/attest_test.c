@@ -149,7 +149,7 @@ static void without_collateral_only_the_signature_is_known(void **state)
     const struct vs_tee_evidence evidence = {.bytes = bytes_of(&quote)};
     struct vs_verifier *v = verifier(false);
     struct vs_result *r = NULL;
-    struct vs_wanted wanted;
+    struct vs_missing missing;
 
     (void)state;
     assert_int_equal(vs_verifier_verify(v, &evidence, 0, &r), VS_ERR_UNTRUSTED);
@@ -160,10 +160,10 @@ static void without_collateral_only_the_signature_is_known(void **state)
     assert_string_equal(vs_result_status(r), "");
     assert_int_equal(vs_result_expiry(r), 0);
     assert_int_equal(vs_result_appraise(r, &(struct vs_appraisal){0}, NULL), VS_ERR_UNTRUSTED);
-    vs_result_wanted(r, &wanted);
-    assert_true(wanted.known);
-    assert_int_equal(wanted.vendor, VS_VENDOR_INTEL);
-    assert_int_equal(strlen(wanted.platform), 12);
+    vs_result_missing(r, &missing);
+    assert_true(missing.known);
+    assert_int_equal(missing.vendor, VS_VENDOR_INTEL);
+    assert_int_equal(strlen(missing.platform), 12);
     assert_false(vs_result_step_at(r, vs_result_step_count(r) - 1)->passed);
     vs_result_free(&r);
     vs_verifier_free(&v);
