@@ -305,8 +305,10 @@ MUST_CHECK static enum err open_state(struct daemon *d, struct timestamp now)
         (e = state_root_open(&d->settings, tee, &root, &problem)) != ERR_NONE ||
         (e = keyring_log_seed(root, &d->log_seed)) != ERR_NONE ||
         (e = keyring_store_keys(root, &d->store_keys)) != ERR_NONE ||
-        (e = state_store_open(&d->settings, d->log_seed, d->store_keys, false, &d->store,
-                              &problem)) != ERR_NONE ||
+        (e = state_store_open(&d->settings, d->log_seed, d->store_keys,
+                              root->has_store_state ? STATE_LOG_OPEN : STATE_LOG_TAKE_OVER,
+                              &d->store, &problem)) != ERR_NONE ||
+        (e = state_root_mark(&d->settings, tee, root, &problem)) != ERR_NONE ||
         (e = state_reference_values(&d->settings, d->store, now, &d->added, &d->added_known,
                                     &problem)) != ERR_NONE) {
         root_free(&root);

@@ -136,7 +136,8 @@ MUST_CHECK static enum err already_there(const struct settings *s, const char *r
 }
 
 MUST_CHECK static enum err save_root(const struct settings *s, struct tee *tee,
-                                     const struct root *root, struct state_problem *problem)
+                                     const struct root *root, bool replace,
+                                     struct state_problem *problem)
 {
     char path[PATH_SIZE];
     struct secret *plain = NULL;
@@ -151,7 +152,7 @@ MUST_CHECK static enum err save_root(const struct settings *s, struct tee *tee,
                     *tee->failure.text ? tee->failure.text : err_text(e));
         goto out;
     }
-    e = file_write(path, buffer_span(&sealed), 0600, false);
+    e = file_write(path, buffer_span(&sealed), 0600, replace);
     if (e == ERR_CONFLICT)
         e = already_there(s, path, problem);
     else if (e != ERR_NONE)
@@ -159,6 +160,21 @@ MUST_CHECK static enum err save_root(const struct settings *s, struct tee *tee,
 out:
     secret_free(&plain);
     buffer_clear(&sealed);
+    return e;
+}
+
+enum err state_root_mark(const struct settings *s, struct tee *tee, struct root *root,
+                         struct state_problem *problem)
+{
+    enum err e;
+
+    if (root->has_store_state)
+        return ERR_NONE;
+    root->has_store_state = true;
+    e = save_root(s, tee, root, true, problem);
+    if (e == ERR_NONE)
+        log_write(LOG_INFO, "daemon", "root_sealed_again",
+                  LOG_STRING("why", "it records that the log has a sealed state from now on"));
     return e;
 }
 
@@ -310,8 +326,9 @@ out:
 }
 
 enum err state_store_open(const struct settings *s, const struct secret *seed, struct secret *keys,
-                          bool create, struct store **out, struct state_problem *problem)
+                          enum state_log log, struct store **out, struct state_problem *problem)
 {
+    const bool create = log == STATE_LOG_CREATE;
     char path[PATH_SIZE];
     struct store_options options = {
         .path = path,
@@ -319,6 +336,7 @@ enum err state_store_open(const struct settings *s, const struct secret *seed, s
         .log_seed = secret_span(seed).data,
         .keys = keyring_store_keys_of(keys),
         .create = create,
+        .take_over = log == STATE_LOG_TAKE_OVER,
     };
     enum err e;
 
@@ -409,7 +427,7 @@ MUST_CHECK static enum err make_log(const struct settings *s, struct span op,
     if (e == ERR_NONE)
         e = keyring_store_keys(root, &keys);
     if (e == ERR_NONE)
-        e = state_store_open(s, seed, keys, true, &store, problem);
+        e = state_store_open(s, seed, keys, STATE_LOG_CREATE, &store, problem);
     if (e == ERR_NONE && (e = write_first_entry(s, op, root, store, now)) != ERR_NONE)
         e = explain(problem, e, "the log's first entry could not be written: %s", err_text(e));
     store_close(&store);
@@ -496,7 +514,7 @@ enum err state_init(struct settings *s, struct timestamp now, char vkey[CHECKPOI
      * once the log is removed */
     if ((e = make_log(s, SPAN_LITERAL("init"), root, now, problem)) == ERR_NONE &&
         (e = vkey_of(s, root, vkey)) == ERR_NONE)
-        e = save_root(s, tee, root, problem);
+        e = save_root(s, tee, root, false, problem);
 out:
     root_free(&root);
     tee_close(&tee);
@@ -535,7 +553,8 @@ enum err state_new_log(const struct settings *s, struct timestamp now,
         (e = state_root_open(s, tee, &root, problem)) == ERR_NONE &&
         (e = set_aside(path, "-wal", now, problem)) == ERR_NONE &&
         (e = set_aside(path, "-shm", now, problem)) == ERR_NONE &&
-        (e = make_log(s, SPAN_LITERAL("new-log"), root, now, problem)) == ERR_NONE)
+        (e = make_log(s, SPAN_LITERAL("new-log"), root, now, problem)) == ERR_NONE &&
+        (e = state_root_mark(s, tee, root, problem)) == ERR_NONE)
         e = vkey_of(s, root, vkey);
     root_free(&root);
     tee_close(&tee);

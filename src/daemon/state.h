@@ -42,9 +42,19 @@ MUST_CHECK enum err state_new_log(const struct settings *s, struct timestamp now
 MUST_CHECK enum err state_root_open(const struct settings *s, struct tee *tee, struct root **out,
                                     struct state_problem *problem);
 
+/*
+ * Records in the sealed root that its store has a state, and seals it again: once, after the first
+ * opening of a store by a root of release 0.1.0. From then on no log without a state is accepted.
+ */
+MUST_CHECK enum err state_root_mark(const struct settings *s, struct tee *tee, struct root *root,
+                                    struct state_problem *problem);
+
+/* What may be in the place of the log: one with a sealed state; nothing; one of release 0.1.0. */
+enum state_log { STATE_LOG_OPEN, STATE_LOG_CREATE, STATE_LOG_TAKE_OVER };
+
 /* Opens the database. `seed` (Ed25519) and `keys` (struct rows_keys) must outlive the store. */
 MUST_CHECK enum err state_store_open(const struct settings *s, const struct secret *seed,
-                                     struct secret *keys, bool create, struct store **out,
+                                     struct secret *keys, enum state_log log, struct store **out,
                                      struct state_problem *problem);
 
 /*

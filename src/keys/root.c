@@ -8,10 +8,11 @@
 #include "crypto/random.h"
 
 #define MAGIC SPAN_LITERAL("VSROOT")
-#define VERSION 1
 #define HEAD_SIZE (6 + 1 + 4)
 #define EPOCH_SIZE (4 + 1 + 8 + ROOT_SIZE)
 #define CREATED_MAX 253402300799u /* 9999-12-31T23:59:59Z */
+
+enum { VERSION_WITHOUT_STATE = 1, VERSION = 2 };
 
 MUST_CHECK static enum err one_epoch(enum root_origin origin, struct timestamp now,
                                      struct secret *secret, struct root **out)
@@ -20,6 +21,7 @@ MUST_CHECK static enum err one_epoch(enum root_origin origin, struct timestamp n
 
     if (!made)
         return ERR_MEMORY;
+    made->has_store_state = true;
     made->count = 1;
     made->epochs[0] = (struct root_epoch){
         .epoch = 1,
@@ -69,7 +71,7 @@ enum err root_write(const struct root *root, struct secret **out)
         return e;
     w = writer_over(secret_data(made), secret_size(made));
     writer_put(&w, MAGIC);
-    writer_u8(&w, VERSION);
+    writer_u8(&w, root->has_store_state ? VERSION : VERSION_WITHOUT_STATE);
     writer_u32le(&w, (uint32_t)root->count);
     for (size_t i = 0; i < root->count; i++) {
         const struct root_epoch *epoch = &root->epochs[i];
@@ -114,11 +116,13 @@ enum err root_parse(struct span bytes, struct root **out)
     struct root *made = NULL;
     enum err e = ERR_NONE;
 
-    if (r.failed || !span_equal(magic, MAGIC) || version != VERSION || count == 0 ||
+    if (r.failed || !span_equal(magic, MAGIC) ||
+        (version != VERSION && version != VERSION_WITHOUT_STATE) || count == 0 ||
         count > ROOT_EPOCHS_MAX || r.rest.size != count * EPOCH_SIZE)
         return ERR_MALFORMED;
     if (!(made = calloc(1, sizeof *made)))
         return ERR_MEMORY;
+    made->has_store_state = version == VERSION;
     while (e == ERR_NONE && made->count < count) {
         e = epoch_parse(&r, previous, &made->epochs[made->count]);
         previous = made->epochs[made->count].epoch;

@@ -22,11 +22,15 @@ struct root_epoch {
 };
 
 struct root {
+    /* The store of this root has had a sealed state. So a log without one is not this root's any
+     * more. False only for a root that release 0.1.0 wrote. */
+    bool has_store_state;
     size_t count; /* epochs[count - 1] is the current one; ascending, never empty */
     struct root_epoch epochs[ROOT_EPOCHS_MAX];
 };
 
-/* Makes a root of one epoch from the random generator. The caller owns it. ERR_MEMORY */
+/* Makes a root of one epoch from the random generator, with `has_store_state`. The caller owns it.
+ * ERR_MEMORY */
 MUST_CHECK enum err root_generate(struct timestamp now, struct root **out);
 
 /* Makes a root of one epoch from given bytes (KEYSTORE_MASTER_SECRET). ERR_MALFORMED unless
@@ -34,8 +38,9 @@ MUST_CHECK enum err root_generate(struct timestamp now, struct root **out);
 MUST_CHECK enum err root_import(struct span bytes, struct timestamp now, struct root **out);
 
 /*
- * The form in which the root is sealed: "VSROOT" | u8 version 1 | u32 count | count x { u32 epoch |
- * u8 origin | u64 created (s) | 32 bytes }, integers little-endian.
+ * The form in which the root is sealed: "VSROOT" | u8 version | u32 count | count x { u32 epoch |
+ * u8 origin | u64 created (s) | 32 bytes }, integers little-endian. Version 2 says
+ * `has_store_state`; release 0.1.0 wrote version 1.
  */
 MUST_CHECK enum err root_write(const struct root *root, struct secret **out);
 MUST_CHECK enum err root_parse(struct span bytes,

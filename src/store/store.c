@@ -99,14 +99,15 @@ MUST_CHECK static enum err node_missing(struct store *s)
     enum err e = s->engine->ops->entries(s->engine, NODE, 0, 1, entry_found, &found);
 
     if (e == ERR_NONE && found)
-        log_write(LOG_ERROR, "store", "tampered", LOG_STRING("what", "there is a log and no node"));
+        log_write(LOG_ERROR, "store", "tampered",
+                  LOG_STRING("what", "there is a log without its sealed state"));
     if (e == ERR_NONE)
         e = found ? ERR_TAMPERED : ERR_NOT_FOUND;
     return e;
 }
 
 /* Makes the node where there is none: of a new database, or of an old one. */
-MUST_CHECK static enum err node_make(struct store *s, bool create)
+MUST_CHECK static enum err node_make(struct store *s, bool create, bool take_over)
 {
     const struct node_state empty = {0};
     const struct store_ops *ops = s->engine->ops;
@@ -126,7 +127,7 @@ MUST_CHECK static enum err node_make(struct store *s, bool create)
                 ? ERR_CONFLICT
                 : executor_node_create(s->engine, s->keys, NODE, s->origin, &empty);
     else if (!look.found)
-        e = old == ERR_NONE ? old_log_take(s, buffer_span(&note)) : node_missing(s);
+        e = old == ERR_NONE && take_over ? old_log_take(s, buffer_span(&note)) : node_missing(s);
     else if (strcmp(look.origin, s->origin) != 0)
         e = ERR_TAMPERED;
     if (e == ERR_TAMPERED && look.found)
@@ -176,7 +177,7 @@ enum err store_open_each(const struct store_options *options, store_each_entry *
     if (e == ERR_NONE)
         e = store_sqlite.open(&engine, &s->engine);
     if (e == ERR_NONE)
-        e = node_make(s, options->create);
+        e = node_make(s, options->create, options->take_over);
     if (e == ERR_NONE)
         e = executor_make(s);
     if (e == ERR_NONE) {

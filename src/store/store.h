@@ -22,6 +22,7 @@ struct store_options {
     const uint8_t *log_seed; /* Ed25519 seed, 32 bytes in guarded memory; must outlive the store */
     const struct rows_keys *keys; /* in guarded memory; must outlive the store */
     bool create;                  /* make a new database; ERR_CONFLICT when there is one */
+    bool take_over;               /* a log of release 0.1.0, which has no state, is accepted */
 };
 
 /*
@@ -37,8 +38,9 @@ MUST_CHECK enum err store_open(const struct store_options *options, struct store
  * `each` is returned. What it gathered is the log's only if this succeeds: entries are checked
  * against the state at the end.
  *
- * A database of release 0.1.0 is brought up to date: its log is compared with its signed
- * checkpoint, and continued. An interruption leaves it as it was.
+ * With `take_over`, a database of release 0.1.0 is brought up to date: its log is compared with
+ * its signed checkpoint, and continued. An interruption leaves it as it was. Checkpoints are
+ * public: once a log has a state, `take_over` must be false, or any older checkpoint would do.
  */
 typedef MUST_CHECK enum err store_each_entry(void *context, uint64_t index, struct span entry);
 MUST_CHECK enum err store_open_each(const struct store_options *options, store_each_entry *each,

@@ -21,7 +21,7 @@ static _Noreturn void fail(const char *what, enum err e)
 
 static void open_store(bool create, struct store **out)
 {
-    struct store_options options = {path, "bench.example", seed, &keys, create};
+    struct store_options options = {path, "bench.example", seed, &keys, create, false};
     enum err e = store_open(&options, out);
 
     if (e != ERR_NONE)

@@ -207,11 +207,19 @@ MUST_CHECK static enum err node_add(struct store_engine *engine, uint32_t node, 
 
     if (e == ERR_NONE)
         e = sqlite_prepare(q->db, sql_node_insert, &s);
+    if (e == ERR_NONE)
+        e = sqlite_exec(q->db, "BEGIN IMMEDIATE");
     if (e == ERR_NONE) {
         e = node_insert(s, node, origin, state);
         if (e == ERR_TAMPERED && (sqlite3_errcode(q->db) & 0xff) == SQLITE_CONSTRAINT)
             e = ERR_CONFLICT;
     }
+    if (e == ERR_NONE) /* the state takes the place of the checkpoint */
+        e = sqlite_exec(q->db, "DELETE FROM log_checkpoint");
+    if (e == ERR_NONE)
+        e = sqlite_exec(q->db, "COMMIT");
+    if (e != ERR_NONE && !sqlite3_get_autocommit(q->db))
+        (void)sqlite3_exec(q->db, "ROLLBACK", NULL, NULL, NULL);
     (void)sqlite3_finalize(s);
     return sqlite_files_settle(q) == ERR_NONE ? e : ERR_TAMPERED;
 }

@@ -137,6 +137,31 @@ static void what_is_written_parses_to_the_same(void **state)
     }
 }
 
+static void the_version_says_whether_the_store_has_a_state(void **state)
+{
+    uint8_t bytes[HEAD_SIZE + EPOCH_SIZE];
+    size_t size = sample(bytes, 1);
+    struct root *root = NULL;
+
+    (void)state;
+    assert_int_equal(root_generate((struct timestamp){0}, &root), ERR_NONE);
+    assert_true(root->has_store_state);
+    root_free(&root);
+    for (uint8_t version = 1; version <= 2; version++) {
+        struct secret *written = NULL;
+
+        bytes[6] = version;
+        assert_int_equal(root_parse(span_of(bytes, size), &root), ERR_NONE);
+        assert_true(root->has_store_state == (version == 2));
+        assert_int_equal(root_write(root, &written), ERR_NONE);
+        assert_true(span_equal(secret_span(written), span_of(bytes, size)));
+        secret_free(&written);
+        root_free(&root);
+    }
+    bytes[6] = 3;
+    refuse(span_of(bytes, size));
+}
+
 static void every_prefix_and_every_tail_is_refused(void **state)
 {
     uint8_t bytes[HEAD_SIZE + 3 * EPOCH_SIZE + 1] = {0};
@@ -238,6 +263,7 @@ int main(void)
         cmocka_unit_test(a_fresh_root_is_random_and_whole),
         cmocka_unit_test(only_32_bytes_are_imported),
         cmocka_unit_test(what_is_written_parses_to_the_same),
+        cmocka_unit_test(the_version_says_whether_the_store_has_a_state),
         cmocka_unit_test(every_prefix_and_every_tail_is_refused),
         cmocka_unit_test(every_flipped_bit_of_the_structure_is_refused),
         cmocka_unit_test(epochs_out_of_order_or_of_impossible_age_are_refused),

@@ -112,7 +112,7 @@ static void keystore_start(struct keystore *k)
     assert_int_equal(keyring_store_keys(root, &k->store_keys), ERR_NONE);
     assert_int_equal(
         store_open(&(struct store_options){k->database, options.origin, secret_data(k->seed),
-                                           keyring_store_keys_of(k->store_keys), true},
+                                           keyring_store_keys_of(k->store_keys), true, false},
                    &k->store),
         ERR_NONE);
     assert_int_equal(collateral_store_new(&trust, &k->collateral), ERR_NONE);

@@ -127,10 +127,11 @@ static void service_make(struct keystore *k)
     assert_int_equal(root_generate(k->now, &root), ERR_NONE);
     assert_int_equal(keyring_log_seed(root, &k->log_seed), ERR_NONE);
     assert_int_equal(keyring_store_keys(root, &k->store_keys), ERR_NONE);
-    assert_int_equal(store_open(&(struct store_options){database, origin, secret_data(k->log_seed),
-                                                        keyring_store_keys_of(k->store_keys), true},
-                                &k->store),
-                     ERR_NONE);
+    assert_int_equal(
+        store_open(&(struct store_options){database, origin, secret_data(k->log_seed),
+                                           keyring_store_keys_of(k->store_keys), true, false},
+                   &k->store),
+        ERR_NONE);
     assert_int_equal(service_new(&options,
                                  &(struct service_parts){.root = root,
                                                          .tee = tee,

@@ -31,7 +31,7 @@ static int setup(void **state)
     if (!mkdtemp(directory))
         return -1;
     (void)snprintf(database, sizeof database, "%s/log.db", directory);
-    return store_open(&(struct store_options){database, "test.example", seed, &keys, true},
+    return store_open(&(struct store_options){database, "test.example", seed, &keys, true, false},
                       &store) == ERR_NONE
                ? 0
                : -1;
@@ -110,7 +110,8 @@ static void must_reopen(void)
 {
     store_close(&store);
     assert_int_equal(
-        store_open(&(struct store_options){database, "test.example", seed, &keys, false}, &store),
+        store_open(&(struct store_options){database, "test.example", seed, &keys, false, false},
+                   &store),
         ERR_NONE);
 }
 

@@ -163,6 +163,53 @@ static void an_interrupted_migration_starts_again(void **state)
     remove_database();
 }
 
+/* Checkpoints are public: one of them and the entries below it look like an old log. */
+static void an_old_log_is_refused_where_a_state_must_be(void **state)
+{
+    char logged[4096];
+
+    (void)state;
+    old_database_make(ENTRIES);
+    take_over = false;
+    open_logged(ERR_TAMPERED, logged, sizeof logged);
+    take_over = true;
+    assert_non_null(strstr(logged, "without its sealed state"));
+    remove_database();
+}
+
+MUST_CHECK static enum err node_count(void *context, const struct stored_node_state *node)
+{
+    (void)node;
+    ++*(size_t *)context;
+    return ERR_NONE;
+}
+
+static void the_old_checkpoint_goes_when_the_state_comes(void **state)
+{
+    const struct engine_options options = {database, false};
+    struct store_engine *engine = NULL;
+    struct buffer note = {0};
+    struct store *store;
+    size_t nodes = 0;
+
+    (void)state;
+    old_database_make(ENTRIES);
+    store = must_open(false);
+    store_close(&store);
+    assert_int_equal(store_sqlite.open(&options, &engine), ERR_NONE);
+    assert_int_equal(store_sqlite.old_checkpoint(engine, &note), ERR_NOT_FOUND);
+    assert_int_equal(store_sqlite.nodes(engine, node_count, &nodes), ERR_NONE);
+    assert_true(nodes == 1);
+    store_sqlite.close(&engine);
+    remove_database();
+}
+
+static int setup(void **state)
+{
+    take_over = true;
+    return directory_make(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,10 +217,11 @@ int main(void)
         cmocka_unit_test(an_old_log_is_not_created_over),
         cmocka_unit_test(an_old_log_that_was_changed_is_refused),
         cmocka_unit_test(an_interrupted_migration_starts_again),
+        cmocka_unit_test(an_old_log_is_refused_where_a_state_must_be),
+        cmocka_unit_test(the_old_checkpoint_goes_when_the_state_comes),
     };
 
     return crypto_start() == ERR_NONE
-               ? cmocka_run_group_tests_name("store/migration", tests, directory_make,
-                                             directory_remove)
+               ? cmocka_run_group_tests_name("store/migration", tests, setup, directory_remove)
                : 1;
 }

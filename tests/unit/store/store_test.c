@@ -364,8 +364,8 @@ static void a_log_of_another_key_or_origin_is_refused(void **state)
 {
     static const struct rows_keys other_keys = {1, {5}, {6}, {7}, {8}};
     struct store *store = must_open(true);
-    struct store_options other_key = {database, ORIGIN, log_seed, &other_keys, false};
-    struct store_options other_origin = {database, "other.example", log_seed, &keys, false};
+    struct store_options other_key = {database, ORIGIN, log_seed, &other_keys, false, false};
+    struct store_options other_origin = {database, "other.example", log_seed, &keys, false, false};
 
     (void)state;
     append_many(store, 0, 3);

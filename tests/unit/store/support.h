@@ -23,6 +23,7 @@
 
 static const uint8_t log_seed[ED25519_SEED_SIZE] = {5, 4, 3};
 static const struct rows_keys keys = {1, {1}, {2}, {3}, {4}};
+static bool take_over; /* databases of release 0.1.0 are accepted */
 static char directory[256];
 static char database[512];
 
@@ -58,7 +59,7 @@ static inline int directory_remove(void **state)
 
 MUST_CHECK static inline enum err try_open(bool create, struct store **out)
 {
-    struct store_options options = {database, ORIGIN, log_seed, &keys, create};
+    struct store_options options = {database, ORIGIN, log_seed, &keys, create, take_over};
 
     return store_open(&options, out);
 }
