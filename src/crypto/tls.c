@@ -233,7 +233,7 @@ static const char *use_chain(struct tls_server *s, struct span pem)
     return good ? NULL : "a certificate of the chain is malformed, too weak, or one too many";
 }
 
-/* NULL, or a phrase that names the fault. */
+/* NULL, or a phrase that names the fault. Without a key it judges the chain only. */
 static const char *use_credentials(struct tls_server *s, EVP_PKEY *key, struct span chain_pem)
 {
     const char *wrong;
@@ -241,7 +241,7 @@ static const char *use_credentials(struct tls_server *s, EVP_PKEY *key, struct s
     if (chain_pem.size > FILE_MAX_SIZE)
         return "the chain is larger than 64 KiB";
     wrong = use_chain(s, chain_pem);
-    if (wrong)
+    if (wrong || !key)
         return wrong;
     if (SSL_CTX_use_PrivateKey(s->context, key) != 1 || SSL_CTX_check_private_key(s->context) != 1)
         return "the private key is not the one of the first certificate";
@@ -345,41 +345,70 @@ static bool key_is_usable(const EVP_PKEY *key)
            (strcmp(group, SN_X9_62_prime256v1) == 0 || strcmp(group, SN_secp384r1) == 0);
 }
 
-enum err tls_server_from_files(const char *chain_file, const char *key_file, char why[TLS_WHY_SIZE],
-                               struct tls_server **out)
+MUST_CHECK static enum err key_load(const char *path, char why[TLS_WHY_SIZE], EVP_PKEY **out)
 {
     char file_why[FILE_WHY_SIZE] = "";
-    struct secret *chain = NULL;
-    struct secret *key_pem = NULL;
+    struct secret *pem = NULL;
     EVP_PKEY *key = NULL;
     const char *wrong = NULL;
-    const char *about = key_file;
-    enum err e = openssl_heap_start();
+    enum err e = pem_read(path, FILE_SECRET, &pem, file_why);
 
-    /* NOLINTBEGIN(bugprone-branch-clone): two files have the same message */
-    if (e != ERR_NONE) {
-        wrong = "there is no locked memory for the key; " SECRET_LIMIT_HINT;
-    } else if ((e = pem_read(key_file, FILE_SECRET, &key_pem, file_why)) != ERR_NONE) {
-        wrong = file_why;
-    } else if ((key = key_parse(secret_span(key_pem))) == NULL) {
-        wrong = "is not an unencrypted private key in PEM";
-    } else if (!key_is_usable(key)) {
-        wrong = "is not a P-256, P-384 or RSA key (2048 to 8192 bits)";
-    } else if (about = chain_file,
-               (e = pem_read(chain_file, FILE_INPUT, &chain, file_why)) != ERR_NONE) {
-        wrong = file_why;
-    } else if ((e = server_from(key, secret_span(chain), &wrong, out)) == ERR_NONE) {
-        wrong = NULL;
-    }
-    /* NOLINTEND(bugprone-branch-clone) */
-    if (wrong && e != ERR_MEMORY)
-        e = ERR_CONFIG;
     if (e != ERR_NONE)
-        (void)snprintf(why, TLS_WHY_SIZE, "%.500s: %s", about, wrong);
+        wrong = file_why;
+    else if ((key = key_parse(secret_span(pem))) == NULL)
+        wrong = "is not an unencrypted private key in PEM";
+    else if (!key_is_usable(key))
+        wrong = "is not a P-256, P-384 or RSA key (2048 to 8192 bits)";
+    secret_free(&pem);
+    if (wrong) {
+        (void)snprintf(why, TLS_WHY_SIZE, "%.500s", wrong);
+        EVP_PKEY_free(key);
+        return e == ERR_MEMORY ? e : ERR_CONFIG;
+    }
+    *out = key;
+    return ERR_NONE;
+}
+
+/* `key` may be NULL: then a good chain gives a server that must not be used. */
+MUST_CHECK static enum err chain_load(const char *path, EVP_PKEY *key, char why[TLS_WHY_SIZE],
+                                      struct tls_server **out)
+{
+    char file_why[FILE_WHY_SIZE] = "";
+    const char *wrong = file_why;
+    struct secret *pem = NULL;
+    enum err e = pem_read(path, FILE_INPUT, &pem, file_why);
+
+    if (e == ERR_NONE)
+        e = server_from(key, secret_span(pem), &wrong, out);
+    secret_free(&pem);
+    if (e == ERR_NONE)
+        return e;
+    (void)snprintf(why, TLS_WHY_SIZE, "%.500s", wrong);
+    return e == ERR_MEMORY ? e : ERR_CONFIG;
+}
+
+enum err tls_server_from_files(const char *chain_file, const char *key_file,
+                               struct tls_files_why *why, struct tls_server **out)
+{
+    struct tls_server *server = NULL;
+    EVP_PKEY *key = NULL;
+    enum err of_key = openssl_heap_start();
+    enum err of_chain;
+
+    *why = (struct tls_files_why){"", ""};
+    if (of_key != ERR_NONE)
+        (void)snprintf(why->key, sizeof why->key, "%s",
+                       "there is no locked memory for the key; " SECRET_LIMIT_HINT);
+    else
+        of_key = key_load(key_file, why->key, &key);
+    of_chain = chain_load(chain_file, key, why->chain, &server);
     EVP_PKEY_free(key);
-    secret_free(&key_pem);
-    secret_free(&chain);
-    return e;
+    if (of_key == ERR_NONE && of_chain == ERR_NONE) {
+        *out = server;
+        return ERR_NONE;
+    }
+    tls_server_free(&server);
+    return of_key == ERR_MEMORY || of_chain == ERR_MEMORY ? ERR_MEMORY : ERR_CONFIG;
 }
 
 void tls_server_spki_sha256(struct tls_server *s, uint8_t out[SHA256_SIZE])

@@ -9,7 +9,7 @@
 #include "crypto/hash.h"
 #include "crypto/p256.h"
 
-#define TLS_WHY_SIZE 1024
+#define TLS_WHY_SIZE 512
 
 struct tls_server; /* certificate and settings; shared by all threads */
 struct tls_stream; /* one connection */
@@ -17,13 +17,18 @@ struct tls_stream; /* one connection */
 /* From a P-256 key and its chain in PEM (leaf first). ERR_CONFIG, ERR_MEMORY */
 MUST_CHECK enum err tls_server_new(const struct p256_private *key, struct span chain_pem,
                                    struct tls_server **out);
+/* What is wrong with each file; "" for a file without a fault. The texts do not name the file. */
+struct tls_files_why {
+    char key[TLS_WHY_SIZE];
+    char chain[TLS_WHY_SIZE];
+};
 /*
  * The same from files of at most 64 KiB. The key is P-256, P-384 or RSA of 2048 to 8192 bits, and
- * not encrypted: there is no prompt for a password. ERR_CONFIG (`why` names the file and the
- * fault); ERR_MEMORY
+ * not encrypted: there is no prompt for a password. Both files are judged, also when one has a
+ * fault. ERR_CONFIG (`why` has at least one text); ERR_MEMORY
  */
 MUST_CHECK enum err tls_server_from_files(const char *chain_file, const char *key_file,
-                                          char why[TLS_WHY_SIZE], struct tls_server **out);
+                                          struct tls_files_why *why, struct tls_server **out);
 /* SHA-256 of the leaf's SubjectPublicKeyInfo, which our evidence binds. Any thread may call it. */
 void tls_server_spki_sha256(struct tls_server *s, uint8_t out[SHA256_SIZE]);
 /* The earliest end of validity of all certificates in the chain. Any thread may call it. */

@@ -69,22 +69,30 @@ static void tokens_read(struct preparation *p)
 
 static void tls_read(struct preparation *p)
 {
-    char why[TLS_WHY_SIZE] = "";
+    const char *certificate_file = p->s->tls.certificate_file;
+    const char *key_file = p->s->tls.key_file;
+    struct tls_files_why why;
     enum err e;
 
     if (p->s->tls.mode != TLS_MODE_FILES)
         return;
-    e = tls_server_from_files(p->s->tls.certificate_file, p->s->tls.key_file, why, &p->out->tls);
-    if (e != ERR_NONE)
-        blame(p, "tls", "", e, why); /* `why` begins with the path */
+    e = tls_server_from_files(certificate_file, key_file, &why, &p->out->tls);
+    if (e == ERR_MEMORY)
+        p->problems->out_of_memory = true;
+    if (*why.chain)
+        blame(p, certificate_file, "tls.certificate_file", ERR_CONFIG, why.chain);
+    if (*why.key)
+        blame(p, key_file, "tls.key_file", ERR_CONFIG, why.key);
 }
 
+/* Without all anchors good collateral would not verify, so only the files are judged then. */
 static void collateral_read(struct preparation *p, const struct prepare_in_use *in_use,
-                            struct timestamp now)
+                            bool has_trust, struct timestamp now)
 {
     struct collateral_reading reading = {.trust = in_use ? in_use->trust : &p->out->trust,
                                          .in_use = in_use ? in_use->collateral : NULL,
-                                         .now = now};
+                                         .now = now,
+                                         .form_only = !has_trust};
 
     reading.setting = "attestation.collateral";
     for (size_t i = 0; i < p->s->attestation.collateral_count; i++)

@@ -138,7 +138,8 @@ class Configuration(unittest.TestCase):
                 ("collateral.sources", [{**peer, "token_file": missing}], f"{missing}: collateral.sources: p: token_file: "),
                 ("collateral.sources", [{**peer, "token_file": self.faulty("t", 0o644)}], ": collateral.sources: p: token_file: "),
                 ("collateral.sources", [{**peer, "token_file": empty}], ": collateral.sources: p: "),
-                ("tls", {"mode": "files", "certificate_file": missing, "key_file": empty}, ": tls"),
+                ("tls", {"mode": "files", "certificate_file": missing, "key_file": empty}, f"{missing}: tls.certificate_file: no such"),
+                ("tls", {"mode": "files", "certificate_file": missing, "key_file": empty}, f"{empty}: tls.key_file: is not"),
                 ("tokens", [{"name": "a", "role": "worker", "sha256": "00"}], ": tokens[0].sha256: ")):
             with self.subTest(setting=setting, value=value):
                 changed = json.loads(json.dumps(good))

@@ -34,7 +34,7 @@ struct fixture {
     char directory[PATH_SIZE];
     char chain[PATH_SIZE + 16];
     char key[PATH_SIZE + 16];
-    char why[TLS_WHY_SIZE];
+    struct tls_files_why why;
     struct tls_server *server;
 };
 
@@ -129,16 +129,19 @@ static void write_text(const char *path, const char *text)
 
 MUST_CHECK static enum err load(struct fixture *f)
 {
-    f->why[0] = '\0';
-    return tls_server_from_files(f->chain, f->key, f->why, &f->server);
+    return tls_server_from_files(f->chain, f->key, &f->why, &f->server);
 }
 
+/* `file` is the faulty one. */
 static void assert_refused(struct fixture *f, const char *file, const char *reason)
 {
+    const char *why;
+
     assert_int_equal(load(f), ERR_CONFIG);
     assert_null(f->server);
-    if (!strstr(f->why, file) || !strstr(f->why, reason))
-        fail_msg("\"%s\" says neither %s nor \"%s\"", f->why, file, reason);
+    why = file == f->key ? f->why.key : f->why.chain;
+    if (!strstr(why, reason))
+        fail_msg("%s: \"%s\" does not say \"%s\"", file, why, reason);
 }
 
 static void assert_spki(const struct fixture *f, const EVP_PKEY *key)
@@ -320,7 +323,16 @@ static void files_that_cannot_be_used(void **state)
     static char large[64 * 1024 + 1];
 
     assert_refused(f, f->key, "no such file");
+    assert_non_null(strstr(f->why.chain, "no such file")); /* one fault does not hide the other */
+    write_text(f->chain, "whatever");
+    assert_refused(f, f->chain, "no certificate in PEM");
     write_text(f->key, "whatever");
+    assert_refused(f, f->key, "is not an unencrypted private key");
+    assert_non_null(strstr(f->why.chain, "no certificate in PEM"));
+    write_chain(f, key, 1);
+    assert_refused(f, f->key, "is not an unencrypted private key");
+    assert_string_equal(f->why.chain, ""); /* nothing is wrong with it, so nothing is said */
+    assert_int_equal(unlink(f->chain), 0);
     assert_int_equal(chmod(f->key, 0604), 0);
     assert_refused(f, f->key, "every user may read it (mode 0604); run chmod 600");
     assert_int_equal(chmod(f->key, 0600), 0);
@@ -359,7 +371,7 @@ static _Noreturn void load_on_terminal(struct fixture *f, const char *terminal)
     (void)alarm(WAIT_MS / 1000);
     if (setsid() < 0 || (fd = open(terminal, O_RDWR)) < 0 || ioctl(fd, TIOCSCTTY, 0) != 0)
         _exit(2);
-    _exit(load(f) == ERR_CONFIG && strstr(f->why, "unencrypted") ? 0 : 1);
+    _exit(load(f) == ERR_CONFIG && strstr(f->why.key, "unencrypted") ? 0 : 1);
 }
 
 static void encrypted_keys_are_refused_without_asking(void **state)
