@@ -61,6 +61,13 @@ static void blame(const struct walk *w, const char *path, enum err e, const char
         problems_add(w->problems, &place, "%s", what);
 }
 
+/* Whether this refusal has the same reason under any trust anchors. */
+static bool is_about_form(enum attest_reason reason)
+{
+    return reason == ATTEST_MALFORMED || reason == ATTEST_TOO_LARGE ||
+           reason == ATTEST_COLLATERAL_MISSING;
+}
+
 static void judge(const struct walk *w, const char *path, struct span document)
 {
     const struct problem_place place = {.file = path, .setting = w->reading->setting};
@@ -74,6 +81,8 @@ static void judge(const struct walk *w, const char *path, struct span document)
                             &reason);
     if (e == ERR_NONE && (e = append(w->files, item)) != ERR_NONE)
         collateral_item_release(&item);
+    if (e == ERR_DENIED && w->reading->form_only && !is_about_form(reason))
+        return;
     if (e == ERR_DENIED)
         problems_add(w->problems, &place, "cannot be used (%s): %s Replace the file, or remove it",
                      attest_reason_code(reason),

@@ -20,6 +20,7 @@ struct collateral_reading {
     struct collateral_store *in_use; /* its items are skipped; NULL: none */
     const char *setting;             /* the setting with the path, for problems */
     struct timestamp now;            /* the time of receipt */
+    bool form_only; /* `trust` lacks anchors: only the faults of a file and its form are reported */
 };
 
 /*

@@ -102,6 +102,10 @@ static void collateral_read(struct preparation *p, const struct prepare_in_use *
     for (size_t i = 0; i < p->s->collateral.directory_count; i++)
         collateral_files_read(&p->out->collateral, &reading, p->s->collateral.directories[i],
                               p->problems);
+    if (!has_trust && p->s->attestation.collateral_count + p->s->collateral.directory_count > 0)
+        blame(p, "settings", "attestation.collateral", ERR_CONFIG,
+              "the collateral was read but not verified, because a certificate of "
+              "attestation.trust_simulated_roots cannot be used; correct that one first");
 }
 
 /* NULL or "" for a file without a name. */
@@ -193,8 +197,8 @@ enum err prepare(const struct settings *s, const struct prepare_in_use *in_use,
     size_t before = faults(&p);
 
     trust_read(&p);
-    if (faults(&p) == before) /* otherwise good collateral would not verify */
-        collateral_read(&p, in_use, now);
+    /* a keystore that runs keeps its anchors */
+    collateral_read(&p, in_use, in_use || faults(&p) == before, now);
     tokens_read(&p);
     tls_read(&p);
     sources_check(&p);

@@ -163,6 +163,17 @@ class Configuration(unittest.TestCase):
                 json.dump(changed, f)
             done = subprocess.run(keystore.daemon("--check-config"), capture_output=True, text=True, timeout=60, check=False)
             self.assertEqual(len([line for line in done.stderr.splitlines() if line.startswith("vouchsafed: ")]), 4)
+        with self.subTest("a bad trust root, and collateral beside it"):
+            changed = json.loads(json.dumps(good))
+            changed["attestation"].update({"trust_simulated_roots": [empty], "collateral": [bundle, broken, missing]})
+            with open(keystore.config, "w", encoding="utf-8") as f:
+                json.dump(changed, f)
+            done = subprocess.run(keystore.daemon("--check-config"), capture_output=True, text=True, timeout=60, check=False)
+            said = [line for line in done.stderr.splitlines() if line.startswith("vouchsafed: ")]
+            for line, says in zip(said, (f"{empty}: ", f"{broken}: attestation.collateral: cannot be used (malformed)",
+                                         f"{missing}: attestation.collateral: no such file",
+                                         ": attestation.collateral: the collateral was read but not verified"), strict=True):
+                self.assertIn(says, line)
         with open(keystore.config, "w", encoding="utf-8") as f:
             json.dump(good, f)
         self.assertEqual(subprocess.run(keystore.daemon("--check-config"), capture_output=True, timeout=60,

@@ -180,12 +180,46 @@ static void every_fault_is_told(void **state)
     remove_file("dir/no.vcek.pem");
 }
 
+/* Without the anchor of the bundle its chain cannot be judged, but its form can. */
+static void the_form_is_judged_without_anchors(void **state)
+{
+    static const struct attest_trust no_anchors;
+    struct collateral_reading reading = {
+        .trust = &no_anchors, .setting = "the.setting", .now = now, .form_only = true};
+    struct collateral_files f = {0};
+    struct problems problems = {0};
+    char path[128];
+
+    (void)state;
+    write_file("open", SPAN_LITERAL("{}"), 0600);
+    for (int i = 0; i < 2; i++) {
+        path_of("bundle", path);
+        collateral_files_read(&f, &reading, path, &problems);
+        assert_int_equal(problems.count, 3 * i); /* a refusal, when it is verified */
+        path_of("missing", path);
+        collateral_files_read(&f, &reading, path, &problems);
+        path_of("open", path);
+        collateral_files_read(&f, &reading, path, &problems);
+        assert_int_equal(f.count, 0);
+        if (i == 0) {
+            assert_int_equal(problems.count, 2);
+            assert_non_null(strstr(problems.items[0].text, "no such file"));
+            assert_non_null(strstr(problems.items[1].text, "(malformed)"));
+        }
+        reading.form_only = false;
+    }
+    assert_int_equal(problems.count, 5);
+    problems_clear(&problems);
+    remove_file("open");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_verifies_is_returned),
         cmocka_unit_test(what_is_in_use_is_not_read_again),
         cmocka_unit_test(every_fault_is_told),
+        cmocka_unit_test(the_form_is_judged_without_anchors),
     };
 
     return cmocka_run_group_tests(tests, start, finish);
