@@ -208,11 +208,12 @@ static unsigned admit_token(struct server *s, const struct http_request *r,
     owner->authenticated = true;
     memcpy(owner->key.key, principal.id, sizeof owner->key.key);
     s->loops[r->loop].admitted = principal;
-    if (!authorize_admits(&principal, route->action))
-        return refuse(s, r, REFUSED_TOKEN, 403, "role_not_allowed", ROLE_NOT_ALLOWED, 0, reply);
+    /* before the role is checked: a refusal has its price, too */
     wait = rates_of_principal(s, &principal, cost, now_us);
     if (wait > 0)
         return refuse(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait, reply);
+    if (!authorize_admits(&principal, route->action))
+        return refuse(s, r, REFUSED_ROLE, 403, "role_not_allowed", ROLE_NOT_ALLOWED, 0, reply);
     /* every denial is a log entry, so a token that causes many must not fill the disk */
     wait = rate_wait(s->denials, SPAN_OF(principal.id), now_us);
     if (wait > 0)

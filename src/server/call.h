@@ -81,7 +81,14 @@ struct loop_state {
     char headers[256];
 };
 
-enum rejection { REFUSED_FRAMING, REFUSED_TOKEN, REFUSED_RATE, REFUSED_OTHER, REFUSALS };
+enum rejection {
+    REFUSED_FRAMING,
+    REFUSED_TOKEN,
+    REFUSED_ROLE,
+    REFUSED_RATE,
+    REFUSED_OTHER,
+    REFUSALS
+};
 
 /* Entries about the keystore itself that are not durable yet; see server_event(). */
 struct event;

@@ -123,6 +123,7 @@ MUST_CHECK static enum err operation_metrics(struct call *c)
     const struct metric refused[] = {
         {"{reason=\"bad_framing\"}",  read_counter(&c->server->refused[REFUSED_FRAMING])},
         {"{reason=\"bad_token\"}",    read_counter(&c->server->refused[REFUSED_TOKEN])  },
+        {"{reason=\"wrong_role\"}",   read_counter(&c->server->refused[REFUSED_ROLE])   },
         {"{reason=\"rate_limited\"}", read_counter(&c->server->refused[REFUSED_RATE])   },
         {"{reason=\"other\"}",        read_counter(&c->server->refused[REFUSED_OTHER])  },
     };

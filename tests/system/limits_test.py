@@ -8,6 +8,7 @@ import time
 import unittest
 
 import harness
+import workload
 from harness import Keystore, Worker, ecies_seal
 
 SEED = "github.com/alice/project:alice.near"
@@ -154,6 +155,18 @@ class Limits(unittest.TestCase):
         self.assertEqual(refused.code, "rate_limited")
         self.assertGreaterEqual(int(refused.headers["Retry-After"]), 1)
         self.assertEqual(k.post("/v1/attest/challenge", token="worker1").status, 200)
+
+    def test_requests_that_a_role_does_not_allow_have_their_price(self):
+        k = self.keystore(settings={"rate.per_token_per_second": 1, "rate.per_token_burst": 5})
+        before = [workload.metric(k, f'vouchsafe_admission_refused_total{{reason="{reason}"}}')
+                  for reason in ("bad_token", "wrong_role")]
+        replies = [k.get("/v1/status", token="worker") for _ in range(20)]
+        self.assertEqual({r.code for r in replies}, {"role_not_allowed", "rate_limited"})
+        self.assertLess(sum(r.status == 403 for r in replies), 10)
+        after = [workload.metric(k, f'vouchsafe_admission_refused_total{{reason="{reason}"}}')
+                 for reason in ("bad_token", "wrong_role")]
+        self.assertEqual(after[0], before[0])
+        self.assertEqual(after[1] - before[1], sum(r.status == 403 for r in replies))
 
     def test_a_caller_that_is_only_denied_is_slowed_down_before_the_log_grows(self):
         k = self.keystore(workers=2, settings={"rate.denials_per_second": 1, "rate.denials_burst": 20})
