@@ -57,4 +57,7 @@ void refusal_sentence(const struct refusal *why, char out[REFUSAL_SENTENCE_MAX])
 void render_refusal(const struct refusal *why, const char *request_id, struct writer *w);
 void render_error(const char *code, const char *text, const char *request_id, struct writer *w);
 
+/* The sentence for a change whose commit returned `e`. ERR_UNAVAILABLE: its entry may be stored. */
+const char *render_not_committed(enum err e);
+
 #endif

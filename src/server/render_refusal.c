@@ -147,3 +147,12 @@ void render_error(const char *code, const char *text, const char *request_id, st
     put_error(&j, code, text, request_id);
     json_close_object(&j);
 }
+
+const char *render_not_committed(enum err e)
+{
+    return e == ERR_UNAVAILABLE
+               ? "The keystore stops, and it is not known whether the change is in effect; when it "
+                 "runs again, ask GET /v1/explain for this request_id: if the log has no such "
+                 "request, nothing was changed"
+               : "The log cannot be written, so nothing was changed; try again";
+}

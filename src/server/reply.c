@@ -375,8 +375,7 @@ enum err call_operate_and_commit(struct call *c, struct service_thread *thread,
     c->recorded = false; /* call_finish() has nothing to commit any more */
     if ((e = commit_and_wait(c)) != ERR_NONE) {
         c->retry_after_s = 1;
-        call_refuse(c, 503, "log_unavailable",
-                    "The log cannot be written, so nothing was changed; try again");
+        call_refuse(c, 503, "log_unavailable", render_not_committed(e));
         return e;
     }
     operation_committed(c->server->svc, &c->outcome);

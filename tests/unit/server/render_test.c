@@ -262,6 +262,17 @@ static void test_a_reply_that_does_not_fit_is_refused(void **state)
     secret_free(&body);
 }
 
+static void test_an_unknown_outcome_is_not_called_unchanged(void **state)
+{
+    static const enum err not_stored[] = {ERR_IO, ERR_OVERLOADED, ERR_MEMORY, ERR_TOO_LARGE};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(not_stored); i++)
+        assert_non_null(strstr(render_not_committed(not_stored[i]), "so nothing was changed"));
+    assert_null(strstr(render_not_committed(ERR_UNAVAILABLE), "so nothing was changed"));
+    assert_non_null(strstr(render_not_committed(ERR_UNAVAILABLE), "/v1/explain"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_the_longest_refusal_fits),
         cmocka_unit_test(test_three_forms_of_a_plaintext),
         cmocka_unit_test(test_a_reply_that_does_not_fit_is_refused),
+        cmocka_unit_test(test_an_unknown_outcome_is_not_called_unchanged),
         cmocka_unit_test(test_accepted_evidence_is_explained),
         cmocka_unit_test(test_refused_evidence_is_explained),
     };
