@@ -236,7 +236,7 @@ POLICY_FIELDS(POLICY_SETTING)
 {"collateral", "backoff_s", SETTING_NUMBER, false, "VOUCHSAFE_COLLATERAL_BACKOFF_S", NULL, AT(collateral.backoff_s), "10", 1, 3600, NULL, "s",
  "Wait after the first failure of a source. Each further failure doubles the wait."},
 {"collateral", "backoff_max_s", SETTING_NUMBER, false, "VOUCHSAFE_COLLATERAL_BACKOFF_MAX_S", NULL, AT(collateral.backoff_max_s), "3600", 1, 86400, NULL, "s",
- "Longest wait after failures of a source."},
+ "Longest wait after failures of a source. A source can ask for a longer one (Retry-After), of at most an hour."},
 {"collateral", "reread_s", SETTING_NUMBER, false, "VOUCHSAFE_COLLATERAL_REREAD_S", NULL, AT(collateral.reread_s), "60", 1, 86400, NULL, "s",
  "Interval between checks of the directories for changes."},
 

@@ -48,7 +48,8 @@ bool fetch_wait_is_over(const struct fetch_wait *w, struct timestamp now)
 void fetch_wait_extend(struct fetch_wait *w, const struct fetch_backoff *b, unsigned retry_after_s,
                        uint16_t dice, struct timestamp now)
 {
-    const int64_t asked_ms = (int64_t)retry_after_s * 1000;
+    const int64_t max_ms = later(FETCH_RETRY_AFTER_MAX_MS, b->max_ms);
+    const int64_t asked_ms = earlier((int64_t)retry_after_s * 1000, max_ms);
 
     w->since = now;
     w->until.ms = add(now.ms, later(fetch_backoff_ms(b, w->failures, dice), asked_ms));

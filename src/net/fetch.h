@@ -21,11 +21,12 @@
 
 /* ---- waits ---- */
 
+#define FETCH_RETRY_AFTER_MAX_MS (INT64_C(3600) * 1000)
 #define FETCH_BACKOFF_MAX_MS (INT64_C(366) * 86400 * 1000)
 
 /*
- * The wait after the first failure, and the longest wait without Retry-After. Both are at least 0;
- * more than FETCH_BACKOFF_MAX_MS counts as that.
+ * The wait after the first failure, and the longest wait. Retry-After of up to an hour may be
+ * longer. Both are at least 0; more than FETCH_BACKOFF_MAX_MS counts as that.
  */
 struct fetch_backoff {
     int64_t first_ms, max_ms;
@@ -48,8 +49,11 @@ struct fetch_wait {
 
 /* Whether the wait ended. A wait that began later than `now` is over: the clock was set back. */
 bool fetch_wait_is_over(const struct fetch_wait *w, struct timestamp now);
-/* One more failure at `now`. The wait is the longer one of backoff and `retry_after_s` (0:
- * none). */
+/*
+ * One more failure at `now`. The wait is the longer one of backoff and `retry_after_s` (0: none),
+ * which counts up to FETCH_RETRY_AFTER_MAX_MS, or up to `b->max_ms` if that is longer. So a source
+ * cannot delay a revocation for longer.
+ */
 void fetch_wait_extend(struct fetch_wait *w, const struct fetch_backoff *b, unsigned retry_after_s,
                        uint16_t dice, struct timestamp now);
 /* The request succeeded, or the next one may be sent at once: no wait and no failures. */

@@ -83,16 +83,21 @@ static void each_failure_in_a_row_waits_longer(void **state)
         unsigned retry_after_s;
         int64_t wait_ms;
     } turns[] = {
-        {0,        1000                    },
-        {0,        2000                    },
-        {0,        4000                    },
-        {7,        8000                    }, /* the source asks for less than backoff has
+        {0,        1000   },
+        {0,        2000   },
+        {0,        4000   },
+        {7,        8000   }, /* the source asks for less than
+  * backoff has
   */
-        {17,       17000                   },
-        {0,        32000                   },
-        {0,        60000                   },
-        {0,        60000                   },
-        {UINT_MAX, UINT_MAX * INT64_C(1000)},
+        {17,       17000  },
+        {0,        32000  },
+        {0,        60000  },
+        {0,        60000  },
+        {3599,     3599000},
+        {3600,     HOUR   },
+        {3601,     HOUR   }, /* a source does not delay a revocation for longer */
+        {86400,    HOUR   },
+        {UINT_MAX, HOUR   },
     };
     struct fetch_wait w = {.failures = 0};
     struct timestamp now = {NOW};
@@ -114,6 +119,31 @@ static void each_failure_in_a_row_waits_longer(void **state)
     for (unsigned i = 0; i < 1000; i++) /* the count of failures does not run over */
         fetch_wait_extend(&w, &backoff, 0, MIDDLE, (struct timestamp){INT64_MAX - 5});
     assert_int_equal(w.until.ms, INT64_MAX);
+}
+
+static void a_source_may_ask_for_the_longest_wait(void **state)
+{
+    static const struct {
+        int64_t max_ms;
+        unsigned retry_after_s;
+        int64_t wait_ms;
+    } cases[] = {
+        {HOUR - 1,  86400,    HOUR    },
+        {HOUR + 1,  86400,    HOUR + 1},
+        {2 * HOUR,  7201,     2 * HOUR},
+        {2 * HOUR,  7199,     7199000 },
+        {DAY,       UINT_MAX, DAY     },
+        {INT64_MAX, 86400,    DAY     },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct fetch_backoff b = {.first_ms = 1000, .max_ms = cases[i].max_ms};
+        struct fetch_wait w = {.failures = 0};
+
+        fetch_wait_extend(&w, &b, cases[i].retry_after_s, MIDDLE, (struct timestamp){NOW});
+        assert_int_equal(w.until.ms - NOW, cases[i].wait_ms);
+    }
 }
 
 static void a_source_is_counted_and_left_alone(void **state)
@@ -218,6 +248,7 @@ int main(void)
         cmocka_unit_test(waits_double_up_to_their_limit),
         cmocka_unit_test(nobody_asks_during_a_wait),
         cmocka_unit_test(each_failure_in_a_row_waits_longer),
+        cmocka_unit_test(a_source_may_ask_for_the_longest_wait),
         cmocka_unit_test(a_source_is_counted_and_left_alone),
         cmocka_unit_test(an_item_is_due_by_its_validity_or_its_age),
         cmocka_unit_test(an_answer_is_not_asked_for_again_at_once),
