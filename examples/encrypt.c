@@ -31,8 +31,9 @@ static void failed(const char *what, enum vs_error e, const struct vs_client *c)
 }
 
 /* The public key, signed by an identity that the evidence vouches for. */
-static enum vs_error get_key(struct vs_client *c, char **argv, const uint8_t measurement[32],
-                             const struct vs_blob *root, struct vs_public_key *key)
+VS_MUST_CHECK static enum vs_error get_key(struct vs_client *c, char **argv,
+                                           const uint8_t measurement[32],
+                                           const struct vs_blob *root, struct vs_public_key *key)
 {
     const struct vs_appraisal appraisal = {
         .mr_enclave = {measurement, 32}
@@ -46,7 +47,7 @@ static enum vs_error get_key(struct vs_client *c, char **argv, const uint8_t mea
 }
 
 /* The plaintext lies in guarded memory and is wiped; the envelope is public. */
-static enum vs_error encrypt_input(const struct vs_public_key *key)
+VS_MUST_CHECK static enum vs_error encrypt_input(const struct vs_public_key *key)
 {
     struct vs_secret *plain = NULL;
     enum vs_error e = vs_secret_read(STDIN_FILENO, 1024 * 1024, &plain);

@@ -58,7 +58,8 @@ static int is_accepted(const struct vs_result *r, const char *field, const char 
            (status[0] == '\0' || strcmp(status, "UpToDate") == 0) && field_is(r, field, hex);
 }
 
-static enum vs_error verify(const char *file, const char *collateral, struct vs_result **result)
+VS_MUST_CHECK static enum vs_error verify(const char *file, const char *collateral,
+                                          struct vs_result **result)
 {
     struct vs_verifier *verifier = NULL;
     struct vs_blob text = {0};

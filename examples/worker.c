@@ -41,8 +41,9 @@ static bool hex_to_bytes(const char *hex, uint8_t *out, size_t size)
 }
 
 /* Which keystore is believed: the one whose TEE proves that it runs this code. */
-static enum vs_error verify_keystore(struct vs_client *c, const uint8_t measurement[32],
-                                     const char *root_file, struct vs_keystore *out)
+VS_MUST_CHECK static enum vs_error verify_keystore(struct vs_client *c,
+                                                   const uint8_t measurement[32],
+                                                   const char *root_file, struct vs_keystore *out)
 {
     const struct vs_appraisal appraisal = {
         .mr_enclave = {measurement, 32}
@@ -57,10 +58,11 @@ static enum vs_error verify_keystore(struct vs_client *c, const uint8_t measurem
 }
 
 /* What a production worker does on VS_ERR_EXPIRED, or when a session is refused: attest again. */
-static enum vs_error open_envelope(struct vs_client *c, const struct vs_keystore *keystore,
-                                   const struct vs_quote_source *source, const char *seed,
-                                   struct vs_bytes envelope, struct vs_secret **plain,
-                                   struct vs_blob *receipt)
+VS_MUST_CHECK static enum vs_error open_envelope(struct vs_client *c,
+                                                 const struct vs_keystore *keystore,
+                                                 const struct vs_quote_source *source,
+                                                 const char *seed, struct vs_bytes envelope,
+                                                 struct vs_secret **plain, struct vs_blob *receipt)
 {
     const struct vs_key_name name = {.seed = seed};
     struct vs_worker_key *key = NULL;
@@ -85,7 +87,7 @@ static enum vs_error open_envelope(struct vs_client *c, const struct vs_keystore
     return e;
 }
 
-static enum vs_error put_plain(const struct vs_secret *plain)
+VS_MUST_CHECK static enum vs_error put_plain(const struct vs_secret *plain)
 {
     /* write(2), not stdio: no copy is left in a buffer; a short write would need a loop */
     ssize_t put = write(STDOUT_FILENO, vs_secret_data(plain), vs_secret_size(plain));

@@ -14,7 +14,8 @@ struct vs_client;
  * Writes the bearer token, without a terminator, to `out` (guarded memory, wiped after the request)
  * and sets `*size`. It is called once for each request that needs a token.
  */
-typedef enum vs_error (*vs_token_function)(void *context, char *out, size_t capacity, size_t *size);
+typedef VS_MUST_CHECK enum vs_error (*vs_token_function)(void *context, char *out, size_t capacity,
+                                                         size_t *size);
 
 /* Zero-initialise, then set what is needed. */
 struct vs_client_options {

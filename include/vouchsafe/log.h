@@ -18,7 +18,7 @@ VS_MUST_CHECK enum vs_error vs_log_receipt(struct vs_client *c, const char *requ
                                            struct vs_blob *receipt);
 
 /* Receives a piece of a stream. Any result except VS_OK ends the stream and is returned. */
-typedef enum vs_error (*vs_write_function)(void *context, struct vs_bytes piece);
+typedef VS_MUST_CHECK enum vs_error (*vs_write_function)(void *context, struct vs_bytes piece);
 
 /* The entries from `from` to `to` - 1, one line each, in pieces of whole lines. Needs an
  * auditor's token. */

@@ -24,8 +24,9 @@ void vs_worker_key_free(struct vs_worker_key **key);
  */
 struct vs_quote_source {
     const char *tee_type; /* "sgx", "simulated" */
-    enum vs_error (*quote)(void *context, const uint8_t report_data[VS_REPORT_DATA_SIZE],
-                           uint8_t *out, size_t capacity, size_t *size);
+    VS_MUST_CHECK enum vs_error (*quote)(void *context,
+                                         const uint8_t report_data[VS_REPORT_DATA_SIZE],
+                                         uint8_t *out, size_t capacity, size_t *size);
     void *context;
 };
 

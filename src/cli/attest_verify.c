@@ -284,7 +284,7 @@ static int read_policy(const struct cli *cli, const struct verify_options *o, st
 }
 
 /* Appraises by a policy in a file, or by the values of the options. */
-static enum vs_error appraise(const struct judgement *j, struct vs_refusal *refusal)
+VS_MUST_CHECK static enum vs_error appraise(const struct judgement *j, struct vs_refusal *refusal)
 {
     if (j->policy == NULL)
         return vs_result_appraise(j->result, &j->appraisal.appraisal, refusal);

@@ -182,7 +182,7 @@ const struct cli_command command_log_checkpoint = {
 
 /* The log's tree covers these bytes, so they stay unchanged in files. On a terminal they are
  * escaped. */
-static enum vs_error append_piece(void *context, struct vs_bytes piece)
+VS_MUST_CHECK static enum vs_error append_piece(void *context, struct vs_bytes piece)
 {
     FILE *file = context;
 

@@ -70,7 +70,7 @@ static void show_line(const struct listing *l, struct vs_bytes line)
         decision, code, caller, id, key);
 }
 
-static enum vs_error show_piece(void *context, struct vs_bytes piece)
+VS_MUST_CHECK static enum vs_error show_piece(void *context, struct vs_bytes piece)
 {
     struct listing *l = context;
     const char *at = piece.data;
@@ -116,7 +116,7 @@ struct one_time {
     bool known;
 };
 
-static enum vs_error read_time(void *context, struct vs_bytes piece)
+VS_MUST_CHECK static enum vs_error read_time(void *context, struct vs_bytes piece)
 {
     struct one_time *t = context;
     char text[40];

@@ -71,8 +71,9 @@ static int run_show(struct cli *cli, int argc, char **argv)
     return code == PARSED ? EXIT_DONE : code;
 }
 
-typedef enum vs_error change_function(struct vs_client *c, const char *policy, const char *field,
-                                      const char *hex, struct vs_blob *json);
+typedef VS_MUST_CHECK enum vs_error change_function(struct vs_client *c, const char *policy,
+                                                    const char *field, const char *hex,
+                                                    struct vs_blob *json);
 
 static int run_change(struct cli *cli, int argc, char **argv, change_function *change,
                       const char *done)

@@ -36,8 +36,8 @@ enum vs_error vs_tcb_status_parse(const char *name, unsigned *bit)
     return VS_OK;
 }
 
-static enum vs_error refuse(struct vs_refusal *r, const char *code, const char *expected,
-                            const char *presented)
+MUST_CHECK static enum vs_error refuse(struct vs_refusal *r, const char *code, const char *expected,
+                                       const char *presented)
 {
     (void)snprintf(r->code, sizeof r->code, "%s", code);
     (void)snprintf(r->expected, sizeof r->expected, "%s", expected);
@@ -201,8 +201,9 @@ MUST_CHECK static enum err make_rule(const struct maker *m, const char *tee, siz
 }
 
 /* An appraisal that can accept nothing is refused like a missing one. */
-static enum vs_error make_rules(const struct vs_appraisal *a, const char *tee,
-                                struct appraisal_rule *rules, size_t count, struct vs_refusal *r)
+MUST_CHECK static enum vs_error make_rules(const struct vs_appraisal *a, const char *tee,
+                                           struct appraisal_rule *rules, size_t count,
+                                           struct vs_refusal *r)
 {
     struct policy_fault fault = {.key = ""};
     char expected[sizeof r->expected];
@@ -221,8 +222,8 @@ static enum vs_error make_rules(const struct vs_appraisal *a, const char *tee,
     return VS_OK;
 }
 
-static enum vs_error judge(const struct vs_result *r, const struct vs_appraisal *a,
-                           struct vs_refusal *refusal)
+MUST_CHECK static enum vs_error judge(const struct vs_result *r, const struct vs_appraisal *a,
+                                      struct vs_refusal *refusal)
 {
     const struct appraisal_question question = {.evidence = &r->verified, .now = r->at};
     const size_t count = rule_count(a);

@@ -96,8 +96,8 @@ MUST_CHECK static enum err add_found(void *context, const char *path, struct tim
     }
     if (e == ERR_NONE)
         a->count++;
-    else
-        (void)why_fail(a->why, VS_ERR_UNTRUSTED, "%s: %s", path,
+    else if (a->why != NULL)
+        (void)snprintf(a->why->text, sizeof a->why->text, "%s: %s", path,
                        e == ERR_DENIED ? attest_reason_text(a->v->reason) : err_text(e));
     return e;
 }

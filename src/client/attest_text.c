@@ -173,7 +173,8 @@ static void look_at(struct search *s, struct json_value value) /* NOLINT(misc-no
         look_at(s, member);
 }
 
-static enum vs_error document_read(struct span text, uint8_t *out, size_t *size, struct vs_why *why)
+MUST_CHECK static enum vs_error document_read(struct span text, uint8_t *out, size_t *size,
+                                              struct vs_why *why)
 {
     struct json_value document;
     struct search s = {.bytes = out, .capacity = text.size};
@@ -200,7 +201,8 @@ static enum vs_error document_read(struct span text, uint8_t *out, size_t *size,
 }
 
 /* `out` has room for text.size. */
-static enum vs_error text_read(struct span text, uint8_t *out, size_t *size, struct vs_why *why)
+MUST_CHECK static enum vs_error text_read(struct span text, uint8_t *out, size_t *size,
+                                          struct vs_why *why)
 {
     enum err e;
 

@@ -84,15 +84,15 @@ enum vs_error vs_verifier_add_root(struct vs_verifier *v, enum vs_vendor vendor,
 }
 
 /* Call before adding to a kind that has `count` members. */
-static enum vs_error begin_add(struct vs_verifier *v, const size_t count)
+MUST_CHECK static enum vs_error begin_add(struct vs_verifier *v, const size_t count)
 {
     v->reason = ATTEST_OK;
     return count == VS_COLLATERAL_MAX ? VS_ERR_TOO_LARGE : VS_OK;
 }
 
 /* Call after adding: counts an accepted piece; a refusal leaves its code. */
-static enum vs_error end_add(struct vs_verifier *v, enum err e, enum attest_reason reason,
-                             size_t *count)
+MUST_CHECK static enum vs_error end_add(struct vs_verifier *v, enum err e,
+                                        enum attest_reason reason, size_t *count)
 {
     if (e == ERR_NONE)
         (*count)++;

@@ -77,7 +77,7 @@ enum vs_error fd_read_fully(int fd, uint8_t *out, size_t capacity, size_t *size)
 }
 
 /* Guarded memory does not grow in place, so its size is doubled and the old pages are wiped. */
-static enum vs_error secret_grow(struct secret **s, size_t size)
+MUST_CHECK static enum vs_error secret_grow(struct secret **s, size_t size)
 {
     struct secret *larger = NULL;
     enum err e = secret_new(size, &larger);

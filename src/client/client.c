@@ -17,7 +17,7 @@ const char *vs_version(void)
     return VOUCHSAFE_VERSION;
 }
 
-static enum vs_error copy_text(const char *text, char **out)
+MUST_CHECK static enum vs_error copy_text(const char *text, char **out)
 {
     *out = NULL;
     if (text == NULL)
@@ -43,7 +43,7 @@ static bool url_is_plain(const char *url, bool *tls)
     return size > 0 && size < 512 && (rest[size] == '\0' || strcmp(rest + size, "/") == 0);
 }
 
-static enum vs_error connect_anew(struct vs_client *c)
+MUST_CHECK static enum vs_error connect_anew(struct vs_client *c)
 {
     const struct http_client_options options = {
         .base_url = c->url,
@@ -139,7 +139,8 @@ enum vs_error client_pin(struct vs_client *c, const uint8_t spki_sha256[SHA256_S
     return connect_anew(c);
 }
 
-static enum vs_error token_from_file(struct vs_client *c, struct secret *token, size_t *size)
+MUST_CHECK static enum vs_error token_from_file(struct vs_client *c, struct secret *token,
+                                                size_t *size)
 {
     struct secret *file = NULL;
     struct vs_why why = {0};
@@ -171,7 +172,7 @@ static bool token_is_printable(const uint8_t *token, size_t size)
     return size > 0;
 }
 
-static enum vs_error get_token(struct vs_client *c, struct secret *token, size_t *size)
+MUST_CHECK static enum vs_error get_token(struct vs_client *c, struct secret *token, size_t *size)
 {
     enum vs_error e;
 
@@ -190,7 +191,7 @@ static enum vs_error get_token(struct vs_client *c, struct secret *token, size_t
 }
 
 /* "Authorization: Bearer ..." in guarded memory. */
-static enum vs_error authorization_header(struct vs_client *c, struct secret **out)
+MUST_CHECK static enum vs_error authorization_header(struct vs_client *c, struct secret **out)
 {
     static const char prefix[] = "Authorization: Bearer ";
     struct secret *token = NULL;
@@ -212,7 +213,7 @@ out:
     return e;
 }
 
-static enum vs_error session_header(struct span session, struct secret **out)
+MUST_CHECK static enum vs_error session_header(struct span session, struct secret **out)
 {
     static const char prefix[] = "X-TEE-Session: ";
     struct secret *header = NULL;
@@ -226,7 +227,7 @@ static enum vs_error session_header(struct span session, struct secret **out)
     return VS_OK;
 }
 
-static enum vs_error transport_fault(struct vs_client *c, enum err e, const char *why)
+MUST_CHECK static enum vs_error transport_fault(struct vs_client *c, enum err e, const char *why)
 {
     const char *sentence = why[0] == '\0' ? err_text(e) : why;
 
@@ -247,7 +248,7 @@ static void remember_reply(struct client_last *last, const struct http_client_re
     text_make_printable(last->request_id);
 }
 
-static enum vs_error refused(struct vs_client *c, struct span body)
+MUST_CHECK static enum vs_error refused(struct vs_client *c, struct span body)
 {
     struct reply_error said = {0};
 

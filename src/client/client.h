@@ -44,19 +44,19 @@ struct vs_worker_key {
     uint8_t public_key[X25519_SIZE];
 };
 
-enum vs_error error_of(enum err e);
+MUST_CHECK enum vs_error error_of(enum err e);
 
 /* Clears the last reply and its explanation. Every call on a client begins with it. */
 void client_begin(struct vs_client *c);
 
 /* Sets the explanation and returns `e`, so that a refusal takes one line. */
-enum vs_error client_fail(struct vs_client *c, enum vs_error e, const char *format, ...)
+MUST_CHECK enum vs_error client_fail(struct vs_client *c, enum vs_error e, const char *format, ...)
     PRINTF_LIKE(3, 4);
-enum vs_error why_fail(struct vs_why *why, enum vs_error e, const char *format, ...)
+MUST_CHECK enum vs_error why_fail(struct vs_why *why, enum vs_error e, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
 /* VS_ERR_REPLY, with an explanation, for a reply that cannot be read; or VS_ERR_MEMORY. */
-enum vs_error client_reply_fault(struct vs_client *c, enum err e, const char *what);
+MUST_CHECK enum vs_error client_reply_fault(struct vs_client *c, enum err e, const char *what);
 
 struct client_call {
     const char *method;

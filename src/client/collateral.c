@@ -32,7 +32,7 @@ static const char *only_with_host(const struct attest_missing *m)
 }
 
 /* Reports of version 2 do not name the product: says what it would be for each. */
-static enum vs_error name_candidates(struct attest_result *result, struct vs_why *why)
+MUST_CHECK static enum vs_error name_candidates(struct attest_result *result, struct vs_why *why)
 {
     static const enum attest_vendor products[] = {ATTEST_AMD_MILAN, ATTEST_AMD_GENOA};
     struct collateral_key keys[COLLATERAL_MISSING_MAX];
@@ -215,8 +215,9 @@ MUST_CHECK static enum err found(void *context, const char *path, struct timesta
     return ERR_NONE;
 }
 
-static enum vs_error walk(const struct vs_verifier *roots, const char *path, const char *directory,
-                          vs_collateral_each each, void *context, struct vs_why *why)
+MUST_CHECK static enum vs_error walk(const struct vs_verifier *roots, const char *path,
+                                     const char *directory, vs_collateral_each each, void *context,
+                                     struct vs_why *why)
 {
     struct taking t = {.roots = roots, .directory = directory, .each = each, .context = context};
     enum err e;
@@ -248,8 +249,8 @@ enum vs_error vs_collateral_import(const struct vs_verifier *roots, const char *
 }
 
 /* One document that came from `source`. */
-static enum vs_error save(struct taking *t, const char *source, struct span document,
-                          struct vs_why *why)
+MUST_CHECK static enum vs_error save(struct taking *t, const char *source, struct span document,
+                                     struct vs_why *why)
 {
     enum err e;
 
@@ -294,7 +295,7 @@ static struct collateral_source_options source_of(const struct vs_collateral_sou
     return o;
 }
 
-static enum vs_error fetch_error(enum err e, const struct collateral_failure *f)
+MUST_CHECK static enum vs_error fetch_error(enum err e, const struct collateral_failure *f)
 {
     if (f->absent)
         return VS_ERR_NOT_FOUND;
@@ -303,9 +304,9 @@ static enum vs_error fetch_error(enum err e, const struct collateral_failure *f)
     return e == ERR_MALFORMED || e == ERR_TOO_LARGE ? VS_ERR_REPLY : error_of(e);
 }
 
-static enum vs_error document_fetch(const struct vs_collateral_source *from,
-                                    const struct collateral_key *key, struct buffer *out,
-                                    struct vs_why *why)
+MUST_CHECK static enum vs_error document_fetch(const struct vs_collateral_source *from,
+                                               const struct collateral_key *key, struct buffer *out,
+                                               struct vs_why *why)
 {
     const struct collateral_source_options o = source_of(from, key);
     struct collateral_failure failure;
@@ -345,7 +346,7 @@ enum vs_error vs_collateral_fetch(const struct vs_verifier *roots,
 
 /* ---- a keystore's ---- */
 
-static enum vs_error get(struct vs_client *c, const char *path, struct vs_blob *out)
+MUST_CHECK static enum vs_error get(struct vs_client *c, const char *path, struct vs_blob *out)
 {
     struct client_call call = {.method = "GET", .path = path, .authorised = true};
     struct secret *body = NULL;

@@ -38,7 +38,7 @@ static bool vkey_is_good(const char *vkey)
     return checkpoint_vkey_parse(span_string(vkey), origin, sizeof origin, key) == ERR_NONE;
 }
 
-static enum vs_error check_request(const struct vs_decrypt_request *r)
+MUST_CHECK static enum vs_error check_request(const struct vs_decrypt_request *r)
 {
     if (r->name == NULL || r->key == NULL || r->envelope.data == NULL || r->envelope.size == 0)
         return VS_ERR_ARGUMENT;
@@ -56,7 +56,8 @@ static enum vs_error check_request(const struct vs_decrypt_request *r)
     return r->envelope.size > VS_ENVELOPE_MAX ? VS_ERR_TOO_LARGE : VS_OK;
 }
 
-static enum vs_error check_session(struct vs_client *c, const struct vs_decrypt_request *r)
+MUST_CHECK static enum vs_error check_session(struct vs_client *c,
+                                              const struct vs_decrypt_request *r)
 {
     if (r->session == NULL)
         return VS_OK;
@@ -67,8 +68,8 @@ static enum vs_error check_session(struct vs_client *c, const struct vs_decrypt_
     return VS_OK;
 }
 
-static enum vs_error take_evidence(struct vs_client *c, const struct vs_decrypt_request *r,
-                                   struct inline_evidence *out)
+MUST_CHECK static enum vs_error
+take_evidence(struct vs_client *c, const struct vs_decrypt_request *r, struct inline_evidence *out)
 {
     uint8_t report_data[VS_REPORT_DATA_SIZE];
     uint8_t nonce[8];
@@ -98,8 +99,9 @@ static void put_evidence(struct json_writer *j, const struct vs_decrypt_request 
     json_close_object(j);
 }
 
-static enum vs_error request_body(const struct vs_decrypt_request *r, const char *seed,
-                                  const struct inline_evidence *evidence, struct buffer *out)
+MUST_CHECK static enum vs_error request_body(const struct vs_decrypt_request *r, const char *seed,
+                                             const struct inline_evidence *evidence,
+                                             struct buffer *out)
 {
     /* a byte of seed or task may take six (\u00xx) */
     const size_t texts = 6 * (strlen(seed) + VS_TASK_ID_MAX);
@@ -129,8 +131,8 @@ static enum vs_error request_body(const struct vs_decrypt_request *r, const char
     return error_of(e);
 }
 
-static enum vs_error open_plain(struct vs_client *c, const struct reply_decrypt *reply,
-                                struct secret **out)
+MUST_CHECK static enum vs_error open_plain(struct vs_client *c, const struct reply_decrypt *reply,
+                                           struct secret **out)
 {
     struct secret *plain = NULL;
     size_t size = 0;
@@ -149,7 +151,7 @@ static enum vs_error open_plain(struct vs_client *c, const struct reply_decrypt 
     return VS_OK;
 }
 
-static enum vs_error check_request_id(struct vs_client *c)
+MUST_CHECK static enum vs_error check_request_id(struct vs_client *c)
 {
     if (strlen(c->last.request_id) != REPLY_REQUEST_ID_SIZE)
         return client_fail(c, VS_ERR_REPLY, "the reply carries no proper X-Request-Id");
@@ -157,9 +159,9 @@ static enum vs_error check_request_id(struct vs_client *c)
 }
 
 /* info = domain 0x00 request id */
-static enum vs_error open_to_key(struct vs_client *c, const struct question *q,
-                                 const struct reply_decrypt *reply, struct span ciphertext,
-                                 struct secret **out)
+MUST_CHECK static enum vs_error open_to_key(struct vs_client *c, const struct question *q,
+                                            const struct reply_decrypt *reply,
+                                            struct span ciphertext, struct secret **out)
 {
     const struct vs_worker_key *key = q->request->key;
     uint8_t info[sizeof TO_KEY_DOMAIN + REPLY_REQUEST_ID_SIZE]; /* its terminator is the 0x00 */
@@ -175,9 +177,9 @@ static enum vs_error open_to_key(struct vs_client *c, const struct question *q,
 }
 
 /* AAD = domain 0x00 request id SHA-256(request body): the reply answers exactly this request. */
-static enum vs_error open_by_session(struct vs_client *c, const struct question *q,
-                                     const struct reply_decrypt *reply, struct span ciphertext,
-                                     struct secret **out)
+MUST_CHECK static enum vs_error open_by_session(struct vs_client *c, const struct question *q,
+                                                const struct reply_decrypt *reply,
+                                                struct span ciphertext, struct secret **out)
 {
     uint8_t aad[sizeof BY_SESSION_DOMAIN + REPLY_REQUEST_ID_SIZE + SHA256_SIZE];
     struct secret *plain = NULL;
@@ -202,8 +204,8 @@ static enum vs_error open_by_session(struct vs_client *c, const struct question 
                        "the sealed reply was not made by this session's keystore for this request");
 }
 
-static enum vs_error open_sealed(struct vs_client *c, const struct question *q,
-                                 const struct reply_decrypt *reply, struct secret **out)
+MUST_CHECK static enum vs_error open_sealed(struct vs_client *c, const struct question *q,
+                                            const struct reply_decrypt *reply, struct secret **out)
 {
     struct buffer ciphertext = {0};
     size_t size = 0;
@@ -230,8 +232,8 @@ static enum vs_error open_sealed(struct vs_client *c, const struct question *q,
 
 /* Replies to a session are sealed with its reply key, others to the worker key; plain if
  * allowed. */
-static enum vs_error check_form(struct vs_client *c, const struct vs_decrypt_request *r,
-                                const struct reply_decrypt *reply)
+MUST_CHECK static enum vs_error check_form(struct vs_client *c, const struct vs_decrypt_request *r,
+                                           const struct reply_decrypt *reply)
 {
     if (reply->form == REPLY_PLAIN && !r->accept_plain)
         return client_fail(
@@ -247,8 +249,8 @@ static enum vs_error check_form(struct vs_client *c, const struct vs_decrypt_req
     return VS_OK;
 }
 
-static enum vs_error check_receipt(struct vs_client *c, const struct question *q,
-                                   struct span receipt)
+MUST_CHECK static enum vs_error check_receipt(struct vs_client *c, const struct question *q,
+                                              struct span receipt)
 {
     const struct receipt_subject subject = {c->last.request_id, q->seed, q->request->task_id};
     struct vs_why why = {0};
@@ -265,8 +267,9 @@ static enum vs_error check_receipt(struct vs_client *c, const struct question *q
                              "the receipt is not good, and the reply is not used: %s", why.text);
 }
 
-static enum vs_error open_reply(struct vs_client *c, const struct question *q, struct span body,
-                                struct secret **plain, struct vs_blob *receipt)
+MUST_CHECK static enum vs_error open_reply(struct vs_client *c, const struct question *q,
+                                           struct span body, struct secret **plain,
+                                           struct vs_blob *receipt)
 {
     struct reply_decrypt reply = {0};
     struct secret *opened = NULL;

@@ -32,7 +32,7 @@ static void put_run(struct json_writer *j, const struct vs_dry_run *run)
     json_close_object(j);
 }
 
-static enum vs_error body_write(const struct vs_dry_run *run, struct buffer *out)
+MUST_CHECK static enum vs_error body_write(const struct vs_dry_run *run, struct buffer *out)
 {
     const size_t names =
         6 * strlen(run->tee_type) + (run->policy == NULL ? 0 : 6 * strlen(run->policy)) + 1024;

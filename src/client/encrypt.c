@@ -50,8 +50,8 @@ enum vs_error vs_encrypt(const struct vs_public_key *to, enum vs_format format,
     return error_of(e);
 }
 
-static enum vs_error secret_member_check(struct json_value name, struct json_value value,
-                                         struct vs_why *why)
+MUST_CHECK static enum vs_error secret_member_check(struct json_value name, struct json_value value,
+                                                    struct vs_why *why)
 {
     char text[SECRET_NAME_MAX + 1];
     size_t size = 0;

@@ -85,9 +85,9 @@ enum vs_error claims_appraised(enum vs_error e, const struct vs_refusal *refusal
     return e;
 }
 
-static enum vs_error certificate_appraise(const struct vs_result *result,
-                                          const struct vs_appraisal *appraisal,
-                                          struct vs_claims *claims)
+MUST_CHECK static enum vs_error certificate_appraise(const struct vs_result *result,
+                                                     const struct vs_appraisal *appraisal,
+                                                     struct vs_claims *claims)
 {
     struct vs_refusal refusal = {0};
 
@@ -97,8 +97,8 @@ static enum vs_error certificate_appraise(const struct vs_result *result,
 }
 
 /* A refusal before there is a result: the collateral itself is at fault. */
-static enum vs_error add_collateral(struct vs_verifier *v, struct vs_bytes bundle,
-                                    struct vs_claims *claims)
+MUST_CHECK static enum vs_error add_collateral(struct vs_verifier *v, struct vs_bytes bundle,
+                                               struct vs_claims *claims)
 {
     const enum vs_error e = vs_verifier_add_bundle(v, bundle);
 
@@ -107,7 +107,8 @@ static enum vs_error add_collateral(struct vs_verifier *v, struct vs_bytes bundl
     return e;
 }
 
-static enum vs_error add_root(struct vs_verifier *v, struct vs_bytes root, struct vs_claims *claims)
+MUST_CHECK static enum vs_error add_root(struct vs_verifier *v, struct vs_bytes root,
+                                         struct vs_claims *claims)
 {
     if (root.size == 0 || vs_verifier_add_root(v, VS_VENDOR_SIMULATED, root) == VS_OK)
         return VS_OK;
@@ -115,8 +116,10 @@ static enum vs_error add_root(struct vs_verifier *v, struct vs_bytes root, struc
     return VS_ERR_MALFORMED;
 }
 
-static enum vs_error verify(const struct vs_verifier *v, const struct vs_evidence *evidence,
-                            const struct vs_appraisal *appraisal, struct vs_claims *claims)
+MUST_CHECK static enum vs_error verify(const struct vs_verifier *v,
+                                       const struct vs_evidence *evidence,
+                                       const struct vs_appraisal *appraisal,
+                                       struct vs_claims *claims)
 {
     struct vs_result *result = NULL;
     enum vs_error e = vs_verifier_verify(v, &(struct vs_tee_evidence){.bytes = evidence->quote},

@@ -17,7 +17,7 @@
 #define FILE_PIECE 65536
 #define FILE_HASHED_MAX (512u * 1024 * 1024)
 
-static enum vs_error open_for_reading(const char *path, int *fd)
+MUST_CHECK static enum vs_error open_for_reading(const char *path, int *fd)
 {
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (*fd >= 0)
@@ -26,8 +26,8 @@ static enum vs_error open_for_reading(const char *path, int *fd)
 }
 
 /* Applies the rule of base/file.h; `refused` names the fault of a file that breaks it. */
-static enum vs_error open_trusted(const char *path, enum file_trust trust, enum vs_error refused,
-                                  int *fd, struct vs_why *why)
+MUST_CHECK static enum vs_error open_trusted(const char *path, enum file_trust trust,
+                                             enum vs_error refused, int *fd, struct vs_why *why)
 {
     char sentence[FILE_WHY_SIZE] = "";
     const enum err e = file_open_trusted(path, trust, fd, sentence);
@@ -65,7 +65,7 @@ enum vs_error credential_read(const char *path, size_t max, struct secret **out,
     return e;
 }
 
-static enum vs_error read_blob(int fd, size_t max, struct vs_blob *out)
+MUST_CHECK static enum vs_error read_blob(int fd, size_t max, struct vs_blob *out)
 {
     struct buffer b = {0};
     size_t got = 0;
@@ -119,7 +119,7 @@ enum vs_error vs_trusted_file_read(const char *path, size_t max, struct vs_blob 
 
 /* ---- writing ---- */
 
-static enum vs_error write_fully(int fd, struct span bytes)
+MUST_CHECK static enum vs_error write_fully(int fd, struct span bytes)
 {
     while (bytes.size > 0) {
         ssize_t n = write(fd, bytes.data, bytes.size);
@@ -135,7 +135,7 @@ static enum vs_error write_fully(int fd, struct span bytes)
 }
 
 /* link() does not replace another file; rename() replaces it in one step. */
-static enum vs_error put_in_place(const char *temporary, const char *path, bool replace)
+MUST_CHECK static enum vs_error put_in_place(const char *temporary, const char *path, bool replace)
 {
     if (replace)
         return rename(temporary, path) == 0 ? VS_OK : VS_ERR_IO;
@@ -144,7 +144,8 @@ static enum vs_error put_in_place(const char *temporary, const char *path, bool 
     return unlink(temporary) == 0 ? VS_OK : VS_ERR_IO;
 }
 
-static enum vs_error replace_whole(const char *path, struct span bytes, unsigned mode, bool replace)
+MUST_CHECK static enum vs_error replace_whole(const char *path, struct span bytes, unsigned mode,
+                                              bool replace)
 {
     struct buffer temporary = {0};
     uint8_t random[8];
@@ -179,7 +180,7 @@ out:
 
 /* Writes to a device, a pipe, or the target of a link. A file behind a link must not have a
  * wider mode than requested: other users could read a secret there. */
-static enum vs_error write_through(const char *path, struct span bytes, unsigned mode)
+MUST_CHECK static enum vs_error write_through(const char *path, struct span bytes, unsigned mode)
 {
     struct stat status;
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, (mode_t)mode);

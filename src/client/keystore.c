@@ -53,8 +53,9 @@ MUST_CHECK static enum err statement_write(struct span nonce, const struct reply
     return writer_finish(&w, statement);
 }
 
-static enum vs_error check_signature(struct vs_client *c, const struct vs_keystore *keystore,
-                                     struct span nonce, const struct reply_pubkey *p)
+MUST_CHECK static enum vs_error check_signature(struct vs_client *c,
+                                                const struct vs_keystore *keystore,
+                                                struct span nonce, const struct reply_pubkey *p)
 {
     uint8_t memory[VS_SEED_MAX + 256];
     struct span statement = {0};
@@ -75,8 +76,8 @@ static enum vs_error check_signature(struct vs_client *c, const struct vs_keysto
     return VS_OK;
 }
 
-static enum vs_error fetch_pubkey(struct vs_client *c, const char *seed, struct span nonce,
-                                  struct reply_pubkey *out)
+MUST_CHECK static enum vs_error fetch_pubkey(struct vs_client *c, const char *seed,
+                                             struct span nonce, struct reply_pubkey *out)
 {
     char hex[2 * VS_NONCE_SIZE + 1];
     struct buffer path = {0};

@@ -49,8 +49,8 @@ static void keystore_report_data(const struct reply_attestation *a, struct span 
                      out);
 }
 
-static enum vs_error decode(struct vs_client *c, struct span base64, size_t max, const char *what,
-                            struct buffer *out)
+MUST_CHECK static enum vs_error decode(struct vs_client *c, struct span base64, size_t max,
+                                       const char *what, struct buffer *out)
 {
     size_t capacity = base64.size / 4 * 3;
     enum err e = ERR_TOO_LARGE;
@@ -62,7 +62,7 @@ static enum vs_error decode(struct vs_client *c, struct span base64, size_t max,
     return e == ERR_NONE ? VS_OK : client_reply_fault(c, e, what);
 }
 
-static enum vs_error untrusted(struct examination *x)
+MUST_CHECK static enum vs_error untrusted(struct examination *x)
 {
     return client_fail(x->c, VS_ERR_UNTRUSTED,
                        "the keystore's evidence does not verify: %s (step %s)", x->claims->code,
@@ -70,7 +70,7 @@ static enum vs_error untrusted(struct examination *x)
 }
 
 /* Data from the keystore is not trusted before it verifies. */
-static enum vs_error add_document(struct examination *x, struct span document)
+MUST_CHECK static enum vs_error add_document(struct examination *x, struct span document)
 {
     const enum vs_error e =
         vs_verifier_add_bundle(x->verifier, (struct vs_bytes){document.data, document.size});
@@ -82,7 +82,7 @@ static enum vs_error add_document(struct examination *x, struct span document)
 }
 
 /* The result tells whether the evidence is genuine. An error has another cause. */
-static enum vs_error examine(struct examination *x)
+MUST_CHECK static enum vs_error examine(struct examination *x)
 {
     const struct vs_tee_evidence evidence = {
         .kind = (enum vs_tee)x->reply->kind,
@@ -100,7 +100,7 @@ static enum vs_error examine(struct examination *x)
 }
 
 /* Fetches one item of collateral. An item that the keystore does not have is left out. */
-static enum vs_error fetch_unit(struct examination *x, const struct collateral_key *key)
+MUST_CHECK static enum vs_error fetch_unit(struct examination *x, const struct collateral_key *key)
 {
     char path[sizeof "/v1/collateral/item?name=" + COLLATERAL_NAME_SIZE] =
         "/v1/collateral/item?name=";
@@ -118,7 +118,7 @@ static enum vs_error fetch_unit(struct examination *x, const struct collateral_k
     return e;
 }
 
-static enum vs_error check_accepted(struct examination *x)
+MUST_CHECK static enum vs_error check_accepted(struct examination *x)
 {
     const struct vs_keystore_demand *d = x->demand;
     struct vs_refusal refusal = {.code = "tee_not_accepted", .expected = "sgx"};
@@ -145,7 +145,7 @@ static enum vs_error check_accepted(struct examination *x)
  * refused, the program is not the accepted one, and gets no token. The platform is judged later,
  * with its collateral.
  */
-static enum vs_error check_code(struct examination *x)
+MUST_CHECK static enum vs_error check_code(struct examination *x)
 {
     struct vs_result *r = x->result;
     const enum vs_verdict verdict = r->verdict;
@@ -170,7 +170,7 @@ static enum vs_error check_code(struct examination *x)
  * The keystore may have the collateral for its own platform. The client asks for it only after the
  * signatures and the binding verified, and the code is accepted.
  */
-static enum vs_error fetch_collateral(struct examination *x)
+MUST_CHECK static enum vs_error fetch_collateral(struct examination *x)
 {
     struct collateral_key keys[COLLATERAL_MISSING_MAX];
     const size_t count = collateral_keys_missing(&x->result->verified, keys);
@@ -182,7 +182,7 @@ static enum vs_error fetch_collateral(struct examination *x)
 }
 
 /* Names the missing collateral, so that the user can get it. */
-static enum vs_error collateral_missing(struct examination *x)
+MUST_CHECK static enum vs_error collateral_missing(struct examination *x)
 {
     struct collateral_key keys[COLLATERAL_MISSING_MAX];
     char names[COLLATERAL_MISSING_MAX][COLLATERAL_NAME_SIZE] = {{0}};
@@ -196,7 +196,7 @@ static enum vs_error collateral_missing(struct examination *x)
         x->claims->code, count > 0 ? "; needed: " : "", names[0], count > 1 ? ", " : "", names[1]);
 }
 
-static enum vs_error check_genuine(struct examination *x)
+MUST_CHECK static enum vs_error check_genuine(struct examination *x)
 {
     const enum attest_reason *reason = &x->result->verified.reason;
     enum vs_error e = VS_OK;
@@ -213,9 +213,9 @@ static enum vs_error check_genuine(struct examination *x)
     return collateral_is_missing(*reason) ? collateral_missing(x) : untrusted(x);
 }
 
-static enum vs_error check_evidence(struct vs_client *c, const struct vs_keystore_demand *demand,
-                                    struct vs_verifier *v, const struct reply_attestation *a,
-                                    struct span nonce, struct vs_claims *claims)
+MUST_CHECK static enum vs_error
+check_evidence(struct vs_client *c, const struct vs_keystore_demand *demand, struct vs_verifier *v,
+               const struct reply_attestation *a, struct span nonce, struct vs_claims *claims)
 {
     struct examination x = {.c = c, .demand = demand, .verifier = v, .reply = a, .claims = claims};
     const struct verifier_mark before = verifier_mark(v);
@@ -238,7 +238,8 @@ static enum vs_error check_evidence(struct vs_client *c, const struct vs_keystor
 }
 
 /* From here on only this TLS key is accepted. A given pin must equal the key in the evidence. */
-static enum vs_error bind_tls(struct vs_client *c, const struct reply_attestation *a, bool *bound)
+MUST_CHECK static enum vs_error bind_tls(struct vs_client *c, const struct reply_attestation *a,
+                                         bool *bound)
 {
     *bound = false;
     if (!c->tls || !a->has_tls || span_is_zero(SPAN_OF(a->tls_spki_sha256)))
@@ -252,8 +253,9 @@ static enum vs_error bind_tls(struct vs_client *c, const struct reply_attestatio
     return e;
 }
 
-static enum vs_error fetch_evidence(struct vs_client *c, const uint8_t nonce[VS_NONCE_SIZE],
-                                    struct secret **body, struct reply_attestation *out)
+MUST_CHECK static enum vs_error fetch_evidence(struct vs_client *c,
+                                               const uint8_t nonce[VS_NONCE_SIZE],
+                                               struct secret **body, struct reply_attestation *out)
 {
     char path[sizeof "/v1/attestation?nonce=" + (size_t)2 * VS_NONCE_SIZE] =
         "/v1/attestation?nonce=";
@@ -273,8 +275,8 @@ static enum vs_error fetch_evidence(struct vs_client *c, const uint8_t nonce[VS_
     return parsed == ERR_NONE ? VS_OK : client_reply_fault(c, parsed, "the keystore's attestation");
 }
 
-static enum vs_error keystore_fill(struct vs_client *c, const struct reply_attestation *a,
-                                   struct vs_keystore *out)
+MUST_CHECK static enum vs_error
+keystore_fill(struct vs_client *c, const struct reply_attestation *a, struct vs_keystore *out)
 {
     memcpy(out->identity_key, a->identity_key, sizeof out->identity_key);
     memcpy(out->log_key, a->log_key, sizeof out->log_key);
@@ -286,8 +288,8 @@ static enum vs_error keystore_fill(struct vs_client *c, const struct reply_attes
     return e == ERR_NONE ? VS_OK : client_reply_fault(c, e, "the log's origin");
 }
 
-static enum vs_error judge(struct vs_client *c, const struct vs_keystore_demand *demand,
-                           struct vs_verifier *v, struct vs_keystore *out)
+MUST_CHECK static enum vs_error judge(struct vs_client *c, const struct vs_keystore_demand *demand,
+                                      struct vs_verifier *v, struct vs_keystore *out)
 {
     uint8_t nonce[VS_NONCE_SIZE];
     struct reply_attestation a = {0};

@@ -12,15 +12,15 @@
 _Static_assert(VS_VKEY_SIZE >= CHECKPOINT_VKEY_SIZE && VS_ORIGIN_SIZE > CHECKPOINT_ORIGIN_MAX,
                "vkeys");
 
-static enum vs_error get(struct vs_client *c, const char *path, bool authorised,
-                         struct secret **body)
+MUST_CHECK static enum vs_error get(struct vs_client *c, const char *path, bool authorised,
+                                    struct secret **body)
 {
     return client_send(
         c, &(struct client_call){.method = "GET", .path = path, .authorised = authorised}, body);
 }
 
-static enum vs_error get_blob(struct vs_client *c, const char *path, bool authorised,
-                              struct vs_blob *out)
+MUST_CHECK static enum vs_error get_blob(struct vs_client *c, const char *path, bool authorised,
+                                         struct vs_blob *out)
 {
     struct secret *body = NULL;
     enum vs_error e = get(c, path, authorised, &body);
@@ -64,8 +64,8 @@ static bool is_request_id(const char *id)
            strspn(id, "0123456789abcdefABCDEF-") == VS_REQUEST_ID_SIZE - 1;
 }
 
-static enum vs_error get_by_request_id(struct vs_client *c, const char *route, const char *id,
-                                       struct vs_blob *out)
+MUST_CHECK static enum vs_error get_by_request_id(struct vs_client *c, const char *route,
+                                                  const char *id, struct vs_blob *out)
 {
     char path[128];
 
@@ -108,8 +108,8 @@ static uint64_t lines_of(struct span piece)
 }
 
 /* Fetches entries with one request; advances `*from` by their number. */
-static enum vs_error export_piece(struct vs_client *c, uint64_t *from, uint64_t to,
-                                  vs_write_function write, void *context)
+MUST_CHECK static enum vs_error export_piece(struct vs_client *c, uint64_t *from, uint64_t to,
+                                             vs_write_function write, void *context)
 {
     const uint64_t left = to - *from;
     const uint64_t count = left < ENTRIES_PER_REQUEST ? left : ENTRIES_PER_REQUEST;
@@ -149,12 +149,13 @@ enum vs_error vs_log_export(struct vs_client *c, uint64_t from, uint64_t to,
 }
 
 /* A note without the key's signature is a fault of trust, not of form. */
-static enum vs_error note_error(enum err e)
+MUST_CHECK static enum vs_error note_error(enum err e)
 {
     return e == ERR_CRYPTO ? VS_ERR_UNTRUSTED : error_of(e);
 }
 
-static enum vs_error checkpoint_read(struct vs_bytes note, const char *vkey, struct checkpoint *out)
+MUST_CHECK static enum vs_error checkpoint_read(struct vs_bytes note, const char *vkey,
+                                                struct checkpoint *out)
 {
     char origin[VS_ORIGIN_SIZE];
     uint8_t key[ED25519_PUBLIC_SIZE];
@@ -183,8 +184,8 @@ enum vs_error vs_checkpoint_verify(struct vs_bytes note, const char *vkey, uint6
     return VS_OK;
 }
 
-static enum vs_error fetch_proof(struct vs_client *c, uint64_t from, uint64_t to,
-                                 struct merkle_proof *out)
+MUST_CHECK static enum vs_error fetch_proof(struct vs_client *c, uint64_t from, uint64_t to,
+                                            struct merkle_proof *out)
 {
     struct secret *body = NULL;
     char path[96];

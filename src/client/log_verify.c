@@ -36,8 +36,8 @@ struct vs_log_verifier {
     uint8_t line[AUDIT_ENTRY_MAX];
 };
 
-static enum vs_error note_read(const struct vs_log_verifier *v, struct vs_bytes note,
-                               struct checkpoint *out)
+MUST_CHECK static enum vs_error note_read(const struct vs_log_verifier *v, struct vs_bytes note,
+                                          struct checkpoint *out)
 {
     enum err e = checkpoint_verify(span_of_bytes(note), v->origin, v->key, out);
 
@@ -218,7 +218,7 @@ static void range(struct vs_log_report *r, enum vs_log_fault fault, uint64_t fir
     r->last = last < first ? first : last;
 }
 
-static enum vs_error say_fork(struct vs_log_report *r, uint64_t size, struct vs_why *why)
+MUST_CHECK static enum vs_error say_fork(struct vs_log_report *r, uint64_t size, struct vs_why *why)
 {
     range(r, VS_LOG_FORKED, r->intact, size == 0 ? 0 : size - 1);
     return why_fail(why, VS_ERR_TAMPERED,
@@ -227,8 +227,8 @@ static enum vs_error say_fork(struct vs_log_report *r, uint64_t size, struct vs_
                     (unsigned long long)size);
 }
 
-static enum vs_error say_changed(const struct vs_log_verifier *v, struct vs_log_report *r,
-                                 struct vs_why *why)
+MUST_CHECK static enum vs_error say_changed(const struct vs_log_verifier *v,
+                                            struct vs_log_report *r, struct vs_why *why)
 {
     const uint64_t last = v->differs_at == 0 ? 0 : v->differs_at - 1;
 
@@ -247,8 +247,8 @@ static enum vs_error say_changed(const struct vs_log_verifier *v, struct vs_log_
         (unsigned long long)r->intact, (unsigned long long)r->first, (unsigned long long)r->last);
 }
 
-static enum vs_error say_missing(const struct vs_log_verifier *v, struct vs_log_report *r,
-                                 struct vs_why *why)
+MUST_CHECK static enum vs_error say_missing(const struct vs_log_verifier *v,
+                                            struct vs_log_report *r, struct vs_why *why)
 {
     range(r, VS_LOG_MISSING, r->intact, v->head.size - 1);
     r->has_suspect = v->suspect != NONE || v->malformed != NONE;
@@ -261,8 +261,8 @@ static enum vs_error say_missing(const struct vs_log_verifier *v, struct vs_log_
                     (unsigned long long)r->entries);
 }
 
-static enum vs_error say_rolled_back(const struct vs_log_verifier *v, struct vs_log_report *r,
-                                     struct vs_why *why)
+MUST_CHECK static enum vs_error say_rolled_back(const struct vs_log_verifier *v,
+                                                struct vs_log_report *r, struct vs_why *why)
 {
     const uint64_t kept = v->points[v->count - 1].size;
 
@@ -274,8 +274,8 @@ static enum vs_error say_rolled_back(const struct vs_log_verifier *v, struct vs_
                     (unsigned long long)v->head.size);
 }
 
-static enum vs_error say_uncovered(const struct vs_log_verifier *v, struct vs_log_report *r,
-                                   struct vs_why *why)
+MUST_CHECK static enum vs_error say_uncovered(const struct vs_log_verifier *v,
+                                              struct vs_log_report *r, struct vs_why *why)
 {
     range(r, VS_LOG_UNCOVERED, v->head.size, r->entries - 1);
     return why_fail(why, VS_ERR_TAMPERED,

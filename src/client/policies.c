@@ -7,7 +7,8 @@
 
 enum { NAME_MAX_SIZE = 64, VALUE_MAX_SIZE = 128, PCRS_MAX_SIZE = 2048 };
 
-static enum vs_error send(struct vs_client *c, const struct client_call *call, struct vs_blob *json)
+MUST_CHECK static enum vs_error send(struct vs_client *c, const struct client_call *call,
+                                     struct vs_blob *json)
 {
     struct secret *reply = NULL;
     enum vs_error e = client_send(c, call, &reply);
@@ -64,8 +65,8 @@ static bool arguments_good(struct vs_client *c, const char *policy, const char *
     return c != NULL && policy != NULL && field != NULL && hex != NULL && json != NULL;
 }
 
-static enum vs_error check_texts(struct vs_client *c, const char *policy, const char *field,
-                                 const char *hex)
+MUST_CHECK static enum vs_error check_texts(struct vs_client *c, const char *policy,
+                                            const char *field, const char *hex)
 {
     client_begin(c);
     if (!is_plain(policy))

@@ -12,7 +12,7 @@ struct vs_policy {
     struct policy_set set;
 };
 
-static enum vs_error load(struct policy_set *set, const char *path, struct vs_why *why)
+MUST_CHECK static enum vs_error load(struct policy_set *set, const char *path, struct vs_why *why)
 {
     struct problems problems = {0};
     enum vs_error result = VS_OK;

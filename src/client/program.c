@@ -72,7 +72,7 @@ static int spawn(struct run *r, int output)
     return e;
 }
 
-static enum vs_error start(struct run *r)
+MUST_CHECK static enum vs_error start(struct run *r)
 {
     int ends[2];
     int e;
@@ -151,7 +151,7 @@ static bool wait_for_end(struct run *r)
 }
 
 /* For a program that ended by itself. */
-static enum vs_error judge(const struct run *r, int status)
+MUST_CHECK static enum vs_error judge(const struct run *r, int status)
 {
     const char *name = r->program->argv[0];
 
@@ -198,8 +198,9 @@ enum vs_error program_run(const struct program *p, uint8_t *out, size_t capacity
 
 /* ---- a program that makes quotes ---- */
 
-static enum vs_error quote_of_command(void *context, const uint8_t report_data[VS_REPORT_DATA_SIZE],
-                                      uint8_t *out, size_t capacity, size_t *size)
+MUST_CHECK static enum vs_error quote_of_command(void *context,
+                                                 const uint8_t report_data[VS_REPORT_DATA_SIZE],
+                                                 uint8_t *out, size_t capacity, size_t *size)
 {
     struct vs_command_source *s = context;
     char hex[2 * VS_REPORT_DATA_SIZE + 1];

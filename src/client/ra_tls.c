@@ -49,7 +49,7 @@ MUST_CHECK static enum err certificate_parse(struct span bytes, struct x509_cert
     return count > 0 ? ERR_NONE : ERR_MALFORMED;
 }
 
-static enum vs_error read(const struct x509_cert *c, struct vs_ra_tls *out)
+MUST_CHECK static enum vs_error read(const struct x509_cert *c, struct vs_ra_tls *out)
 {
     struct ra_tls_evidence found = {0};
     const enum err e = ra_tls_read(c, &found);

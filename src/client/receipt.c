@@ -13,7 +13,7 @@ _Static_assert(sizeof((struct vs_receipt_info){0}.key) > AUDIT_TEXT_MAX &&
                    sizeof((struct vs_receipt_info){0}.task) > AUDIT_TEXT_MAX,
                "texts");
 
-static enum vs_error copy_name(struct span from, char *out, size_t out_size)
+MUST_CHECK static enum vs_error copy_name(struct span from, char *out, size_t out_size)
 {
     if (span_to_string(from, out, out_size) != ERR_NONE)
         return VS_ERR_MALFORMED;
@@ -22,7 +22,7 @@ static enum vs_error copy_name(struct span from, char *out, size_t out_size)
 }
 
 /* Unchanged, unlike copy_name(), because it will be compared. "" when absent. */
-static enum vs_error copy_text(struct json_value from, char *out, size_t out_size)
+MUST_CHECK static enum vs_error copy_text(struct json_value from, char *out, size_t out_size)
 {
     size_t size = 0;
 
@@ -34,7 +34,7 @@ static enum vs_error copy_text(struct json_value from, char *out, size_t out_siz
     return VS_OK;
 }
 
-static enum vs_error subject_read(struct span line, struct vs_receipt_info *out)
+MUST_CHECK static enum vs_error subject_read(struct span line, struct vs_receipt_info *out)
 {
     struct json_value entry, key, task;
     const struct json_field fields[] = {
@@ -50,7 +50,7 @@ static enum vs_error subject_read(struct span line, struct vs_receipt_info *out)
     return e == VS_OK ? copy_text(task, out->task, sizeof out->task) : e;
 }
 
-static enum vs_error entry_read(struct span line, struct vs_receipt_info *out)
+MUST_CHECK static enum vs_error entry_read(struct span line, struct vs_receipt_info *out)
 {
     struct audit_entry_view view;
     enum vs_error e;
@@ -68,7 +68,7 @@ static enum vs_error entry_read(struct span line, struct vs_receipt_info *out)
     return VS_OK;
 }
 
-static enum vs_error receipt_fault(enum err e, struct vs_why *why)
+MUST_CHECK static enum vs_error receipt_fault(enum err e, struct vs_why *why)
 {
     if (e == ERR_CRYPTO)
         return why_fail(why, VS_ERR_UNTRUSTED,
@@ -82,9 +82,9 @@ static enum vs_error receipt_fault(enum err e, struct vs_why *why)
 }
 
 /* The entry's line, proven to be in the log of `vkey`. */
-static enum vs_error line_proven(struct span receipt, const char *vkey,
-                                 uint8_t line[AUDIT_ENTRY_MAX], size_t *size, uint64_t *index,
-                                 struct vs_why *why)
+MUST_CHECK static enum vs_error line_proven(struct span receipt, const char *vkey,
+                                            uint8_t line[AUDIT_ENTRY_MAX], size_t *size,
+                                            uint64_t *index, struct vs_why *why)
 {
     char origin[VS_ORIGIN_SIZE];
     uint8_t key[ED25519_PUBLIC_SIZE];
@@ -98,8 +98,8 @@ static enum vs_error line_proven(struct span receipt, const char *vkey,
 }
 
 /* The entry's line in the receipt. */
-static enum vs_error line_stated(struct span receipt, uint8_t line[AUDIT_ENTRY_MAX], size_t *size,
-                                 struct vs_why *why)
+MUST_CHECK static enum vs_error line_stated(struct span receipt, uint8_t line[AUDIT_ENTRY_MAX],
+                                            size_t *size, struct vs_why *why)
 {
     struct json_value document, entry;
 
@@ -110,8 +110,8 @@ static enum vs_error line_stated(struct span receipt, uint8_t line[AUDIT_ENTRY_M
     return VS_OK;
 }
 
-static enum vs_error receipt_read(struct span receipt, const char *vkey,
-                                  struct vs_receipt_info *out, struct vs_why *why)
+MUST_CHECK static enum vs_error receipt_read(struct span receipt, const char *vkey,
+                                             struct vs_receipt_info *out, struct vs_why *why)
 {
     uint8_t line[AUDIT_ENTRY_MAX];
     size_t size = 0;
@@ -123,8 +123,9 @@ static enum vs_error receipt_read(struct span receipt, const char *vkey,
     return e;
 }
 
-static enum vs_error subject_check(const struct vs_receipt_info *is,
-                                   const struct receipt_subject *wanted, struct vs_why *why)
+MUST_CHECK static enum vs_error subject_check(const struct vs_receipt_info *is,
+                                              const struct receipt_subject *wanted,
+                                              struct vs_why *why)
 {
     const char *task = wanted->task == NULL ? "" : wanted->task;
 

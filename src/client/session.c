@@ -20,8 +20,9 @@ struct span session_token(const struct vs_session *s)
     return span_of(secret_span(s->token).data, secret_size(s->token) - 1);
 }
 
-static enum vs_error session_from(const struct reply_session *r, const uint8_t key[X25519_SIZE],
-                                  struct span reply_key, struct vs_session **out)
+MUST_CHECK static enum vs_error session_from(const struct reply_session *r,
+                                             const uint8_t key[X25519_SIZE], struct span reply_key,
+                                             struct vs_session **out)
 {
     struct vs_session *s = calloc(1, sizeof *s);
 
@@ -71,7 +72,7 @@ void vs_session_info(const struct vs_session *s, struct vs_session_info *out)
     memcpy(out->identity_key, s->identity_key, sizeof out->identity_key);
 }
 
-static enum vs_error challenge(struct vs_client *c, struct reply_challenge *out)
+MUST_CHECK static enum vs_error challenge(struct vs_client *c, struct reply_challenge *out)
 {
     const struct client_call call = {
         .method = "POST", .path = "/v1/attest/challenge", .authorised = true};
@@ -134,9 +135,9 @@ enum vs_error quote_take(const struct vs_quote_source *source,
     return VS_OK;
 }
 
-static enum vs_error attest_body(const struct vs_worker_key *key, const char *tee_type,
-                                 const uint8_t nonce[VS_NONCE_SIZE], struct span quote,
-                                 struct buffer *out)
+MUST_CHECK static enum vs_error attest_body(const struct vs_worker_key *key, const char *tee_type,
+                                            const uint8_t nonce[VS_NONCE_SIZE], struct span quote,
+                                            struct buffer *out)
 {
     enum err e = buffer_reserve(out, base64_size(quote.size) + 1024);
 
@@ -157,9 +158,10 @@ static enum vs_error attest_body(const struct vs_worker_key *key, const char *te
     return error_of(e);
 }
 
-static enum vs_error post_evidence(struct vs_client *c, const struct vs_worker_key *key,
-                                   const struct vs_quote_source *source,
-                                   const uint8_t nonce[VS_NONCE_SIZE], struct secret **body)
+MUST_CHECK static enum vs_error post_evidence(struct vs_client *c, const struct vs_worker_key *key,
+                                              const struct vs_quote_source *source,
+                                              const uint8_t nonce[VS_NONCE_SIZE],
+                                              struct secret **body)
 {
     uint8_t report_data[VS_REPORT_DATA_SIZE];
     struct buffer request = {0};
@@ -186,9 +188,10 @@ static enum vs_error post_evidence(struct vs_client *c, const struct vs_worker_k
 }
 
 /* domain 0x00 nonce[32] SHA-256(session JWT)[32] enc[32] ciphertext[48] */
-static enum vs_error check_signature(struct vs_client *c, const struct vs_keystore *keystore,
-                                     const uint8_t nonce[VS_NONCE_SIZE],
-                                     const struct reply_attested *r)
+MUST_CHECK static enum vs_error check_signature(struct vs_client *c,
+                                                const struct vs_keystore *keystore,
+                                                const uint8_t nonce[VS_NONCE_SIZE],
+                                                const struct reply_attested *r)
 {
     uint8_t statement[sizeof SIGNATURE_DOMAIN + VS_NONCE_SIZE + SHA256_SIZE + sizeof r->enc +
                       sizeof r->ciphertext];
@@ -210,8 +213,8 @@ static enum vs_error check_signature(struct vs_client *c, const struct vs_keysto
 }
 
 /* info = domain 0x00 SHA-256(session JWT), so the key belongs to this session only. */
-static enum vs_error open_reply_key(struct vs_client *c, const struct vs_worker_key *key,
-                                    const struct reply_attested *r, struct secret **out)
+MUST_CHECK static enum vs_error open_reply_key(struct vs_client *c, const struct vs_worker_key *key,
+                                               const struct reply_attested *r, struct secret **out)
 {
     uint8_t info[sizeof REPLY_KEY_DOMAIN + SHA256_SIZE];
 
@@ -225,10 +228,10 @@ static enum vs_error open_reply_key(struct vs_client *c, const struct vs_worker_
                        "the session's reply key does not open with this worker key");
 }
 
-static enum vs_error session_accept(struct vs_client *c, const struct vs_keystore *keystore,
-                                    const struct vs_worker_key *key,
-                                    const uint8_t nonce[VS_NONCE_SIZE],
-                                    const struct reply_attested *r, struct vs_session **out)
+MUST_CHECK static enum vs_error
+session_accept(struct vs_client *c, const struct vs_keystore *keystore,
+               const struct vs_worker_key *key, const uint8_t nonce[VS_NONCE_SIZE],
+               const struct reply_attested *r, struct vs_session **out)
 {
     struct secret *reply_key = NULL;
     struct vs_session *s = NULL;

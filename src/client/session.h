@@ -22,14 +22,14 @@ struct vs_session {
 /* The JWT without its terminator. */
 struct span session_token(const struct vs_session *s);
 
+/* The explanation of a source that failed; returns `e`. */
+MUST_CHECK enum vs_error quote_fail(struct vs_client *c, const struct vs_quote_source *source,
+                                    enum vs_error e);
+
 /*
  * Gets a quote over `report_data` from the source. The caller frees `*quote`, VS_QUOTE_MAX bytes.
  * VS_ERR_MALFORMED the source returned an impossible size
  */
-/* The explanation of a source that failed; returns `e`. */
-enum vs_error quote_fail(struct vs_client *c, const struct vs_quote_source *source,
-                         enum vs_error e);
-
 MUST_CHECK enum vs_error quote_take(const struct vs_quote_source *source,
                                     const uint8_t report_data[VS_REPORT_DATA_SIZE], uint8_t **quote,
                                     size_t *size);

@@ -103,8 +103,9 @@ enum vs_error vs_sim_collateral(const struct vs_sim *sim, const struct vs_sim_co
     return error_of(e);
 }
 
-static enum vs_error quote_of_source(void *context, const uint8_t report_data[VS_REPORT_DATA_SIZE],
-                                     uint8_t *out, size_t capacity, size_t *size)
+MUST_CHECK static enum vs_error quote_of_source(void *context,
+                                                const uint8_t report_data[VS_REPORT_DATA_SIZE],
+                                                uint8_t *out, size_t capacity, size_t *size)
 {
     const struct vs_sim_source *source = context;
     struct buffer b = {0};

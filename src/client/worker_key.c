@@ -11,7 +11,7 @@
 #define KEY_FILE_SIZE (sizeof KEY_FILE_PREFIX - 1 + 2 * X25519_SIZE)
 
 /* Takes over `private_key`, also on failure. */
-static enum vs_error key_from(struct secret *private_key, struct vs_worker_key **out)
+MUST_CHECK static enum vs_error key_from(struct secret *private_key, struct vs_worker_key **out)
 {
     struct vs_worker_key *key = calloc(1, sizeof *key);
 

@@ -151,11 +151,16 @@ class Banned(Tree):
             ("src/a.h", "enum err (*f)(int x);", "MUST_CHECK enum err (*f)(int x);"),
             ("src/a.c", "static enum err (*const f[3])(int x) = {0};", "static maker *const f[3] = {0};"),
             ("tests/unit/a.c", "static enum err f(int x);", "MUST_CHECK static enum err f(int x);"),
+            ("include/vouchsafe/a.h", "enum vs_error f(int x);", "VS_MUST_CHECK enum vs_error f(int x);"),
+            ("include/vouchsafe/a.h", "typedef enum vs_error (*f)(int x);", "typedef VS_MUST_CHECK enum vs_error (*f)(int x);"),
+            ("src/client/a.c", "static enum vs_error f(int x)", "MUST_CHECK static enum vs_error f(int x)"),
+            ("src/cli/a.c", "static enum vs_error f(int x);", "VS_MUST_CHECK static enum vs_error f(int x);"),
         ]:
             with self.subTest(bad):
                 self.assertFalse(self.accepted(path, bad))
                 self.assertTrue(self.accepted(path, good))
-        for line in ("enum err f(int x)", "enum err e = f(1);", "struct { enum err error; };"):
+        for line in ("enum err f(int x)", "enum vs_error f(int x)", "enum err e = f(1);", "enum vs_error e = f(1);",
+                     "struct { enum err error; };"):
             self.assertTrue(self.accepted("src/a.c", line), line)
 
 

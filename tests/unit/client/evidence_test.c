@@ -53,8 +53,10 @@ static int stop(void **state)
     return 0;
 }
 
-static enum vs_error judge(const struct vs_sim_enclave *what, const struct vs_blob *collateral,
-                           const struct vs_appraisal *appraisal, struct vs_claims *claims)
+MUST_CHECK static enum vs_error judge(const struct vs_sim_enclave *what,
+                                      const struct vs_blob *collateral,
+                                      const struct vs_appraisal *appraisal,
+                                      struct vs_claims *claims)
 {
     struct vs_blob quote = {0};
     enum vs_error e;
@@ -364,8 +366,8 @@ static void revoked_and_stale_platforms_are_refused(void **state)
     assert_int_equal(vs_sim_collateral(sim, &unknown, &none), VS_ERR_MALFORMED);
 }
 
-static enum vs_error read_certificate(const struct p256_private *key, const char *oid,
-                                      struct span extension, struct vs_ra_tls *out)
+MUST_CHECK static enum vs_error read_certificate(const struct p256_private *key, const char *oid,
+                                                 struct span extension, struct vs_ra_tls *out)
 {
     const struct x509_template t = {
         .common_name = "RA-TLS",

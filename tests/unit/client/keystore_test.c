@@ -177,7 +177,7 @@ static void keystore(const char *request, struct fake_reply *reply)
         put_item(request, reply);
 }
 
-static enum vs_error give_token(void *context, char *out, size_t capacity, size_t *size)
+MUST_CHECK static enum vs_error give_token(void *context, char *out, size_t capacity, size_t *size)
 {
     *size = strlen(context);
     assert_true(*size <= capacity);
@@ -187,8 +187,8 @@ static enum vs_error give_token(void *context, char *out, size_t capacity, size_
 
 static char why[512];
 
-static enum vs_error judge_with(const struct vs_keystore_demand *demand, bool with_token,
-                                struct vs_keystore *out)
+MUST_CHECK static enum vs_error judge_with(const struct vs_keystore_demand *demand, bool with_token,
+                                           struct vs_keystore *out)
 {
     const struct vs_client_options options = {
         .url = fake_server_url(server),
@@ -207,7 +207,8 @@ static enum vs_error judge_with(const struct vs_keystore_demand *demand, bool wi
     return e;
 }
 
-static enum vs_error judge(const struct vs_keystore_demand *demand, struct vs_keystore *out)
+MUST_CHECK static enum vs_error judge(const struct vs_keystore_demand *demand,
+                                      struct vs_keystore *out)
 {
     return judge_with(demand, true, out);
 }

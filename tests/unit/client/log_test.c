@@ -109,7 +109,7 @@ static struct vs_bytes note_of(size_t size, uint8_t flip, const uint8_t *by,
     return (struct vs_bytes){out, strlen(out)};
 }
 
-static enum vs_error compare(size_t from, uint8_t from_flip, size_t to, uint8_t to_flip)
+MUST_CHECK static enum vs_error compare(size_t from, uint8_t from_flip, size_t to, uint8_t to_flip)
 {
     char older[CHECKPOINT_TEXT_MAX], newer[CHECKPOINT_TEXT_MAX];
 

@@ -72,8 +72,9 @@ static struct vs_bytes text(const char *s)
 }
 
 /* Verifies lines `order[0..count-1]` (NULL entries end it) in pieces of `piece` bytes. */
-static enum vs_error verify(const char *const *order, size_t count, size_t head, const size_t *kept,
-                            size_t kept_count, size_t piece, struct vs_log_report *report)
+MUST_CHECK static enum vs_error verify(const char *const *order, size_t count, size_t head,
+                                       const size_t *kept, size_t kept_count, size_t piece,
+                                       struct vs_log_report *report)
 {
     static char log[ENTRIES * 600];
     struct vs_log_verifier *v = NULL;

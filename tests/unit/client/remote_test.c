@@ -393,7 +393,7 @@ static void decrypter(const char *request, struct fake_reply *reply)
     put_fault(reply);
 }
 
-static enum vs_error give_token(void *context, char *out, size_t capacity, size_t *size)
+MUST_CHECK static enum vs_error give_token(void *context, char *out, size_t capacity, size_t *size)
 {
     const char *token = context;
 
@@ -419,7 +419,7 @@ static struct vs_client *connect_with(char *token)
 
 static char token[] = "secret-token";
 
-static enum vs_error verify(struct vs_keystore *out)
+MUST_CHECK static enum vs_error verify(struct vs_keystore *out)
 {
     const struct vs_appraisal appraisal = {
         .mr_enclave = {enclave.mr_enclave, 32}
@@ -474,7 +474,7 @@ static void a_lying_keystore_is_not(void **state)
     }
 }
 
-static enum vs_error get_key(bool attested, struct vs_public_key *out)
+MUST_CHECK static enum vs_error get_key(bool attested, struct vs_public_key *out)
 {
     const struct vs_key_name name = {.repo = "https://github.com/alice/project.git",
                                      .owner = "alice.near"};
@@ -516,7 +516,7 @@ static void a_public_key_needs_the_attested_signature(void **state)
     }
 }
 
-static enum vs_error attest(struct vs_client *c, bool verified, struct vs_session **out)
+MUST_CHECK static enum vs_error attest(struct vs_client *c, bool verified, struct vs_session **out)
 {
     struct vs_sim_source source = {sim, enclave};
     const struct vs_quote_source quote = vs_sim_quote_source(&source);
@@ -570,7 +570,8 @@ static void a_session_needs_the_attested_signature(void **state)
 
 enum how { BY_SESSION, BY_SESSION_OR_PLAIN, INLINE, INLINE_OR_PLAIN };
 
-static enum vs_error decrypt(enum how how, bool receipt, const char *vkey, struct vs_client *c)
+MUST_CHECK static enum vs_error decrypt(enum how how, bool receipt, const char *vkey,
+                                        struct vs_client *c)
 {
     static const uint8_t envelope[] = {2, 1, 2, 3};
     const struct vs_key_name name = {.seed = seed_asked};
@@ -777,7 +778,7 @@ static void urls_that_are_more_than_a_server_are_refused(void **state)
 }
 
 /* A loaded session opens replies: the reply key was kept, too. */
-static enum vs_error decrypt_with(const struct vs_session *session, struct vs_client *c)
+MUST_CHECK static enum vs_error decrypt_with(const struct vs_session *session, struct vs_client *c)
 {
     const struct vs_key_name name = {.seed = SEED};
     const struct vs_decrypt_request request = {
