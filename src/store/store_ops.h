@@ -119,7 +119,8 @@ struct store_ops {
      * transaction, so an interrupted one starts again. A migration never reads a sealed byte.
      * ERR_NOT_FOUND no database or no tables, and not `create`; ERR_CONFLICT another process has
      * the file; ERR_UNSUPPORTED the schema is newer than this program; ERR_TAMPERED the tables are
-     * not ours; ERR_UNAVAILABLE the server does not answer; ERR_IO
+     * not ours; ERR_UNAVAILABLE the server does not answer; ERR_CONFIG the address is refused
+     * (store/postgres/address.h); ERR_IO
      */
     MUST_CHECK enum err (*open)(const struct engine_options *options, struct store_engine **out);
     void (*close)(struct store_engine **engine); /* accepts NULL */
@@ -206,5 +207,6 @@ struct store_ops {
 };
 
 extern const struct store_ops store_sqlite;
+extern const struct store_ops store_postgres;
 
 #endif
