@@ -665,6 +665,36 @@ enum err executor_settle(struct executor *x, bool *stored)
     return e;
 }
 
+enum err executor_mark(struct executor *x, bool running)
+{
+    struct group_writes writes = {.first_entry = x->state.log.size};
+    struct node_state found;
+    uint8_t sealed[STORE_STATE_MAX];
+    size_t size = 0;
+    enum err e;
+
+    if (x->unsettled)
+        return ERR_UNAVAILABLE;
+    e = x->engine->ops->group_begin(x->engine, x->node, x->token, NULL, 0, &x->read, NULL, NULL);
+    if (e != ERR_NONE)
+        return e;
+    e = state_check(x, &found);
+    bytes_wipe(&found, sizeof found);
+    if (e != ERR_NONE) {
+        x->engine->ops->group_abort(x->engine);
+        return e;
+    }
+    x->next = x->state;
+    x->next.running = running;
+    x->next.commits++;
+    state_seal(x->keys, x->node, x->origin, &x->next, sealed, &size);
+    writes.state = span_of(sealed, size);
+    e = x->engine->ops->group_commit(x->engine, &writes);
+    if (e == ERR_NONE)
+        x->state = x->next;
+    return e;
+}
+
 const struct node_state *executor_state(const struct executor *x)
 {
     return &x->state;

@@ -38,7 +38,8 @@ void executor_close(struct executor **x);
  *   ERR_MALFORMED, ERR_TOO_LARGE  transaction_check() refuses one of them
  *   ERR_DENIED      another process has the lease on the log: this one can append no more
  *   ERR_TAMPERED    another program changed a row (the operational log names it) or the files; or
- *                   the stored state is older than the last one that this process wrote
+ *                   the stored state is older than the last one that this process wrote. If it is
+ *                   the files, the group may be in one that no longer is the database
  *   ERR_OVERLOADED  other nodes changed the same rows each time it was tried
  *   ERR_IO, ERR_MEMORY
  *
@@ -47,6 +48,13 @@ void executor_close(struct executor **x);
  */
 MUST_CHECK enum err executor_run(struct executor *x, const struct transaction *const *list,
                                  size_t count, struct transaction_result *results);
+
+/*
+ * Records in the state that a process is running from now on, or that it has stopped. A start that
+ * finds `running` knows that the last process did not stop by itself. Errors as executor_run();
+ * after ERR_UNAVAILABLE it is not known which of the two is recorded.
+ */
+MUST_CHECK enum err executor_mark(struct executor *x, bool running);
 
 bool executor_is_unsettled(const struct executor *x);
 

@@ -11,6 +11,7 @@
 struct store {
     struct store_engine *engine;
     struct executor *executor; /* the writer's only */
+    bool running;              /* so it is recorded in the state */
     const struct rows_keys *keys;
     const uint8_t *log_seed;
     uint8_t public_key[ED25519_PUBLIC_SIZE];

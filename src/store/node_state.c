@@ -27,6 +27,7 @@ void node_state_write(const struct node_state *state, uint8_t out[NODE_STATE_PLA
     struct writer w = writer_over(out, NODE_STATE_PLAIN_MAX);
 
     writer_u64le(&w, state->commits);
+    writer_u8(&w, state->running);
     row_set_write(&state->rows, &w);
     writer_u64le(&w, state->log.size);
     for (unsigned level = 0; level < LEVELS; level++)
@@ -40,15 +41,20 @@ enum err node_state_parse(struct span plain, struct node_state *out)
 {
     struct reader r = reader_over(plain);
     struct node_state s = {0};
+    uint8_t running;
     enum err e;
 
     s.commits = reader_u64le(&r);
+    running = reader_u8(&r);
+    s.running = running != 0;
     row_set_read(&r, &s.rows);
     s.log.size = reader_u64le(&r);
     for (unsigned level = 0; level < LEVELS; level++)
         if (has_level(s.log.size, level))
             reader_copy(&r, s.log.full[level].bytes, sizeof s.log.full[level].bytes);
     e = reader_finish(&r);
+    if (e == ERR_NONE && running > 1)
+        e = ERR_MALFORMED;
     if (e == ERR_NONE)
         *out = s;
     bytes_wipe(&s, sizeof s);

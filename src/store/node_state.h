@@ -3,10 +3,10 @@
  * sum of its rows. Each commit replaces the sealed state. So the size of the log, its root and the
  * set of rows cannot be changed without the store's key. Pure.
  *
- *   plain   u64 commits | row set (store/row_set.h) | u64 log size | 32 for each set bit of the log
- *           size, from the lowest: the hash of the complete subtree of that level
- *   sealed  u8 format 1 | u32 epoch | 24 nonce | XChaCha20-Poly1305(state key, nonce, AAD, plain)
- *   AAD     "vouchsafe state" 00 | u8 format | u32 epoch | u32 node | origin
+ *   plain   u64 commits | u8 running | row set (store/row_set.h) | u64 log size | 32 for each set
+ * bit of the log size, from the lowest: the hash of the complete subtree of that level sealed  u8
+ * format 1 | u32 epoch | 24 nonce | XChaCha20-Poly1305(state key, nonce, AAD, plain) AAD "vouchsafe
+ * state" 00 | u8 format | u32 epoch | u32 node | origin
  *
  * Integers are little-endian.
  */
@@ -17,11 +17,12 @@
 
 struct node_state {
     uint64_t commits; /* groups committed by this node, ever */
+    bool running;     /* a process has the node open, or ended without saying so */
     struct row_set rows;
     struct merkle_frontier log;
 };
 
-#define NODE_STATE_PLAIN_MAX (8 + ROW_SET_SIZE + 8 + 64 * 32)
+#define NODE_STATE_PLAIN_MAX (8 + 1 + ROW_SET_SIZE + 8 + 64 * 32)
 #define NODE_STATE_SEALED_MAX (ROWS_HEADER_SIZE + NODE_STATE_PLAIN_MAX + 16)
 
 /* `out` has STORE_STATE_MAX bytes; `size` are written. */

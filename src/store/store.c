@@ -162,6 +162,44 @@ MUST_CHECK static enum err everything_verify(struct store *s, store_each_entry *
     return e == ERR_NONE ? log_walk(s->engine, NODE, &s->committed, each, context, &frontier) : e;
 }
 
+/* The newest commits of a process that did not stop by itself are in the journal. */
+MUST_CHECK static enum err journal_check(const struct store *s)
+{
+    const struct store_ops *ops = s->engine->ops;
+
+    if (!executor_state(s->executor)->running || !ops->journal_found ||
+        ops->journal_found(s->engine))
+        return ERR_NONE;
+    log_write(LOG_ERROR, "store", "LOG_FILES_LOST", LOG_STRING("file", "write-ahead log"),
+              LOG_STRING("found", "it was deleted or emptied, and the last process did not stop "
+                                  "by itself: what it wrote last was in that file"),
+              LOG_NUMBER("entries_left", executor_state(s->executor)->log.size));
+    return ERR_STALE;
+}
+
+/* From here on, a database without its journal is not whole. So the database itself must say it. */
+MUST_CHECK static enum err run_begin(struct store *s)
+{
+    const struct store_ops *ops = s->engine->ops;
+    enum err e = executor_mark(s->executor, true);
+
+    s->running = e == ERR_NONE;
+    return e == ERR_NONE && ops->flush ? ops->flush(s->engine) : e;
+}
+
+/* If this fails, the journal stays, and the next start finds everything in it. */
+static void run_end(struct store *s)
+{
+    const struct store_ops *ops = s->engine->ops;
+    enum err e = executor_mark(s->executor, false);
+
+    if (e == ERR_NONE && ops->flush)
+        e = ops->flush(s->engine);
+    if (e != ERR_NONE)
+        log_write(LOG_WARN, "store", "not_stopped_cleanly", LOG_STRING("error", err_code(e)),
+                  LOG_STRING("next", "keep the write-ahead log: the next start needs it"));
+}
+
 enum err store_open(const struct store_options *options, struct store **out)
 {
     return store_open_each(options, NULL, NULL, out);
@@ -180,6 +218,8 @@ enum err store_open_each(const struct store_options *options, store_each_entry *
         e = node_make(s, options->create, options->take_over);
     if (e == ERR_NONE)
         e = executor_make(s);
+    if (e == ERR_NONE)
+        e = journal_check(s);
     if (e == ERR_NONE) {
         publish(s);
         e = everything_verify(s, each, context);
@@ -187,6 +227,8 @@ enum err store_open_each(const struct store_options *options, store_each_entry *
     if (e == ERR_NONE)
         e = checkpoint_sign_with(&s->committed, s->origin, s->log_seed, s->public_key, s->note,
                                  sizeof s->note);
+    if (e == ERR_NONE)
+        e = run_begin(s);
     if (e == ERR_NONE) {
         s->noted = s->committed.size;
         *out = s;
@@ -202,6 +244,8 @@ void store_close(struct store **store)
 
     if (!s)
         return;
+    if (s->running)
+        run_end(s);
     executor_close(&s->executor);
     if (s->engine)
         s->engine->ops->close(&s->engine);

@@ -28,8 +28,10 @@ struct store_options {
 /*
  * ERR_NOT_FOUND  there is no database    ERR_CONFLICT  another process has it, or create found one
  * ERR_TAMPERED   rows, entries, hashes and the sealed state disagree; the log line says at which
- * row or entries. Also another root or origin, or tables that are not ours ERR_UNSUPPORTED a schema
- * newer than this program    ERR_IO  anything else the engine reports
+ *                row or entries. Also another root or origin, or tables that are not ours
+ * ERR_STALE      the last process did not stop by itself, and the write-ahead log with its newest
+ *                commits is gone
+ * ERR_UNSUPPORTED a schema newer than this program    ERR_IO  anything else the engine reports
  */
 MUST_CHECK enum err store_open(const struct store_options *options, struct store **out);
 
@@ -45,6 +47,7 @@ MUST_CHECK enum err store_open(const struct store_options *options, struct store
 typedef MUST_CHECK enum err store_each_entry(void *context, uint64_t index, struct span entry);
 MUST_CHECK enum err store_open_each(const struct store_options *options, store_each_entry *each,
                                     void *context, struct store **out);
+/* Records that the process has stopped by itself. */
 void store_close(struct store **store);
 
 /*
@@ -52,8 +55,9 @@ void store_close(struct store **store);
  * behind). Only one thread may call it.
  *
  * ERR_TAMPERED also when a file of the database was deleted, replaced or cut since the last group,
- * or while this one ran (it is then in a file that no longer is the database). The operational log
- * gets one alarm, and every later group fails: only a new start can open the database again.
+ * or while this one ran: the group may then be stored, in a file that no longer is the database.
+ * The operational log gets one alarm, and every later group fails: only a new start can open the
+ * database again.
  *
  * ERR_UNAVAILABLE, and store_is_unsettled(): the group may be stored or not, and no other group
  * runs before store_settle() has found out. Keep what the transactions borrow until then.

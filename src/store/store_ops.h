@@ -123,7 +123,16 @@ struct store_ops {
      * (store/postgres/address.h); ERR_IO
      */
     MUST_CHECK enum err (*open)(const struct engine_options *options, struct store_engine **out);
-    void (*close)(struct store_engine **engine); /* accepts NULL */
+    /* Accepts NULL. Files that hold newer writes than the database stay, unless after flush(). */
+    void (*close)(struct store_engine **engine);
+
+    /*
+     * An engine that keeps its newest writes in a file of their own, as SQLite's write-ahead log;
+     * both NULL where there is none. journal_found(): open() found that file, and it was not empty.
+     * flush() (writer) moves every commit into the database. ERR_TAMPERED, ERR_IO
+     */
+    bool (*journal_found)(const struct store_engine *e);
+    MUST_CHECK enum err (*flush)(struct store_engine *e);
 
     /* (writer) Makes a node with its first state. ERR_CONFLICT the number or the origin is taken */
     MUST_CHECK enum err (*node_add)(struct store_engine *e, uint32_t node, const char *origin,
@@ -169,8 +178,9 @@ struct store_ops {
     /*
      * (writer) Writes and commits; the group has ended in any case. ERR_NONE: durable.
      * ERR_CONFLICT another node changed what group_begin() reported: run the group again.
-     * ERR_TAMPERED a row or entry is where none was left, or the files were changed; ERR_IO,
-     * ERR_MEMORY. With these nothing was written. ERR_UNAVAILABLE: unknown
+     * ERR_TAMPERED a row or entry is where none was left; ERR_IO, ERR_MEMORY. With these nothing
+     * was written. ERR_TAMPERED also when the files were changed: the group may be in files that
+     * no longer are the database, and every later call fails. ERR_UNAVAILABLE: unknown
      */
     MUST_CHECK enum err (*group_commit)(struct store_engine *e, const struct group_writes *writes);
     /* (writer) Ends the group without writing. No effect without a group. */

@@ -50,6 +50,8 @@ void suite_open(struct suite *s, const struct store_ops *ops, const char *addres
 void suite_close(struct suite *s)
 {
     executor_close(&s->executor);
+    if (s->engine && s->ops->flush && s->ops->flush(s->engine) != ERR_NONE)
+        print_message("the write-ahead log stays\n"); /* as after a fault */
     s->ops->close(&s->engine);
 }
 

@@ -269,6 +269,33 @@ class LostLog(unittest.TestCase):
         self.assertEqual(self.worker.decrypt(self.envelope).status, 200)
 
 
+class LostJournal(unittest.TestCase):
+    """After a crash, the newest entries are only in the write-ahead log: without it, there is no start."""
+
+    def test_deleted_after_a_crash(self):
+        keystore = Keystore()
+        self.addCleanup(keystore.close)
+        keystore.init().start()
+        worker = Worker(keystore)
+        for _ in range(5):
+            worker.attest_with(os.urandom(32), b"nothing")
+        keystore.kill()
+        journal = os.path.join(keystore.dir, "state/log.db-wal")
+        os.rename(journal, journal + ".away")
+        for _ in range(2):
+            done = subprocess.run(keystore.daemon(), capture_output=True, text=True, timeout=30)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn("did not stop by itself", done.stderr)
+            self.assertIn("vouchsafe init --new-log", done.stderr)
+        os.rename(journal + ".away", journal)
+        keystore.start()
+        lines, _ = workload.export_log(keystore)
+        self.assertEqual(sum(json.loads(line)["op"] == "attest" for line in lines), 5)
+        self.assertEqual(keystore.stop(), 0)
+        self.assertFalse(os.path.exists(journal))
+        keystore.start()
+
+
 class FullDisk(unittest.TestCase):
     def setUp(self):
         self.keystore = Keystore()

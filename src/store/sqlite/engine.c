@@ -99,6 +99,8 @@ MUST_CHECK static enum err writer_connect(struct sqlite_engine *q)
     enum err e;
 
     e = sqlite_connect(q->path, SQLITE_OPEN_READWRITE, &q->db);
+    if (e == ERR_NONE) /* see engine_close() */
+        e = sqlite_error(sqlite3_db_config(q->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL));
     if (e == ERR_NONE)
         e = sqlite_prepare(q->db, "PRAGMA journal_mode = WAL", &statement);
     if (e == ERR_NONE)
@@ -121,6 +123,10 @@ MUST_CHECK static enum err statements_prepare(struct sqlite_engine *q)
     return e;
 }
 
+/*
+ * Closing removes the write-ahead log only after flush(): its absence means that the last process
+ * stopped by itself. One that was deleted has no name any more: what is in it is saved.
+ */
 static void engine_close(struct store_engine **engine)
 {
     struct sqlite_engine *q = *engine ? sqlite_engine_of(*engine) : NULL;
@@ -130,6 +136,8 @@ static void engine_close(struct store_engine **engine)
     sqlite_readers_close(q);
     for (size_t i = 0; i < STATEMENTS; i++)
         (void)sqlite3_finalize(q->statements[i]);
+    if (q->flushed || (q->files_lost && !sqlite_journal_has_its_name(q)))
+        (void)sqlite3_db_config(q->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     (void)sqlite3_close(q->db);
     if (q->lock_fd >= 0)
         (void)close(q->lock_fd);
@@ -170,8 +178,10 @@ MUST_CHECK static enum err engine_open(const struct engine_options *options,
         e = lock_take(q);
     if (e == ERR_NONE && options->create)
         e = file_create(q->path);
-    if (e == ERR_NONE)
+    if (e == ERR_NONE) {
+        q->journal_found = sqlite_file_is_there(q, ENGINE_FILE_WAL);
         e = writer_connect(q);
+    }
     if (e == ERR_NONE)
         e = sqlite_migrate(q->db, options->create);
     if (e == ERR_NONE)
@@ -183,6 +193,30 @@ MUST_CHECK static enum err engine_open(const struct engine_options *options,
         engine = NULL; /* the caller owns it now */
     }
     engine_close(&engine);
+    return e;
+}
+
+static bool journal_found(const struct store_engine *engine)
+{
+    return ((const struct sqlite_engine *)engine)->journal_found; /* its first member */
+}
+
+MUST_CHECK static enum err flush(struct store_engine *engine)
+{
+    struct sqlite_engine *q = sqlite_engine_of(engine);
+    int pages = 0;
+    int moved = 0;
+    enum err e = sqlite_files_check(q);
+
+    if (e != ERR_NONE)
+        return e;
+    e = sqlite_error(
+        sqlite3_wal_checkpoint_v2(q->db, NULL, SQLITE_CHECKPOINT_FULL, &pages, &moved));
+    if (e == ERR_NONE && pages != moved)
+        e = ERR_IO;
+    if (sqlite_files_settle(q) != ERR_NONE)
+        return ERR_TAMPERED;
+    q->flushed = e == ERR_NONE;
     return e;
 }
 
@@ -303,6 +337,8 @@ const struct store_ops store_sqlite = {
     .name = "sqlite",
     .open = engine_open,
     .close = engine_close,
+    .journal_found = journal_found,
+    .flush = flush,
     .node_add = node_add,
     .old_checkpoint = old_checkpoint,
     .nodes = sqlite_nodes,

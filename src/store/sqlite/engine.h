@@ -59,6 +59,8 @@ struct sqlite_engine {
     uint64_t
         granted; /* the newest lease's token: the lock file is the lease, so no one else grants */
     bool in_group;
+    bool journal_found;                     /* open() found a write-ahead log */
+    bool flushed;                           /* it has nothing that the database does not have */
     bool failing;                           /* the last group failed, which was logged */
     struct sqlite_file files[ENGINE_FILES]; /* as the last commit left them */
     bool files_lost; /* for good: only a new start looks at everything again */
@@ -105,6 +107,10 @@ MUST_CHECK enum err sqlite_connect(const char *path, int flags, sqlite3 **out);
  */
 MUST_CHECK enum err sqlite_migrate(sqlite3 *db, bool create);
 
+/* The file of this kind has its name, is a regular one and not empty. */
+bool sqlite_file_is_there(const struct sqlite_engine *e, enum sqlite_file_kind which);
+/* The write-ahead log is still the file that has its name. */
+bool sqlite_journal_has_its_name(const struct sqlite_engine *e);
 /* Remembers the files as they are now. ERR_NOT_FOUND, ERR_IO */
 MUST_CHECK enum err sqlite_files_record(struct sqlite_engine *e);
 /*

@@ -77,6 +77,7 @@ enum err sqlite_group_begin(struct store_engine *engine, uint32_t node, uint64_t
     struct sqlite_engine *q = sqlite_engine_of(engine);
     enum err e = sqlite_files_check(q);
 
+    q->flushed = false;
     if (e == ERR_NONE)
         e = undo(q); /* what a failed rollback may have left */
     if (e == ERR_NONE)

@@ -35,6 +35,22 @@ MUST_CHECK static enum err file_look(const struct sqlite_engine *e, size_t which
     return ERR_NONE;
 }
 
+bool sqlite_file_is_there(const struct sqlite_engine *e, enum sqlite_file_kind which)
+{
+    struct sqlite_file now = {0};
+
+    return file_look(e, which, &now) == ERR_NONE && now.size > 0;
+}
+
+bool sqlite_journal_has_its_name(const struct sqlite_engine *e)
+{
+    const struct sqlite_file *known = &e->files[ENGINE_FILE_WAL];
+    struct sqlite_file now = {0};
+
+    return file_look(e, ENGINE_FILE_WAL, &now) == ERR_NONE && now.device == known->device &&
+           now.inode == known->inode;
+}
+
 enum err sqlite_files_record(struct sqlite_engine *e)
 {
     enum err result = ERR_NONE;

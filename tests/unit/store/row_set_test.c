@@ -153,7 +153,7 @@ static void several_rows_that_differ_are_several(void **state)
 
 static struct node_state example_state(uint64_t size)
 {
-    struct node_state s = {.commits = 77};
+    struct node_state s = {.commits = 77, .running = size % 2 == 1};
 
     sum_up(&s.rows);
     for (uint64_t i = 0; i < size; i++) {
@@ -172,7 +172,7 @@ static bool states_equal(const struct node_state *a, const struct node_state *b)
 
     merkle_root(&a->log, &root_a);
     merkle_root(&b->log, &root_b);
-    return a->commits == b->commits && a->log.size == b->log.size &&
+    return a->commits == b->commits && a->running == b->running && a->log.size == b->log.size &&
            memcmp(&a->rows, &b->rows, sizeof a->rows) == 0 &&
            memcmp(&root_a, &root_b, sizeof root_a) == 0;
 }
@@ -234,6 +234,8 @@ static void a_plain_state_has_one_spelling(void **state)
     assert_int_equal(node_state_parse(span_of(plain, size + 1), &out), ERR_MALFORMED);
     for (size_t shorter = 0; shorter < size; shorter++)
         assert_int_equal(node_state_parse(span_of(plain, shorter), &out), ERR_MALFORMED);
+    plain[8] = 2; /* neither running nor stopped */
+    assert_int_equal(node_state_parse(span_of(plain, size), &out), ERR_MALFORMED);
 }
 
 int main(void)

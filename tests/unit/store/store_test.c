@@ -853,6 +853,98 @@ static void a_kill_at_any_moment_loses_nothing_acknowledged(void **state)
     assert_true(acknowledged > 50);
 }
 
+/* Appends entries in a process that ends without closing the store; with a full disk, it closes. */
+static void append_and_die(bool create, uint64_t from, uint64_t to, bool close_full)
+{
+    int status = -1;
+    pid_t child = fork();
+
+    if (child == 0) {
+        struct store *store = NULL;
+
+        if (try_open(create, &store) != ERR_NONE)
+            _exit(1);
+        append_many(store, from, to);
+        if (close_full) {
+            (void)signal(SIGXFSZ, SIG_IGN);
+            limit_files(1);
+            store_close(&store);
+        }
+        _exit(0);
+    }
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void journal_path(char out[600])
+{
+    (void)snprintf(out, 600, "%s-wal", database);
+}
+
+/* Nothing in the database says that entries are missing which were only in the journal. */
+static void a_journal_that_is_lost_after_a_crash_is_noticed(void **state)
+{
+    char path[600], copy[600], logged[4096];
+    struct store *store = NULL;
+
+    (void)state;
+    journal_path(path);
+    (void)snprintf(copy, sizeof copy, "%s.copy", database);
+    store = must_open(true);
+    append_many(store, 0, 10);
+    store_close(&store);
+    assert_int_equal(access(path, F_OK), -1);      /* a clean stop leaves none */
+    for (uint64_t count = 0; count < 3; count++) { /* also of a process that appended nothing */
+        uint64_t size = 10 + count * (count - 1) / 2;
+
+        append_and_die(false, size, size + count, false);
+        assert_int_equal(rename(path, copy), 0);
+        open_logged(ERR_STALE, logged, sizeof logged);
+        assert_non_null(strstr(logged, "LOG_FILES_LOST"));
+        open_logged(ERR_STALE, logged, sizeof logged); /* again: the first time made no new one */
+        (void)unlink(path);
+        assert_int_equal(close(open(path, O_CREAT | O_RDWR, 0600)), 0);
+        open_logged(ERR_STALE, logged, sizeof logged);
+        assert_int_equal(rename(copy, path), 0);
+        store = must_open(false);
+        expect_size(store, size + count);
+        store_close(&store);
+    }
+}
+
+/* A start that fails, for whatever reason, must leave what the next one needs. */
+static void a_start_that_fails_leaves_the_journal(void **state)
+{
+    static const struct rows_keys other_keys = {1, {5}, {6}, {7}, {8}};
+    struct store_options other = {database, ORIGIN, log_seed, &other_keys, false, false};
+    struct store *store = NULL;
+    char path[600];
+
+    (void)state;
+    journal_path(path);
+    append_and_die(true, 0, 10, false);
+    assert_int_equal(store_open(&other, &store), ERR_TAMPERED);
+    assert_int_equal(access(path, F_OK), 0);
+    store = must_open(false);
+    expect_size(store, 10);
+    store_close(&store);
+}
+
+static void a_stop_that_cannot_be_recorded_leaves_the_journal(void **state)
+{
+    struct store *store = NULL;
+    char path[600];
+
+    (void)state;
+    journal_path(path);
+    append_and_die(true, 0, 10, true);
+    assert_int_equal(access(path, F_OK), 0);
+    store = must_open(false);
+    expect_size(store, 10);
+    store_close(&store);
+}
+
 /* More readers on other threads than there are connections, while the log grows. */
 static void *read_along(void *argument)
 {
@@ -1033,6 +1125,9 @@ int main(void)
         cmocka_unit_test_setup(a_file_that_comes_back_needs_a_new_start, fresh),
         cmocka_unit_test_setup(the_nth_allocation_fails_for_every_n, fresh),
         cmocka_unit_test_setup(a_kill_at_any_moment_loses_nothing_acknowledged, fresh),
+        cmocka_unit_test_setup(a_journal_that_is_lost_after_a_crash_is_noticed, fresh),
+        cmocka_unit_test_setup(a_start_that_fails_leaves_the_journal, fresh),
+        cmocka_unit_test_setup(a_stop_that_cannot_be_recorded_leaves_the_journal, fresh),
         cmocka_unit_test_setup(readers_do_not_disturb_the_writer, fresh),
         cmocka_unit_test_setup(the_wal_stays_bounded, fresh),
         cmocka_unit_test_setup(requests_are_found_by_their_id, fresh),
