@@ -241,6 +241,9 @@ enum err sqlite_group_commit(struct store_engine *engine, const struct group_wri
     if (e != ERR_NONE) {
         failed(q, "a group could not be written", e);
         sqlite_group_abort(engine);
+        /* what did not fit into the cache is in the write-ahead log already */
+        if (sqlite_files_settle(q) != ERR_NONE)
+            return ERR_TAMPERED;
         return e == ERR_TAMPERED ? ERR_TAMPERED : ERR_IO;
     }
     e = run(q, STATEMENT_COMMIT);

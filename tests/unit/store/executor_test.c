@@ -4,9 +4,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "crypto/random.h"
@@ -442,11 +444,41 @@ static void an_engine_that_is_gone_leaves_nothing_to_settle(void **state)
     assert_int_equal(run(&t, &r), ERR_NONE);
 }
 
+/* More than SQLite's cache holds is written before the commit, until the disk is full. */
+static void a_large_group_on_a_full_disk_is_no_change_of_the_files(void **state)
+{
+    enum { LARGE = 400, DISK = 6 << 20 };
+    static uint8_t value[ROW_VALUE_MAX];
+    static struct effect puts[LARGE];
+    static struct transaction made[LARGE];
+    static const struct transaction *list[LARGE];
+    static struct transaction_result results[LARGE];
+    static char ids[LARGE][16];
+    struct rlimit limit;
+
+    (void)state;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    for (size_t i = 0; i < LARGE; i++) {
+        (void)snprintf(ids[i], sizeof ids[i], "row %zu", i);
+        puts[i] = put(ids[i], "");
+        puts[i].value = SPAN_OF(value);
+        made[i] = with(&puts[i], 1);
+        list[i] = &made[i];
+    }
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){DISK, limit.rlim_max}), 0);
+    assert_int_equal(executor_run(suite.executor, list, LARGE, results), ERR_IO);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(executor_run(suite.executor, list, LARGE, results), ERR_NONE);
+    verify();
+}
+
 #define ON_AN_EMPTY_DATABASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        ON_AN_EMPTY_DATABASE(a_large_group_on_a_full_disk_is_no_change_of_the_files),
         ON_AN_EMPTY_DATABASE(a_failed_condition_takes_everything_back),
         ON_AN_EMPTY_DATABASE(a_version_names_the_entry_and_the_node),
         ON_AN_EMPTY_DATABASE(lookup_values_are_unique_and_can_change_places),
