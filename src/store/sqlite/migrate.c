@@ -31,7 +31,9 @@ MUST_CHECK static enum err upgrade(sqlite3 *db, size_t from)
         e = migrations_run(db, from);
     if (e == ERR_NONE)
         e = sqlite_exec(db, "COMMIT");
-    return e; /* on failure the connection is closed, which rolls back */
+    if (e != ERR_NONE && (sqlite3_errcode(db) & 0xff) == SQLITE_ERROR)
+        e = ERR_TAMPERED; /* there is a table already, or is none: not what the number says */
+    return e;             /* on failure the connection is closed, which rolls back */
 }
 
 /* The number of tables and other things in the file. */

@@ -394,6 +394,7 @@ static void tables_that_are_not_ours_do_not_open(void **state)
         {"DROP TABLE node",                                                   ERR_TAMPERED   },
         {"DELETE FROM meta",                                                  ERR_TAMPERED   },
         {"UPDATE meta SET schema = 0",                                        ERR_TAMPERED   },
+        {"UPDATE meta SET schema = 1",                                        ERR_TAMPERED   },
         {"UPDATE meta SET schema = 99",                                       ERR_UNSUPPORTED},
     };
     const struct engine_options options = {database, false};
