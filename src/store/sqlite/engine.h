@@ -29,6 +29,7 @@ enum { ENGINE_QUERIES = 7 }; /* different statements that readers run */
 /* A read-only connection; one thread uses it at a time. */
 struct sqlite_reader {
     sqlite3 *db;
+    bool failed; /* SQLite reported an error: a new connection takes its place */
     struct {
         const char *sql; /* the same text has the same address */
         sqlite3_stmt *statement;

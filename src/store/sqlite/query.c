@@ -64,8 +64,15 @@ MUST_CHECK static enum err reader_take_one(struct sqlite_engine *q, struct sqlit
     return e;
 }
 
+/* A connection that failed is not used again: it may be inside a transaction, which sees old rows.
+ */
 static void reader_give_back(struct sqlite_engine *q, struct sqlite_reader *r)
 {
+    if (r->failed) {
+        reader_close(&r);
+        reader_count_down(q);
+        return;
+    }
     (void)pthread_mutex_lock(&q->mutex);
     r->next = q->idle_readers;
     q->idle_readers = r;
@@ -124,16 +131,22 @@ MUST_CHECK static enum err query_run(struct sqlite_reader *r, const struct query
                                      each_result *each, void *context)
 {
     sqlite3_stmt *statement = NULL;
+    bool given_up = false; /* by the callback: the connection is good */
     enum err e = statement_find(r, query->sql, &statement);
 
     for (int i = 0; e == ERR_NONE && i < query->count; i++)
         e = sqlite_bind_number(statement, i + 1, query->numbers[i]);
     if (e == ERR_NONE && query->bytes.size > 0)
         e = sqlite_bind_bytes(statement, query->count + 1, query->bytes);
-    while (e == ERR_NONE && (e = sqlite_row(statement)) == ERR_NONE)
+    while (e == ERR_NONE && (e = sqlite_row(statement)) == ERR_NONE) {
         e = each(context, statement);
+        given_up = e != ERR_NONE;
+    }
     (void)sqlite3_reset(statement);
-    return e == ERR_NOT_FOUND ? ERR_NONE : e;
+    if (e == ERR_NOT_FOUND && !given_up)
+        return ERR_NONE;
+    r->failed |= e != ERR_NONE && !given_up;
+    return e;
 }
 
 /* The same on a connection of its own. */
@@ -213,6 +226,7 @@ MUST_CHECK static enum err scan(struct sqlite_reader *r, uint8_t table, struct n
     const struct query rows = {.sql = sql_item_scan, .numbers = {table}, .count = 1};
     enum err e = sqlite_exec(r->db, "BEGIN");
 
+    r->failed |= e != ERR_NONE;
     if (e == ERR_NONE)
         e = query_run(r, &nodes, node_give, node);
     if (e == ERR_NONE)
@@ -220,6 +234,7 @@ MUST_CHECK static enum err scan(struct sqlite_reader *r, uint8_t table, struct n
     if (!sqlite3_get_autocommit(r->db)) {
         enum err end = sqlite_exec(r->db, "ROLLBACK"); /* nothing was written */
 
+        r->failed |= end != ERR_NONE;
         e = e == ERR_NONE ? end : e;
     }
     return e;
