@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "base/writer.h"
+#include "crypto/aead.h"
 #include "crypto/random.h"
 #include "store/log.h"
 #include "store/overlay.h"
@@ -18,7 +19,7 @@ enum {
     LOSSES_MAX = 3, /* commits that did not arrive */
     NODES_MAX = 32, /* subtree hashes that a group completes: 1024 / 256 + 1 + 7 at most */
     COUNTER_SIZE = 16,
-    SEALED_OVERHEAD = ROWS_HEADER_SIZE + 2 + 16,
+    SEALED_OVERHEAD = ROWS_HEADER_SIZE + 2 + AEAD_TAG_SIZE,
 };
 
 _Static_assert(STORE_GROUP_MAX / 256 + 8 < NODES_MAX, "the hashes of a group fit");
@@ -200,7 +201,8 @@ MUST_CHECK static enum err row_take(void *context, const struct stored_row *stor
         row = overlay_load(g->overlay, stored, &sum);
         if (row && stored->key.table == TABLE_COUNTER)
             e = counter_parse(view.value, row);
-        bytes_wipe(secret_data(g->x->plain), stored->sealed.size);
+        bytes_wipe(secret_data(g->x->plain),
+                   stored->sealed.size - ROWS_HEADER_SIZE - AEAD_TAG_SIZE);
     }
     if (e == ERR_UNSUPPORTED)
         e = ERR_TAMPERED; /* no row of ours is of another epoch or format */

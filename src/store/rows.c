@@ -174,8 +174,10 @@ enum err row_open(const struct rows_keys *keys, const struct stored_row *row, ui
                   plain);
     if (e != ERR_NONE ||
         row_view_parse(span_of(plain, header.rest.size - AEAD_TAG_SIZE), &view) != ERR_NONE ||
-        !columns_match(keys, row, &view))
+        !columns_match(keys, row, &view)) {
+        bytes_wipe(plain, header.rest.size - AEAD_TAG_SIZE);
         return ERR_TAMPERED;
+    }
     *out = view;
     return ERR_NONE;
 }

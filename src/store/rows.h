@@ -55,7 +55,8 @@ MUST_CHECK enum err row_seal(const struct rows_keys *keys, enum store_table tabl
 size_t row_sealed_size(const struct row_view *row);
 
 /*
- * Opens a row as read. `plain` is guarded memory of ROWS_PLAIN_MAX bytes; `out` borrows from it.
+ * Opens a row as read. `plain` is guarded memory of ROWS_PLAIN_MAX bytes; `out` borrows from it. On
+ * an error nothing of the row is left there.
  * ERR_TAMPERED not a row that we sealed for this place; ERR_UNSUPPORTED sealed under another epoch
  * or a newer format
  */

@@ -113,7 +113,9 @@ static void a_row_opens_only_in_its_place(void **state)
     assert_int_equal(row_open(&keys, &moved, plain, &view), ERR_TAMPERED);
     moved = row;
     moved.lookup[31] ^= 1;
+    memset(plain, 1, sizeof plain);
     assert_int_equal(row_open(&keys, &moved, plain, &view), ERR_TAMPERED);
+    assert_null(memmem(plain, sizeof plain, example.value.data, example.value.size));
     wrong = keys;
     wrong.seal[0] ^= 1;
     assert_int_equal(row_open(&wrong, &row, plain, &view), ERR_TAMPERED);
