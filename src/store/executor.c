@@ -595,32 +595,36 @@ bool executor_is_unsettled(const struct executor *x)
     return x->unsettled;
 }
 
-/* Compares the log with the entries that were to be appended. */
-struct entry_comparison {
-    const struct executor *x;
-    size_t same;
-};
-
-MUST_CHECK static enum err entry_compare(void *context, uint64_t index, struct span entry)
+/* Grows the tree of the last settled group by the entries of the log. */
+MUST_CHECK static enum err entry_grow(void *context, uint64_t index, struct span entry)
 {
-    struct entry_comparison *c = context;
+    struct merkle_frontier *tree = context;
+    struct merkle_hash leaf;
 
-    if (index == c->x->state.log.size + c->same && span_equal(entry, c->x->entries[c->same]))
-        c->same++;
+    if (index != tree->size)
+        return ERR_NOT_FOUND; /* one is missing */
+    merkle_leaf(entry, &leaf);
+    merkle_append(tree, &leaf);
     return ERR_NONE;
 }
 
-/* Another process writes the log now. The last batch of this process is in the log, or never
- * will be. */
+/*
+ * Another process writes the log now. The last batch of this process is in the log, or never
+ * will be. Compared by hashes: the entries of the batch may be gone.
+ */
 MUST_CHECK static enum err settle_in_log(struct executor *x, bool *stored)
 {
-    struct entry_comparison c = {x, 0};
-    enum err e = x->engine->ops->entries(x->engine, x->node, x->state.log.size, x->entry_count,
-                                         entry_compare, &c);
+    struct merkle_frontier tree = x->state.log;
+    struct merkle_hash found, expected;
+    enum err e = x->engine->ops->entries(x->engine, x->node, tree.size,
+                                         x->next.log.size - tree.size, entry_grow, &tree);
 
-    if (e != ERR_NONE)
+    if (e != ERR_NONE && e != ERR_NOT_FOUND)
         return ERR_UNAVAILABLE;
-    *stored = c.same == x->entry_count;
+    merkle_root(&tree, &found);
+    merkle_root(&x->next.log, &expected);
+    *stored =
+        tree.size == x->next.log.size && span_equal(SPAN_OF(found.bytes), SPAN_OF(expected.bytes));
     x->unsettled = false;
     if (*stored)
         x->state = x->next;

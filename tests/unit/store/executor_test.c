@@ -395,6 +395,7 @@ static void an_unknown_commit_is_settled_from_the_log_after_a_takeover(void **st
     const struct effect f = count_up(1, 9, 0);
     struct transaction t = with(&f, 1);
     struct transaction_result r = {0};
+    char entry[] = "done";
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(arrived); i++) {
@@ -405,7 +406,9 @@ static void an_unknown_commit_is_settled_from_the_log_after_a_takeover(void **st
         lossy.lost_before = !arrived[i];
         lossy.begins = 0;
         lossy.fail_begin_from = 1;
+        t.entry = span_string(entry);
         assert_int_equal(run(&t, &r), ERR_UNAVAILABLE);
+        entry[0] ^= 1; /* the request may be gone meanwhile */
         lossy.fail_begin_from = 0;
         assert_int_equal(store_sqlite.lease_take(suite.engine, 1, holder, 1, &suite.token),
                          ERR_NONE);
