@@ -33,8 +33,9 @@ struct executor {
     struct secret *plain; /* for one row */
     struct node_state state;
     struct stored_node_state read; /* as group_begin() gave it */
+    bool alarmed;                  /* it was said that the state is not the last one */
 
-    /* the group that is run, or was and is not settled */
+    /* the group that is run, or was and is not settled: then nothing of it is borrowed any more */
     bool unsettled;
     struct node_state next;
     struct span entries[STORE_GROUP_MAX];
@@ -453,17 +454,18 @@ MUST_CHECK static enum err changes_make(struct group *g)
 }
 
 /* The state that the database gave must be the one that this process left. */
-MUST_CHECK static enum err state_check(const struct executor *x, struct node_state *out)
+MUST_CHECK static enum err state_check(struct executor *x, struct node_state *out)
 {
     enum err e = state_open(x, x->origin, out);
 
     if (e == ERR_NONE && out->commits != x->state.commits &&
         !(x->unsettled && out->commits == x->next.commits))
         e = ERR_TAMPERED;
-    if (e == ERR_TAMPERED)
+    if (e == ERR_TAMPERED && !x->alarmed)
         log_write(LOG_ERROR, "store", "tampered",
                   LOG_STRING("what", "the state of the node is not the one that was written last"),
                   LOG_NUMBER("node", x->node));
+    x->alarmed = e == ERR_TAMPERED;
     return e;
 }
 

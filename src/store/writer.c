@@ -174,18 +174,20 @@ static size_t batch_take(struct store_writer *w, struct writer_request **batch)
     return count;
 }
 
-static void figures_add(struct store_writer *w, size_t count, int64_t took_us, enum err e)
+static void figures_add(struct store_writer *w, size_t count, size_t failures, int64_t took_us,
+                        enum err e)
 {
+    const bool failing = failures == count;
     bool recovered;
 
     (void)pthread_mutex_lock(&w->mutex);
     w->figures.batches++;
     w->figures.requests += count;
-    w->figures.failures += e == ERR_NONE ? 0 : count;
+    w->figures.failures += failures;
     w->figures.commit_us += took_us > 0 ? (uint64_t)took_us : 0;
     w->figures.last_batch_size = count;
-    recovered = w->figures.failing && e == ERR_NONE;
-    w->figures.failing = e != ERR_NONE;
+    recovered = w->figures.failing && !failing;
+    w->figures.failing = failing;
     w->figures.lost |= e == ERR_TAMPERED && store_check(w->store) == ERR_TAMPERED;
     (void)pthread_mutex_unlock(&w->mutex);
     if (recovered)
@@ -224,22 +226,38 @@ MUST_CHECK static enum err batch_settle(struct store_writer *w)
     return e == ERR_NONE ? ERR_IO : e;
 }
 
+MUST_CHECK static enum err part_commit(struct store_writer *w, size_t first, size_t count)
+{
+    enum err e = store_run(w->store, w->list + first, count, w->results + first);
+
+    return e == ERR_UNAVAILABLE && store_is_unsettled(w->store) ? batch_settle(w) : e;
+}
+
+/* Some transaction of the batch names a row that was tampered with, and the others need not fail.
+ */
+static bool one_is_at_fault(struct store_writer *w, size_t count, enum err e)
+{
+    return e == ERR_TAMPERED && count > 1 && !store_is_unsettled(w->store) &&
+           store_check(w->store) == ERR_NONE;
+}
+
 static void batch_commit(struct store_writer *w, struct writer_request *batch, size_t count)
 {
     int64_t start = clock_monotonic_us();
-    const struct transaction_result *result = w->results;
-    enum err e = store_run(w->store, w->list, count, w->results);
+    enum err e = part_commit(w, 0, count);
+    const bool single = one_is_at_fault(w, count, e);
+    size_t failures = 0;
+    size_t i = 0;
 
-    if (e == ERR_UNAVAILABLE && store_is_unsettled(w->store))
-        e = batch_settle(w);
-    figures_add(w, count, clock_monotonic_us() - start, e);
-    for (struct writer_request *r = batch; r; r = r->next, result++) {
-        r->result = e;
-        if (e != ERR_NONE)
+    for (struct writer_request *r = batch; r; r = r->next, i++) {
+        r->result = single ? part_commit(w, i, 1) : e;
+        failures += r->result != ERR_NONE;
+        if (r->result != ERR_NONE)
             continue;
-        r->outcome = *result;
-        r->index = result->index;
+        r->outcome = w->results[i];
+        r->index = w->results[i].index;
     }
+    figures_add(w, count, failures, clock_monotonic_us() - start, e);
     w->done(w->context, batch, count);
 }
 

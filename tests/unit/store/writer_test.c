@@ -478,6 +478,59 @@ static void concurrent_callers_get_exactly_the_limit(void **state)
     store_close(&store);
 }
 
+/* As another program can, without a trace in the files' sizes. */
+static void row_spoil(struct store *store)
+{
+    spoil("UPDATE item SET sealed = zeroblob(length(sealed))");
+    assert_int_equal(store_check(store), ERR_NONE);
+}
+
+static void a_row_that_was_changed_fails_only_what_names_it(void **state)
+{
+    static const struct effect put = {
+        .kind = EFFECT_PUT,
+        .table = TABLE_KEY,
+        .id = {(const uint8_t *)"row",   3},
+        .value = {(const uint8_t *)"value", 5}
+    };
+    static const struct effect touch = {
+        .kind = EFFECT_DELETE, .table = TABLE_KEY, .id = {(const uint8_t *)"row", 3}
+    };
+    const struct transaction made = {.effects = &put, .count = 1, .entry = SPAN_LITERAL("made")};
+    const struct transaction touched = {
+        .effects = &touch, .count = 1, .entry = SPAN_LITERAL("touched")};
+    struct writer_request requests[5] = {
+        {.transaction = &made},    {.entry = SPAN_LITERAL("held")}, {.entry = SPAN_LITERAL("a")},
+        {.transaction = &touched}, {.entry = SPAN_LITERAL("b")},
+    };
+    struct store *store = must_open(true);
+    struct store_writer *writer = NULL;
+    struct writer_figures figures;
+    struct results results;
+
+    (void)state;
+    results_init(&results);
+    assert_int_equal(store_writer_start(store, take_results, &results, &writer), ERR_NONE);
+    assert_int_equal(store_writer_submit(writer, &requests[0]), ERR_NONE);
+    results_wait(&results, 1);
+    store_writer_stop(&writer);
+    store_close(&store);
+    store = must_open(false);
+    row_spoil(store);
+    assert_int_equal(store_writer_start(store, take_results, &results, &writer), ERR_NONE);
+    results_hold(&results, true);
+    for (size_t i = 1; i < COUNT_OF(requests); i++)
+        assert_int_equal(store_writer_submit(writer, &requests[i]), ERR_NONE);
+    results_hold(&results, false);
+    results_wait(&results, COUNT_OF(requests));
+    for (size_t i = 0; i < COUNT_OF(requests); i++)
+        assert_int_equal(requests[i].result, i == 3 ? ERR_TAMPERED : ERR_NONE);
+    store_writer_figures(writer, &figures);
+    assert_true(figures.failures == 1 && !figures.failing && !figures.lost);
+    store_writer_stop(&writer);
+    store_close(&store);
+}
+
 static void a_malformed_transaction_is_not_queued(void **state)
 {
     static const struct effect bad = {.kind = EFFECT_COUNT, .table = TABLE_KEY};
@@ -508,6 +561,7 @@ int main(void)
         cmocka_unit_test_setup(a_log_that_was_deleted_fails_every_request, fresh),
         cmocka_unit_test_setup(stopping_commits_the_queue_and_refuses_more, fresh),
         cmocka_unit_test_setup(concurrent_callers_get_exactly_the_limit, fresh),
+        cmocka_unit_test_setup(a_row_that_was_changed_fails_only_what_names_it, fresh),
         cmocka_unit_test_setup(a_malformed_transaction_is_not_queued, fresh),
     };
 
