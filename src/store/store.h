@@ -106,7 +106,7 @@ MUST_CHECK enum err store_prove_consistency(struct store *store, uint64_t from, 
  * Finds the entries with this request id. The first 48 bits of a UUIDv7 are milliseconds, and
  * entries are almost in the order of time. So a binary search and a short scan are enough, without
  * an index that slows each insert. To find none is not an error. ERR_MALFORMED not a UUIDv7 in
- * lower case.
+ * lower case; ERR_TAMPERED an entry that the search used differs from what was appended.
  */
 MUST_CHECK enum err store_find_request(struct store *store, struct span request_id,
                                        store_each_entry *each, void *context);

@@ -1070,6 +1070,25 @@ static void requests_are_found_by_their_id(void **state)
     store_close(&store);
 }
 
+/* Under the running process: the start would find it. */
+static void a_changed_time_does_not_hide_an_entry(void **state)
+{
+    enum { COUNT = 1000, STEP_MS = 1000 };
+    struct store *store = must_open(true);
+    uint64_t found[2] = {0};
+    char id[37];
+
+    (void)state;
+    append_requests(store, COUNT, STEP_MS);
+    /* the search begins in the middle */
+    spoil("UPDATE log_entry SET entry = CAST(replace(entry, '\"time\":\"2026', "
+          "'\"time\":\"1999') AS BLOB) WHERE idx = 500");
+    request_id(100 * STEP_MS, id);
+    assert_int_equal(store_find_request(store, span_string(id), count_entry, found), ERR_TAMPERED);
+    assert_int_equal(found[0], 0);
+    store_close(&store);
+}
+
 static void ids_that_are_no_uuid7_are_refused(void **state)
 {
     static const char *const ids[] = {
@@ -1131,6 +1150,7 @@ int main(void)
         cmocka_unit_test_setup(readers_do_not_disturb_the_writer, fresh),
         cmocka_unit_test_setup(the_wal_stays_bounded, fresh),
         cmocka_unit_test_setup(requests_are_found_by_their_id, fresh),
+        cmocka_unit_test_setup(a_changed_time_does_not_hide_an_entry, fresh),
         cmocka_unit_test_setup(ids_that_are_no_uuid7_are_refused, fresh),
     };
     sqlite3_mem_methods failing;
