@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "crypto/pem.h"
 #include "crypto/x509_der.h"
 
@@ -304,13 +305,11 @@ MUST_CHECK static enum err extension_find(struct span extensions, struct span oi
 /* A decimal number of at most ARC_MAX. */
 static bool arc_take(const char **text, uint64_t *out)
 {
-    const char *at = *text;
+    const size_t size = strspn(*text, "0123456789");
 
-    for (*out = 0; *at >= '0' && *at <= '9' && *out <= ARC_MAX; at++)
-        *out = 10 * *out + (uint64_t)(*at - '0');
-    if (at == *text || *out > ARC_MAX)
+    if (decimal_read(span_of(*text, size), out) != ERR_NONE || *out > ARC_MAX)
         return false;
-    *text = at;
+    *text += size;
     return true;
 }
 

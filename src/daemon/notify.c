@@ -25,11 +25,11 @@ static bool address_set(struct notify *n, const char *name)
 
 static int64_t half_of(const char *usec)
 {
-    int64_t whole = 0;
+    uint64_t whole = 0;
 
-    for (; usec && *usec >= '0' && *usec <= '9' && whole < INT64_MAX / 16; usec++)
-        whole = whole * 10 + (*usec - '0');
-    return usec && *usec == '\0' ? whole / 2 : 0;
+    if (!usec || decimal_read(span_string(usec), &whole) != ERR_NONE || whole > INT64_MAX)
+        return 0;
+    return (int64_t)(whole / 2);
 }
 
 void notify_open(struct notify *n, const char *socket_name, const char *watchdog_usec)

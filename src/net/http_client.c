@@ -107,6 +107,7 @@ static unsigned retry_after_parse(struct span text)
 
     if (http_date_parse(text, &then) == ERR_NONE)
         return seconds_until(then);
+    /* not decimal_read(): delay-seconds may begin with zeros, and has no upper limit */
     for (size_t i = 0; i < text.size; i++) {
         if (text.data[i] < '0' || text.data[i] > '9')
             return 0;

@@ -36,6 +36,7 @@ static unsigned take_word(struct reader *r, const char *const *words, size_t cou
     return 0;
 }
 
+/* Not decimal_read(): the fields of a date have a fixed width, with leading zeros. */
 static unsigned take_digits(struct reader *r, size_t count)
 {
     struct span digits = reader_take(r, count);

@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 enum { BACKLOG = 64, FIRST_INHERITED = 3 }; /* SD_LISTEN_FDS_START */
 
 struct place {
@@ -19,21 +21,14 @@ struct place {
     socklen_t size;
 };
 
-/* Parses only decimal digits, at most `max`. */
+/* At most `max`. Leading zeros are refused, because some programs read them as octal. */
 MUST_CHECK static enum err number_parse(const char *text, unsigned max, unsigned *out)
 {
-    unsigned number = 0;
+    uint64_t number = 0;
 
-    if (*text == '\0')
+    if (decimal_read(span_string(text), &number) != ERR_NONE || number > max)
         return ERR_MALFORMED;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9' || number > max)
-            return ERR_MALFORMED;
-        number = number * 10 + (unsigned)(*text - '0');
-    }
-    if (number > max)
-        return ERR_MALFORMED;
-    *out = number;
+    *out = (unsigned)number;
     return ERR_NONE;
 }
 

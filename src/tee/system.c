@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 enum { PATH_SIZE = 4096, CHUNK = 4096 };
 
 /* The table */
@@ -235,22 +237,14 @@ enum err system_read_number(const struct tee_system *s, const char *path, uint64
                             struct tee_failure *failure)
 {
     char text[24];
-    uint64_t number = 0;
-    bool good;
     enum err e = system_read_line(s, path, text, sizeof text, failure);
 
-    if (e != ERR_NONE)
-        return e;
-    good = *text != '\0';
-    for (const char *at = text; *at && good; at++)
-        good = *at >= '0' && *at <= '9' && !__builtin_mul_overflow(number, 10, &number) &&
-               !__builtin_add_overflow(number, (uint64_t)(*at - '0'), &number);
-    if (!good) {
+    /* the kernel writes numbers without leading zeros */
+    if (e == ERR_NONE && decimal_read(span_string(text), out) != ERR_NONE) {
         tee_failure_set(failure, "%s does not hold a number", path);
-        return ERR_MALFORMED;
+        e = ERR_MALFORMED;
     }
-    *out = number;
-    return ERR_NONE;
+    return e;
 }
 
 enum err system_write(const struct tee_system *s, const char *path, struct span bytes,

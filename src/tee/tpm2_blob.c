@@ -1,6 +1,5 @@
 #include "tee/tpm2_blob.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
@@ -57,60 +56,45 @@ enum err tpm2_pcr_policy(const struct tpm2_pcrs *pcrs, uint8_t out[SHA256_SIZE])
     return ERR_NONE;
 }
 
-static bool is_digit(char c)
+/* The number of a PCR, up to the next character that is not a digit. */
+MUST_CHECK static enum err take_pcr(const char **text, uint64_t *number)
 {
-    return c >= '0' && c <= '9';
+    const size_t size = strspn(*text, "0123456789");
+
+    if (decimal_read(span_of(*text, size), number) != ERR_NONE || *number >= TPM2_PCR_COUNT)
+        return ERR_CONFIG;
+    *text += size;
+    return ERR_NONE;
 }
 
 enum err tpm2_pcr_list_parse(const char *text, uint32_t *mask)
 {
     uint32_t found = 0;
 
-    for (const char *at = text;; at++) {
-        char *end = NULL;
-        unsigned long number;
+    for (;; text++) {
+        uint64_t number = 0;
 
-        /* strtoul() would accept signs, white space and leading zeros */
-        if (!is_digit(at[0]) || (at[0] == '0' && is_digit(at[1])))
-            return ERR_CONFIG;
-        number = strtoul(at, &end, 10);
-        if (number >= TPM2_PCR_COUNT || found >> number != 0)
+        if (take_pcr(&text, &number) != ERR_NONE || found >> number != 0)
             return ERR_CONFIG;
         found |= 1u << number;
-        if (*end == '\0')
+        if (*text == '\0')
             break;
-        if (*end != ',')
+        if (*text != ',')
             return ERR_CONFIG;
-        at = end;
     }
     *mask = found;
     return ERR_NONE;
 }
 
-/* "7=": a number as in a list of PCRs, and the equals sign. */
-MUST_CHECK static enum err take_number(const char **text, unsigned long *number)
-{
-    const char *at = *text;
-    char *end = NULL;
-
-    if (!is_digit(at[0]) || (at[0] == '0' && is_digit(at[1])))
-        return ERR_CONFIG;
-    *number = strtoul(at, &end, 10);
-    if (*number >= TPM2_PCR_COUNT || *end != '=')
-        return ERR_CONFIG;
-    *text = end + 1;
-    return ERR_NONE;
-}
-
 enum err tpm2_pcr_values_parse(const char *text, struct tpm2_pcrs *pcrs)
 {
-    unsigned long least = 0;
-    unsigned long number = 0;
+    uint64_t least = 0;
+    uint64_t number = 0;
 
     while (*text) {
         struct span digits;
 
-        if (take_number(&text, &number) != ERR_NONE || number < least ||
+        if (take_pcr(&text, &number) != ERR_NONE || *text++ != '=' || number < least ||
             (pcrs->mask >> number & 1u) == 0)
             return ERR_CONFIG;
         digits = span_of(text, strnlen(text, 2 * SHA256_SIZE));
