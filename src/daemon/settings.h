@@ -19,6 +19,7 @@
 #include "base/secret.h"
 #include "collateral/source.h"
 #include "policy/policy.h"
+#include "tee/tee.h"
 
 #define SETTINGS_FILE_MAX (1024u * 1024) /* of the YAML file and of .env, bytes */
 #define SETTINGS_PATHS_MAX 64            /* in one list of paths */
@@ -26,16 +27,15 @@
 
 enum tls_mode { TLS_MODE_OFF, TLS_MODE_SELF_SIGNED, TLS_MODE_FILES };
 enum tls_evidence { TLS_EVIDENCE_NONE, TLS_EVIDENCE_GRAMINE, TLS_EVIDENCE_TCG };
+#define TEE_PROVIDER(id, name) TEE_PROVIDER_##id,
+/* clang-format off */
 enum tee_provider {
     TEE_PROVIDER_UNSET,
     TEE_PROVIDER_NONE,
     TEE_PROVIDER_AUTO,
-    TEE_PROVIDER_SGX,
-    TEE_PROVIDER_SNP,
-    TEE_PROVIDER_TDX,
-    TEE_PROVIDER_TPM2,
-    TEE_PROVIDER_SIMULATED
+    TEE_PROVIDERS(TEE_PROVIDER)
 };
+/* clang-format on */
 enum tee_sealing { TEE_SEALING_AUTO, TEE_SEALING_TPM2 };
 enum sgx_seal { SGX_SEAL_MRENCLAVE, SGX_SEAL_MRSIGNER };
 enum snp_root_key { SNP_ROOT_KEY_VCEK, SNP_ROOT_KEY_VLEK, SNP_ROOT_KEY_VMRK };

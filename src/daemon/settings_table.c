@@ -28,16 +28,15 @@ static const struct yaml_choice tls_evidence[] = {
     {NULL,      0                   }
 };
 
+#define PROVIDER_CHOICE(id, name) {name, TEE_PROVIDER_##id},
+/* clang-format off */
 static const struct yaml_choice tee_providers[] = {
-    {"auto",      TEE_PROVIDER_AUTO     },
-    {"sgx",       TEE_PROVIDER_SGX      },
-    {"snp",       TEE_PROVIDER_SNP      },
-    {"tdx",       TEE_PROVIDER_TDX      },
-    {"tpm2",      TEE_PROVIDER_TPM2     },
-    {"simulated", TEE_PROVIDER_SIMULATED},
-    {"none",      TEE_PROVIDER_NONE     },
-    {NULL,        0                     }
+    {"auto", TEE_PROVIDER_AUTO},
+    TEE_PROVIDERS(PROVIDER_CHOICE)
+    {"none", TEE_PROVIDER_NONE},
+    {NULL, 0}
 };
+/* clang-format on */
 
 static const struct yaml_choice tee_sealings[] = {
     {"auto", TEE_SEALING_AUTO},

@@ -42,11 +42,8 @@ static void path_of(const struct settings *s, const char *name, char out[PATH_SI
 MUST_CHECK static enum err open_provider(const struct settings *s, struct tee **out,
                                          struct tee_failure *failure)
 {
-    static const enum tee_kind kinds[] = {
-        [TEE_PROVIDER_AUTO] = TEE_AUTO, [TEE_PROVIDER_SGX] = TEE_SGX,
-        [TEE_PROVIDER_SNP] = TEE_SNP,   [TEE_PROVIDER_TDX] = TEE_TDX,
-        [TEE_PROVIDER_TPM2] = TEE_TPM2, [TEE_PROVIDER_SIMULATED] = TEE_SIMULATED,
-    };
+#define KIND(id, name) [TEE_PROVIDER_##id] = TEE_##id,
+    static const enum tee_kind kinds[] = {[TEE_PROVIDER_AUTO] = TEE_AUTO, TEE_PROVIDERS(KIND)};
     static const enum tee_sgx_seal sgx_seals[] = {
         [SGX_SEAL_MRENCLAVE] = TEE_SGX_MRENCLAVE,
         [SGX_SEAL_MRSIGNER] = TEE_SGX_MRSIGNER,

@@ -8,17 +8,20 @@
 typedef MUST_CHECK enum err open_function(const struct tee_settings *settings, struct tee **out,
                                           struct tee_failure *failure);
 
+#define NAME(id, name) [TEE_##id] = name,
+static const char *const names[] = {TEE_PROVIDERS(NAME)};
+
 static const struct {
-    const char *name;
     open_function *open;
     bool detected; /* TEE_AUTO tries it: hardware that makes evidence */
 } providers[] = {
-    [TEE_SGX] = {"sgx",       tee_sgx_open,       true },
-    [TEE_SNP] = {"snp",       tee_snp_open,       true },
-    [TEE_TDX] = {"tdx",       tee_tdx_open,       true },
-    [TEE_TPM2] = {"tpm2",      tee_tpm2_open,      false},
-    [TEE_SIMULATED] = {"simulated", tee_simulated_open, false},
+    [TEE_SGX] = {tee_sgx_open,       true },
+    [TEE_SNP] = {tee_snp_open,       true },
+    [TEE_TDX] = {tee_tdx_open,       true },
+    [TEE_TPM2] = {tee_tpm2_open,      false},
+    [TEE_SIMULATED] = {tee_simulated_open, false},
 };
+static_assert(COUNT_OF(names) == COUNT_OF(providers), "each provider has a name");
 
 static void add_reason(struct tee_failure *reasons, const char *name, const struct tee_failure *why)
 {
@@ -41,7 +44,7 @@ MUST_CHECK static enum err detect(const struct tee_settings *settings, struct te
             continue;
         if ((e = providers[i].open(settings, out, &why)) == ERR_NONE || e == ERR_MEMORY)
             return e;
-        add_reason(&reasons, providers[i].name, &why);
+        add_reason(&reasons, names[i], &why);
     }
     *failure = reasons;
     return ERR_UNSUPPORTED;

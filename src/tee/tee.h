@@ -78,7 +78,13 @@ struct tee_ops {
     void (*close)(struct tee *tee);
 };
 
-enum tee_kind { TEE_AUTO, TEE_SGX, TEE_SNP, TEE_TDX, TEE_TPM2, TEE_SIMULATED };
+/* The providers, with their names in settings and messages. */
+#define TEE_PROVIDERS(X)                                                                           \
+    X(SGX, "sgx") X(SNP, "snp") X(TDX, "tdx") X(TPM2, "tpm2") X(SIMULATED, "simulated")
+#define TEE_KIND(id, name) TEE_##id,
+/* clang-format off */
+enum tee_kind { TEE_AUTO, TEE_PROVIDERS(TEE_KIND) };
+/* clang-format on */
 enum tee_sgx_seal { TEE_SGX_MRENCLAVE, TEE_SGX_MRSIGNER };
 enum tee_snp_root { TEE_SNP_VCEK, TEE_SNP_VLEK, TEE_SNP_VMRK };
 
