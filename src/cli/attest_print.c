@@ -216,7 +216,8 @@ static void print_warnings(const struct cli_verdict *v)
         say(stdout, "warning    debug: its host can read its memory; send it no secret\n");
     if (vs_result_verdict(v->result) == VS_VALID && !v->appraised)
         say(stdout,
-            "note       genuine is not accepted: compare the measurement, or name a --policy\n");
+            "note       no policy was named, so the measurement was not compared: compare it, or "
+            "name a --policy\n");
 }
 
 static void print_certificate(const struct vs_ra_tls *c)

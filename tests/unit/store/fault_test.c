@@ -250,8 +250,8 @@ static void an_operation_that_is_done_and_reports_failure_loses_nothing(void **s
 }
 
 /*
- * The child tells what became of each group: '+' acknowledged, '-' refused, '?' unknown. It dies at
- * the position, or, when the position only fails, after it has told.
+ * The child writes the result of each group: '+' acknowledged, '-' refused, '?' unknown. It exits
+ * at the position. Where the position only fails, it first writes the result.
  */
 static void child_run(enum fault_kind kind, uint64_t at, int out)
 {
@@ -284,7 +284,7 @@ static void child_run(enum fault_kind kind, uint64_t at, int out)
 /* True when the child died at the position. `models[n]`: after n groups. */
 static bool one_crash(enum fault_kind kind, uint64_t at, const struct model models[GROUPS + 1])
 {
-    char told[GROUPS + 2] = {0};
+    char results[GROUPS + 2] = {0};
     size_t done;
     int pipes[2];
     int status = 0;
@@ -300,14 +300,14 @@ static bool one_crash(enum fault_kind kind, uint64_t at, const struct model mode
     if (child == 0)
         child_run(kind, at, pipes[1]);
     (void)close(pipes[1]);
-    while ((count = read(pipes[0], told + total, sizeof told - 1 - total)) > 0)
+    while ((count = read(pipes[0], results + total, sizeof results - 1 - total)) > 0)
         total += (size_t)count;
     (void)close(pipes[0]);
     assert_true(waitpid(child, &status, 0) == child && WIFEXITED(status));
     assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == FAULT_EXIT_STATUS);
-    done = strspn(told, "+");
-    refused = told[done] == '-';
-    /* a group that was told nothing about, or '?', may be there */
+    done = strspn(results, "+");
+    refused = results[done] == '-';
+    /* a group without a result, or with '?', may be there */
     must_be_there(&models[done], done < GROUPS && !refused ? &models[done + 1] : NULL, at);
     return WEXITSTATUS(status) == FAULT_EXIT_STATUS;
 }
