@@ -13,7 +13,7 @@ static int run_init(struct cli *cli, int argc, char **argv)
         {"new-log", OPTION_FLAG, &new_log, NULL,
          "the log was lost: start a new one for the same root",                                     0},
     };
-    char *arguments[4] = {"init", NULL, NULL, NULL};
+    char *arguments[5] = {"init"};
     size_t count = 1;
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
@@ -23,6 +23,8 @@ static int run_init(struct cli *cli, int argc, char **argv)
         return fail(cli, VS_ERR_MEMORY, "cannot pass the state directory on");
     if (new_log)
         arguments[count++] = "--new-log";
+    if (cli->json)
+        arguments[count++] = "--json";
     if (config != NULL) {
         arguments[count++] = "--config";
         arguments[count++] = (char *)config;
@@ -37,7 +39,8 @@ const struct cli_command command_init = {
     .help =
         "Makes a root, seals it with the TEE of this machine, and starts the log, by running\n"
         "`vouchsafed init`. It overwrites nothing. The exit code is that of vouchsafed: 0 when it\n"
-        "is done, 1 or 78 when it is not.\n"
+        "is done, 1 or 78 when it is not. With --json it prints {\"ok\":true,\"state\":DIR,\n"
+        "\"log_key\":KEY} or {\"ok\":false,\"error\":TEXT,\"problems\":[...]}.\n"
         "\n"
         "With --new-log it starts an empty log for a root that is sealed already, after the old\n"
         "log was lost. The first entry says so. Checkpoints and receipts of the old log do not\n"
@@ -57,12 +60,14 @@ static int run_config_check(struct cli *cli, int argc, char **argv)
         {"env-file", OPTION_TEXT, &env_file, "FILE", "variables; default: .env, if there is one",
          0                                                                                         },
     };
-    char *arguments[5] = {"--check-config"};
+    char *arguments[6] = {"--check-config"};
     size_t count = 1;
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
     if (code != PARSED)
         return code;
+    if (cli->json)
+        arguments[count++] = "--json";
     if (config != NULL) {
         arguments[count++] = "--config";
         arguments[count++] = (char *)config;
@@ -81,7 +86,9 @@ const struct cli_command command_config_check = {
     .help =
         "Reads the settings from the file, .env and the environment, as the keystore does, by\n"
         "running `vouchsafed --check-config`. It lists every mistake with file and line. The exit\n"
-        "code is that of vouchsafed: 0 good, 78 not acceptable.\n"
+        "code is that of vouchsafed: 0 good, 78 not acceptable. With --json it prints "
+        "{\"ok\":BOOL,\n"
+        "\"problems\":[{\"file\",\"line\",\"setting\",\"text\"}]} and more on standard output.\n"
         "\n"
         "Example:\n"
         "  vouchsafe config check --config /etc/vouchsafe/vouchsafe.yaml\n",

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "crypto/random.h"
 #include "crypto/tls.h"
+#include "daemon/answer.h"
 #include "daemon/certificate.h"
 #include "daemon/collateral.h"
 #include "daemon/harden.h"
@@ -44,12 +45,15 @@ struct arguments {
     bool check;
     bool init;
     bool new_log;
+    bool json;
     bool supervise;
 };
 
 /* Everything that exists from start to stop. */
 struct daemon {
     struct settings settings;
+    struct problems problems; /* with the settings and the files that they name */
+    char failure[1024];       /* of --check-config and init, when it is not a problem */
     struct token_store *tokens;
     struct reference_values added; /* by operators, before this start */
     bool added_known;              /* they are rows of the database */
@@ -92,6 +96,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
         case 'k':
             a->check = true;
             break;
+        case 'j':
+            a->json = true;
+            break;
         case 'n':
             a->new_log = true;
             break;
@@ -130,6 +137,10 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
                     stderr);
         return EXIT_USAGE;
     }
+    if (a->json && !a->init && !a->check) {
+        (void)fputs("vouchsafed: --json is an option of --check-config and of init\n", stderr);
+        return EXIT_USAGE;
+    }
     return -1;
 }
 
@@ -139,6 +150,13 @@ MUST_CHECK static enum err fail(enum err e, const char *text)
               LOG_STRING("reason", text));
     (void)fprintf(stderr, "vouchsafed: %s\n", text);
     return e;
+}
+
+/* The same for --check-config and init, whose answer has the reason, too. */
+MUST_CHECK static enum err fail_in(struct daemon *d, enum err e, const char *text)
+{
+    (void)snprintf(d->failure, sizeof d->failure, "%s", text);
+    return fail(e, text);
 }
 
 /* Writes all problems on standard error, one a line. */
@@ -170,19 +188,18 @@ static struct settings_files files_of(const struct arguments *a)
                                    .dotenv_may_be_missing = !a->dotenv};
 }
 
-MUST_CHECK static enum err load_settings(const struct arguments *a, struct settings *s)
+MUST_CHECK static enum err load_settings(const struct arguments *a, struct daemon *d)
 {
     const struct settings_files files = files_of(a);
-    struct problems problems = {0};
-    enum err e = settings_load(&files, environ, s, &problems);
+    struct settings *s = &d->settings;
+    enum err e = settings_load(&files, environ, s, &d->problems);
 
     if (e != ERR_NONE) {
-        print_problems(&problems);
-        problems_clear(&problems);
+        print_problems(&d->problems);
         return e;
     }
     if ((e = log_configure(s->log.format == LOG_FORMAT_JSON, s->log.level)) != ERR_NONE)
-        return fail(e, "log.level is not a list of level or module=level");
+        return fail_in(d, e, "log.level is not a list of level or module=level");
     for (size_t i = 0; i < s->warning_count; i++)
         log_write(LOG_WARN, "settings", "warning", LOG_STRING("text", s->warnings[i]));
     return ERR_NONE;
@@ -191,14 +208,13 @@ MUST_CHECK static enum err load_settings(const struct arguments *a, struct setti
 /* What else the settings name: the same for the start and for `config check`. */
 MUST_CHECK static enum err prepare_all(struct daemon *d, struct timestamp now)
 {
-    struct problems problems = {0};
-    enum err e = prepare(&d->settings, NULL, now, &d->prepared, &problems);
+    const struct problems *problems = &d->problems;
+    enum err e = prepare(&d->settings, NULL, now, &d->prepared, &d->problems);
 
-    for (size_t i = 0; i < problems.count; i++)
+    for (size_t i = 0; i < problems->count; i++)
         log_write(LOG_ERROR, "daemon", "refused_to_start", LOG_STRING("code", err_code(e)),
-                  LOG_STRING("reason", problems.items[i].text));
-    print_problems(&problems);
-    problems_clear(&problems);
+                  LOG_STRING("reason", problems->items[i].text));
+    print_problems(problems);
     return e;
 }
 
@@ -479,6 +495,7 @@ static void close_all(struct daemon *d)
     daemon_collateral_close(&d->collateral);
     prepared_clear(&d->prepared);
     settings_clear(&d->settings);
+    problems_clear(&d->problems);
     secret_cache_clear();
 }
 
@@ -556,15 +573,18 @@ MUST_CHECK static enum err run(struct daemon *d, const struct arguments *a)
     return ERR_NONE;
 }
 
-MUST_CHECK static enum err init(struct daemon *d, bool new_log)
+MUST_CHECK static enum err init(struct daemon *d, const struct arguments *a,
+                                char vkey[CHECKPOINT_VKEY_SIZE])
 {
+    const bool new_log = a->new_log;
     struct state_problem problem = {{0}};
-    char vkey[CHECKPOINT_VKEY_SIZE] = "";
     enum err e = new_log ? state_new_log(&d->settings, clock_now(), vkey, &problem)
                          : state_init(&d->settings, clock_now(), vkey, &problem);
 
     if (e != ERR_NONE)
-        return fail(e, *problem.text ? problem.text : err_text(e));
+        return fail_in(d, e, *problem.text ? problem.text : err_text(e));
+    if (a->json)
+        return ERR_NONE;
     (void)printf(new_log ? "Started a new log in %s for the root that is sealed there.\n"
                            "Log key: %s\n"
                          : "Initialised in %s: root sealed, log started.\nLog key: %s\n",
@@ -573,11 +593,10 @@ MUST_CHECK static enum err init(struct daemon *d, bool new_log)
 }
 
 /* Makes the checks of a start, without starting. */
-MUST_CHECK static enum err check(struct daemon *d)
+MUST_CHECK static enum err check(struct daemon *d, const struct arguments *a, struct answer *answer)
 {
     const struct settings *s = &d->settings;
     struct state_problem problem = {{0}};
-    bool initialised = false;
     const struct timestamp now = clock_now();
     struct tls_server *tls;
     enum err e;
@@ -585,36 +604,58 @@ MUST_CHECK static enum err check(struct daemon *d)
     if ((e = prepare_all(d, now)) != ERR_NONE)
         return e;
     tls = d->prepared.tls;
-    if (tls && watch_expiry_of(tls_server_not_after(tls), now) == WATCH_EXPIRED)
+    if (tls && watch_expiry_of(tls_server_not_after(tls), now) == WATCH_EXPIRED) {
+        answer->expired = s->tls.certificate_file;
         (void)fprintf(stderr, "vouchsafed: warning: the certificate in %s has expired\n",
                       s->tls.certificate_file);
-    if ((e = state_preflight(s, &initialised, &problem)) != ERR_NONE)
-        return fail(e, *problem.text ? problem.text : err_text(e));
+    }
+    if ((e = state_preflight(s, &answer->initialised, &problem)) != ERR_NONE)
+        return fail_in(d, e, *problem.text ? problem.text : err_text(e));
+    if (a->json)
+        return ERR_NONE;
     (void)puts("The configuration is good.");
-    if (!initialised)
+    if (!answer->initialised)
         (void)printf("There is no root in %s yet: run `vouchsafe init`.\n", s->state.dir);
     return ERR_NONE;
+}
+
+/* Returns `e`, or why the answer could not be written. */
+MUST_CHECK static enum err reply(const struct daemon *d, bool of_init, enum err e,
+                                 struct answer *answer)
+{
+    enum err written;
+
+    answer->ok = e == ERR_NONE;
+    answer->problems = &d->problems;
+    answer->state = d->settings.state.dir;
+    answer->failure = e == ERR_NONE || d->problems.count > 0 ? "" : reason(e, d->failure);
+    written = of_init ? answer_init_write(answer, stdout) : answer_check_write(answer, stdout);
+    return e == ERR_NONE ? written : e;
 }
 
 static int start(const struct arguments *a)
 {
     struct daemon *d = calloc(1, sizeof *d);
+    char vkey[CHECKPOINT_VKEY_SIZE] = "";
+    struct answer answer = {.log_key = vkey};
     enum err e;
 
     if (!d)
         return EXIT_REFUSED;
-    e = load_settings(a, &d->settings);
+    e = load_settings(a, d);
     settings_forget_secrets(environ); /* a reload would find them empty */
     if (e == ERR_NONE && a->check) {
         if ((e = crypto_start()) == ERR_NONE)
-            e = check(d);
+            e = check(d, a, &answer);
     } else if (e == ERR_NONE) {
         serve_block_signals();
         if ((e = crypto_start()) != ERR_NONE)
-            e = fail(e, "the cryptographic libraries do not start: " SECRET_LIMIT_HINT);
+            e = fail_in(d, e, "the cryptographic libraries do not start: " SECRET_LIMIT_HINT);
         else
-            e = a->init ? init(d, a->new_log) : run(d, a);
+            e = a->init ? init(d, a, vkey) : run(d, a);
     }
+    if (a->json)
+        e = reply(d, a->init, e, &answer);
     close_all(d);
     free(d);
     return e == ERR_NONE ? 0 : e == ERR_CONFIG ? EXIT_CONFIGURATION : EXIT_REFUSED;

@@ -6,8 +6,8 @@
 
 static const char *const usages[] = {
     "vouchsafed [--config FILE] [--env-file FILE] [--user NAME] [--supervise]",
-    "vouchsafed init [--new-log] [--config FILE] [--env-file FILE]",
-    "vouchsafed --check-config [--config FILE] [--env-file FILE]",
+    "vouchsafed init [--new-log] [--json] [--config FILE] [--env-file FILE]",
+    "vouchsafed --check-config [--json] [--config FILE] [--env-file FILE]",
 };
 
 const struct daemon_option daemon_options[] = {
@@ -19,6 +19,8 @@ const struct daemon_option daemon_options[] = {
     {"supervise",    NULL,   's', "stay as a parent that restarts the daemon when it crashes"       },
     {"check-config", NULL,   'k', "check the settings, report every mistake, and exit"              },
     {"new-log",      NULL,   'n', "with init: the log was lost; start a new one for the sealed root"},
+    {"json",         NULL,   'j',
+     "with --check-config and init: print the result as JSON on standard output"                    },
     {"help",         NULL,   'h', "print this text and all settings"                                },
     {"version",      NULL,   'v', "print the version"                                               },
 #ifdef VOUCHSAFE_TEST_CLOCK

@@ -48,6 +48,49 @@ class Configuration(unittest.TestCase):
                 self.assertIn(f"vouchsafed: {path}: tee.provider: not set", lines[3])
                 self.assertEqual(len(lines), 4)
 
+    def test_the_check_answers_in_json(self):
+        text = "servr: {}\nserver:\n  port: 80a\n"
+        done = self.check(text, "--json")
+        self.assertEqual(done.returncode, CONFIGURATION, done.stderr)
+        answer = json.loads(done.stdout)
+        path = os.path.join(self.dir, "v.yaml")
+        self.assertEqual(set(answer), {"ok", "problems", "more_problems"})
+        self.assertIs(answer["ok"], False)
+        self.assertEqual([(p["file"], p["line"], p["setting"]) for p in answer["problems"]],
+                         [(path, 1, "servr"), (path, 3, "server.port"), (path, None, "tee.provider")])
+        self.assertEqual(["vouchsafed: " + p["text"] for p in answer["problems"]], done.stderr.splitlines())
+        done = self.run_daemon("init", "--json", "--config", path)
+        self.assertEqual(done.returncode, CONFIGURATION, done.stderr)
+        self.assertEqual(json.loads(done.stdout), {"ok": False, "error": answer["problems"][0]["text"],
+                                                   "problems": answer["problems"], "more_problems": 0})
+        for wrong in (["--json"], ["--supervise", "--json"]):
+            done = self.run_daemon(*wrong, "--config", path)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+
+    def test_init_answers_in_json(self):
+        k = Keystore()
+        self.addCleanup(k.close)
+
+        def run(*arguments):
+            done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(len(done.stdout.splitlines()), 1, done.stderr)
+            return done.returncode, json.loads(done.stdout)
+
+        check, init = k.daemon("--check-config", "--json"), k.daemon("init", "--json")
+        command = [COMMAND, "--json", "config", "check", "--config", k.config]
+        good = {"ok": True, "problems": [], "more_problems": 0, "expired_certificate": None}
+        self.assertEqual(run(*check), (0, {**good, "initialised": False}))
+        code, answer = run(*init)
+        self.assertEqual((code, set(answer), answer["ok"]), (0, {"ok", "state", "log_key"}, True))
+        self.assertTrue(os.path.isfile(os.path.join(answer["state"], "root.sealed")), answer)
+        self.assertIn("+", answer["log_key"])
+        self.assertEqual(run(*check), (0, {**good, "initialised": True}))
+        self.assertEqual(run(*command), (0, {**good, "initialised": True}))
+        for again in (init, [COMMAND, "init", "--json", "--config", k.config]):
+            code, answer = run(*again)
+            self.assertEqual((code, answer["ok"], len(answer["problems"])), (1, False, 1))
+            self.assertEqual(answer["error"], answer["problems"][0]["text"])
+
     def test_an_env_file_that_was_asked_for_must_be_there(self):
         done = self.check(GOOD, "--env-file", "none.env")
         self.assertEqual(done.returncode, CONFIGURATION)
