@@ -945,6 +945,8 @@ static void a_fault_brings_no_others_with_it(void **state)
         TEE "tokens: [{name: w, sha256: 00, role: worker}]\nattestation: {policies: [{name: p, "
             "tee: sgx, mrenclave: [" HASH_A "], tokens: [v]}]}\n",
         TEE "attestation: {policies: [{name: p, tee: sgx, mrenclaves: [" HASH_A "]}]}\n",
+        TEE "collateral: {sources: [{name: a, token_file: t}]}\n",
+        TEE "collateral: {sources: [{type: pcsx, token_file: t}]}\n",
         "tee: {provider: none",
     };
 
@@ -1001,6 +1003,7 @@ static void the_manual_lists_every_setting(void **state)
         assert_non_null(file);
         settings_write_manual(file, (enum settings_manual)form);
         assert_int_equal(fclose(file), 0);
+        assert_null(strstr(text, "64 to 64")); /* of tokens[].sha256: one length */
         for (size_t i = 0; i < settings_table_count; i++) {
             char name[SETTINGS_NAME_SIZE];
 
@@ -1115,10 +1118,38 @@ static void only_some_sources_have_sets_of_intels(void **state)
     }
 }
 
+static void names_have_a_longest_length(void **state)
+{
+    static const struct {
+        int size;
+        enum err expected;
+    } cases[] = {
+        {1,   ERR_NONE  },
+        {252, ERR_NONE  },
+        {253, ERR_NONE  },
+        {254, ERR_CONFIG},
+        {0,   ERR_CONFIG},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char yaml[512], name[256];
+
+        memset(name, 'a', sizeof name);
+        (void)snprintf(yaml, sizeof yaml, TEE "tls: {name: \"%.*s\"}\n", cases[i].size, name);
+        assert_int_equal(load(yaml, "", NULL), cases[i].expected);
+        if (cases[i].expected == ERR_NONE)
+            settings_clear(&settings);
+        else
+            assert_string_equal(problem.setting, "tls.name");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_some_sources_have_sets_of_intels),
+        cmocka_unit_test(names_have_a_longest_length),
         cmocka_unit_test(what_a_running_daemon_cannot_take_over_is_named),
         cmocka_unit_test(names_that_do_not_fit_are_left_off),
         cmocka_unit_test(the_defaults_are_those_of_the_table),
