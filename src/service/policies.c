@@ -343,6 +343,7 @@ enum err policy_store_stage(struct policy_store *store, const struct policy_set 
         return ERR_MEMORY;
     }
     warn_unused(stage.next);
+    version_make(store, stage.next);
     *out = stage;
     return ERR_NONE;
 }

@@ -76,8 +76,8 @@ MUST_CHECK enum err policy_store_restore(struct policy_store *s, struct referenc
  * Replaces the configuration while the keystore runs. It has two steps, so that several things can
  * be replaced together or not at all. Only the thread that prepares and swaps changes may do this.
  *
- * stage  builds the snapshot of `configured` and of the added values, which is not visible yet;
- *        warns of values that it does not use. ERR_MEMORY
+ * stage  builds the snapshot of `configured` and of the added values, with its version, which is
+ *        not visible yet; warns of values that it does not use. ERR_MEMORY
  * adopt  replaces the current snapshot; cannot fail. If the policies changed, the version changes,
  *        and all sessions end.
  */

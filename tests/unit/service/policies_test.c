@@ -238,6 +238,7 @@ static void test_another_configuration_is_adopted_whole(void **state)
     make(f, 0x22, false, 1);
     memcpy(version, policy_store_view(f->store, &view)->policies.version, 8);
     assert_int_equal(policy_store_stage(f->store, &f->configured, &stage), ERR_NONE);
+    assert_memory_equal(stage.next->policies.version, version, 8); /* before it is in use */
     policy_store_adopt(f->store, &stage);
     assert_memory_equal(policy_store_view(f->store, &view)->policies.version, version, 8);
 
@@ -245,6 +246,7 @@ static void test_another_configuration_is_adopted_whole(void **state)
     assert_int_equal(appraisal_rule_set(&policy.rule, "mrenclave", texts, 1, &fault), ERR_NONE);
     assert_int_equal(appraisal_rule_finish(&policy.rule, &fault), ERR_NONE);
     assert_int_equal(policy_store_stage(f->store, &fresh, &stage), ERR_NONE);
+    assert_memory_not_equal(stage.next->policies.version, version, 8);
     assert_memory_equal(policy_store_view(f->store, &view)->policies.version, version, 8);
     policy_stage_clear(&stage); /* not adopted: nothing changes */
     refuse(f, 0x33, true, "value_not_found");
