@@ -46,6 +46,7 @@ class LibraryTest(unittest.TestCase):
                     "/lib/systemd/system/vouchsafed.service", "/man/man1/vouchsafe.1",
                     "/bash-completion/completions/vouchsafe", "/zsh/site-functions/_vouchsafe",
                     "/fish/vendor_completions.d/vouchsafe.fish", "/doc/vouchsafe/examples/vouchsafe.yaml",
+                    "/examples/prometheus/vouchsafe.rules.yml", "/examples/grafana/vouchsafe.json",
                     "/doc/vouchsafe/README.md", "/doc/vouchsafe/docs/operations.md",
                     "/doc/vouchsafe/docs/guides/encrypt-secrets.md"]
             ends += ["/include/vouchsafe/" + os.path.basename(header) for header in HEADERS]
