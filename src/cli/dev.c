@@ -366,6 +366,16 @@ static int run_stop(struct cli *cli, int argc, char **argv)
                     STOP_TIMEOUT_MS / 1000);
     dev_path(&dev, "daemon.pid", path);
     (void)unlink(path);
+    if (cli->json) {
+        struct cli_json j = {0};
+
+        json_open(&j, NULL, '{');
+        json_text(&j, "dir", dev.dir);
+        json_number(&j, "pid", pid);
+        json_flag(&j, "stopped", true);
+        json_close(&j, '}');
+        json_end();
+    }
     return EXIT_DONE;
 }
 

@@ -59,6 +59,22 @@ static int open_sim(const struct cli *cli, const char *dir, struct vs_sim **out)
                 dir, vs_error_text(e), dir);
 }
 
+/* Writes a file, and with --json the document that names it. */
+static int put_file(const struct cli *cli, const char *path, const struct vs_blob *b)
+{
+    struct cli_json j = {0};
+    int code = write_output(cli, path, (struct vs_bytes){b->data, b->size}, 0644);
+
+    if (code != PARSED || !cli->json || is_standard(path))
+        return code;
+    json_open(&j, NULL, '{');
+    json_text(&j, "out", path);
+    json_unsigned(&j, "size", b->size);
+    json_close(&j, '}');
+    json_end();
+    return PARSED;
+}
+
 static int run_quote(struct cli *cli, int argc, char **argv)
 {
     const char *dir = NULL;
@@ -88,7 +104,7 @@ static int run_quote(struct cli *cli, int argc, char **argv)
         code = e == VS_OK ? PARSED : fail(cli, e, "cannot make a quote: %s", vs_error_text(e));
     }
     if (code == PARSED)
-        code = write_output(cli, out, (struct vs_bytes){quote.data, quote.size}, 0644);
+        code = put_file(cli, out, &quote);
     vs_blob_clear(&quote);
     vs_sim_free(&sim);
     return code == PARSED ? EXIT_DONE : code;
@@ -134,7 +150,7 @@ static int run_collateral(struct cli *cli, int argc, char **argv)
     else if (e != VS_OK)
         code = fail(cli, e, "cannot make collateral: %s", vs_error_text(e));
     else
-        code = write_output(cli, out, (struct vs_bytes){bundle.data, bundle.size}, 0644);
+        code = put_file(cli, out, &bundle);
     vs_blob_clear(&bundle);
     vs_sim_free(&sim);
     return code == PARSED ? EXIT_DONE : code;

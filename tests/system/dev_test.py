@@ -1,4 +1,5 @@
 """`vouchsafe dev`: one command from an empty directory to a keystore that works."""
+import json
 import os
 import shutil
 import signal
@@ -32,7 +33,8 @@ class Dev(unittest.TestCase):
         first = self.shell('vouchsafe log key; vouchsafe status --token-file "$VOUCHSAFE_DEV/operator.token"')
         self.assertIn("dev-worker", first)
         key = self.shell("vouchsafe log key")
-        self.dev("stop")
+        said = json.loads(self.dev("stop", "--json").stdout)
+        self.assertEqual((said["stopped"], said["dir"]), (True, os.path.realpath(os.path.join(self.dir, "d"))))
         self.dev("--background", "--port", "0")
         self.assertEqual(self.shell("vouchsafe log key"), key)
 
