@@ -75,6 +75,8 @@ const struct cli_command command_explain = {
             "decided, the expected and the presented value. Every reply names its request in the "
             "header\n"
             "X-Request-Id. Needs the token of an auditor or operator.\n"
+            "It shows what the keystore says. To prove it, use `vouchsafe log export` and `log "
+            "verify`.\n"
             "\n"
             "Example:\n"
             "  vouchsafe explain 01932f6e-7b8a-7cc0-9d3e-0123456789ab --token-file op.token\n",

@@ -33,6 +33,8 @@ static const struct {
      "the evidence is under a root that is not trusted; simulated platforms must "
      "be named in the configuration (attestation.simulated_roots)"                                             },
     {"legacy_envelope",         "this old format protects nothing: encrypt again with `vouchsafe encrypt`"     },
+    {"no_such_path",
+     "check --url: a keystore with admin.listen serves administration and metrics only there"                  },
     {"not_found",               "it does not exist, or this token may not see it"                              },
     {"no_evidence",             "this keystore's machine cannot attest; leave --require-attestation away only "
                     "if you trust it otherwise"                                             },
@@ -105,7 +107,8 @@ static void report_json(enum vs_error e, const char *text, const struct vs_reply
         json_text(&j, "request_id", reply->request_id);
     if (reply->detail[0] != '\0')
         json_raw(&j, "detail", reply->detail);
-    if (advice_for(code)[0] != '\0')
+    /* a local file that is missing is not an item that a token may not see */
+    if (advice_for(code)[0] != '\0' && (e != VS_ERR_NOT_FOUND || reply->code[0] != '\0'))
         json_text(&j, "advice", advice_for(code));
     json_close(&j, '}');
     json_end();

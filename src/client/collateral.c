@@ -229,7 +229,8 @@ MUST_CHECK static enum vs_error walk(const struct vs_verifier *roots, const char
         e = collateral_directory_read(path, found, &t);
     collateral_store_free(&t.store);
     if (e != ERR_NONE)
-        return why_fail(why, error_of(e), "%s: %s", path, err_text(e));
+        return why_fail(why, error_of(e), "%s: %s", path,
+                        e == ERR_NOT_FOUND ? "it does not exist" : err_text(e));
     if (directory && t.refused > 0)
         return why_fail(why, VS_ERR_UNTRUSTED, "%s", t.last);
     return VS_OK;

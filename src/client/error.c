@@ -15,7 +15,7 @@ static const struct {
     {VS_ERR_UNSUPPORTED, "unsupported",   "this is not supported"                                 },
     {VS_ERR_MEMORY,      "out_of_memory", "out of memory, or memory could not be locked"          },
     {VS_ERR_IO,          "io",            "a file cannot be read or written"                      },
-    {VS_ERR_NOT_FOUND,   "not_found",     "no such file, member or entry"                         },
+    {VS_ERR_NOT_FOUND,   "not_found",     "it does not exist"                                     },
     {VS_ERR_EXISTS,      "exists",        "it exists already and is not overwritten"              },
     {VS_ERR_UNREACHABLE, "unreachable",   "the keystore cannot be reached"                        },
     {VS_ERR_TIMEOUT,     "timeout",       "the keystore did not answer in time"                   },
