@@ -64,22 +64,6 @@ static int read_options(const struct cli *cli, const struct verify_options *o, s
     return make_appraisal(cli, &o->code, &j->appraisal);
 }
 
-static int add_root(const struct cli *cli, const char *path, struct vs_verifier *v)
-{
-    struct vs_blob root = {0};
-    int code = path == NULL ? PARSED : read_file(cli, path, PEM_MAX, &root);
-
-    if (path != NULL && code == PARSED) {
-        const enum vs_error e =
-            vs_verifier_add_root(v, VS_VENDOR_SIMULATED, (struct vs_bytes){root.data, root.size});
-
-        if (e != VS_OK)
-            code = fail(cli, e, "%s is not a root certificate", path);
-    }
-    vs_blob_clear(&root);
-    return code;
-}
-
 /* The caller states that this key belongs to the device that made the token. */
 static int add_arm_key(const struct cli *cli, const char *path, struct judgement *j)
 {
@@ -91,7 +75,7 @@ static int add_arm_key(const struct cli *cli, const char *path, struct judgement
         vs_evidence_arm_instance((struct vs_bytes){j->evidence.data, j->evidence.size}, instance) !=
             VS_OK)
         return PARSED; /* not a token: the verifier reports that */
-    code = read_file(cli, path, PEM_MAX, &pem);
+    code = read_trusted(cli, path, PEM_MAX, &pem);
     if (code == PARSED) {
         const enum vs_error e =
             vs_verifier_add_arm_key(j->verifier, (struct vs_bytes){instance, sizeof instance},
@@ -108,8 +92,12 @@ static int add_arm_key(const struct cli *cli, const char *path, struct judgement
 static int add_collateral(const struct cli *cli, const char *path, struct judgement *j)
 {
     size_t count = 0;
-    const enum vs_error e = vs_verifier_add_directory(j->verifier, path, &count, &j->early_why);
+    enum vs_error e;
+    int code = check_collateral(cli, path);
 
+    if (code != PARSED)
+        return code;
+    e = vs_verifier_add_directory(j->verifier, path, &count, &j->early_why);
     if (e == VS_OK)
         return PARSED;
     if (e != VS_ERR_UNTRUSTED && e != VS_ERR_MALFORMED)

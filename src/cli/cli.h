@@ -439,6 +439,14 @@ void print_verdict_json(const struct cli_verdict *v);
 /* In files.c: "-" or NULL is standard input or output. */
 bool is_standard(const char *path);
 int read_file(const struct cli *cli, const char *path, size_t max, struct vs_blob *out);
+/* The same for a file that decides what is trusted: no other user may be able to write to it. */
+int read_trusted(const struct cli *cli, const char *path, size_t max, struct vs_blob *out);
+/* Checks such a file without keeping its contents, for a library that opens it by its path. */
+int check_trusted(const struct cli *cli, const char *path);
+/* The same for --collateral, which may be a directory, too: each document in it is verified. */
+int check_collateral(const struct cli *cli, const char *path);
+/* Adds the root of --trust-root to the verifier. `path` may be NULL. */
+int add_root(const struct cli *cli, const char *path, struct vs_verifier *v);
 int read_secret(const struct cli *cli, const char *path, size_t max, struct vs_secret **out);
 int write_output(const struct cli *cli, const char *path, struct vs_bytes bytes, unsigned mode);
 /* Prints why a file cannot be used as a credential: its owner, its mode, or its content. */

@@ -8,7 +8,6 @@
 #include "cli.h"
 
 #define QUOTE_MAX (64u * 1024)
-#define PEM_MAX (64u * 1024)
 
 struct job {
     const char *trust_root, *quote, *out, *pccs, *pcs, *kds, *source_ca, *update;
@@ -36,19 +35,12 @@ struct job {
 
 static int open_roots(const struct cli *cli, struct job *j)
 {
-    struct vs_blob root = {0};
     enum vs_error e = vs_verifier_new(0, &j->roots);
-    int code = PARSED;
 
     j->cli = cli;
     if (e != VS_OK)
         return fail(cli, e, "%s", vs_error_text(e));
-    if (j->trust_root != NULL && (code = read_file(cli, j->trust_root, PEM_MAX, &root)) == PARSED &&
-        (e = vs_verifier_add_root(j->roots, VS_VENDOR_SIMULATED,
-                                  (struct vs_bytes){root.data, root.size})) != VS_OK)
-        code = fail(cli, e, "%s is not a root certificate", j->trust_root);
-    vs_blob_clear(&root);
-    return code;
+    return add_root(cli, j->trust_root, j->roots);
 }
 
 static void item_json(struct job *j, const struct vs_collateral_item *item)
@@ -251,6 +243,8 @@ static int run_fetch(struct cli *cli, int argc, char **argv)
         return cli_usage_error(cli, "name what to fetch, or give --quote");
     if (j.out == NULL)
         j.out = ".";
+    if (j.source_ca != NULL && (code = check_trusted(cli, j.source_ca)) != PARSED)
+        return code;
     if ((code = open_roots(cli, &j)) == PARSED) {
         code = j.quote != NULL
                    ? fetch_for_quote(&j)

@@ -1,9 +1,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
+
+#define TRUSTED_MAX (16u << 20) /* a bundle of collateral, or of CA certificates */
+#define PEM_MAX 65536u
 
 bool is_standard(const char *path)
 {
@@ -18,6 +22,57 @@ int read_file(const struct cli *cli, const char *path, size_t max, struct vs_blo
         return PARSED;
     return fail(cli, e, "cannot read %s: %s", is_standard(path) ? "standard input" : path,
                 vs_error_text(e));
+}
+
+int read_trusted(const struct cli *cli, const char *path, size_t max, struct vs_blob *out)
+{
+    struct vs_why why = {0};
+    enum vs_error e;
+
+    if (is_standard(path))
+        return read_file(cli, path, max, out);
+    e = vs_trusted_file_read(path, max, out, &why);
+    return e == VS_OK ? PARSED : fail(cli, e, "cannot use %s: %s", path, why.text);
+}
+
+/* The rule lets only the owner change the file, so it is the same file when it is read again. */
+int check_trusted(const struct cli *cli, const char *path)
+{
+    struct vs_blob contents = {0};
+    int code = read_trusted(cli, path, TRUSTED_MAX, &contents);
+
+    vs_blob_clear(&contents);
+    return code;
+}
+
+int add_root(const struct cli *cli, const char *path, struct vs_verifier *v)
+{
+    struct vs_blob root = {0};
+    int code = PARSED;
+
+    if (path == NULL)
+        return PARSED;
+    if ((code = read_trusted(cli, path, PEM_MAX, &root)) == PARSED) {
+        const enum vs_error e =
+            vs_verifier_add_root(v, VS_VENDOR_SIMULATED, (struct vs_bytes){root.data, root.size});
+
+        if (e != VS_OK)
+            code = fail(cli, e, "%s is not a root certificate", path);
+    }
+    vs_blob_clear(&root);
+    return code;
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+int check_collateral(const struct cli *cli, const char *path)
+{
+    return is_directory(path) ? PARSED : check_trusted(cli, path);
 }
 
 int read_secret(const struct cli *cli, const char *path, size_t max, struct vs_secret **out)

@@ -85,7 +85,7 @@ static int check_kept(const struct cli *cli, struct vs_client *c, const char *vk
 {
     for (size_t i = 0; i < kept->count; i++) {
         struct vs_blob older = {0};
-        int code = read_file(cli, kept->items[i], 65536, &older);
+        int code = read_trusted(cli, kept->items[i], 65536, &older);
         enum vs_error e = VS_OK;
 
         if (code == PARSED)
@@ -373,7 +373,7 @@ static int open_verifier(const struct cli *cli, const char *checkpoint, const ch
 {
     struct vs_blob note = {0};
     enum vs_error e;
-    int code = read_file(cli, checkpoint, 65536, &note);
+    int code = read_trusted(cli, checkpoint, 65536, &note);
 
     if (code != PARSED)
         return code;
@@ -384,7 +384,7 @@ static int open_verifier(const struct cli *cli, const char *checkpoint, const ch
                     e == VS_ERR_UNTRUSTED ? "not signed by the key of --vkey"
                                           : "not a checkpoint of the log that --vkey names");
     for (size_t i = 0; i < kept->count; i++) {
-        if ((code = read_file(cli, kept->items[i], 65536, &note)) != PARSED)
+        if ((code = read_trusted(cli, kept->items[i], 65536, &note)) != PARSED)
             return code;
         e = vs_log_verifier_keep(*out, (struct vs_bytes){note.data, note.size});
         vs_blob_clear(&note);

@@ -72,6 +72,8 @@ int open_client(const struct cli *cli, struct vs_client **c)
     }
     if ((code = check_transport(cli, url, cli->insecure_http || p->insecure_http)) != PARSED)
         return code;
+    if (options.ca_file != NULL && (code = check_trusted(cli, options.ca_file)) != PARSED)
+        return code;
     enum vs_error e = vs_client_open(&options, c);
     if (e == VS_ERR_ARGUMENT)
         return cli_usage_error(cli, "'%s' is not a URL like https://host:port", url);
@@ -193,22 +195,6 @@ int settle_trust(const struct cli *cli, struct cli_trust *t, const char *what)
                            keystore_url(cli), what);
 }
 
-static int add_root(const struct cli *cli, const char *path, struct vs_verifier *v)
-{
-    struct vs_blob root = {0};
-    int code = read_file(cli, path, 65536, &root);
-
-    if (code == PARSED) {
-        const enum vs_error e =
-            vs_verifier_add_root(v, VS_VENDOR_SIMULATED, (struct vs_bytes){root.data, root.size});
-
-        if (e != VS_OK)
-            code = fail(cli, e, "the trust root is not a certificate: %s", path);
-    }
-    vs_blob_clear(&root);
-    return code;
-}
-
 /* The vendors' roots, --trust-root, and the files of --collateral. The caller frees it, also on
  * failure. */
 static int make_verifier(const struct cli *cli, const struct cli_trust *t, struct vs_verifier **out)
@@ -219,12 +205,15 @@ static int make_verifier(const struct cli *cli, const struct cli_trust *t, struc
 
     if (e != VS_OK)
         return fail(cli, e, "%s", vs_error_text(e));
-    if (t->trust_root != NULL && (code = add_root(cli, t->trust_root, *out)) != PARSED)
+    if ((code = add_root(cli, t->trust_root, *out)) != PARSED)
         return code;
-    for (size_t i = 0; i < t->collateral.count; i++)
+    for (size_t i = 0; i < t->collateral.count; i++) {
+        if ((code = check_collateral(cli, t->collateral.items[i])) != PARSED)
+            return code;
         if ((e = vs_verifier_add_directory(*out, t->collateral.items[i], NULL, &why)) != VS_OK)
             return fail(cli, e, "--collateral %s: %s", t->collateral.items[i],
                         why.text[0] != '\0' ? why.text : vs_error_text(e));
+    }
     return PARSED;
 }
 

@@ -737,6 +737,44 @@ class Evidence(CliTest):
         self.expect(4, "sim", "quote", "--dir", self.path("none"), "--report-data", "00" * 64)
         self.expect(2, "sim", "collateral", "--dir", self.path("sim"), "--status", "Splendid")
 
+    def test_with_json_a_written_file_is_named(self):
+        sim = self.make_sim()
+        for command in (["quote", "--report-data", "00" * 64], ["collateral"]):
+            out = self.path(command[0])
+            said = self.expect(0, "sim", *command, "--dir", sim, "--out", out, "--json").stdout
+            self.assertEqual(json.loads(said), {"out": out, "size": os.path.getsize(out)})
+
+    def test_files_that_decide_trust_are_not_of_others(self):
+        self.verify(0, *self.trusted())
+        verify = ["attest", "verify", self.path("quote"), "--collateral", self.path("bundle"), *self.trusted()]
+        note = self.write("note", "x\n1\nAAAA\n\n")
+        log = ["log", "verify", self.write("log", "{}\n"), "--vkey", "nonsense"]
+        ca = self.write("ca", "x")
+        for name, command in (("bundle", verify), ("sim/root_ca.pem", verify), ("note", [*log, "--checkpoint", note]),
+                              ("sim/root_ca.pem", ["collateral", "show", self.path("bundle"), *self.trusted()]),
+                              ("ca", ["pubkey", "--unverified", "--url", "https://127.0.0.1:1", "--ca", ca]),
+                              ("ca", ["collateral", "fetch", "amd-milan", "--kds", "https://127.0.0.1:1", "--source-ca", ca])):
+            for mode in (0o666, 0o646, 0o664, 0o644):
+                with self.subTest(name=name, command=command[:2], mode=oct(mode)):
+                    os.chmod(self.path(name), mode)
+                    done = self.run_cli(*command)
+                    refused = b"other users may write" in done.stderr and self.path(name).encode() in done.stderr
+                    self.assertEqual(refused, mode != 0o644, done.stderr)
+                    if refused:
+                        self.assertEqual(done.returncode, 1)
+
+    def test_a_missing_file_is_named_without_advice_about_tokens(self):
+        self.verify(0, *self.trusted())
+        none = self.path("none")
+        for command in (["attest", "verify", none], ["attest", "verify", self.path("quote"), "--collateral", none],
+                        ["attest", "verify", self.path("quote"), "--trust-root", none], ["collateral", "show", none],
+                        ["log", "verify-receipt", none, "--vkey", "x"]):
+            with self.subTest(command=command):
+                done = self.expect(4, *command)
+                self.assertRegex(done.stderr.decode(), re.escape(none) + r": (it does not exist|no such file)")
+                said = json.loads(self.expect(4, *command, "--json").stdout)
+                self.assertEqual((said["code"], said.get("advice")), ("not_found", None))
+
     def test_measure_is_sha256(self):
         import hashlib
         with open(BINARY, "rb") as file:
