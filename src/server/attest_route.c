@@ -69,18 +69,36 @@ void route_attest(struct call *c, struct service_thread *thread)
     call_finish(c);
 }
 
+static void refuse_nonce(struct call *c)
+{
+    call_refuse(c, 400, "bad_nonce", "nonce is 16 to 64 random bytes in hex");
+}
+
+enum err own_evidence_query_read(struct call *c, uint8_t nonce[IDENTITY_NONCE_MAX], size_t *size)
+{
+    enum err e = query_hex(c, "nonce", nonce, IDENTITY_NONCE_MAX, size);
+
+    if (e == ERR_NONE)
+        return e;
+    refuse_nonce(c);
+    return ERR_MALFORMED;
+}
+
 void route_own_evidence(struct call *c, struct service_thread *thread)
 {
     uint8_t nonce[IDENTITY_NONCE_MAX];
     struct own_evidence own = {0};
     size_t size = 0;
-    enum err e = query_hex(c, "nonce", nonce, sizeof nonce, &size);
+    enum err e = own_evidence_query_read(c, nonce, &size);
 
     (void)thread;
-    if (e == ERR_NONE)
-        e = service_own_evidence(c->server->svc, span_of(nonce, size), c->now, &own);
-    if (e == ERR_MALFORMED || e == ERR_NOT_FOUND)
-        call_refuse(c, 400, "bad_nonce", "nonce is 16 to 64 random bytes in hex");
+    if (e != ERR_NONE) {
+        call_finish(c);
+        return;
+    }
+    e = service_own_evidence(c->server->svc, span_of(nonce, size), c->now, &own);
+    if (e == ERR_MALFORMED)
+        refuse_nonce(c); /* too short */
     else if (e == ERR_UNSUPPORTED)
         call_refuse(c, 404, "no_evidence", "This machine has no evidence of its own to give");
     else

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "codec/json.h"
-#include "server/call.h"
+#include "server/requests.h"
 
 #define ITEM_ROOM (COLLATERAL_NAME_SIZE + COLLATERAL_SOURCE_SIZE + 512u)
 #define METRIC_ITEMS_MAX 128 /* items with their own figures; VEKs have none */
@@ -74,19 +74,28 @@ void route_collateral(struct call *c, struct service_thread *thread)
     call_finish(c);
 }
 
+enum err item_query_read(struct call *c, char name[COLLATERAL_NAME_SIZE])
+{
+    size_t size = 0;
+
+    if (http_query(c->request->query, "name", name, COLLATERAL_NAME_SIZE - 1, &size) == ERR_NONE &&
+        collateral_name_check(span_of(name, size))) {
+        name[size] = '\0';
+        return ERR_NONE;
+    }
+    call_refuse(c, 400, "bad_query", "Needed: name, as GET /v1/collateral lists it");
+    return ERR_MALFORMED;
+}
+
 void route_collateral_item(struct call *c, struct service_thread *thread)
 {
     const struct collateral_snapshot *held =
         collateral_store_view(service_collateral(c->server->svc), &thread->verifier.collateral);
     const struct collateral_item *item = NULL;
     char name[COLLATERAL_NAME_SIZE];
-    size_t size = 0;
 
-    if (http_query(c->request->query, "name", name, sizeof name, &size) != ERR_NONE ||
-        !collateral_name_check(span_of(name, size))) {
-        call_refuse(c, 400, "bad_query", "Needed: name, as GET /v1/collateral lists it");
-    } else {
-        item = collateral_snapshot_find(held, span_of(name, size));
+    if (item_query_read(c, name) == ERR_NONE) {
+        item = collateral_snapshot_find(held, span_string(name));
         if (item)
             call_answer(c, buffer_append(&c->body, buffer_span(&item->document)));
         else

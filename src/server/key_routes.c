@@ -190,28 +190,44 @@ MUST_CHECK static enum err check_secrets_json(struct call *c, struct json_value 
     return ERR_NONE;
 }
 
-void route_pubkey_post(struct call *c, struct service_thread *thread)
+enum err pubkey_request_read(struct call *c, struct span *out)
 {
-    const struct service *svc = c->server->svc;
     struct json_value document, seed, secrets;
     const struct json_field fields[] = {
         {"seed",         JSON_STRING, true, &seed   },
         {"secrets_json", JSON_STRING, true, &secrets},
     };
-    char text[SEED_MAX_SIZE + 1];
-    uint8_t key[X25519_SIZE];
+    void *text = NULL;
     size_t size = 0;
+    enum err e = call_allocate(c, SEED_MAX_SIZE + 1, &text);
 
+    if (e != ERR_NONE) {
+        call_answer(c, e);
+        return e;
+    }
     if (json_parse(c->request->body, &document, NULL) != ERR_NONE) {
         call_refuse(c, 400, "bad_json", "Failed to parse the request body as JSON");
-    } else if (json_object_read(document, fields, COUNT_OF(fields), true, NULL) != ERR_NONE ||
-               json_string(seed, text, SEED_MAX_SIZE, &size) != ERR_NONE ||
-               seed_check(span_of(text, size)) != ERR_NONE) {
+        return ERR_MALFORMED;
+    }
+    if (json_object_read(document, fields, COUNT_OF(fields), true, NULL) != ERR_NONE ||
+        json_string(seed, text, SEED_MAX_SIZE, &size) != ERR_NONE ||
+        seed_check(span_of(text, size)) != ERR_NONE) {
         call_refuse(c, 422, "bad_field",
                     "Failed to deserialize the JSON body into the target type: needed are seed "
                     "and secrets_json");
-    } else if (check_secrets_json(c, secrets) == ERR_NONE) {
-        service_public_key(svc, thread, span_of(text, size), key);
+        return ERR_MALFORMED;
+    }
+    *out = span_of(text, size);
+    return check_secrets_json(c, secrets);
+}
+
+void route_pubkey_post(struct call *c, struct service_thread *thread)
+{
+    struct span seed = {0};
+    uint8_t key[X25519_SIZE];
+
+    if (pubkey_request_read(c, &seed) == ERR_NONE) {
+        service_public_key(c->server->svc, thread, seed, key);
         call_answer(c, write_public_key(c, key, true));
     }
     call_finish(c);

@@ -1,14 +1,17 @@
 /* GET /v1/log/..., GET /v1/explain: read the log. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "server/fields.h"
 #include "server/render.h"
+#include "server/requests.h"
 #include "service/log_read.h"
 
-static void refuse_query(struct call *c, const char *text)
+MUST_CHECK static enum err refuse_query(struct call *c, const char *text)
 {
     call_refuse(c, 400, "bad_query", text);
+    return ERR_MALFORMED;
 }
 
 void route_checkpoint(struct call *c, struct service_thread *thread)
@@ -41,16 +44,21 @@ void route_log_key(struct call *c, struct service_thread *thread)
     call_finish(c);
 }
 
+enum err entries_query_read(struct call *c, uint64_t *start, uint64_t *count)
+{
+    *count = LOG_READ_ENTRIES_MAX;
+    if (query_number(c, "start", start) != ERR_NONE ||
+        query_number(c, "count", count) == ERR_MALFORMED)
+        return refuse_query(c, "Needed: start, a number; count is optional, at most 1000");
+    return ERR_NONE;
+}
+
 void route_log_entries(struct call *c, struct service_thread *thread)
 {
-    uint64_t start = 0;
-    uint64_t count = LOG_READ_ENTRIES_MAX;
+    uint64_t start, count;
 
     (void)thread;
-    if (query_number(c, "start", &start) != ERR_NONE ||
-        query_number(c, "count", &count) == ERR_MALFORMED) {
-        refuse_query(c, "Needed: start, a number; count is optional, at most 1000");
-    } else {
+    if (entries_query_read(c, &start, &count) == ERR_NONE) {
         c->content_type = "application/x-ndjson";
         call_answer(c, log_read_entries(service_store(c->server->svc), start, count, &c->body));
     }
@@ -62,6 +70,17 @@ static void answer_proof(struct call *c, enum err e, const struct merkle_proof *
     call_answer(c, e == ERR_NONE ? render_proof(proof, &c->body) : e);
 }
 
+enum err proof_query_read(struct call *c, const char *first, uint64_t *a, const char *second,
+                          uint64_t *b)
+{
+    char text[64];
+
+    if (query_number(c, first, a) == ERR_NONE && query_number(c, second, b) == ERR_NONE)
+        return ERR_NONE;
+    (void)snprintf(text, sizeof text, "Needed: %s and %s, numbers", first, second);
+    return refuse_query(c, text);
+}
+
 void route_log_inclusion(struct call *c, struct service_thread *thread)
 {
     struct store *store = service_store(c->server->svc);
@@ -69,9 +88,7 @@ void route_log_inclusion(struct call *c, struct service_thread *thread)
     uint64_t index, size;
 
     (void)thread;
-    if (query_number(c, "index", &index) != ERR_NONE || query_number(c, "size", &size) != ERR_NONE)
-        refuse_query(c, "Needed: index and size, numbers");
-    else
+    if (proof_query_read(c, "index", &index, "size", &size) == ERR_NONE)
         answer_proof(c, log_read_inclusion(store, index, size, &proof), &proof);
     call_finish(c);
 }
@@ -83,22 +100,18 @@ void route_log_consistency(struct call *c, struct service_thread *thread)
     uint64_t from, to;
 
     (void)thread;
-    if (query_number(c, "from", &from) != ERR_NONE || query_number(c, "to", &to) != ERR_NONE)
-        refuse_query(c, "Needed: from and to, numbers");
-    else
+    if (proof_query_read(c, "from", &from, "to", &to) == ERR_NONE)
         answer_proof(c, log_read_consistency(store, from, to, &proof), &proof);
     call_finish(c);
 }
 
-MUST_CHECK static enum err query_request_id(struct call *c, char id[REQUEST_ID_SIZE + 1])
+enum err request_id_query_read(struct call *c, char id[REQUEST_ID_SIZE + 1])
 {
     size_t size = 0;
 
     if (http_query(c->request->query, "request_id", id, REQUEST_ID_SIZE + 1, &size) != ERR_NONE ||
-        !request_id_check(span_of(id, size))) {
-        refuse_query(c, "Needed: request_id, as in X-Request-Id");
-        return ERR_MALFORMED;
-    }
+        !request_id_check(span_of(id, size)))
+        return refuse_query(c, "Needed: request_id, as in X-Request-Id");
     return ERR_NONE;
 }
 
@@ -113,7 +126,7 @@ void route_log_receipt(struct call *c, struct service_thread *thread)
     (void)thread;
     if (e != ERR_NONE)
         call_answer(c, e);
-    else if (query_request_id(c, id) == ERR_NONE)
+    else if (request_id_query_read(c, id) == ERR_NONE)
         call_answer(c, log_read_receipt_of_request(
                            service_store(c->server->svc), span_of(id, REQUEST_ID_SIZE),
                            decision.sees_all ? NULL : &c->principal, &c->body));
@@ -125,7 +138,7 @@ void route_explain(struct call *c, struct service_thread *thread)
     char id[REQUEST_ID_SIZE + 1];
 
     (void)thread;
-    if (query_request_id(c, id) == ERR_NONE)
+    if (request_id_query_read(c, id) == ERR_NONE)
         call_answer(c, log_read_explain(service_store(c->server->svc), span_of(id, REQUEST_ID_SIZE),
                                         &c->body));
     call_finish(c);

@@ -9,6 +9,8 @@
 #include "server/call.h"
 #include "service/decrypt.h"
 #include "service/explain.h"
+#include "service/identity.h"
+#include "service/sealing.h"
 #include "service/session.h"
 
 /* POST /decrypt. `*out` is in the call's memory. */
@@ -23,6 +25,30 @@ MUST_CHECK enum err explain_request_read(struct call *c, struct explain_request 
 /* POST and DELETE /v1/policies/{policy}/reference-values; `out->removes` tells which. A name
  * that no policy can have is refused with 404. */
 MUST_CHECK enum err policy_change_read(struct call *c, struct policy_change *out);
+
+/* POST /pubkey. `*seed` is in the call's memory. */
+MUST_CHECK enum err pubkey_request_read(struct call *c, struct span *seed);
+
+/* POST /v1/reseal. `pcrs` is "" when none are given. */
+MUST_CHECK enum err reseal_request_read(struct call *c, char pcrs[RESEAL_PCRS_MAX]);
+
+/* GET /v1/attestation: at most IDENTITY_NONCE_MAX bytes. */
+MUST_CHECK enum err own_evidence_query_read(struct call *c, uint8_t nonce[IDENTITY_NONCE_MAX],
+                                            size_t *size);
+
+/* GET /v1/log/entries; without `count` it is LOG_READ_ENTRIES_MAX. */
+MUST_CHECK enum err entries_query_read(struct call *c, uint64_t *start, uint64_t *count);
+
+/* GET /v1/log/inclusion and /v1/log/consistency: `first` and `second` are the names of the two
+ * numbers. */
+MUST_CHECK enum err proof_query_read(struct call *c, const char *first, uint64_t *a,
+                                     const char *second, uint64_t *b);
+
+/* GET /v1/log/receipt and /v1/explain */
+MUST_CHECK enum err request_id_query_read(struct call *c, char id[REQUEST_ID_SIZE + 1]);
+
+/* GET /v1/collateral/item */
+MUST_CHECK enum err item_query_read(struct call *c, char name[COLLATERAL_NAME_SIZE]);
 
 /* GET /pubkey and /v1/pubkey: the seed in the query. ERR_NOT_FOUND there is none; then the route
  * refuses. */
