@@ -105,25 +105,27 @@ static void platform_make(struct keystore *k)
     collateral_hold(k, &(struct simulated_collateral){0}, false);
 }
 
-static void service_make(struct keystore *k)
+static void service_make(struct keystore *k, const char *tcti)
 {
     static const char origin[] = "keystore.example/log";
-    const struct service_options options = {.prefix = "",
-                                            .origin = origin,
-                                            .tee_mode = "Simulated",
-                                            .session_lifetime_s = 600,
-                                            .evidence_max_age_s = 300,
-                                            .clock_skew_s = 30};
+    struct service_options options = {.prefix = "",
+                                      .origin = origin,
+                                      .tee_mode = "Simulated",
+                                      .session_lifetime_s = 600,
+                                      .evidence_max_age_s = 300,
+                                      .clock_skew_s = 30};
     char dir[96], database[96];
+    const struct tee_settings simulated = {.kind = TEE_SIMULATED, .simulated_dir = dir};
+    const struct tee_settings tpm = {.kind = TEE_TPM2, .tpm2_tcti = tcti, .tpm2_pcrs = "7"};
     struct tee_failure failure = {""};
     struct tee *tee = NULL;
     struct root *root = NULL;
 
     (void)snprintf(dir, sizeof dir, "%s/sim", k->dir);
     (void)snprintf(database, sizeof database, "%s/log.db", k->dir);
-    assert_int_equal(tee_open(&(struct tee_settings){.kind = TEE_SIMULATED, .simulated_dir = dir},
-                              &tee, &failure),
-                     ERR_NONE);
+    (void)snprintf(k->root_path, sizeof k->root_path, "%s/root.sealed", k->dir);
+    options.root_path = tcti ? k->root_path : NULL;
+    assert_int_equal(tee_open(tcti ? &tpm : &simulated, &tee, &failure), ERR_NONE);
     assert_int_equal(root_generate(k->now, &root), ERR_NONE);
     assert_int_equal(keyring_log_seed(root, &k->log_seed), ERR_NONE);
     assert_int_equal(keyring_store_keys(root, &k->store_keys), ERR_NONE);
@@ -147,13 +149,18 @@ static void service_make(struct keystore *k)
 
 void keystore_open(struct keystore *k)
 {
+    keystore_open_on_tpm(k, NULL);
+}
+
+void keystore_open_on_tpm(struct keystore *k, const char *tcti)
+{
     *k = (struct keystore){.dir = "/tmp/vouchsafe-operations-XXXXXX",
                            .now = timestamp_of_seconds(KEYSTORE_NOW_S)};
     assert_non_null(mkdtemp(k->dir));
     platform_make(k);
     policies_make(k);
     principals_make(k);
-    service_make(k);
+    service_make(k, tcti);
 }
 
 static void directory_remove(const char *path)

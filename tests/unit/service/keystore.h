@@ -13,6 +13,7 @@
 
 struct keystore {
     char dir[64];
+    char root_path[96]; /* of the sealed root, which does not exist yet */
     struct simulated_platform *platform;
     struct attest_trust trust;
     struct collateral_store *collateral;
@@ -29,6 +30,8 @@ struct keystore {
 };
 
 void keystore_open(struct keystore *k);
+/* The same, with a TPM that seals for PCR 7. NULL: the simulated platform. */
+void keystore_open_on_tpm(struct keystore *k, const char *tcti);
 void keystore_close(struct keystore *k);
 
 /* What the policies accept. */
