@@ -252,16 +252,42 @@ class Names(unittest.TestCase):
         for file in re.findall(r"\b((?:src|tests|docs|tools|script|include|dist)/[\w/.-]+\.\w+)", text):
             self.assertTrue(os.path.exists(os.path.join(ROOT, file)), file)
 
+    @staticmethod
+    def places(text):
+        """The (file, name) pairs of the forms `file` (`name`, ...), `name()` (`file`) and `name` in `file`."""
+        found = [(file, name)
+                 for file, names in re.findall(r"`(src/[\w/.]+\.[ch])`\s+\(((?:`[\w ]+(?:\(\))?`(?:,\s+)?)+)\)", text)
+                 for name in re.findall(r"`([\w ]+)(?:\(\))?`", names)]
+        found += [(file, name)
+                  for name, file in re.findall(r"`([\w ]+)(?:\(\))?`\s+(?:\(|in\s+)`(src/[\w/.]+\.[ch])`", text)]
+        return found
+
+    @staticmethod
+    def defines(code, name):
+        """Whether the file has the function, table or type itself. A call or a mention is not enough."""
+        if name.startswith(("struct ", "enum ")):
+            return re.search(rf"^{name} \{{", code, re.M)
+        return re.search(rf"^(?![\s/#])[^;={{}}]*?\b{name}(?:\([^;{{}}]*\)\s*\{{|(?:\[\w*\])* = )", code, re.M)
+
     def test_functions_that_the_architecture_names_are_where_it_says(self):
-        """`src/folder/file.c` (`function`, ...) or `function` in that file."""
         text = read(os.path.join(ROOT, "docs/architecture.md"))
-        named = re.findall(r"`(src/[\w/.]+\.[ch])` \(((?:`\w+`(?:, )?)+)\)", text)
-        self.assertGreater(len(named), 1)
-        for file, functions in named:
-            code = read(os.path.join(ROOT, file))
-            for function in re.findall(r"`(\w+)`", functions):
-                with self.subTest(f"{file}: {function}"):
-                    self.assertRegex(code, rf"\b{function}\(")
+        named = self.places(text)
+        self.assertGreater(len(named), 10)
+        for file, name in named:
+            with self.subTest(f"{file}: {name}"):
+                self.assertTrue(self.defines(read(os.path.join(ROOT, file)), name), "is not defined there")
+
+    def test_each_form_of_a_place_is_found(self):
+        for text in ("`src/a/b.c` (`f`)", "`src/a/b.c` (`f()`)", "`f()` (`src/a/b.c`)", "`f` (`src/a/b.c`)",
+                     "`f()` in `src/a/b.c`", "`f` in\n`src/a/b.c`"):
+            with self.subTest(text):
+                self.assertEqual(self.places(text), [("src/a/b.c", "f")])
+        self.assertEqual(self.places("`src/a/b.c` (`f`, `g`)"), [("src/a/b.c", "f"), ("src/a/b.c", "g")])
+        for code, defined in (("int f(int a,\n      int b)\n{\n}\n", True), ("    x = f(1);\n", False),
+                              ("int f(int a);\n", False), ("const struct t f = {\n", True), ("/* f() { */\n", False),
+                              ("int g(void)\n{\n    f(1);\n}\n", False), ("struct f {\n", False)):
+            with self.subTest(code):
+                self.assertEqual(bool(self.defines(code, "f")), defined)
 
 
 class Links(unittest.TestCase):
