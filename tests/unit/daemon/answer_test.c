@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-static void expect(enum err (*write)(const struct answer *a, FILE *file), const struct answer *a,
-                   const char *text)
+static void expect(MUST_CHECK enum err (*write)(const struct answer *a, FILE *file),
+                   const struct answer *a, const char *text)
 {
     char out[4096] = "";
     FILE *file = fmemopen(out, sizeof out, "w");
