@@ -165,6 +165,7 @@ enum err state_root_mark(const struct settings *s, struct tee *tee, struct root 
 {
     enum err e;
 
+    assert(root); /* state_root_open() gave it */
     if (root->has_store_state)
         return ERR_NONE;
     root->has_store_state = true;
