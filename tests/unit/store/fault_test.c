@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -249,6 +250,63 @@ static void an_operation_that_is_done_and_reports_failure_loses_nothing(void **s
     every_position_fails(FAULT_DONE, "done");
 }
 
+static size_t connections;
+
+static int connection_count(sqlite3 *db, char **message, const struct sqlite3_api_routines *api)
+{
+    (void)db;
+    (void)message;
+    (void)api;
+    connections++;
+    return SQLITE_OK;
+}
+
+MUST_CHECK static enum err row_ignore(void *context, const struct stored_row *row)
+{
+    (void)context;
+    (void)row;
+    return ERR_NONE;
+}
+
+MUST_CHECK static enum err node_ignore(void *context, const struct stored_node_state *node)
+{
+    (void)context;
+    (void)node;
+    return ERR_NONE;
+}
+
+MUST_CHECK static enum err row_give_up(void *context, const struct stored_row *row)
+{
+    (void)context;
+    (void)row;
+    return ERR_OVERLOADED;
+}
+
+static void a_reader_that_failed_is_not_used_again(void **state)
+{
+    void (*const extension)(void) = (void (*)(void))connection_count;
+    const struct store_ops *ops = &store_sqlite;
+
+    (void)state;
+    database_reset();
+    assert_int_equal(sqlite3_auto_extension(extension), SQLITE_OK);
+    assert_true(try_open());
+    assert_int_equal(ops->scan(suite.engine, 0, node_ignore, row_ignore, NULL), ERR_NONE);
+    connections = 0;
+    assert_int_equal(ops->scan(suite.engine, 0, node_ignore, row_give_up, NULL), ERR_OVERLOADED);
+    assert_int_equal(ops->scan(suite.engine, 0, node_ignore, row_ignore, NULL), ERR_NONE);
+    assert_true(connections == 0); /* the callback's error is none of the connection's */
+    assert_int_equal(executor_mark(suite.executor, true), ERR_NONE); /* what it has cached is old */
+    fault_set(FAULT_STAYS, 1);
+    assert_int_not_equal(ops->scan(suite.engine, 0, node_ignore, row_ignore, NULL), ERR_NONE);
+    assert_true(fault_vfs.fired);
+    fault_clear();
+    assert_int_equal(ops->scan(suite.engine, 0, node_ignore, row_ignore, NULL), ERR_NONE);
+    assert_true(connections == 1);
+    suite_close(&suite);
+    assert_int_equal(sqlite3_cancel_auto_extension(extension), 1);
+}
+
 /*
  * The child writes the result of each group: '+' acknowledged, '-' refused, '?' unknown. It exits
  * at the position. Where the position only fails, it first writes the result.
@@ -355,6 +413,7 @@ static void an_answer_after_a_fault_holds_when_the_process_is_killed_at_once(voi
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reader_that_failed_is_not_used_again),
         cmocka_unit_test(an_operation_that_fails_loses_nothing),
         cmocka_unit_test(half_a_write_loses_nothing),
         cmocka_unit_test(a_disk_that_stays_broken_loses_nothing),
