@@ -19,9 +19,9 @@ typedef VS_MUST_CHECK enum vs_error (*vs_token_function)(void *context, char *ou
 
 /* Zero-initialise, then set what is needed. */
 struct vs_client_options {
-    /* "http://127.0.0.1:8081", "https://host:port"; no path. With http anyone on the path can
-     * read the token: use it for the loopback, and for networks that are protected in another
-     * way. */
+    /* "http://127.0.0.1:8081", "https://host:port", without a path; or "unix:/path", plain HTTP
+     * over a Unix socket, such as that of admin.listen. With http anyone on the path can read the
+     * token: use it for the loopback, and for networks that are protected in another way. */
     const char *url;
     const char *ca_file;        /* PEM; NULL: the system's CAs */
     const uint8_t *spki_sha256; /* pin of the server's TLS key; replaces CA verification; or NULL */

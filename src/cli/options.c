@@ -22,7 +22,7 @@ static size_t global_options(struct cli *cli, struct cli_option *out)
 {
     const struct cli_option options[] = {
         {"url",           OPTION_TEXT,   &cli->url,           "URL",
-         "address of the keystore (default http://127.0.0.1:8081)",                                                     0   },
+         "address of the keystore, or unix:/path (default http://127.0.0.1:8081)",                                      0   },
         {"token-file",    OPTION_TEXT,   &cli->token_file,    "FILE", "file with the bearer token",                     0   },
         {"ca",            OPTION_TEXT,   &cli->ca,            "PEM",  "trust this CA for TLS",                          0   },
         {"pin",           OPTION_TEXT,   &cli->pin,           "HEX",  "accept only this TLS key (SHA-256 of its SPKI)", 0   },

@@ -76,7 +76,7 @@ int open_client(const struct cli *cli, struct vs_client **c)
         return code;
     enum vs_error e = vs_client_open(&options, c);
     if (e == VS_ERR_ARGUMENT)
-        return cli_usage_error(cli, "'%s' is not a URL like https://host:port", url);
+        return cli_usage_error(cli, "'%s' is not a URL like https://host:port or unix:/path", url);
     return e == VS_OK ? PARSED : fail(cli, e, "cannot set up the connection: %s", vs_error_text(e));
 }
 

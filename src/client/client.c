@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "client/reply.h"
 #include "crypto/random.h"
@@ -26,11 +27,35 @@ MUST_CHECK static enum vs_error copy_text(const char *text, char **out)
     return *out == NULL ? VS_ERR_MEMORY : VS_OK;
 }
 
-/* Accepts scheme://host[:port], and one slash after it. Refuses paths, users and queries. */
+#define UNIX_SCHEME "unix:"
+
+/* The path of unix:/path, or NULL. */
+static const char *socket_path(const char *url)
+{
+    return strncmp(url, UNIX_SCHEME, sizeof UNIX_SCHEME - 1) == 0 ? url + sizeof UNIX_SCHEME - 1
+                                                                  : NULL;
+}
+
+/* An absolute path of a file that fits into an address, without control characters. */
+static bool socket_path_is_good(const char *path)
+{
+    const size_t size = strlen(path);
+
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)path[i] < 0x20 || path[i] == 0x7f)
+            return false;
+    return path[0] == '/' && size < sizeof(((struct sockaddr_un *)NULL)->sun_path) &&
+           path[size - 1] != '/';
+}
+
+/* Accepts unix:/path; scheme://host[:port], and one slash after it. Refuses paths, users and
+ * queries. */
 static bool url_is_plain(const char *url, bool *tls)
 {
     const char *rest;
 
+    if (socket_path(url) != NULL)
+        return socket_path_is_good(socket_path(url));
     if (strncmp(url, "https://", 8) == 0)
         rest = url + 8;
     else if (strncmp(url, "http://", 7) == 0)
@@ -46,7 +71,8 @@ static bool url_is_plain(const char *url, bool *tls)
 MUST_CHECK static enum vs_error connect_anew(struct vs_client *c)
 {
     const struct http_client_options options = {
-        .base_url = c->url,
+        .base_url = socket_path(c->url) == NULL ? c->url : "http://localhost",
+        .unix_socket = socket_path(c->url),
         .ca_file = c->ca_file,
         .spki_sha256 = c->pinned ? c->pin : NULL,
         .timeout_ms = c->timeout_ms,

@@ -206,6 +206,11 @@ static bool set_proxy(CURL *c, const char *base_url)
            curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK;
 }
 
+static bool set_socket(CURL *c, const char *path)
+{
+    return !path || curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, path) == CURLE_OK;
+}
+
 static bool set_limits(struct http_client *c, const struct http_client_options *o)
 {
     long timeout = o->timeout_ms ? (long)o->timeout_ms : (long)TIMEOUT_DEFAULT_MS;
@@ -243,7 +248,8 @@ enum err http_client_new(const struct http_client_options *options, struct http_
     c->base_url = strdup(options->base_url);
     c->curl = curl_easy_init();
     if (!c->base_url || !c->curl || !set_limits(c, options) || !set_trust(c->curl, options) ||
-        !set_proxy(c->curl, options->base_url) || !set_stop(c)) {
+        !set_proxy(c->curl, options->base_url) || !set_socket(c->curl, options->unix_socket) ||
+        !set_stop(c)) {
         http_client_free(&c);
         return ERR_MEMORY;
     }

@@ -14,6 +14,7 @@ struct http_client;
 
 struct http_client_options {
     const char *base_url;       /* "https://host:port" or "http://..." */
+    const char *unix_socket;    /* NULL, or connect to this socket instead of the URL's host */
     const char *ca_file;        /* NULL: the system's */
     const uint8_t *spki_sha256; /* NULL, or pin the server's key: replaces CA verification */
     unsigned timeout_ms;        /* total per request; 0: 30 s */

@@ -194,6 +194,16 @@ class Transport(CliTest):
                     "http://[::1]:1/", "https://localhost:1"):
             self.expect(3, "pubkey", "--unverified", "--url", url)
 
+    def test_the_path_of_a_socket_is_checked(self):
+        token = ["--token-file", self.write("token", "abc\n")]
+        for path in ("", "relative/s", "/", "/dir/", "/a\nb", "/" + "s" * 107, "//h:1/s\x7f"):
+            with self.subTest(path=path):
+                done = self.expect(2, "status", "--url", "unix:" + path, *token)
+                self.assertIn(b"unix:/path", done.stderr)
+        for path in ("/none/s", "/" + "s" * 106):
+            self.expect(3, "status", "--url", "unix:" + path, *token)
+        self.expect(2, "status", "--url", "unix:/none/s", "--pin", "0" * 64, *token)
+
     def test_it_can_be_allowed(self):
         done = self.expect(3, "pubkey", "--unverified", "--url", "http://0.0.0.0:1", "--insecure-http")
         self.assertNotIn(b"--insecure-http", done.stderr)

@@ -9,7 +9,7 @@ import unittest
 
 import harness
 import workload
-from harness import Keystore, Worker, ecies_seal
+from harness import command, Keystore, Worker, ecies_seal
 
 SEED = "github.com/alice/project:alice.near"
 
@@ -106,6 +106,13 @@ class Limits(unittest.TestCase):
         for target in ("/metrics", "/v1/status", "/v1/policies"):
             self.assertEqual(ask(target, operator), 200, target)
             self.assertEqual(k.get(target, token="operator").status, 404, target)
+        token = ["--token-file", k.token_file("operator")]
+        for more in (["status"], ["policy", "show"]):
+            self.assertEqual(command(*more, "--url", "unix:" + path, *token, check=False).returncode, 0, more)
+        done = command("status", "--url", k.url, *token, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("admin.listen", str(done.stderr))
+        self.assertEqual(command("status", "--url", "unix:" + path + "x", *token, check=False).returncode, 3)
         self.assertEqual(ask("/v1/status"), 401)
         self.assertEqual(ask("/healthz"), 200)
         self.assertEqual(k.get("/healthz").status, 200)
