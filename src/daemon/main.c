@@ -208,13 +208,9 @@ MUST_CHECK static enum err load_settings(const struct arguments *a, struct daemo
 /* What else the settings name: the same for the start and for `config check`. */
 MUST_CHECK static enum err prepare_all(struct daemon *d, struct timestamp now)
 {
-    const struct problems *problems = &d->problems;
     enum err e = prepare(&d->settings, NULL, now, &d->prepared, &d->problems);
 
-    for (size_t i = 0; i < problems->count; i++)
-        log_write(LOG_ERROR, "daemon", "refused_to_start", LOG_STRING("code", err_code(e)),
-                  LOG_STRING("reason", problems->items[i].text));
-    print_problems(problems);
+    print_problems(&d->problems); /* once, as for the settings themselves */
     return e;
 }
 

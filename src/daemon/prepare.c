@@ -194,6 +194,7 @@ enum err prepare(const struct settings *s, const struct prepare_in_use *in_use,
                  struct timestamp now, struct prepared *out, struct problems *problems)
 {
     struct preparation p = {s, out, problems};
+    const size_t first = problems->count;
     size_t before = faults(&p);
 
     trust_read(&p);
@@ -202,5 +203,6 @@ enum err prepare(const struct settings *s, const struct prepare_in_use *in_use,
     tokens_read(&p);
     tls_read(&p);
     sources_check(&p);
+    settings_add_places(s, problems, first);
     return problems_err(problems);
 }

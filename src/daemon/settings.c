@@ -39,6 +39,62 @@ static const struct settings_origin *origin_of(const struct settings_loader *l, 
     return &l->origins[setting_index(setting_find(group, key))];
 }
 
+static void places_set(struct settings_loader *l)
+{
+    char **places = calloc(settings_table_count, sizeof *places);
+
+    for (size_t i = 0; i < settings_table_count && places; i++) {
+        const struct settings_origin *o = &l->origins[i];
+        int size = 0;
+
+        if (o->file && o->line > 0)
+            size = asprintf(&places[i], "%s:%u", o->file, o->line);
+        else if (o->file && o->variable)
+            size = asprintf(&places[i], "%s: %s", o->file, o->variable);
+        if (size < 0) {
+            places[i] = NULL;
+            l->problems->out_of_memory = true;
+        }
+    }
+    if (!places)
+        l->problems->out_of_memory = true;
+    l->s->places = places;
+}
+
+/* Of "collateral.sources: p: ca_file" it is the place of collateral.sources. */
+static const char *place_of(const struct settings *s, const char *setting)
+{
+    const size_t size = strcspn(setting, ":");
+
+    for (size_t i = 0; i < settings_table_count && s->places; i++) {
+        const struct setting *row = &settings_table[i];
+        char name[YAML_PATH_SIZE];
+
+        (void)snprintf(name, sizeof name, "%s%s%s", row->group, *row->group ? "." : "", row->key);
+        if (strlen(name) == size && strncmp(name, setting, size) == 0)
+            return s->places[i];
+    }
+    return NULL;
+}
+
+void settings_add_places(const struct settings *s, struct problems *problems, size_t first)
+{
+    for (size_t i = first; i < problems->count; i++) {
+        struct problem *p = &problems->items[i];
+        const char *place = place_of(s, p->setting);
+        char *text = NULL;
+
+        if (!place || p->line > 0)
+            continue;
+        if (asprintf(&text, "%s (set in %s)", p->text, place) < 0) {
+            problems->out_of_memory = true;
+            return;
+        }
+        free(p->text);
+        p->text = text;
+    }
+}
+
 /* Fills settings that follow from others if they are not given. */
 static void derived_set(struct settings_loader *l)
 {
@@ -96,6 +152,7 @@ static void load_all(struct settings_loader *l, const struct texts *texts, struc
                      char **environment)
 {
     bool has_tree;
+    size_t before;
 
     defaults_set(l);
     if (l->problems->out_of_memory) /* without all defaults there is nothing to check */
@@ -106,9 +163,12 @@ static void load_all(struct settings_loader *l, const struct texts *texts, struc
     if (texts->dotenv_is_on_disk)
         dotenv_judge(l, texts->dotenv_file);
     derived_set(l);
+    places_set(l);
+    before = l->problems->count;
     for (size_t i = 0; i < l->s->attestation.policy_file_count; i++)
         policy_path_read(l->s->attestation.policy_files[i], "attestation.policy_files",
                          &l->s->attestation.policies, l->problems);
+    settings_add_places(l->s, l->problems, before);
     if (has_tree && !texts->incomplete)
         settings_check(l);
 }
@@ -206,6 +266,9 @@ void settings_clear(struct settings *s)
         else if (row->size > 0 && row->type == SETTING_SECRET)
             secret_free(where);
     }
+    for (size_t i = 0; i < settings_table_count && s->places; i++)
+        free(s->places[i]);
+    free(s->places);
     settings_clear_sources(s);
     policy_set_clear(&s->attestation.policies);
     free(s->tokens);

@@ -129,6 +129,9 @@ struct settings {
     size_t token_count;       /* names and hashes are unique; 0 is allowed, with a warning */
     struct principal *tokens; /* id: SHA-256 of the token */
 
+    char *
+        *places; /* by row of the table: "FILE:LINE" of the value, or NULL; settings_add_places() */
+
     size_t warning_count; /* for the operator: the daemon logs each once at the start */
     char warnings[SETTINGS_WARNINGS_MAX][256];
 };
@@ -156,6 +159,9 @@ MUST_CHECK enum err settings_load(const struct settings_files *files, char **env
  * process that passes its environment to a child and does not need the secrets.
  */
 void settings_forget_secrets(char **environment);
+
+/* Adds " (set in FILE:LINE)" to each problem from number `first` on that a setting's file has. */
+void settings_add_places(const struct settings *s, struct problems *problems, size_t first);
 
 /* Wipes and frees everything; `s` is zeroed and may be cleared again. */
 void settings_clear(struct settings *s);

@@ -112,6 +112,9 @@ static void row_read(struct settings_loader *l, const struct setting *row,
 
     if (!n)
         return;
+    if (row->type == SETTING_ENTRIES)
+        l->origins[setting_index(row)] =
+            (struct settings_origin){.file = l->yaml_file, .line = n->line};
     if (row->type == SETTING_SECRET)
         secret_refuse(row, n);
     else if (row->type == SETTING_ENTRIES)

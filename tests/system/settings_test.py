@@ -1,6 +1,7 @@
 """The configuration: every fault is named at once, and the exit status tells whether a restart can help."""
 import json
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -199,6 +200,10 @@ class Configuration(unittest.TestCase):
                 self.assertEqual([d.returncode for d in done], [CONFIGURATION] * 2, done[0].stderr)
                 self.assertEqual(said[0], said[1])
                 self.assertEqual(len([line for line in said[0] if says in line]), 1, said[0])
+                line, = [line for line in said[0] if says in line]
+                if not line.startswith(f"vouchsafed: {keystore.config}:"):  # a fault of a file, or of its use
+                    self.assertRegex(line, rf" \(set in {re.escape(keystore.config)}:[0-9]+\)$")
+                self.assertEqual(done[0].stderr.count(line.removeprefix("vouchsafed: ")), 1, "said twice")
         with self.subTest("all at once"):
             changed = {**good, "collateral": {"directories": [directory], "prefetch": ["nonsense"]}}
             changed["attestation"] = {**good["attestation"], "collateral": [broken, missing]}
