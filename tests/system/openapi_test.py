@@ -241,6 +241,16 @@ def public_routes(c, k):
             break
 
 
+def request_with_room(c, k, target):
+    """Requests until the limit on costly requests has room; the refusals before are not collected."""
+    end = time.monotonic() + 20
+    reply = k.get(target)
+    while reply.status == 429 and time.monotonic() < end:
+        time.sleep(0.05)
+        reply = k.get(target)
+    c.add("GET", target, reply)
+
+
 def log_routes(c, k, request_id):
     for path in ("/v1/log/entries", "/v1/log/receipt", "/v1/explain", "/v1/status", "/v1/collateral",
                  "/v1/collateral/item"):
@@ -260,11 +270,10 @@ def log_routes(c, k, request_id):
                       "?request_id=01935555-0000-7000-8000-000000000000"):
             c.request(k, "GET", path + query, token="operator")
     c.request(k, "GET", f"/v1/log/receipt?request_id={request_id}", token="worker1")
-    time.sleep(3)  # the limit on costly requests has room again
     for query in ("?index=0&size=1", "?index=1&size=3", "?index=5&size=3", "?index=0", "?index=0&size=99999999"):
-        c.request(k, "GET", "/v1/log/inclusion" + query)
+        request_with_room(c, k, "/v1/log/inclusion" + query)
     for query in ("?from=1&to=3", "?from=0&to=1", "?from=1", "?from=1&to=99999999"):
-        c.request(k, "GET", "/v1/log/consistency" + query)
+        request_with_room(c, k, "/v1/log/consistency" + query)
 
 
 def gate(c, k):
