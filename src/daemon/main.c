@@ -188,13 +188,27 @@ static struct settings_files files_of(const struct arguments *a)
                                    .dotenv_may_be_missing = !a->dotenv};
 }
 
+/* One run reports the faults of the settings and of the files that they name. */
+static void blame_files(struct daemon *d)
+{
+    enum err e = crypto_start();
+
+    if (e == ERR_NONE)
+        e = prepare(&d->settings, NULL, clock_now(), &d->prepared, &d->problems);
+    /* the problems of the settings refuse the start, whatever else is found here */
+    if (e == ERR_MEMORY)
+        d->problems.out_of_memory = true;
+}
+
 MUST_CHECK static enum err load_settings(const struct arguments *a, struct daemon *d)
 {
     const struct settings_files files = files_of(a);
     struct settings *s = &d->settings;
-    enum err e = settings_load(&files, environ, s, &d->problems);
+    enum err e = settings_load_partly(&files, environ, s, &d->problems);
 
     if (e != ERR_NONE) {
+        if (s->partial)
+            blame_files(d);
         print_problems(&d->problems);
         return e;
     }

@@ -79,9 +79,9 @@ static void tls_read(struct preparation *p)
     e = tls_server_from_files(certificate_file, key_file, &why, &p->out->tls);
     if (e == ERR_MEMORY)
         p->problems->out_of_memory = true;
-    if (*why.chain)
+    if (*certificate_file && *why.chain)
         blame(p, certificate_file, "tls.certificate_file", ERR_CONFIG, why.chain);
-    if (*why.key)
+    if (*key_file && *why.key)
         blame(p, key_file, "tls.key_file", ERR_CONFIG, why.key);
 }
 
@@ -92,7 +92,7 @@ static void collateral_read(struct preparation *p, const struct prepare_in_use *
     struct collateral_reading reading = {.trust = in_use ? in_use->trust : &p->out->trust,
                                          .in_use = in_use ? in_use->collateral : NULL,
                                          .now = now,
-                                         .form_only = !has_trust};
+                                         .form_only = !has_trust || p->s->partial};
 
     reading.setting = "attestation.collateral";
     for (size_t i = 0; i < p->s->attestation.collateral_count; i++)
@@ -137,7 +137,7 @@ static void source_open(struct preparation *p, const struct collateral_source_op
     char setting[128];
     enum err e;
 
-    if (!has_ca || !has_token || (e = collateral_source_new(o, out)) == ERR_NONE)
+    if (!has_ca || !has_token || p->s->partial || (e = collateral_source_new(o, out)) == ERR_NONE)
         return;
     (void)snprintf(setting, sizeof setting, "collateral.sources: %.80s", o->name);
     blame(p, "settings", setting, e,
@@ -185,7 +185,7 @@ static void sources_check(struct preparation *p)
 
     for (size_t i = 0; i < count; i++)
         source_open(p, &p->s->collateral.sources[i], &sources[i]);
-    prefetch_check(p, sources, faults(p) == before);
+    prefetch_check(p, sources, faults(p) == before && !p->s->partial);
     for (size_t i = 0; i < count; i++)
         collateral_source_free(&sources[i]);
 }

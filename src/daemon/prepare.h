@@ -29,6 +29,8 @@ struct prepare_in_use {
 };
 
 /*
+ * s         may be partial. Then only faults are reported that do not depend on other settings: for
+ *           collateral, those of the files and their form
  * in_use    NULL: nothing runs
  * problems  gets every fault, each with its file or setting
  *

@@ -169,11 +169,12 @@ static void load_all(struct settings_loader *l, const struct texts *texts, struc
         policy_path_read(l->s->attestation.policy_files[i], "attestation.policy_files",
                          &l->s->attestation.policies, l->problems);
     settings_add_places(l->s, l->problems, before);
-    if (has_tree && !texts->incomplete)
+    l->s->partial = has_tree && !texts->incomplete;
+    if (l->s->partial)
         settings_check(l);
 }
 
-MUST_CHECK static enum err load_texts(const struct texts *texts, char **environment,
+MUST_CHECK static enum err load_texts(const struct texts *texts, char **environment, bool partly,
                                       struct settings *out, struct problems *problems)
 {
     struct settings_loader *l = calloc(1, sizeof *l);
@@ -189,6 +190,8 @@ MUST_CHECK static enum err load_texts(const struct texts *texts, char **environm
         e = problems_err(problems);
     }
     if (e == ERR_NONE)
+        s->partial = false;
+    if (e == ERR_NONE || (e == ERR_CONFIG && partly && s->partial))
         *out = *s; /* the caller owns it now */
     else if (s)
         settings_clear(s);
@@ -207,7 +210,7 @@ enum err settings_load_text(struct span yaml, const char *name, struct span dote
     enum err e = buffer_append(&text, dotenv);
 
     if (e == ERR_NONE)
-        e = load_texts(&texts, environment, out, problems);
+        e = load_texts(&texts, environment, false, out, problems);
     buffer_clear(&text);
     settings_wipe_environment(environment);
     return e;
@@ -218,8 +221,8 @@ static bool is_missing(const char *path)
     return access(path, F_OK) != 0 && errno == ENOENT;
 }
 
-enum err settings_load(const struct settings_files *files, char **environment, struct settings *out,
-                       struct problems *problems)
+MUST_CHECK static enum err load_files(const struct settings_files *files, char **environment,
+                                      bool partly, struct settings *out, struct problems *problems)
 {
     const bool has_dotenv =
         files->dotenv && !(files->dotenv_may_be_missing && is_missing(files->dotenv));
@@ -236,11 +239,23 @@ enum err settings_load(const struct settings_files *files, char **environment, s
     if (has_dotenv && !settings_file_read(files->dotenv, "", FILE_INPUT, problems, &dotenv))
         texts.incomplete = true;
     texts.yaml = buffer_span(&yaml);
-    e = load_texts(&texts, environment, out, problems);
+    e = load_texts(&texts, environment, partly, out, problems);
     buffer_clear(&yaml);
     buffer_clear(&dotenv);
     settings_wipe_environment(environment);
     return e;
+}
+
+enum err settings_load(const struct settings_files *files, char **environment, struct settings *out,
+                       struct problems *problems)
+{
+    return load_files(files, environment, false, out, problems);
+}
+
+enum err settings_load_partly(const struct settings_files *files, char **environment,
+                              struct settings *out, struct problems *problems)
+{
+    return load_files(files, environment, true, out, problems);
 }
 
 static void texts_free(struct settings *s, const struct setting *row)

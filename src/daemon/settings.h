@@ -132,6 +132,8 @@ struct settings {
     char *
         *places; /* by row of the table: "FILE:LINE" of the value, or NULL; settings_add_places() */
 
+    bool partial; /* settings_load_partly() found faults; never serve with these settings */
+
     size_t warning_count; /* for the operator: the daemon logs each once at the start */
     char warnings[SETTINGS_WARNINGS_MAX][256];
 };
@@ -153,6 +155,15 @@ struct settings_files {
  */
 MUST_CHECK enum err settings_load(const struct settings_files *files, char **environment,
                                   struct settings *out, struct problems *problems);
+
+/*
+ * The same, but on ERR_CONFIG it may write `*out`, too, with `partial` set: the correct values, and
+ * defaults in place of the faulty ones. They serve only to report the faults of the files that the
+ * correct values name (prepare()) in the same run. The caller always clears `out`, which is zero
+ * when a settings file could not be read.
+ */
+MUST_CHECK enum err settings_load_partly(const struct settings_files *files, char **environment,
+                                         struct settings *out, struct problems *problems);
 
 /*
  * Overwrites the values of variables with secrets, and removes these variables from the list. For a

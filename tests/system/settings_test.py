@@ -211,6 +211,23 @@ class Configuration(unittest.TestCase):
                 json.dump(changed, f)
             done = subprocess.run(keystore.daemon("--check-config"), capture_output=True, text=True, timeout=60, check=False)
             self.assertEqual(len([line for line in done.stderr.splitlines() if line.startswith("vouchsafed: ")]), 4)
+        with self.subTest("faults of settings and of files"):
+            changed = json.loads(json.dumps(good))
+            changed["server"]["port"] = "80a"
+            changed["tls"] = {"mode": "files", "certificate_file": missing, "key_fil": empty}
+            changed["attestation"].update({"trust_simulated_root": [], "collateral": [bundle, broken, missing]})
+            del changed["attestation"]["trust_simulated_roots"]  # misspelt: good collateral is not blamed for that
+            changed["collateral"] = {"prefetch": ["nonsense", "amd-milan"], "sources": [{**peer, "token_file": missing, "typ": 1}]}
+            with open(keystore.config, "w", encoding="utf-8") as f:
+                json.dump(changed, f)
+            done = subprocess.run(keystore.daemon("--check-config"), capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, CONFIGURATION)
+            for says in (": server.port: ", ": tls.key_fil: ", ": attestation.trust_simulated_root: ",
+                         f"{broken}: attestation.collateral: cannot be used (malformed)", f"{missing}: attestation.collateral: no",
+                         f"{missing}: tls.certificate_file: no such", ": collateral.prefetch: nonsense", ".typ: unknown setting"):
+                self.assertEqual(done.stderr.count(says), 1, f"{says}\n{done.stderr}")
+            for says in (bundle + ":", "amd-milan: ", "no source", f"{empty}: "):
+                self.assertNotIn(says, done.stderr)
         with self.subTest("a bad trust root, and collateral beside it"):
             changed = json.loads(json.dumps(good))
             changed["attestation"].update({"trust_simulated_roots": [empty], "collateral": [bundle, broken, missing]})
