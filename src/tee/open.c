@@ -8,7 +8,7 @@
 typedef MUST_CHECK enum err open_function(const struct tee_settings *settings, struct tee **out,
                                           struct tee_failure *failure);
 
-#define NAME(id, name) [TEE_##id] = name,
+#define NAME(id, name) [TEE_##id] = (name),
 static const char *const names[] = {TEE_PROVIDERS(NAME)};
 
 static const struct {
