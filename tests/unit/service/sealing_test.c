@@ -84,7 +84,7 @@ static void expected_pcrs(char out[2 + 2 * SHA256_SIZE + 1])
 }
 
 /* The next start: the file opens on this TPM, and it is the root of this keystore. */
-static enum err start_again(const struct keystore *k, const struct swtpm *t)
+MUST_CHECK static enum err start_again(const struct keystore *k, const struct swtpm *t)
 {
     struct tee_failure failure = {""};
     struct tee *tee = NULL;
