@@ -178,6 +178,23 @@ void postgres_crash(struct postgres *p)
     assert_true(server_start(p));
 }
 
+void postgres_kill(struct postgres *p, pid_t backend)
+{
+    char address[400];
+    struct pollfd end = {.events = POLLIN};
+    PGconn *link;
+
+    (void)snprintf(address, sizeof address, "host=%s dbname=postgres user=test", p->directory);
+    link = PQconnectdb(address);
+    assert_int_equal(PQstatus(link), CONNECTION_OK);
+    assert_int_equal(kill(backend, SIGKILL), 0);
+    end.fd = PQsocket(link);
+    assert_int_equal(poll(&end, 1, ATTEMPTS * ATTEMPT_MS), 1); /* the server ends this one, too */
+    PQfinish(link);
+    for (int i = 0; i < ATTEMPTS && PQping(address) != PQPING_OK; i++)
+        (void)poll(NULL, 0, ATTEMPT_MS);
+}
+
 void postgres_address(struct postgres *p, const char *extra, char out[POSTGRES_ADDRESS_SIZE])
 {
     char sql[64];

@@ -23,6 +23,10 @@ void postgres_stop(struct postgres *p); /* and removes the directory */
 /* Ends all processes at once, as a crash does, and starts again. */
 void postgres_crash(struct postgres *p);
 
+/* Kills one process of the server, and waits until the server has ended all others and recovered.
+ */
+void postgres_kill(struct postgres *p, pid_t backend);
+
 /* An address of a new empty schema. `extra` has further options, with a space before. */
 enum { POSTGRES_ADDRESS_SIZE = 512 };
 void postgres_address(struct postgres *p, const char *extra, char out[POSTGRES_ADDRESS_SIZE]);
