@@ -79,7 +79,7 @@ class LibraryTest(unittest.TestCase):
             done = subprocess.run([program, "/nonexistent", "key"], capture_output=True, timeout=60,
                                   check=False)
             self.assertEqual(done.returncode, 1)
-            self.assertIn(b"no such file", done.stderr)
+            self.assertIn(b"it does not exist", done.stderr)
 
 
 if __name__ == "__main__":
