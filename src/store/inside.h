@@ -1,4 +1,4 @@
-/* What the files of store.h share. Nothing else includes this. */
+/* What the files of store.h share. Nothing else of src/ includes this. */
 #ifndef STORE_INSIDE_H
 #define STORE_INSIDE_H
 

@@ -254,23 +254,24 @@ void store_close(struct store **store)
     *store = NULL;
 }
 
-/* A group whose outcome was unknown comes first. */
-MUST_CHECK static enum err settle(struct store *s)
+/*
+ * A group whose outcome was unknown comes first. ERR_UNAVAILABLE is for the caller of that group:
+ * of the next group, which has not run, it would say that it may be stored.
+ */
+MUST_CHECK static enum err earlier_settle(struct store *s)
 {
     bool stored = false;
     enum err e = ERR_NONE;
 
-    if (executor_is_unsettled(s->executor)) {
-        e = executor_settle(s->executor, &stored);
-        publish(s);
-    }
-    return e;
+    if (executor_is_unsettled(s->executor))
+        e = store_settle(s, &stored);
+    return e == ERR_UNAVAILABLE ? ERR_IO : e;
 }
 
 enum err store_run(struct store *s, const struct transaction *const *list, size_t count,
                    struct transaction_result *results)
 {
-    enum err e = settle(s);
+    enum err e = earlier_settle(s);
 
     if (e == ERR_NONE)
         e = executor_run(s->executor, list, count, results);

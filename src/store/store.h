@@ -59,8 +59,9 @@ void store_close(struct store **store);
  * The operational log gets one alarm, and every later group fails: only a new start can open the
  * database again.
  *
- * ERR_UNAVAILABLE, and store_is_unsettled(): the group may be stored or not, and no other group
+ * ERR_UNAVAILABLE, and store_is_unsettled(): this group may be stored or not, and no other group
  * runs before store_settle() has found out. Keep what the transactions borrow until then.
+ * ERR_IO also while the outcome of an earlier group is still unknown: this group has not run.
  */
 MUST_CHECK enum err store_run(struct store *store, const struct transaction *const *list,
                               size_t count, struct transaction_result *results);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 
+#include "store/inside.h"
 #include "store/writer.h"
 
 enum { THREADS = 8, REQUESTS = 5000 };
@@ -531,6 +532,62 @@ static void a_row_that_was_changed_fails_only_what_names_it(void **state)
     store_close(&store);
 }
 
+/* An engine that does a commit and does not say so, and then fails to say what became of it. */
+static struct store_ops silent_ops;
+static int silent_begins;
+
+MUST_CHECK static enum err silent_begin(struct store_engine *e, uint32_t node, uint64_t token,
+                                        const struct row_wanted *wanted, size_t wanted_count,
+                                        struct stored_node_state *state, each_stored_row *each,
+                                        void *context)
+{
+    switch (++silent_begins) {
+    case 2:
+        return ERR_TAMPERED;
+    case 3:
+        return ERR_UNAVAILABLE;
+    default:
+        return store_sqlite.group_begin(e, node, token, wanted, wanted_count, state, each, context);
+    }
+}
+
+MUST_CHECK static enum err silent_commit(struct store_engine *e, const struct group_writes *writes)
+{
+    enum err result = store_sqlite.group_commit(e, writes);
+
+    return result == ERR_NONE && silent_begins == 1 ? ERR_UNAVAILABLE : result;
+}
+
+static void the_outcome_of_an_earlier_batch_is_not_taken_for_the_next_ones(void **state)
+{
+    static const enum err expected[] = {ERR_TAMPERED, ERR_IO, ERR_NONE};
+    struct store *store = must_open(true);
+    struct store_writer *writer = NULL;
+    struct results results;
+    struct checkpoint c;
+    char note[CHECKPOINT_TEXT_MAX];
+
+    (void)state;
+    silent_begins = 0;
+    silent_ops = store_sqlite;
+    silent_ops.group_begin = silent_begin;
+    silent_ops.group_commit = silent_commit;
+    store->engine->ops = &silent_ops;
+    results_init(&results);
+    assert_int_equal(store_writer_start(store, take_results, &results, &writer), ERR_NONE);
+    for (size_t i = 0; i < COUNT_OF(expected); i++) {
+        struct writer_request request = {.entry = SPAN_LITERAL("{}")};
+
+        assert_int_equal(store_writer_submit(writer, &request), ERR_NONE);
+        results_wait(&results, i + 1);
+        assert_int_equal(request.result, expected[i]);
+    }
+    store_checkpoint(store, &c, note);
+    assert_int_equal(c.size, 2); /* the second is not in the log */
+    store_writer_stop(&writer);
+    store_close(&store);
+}
+
 static void a_malformed_transaction_is_not_queued(void **state)
 {
     static const struct effect bad = {.kind = EFFECT_COUNT, .table = TABLE_KEY};
@@ -562,6 +619,8 @@ int main(void)
         cmocka_unit_test_setup(stopping_commits_the_queue_and_refuses_more, fresh),
         cmocka_unit_test_setup(concurrent_callers_get_exactly_the_limit, fresh),
         cmocka_unit_test_setup(a_row_that_was_changed_fails_only_what_names_it, fresh),
+        cmocka_unit_test_setup(the_outcome_of_an_earlier_batch_is_not_taken_for_the_next_ones,
+                               fresh),
         cmocka_unit_test_setup(a_malformed_transaction_is_not_queued, fresh),
     };
 
