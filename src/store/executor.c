@@ -659,7 +659,7 @@ enum err executor_settle(struct executor *x, bool *stored)
     if (e == ERR_DENIED)
         return settle_in_log(x, stored);
     if (e != ERR_NONE)
-        return e == ERR_TAMPERED || e == ERR_MEMORY ? e : ERR_UNAVAILABLE;
+        return e == ERR_TAMPERED ? e : ERR_UNAVAILABLE;
     e = state_check(x, &found);
     *stored = e == ERR_NONE && found.commits == x->next.commits;
     bytes_wipe(&found, sizeof found);

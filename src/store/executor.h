@@ -62,7 +62,7 @@ bool executor_is_unsettled(const struct executor *x);
  * Finds the result of the last group. ERR_NONE: `*stored` is final. If it is true, the results of
  * executor_run() are valid. A group that was not stored can be run again. ERR_UNAVAILABLE: still
  * not known, call again later. ERR_DENIED: as for executor_run(), and `*stored` says what happened
- * before the lease was lost. ERR_TAMPERED, ERR_MEMORY
+ * before the lease was lost. ERR_TAMPERED
  */
 MUST_CHECK enum err executor_settle(struct executor *x, bool *stored);
 
