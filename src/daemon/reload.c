@@ -105,14 +105,6 @@ MUST_CHECK static enum err record(const struct attempt *a)
     return server_event_commit(a->r->server, SPAN_LITERAL("reload"), span_of(text, w.size), a->now);
 }
 
-static void take_tls(const struct attempt *a)
-{
-    struct tls_server *fresh = a->prepared.tls;
-
-    tls_server_replace(a->r->tls, &fresh);
-    service_tls_key_set(a->r->service, a->report->tls_spki_sha256);
-}
-
 /*
  * Cannot fail. Each part is in use at once, one after the other. The tokens come last, so that a
  * token of the new settings never meets an old policy.
@@ -125,8 +117,8 @@ static void take_into_use(struct attempt *a, struct policy_stage *policies,
     service_adopt_policies(r->service, policies);
     daemon_collateral_adopt(r->collateral, collateral);
     if (a->prepared.tls) {
-        take_tls(a);
-        a->prepared.tls = NULL;
+        tls_server_replace(r->tls, &a->prepared.tls);
+        service_tls_key_set(r->service, a->report->tls_spki_sha256);
     }
     token_store_replace(r->tokens, &a->prepared.tokens);
     collateral_watch_replace(daemon_collateral_refresh(r->collateral), &a->watch);
@@ -169,7 +161,7 @@ enum err reload_run(const struct reload *r, struct timestamp now, void (*waiting
     enum err e = judge(&a, problems);
 
     *report = (struct reload_report){0};
-    if (e == ERR_NONE && (e = server_run_alone(r->server, replace, wait_on, &a)) == ERR_NONE)
+    if (e == ERR_NONE && (e = server_run_exclusive(r->server, replace, wait_on, &a)) == ERR_NONE)
         e = a.e;
     if (a.not_recorded)
         problems_add(problems, &(struct problem_place){.file = "log"},

@@ -93,7 +93,7 @@ void call_submit(struct call *c, enum executor_id id,
 
 /* ---- work that is not a call's ---- */
 
-struct alone {
+struct exclusive_job {
     struct executor_job job;
     void (*run)(void *context);
     void *context;
@@ -102,21 +102,22 @@ struct alone {
     bool done;
 };
 
-static void run_alone(struct executor_job *job, struct service_thread *thread)
+static void exclusive_job_run(struct executor_job *job, struct service_thread *thread)
 {
-    struct alone *a = (struct alone *)((char *)job - offsetof(struct alone, job));
+    struct exclusive_job *x =
+        (struct exclusive_job *)((char *)job - offsetof(struct exclusive_job, job));
 
     (void)thread;
-    a->run(a->context);
+    x->run(x->context);
     executor_release(job);
-    (void)pthread_mutex_lock(&a->lock);
-    a->done = true; /* the job's memory belongs to the waiting thread again after the unlock */
-    (void)pthread_cond_signal(&a->changed);
-    (void)pthread_mutex_unlock(&a->lock);
+    (void)pthread_mutex_lock(&x->lock);
+    x->done = true; /* the job's memory belongs to the waiting thread again after the unlock */
+    (void)pthread_cond_signal(&x->changed);
+    (void)pthread_mutex_unlock(&x->lock);
 }
 
-/* False when a second has passed and the work is not done. */
-static bool wait_a_second(struct alone *a)
+/* Waits for at most one second. False when the job is not done then. */
+static bool exclusive_job_wait(struct exclusive_job *x)
 {
     struct timespec until;
     int status = 0;
@@ -124,41 +125,41 @@ static bool wait_a_second(struct alone *a)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec++;
-    (void)pthread_mutex_lock(&a->lock);
-    while (!a->done && status == 0)
-        status = pthread_cond_timedwait(&a->changed, &a->lock, &until);
-    done = a->done;
-    (void)pthread_mutex_unlock(&a->lock);
+    (void)pthread_mutex_lock(&x->lock);
+    while (!x->done && status == 0)
+        status = pthread_cond_timedwait(&x->changed, &x->lock, &until);
+    done = x->done;
+    (void)pthread_mutex_unlock(&x->lock);
     return done;
 }
 
-static void alone_init(struct alone *a)
+static void exclusive_job_init(struct exclusive_job *x)
 {
     pthread_condattr_t attributes;
 
-    (void)pthread_mutex_init(&a->lock, NULL);
+    (void)pthread_mutex_init(&x->lock, NULL);
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&a->changed, &attributes);
+    (void)pthread_cond_init(&x->changed, &attributes);
     (void)pthread_condattr_destroy(&attributes);
 }
 
-enum err server_run_alone(struct server *s, void (*run)(void *context),
-                          void (*waiting)(void *context), void *context)
+enum err server_run_exclusive(struct server *s, void (*run)(void *context),
+                              void (*waiting)(void *context), void *context)
 {
-    struct alone a = {
-        .job = {.run = run_alone, .bytes = sizeof a, .exempt = true},
+    struct exclusive_job x = {
+        .job = {.run = exclusive_job_run, .bytes = sizeof x, .exempt = true},
         .run = run,
         .context = context
     };
     enum err e;
 
-    alone_init(&a);
-    e = executor_submit(s->executors[EXECUTOR_CHANGE], &a.job);
-    while (e == ERR_NONE && !wait_a_second(&a))
+    exclusive_job_init(&x);
+    e = executor_submit(s->executors[EXECUTOR_CHANGE], &x.job);
+    while (e == ERR_NONE && !exclusive_job_wait(&x))
         waiting(context);
-    (void)pthread_cond_destroy(&a.changed);
-    (void)pthread_mutex_destroy(&a.lock);
+    (void)pthread_cond_destroy(&x.changed);
+    (void)pthread_mutex_destroy(&x.lock);
     return e;
 }
 

@@ -57,8 +57,8 @@ void server_clock_jumped(struct server *s, int64_t by_ms);
  * `waiting` about once a second meanwhile: a change waits for its entry, and a disk can be slow.
  * ERR_OVERLOADED too many changes wait
  */
-MUST_CHECK enum err server_run_alone(struct server *s, void (*run)(void *context),
-                                     void (*waiting)(void *context), void *context);
+MUST_CHECK enum err server_run_exclusive(struct server *s, void (*run)(void *context),
+                                         void (*waiting)(void *context), void *context);
 
 /* Drains and ends; every accepted outcome is committed. */
 void server_stop(struct server **s);
