@@ -83,7 +83,8 @@ static void collateral_warn(void *context, const struct collateral_item *item, b
                                          : "find out why no source has newer, or import newer"));
 }
 
-/* What is fetched is renewed long before; a file, or what no source serves any more, is not. */
+/* Fetched items are renewed long before they expire. Files are not, and neither are items that no
+ * source serves any more. */
 static void collateral_watch(struct loop *l, struct timestamp now, int64_t monotonic_us)
 {
     struct collateral_snapshot *held;
@@ -106,12 +107,22 @@ static void sealing_watch(struct loop *l, int64_t monotonic_us)
     sealing_check(l->s->reload.service);
 }
 
-/* How long the log is stalled is not the service manager's business: the daemon is alive. */
+static bool stop_is_pending(void)
+{
+    sigset_t pending;
+
+    return sigpending(&pending) == 0 &&
+           (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
+/* The daemon is alive, even when the log stalls the reload for long. The stop does not wait. */
 static void reload_waits(void *context)
 {
     struct loop *l = context;
 
     notify_alive(&l->notify, clock_monotonic_us());
+    if (stop_is_pending())
+        server_hurry(l->s->server);
 }
 
 static void say_certificate(const struct reload_report *report)

@@ -164,6 +164,11 @@ void server_tick(struct server *s, struct timestamp now)
 
 /* ---- life ---- */
 
+void server_hurry(struct server *s)
+{
+    store_writer_hurry(s->writer);
+}
+
 static void loop_begin(void *context, unsigned loop)
 {
     (void)context;
@@ -270,6 +275,8 @@ void server_stop(struct server **server)
         http_server_drain(s->http, DRAIN_MS);
         stop_calls(s);
     }
+    if (s->writer)
+        store_writer_hurry(s->writer); /* a change waits for its commit, and would not end */
     executors_stop(s);
     if (s->writer)
         events_try_again(s);

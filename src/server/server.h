@@ -60,6 +60,12 @@ void server_clock_jumped(struct server *s, int64_t by_ms);
 MUST_CHECK enum err server_run_exclusive(struct server *s, void (*run)(void *context),
                                          void (*waiting)(void *context), void *context);
 
+/*
+ * The server stops soon: changes whose commit has an unknown outcome end now, with ERR_UNAVAILABLE.
+ * So a thread in server_run_exclusive() can call server_stop() next. Any thread.
+ */
+void server_hurry(struct server *s);
+
 /* Drains and ends; every accepted outcome is committed. */
 void server_stop(struct server **s);
 

@@ -39,6 +39,7 @@ struct store_writer {
     struct writer_request **tail;
     size_t queued;
     enum waiting waiting;
+    bool hurries; /* no group is held any more */
     bool stopping;
     struct writer_figures figures;
 };
@@ -195,19 +196,19 @@ static void figures_add(struct store_writer *w, size_t count, size_t failures, i
                   LOG_STRING("effect", "commits succeed again, secrets are released again"));
 }
 
-/* Sleeps, unless the writer is to stop; then false. */
+/* Sleeps, unless the writer hurries; then false. */
 static bool pause_for(struct store_writer *w, long ns)
 {
     const struct timespec deadline = deadline_in(ns);
-    bool stopping;
+    bool hurries;
 
     (void)pthread_mutex_lock(&w->mutex);
-    while (!w->stopping && pthread_cond_timedwait(&w->wake, &w->mutex, &deadline) == 0) {
+    while (!w->hurries && pthread_cond_timedwait(&w->wake, &w->mutex, &deadline) == 0) {
         /* a signal for something else */
     }
-    stopping = w->stopping;
+    hurries = w->hurries;
     (void)pthread_mutex_unlock(&w->mutex);
-    return !stopping;
+    return !hurries;
 }
 
 /* Holds a batch until it is known what became of it. A daemon that stops cannot wait for that. */
@@ -329,6 +330,14 @@ void store_writer_figures(struct store_writer *w, struct writer_figures *out)
     (void)pthread_mutex_unlock(&w->mutex);
 }
 
+void store_writer_hurry(struct store_writer *w)
+{
+    (void)pthread_mutex_lock(&w->mutex);
+    w->hurries = true;
+    (void)pthread_mutex_unlock(&w->mutex);
+    (void)pthread_cond_signal(&w->wake);
+}
+
 void store_writer_stop(struct store_writer **writer)
 {
     struct store_writer *w = *writer;
@@ -336,6 +345,7 @@ void store_writer_stop(struct store_writer **writer)
     if (!w)
         return;
     (void)pthread_mutex_lock(&w->mutex);
+    w->hurries = true;
     w->stopping = true;
     (void)pthread_mutex_unlock(&w->mutex);
     (void)pthread_cond_signal(&w->wake);

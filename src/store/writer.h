@@ -2,10 +2,10 @@
  * The one thread that writes. Requests queue up; it takes all that are there, commits them as one
  * group, and hands them back in one call. When a row of the group was tampered with, each request
  * is run by itself, so that only those that name the row fail. A group whose outcome is unknown is
- * held until it is known. When the last batch had 8 or more it waits 0.5 ms for more to come, and
- * again as long as each wait brings 4 or more, up to 2 ms in all; at low load it does not wait.
- * Without work it looks at the log's files once a second, so that their loss is noticed on an idle
- * keystore, too.
+ * held until it is known, or until store_writer_hurry(). When the last batch had 8 or more it waits
+ * 0.5 ms for more to come, and again as long as each wait brings 4 or more, up to 2 ms in all; at
+ * low load it does not wait. Without work it looks at the log's files once a second, so that their
+ * loss is noticed on an idle keystore, too.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
@@ -52,6 +52,12 @@ struct writer_figures {
     bool lost;    /* a file of the log was deleted, replaced or cut; a new start is needed */
 };
 void store_writer_figures(struct store_writer *w, struct writer_figures *out);
+
+/*
+ * From now on a group whose outcome is unknown is not held: its requests get ERR_UNAVAILABLE. Call
+ * it before the end of threads that wait for a commit: the outcome may be unknown for ever.
+ */
+void store_writer_hurry(struct store_writer *w);
 
 /* Commits the queue, ends the thread, frees. */
 void store_writer_stop(struct store_writer **w);

@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import ssl
+import subprocess
 import tempfile
 import threading
 import time
@@ -495,6 +496,71 @@ class NoRoomForTheLog(Case):
         self.assertEqual(len(self.entries(k, "log-recovered")), 1)
         lines, note = workload.export_log(k)
         self.assertEqual(workload.verify_log(k, lines, note).returncode, 0)
+
+
+# Each sync of the log fails while the file named by BROKEN exists: whether a commit is stored is unknown.
+BROKEN_SYNC = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+int fdatasync(int fd)
+{
+    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+    if (access(getenv("BROKEN"), F_OK) != 0)
+        return real(fd);
+    errno = EIO;
+    return -1;
+}
+int fsync(int fd) { return fdatasync(fd); }
+"""
+
+
+class BrokenDisk(Case):
+    """Whether the entry of a change is stored is unknown for as long as the disk is broken. SIGTERM still ends the daemon."""
+
+    def start(self):
+        keystore = Keystore(policies=[PLAIN])
+        self.addCleanup(keystore.close)
+        shim = os.path.join(keystore.dir, "broken_sync.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", shim, "-ldl"], check=True,
+                       input=BROKEN_SYNC.encode())
+        self.broken = os.path.join(keystore.dir, "broken")
+        keystore.wrapper = ["env", f"LD_PRELOAD={shim}", f"BROKEN={self.broken}"]
+        keystore.init().start()
+        with open(self.broken, "wb"):
+            pass
+        return keystore
+
+    def await_failing(self, keystore):
+        deadline = time.monotonic() + 20
+        while keystore.get("/readyz").status != 503:
+            self.assertLess(time.monotonic(), deadline, keystore.log()[-2000:])
+            time.sleep(0.05)
+
+    def stops_and_starts(self, keystore):
+        self.assertEqual(keystore.stop(), 0, keystore.log()[-2000:])
+        os.unlink(self.broken)
+        keystore.start()
+        self.assertEqual(keystore.get("/readyz").status, 200)
+
+    def test_a_reload(self):
+        keystore = self.start()
+        keystore.process.send_signal(signal.SIGHUP)
+        self.await_failing(keystore)
+        self.stops_and_starts(keystore)
+        self.assertIn("the daemon stops, and it is not known", keystore.log())
+
+    def test_a_change_of_a_policy(self):
+        keystore = self.start()
+        replies = []
+        thread = threading.Thread(target=lambda: replies.append(keystore.post(
+            "/v1/policies/worker/reference-values", {"field": "mrenclave", "value": "77" * 32}, token="operator")))
+        thread.start()
+        self.await_failing(keystore)
+        self.stops_and_starts(keystore)
+        thread.join()
 
 
 class OperationalLog(unittest.TestCase):
