@@ -85,7 +85,8 @@ static void targets_from_store(struct collateral_refresh *r)
     collateral_snapshot_release(&held);
 }
 
-/* No source could have it, or there is no room: who asks for it is not told to wait. */
+/* No source can have the item, or the list of targets is full. So callers are not told to wait for
+ * it. */
 static void no_target(struct collateral_refresh *r, const struct collateral_key *key,
                       struct timestamp now)
 {
