@@ -1,7 +1,7 @@
 /*
- * Bearer tokens. The configuration holds only SHA-256 hashes. A check looks
- * the hash of the token up. A table is immutable. To change tokens, build a new table and replace
- * the table in the store. Pure.
+ * Bearer tokens. The configuration holds only SHA-256 hashes. A check looks up the hash of the
+ * token. A table is immutable. To change tokens, build a new table and replace the table in the
+ * store. Pure.
  */
 #ifndef AUTH_TOKEN_H
 #define AUTH_TOKEN_H

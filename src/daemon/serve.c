@@ -78,9 +78,10 @@ static void collateral_warn(void *context, const struct collateral_item *item, b
     log_write(LOG_WARN, "daemon", expired ? "collateral_expired" : "collateral_expires_soon",
               LOG_STRING("name", item->name), LOG_STRING("expires", end),
               LOG_STRING("source", item->source),
-              LOG_STRING("next", expired ? "evidence that needs it is refused: find out why no "
-                                           "source has newer, or import newer"
-                                         : "find out why no source has newer, or import newer"));
+              LOG_STRING("next", expired
+                                     ? "evidence that needs it is refused: find out why no "
+                                       "source has a newer one, or import one"
+                                     : "find out why no source has a newer one, or import one"));
 }
 
 /* Fetched items are renewed long before they expire. Files are not, and neither are items that no

@@ -129,8 +129,8 @@ struct settings {
     size_t token_count;       /* names and hashes are unique; 0 is allowed, with a warning */
     struct principal *tokens; /* id: SHA-256 of the token */
 
-    char *
-        *places; /* by row of the table: "FILE:LINE" of the value, or NULL; settings_add_places() */
+    /* by row of the table: "FILE:LINE" of the value, or NULL; see settings_add_places() */
+    char **places;
 
     bool partial; /* settings_load_partly() found faults; never serve with these settings */
 

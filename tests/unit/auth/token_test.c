@@ -154,10 +154,7 @@ static void an_empty_table_refuses_all(void **state)
     assert_int_equal(check_in(NULL, 0, span_string("Bearer " TOKEN), &out), ERR_UNAUTHENTICATED);
 }
 
-/*
- * All tokens are always compared. So if two have the same hash, the later one is found; a search
- * that stops at the first match would not find it.
- */
+/* Settings with the same hash twice are refused. A table of such tokens has only the later one. */
 static void the_last_of_equal_tokens_counts(void **state)
 {
     struct principal twins[5];
