@@ -98,7 +98,7 @@ MUST_CHECK static enum err add_found(void *context, const char *path, struct tim
         a->count++;
     else if (a->why != NULL)
         (void)snprintf(a->why->text, sizeof a->why->text, "%s: %s", path,
-                       e == ERR_DENIED ? attest_reason_text(a->v->reason) : err_text(e));
+                       e == ERR_DENIED ? collateral_refusal_text(a->v->reason) : err_text(e));
     return e;
 }
 

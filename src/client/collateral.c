@@ -191,7 +191,8 @@ MUST_CHECK static enum err take(struct taking *t, const char *file, struct span 
         (e = collateral_store_put(t->store, document, "", NULL, clock_now(), &result)) != ERR_NONE)
         return e;
     if (result.put == COLLATERAL_REFUSED)
-        tell(t, file, NULL, attest_reason_code(result.reason), attest_reason_text(result.reason));
+        tell(t, file, NULL, attest_reason_code(result.reason),
+             collateral_refusal_text(result.reason));
     else if (collateral_put_is_good(result.put) || !t->directory)
         e = keep(t, file, result.item);
     else

@@ -22,19 +22,6 @@ void collateral_files_clear(struct collateral_files *f)
     *f = (struct collateral_files){0};
 }
 
-static bool is_in_use(struct collateral_store *store, struct span document)
-{
-    struct collateral_snapshot *held = collateral_store_hold(store);
-    uint8_t digest[SHA256_SIZE];
-    bool is = false;
-
-    sha256(document, digest);
-    for (size_t i = 0; i < held->count && !is; i++)
-        is = span_equal(SPAN_OF(held->items[i]->sha256), SPAN_OF(digest));
-    collateral_snapshot_release(&held);
-    return is;
-}
-
 /* Takes over `item` on success. */
 MUST_CHECK static enum err append(struct collateral_files *f, struct collateral_item *item)
 {
@@ -75,7 +62,7 @@ static void judge(const struct walk *w, const char *path, struct span document)
     struct collateral_item *item = NULL;
     enum err e;
 
-    if (w->reading->in_use && is_in_use(w->reading->in_use, document))
+    if (w->reading->in_use && collateral_store_has(w->reading->in_use, document))
         return;
     e = collateral_item_new(w->reading->trust, document, w->source, w->reading->now, &item,
                             &reason);
@@ -85,9 +72,7 @@ static void judge(const struct walk *w, const char *path, struct span document)
         return;
     if (e == ERR_DENIED)
         problems_add(w->problems, &place, "cannot be used (%s): %s Replace the file, or remove it",
-                     attest_reason_code(reason),
-                     reason == ATTEST_MALFORMED ? "this is not a document of collateral."
-                                                : attest_reason_text(reason));
+                     attest_reason_code(reason), collateral_refusal_text(reason));
     else if (e != ERR_NONE)
         blame(w, path, e, err_text(e));
 }

@@ -26,19 +26,6 @@ struct reading {
     struct timestamp now;
 };
 
-static bool is_held(struct collateral_store *store, struct span document)
-{
-    struct collateral_snapshot *held = collateral_store_hold(store);
-    uint8_t digest[SHA256_SIZE];
-    bool is = false;
-
-    sha256(document, digest);
-    for (size_t i = 0; i < held->count && !is; i++)
-        is = span_equal(SPAN_OF(held->items[i]->sha256), SPAN_OF(digest));
-    collateral_snapshot_release(&held);
-    return is;
-}
-
 static void log_file(const char *path, const char *code, const char *reason)
 {
     log_write(LOG_WARN, "collateral", "file_passed_over", LOG_STRING("file", path),
@@ -56,7 +43,7 @@ MUST_CHECK static enum err file_found(void *context, const char *path, struct ti
         log_file(path, err_code(e), err_text(e));
         return e == ERR_MEMORY ? e : ERR_NONE;
     }
-    if (is_held(r->store, document))
+    if (collateral_store_has(r->store, document))
         return ERR_NONE;
     /* items in the cache were received when they were written */
     if (!reading->directory->is_cache || modified.ms > reading->now.ms)

@@ -334,6 +334,19 @@ struct collateral_snapshot *collateral_store_hold(struct collateral_store *s)
     return (struct collateral_snapshot *)snapshot_hold(&s->cell);
 }
 
+bool collateral_store_has(struct collateral_store *s, struct span document)
+{
+    struct collateral_snapshot *held = collateral_store_hold(s);
+    uint8_t digest[SHA256_SIZE];
+    bool is = false;
+
+    sha256(document, digest);
+    for (size_t i = 0; i < held->count && !is; i++)
+        is = span_equal(SPAN_OF(held->items[i]->sha256), SPAN_OF(digest));
+    collateral_snapshot_release(&held);
+    return is;
+}
+
 const struct collateral_snapshot *collateral_store_view(struct collateral_store *s,
                                                         struct snapshot_view *view)
 {

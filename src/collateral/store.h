@@ -39,6 +39,8 @@ void collateral_snapshot_release(struct collateral_snapshot **snapshot);
 /* The item of that name, or NULL. */
 struct collateral_item *collateral_snapshot_find(const struct collateral_snapshot *snapshot,
                                                  struct span name);
+/* Whether the store has an item of exactly this document. */
+bool collateral_store_has(struct collateral_store *s, struct span document);
 
 /*
  * The mark of a verdict, for code that stores verdicts. It is NAME:CONTENT: the item that judged
