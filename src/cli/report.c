@@ -31,7 +31,7 @@ static const struct {
      "update the platform's firmware, or accept the advisory in the policy"                                    },
     {"root_not_pinned",
      "the evidence is under a root that is not trusted; simulated platforms must "
-     "be named in the configuration (attestation.simulated_roots)"                                             },
+     "be named in the configuration (attestation.trust_simulated_roots)"                                       },
     {"legacy_envelope",         "this old format protects nothing: encrypt again with `vouchsafe encrypt`"     },
     {"no_such_path",
      "check --url: a keystore with admin.listen serves administration and metrics only there"                  },
