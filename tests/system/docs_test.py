@@ -26,7 +26,7 @@ OPERATIONS = os.path.join(ROOT, "docs/operations.md")
 NOT_OURS = {"/tee-challenge", "/register-tee", "/encrypt", "/decrypt-raw", "/storage/encrypt", "/storage/decrypt",
             "/vrf/generate", "/wallet/sign"}
 # Names that the changelog says are gone.
-GONE = {"vouchsafe_log_commit_microseconds_total", "vouchsafe_collateral_expiry_days"}
+GONE = {"vouchsafe_log_commit_microseconds_total", "vouchsafe_collateral_expiry_days", "collateral_wanted"}
 
 
 def read(path):
