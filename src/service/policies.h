@@ -45,7 +45,7 @@ struct reference_values {
 void reference_values_clear(struct reference_values *v);
 
 /*
- * A store_each_entry for store_open_each(): collects the changes from the log. ERR_UNSUPPORTED,
+ * A store_each_entry for store_entries(): collects the changes from the log. ERR_UNSUPPORTED,
  * with a log line, an entry with op "policy" has a form that this program does not write;
  * ERR_MEMORY
  */

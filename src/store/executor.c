@@ -707,8 +707,3 @@ const struct node_state *executor_state(const struct executor *x)
 {
     return &x->state;
 }
-
-const char *executor_origin(const struct executor *x)
-{
-    return x->origin;
-}

@@ -68,6 +68,5 @@ MUST_CHECK enum err executor_settle(struct executor *x, bool *stored);
 
 /* The node's state after the last durable group. */
 const struct node_state *executor_state(const struct executor *x);
-const char *executor_origin(const struct executor *x);
 
 #endif

@@ -12,8 +12,6 @@ struct walk {
     struct store_engine *engine;
     uint32_t node;
     const struct checkpoint *expected;
-    each_stored_entry *each;
-    void *context;
     struct merkle_frontier frontier;
     struct buffer nodes; /* struct stored_node, as the entries give them */
 };
@@ -31,15 +29,13 @@ MUST_CHECK static enum err entry_take(void *context, uint64_t index, struct span
     struct walk *w = context;
     struct stored_node nodes[LOG_NODES_PER_ENTRY];
     size_t count = 0;
-    enum err e;
 
     if (index != w->frontier.size)
         return tampered("missing entry", w->frontier.size, w->frontier.size);
     if (index >= w->expected->size)
         return tampered("entry beyond the end", index, index);
     log_append(&w->frontier, entry, nodes, &count);
-    e = buffer_append(&w->nodes, span_of(nodes, count * sizeof nodes[0]));
-    return e == ERR_NONE && w->each ? w->each(w->context, index, entry) : e;
+    return buffer_append(&w->nodes, span_of(nodes, count * sizeof nodes[0]));
 }
 
 MUST_CHECK static enum err entry_too_many(void *context, uint64_t index, struct span entry)
@@ -51,23 +47,24 @@ MUST_CHECK static enum err entry_too_many(void *context, uint64_t index, struct 
 }
 
 /* The stored hashes of one level, against those that the entries give. */
-struct level {
+struct level_walk {
     const struct walk *walk;
     unsigned level;
     uint64_t next, count;
+    size_t from; /* where to look for the next expected hash */
+    bool wrong;
 };
 
 /* The hash that the entries give for this place; levels are mixed in the order they complete. */
-MUST_CHECK static enum err expected_find(const struct level *l, size_t *from,
-                                         struct merkle_hash *out)
+MUST_CHECK static enum err expected_find(struct level_walk *l, struct merkle_hash *out)
 {
     const uint8_t *at = l->walk->nodes.data;
     size_t count = l->walk->nodes.size / sizeof(struct stored_node);
 
-    for (; *from < count; ++*from) {
+    for (; l->from < count; l->from++) {
         struct stored_node node;
 
-        memcpy(&node, at + *from * sizeof node, sizeof node);
+        memcpy(&node, at + l->from * sizeof node, sizeof node);
         if (node.level == l->level && node.index == l->next) {
             *out = node.hash;
             return ERR_NONE;
@@ -76,41 +73,31 @@ MUST_CHECK static enum err expected_find(const struct level *l, size_t *from,
     return ERR_INTERNAL;
 }
 
-struct level_walk {
-    struct level level;
-    size_t from;
-    bool wrong;
-};
-
 MUST_CHECK static enum err node_take(void *context, uint64_t index, struct span hash)
 {
-    struct level_walk *w = context;
+    struct level_walk *l = context;
     struct merkle_hash expected;
     enum err e = ERR_NONE;
 
-    if (w->wrong || w->level.next == w->level.count)
+    if (l->wrong || l->next == l->count)
         return ERR_NONE;
-    if (index == w->level.next)
-        e = expected_find(&w->level, &w->from, &expected);
-    if (index != w->level.next || hash.size != sizeof expected.bytes ||
+    if (index == l->next)
+        e = expected_find(l, &expected);
+    if (index != l->next || hash.size != sizeof expected.bytes ||
         (e == ERR_NONE && !span_equal(hash, SPAN_OF(expected.bytes))))
-        w->wrong = true;
+        l->wrong = true;
     else
-        w->level.next++;
+        l->next++;
     return e;
 }
 
 MUST_CHECK static enum err level_verify(const struct walk *w, unsigned level)
 {
-    struct level_walk l = {
-        .level = {w, level, 0, w->frontier.size >> level}
-    };
-    enum err e =
-        w->engine->ops->subtrees(w->engine, w->node, level, 0, l.level.count, node_take, &l);
+    struct level_walk l = {.walk = w, .level = level, .count = w->frontier.size >> level};
+    enum err e = w->engine->ops->subtrees(w->engine, w->node, level, 0, l.count, node_take, &l);
 
-    if (e == ERR_NONE && l.level.next < l.level.count)
-        e = tampered("entries and their node differ", l.level.next << level,
-                     ((l.level.next + 1) << level) - 1);
+    if (e == ERR_NONE && l.next < l.count)
+        e = tampered("entries and their node differ", l.next << level, ((l.next + 1) << level) - 1);
     return e;
 }
 
@@ -154,9 +141,9 @@ MUST_CHECK static enum err root_verify(const struct walk *w)
 }
 
 enum err log_walk(struct store_engine *engine, uint32_t node, const struct checkpoint *expected,
-                  each_stored_entry *each, void *context, struct merkle_frontier *frontier)
+                  struct merkle_frontier *frontier)
 {
-    struct walk w = {engine, node, expected, each, context, {0}, {0}};
+    struct walk w = {engine, node, expected, {0}, {0}};
     const struct store_ops *ops = engine->ops;
     enum err e = ops->entries(engine, node, before_zero, before_zero, entry_too_many, NULL);
 

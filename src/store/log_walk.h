@@ -9,13 +9,11 @@
 #include "store/store_ops.h"
 
 /*
- * Calls `each` (may be NULL) for every entry in order; what it gathers is the log's only if the
- * function succeeds, and an error of it is returned. `frontier` gets the tree's right edge.
+ * `frontier` gets the tree's right edge.
  * ERR_TAMPERED entries or stored hashes are missing, changed, or too many: one line of the
  * operational log names the entries. ERR_MEMORY, ERR_IO, ERR_UNAVAILABLE
  */
 MUST_CHECK enum err log_walk(struct store_engine *engine, uint32_t node,
-                             const struct checkpoint *expected, each_stored_entry *each,
-                             void *context, struct merkle_frontier *frontier);
+                             const struct checkpoint *expected, struct merkle_frontier *frontier);
 
 #endif

@@ -75,7 +75,7 @@ MUST_CHECK static enum err old_log_take(struct store *s, struct span note)
                   LOG_STRING("origin_expected", s->origin));
         return ERR_TAMPERED;
     }
-    e = log_walk(s->engine, NODE, &checkpoint, NULL, NULL, &first.log);
+    e = log_walk(s->engine, NODE, &checkpoint, &first.log);
     if (e == ERR_NONE)
         e = executor_node_create(s->engine, s->keys, NODE, s->origin, &first);
     if (e == ERR_NONE)
@@ -154,12 +154,12 @@ MUST_CHECK static enum err executor_make(struct store *s)
 }
 
 /* Everything that is stored, against the state. */
-MUST_CHECK static enum err everything_verify(struct store *s, store_each_entry *each, void *context)
+MUST_CHECK static enum err everything_verify(struct store *s)
 {
     struct merkle_frontier frontier;
     enum err e = store_verify_rows(s->engine, s->keys, NULL, NULL);
 
-    return e == ERR_NONE ? log_walk(s->engine, NODE, &s->committed, each, context, &frontier) : e;
+    return e == ERR_NONE ? log_walk(s->engine, NODE, &s->committed, &frontier) : e;
 }
 
 /* The newest commits of a process that did not stop by itself are in the journal. */
@@ -202,12 +202,6 @@ static void run_end(struct store *s)
 
 enum err store_open(const struct store_options *options, struct store **out)
 {
-    return store_open_each(options, NULL, NULL, out);
-}
-
-enum err store_open_each(const struct store_options *options, store_each_entry *each, void *context,
-                         struct store **out)
-{
     const struct engine_options engine = {options->path, options->create};
     struct store *s = NULL;
     enum err e = store_new(options, &s);
@@ -222,7 +216,7 @@ enum err store_open_each(const struct store_options *options, store_each_entry *
         e = journal_check(s);
     if (e == ERR_NONE) {
         publish(s);
-        e = everything_verify(s, each, context);
+        e = everything_verify(s);
     }
     if (e == ERR_NONE)
         e = checkpoint_sign_with(&s->committed, s->origin, s->log_seed, s->public_key, s->note,

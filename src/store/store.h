@@ -26,6 +26,10 @@ struct store_options {
 };
 
 /*
+ * With `take_over`, a database of release 0.1.0 is brought up to date: its log is compared with
+ * its signed checkpoint, and continued. An interruption leaves it as it was. Checkpoints are
+ * public: once a log has a state, `take_over` must be false, or any older checkpoint would do.
+ *
  * ERR_NOT_FOUND  there is no database    ERR_CONFLICT  another process has it, or create found one
  * ERR_TAMPERED   rows, entries, hashes and the sealed state disagree; the log line says at which
  *                row or entries. Also another root or origin, or tables that are not ours
@@ -34,19 +38,6 @@ struct store_options {
  * ERR_UNSUPPORTED a schema newer than this program    ERR_IO  anything else the engine reports
  */
 MUST_CHECK enum err store_open(const struct store_options *options, struct store **out);
-
-/*
- * The same, and calls `each` (may be NULL) for every entry in order as it is verified. An error of
- * `each` is returned. What it gathered is the log's only if this succeeds: entries are checked
- * against the state at the end.
- *
- * With `take_over`, a database of release 0.1.0 is brought up to date: its log is compared with
- * its signed checkpoint, and continued. An interruption leaves it as it was. Checkpoints are
- * public: once a log has a state, `take_over` must be false, or any older checkpoint would do.
- */
-typedef MUST_CHECK enum err store_each_entry(void *context, uint64_t index, struct span entry);
-MUST_CHECK enum err store_open_each(const struct store_options *options, store_each_entry *each,
-                                    void *context, struct store **out);
 /* Records that the process has stopped by itself. */
 void store_close(struct store **store);
 
@@ -87,6 +78,7 @@ void store_checkpoint(struct store *store, struct checkpoint *out, char text[CHE
  * and returns that. Entries are compared with the tree before `each` sees them. No connection is
  * held meanwhile: `each` may call the store. ERR_IO, ERR_TAMPERED
  */
+typedef MUST_CHECK enum err store_each_entry(void *context, uint64_t index, struct span entry);
 MUST_CHECK enum err store_entries(struct store *store, uint64_t first, uint64_t count,
                                   store_each_entry *each, void *context);
 
