@@ -453,13 +453,16 @@ MUST_CHECK static enum err changes_make(struct group *g)
     return e;
 }
 
-/* The state that the database gave must be the one that this process left. */
-MUST_CHECK static enum err state_check(struct executor *x, struct node_state *out)
+/* The state that the database gave must be the one that this process left, or may have left. */
+MUST_CHECK static enum err state_check(struct executor *x, uint64_t *commits)
 {
-    enum err e = state_open(x, x->origin, out);
+    struct node_state found = {0};
+    enum err e = state_open(x, x->origin, &found);
 
-    if (e == ERR_NONE && out->commits != x->state.commits &&
-        !(x->unsettled && out->commits == x->next.commits))
+    *commits = found.commits;
+    bytes_wipe(&found, sizeof found);
+    if (e == ERR_NONE && *commits != x->state.commits &&
+        !(x->unsettled && *commits == x->next.commits))
         e = ERR_TAMPERED;
     if (e == ERR_TAMPERED && !x->alarmed)
         log_write(LOG_ERROR, "store", "tampered",
@@ -469,30 +472,45 @@ MUST_CHECK static enum err state_check(struct executor *x, struct node_state *ou
     return e;
 }
 
-MUST_CHECK static enum err group_begin(struct group *g)
+/* Begins a group of the engine, and checks the state. `*commits` is that of the stored state. */
+MUST_CHECK static enum err begin(struct executor *x, const struct row_wanted *wanted, size_t count,
+                                 struct group *g, uint64_t *commits)
 {
-    struct executor *x = g->x;
-    struct node_state state;
-    size_t wanted_count = 0;
-    const struct row_wanted *wanted = overlay_wanted(g->overlay, &wanted_count);
-    enum err e;
+    enum err e = x->engine->ops->group_begin(x->engine, x->node, x->token, wanted, count, &x->read,
+                                             row_take, g);
 
-    e = x->engine->ops->group_begin(x->engine, x->node, x->token, wanted, wanted_count, &x->read,
-                                    row_take, g);
     if (e != ERR_NONE)
         return e;
-    e = state_check(x, &state);
-    bytes_wipe(&state, sizeof state);
+    e = state_check(x, commits);
     if (e != ERR_NONE)
         x->engine->ops->group_abort(x->engine);
     return e;
 }
 
+MUST_CHECK static enum err group_begin(struct group *g)
+{
+    uint64_t commits = 0;
+    size_t count = 0;
+    const struct row_wanted *wanted = overlay_wanted(g->overlay, &count);
+
+    return begin(g->x, wanted, count, g, &commits);
+}
+
+/* Commits the group of the engine with this state. */
+MUST_CHECK static enum err commit(struct executor *x, const struct node_state *state,
+                                  struct group_writes *writes)
+{
+    uint8_t sealed[STORE_STATE_MAX];
+    size_t size = 0;
+
+    state_seal(x->keys, x->node, x->origin, state, sealed, &size);
+    writes->state = span_of(sealed, size);
+    return x->engine->ops->group_commit(x->engine, writes);
+}
+
 MUST_CHECK static enum err group_commit(struct group *g)
 {
     struct executor *x = g->x;
-    uint8_t sealed[STORE_STATE_MAX];
-    size_t size = 0;
     struct group_writes writes = {
         .changes = g->changes,
         .change_count = g->change_count,
@@ -506,9 +524,7 @@ MUST_CHECK static enum err group_commit(struct group *g)
         log_append(&x->next.log, x->entries[i], g->nodes, &g->node_count);
     x->next.commits++;
     writes.node_count = g->node_count;
-    state_seal(x->keys, x->node, x->origin, &x->next, sealed, &size);
-    writes.state = span_of(sealed, size);
-    return x->engine->ops->group_commit(x->engine, &writes);
+    return commit(x, &x->next, &writes);
 }
 
 static void group_clear(struct group *g)
@@ -637,13 +653,8 @@ MUST_CHECK static enum err settle_in_log(struct executor *x, bool *stored)
 MUST_CHECK static enum err settle_by_commit(struct executor *x)
 {
     struct group_writes writes = {.first_entry = x->state.log.size};
-    uint8_t sealed[STORE_STATE_MAX];
-    size_t size = 0;
-    enum err e;
+    enum err e = commit(x, &x->state, &writes);
 
-    state_seal(x->keys, x->node, x->origin, &x->state, sealed, &size);
-    writes.state = span_of(sealed, size);
-    e = x->engine->ops->group_commit(x->engine, &writes);
     if (e == ERR_NONE)
         x->unsettled = false;
     return e == ERR_NONE || e == ERR_TAMPERED ? e : ERR_UNAVAILABLE;
@@ -651,53 +662,39 @@ MUST_CHECK static enum err settle_by_commit(struct executor *x)
 
 enum err executor_settle(struct executor *x, bool *stored)
 {
-    struct node_state found;
+    uint64_t commits = 0;
     enum err e;
 
     assert(x->unsettled);
-    e = x->engine->ops->group_begin(x->engine, x->node, x->token, NULL, 0, &x->read, NULL, NULL);
+    e = begin(x, NULL, 0, NULL, &commits);
     if (e == ERR_DENIED)
         return settle_in_log(x, stored);
     if (e != ERR_NONE)
         return e == ERR_TAMPERED ? e : ERR_UNAVAILABLE;
-    e = state_check(x, &found);
-    *stored = e == ERR_NONE && found.commits == x->next.commits;
-    bytes_wipe(&found, sizeof found);
-    if (e == ERR_NONE && !*stored)
+    *stored = commits == x->next.commits;
+    if (!*stored)
         return settle_by_commit(x);
     x->engine->ops->group_abort(x->engine);
-    if (*stored) {
-        x->state = x->next;
-        x->unsettled = false;
-    }
-    return e;
+    x->state = x->next;
+    x->unsettled = false;
+    return ERR_NONE;
 }
 
 enum err executor_mark(struct executor *x, bool running)
 {
     struct group_writes writes = {.first_entry = x->state.log.size};
-    struct node_state found;
-    uint8_t sealed[STORE_STATE_MAX];
-    size_t size = 0;
+    uint64_t commits = 0;
     enum err e;
 
     if (x->unsettled)
         return ERR_UNAVAILABLE;
-    e = x->engine->ops->group_begin(x->engine, x->node, x->token, NULL, 0, &x->read, NULL, NULL);
+    e = begin(x, NULL, 0, NULL, &commits);
     if (e != ERR_NONE)
         return e;
-    e = state_check(x, &found);
-    bytes_wipe(&found, sizeof found);
-    if (e != ERR_NONE) {
-        x->engine->ops->group_abort(x->engine);
-        return e;
-    }
     x->next = x->state;
     x->next.running = running;
     x->next.commits++;
-    state_seal(x->keys, x->node, x->origin, &x->next, sealed, &size);
-    writes.state = span_of(sealed, size);
-    e = x->engine->ops->group_commit(x->engine, &writes);
+    e = commit(x, &x->next, &writes);
     if (e == ERR_NONE)
         x->state = x->next;
     return e;
