@@ -50,17 +50,18 @@ MUST_CHECK static enum err row_add(void *context, const struct stored_row *row)
     struct row_view view;
     enum err e = row_open(v->keys, row, secret_data(v->plain), &view);
 
-    if (e == ERR_NONE && v->each)
-        e = v->each(v->context, row->key.table, row->version, &view);
     /* no row of ours is of another epoch or format: the header was edited, too */
     if (e == ERR_TAMPERED || e == ERR_UNSUPPORTED) {
         name("a row was edited, or moved from another place", &row->key, row->version, 0);
         v->bad = true;
         return ERR_NONE; /* the others are named, too */
     }
+    if (e != ERR_NONE)
+        return e;
     row_set_of(v->keys, row, &one);
     row_set_add(&v->found, &one);
-    return e;
+    bytes_wipe(&one, sizeof one);
+    return v->each ? v->each(v->context, row->key.table, row->version, &view) : ERR_NONE;
 }
 
 /* Finds the one row that is another version of itself. */

@@ -440,6 +440,28 @@ static void a_row_that_is_hidden_from_an_index_is_found(void **state)
     assert_null(engine);
 }
 
+MUST_CHECK static enum err row_refuse(void *context, enum store_table table, uint64_t version,
+                                      const struct row_view *row)
+{
+    (void)context;
+    (void)table;
+    (void)version;
+    (void)row;
+    return ERR_UNSUPPORTED;
+}
+
+static void an_error_of_the_reader_is_no_tampering(void **state)
+{
+    (void)state;
+    rows_make();
+    log_catch();
+    assert_int_equal(store_verify_rows(suite.engine, &suite.keys, row_refuse, NULL),
+                     ERR_UNSUPPORTED);
+    log_read();
+    assert_string_equal(logged, "");
+    suite_close(&suite);
+}
+
 static void files_that_are_lost_stop_the_writer(void **state)
 {
     char away[320];
@@ -469,6 +491,7 @@ int main(void)
         IN_A_DIRECTORY(a_state_that_is_not_ours_opens_no_executor),
         IN_A_DIRECTORY(tables_that_are_not_ours_do_not_open),
         IN_A_DIRECTORY(a_row_that_is_hidden_from_an_index_is_found),
+        IN_A_DIRECTORY(an_error_of_the_reader_is_no_tampering),
         IN_A_DIRECTORY(files_that_are_lost_stop_the_writer),
     };
 
