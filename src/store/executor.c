@@ -200,6 +200,7 @@ MUST_CHECK static enum err row_take(void *context, const struct stored_row *stor
     if (e == ERR_NONE) {
         row_set_of(g->x->keys, stored, &sum);
         row = overlay_load(g->overlay, stored, &sum);
+        bytes_wipe(&sum, sizeof sum);
         if (row && stored->key.table == TABLE_COUNTER)
             e = counter_parse(view.value, row);
         bytes_wipe(secret_data(g->x->plain),
@@ -427,6 +428,7 @@ MUST_CHECK static enum err row_come(struct group *g, const struct overlay_row *r
     g->sealed_size += stored.sealed.size;
     row_set_of(g->x->keys, &stored, &sum);
     row_set_add(&g->x->next.rows, &sum);
+    bytes_wipe(&sum, sizeof sum);
     change_add(g, row->was_there && lookup_stays(row) ? ROW_UPDATE : ROW_INSERT, row, &stored);
     return ERR_NONE;
 }

@@ -63,8 +63,11 @@ void overlay_free(struct overlay **overlay)
         return;
     free(o->names);
     free(o->owners);
+    if (o->rows)
+        bytes_wipe(o->rows, o->row_count * sizeof *o->rows); /* the rows' sums are secret */
     free(o->rows);
     free(o->table);
+    bytes_wipe(o, sizeof *o);
     free(o);
     *overlay = NULL;
 }
