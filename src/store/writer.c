@@ -60,10 +60,9 @@ static bool wants_signal(const struct store_writer *w)
 
 enum err store_writer_submit(struct store_writer *w, struct writer_request *request)
 {
+    const struct transaction plain = {.entry = request->entry};
     bool signal = false;
     enum err e;
-
-    const struct transaction plain = {.entry = request->entry};
 
     /* one that is refused later would fail the whole batch */
     e = transaction_check(request->transaction ? request->transaction : &plain);
@@ -179,6 +178,7 @@ static void figures_add(struct store_writer *w, size_t count, size_t failures, i
                         enum err e)
 {
     const bool failing = failures == count;
+    const bool lost = e == ERR_TAMPERED && store_check(w->store) == ERR_TAMPERED;
     bool recovered;
 
     (void)pthread_mutex_lock(&w->mutex);
@@ -189,7 +189,7 @@ static void figures_add(struct store_writer *w, size_t count, size_t failures, i
     w->figures.last_batch_size = count;
     recovered = w->figures.failing && !failing;
     w->figures.failing = failing;
-    w->figures.lost |= e == ERR_TAMPERED && store_check(w->store) == ERR_TAMPERED;
+    w->figures.lost |= lost;
     (void)pthread_mutex_unlock(&w->mutex);
     if (recovered)
         log_write(LOG_INFO, "store", "log_recovered",
