@@ -407,6 +407,16 @@ enum err pg_queue(struct pg_connection *c, enum pg_statement s, const struct pg_
     return ERR_NONE;
 }
 
+enum err pg_queue_arrays(struct pg_connection *c, enum pg_statement s, struct pg_params *p,
+                         struct pg_array *arrays)
+{
+    enum err e = ERR_NONE;
+
+    for (const char *type = statement_types[s] + p->count; e == ERR_NONE && *type; type++)
+        e = pg_add_array(p, arrays++, type_of(*type == 'N' ? 'n' : 'b'));
+    return e == ERR_NONE ? pg_queue(c, s, p) : e;
+}
+
 enum err pg_queue_text(struct pg_connection *c, const char *sql)
 {
     if (!c->link)

@@ -63,9 +63,8 @@ void pg_array_number(struct pg_array *a, uint64_t number);
 void pg_array_bytes(struct pg_array *a, struct span bytes);
 void pg_array_null(struct pg_array *a); /* a missing element of an array of bytes */
 void pg_array_clear(struct pg_array *a);
-/* As the next parameter, of int8[] or bytea[]. ERR_MEMORY, also for a failed append */
-MUST_CHECK enum err pg_add_numbers(struct pg_params *p, struct pg_array *a);
-MUST_CHECK enum err pg_add_byteas(struct pg_params *p, struct pg_array *a);
+/* As the next parameter, whose elements have type `oid`. ERR_MEMORY, also for a failed append */
+MUST_CHECK enum err pg_add_array(struct pg_params *p, struct pg_array *a, Oid oid);
 
 /* ---- connection.c. Each error but those of callers is logged once. ---- */
 
@@ -95,6 +94,9 @@ MUST_CHECK enum err pg_exec(struct pg_connection *c, const char *sql, PGresult *
 /* Pipeline mode: queues statements; pg_finish() sends them. */
 MUST_CHECK enum err pg_queue(struct pg_connection *c, enum pg_statement s,
                              const struct pg_params *p);
+/* With arrays for the parameters after those of `p`: one for each that the statement has. */
+MUST_CHECK enum err pg_queue_arrays(struct pg_connection *c, enum pg_statement s,
+                                    struct pg_params *p, struct pg_array *arrays);
 MUST_CHECK enum err pg_queue_text(struct pg_connection *c, const char *sql);
 /*
  * Sends everything, reads all results, and keeps those of the first `kept` statements in `results`;

@@ -100,15 +100,7 @@ MUST_CHECK static enum err rows_queue(struct pg_engine *q)
 
     names_list(q->ids, q->id_count, &a[0], &a[1]);
     names_list(q->lookups, q->lookup_count, &a[2], &a[3]);
-    e = pg_add_numbers(&p, &a[0]);
-    if (e == ERR_NONE)
-        e = pg_add_byteas(&p, &a[1]);
-    if (e == ERR_NONE)
-        e = pg_add_numbers(&p, &a[2]);
-    if (e == ERR_NONE)
-        e = pg_add_byteas(&p, &a[3]);
-    if (e == ERR_NONE)
-        e = pg_queue(&q->writer, PG_ROWS_READ, &p);
+    e = pg_queue_arrays(&q->writer, PG_ROWS_READ, &p, a);
     arrays_clear(a);
     return e;
 }
@@ -271,9 +263,7 @@ MUST_CHECK static enum err stripes_queue(struct pg_engine *q, const struct group
         if (s.use[i] != STRIPE_NONE)
             pg_array_number(&keys,
                             s.use[i] == STRIPE_WRITTEN ? stripe_base + i : -(stripe_base + i));
-    e = pg_add_numbers(&p, &keys);
-    if (e == ERR_NONE)
-        e = pg_queue(&q->writer, PG_STRIPES_LOCK, &p);
+    e = pg_queue_arrays(&q->writer, PG_STRIPES_LOCK, &p, &keys);
     pg_array_clear(&keys);
     return e;
 }
@@ -293,13 +283,7 @@ MUST_CHECK static enum err ids_check_queue(struct pg_engine *q)
             pg_array_bytes(&a[1], SPAN_OF(q->lookups[i].id));
             pg_array_number(&a[2], q->lookups[i].version);
         }
-    e = pg_add_numbers(&p, &a[0]);
-    if (e == ERR_NONE)
-        e = pg_add_byteas(&p, &a[1]);
-    if (e == ERR_NONE)
-        e = pg_add_numbers(&p, &a[2]);
-    if (e == ERR_NONE)
-        e = pg_queue(&q->writer, PG_IDS_CHECK, &p);
+    e = pg_queue_arrays(&q->writer, PG_IDS_CHECK, &p, a);
     arrays_clear(a);
     return e;
 }
@@ -316,13 +300,7 @@ MUST_CHECK static enum err lookups_check_queue(struct pg_engine *q)
             pg_array_bytes(&a[2], SPAN_OF(q->lookups[i].id));
         else
             pg_array_null(&a[2]);
-    e = pg_add_numbers(&p, &a[0]);
-    if (e == ERR_NONE)
-        e = pg_add_byteas(&p, &a[1]);
-    if (e == ERR_NONE)
-        e = pg_add_byteas(&p, &a[2]);
-    if (e == ERR_NONE)
-        e = pg_queue(&q->writer, PG_LOOKUPS_CHECK, &p);
+    e = pg_queue_arrays(&q->writer, PG_LOOKUPS_CHECK, &p, a);
     arrays_clear(a);
     return e;
 }
@@ -352,17 +330,8 @@ MUST_CHECK static enum err changes_send(struct pg_engine *q, enum row_change_kin
                                                      [ROW_UPDATE] = PG_ITEM_UPDATE,
                                                      [ROW_DELETE] = PG_ITEM_DELETE};
     struct pg_params p = {0};
-    enum err e = pg_add_numbers(&p, &a[0]);
 
-    if (e == ERR_NONE)
-        e = pg_add_byteas(&p, &a[1]);
-    if (e == ERR_NONE)
-        e = pg_add_numbers(&p, &a[2]);
-    if (e == ERR_NONE && kind != ROW_DELETE)
-        e = kind == ROW_UPDATE ? pg_add_numbers(&p, &a[3]) : pg_add_byteas(&p, &a[3]);
-    if (e == ERR_NONE && kind != ROW_DELETE)
-        e = pg_add_byteas(&p, &a[4]);
-    return e == ERR_NONE ? pg_queue(&q->writer, statement_of[kind], &p) : e;
+    return pg_queue_arrays(&q->writer, statement_of[kind], &p, a);
 }
 
 /* Neighbours of one kind are one statement: so the order is kept, and few messages are sent. */
@@ -397,9 +366,7 @@ MUST_CHECK static enum err entries_queue(struct pg_engine *q, const struct group
         pg_array_bytes(&entries, w->entries[i]);
     pg_add_number(&p, q->node);
     pg_add_number(&p, w->first_entry);
-    e = pg_add_byteas(&p, &entries);
-    if (e == ERR_NONE)
-        e = pg_queue(&q->writer, PG_ENTRY_INSERT, &p);
+    e = pg_queue_arrays(&q->writer, PG_ENTRY_INSERT, &p, &entries);
     pg_array_clear(&entries);
     return e;
 }
@@ -418,13 +385,7 @@ MUST_CHECK static enum err subtrees_queue(struct pg_engine *q, const struct grou
         pg_array_bytes(&a[2], SPAN_OF(w->nodes[i].hash.bytes));
     }
     pg_add_number(&p, q->node);
-    e = pg_add_numbers(&p, &a[0]);
-    if (e == ERR_NONE)
-        e = pg_add_numbers(&p, &a[1]);
-    if (e == ERR_NONE)
-        e = pg_add_byteas(&p, &a[2]);
-    if (e == ERR_NONE)
-        e = pg_queue(&q->writer, PG_SUBTREE_INSERT, &p);
+    e = pg_queue_arrays(&q->writer, PG_SUBTREE_INSERT, &p, a);
     arrays_clear(a);
     return e;
 }

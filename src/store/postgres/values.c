@@ -5,8 +5,6 @@
 #include "base/writer.h"
 #include "store/postgres/engine.h"
 
-/* Object ids of pg_type.dat, fixed for ever. */
-enum { OID_BYTEA = 17, OID_INT8 = 20 };
 enum { ARRAY_HEADER_SIZE = 20 };
 
 void pg_add_bytes(struct pg_params *p, struct span bytes)
@@ -36,7 +34,7 @@ static void array_element(struct pg_array *a, uint32_t size)
     struct writer w = writer_over(bytes, sizeof bytes);
 
     if (a->count++ == 0)
-        array_append(a, header, sizeof header); /* array_finish() fills it */
+        array_append(a, header, sizeof header); /* pg_add_array() fills it */
     writer_u32be(&w, size);
     array_append(a, bytes, sizeof bytes);
 }
@@ -69,7 +67,7 @@ void pg_array_clear(struct pg_array *a)
 
 /* array_recv() in PostgreSQL's arrayfuncs.c: dimensions, whether there are NULLs, the type, and for
  * each dimension its size and first index. An empty array has no dimension. */
-MUST_CHECK static enum err array_finish(struct pg_params *p, struct pg_array *a, uint32_t type)
+enum err pg_add_array(struct pg_params *p, struct pg_array *a, Oid oid)
 {
     static const uint8_t header[ARRAY_HEADER_SIZE];
     struct writer w;
@@ -81,23 +79,13 @@ MUST_CHECK static enum err array_finish(struct pg_params *p, struct pg_array *a,
     w = writer_over(a->bytes.data, a->bytes.size);
     writer_u32be(&w, a->count > 0 ? 1 : 0);
     writer_u32be(&w, 1); /* there may be */
-    writer_u32be(&w, type);
+    writer_u32be(&w, oid);
     if (a->count > 0) {
         writer_u32be(&w, a->count);
         writer_u32be(&w, 1);
     }
     pg_add_bytes(p, buffer_span(&a->bytes));
     return ERR_NONE;
-}
-
-enum err pg_add_numbers(struct pg_params *p, struct pg_array *a)
-{
-    return array_finish(p, a, OID_INT8);
-}
-
-enum err pg_add_byteas(struct pg_params *p, struct pg_array *a)
-{
-    return array_finish(p, a, OID_BYTEA);
 }
 
 struct span pg_bytes(const PGresult *r, int row, int column)
