@@ -108,7 +108,7 @@ static void collateral_read(struct preparation *p, const struct prepare_in_use *
               "attestation.trust_simulated_roots cannot be used; correct that one first");
 }
 
-/* NULL or "" for a file without a name. */
+/* `path` is NULL or "" without a file. `source` is NULL when the name of the source is at fault. */
 static bool source_file_is_good(struct preparation *p, const char *source, const char *key,
                                 const char *path, enum file_trust trust)
 {
@@ -123,7 +123,8 @@ static bool source_file_is_good(struct preparation *p, const char *source, const
         (void)close(fd);
         return true;
     }
-    (void)snprintf(setting, sizeof setting, "collateral.sources: %.80s: %s", source, key);
+    (void)snprintf(setting, sizeof setting, "collateral.sources: %.80s%s%s", source ? source : "",
+                   source ? ": " : "", key);
     blame(p, path, setting, e, why);
     return false;
 }

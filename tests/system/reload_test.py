@@ -561,6 +561,8 @@ class BrokenDisk(Case):
         self.await_failing(keystore)
         self.stops_and_starts(keystore)
         thread.join()
+        self.assertEqual((replies[0].status, replies[0].code), (503, "log_unavailable"))
+        self.assertIn(b"it is not known whether the change is in effect", replies[0].body)
 
 
 class OperationalLog(unittest.TestCase):

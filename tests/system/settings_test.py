@@ -217,16 +217,18 @@ class Configuration(unittest.TestCase):
             changed["tls"] = {"mode": "files", "certificate_file": missing, "key_fil": empty}
             changed["attestation"].update({"trust_simulated_root": [], "collateral": [bundle, broken, missing]})
             del changed["attestation"]["trust_simulated_roots"]  # misspelt: good collateral is not blamed for that
-            changed["collateral"] = {"prefetch": ["nonsense", "amd-milan"], "sources": [{**peer, "token_file": missing, "typ": 1}]}
+            changed["collateral"] = {"prefetch": ["nonsense", "amd-milan"], "sources": [{**peer, "token_file": missing, "typ": 1},
+                                                                                         {**peer, "name": "", "ca_file": missing}]}
             with open(keystore.config, "w", encoding="utf-8") as f:
                 json.dump(changed, f)
             done = subprocess.run(keystore.daemon("--check-config"), capture_output=True, text=True, timeout=60, check=False)
             self.assertEqual(done.returncode, CONFIGURATION)
             for says in (": server.port: ", ": tls.key_fil: ", ": attestation.trust_simulated_root: ",
                          f"{broken}: attestation.collateral: cannot be used (malformed)", f"{missing}: attestation.collateral: no",
-                         f"{missing}: tls.certificate_file: no such", ": collateral.prefetch: nonsense", ".typ: unknown setting"):
+                         f"{missing}: tls.certificate_file: no such", ": collateral.prefetch: nonsense", ".typ: unknown setting",
+                         f"{missing}: collateral.sources: ca_file: no such"):
                 self.assertEqual(done.stderr.count(says), 1, f"{says}\n{done.stderr}")
-            for says in (bundle + ":", "amd-milan: ", "no source", f"{empty}: "):
+            for says in (bundle + ":", "amd-milan: ", "no source", f"{empty}: ", "(null)"):
                 self.assertNotIn(says, done.stderr)
         with self.subTest("a bad trust root, and collateral beside it"):
             changed = json.loads(json.dumps(good))
