@@ -145,10 +145,10 @@ static void every_fault_is_told(void **state)
     static const struct {
         const char *path, *says;
     } faults[] = {
-        {"missing",         "no such file" },
-        {"open",            "0666"         },
-        {"dir/bad.json",    "(malformed)"  },
-        {"dir/no.vcek.pem", "required form"},
+        {"missing",         "no such file"             },
+        {"open",            "0666"                     },
+        {"dir/bad.json",    "(malformed): The document"},
+        {"dir/no.vcek.pem", "required form"            },
     };
     struct collateral_files f = {0};
     struct problems problems = {0};
