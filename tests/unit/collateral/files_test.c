@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,64 +12,43 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "crypto/random.h"
-#include "tee/simulated.h"
+#include "unit/collateral/platform.h"
 
-#define NOW_S 1800000000
-
-static char parent[64];
-static struct simulated_platform *platform;
-static struct attest_trust trust;
+static struct platform platform;
 static struct buffer bundle;
-static const struct timestamp now = {NOW_S * INT64_C(1000)};
+static const struct timestamp now = {PLATFORM_NOW_S * INT64_C(1000)};
 
 static void path_of(const char *name, char out[128])
 {
-    (void)snprintf(out, 128, "%s/%s", parent, name);
+    (void)snprintf(out, 128, "%s/%s", platform.parent, name);
 }
 
 static int start(void **state)
 {
-    static const struct simulated_collateral how = {.tcb_evaluation_number = 17};
-    char sim[128];
     char dir[128];
 
     (void)state;
-    (void)snprintf(parent, sizeof parent, "/tmp/vouchsafe-files-test-XXXXXX");
-    if (crypto_start() != ERR_NONE || !mkdtemp(parent))
+    if (platform_open(&platform) != 0)
         return 1;
-    path_of("sim", sim);
+    platform_bundle(&platform, now, 17, &bundle);
     path_of("dir", dir);
-    return simulated_create(sim, timestamp_of_seconds(NOW_S - 400 * 86400)) != ERR_NONE ||
-           simulated_open(sim, &platform) != ERR_NONE ||
-           attest_trust_add_simulated(&trust, simulated_root_pem(platform)) != ERR_NONE ||
-           simulated_collateral_bundle(platform, &how, now, &bundle) != ERR_NONE ||
-           mkdir(dir, 0700) != 0;
+    return mkdir(dir, 0700);
 }
 
 static int finish(void **state)
 {
-    static const char *const files[] = {
-        "sim/root_ca.pem",     "sim/pck_chain.pem",   "sim/root_ca.key",
-        "sim/platform_ca.key", "sim/tcb_signing.key", "sim/pck.key",
-        "sim/attestation.key", "sim/sealing.key",     "bundle",
-        "dir/a.json"};
-    static const char *const directories[] = {"sim", "dir", ""};
+    static const char *const files[] = {"bundle", "dir/a.json"};
     char path[128];
-    int failed = 0;
 
     (void)state;
-    simulated_close(&platform);
     buffer_clear(&bundle);
     for (size_t i = 0; i < COUNT_OF(files); i++) {
         path_of(files[i], path);
         (void)unlink(path);
     }
-    for (size_t i = 0; i < COUNT_OF(directories); i++) {
-        path_of(directories[i], path);
-        failed |= rmdir(path);
-    }
-    return failed;
+    path_of("dir", path);
+    (void)rmdir(path);
+    return platform_close(&platform);
 }
 
 static void write_file(const char *name, struct span bytes, unsigned mode)
@@ -93,7 +71,7 @@ static void read_path(struct collateral_files *f, struct collateral_store *in_us
                       struct problems *problems)
 {
     const struct collateral_reading reading = {
-        .trust = &trust, .in_use = in_use, .setting = "the.setting", .now = now};
+        .trust = &platform.trust, .in_use = in_use, .setting = "the.setting", .now = now};
     char path[128];
 
     path_of(name, path);
@@ -127,7 +105,7 @@ static void what_is_in_use_is_not_read_again(void **state)
     struct problems problems = {0};
 
     (void)state;
-    assert_int_equal(collateral_store_new(&trust, &store), ERR_NONE);
+    assert_int_equal(collateral_store_new(&platform.trust, &store), ERR_NONE);
     read_path(&f, store, "dir", &problems);
     assert_int_equal(f.count, 1);
     assert_int_equal(collateral_store_put(store, buffer_span(&bundle), "test", NULL, now, &result),
