@@ -81,8 +81,9 @@ def junit_counts(path):
 
 def print_skips(path):
     with open(path, encoding="utf-8", errors="replace") as f:
-        for line in sorted({line.strip() for line in f if line.startswith("SKIPPED:")}):
-            print("  " + line)
+        lines = {line.removeprefix("# ").strip() for line in f}  # "# " begins a comment of TAP
+    for line in sorted(line for line in lines if line.startswith("SKIPPED:")):
+        print("  " + line)
 
 
 EVIDENCE = re.compile(r"EVIDENCE: (\d+) stored, (\d+) of our own making")  # tests/support/tally.h

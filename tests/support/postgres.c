@@ -130,7 +130,7 @@ static int entry_remove(const char *path, const struct stat *status, int kind, s
 
 static bool say_missing(const char *what)
 {
-    print_message("SKIPPED: no test of the PostgreSQL engine runs: %s\n", what);
+    print_message("# SKIPPED: no test of the PostgreSQL engine runs: %s\n", what);
     return false;
 }
 
