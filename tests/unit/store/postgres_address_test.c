@@ -17,29 +17,9 @@
 #include "crypto/random.h"
 #include "store/postgres/address.h"
 #include "store/store_ops.h"
+#include "support/caught_log.h"
 
-enum { LOG_MAX = 8192, SOON_MS = 20000 };
-
-static int stderr_before;
-static FILE *log_file;
-static char logged[LOG_MAX];
-
-static void log_catch(void)
-{
-    stderr_before = dup(STDERR_FILENO);
-    log_file = tmpfile();
-    assert_non_null(log_file);
-    assert_true(dup2(fileno(log_file), STDERR_FILENO) >= 0);
-}
-
-static void log_read(void)
-{
-    assert_true(dup2(stderr_before, STDERR_FILENO) >= 0);
-    (void)close(stderr_before);
-    rewind(log_file);
-    logged[fread(logged, 1, sizeof logged - 1, log_file)] = '\0';
-    (void)fclose(log_file);
-}
+enum { SOON_MS = 20000 };
 
 static const struct {
     const char *text;

@@ -10,20 +10,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "crypto/random.h"
 #include "store/log.h"
 #include "store/verify.h"
+#include "support/caught_log.h"
+#include "support/numbered_rows.h"
 #include "support/postgres.h"
-#include "support/store_suite.h"
 
-enum { ROWS = 12, ENTRIES = 700, LOG_MAX = 8192 };
+enum { ROWS = 12, ENTRIES = 700 };
 
 static struct postgres server;
 static bool server_there;
 static char address[POSTGRES_ADDRESS_SIZE];
 static struct suite suite;
-static char logged[LOG_MAX];
 
 static int on_an_empty_schema(void **state)
 {
@@ -39,52 +38,23 @@ static void needs_server(void)
         skip();
 }
 
-static struct span row_name(size_t number, char out[16])
-{
-    int size = snprintf(out, 16, "row %zu", number);
-
-    return span_of(out, (size_t)size);
-}
-
-MUST_CHECK static enum err run_one(const struct effect *effects, size_t count)
-{
-    const struct transaction t = {
-        .effects = effects, .count = count, .entry = SPAN_LITERAL("entry")};
-    const struct transaction *list = &t;
-    struct transaction_result result;
-
-    return executor_run(suite.executor, &list, 1, &result);
-}
-
-MUST_CHECK static enum err row_put(size_t number, const char *value)
-{
-    char name[16];
-    const struct effect put = {.kind = EFFECT_PUT,
-                               .table = TABLE_KEY,
-                               .id = row_name(number, name),
-                               .lookup = span_of(name + 4, strlen(name) - 4),
-                               .value = span_string(value)};
-
-    return run_one(&put, 1);
-}
-
 /* Rows, and then row 5 changed and row 6 deleted since the copies were made. */
 static void rows_make(void)
 {
-    char name[16];
+    char name[ROW_NAME_SIZE];
     const struct effect gone = {.kind = EFFECT_DELETE, .table = TABLE_KEY, .id = row_name(6, name)};
     char sql[128];
 
     suite_open(&suite, &store_postgres, address, true);
     for (size_t i = 0; i < ROWS; i++)
-        assert_int_equal(row_put(i, "first"), ERR_NONE);
+        assert_int_equal(suite_row_put(&suite, i, "first"), ERR_NONE);
     (void)snprintf(sql, sizeof sql,
                    "CREATE SCHEMA c%u; CREATE TABLE c%u.copy AS TABLE item;"
                    "CREATE TABLE c%u.old AS TABLE node",
                    server.schemas, server.schemas, server.schemas);
     (void)postgres_run(address, sql);
-    assert_int_equal(row_put(5, "second"), ERR_NONE);
-    assert_int_equal(run_one(&gone, 1), ERR_NONE);
+    assert_int_equal(suite_row_put(&suite, 5, "second"), ERR_NONE);
+    assert_int_equal(suite_run_one(&suite, &gone, 1), ERR_NONE);
 }
 
 /* "ROW(n)" stands for "kind = 3 AND id = '\x...'" of row n, "COPIES" for the schema of the copies.
@@ -97,11 +67,9 @@ static void spoil(const char *sql)
     while (*sql && size < sizeof text - 128) {
         if (strncmp(sql, "ROW(", 4) == 0) {
             size_t number = (size_t)strtoul(sql + 4, NULL, 10);
-            char name[16], id[2 * STORE_HASH_SIZE + 1];
-            struct row_key key;
+            char id[ROW_HEX_SIZE];
 
-            row_key_of(&suite.keys, TABLE_KEY, row_name(number, name), &key);
-            hex_write(SPAN_OF(key.id), id);
+            row_id_hex(&suite, number, id);
             size +=
                 (size_t)snprintf(text + size, sizeof text - size, "kind = 3 AND id = '\\x%s'", id);
             sql = strchr(sql, ')') + 1;
@@ -114,46 +82,6 @@ static void spoil(const char *sql)
     }
     text[size] = '\0';
     (void)postgres_run(address, text);
-}
-
-/* What is logged by the next call, until log_read(). */
-static int stderr_before;
-static FILE *log_file;
-
-static void log_catch(void)
-{
-    stderr_before = dup(STDERR_FILENO);
-    log_file = tmpfile();
-    assert_non_null(log_file);
-    assert_true(dup2(fileno(log_file), STDERR_FILENO) >= 0);
-}
-
-static void log_read(void)
-{
-    assert_true(dup2(stderr_before, STDERR_FILENO) >= 0);
-    (void)close(stderr_before);
-    rewind(log_file);
-    logged[fread(logged, 1, sizeof logged - 1, log_file)] = '\0';
-    (void)fclose(log_file);
-}
-
-static void must_name_row(int number)
-{
-    char name[16], id[2 * STORE_HASH_SIZE + 1];
-    struct row_key key;
-
-    if (number < 0)
-        return;
-    row_key_of(&suite.keys, TABLE_KEY, row_name((size_t)number, name), &key);
-    hex_write(SPAN_OF(key.id), id);
-    if (!strstr(logged, id))
-        fail_msg("row %d, %s, is not named: %s", number, id, logged);
-}
-
-static void must_say(const char *text)
-{
-    if (!strstr(logged, text))
-        fail_msg("\"%s\" is not said: %s", text, logged);
 }
 
 #define EDITED "edited, or moved"
@@ -214,8 +142,8 @@ static void must_be_found(const char *sql, const char *what, int row, int second
     if (e != ERR_TAMPERED)
         fail_msg("%s: %s", sql, err_code(e));
     must_say(what);
-    must_name_row(row);
-    must_name_row(second);
+    must_name_row(&suite, row);
+    must_name_row(&suite, second);
     store_postgres.close(&suite.engine);
 }
 
@@ -230,7 +158,7 @@ static void a_changed_row_is_named_at_the_start(void **state)
 
 static void a_changed_row_is_named_when_a_group_reads_it(void **state)
 {
-    char name[16];
+    char name[ROW_NAME_SIZE];
     struct effect touch = {.kind = EFFECT_REQUIRE, .table = TABLE_KEY, .id = row_name(7, name)};
     struct effect other = {.kind = EFFECT_DELETE, .table = TABLE_KEY, .id = SPAN_LITERAL("row 8")};
 
@@ -239,10 +167,11 @@ static void a_changed_row_is_named_when_a_group_reads_it(void **state)
     rows_make();
     spoil("UPDATE item" ZEROS_IN("sealed") " WHERE ROW(7)"); /* under the running engine */
     log_catch();
-    assert_int_equal(run_one(&touch, 1), ERR_TAMPERED);
+    assert_int_equal(suite_run_one(&suite, &touch, 1), ERR_TAMPERED);
     log_read();
-    must_name_row(7);
-    assert_int_equal(run_one(&other, 1), ERR_NONE); /* what does not touch it goes on */
+    must_name_row(&suite, 7);
+    assert_int_equal(suite_run_one(&suite, &other, 1),
+                     ERR_NONE); /* what does not touch it goes on */
     suite_close(&suite);
 }
 
@@ -313,7 +242,7 @@ static void an_entry_beyond_the_end_stops_the_next_group(void **state)
     log_make();
     spoil("INSERT INTO log_entry (node, idx, entry) VALUES (1, 700, 'A')");
     log_catch();
-    assert_int_equal(run_one(NULL, 0), ERR_TAMPERED);
+    assert_int_equal(suite_run_one(&suite, NULL, 0), ERR_TAMPERED);
     log_read();
     assert_false(executor_is_unsettled(suite.executor));
     suite_close(&suite);
@@ -326,7 +255,7 @@ static void a_node_that_is_gone_stops_the_next_group(void **state)
     log_make();
     spoil("DELETE FROM node");
     log_catch();
-    assert_int_equal(run_one(NULL, 0), ERR_TAMPERED);
+    assert_int_equal(suite_run_one(&suite, NULL, 0), ERR_TAMPERED);
     log_read();
     suite_close(&suite);
 }

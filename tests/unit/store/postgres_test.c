@@ -20,11 +20,12 @@
 #include "crypto/random.h"
 #include "store/log.h"
 #include "store/verify.h"
+#include "support/caught_log.h"
 #include "support/postgres.h"
 #include "support/store_model.h"
 #include "support/store_suite.h"
 
-enum { SEQUENCES = 600, ROUNDS = 60, LEASE_MS = 60000, LOG_MAX = 8192 };
+enum { SEQUENCES = 600, ROUNDS = 60, LEASE_MS = 60000 };
 
 static struct postgres server;
 static bool server_there;
@@ -52,34 +53,6 @@ static uint64_t number_from(const char *name, uint64_t otherwise)
     if (text && decimal_read(span_string(text), &number) != ERR_NONE)
         fail_msg("%s is no number", name);
     return number;
-}
-
-/* What is logged by the next calls, until log_read(). */
-static int stderr_before;
-static FILE *log_file;
-static char logged[LOG_MAX];
-
-static void log_catch(void)
-{
-    stderr_before = dup(STDERR_FILENO);
-    log_file = tmpfile();
-    assert_non_null(log_file);
-    assert_true(dup2(fileno(log_file), STDERR_FILENO) >= 0);
-}
-
-static void log_read(void)
-{
-    assert_true(dup2(stderr_before, STDERR_FILENO) >= 0);
-    (void)close(stderr_before);
-    rewind(log_file);
-    logged[fread(logged, 1, sizeof logged - 1, log_file)] = '\0';
-    (void)fclose(log_file);
-}
-
-static void must_say(const char *text)
-{
-    if (!strstr(logged, text))
-        fail_msg("\"%s\" is not said: %s", text, logged);
 }
 
 /* ---- the suite ---- */

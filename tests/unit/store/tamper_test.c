@@ -11,18 +11,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "crypto/random.h"
 #include "store/log.h"
 #include "store/verify.h"
-#include "support/store_suite.h"
+#include "support/caught_log.h"
+#include "support/numbered_rows.h"
 
-enum { ROWS = 20, ENTRIES = 700, LOG_MAX = 8192 };
+enum { ROWS = 20, ENTRIES = 700 };
 
 static char directory[256];
 static char database[300];
 static struct suite suite;
-static char logged[LOG_MAX];
 
 static int directory_make(void **state)
 {
@@ -49,40 +48,11 @@ static int directory_remove(void **state)
     return rmdir(directory);
 }
 
-static struct span row_name(size_t number, char out[16])
-{
-    int size = snprintf(out, 16, "row %zu", number);
-
-    return span_of(out, (size_t)size);
-}
-
-MUST_CHECK static enum err run_one(const struct effect *effects, size_t count)
-{
-    const struct transaction t = {
-        .effects = effects, .count = count, .entry = SPAN_LITERAL("entry")};
-    const struct transaction *list = &t;
-    struct transaction_result result;
-
-    return executor_run(suite.executor, &list, 1, &result);
-}
-
-MUST_CHECK static enum err row_put(size_t number, const char *value)
-{
-    char name[16];
-    const struct effect put = {.kind = EFFECT_PUT,
-                               .table = TABLE_KEY,
-                               .id = row_name(number, name),
-                               .lookup = span_of(name + 4, strlen(name) - 4),
-                               .value = span_string(value)};
-
-    return run_one(&put, 1);
-}
-
 static void rows_make(void)
 {
     suite_open(&suite, &store_sqlite, database, true);
     for (size_t i = 0; i < ROWS; i++)
-        assert_int_equal(row_put(i, "first"), ERR_NONE);
+        assert_int_equal(suite_row_put(&suite, i, "first"), ERR_NONE);
 }
 
 /* Raw SQL on the closed database. "ROW(n)" stands for "kind = 3 AND id = x'...'" of row n. */
@@ -96,11 +66,9 @@ static void spoil(const char *sql)
     while (*sql && size < sizeof text - 128) {
         if (strncmp(sql, "ROW(", 4) == 0) {
             size_t number = (size_t)strtoul(sql + 4, NULL, 10);
-            char name[16], id[2 * STORE_HASH_SIZE + 1];
-            struct row_key key;
+            char id[ROW_HEX_SIZE];
 
-            row_key_of(&suite.keys, TABLE_KEY, row_name(number, name), &key);
-            hex_write(SPAN_OF(key.id), id);
+            row_id_hex(&suite, number, id);
             size +=
                 (size_t)snprintf(text + size, sizeof text - size, "kind = 3 AND id = x'%s'", id);
             sql = strchr(sql, ')') + 1;
@@ -115,27 +83,6 @@ static void spoil(const char *sql)
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-/* What is logged by the next call, until log_read(). */
-static int stderr_before;
-static FILE *log_file;
-
-static void log_catch(void)
-{
-    stderr_before = dup(STDERR_FILENO);
-    log_file = tmpfile();
-    assert_non_null(log_file);
-    assert_true(dup2(fileno(log_file), STDERR_FILENO) >= 0);
-}
-
-static void log_read(void)
-{
-    assert_true(dup2(stderr_before, STDERR_FILENO) >= 0);
-    (void)close(stderr_before);
-    rewind(log_file);
-    logged[fread(logged, 1, sizeof logged - 1, log_file)] = '\0';
-    (void)fclose(log_file);
-}
-
 MUST_CHECK static enum err verify(void)
 {
     enum err e;
@@ -144,23 +91,6 @@ MUST_CHECK static enum err verify(void)
     e = store_verify_rows(suite.engine, &suite.keys, NULL, NULL);
     log_read();
     return e;
-}
-
-static void must_name_row(size_t number)
-{
-    char name[16], id[2 * STORE_HASH_SIZE + 1];
-    struct row_key key;
-
-    row_key_of(&suite.keys, TABLE_KEY, row_name(number, name), &key);
-    hex_write(SPAN_OF(key.id), id);
-    if (!strstr(logged, id))
-        fail_msg("row %zu, %s, is not named: %s", number, id, logged);
-}
-
-static void must_say(const char *text)
-{
-    if (!strstr(logged, text))
-        fail_msg("\"%s\" is not said: %s", text, logged);
 }
 
 /* What is done, what is said of it, and the rows that are named (-1: none). */
@@ -234,10 +164,10 @@ static void one_case(size_t i)
                    copies);
     spoil(sql);
     suite_open(&suite, &store_sqlite, database, false);
-    assert_int_equal(row_put(5, "second"), ERR_NONE);
-    char name[16];
+    assert_int_equal(suite_row_put(&suite, 5, "second"), ERR_NONE);
+    char name[ROW_NAME_SIZE];
     const struct effect gone = {.kind = EFFECT_DELETE, .table = TABLE_KEY, .id = row_name(6, name)};
-    assert_int_equal(run_one(&gone, 1), ERR_NONE);
+    assert_int_equal(suite_run_one(&suite, &gone, 1), ERR_NONE);
     assert_int_equal(verify(), ERR_NONE);
     suite_close(&suite);
     (void)snprintf(sql, sizeof sql, "ATTACH '%s' AS c; %s", copies, cases[i].sql);
@@ -250,10 +180,8 @@ static void one_case(size_t i)
     if (e != ERR_TAMPERED)
         fail_msg("%s: %s", cases[i].sql, err_code(e));
     must_say(cases[i].what);
-    if (cases[i].row >= 0)
-        must_name_row((size_t)cases[i].row);
-    if (cases[i].second >= 0)
-        must_name_row((size_t)cases[i].second);
+    must_name_row(&suite, cases[i].row);
+    must_name_row(&suite, cases[i].second);
     store_sqlite.close(&suite.engine);
 }
 
@@ -268,7 +196,7 @@ static void a_changed_row_is_named_at_the_start(void **state)
 
 static void a_changed_row_is_named_when_a_group_reads_it(void **state)
 {
-    char name[16];
+    char name[ROW_NAME_SIZE];
     struct effect touch = {.kind = EFFECT_REQUIRE, .table = TABLE_KEY, .id = row_name(7, name)};
     struct effect other = {.kind = EFFECT_DELETE, .table = TABLE_KEY, .id = SPAN_LITERAL("row 8")};
 
@@ -278,10 +206,11 @@ static void a_changed_row_is_named_when_a_group_reads_it(void **state)
     spoil("UPDATE item" ZEROS_IN("sealed") " WHERE ROW(7)");
     suite_open(&suite, &store_sqlite, database, false);
     log_catch();
-    assert_int_equal(run_one(&touch, 1), ERR_TAMPERED);
+    assert_int_equal(suite_run_one(&suite, &touch, 1), ERR_TAMPERED);
     log_read();
-    must_name_row(7);
-    assert_int_equal(run_one(&other, 1), ERR_NONE); /* what does not touch it goes on */
+    must_name_row(&suite, 7);
+    assert_int_equal(suite_run_one(&suite, &other, 1),
+                     ERR_NONE); /* what does not touch it goes on */
     suite_close(&suite);
 }
 
@@ -359,7 +288,7 @@ static void an_entry_beyond_the_end_stops_the_next_group(void **state)
     spoil("INSERT INTO log_entry (idx, entry) VALUES (700, x'41')");
     suite_open(&suite, &store_sqlite, database, false);
     log_catch();
-    assert_int_equal(run_one(NULL, 0), ERR_TAMPERED);
+    assert_int_equal(suite_run_one(&suite, NULL, 0), ERR_TAMPERED);
     log_read();
     assert_false(executor_is_unsettled(suite.executor));
     suite_close(&suite);
@@ -471,9 +400,10 @@ static void files_that_are_lost_stop_the_writer(void **state)
     (void)snprintf(away, sizeof away, "%s/moved", directory);
     assert_int_equal(rename(database, away), 0);
     log_catch();
-    assert_int_equal(row_put(1, "x"), ERR_TAMPERED);
+    assert_int_equal(suite_row_put(&suite, 1, "x"), ERR_TAMPERED);
     assert_int_equal(rename(away, database), 0);
-    assert_int_equal(row_put(1, "x"), ERR_TAMPERED); /* for good: only a new start can tell */
+    assert_int_equal(suite_row_put(&suite, 1, "x"),
+                     ERR_TAMPERED); /* for good: only a new start can tell */
     log_read();
     must_say("LOG_FILES_LOST");
     suite_close(&suite);
