@@ -33,9 +33,9 @@ struct executor {
     struct secret *plain; /* for one row */
     struct node_state state;
     struct stored_node_state read; /* as group_begin() gave it */
-    bool alarmed;                  /* it was said that the state is not the last one */
+    bool alarmed;                  /* the log says already that the state is not the last one */
 
-    /* the group that is run, or was and is not settled: then nothing of it is borrowed any more */
+    /* the group that runs, or the last one until it is settled: then it borrows nothing any more */
     bool unsettled;
     struct node_state next;
     struct span entries[STORE_GROUP_MAX];
@@ -393,7 +393,8 @@ static void change_add(struct group *g, enum row_change_kind kind, const struct 
         (struct row_change){.kind = kind, .before = row->was_version, .row = *stored};
 }
 
-/* A row that goes away, or whose lookup value another row may want: before all that come. */
+/* Deletes a row that goes away, or gives up a lookup value that another row may take. This is done
+ * for all rows before row_come(). */
 static void row_leave(struct group *g, const struct overlay_row *row)
 {
     const struct stored_row stored = {.key = row->key, .version = row->was_version};

@@ -22,7 +22,8 @@ MUST_CHECK static enum err time_look(void *context, uint64_t index, struct span 
     return ERR_NONE;
 }
 
-/* A search. Reading entries without a look at the tree is much faster, and not believed at last. */
+/* A search. Reading entries without checking them against the tree is much faster. The entries that
+ * are found are checked at the end. */
 struct search {
     struct log_reader log;
     bool verified;
@@ -116,7 +117,7 @@ enum err store_find_request(struct store *s, struct span request_id, store_each_
 
     for (size_t i = 0; i < COUNT_OF(margins_ms) && e == ERR_NONE && !filter.found; i++)
         e = window_search(&search, time, margins_ms[i], &filter);
-    /* one changed time can lead the search astray */
+    /* a changed time can mislead a search that is not verified */
     search.verified = true;
     if (e == ERR_NONE && !filter.found)
         e = window_search(&search, time, margins_ms[COUNT_OF(margins_ms) - 1], &filter);

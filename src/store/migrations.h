@@ -12,7 +12,8 @@
  *   log_entry   entries of the logs            log_node   hashes of complete subtrees
  *
  * SQLite has one node, so its log tables have no node column. They are those of release 0.1.0.
- * log_checkpoint is of that release as well: the first start of a later one reads it (store/log.h).
+ * log_checkpoint is of that release as well: the first start of a later one reads it
+ * (store/store.c).
  */
 #ifndef STORE_MIGRATIONS_H
 #define STORE_MIGRATIONS_H

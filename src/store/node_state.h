@@ -3,10 +3,10 @@
  * sum of its rows. Each commit replaces the sealed state. So the size of the log, its root and the
  * set of rows cannot be changed without the store's key. Pure.
  *
- *   plain   u64 commits | u8 running | row set (store/row_set.h) | u64 log size | 32 for each set
- * bit of the log size, from the lowest: the hash of the complete subtree of that level sealed  u8
- * format 1 | u32 epoch | 24 nonce | XChaCha20-Poly1305(state key, nonce, AAD, plain) AAD "vouchsafe
- * state" 00 | u8 format | u32 epoch | u32 node | origin
+ *   plain   u64 commits | u8 running | row set (store/row_set.h) | u64 log size | hashes, 32 each
+ *   hashes  for each set bit of the log size, from the lowest: the complete subtree of that level
+ *   sealed  u8 format 1 | u32 epoch | 24 nonce | XChaCha20-Poly1305(state key, nonce, AAD, plain)
+ *   AAD     "vouchsafe state" 00 | u8 format | u32 epoch | u32 node | origin
  *
  * Integers are little-endian.
  */

@@ -177,7 +177,8 @@ MUST_CHECK static enum err journal_check(const struct store *s)
     return ERR_STALE;
 }
 
-/* From here on, a database without its journal is not whole. So the database itself must say it. */
+/* From here on the newest commits may be only in the journal. The database itself must record this,
+ * so the mark is flushed. */
 MUST_CHECK static enum err run_begin(struct store *s)
 {
     const struct store_ops *ops = s->engine->ops;
@@ -325,7 +326,7 @@ void store_checkpoint(struct store *s, struct checkpoint *out, char text[CHECKPO
     char note[CHECKPOINT_TEXT_MAX];
 
     (void)pthread_mutex_lock(&s->mutex);
-    /* it was signed once when the store was opened, so what can fail has not */
+    /* signing succeeded when the store was opened, so it does not fail now */
     if (s->noted != s->committed.size &&
         checkpoint_sign_with(&s->committed, s->origin, s->log_seed, s->public_key, note,
                              sizeof note) == ERR_NONE) {

@@ -115,8 +115,8 @@ struct store_ops {
     const char *name;
 
     /*
-     * Connects and brings the schema up to date (store/schema.h). All migrations together are one
-     * transaction, so an interrupted one starts again. A migration never reads a sealed byte.
+     * Connects and brings the schema up to date (store/migrations.h). All migrations together are
+     * one transaction, so an interrupted one starts again. A migration never reads a sealed byte.
      * ERR_NOT_FOUND no database or no tables, and not `create`; ERR_CONFLICT another process has
      * the file; ERR_UNSUPPORTED the schema is newer than this program; ERR_TAMPERED the tables are
      * not ours; ERR_UNAVAILABLE the server does not answer; ERR_CONFIG the address is refused

@@ -193,7 +193,7 @@ MUST_CHECK static enum err connect_finish(struct pg_connection *c)
     return now == PGRES_POLLING_OK ? ERR_NONE : lost(c, "connecting failed");
 }
 
-/* What the address promised is looked at once more where it matters. */
+/* Checks on the connection what the address promised. */
 MUST_CHECK static enum err connection_check(struct pg_connection *c)
 {
     struct sockaddr_storage peer = {0};
@@ -306,7 +306,7 @@ MUST_CHECK static enum err result_error(struct pg_connection *c, const PGresult 
     const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
     enum err e = ERR_UNAVAILABLE;
 
-    /* without a state it is libpq that speaks, of a connection that broke */
+    /* without a state the error is libpq's: the connection broke */
     if (state && severity && strcmp(severity, "FATAL") != 0 && strcmp(severity, "PANIC") != 0 &&
         PQstatus(c->link) == CONNECTION_OK)
         e = error_of_state(state);

@@ -244,7 +244,7 @@ static void stripes_fill(const struct pg_engine *q, const struct group_writes *w
         const struct row_change *c = &w->changes[i];
 
         stripe_add(s, c->row.key.table, c->row.key.id, STRIPE_WRITTEN);
-        /* who found the row by the value that a DELETE removes has the row's id locked */
+        /* a group that found the row by the value that a DELETE removes has locked the row's id */
         if (c->kind == ROW_INSERT && c->row.has_lookup)
             stripe_add(s, c->row.key.table, c->row.lookup, STRIPE_WRITTEN);
     }

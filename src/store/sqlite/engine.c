@@ -124,8 +124,9 @@ MUST_CHECK static enum err statements_prepare(struct sqlite_engine *q)
 }
 
 /*
- * Closing removes the write-ahead log only after flush(): its absence means that the last process
- * stopped by itself. One that was deleted has no name any more: what is in it is saved.
+ * Closing removes the write-ahead log only after flush(). So a missing log means that the last
+ * process stopped by itself. The next start cannot find a log that was deleted while it was open,
+ * so closing moves the commits of such a log into the database.
  */
 static void engine_close(struct store_engine **engine)
 {

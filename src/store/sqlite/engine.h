@@ -56,9 +56,8 @@ struct sqlite_engine {
     /* the writer's only */
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
-    uint32_t node; /* of the running group */
-    uint64_t
-        granted; /* the newest lease's token: the lock file is the lease, so no one else grants */
+    uint32_t node;    /* of the running group */
+    uint64_t granted; /* the newest lease's token; the lock file is the lease */
     bool in_group;
     bool journal_found;                     /* open() found a write-ahead log */
     bool flushed;                           /* it has nothing that the database does not have */

@@ -90,7 +90,7 @@ enum err sqlite_group_begin(struct store_engine *engine, uint32_t node, uint64_t
     for (size_t i = 0; e == ERR_NONE && i < wanted_count; i++)
         e = wanted_read(q, &wanted[i], each, context);
     if (e != ERR_NONE) {
-        if (e == ERR_IO) /* the executor speaks of what is not SQLite's */
+        if (e == ERR_IO) /* the executor logs all other errors */
             failed(q, "a group could not begin", e);
         sqlite_group_abort(engine);
     }
@@ -217,7 +217,7 @@ static bool had_no_room(struct sqlite_engine *q)
     sqlite3_file *log = NULL;
     int cause = 0;
 
-    /* of the write-ahead log's file: errno itself is another's by now */
+    /* of the write-ahead log's file: errno itself may have changed since */
     if (sqlite3_file_control(q->db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log &&
         log->pMethods)
         (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &cause);
