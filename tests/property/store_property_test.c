@@ -15,37 +15,10 @@
 #include "base/text.h"
 #include "crypto/random.h"
 #include "support/fault_vfs.h"
+#include "support/sqlite_directory.h"
 #include "support/store_suite.h"
 
 enum { SEQUENCES = 10000, ROUNDS = 1000 };
-
-static char directory[256];
-static char database[300];
-
-static int directory_make(void **state)
-{
-    const char *base = getenv("TMPDIR");
-
-    (void)state;
-    (void)snprintf(directory, sizeof directory, "%s/store_property.XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(directory))
-        return -1;
-    (void)snprintf(database, sizeof database, "%s/store.db", directory);
-    return 0;
-}
-
-static int directory_remove(void **state)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
-    char path[320];
-
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
-        (void)snprintf(path, sizeof path, "%s%s", database, suffixes[i]);
-        (void)unlink(path);
-    }
-    return rmdir(directory);
-}
 
 static uint64_t number_from(const char *name, uint64_t otherwise)
 {

@@ -14,10 +14,9 @@
 #include "crypto/random.h"
 #include "store/log.h"
 #include "store/verify.h"
+#include "support/sqlite_directory.h"
 #include "support/store_suite.h"
 
-static char directory[256];
-static char database[300];
 static struct suite suite;
 
 /* What the engine does to the next groups; see lossy_commit() and lossy_begin(). */
@@ -79,13 +78,8 @@ MUST_CHECK static enum err lossy_commit(struct store_engine *e, const struct gro
 
 static int setup(void **state)
 {
-    const char *base = getenv("TMPDIR");
-
-    (void)state;
-    (void)snprintf(directory, sizeof directory, "%s/executor_test.XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(directory))
+    if (directory_make(state) != 0)
         return -1;
-    (void)snprintf(database, sizeof database, "%s/store.db", directory);
     memset(&lossy, 0, sizeof lossy);
     suite_open(&suite, &store_sqlite, database, true);
     lossy_ops = store_sqlite;
@@ -97,16 +91,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
-    char path[320];
-
-    (void)state;
     suite_close(&suite);
-    for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
-        (void)snprintf(path, sizeof path, "%s%s", database, suffixes[i]);
-        (void)unlink(path);
-    }
-    return rmdir(directory);
+    return directory_remove(state);
 }
 
 static struct effect put(const char *id, const char *lookup)

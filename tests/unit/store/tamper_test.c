@@ -16,37 +16,11 @@
 #include "store/verify.h"
 #include "support/caught_log.h"
 #include "support/numbered_rows.h"
+#include "support/sqlite_directory.h"
 
 enum { ROWS = 20, ENTRIES = 700 };
 
-static char directory[256];
-static char database[300];
 static struct suite suite;
-
-static int directory_make(void **state)
-{
-    const char *base = getenv("TMPDIR");
-
-    (void)state;
-    (void)snprintf(directory, sizeof directory, "%s/tamper_test.XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(directory))
-        return -1;
-    (void)snprintf(database, sizeof database, "%s/store.db", directory);
-    return 0;
-}
-
-static int directory_remove(void **state)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
-    char path[320];
-
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
-        (void)snprintf(path, sizeof path, "%s%s", database, suffixes[i]);
-        (void)unlink(path);
-    }
-    return rmdir(directory);
-}
 
 static void rows_make(void)
 {
