@@ -12,6 +12,7 @@ enum {
     AAD_TEXT_SIZE = sizeof "vouchsafe state",
     AAD_MAX = AAD_TEXT_SIZE + 1 + 4 + 4 + STORE_ORIGIN_MAX,
     LEVELS = 64,
+    ARCHIVED_TOGETHER = 256, /* entries of one file of the archive */
 };
 
 _Static_assert(NODE_STATE_SEALED_MAX <= STORE_STATE_MAX, "a sealed state fits");
@@ -29,6 +30,9 @@ void node_state_write(const struct node_state *state, uint8_t out[NODE_STATE_PLA
     writer_u64le(&w, state->commits);
     writer_u8(&w, state->running);
     row_set_write(&state->rows, &w);
+    writer_u64le(&w, state->log_verified);
+    writer_u64le(&w, state->log_archived);
+    writer_u64le(&w, state->anchor);
     writer_u64le(&w, state->log.size);
     for (unsigned level = 0; level < LEVELS; level++)
         if (has_level(state->log.size, level))
@@ -48,12 +52,16 @@ enum err node_state_parse(struct span plain, struct node_state *out)
     running = reader_u8(&r);
     s.running = running != 0;
     row_set_read(&r, &s.rows);
+    s.log_verified = reader_u64le(&r);
+    s.log_archived = reader_u64le(&r);
+    s.anchor = reader_u64le(&r);
     s.log.size = reader_u64le(&r);
     for (unsigned level = 0; level < LEVELS; level++)
         if (has_level(s.log.size, level))
             reader_copy(&r, s.log.full[level].bytes, sizeof s.log.full[level].bytes);
     e = reader_finish(&r);
-    if (e == ERR_NONE && running > 1)
+    if (e == ERR_NONE && (running > 1 || s.log_verified > s.log.size ||
+                          s.log_archived > s.log.size || s.log_archived % ARCHIVED_TOGETHER != 0))
         e = ERR_MALFORMED;
     if (e == ERR_NONE)
         *out = s;

@@ -153,7 +153,11 @@ static void several_rows_that_differ_are_several(void **state)
 
 static struct node_state example_state(uint64_t size)
 {
-    struct node_state s = {.commits = 77, .running = size % 2 == 1};
+    struct node_state s = {.commits = 77,
+                           .running = size % 2 == 1,
+                           .log_verified = size / 2,
+                           .log_archived = size - size % 256,
+                           .anchor = size + 1};
 
     sum_up(&s.rows);
     for (uint64_t i = 0; i < size; i++) {
@@ -173,7 +177,8 @@ static bool states_equal(const struct node_state *a, const struct node_state *b)
     merkle_root(&a->log, &root_a);
     merkle_root(&b->log, &root_b);
     return a->commits == b->commits && a->running == b->running && a->log.size == b->log.size &&
-           memcmp(&a->rows, &b->rows, sizeof a->rows) == 0 &&
+           a->log_verified == b->log_verified && a->log_archived == b->log_archived &&
+           a->anchor == b->anchor && memcmp(&a->rows, &b->rows, sizeof a->rows) == 0 &&
            memcmp(&root_a, &root_b, sizeof root_a) == 0;
 }
 
@@ -238,9 +243,40 @@ static void a_plain_state_has_one_spelling(void **state)
     assert_int_equal(node_state_parse(span_of(plain, size), &out), ERR_MALFORMED);
 }
 
+static void more_than_the_log_has_is_refused(void **state)
+{
+    static const struct {
+        uint64_t verified, archived;
+        enum err expected;
+    } cases[] = {
+        {300,        256,        ERR_NONE     },
+        {301,        256,        ERR_MALFORMED},
+        {UINT64_MAX, 256,        ERR_MALFORMED},
+        {300,        512,        ERR_MALFORMED},
+        {300,        255,        ERR_MALFORMED},
+        {300,        1,          ERR_MALFORMED},
+        {0,          UINT64_MAX, ERR_MALFORMED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct node_state in = example_state(300);
+        struct node_state out = {0};
+        uint8_t plain[NODE_STATE_PLAIN_MAX];
+        size_t size = 0;
+
+        in.log_verified = cases[i].verified;
+        in.log_archived = cases[i].archived;
+        node_state_write(&in, plain, &size);
+        if (node_state_parse(span_of(plain, size), &out) != cases[i].expected)
+            fail_msg("case %zu", i);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(more_than_the_log_has_is_refused),
         cmocka_unit_test(a_sum_does_not_depend_on_order_or_node),
         cmocka_unit_test(every_column_counts),
         cmocka_unit_test(one_row_that_differs_is_named),
