@@ -79,7 +79,8 @@ class Race:
                 self.control.bind(("127.0.0.1", self.port + 1))
                 break
             except OSError:
-                continue
+                self.commands.close()
+                self.control.close()
         for s, serve in ((self.commands, self.serve_commands), (self.control, self.serve_control)):
             s.listen()
             threading.Thread(target=self.accept, args=(s, serve), daemon=True).start()
