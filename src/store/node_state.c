@@ -33,6 +33,8 @@ void node_state_write(const struct node_state *state, uint8_t out[NODE_STATE_PLA
     writer_u64le(&w, state->log_verified);
     writer_u64le(&w, state->log_archived);
     writer_u64le(&w, state->anchor);
+    writer_u64le(&w, state->log_scrubbed);
+    writer_u64le(&w, state->log_pass_ms);
     writer_u64le(&w, state->log.size);
     for (unsigned level = 0; level < LEVELS; level++)
         if (has_level(state->log.size, level))
@@ -55,13 +57,16 @@ enum err node_state_parse(struct span plain, struct node_state *out)
     s.log_verified = reader_u64le(&r);
     s.log_archived = reader_u64le(&r);
     s.anchor = reader_u64le(&r);
+    s.log_scrubbed = reader_u64le(&r);
+    s.log_pass_ms = reader_u64le(&r);
     s.log.size = reader_u64le(&r);
     for (unsigned level = 0; level < LEVELS; level++)
         if (has_level(s.log.size, level))
             reader_copy(&r, s.log.full[level].bytes, sizeof s.log.full[level].bytes);
     e = reader_finish(&r);
-    if (e == ERR_NONE && (running > 1 || s.log_verified > s.log.size ||
-                          s.log_archived > s.log.size || s.log_archived % ARCHIVED_TOGETHER != 0))
+    if (e == ERR_NONE &&
+        (running > 1 || s.log_verified > s.log.size || s.log_scrubbed > s.log.size ||
+         s.log_archived > s.log.size || s.log_archived % ARCHIVED_TOGETHER != 0))
         e = ERR_MALFORMED;
     if (e == ERR_NONE)
         *out = s;

@@ -4,7 +4,8 @@
  * set of rows cannot be changed without the store's key. Pure.
  *
  *   plain   u64 commits | u8 running | row set (store/row_set.h) | u64 log verified |
- *           u64 log archived | u64 anchor | u64 log size | hashes, 32 each
+ *           u64 log archived | u64 anchor | u64 log scrubbed | u64 log pass | u64 log size |
+ *           hashes, 32 each
  *   hashes  for each set bit of the log size, from the lowest: the complete subtree of that level
  *   sealed  u8 format 1 | u32 epoch | 24 nonce | XChaCha20-Poly1305(state key, nonce, AAD, plain)
  *   AAD     "vouchsafe state" 00 | u8 format | u32 epoch | u32 node | origin
@@ -23,10 +24,12 @@ struct node_state {
     uint64_t log_verified; /* entries before this one were read back and compared with the tree */
     uint64_t log_archived; /* entries before this one are in the archive; a multiple of 256 */
     uint64_t anchor;       /* of the anchor outside the disk; 0 without one */
+    uint64_t log_scrubbed; /* entries before this one were compared in the scrub's present pass */
+    uint64_t log_pass_ms; /* when the last whole pass ended, in ms since 1970; 0 before the first */
     struct merkle_frontier log;
 };
 
-#define NODE_STATE_PLAIN_MAX (8 + 1 + ROW_SET_SIZE + 3 * 8 + 8 + 64 * 32)
+#define NODE_STATE_PLAIN_MAX (8 + 1 + ROW_SET_SIZE + 5 * 8 + 8 + 64 * 32)
 #define NODE_STATE_SEALED_MAX (ROWS_HEADER_SIZE + NODE_STATE_PLAIN_MAX + 16)
 
 /* `out` has STORE_STATE_MAX bytes; `size` are written. */
@@ -43,7 +46,7 @@ MUST_CHECK enum err node_state_open(const struct rows_keys *keys, uint32_t node,
 
 /*
  * The plain form. Writes one spelling, reads that spelling. ERR_MALFORMED also when more entries
- * are verified or archived than the log has
+ * are verified, archived or scrubbed than the log has
  */
 void node_state_write(const struct node_state *state, uint8_t out[NODE_STATE_PLAIN_MAX],
                       size_t *size);

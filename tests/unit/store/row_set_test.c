@@ -157,7 +157,9 @@ static struct node_state example_state(uint64_t size)
                            .running = size % 2 == 1,
                            .log_verified = size / 2,
                            .log_archived = size - size % 256,
-                           .anchor = size + 1};
+                           .anchor = size + 1,
+                           .log_scrubbed = size / 3,
+                           .log_pass_ms = size + 2};
 
     sum_up(&s.rows);
     for (uint64_t i = 0; i < size; i++) {
@@ -178,7 +180,8 @@ static bool states_equal(const struct node_state *a, const struct node_state *b)
     merkle_root(&b->log, &root_b);
     return a->commits == b->commits && a->running == b->running && a->log.size == b->log.size &&
            a->log_verified == b->log_verified && a->log_archived == b->log_archived &&
-           a->anchor == b->anchor && memcmp(&a->rows, &b->rows, sizeof a->rows) == 0 &&
+           a->anchor == b->anchor && a->log_scrubbed == b->log_scrubbed &&
+           a->log_pass_ms == b->log_pass_ms && memcmp(&a->rows, &b->rows, sizeof a->rows) == 0 &&
            memcmp(&root_a, &root_b, sizeof root_a) == 0;
 }
 
@@ -246,16 +249,19 @@ static void a_plain_state_has_one_spelling(void **state)
 static void more_than_the_log_has_is_refused(void **state)
 {
     static const struct {
-        uint64_t verified, archived;
+        uint64_t verified, archived, scrubbed;
         enum err expected;
     } cases[] = {
-        {300,        256,        ERR_NONE     },
-        {301,        256,        ERR_MALFORMED},
-        {UINT64_MAX, 256,        ERR_MALFORMED},
-        {300,        512,        ERR_MALFORMED},
-        {300,        255,        ERR_MALFORMED},
-        {300,        1,          ERR_MALFORMED},
-        {0,          UINT64_MAX, ERR_MALFORMED},
+        {300,        256,        0,          ERR_NONE     },
+        {300,        256,        300,        ERR_NONE     },
+        {300,        256,        301,        ERR_MALFORMED},
+        {300,        256,        UINT64_MAX, ERR_MALFORMED},
+        {301,        256,        0,          ERR_MALFORMED},
+        {UINT64_MAX, 256,        0,          ERR_MALFORMED},
+        {300,        512,        0,          ERR_MALFORMED},
+        {300,        255,        0,          ERR_MALFORMED},
+        {300,        1,          0,          ERR_MALFORMED},
+        {0,          UINT64_MAX, 0,          ERR_MALFORMED},
     };
 
     (void)state;
@@ -267,6 +273,7 @@ static void more_than_the_log_has_is_refused(void **state)
 
         in.log_verified = cases[i].verified;
         in.log_archived = cases[i].archived;
+        in.log_scrubbed = cases[i].scrubbed;
         node_state_write(&in, plain, &size);
         if (node_state_parse(span_of(plain, size), &out) != cases[i].expected)
             fail_msg("case %zu", i);
