@@ -683,6 +683,16 @@ enum err executor_settle(struct executor *x, bool *stored)
     return ERR_NONE;
 }
 
+enum err executor_check(struct executor *x)
+{
+    uint64_t commits = 0;
+    enum err e = x->unsettled ? ERR_UNAVAILABLE : begin(x, NULL, 0, NULL, &commits);
+
+    if (e == ERR_NONE)
+        x->engine->ops->group_abort(x->engine);
+    return e;
+}
+
 enum err executor_mark(struct executor *x, bool running)
 {
     struct group_writes writes = {.first_entry = x->state.log.size};

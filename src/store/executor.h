@@ -56,6 +56,13 @@ MUST_CHECK enum err executor_run(struct executor *x, const struct transaction *c
  */
 MUST_CHECK enum err executor_mark(struct executor *x, bool running);
 
+/*
+ * Begins a group and ends it without writing, so that lost servers and leases are noticed without
+ * work. Not while unsettled: then ERR_UNAVAILABLE. Errors as executor_run(), none of them settles
+ * anything
+ */
+MUST_CHECK enum err executor_check(struct executor *x);
+
 bool executor_is_unsettled(const struct executor *x);
 
 /*

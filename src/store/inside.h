@@ -9,7 +9,13 @@
 #include "store/store.h"
 
 struct store {
+    const struct store_ops *ops;
     struct store_engine *engine;
+    uint32_t node;
+    uint8_t holder[16]; /* of the lease on the node's log */
+    uint64_t token;
+    int64_t renewed_us;        /* monotonic; the writer's only, as the next */
+    bool fenced;               /* another process took the lease, which was logged */
     struct executor *executor; /* the writer's only */
     bool running;              /* so it is recorded in the state */
     const struct rows_keys *keys;

@@ -13,7 +13,7 @@
 #include "store/log_walk.h"
 #include "store/verify.h"
 
-enum { NODE = 1, LEASE_MS = 60000 };
+enum { LEASE_MS = 30000, RENEW_US = LEASE_MS / 3 * 1000 };
 
 MUST_CHECK static enum err store_new(const struct store_options *options, struct store **out)
 {
@@ -22,6 +22,12 @@ MUST_CHECK static enum err store_new(const struct store_options *options, struct
     if (!s)
         return ERR_MEMORY;
     (void)pthread_mutex_init(&s->mutex, NULL);
+    s->ops = options->engine ? options->engine : &store_sqlite;
+    s->node = s->ops->shared && options->node > 0 ? options->node : 1;
+    if (options->holder)
+        memcpy(s->holder, options->holder, sizeof s->holder);
+    else
+        random_bytes(s->holder, sizeof s->holder);
     s->keys = options->keys;
     s->log_seed = options->log_seed;
     ed25519_public(s->log_seed, s->public_key);
@@ -42,18 +48,40 @@ static void publish(struct store *s)
     (void)pthread_mutex_unlock(&s->mutex);
 }
 
-/* The one node, if there is one. */
+/* This process's node, if it is there. */
 struct node_look {
+    const struct store *s;
     bool found;
+    size_t others; /* nodes of a shared database */
     char origin[STORE_ORIGIN_MAX + 1];
 };
+
+/* Nodes of one database have the same root: so each can open every row. */
+MUST_CHECK static enum err other_check(const struct store *s, const struct stored_node_state *node)
+{
+    struct node_state state = {0};
+    enum err e = node_state_open(s->keys, node->node, node->origin,
+                                 span_of(node->state, node->size), &state);
+
+    bytes_wipe(&state, sizeof state);
+    if (e != ERR_NONE)
+        log_write(LOG_ERROR, "store", "tampered",
+                  LOG_STRING("what", "the state of another node does not open with this root's "
+                                     "key: it belongs to a keystore with another root"),
+                  LOG_NUMBER("node", node->node), LOG_STRING("origin", node->origin));
+    return e == ERR_NONE ? e : ERR_TAMPERED;
+}
 
 MUST_CHECK static enum err node_look(void *context, const struct stored_node_state *node)
 {
     struct node_look *look = context;
 
+    if (look->s->ops->shared && node->node != look->s->node) {
+        look->others++;
+        return other_check(look->s, node);
+    }
     look->found = true;
-    if (node->node == NODE)
+    if (node->node == look->s->node)
         memcpy(look->origin, node->origin, sizeof look->origin);
     return ERR_NONE;
 }
@@ -75,9 +103,9 @@ MUST_CHECK static enum err old_log_take(struct store *s, struct span note)
                   LOG_STRING("origin_expected", s->origin));
         return ERR_TAMPERED;
     }
-    e = log_walk(s->engine, NODE, &checkpoint, &first.log);
+    e = log_walk(s->engine, s->node, &checkpoint, &first.log);
     if (e == ERR_NONE)
-        e = executor_node_create(s->engine, s->keys, NODE, s->origin, &first);
+        e = executor_node_create(s->engine, s->keys, s->node, s->origin, &first);
     if (e == ERR_NONE)
         log_write(LOG_INFO, "store", "log of release 0.1.0 taken over",
                   LOG_NUMBER("entries", checkpoint.size));
@@ -96,7 +124,7 @@ MUST_CHECK static enum err entry_found(void *context, uint64_t index, struct spa
 MUST_CHECK static enum err node_missing(struct store *s)
 {
     bool found = false;
-    enum err e = s->engine->ops->entries(s->engine, NODE, 0, 1, entry_found, &found);
+    enum err e = s->engine->ops->entries(s->engine, s->node, 0, 1, entry_found, &found);
 
     if (e == ERR_NONE && found)
         log_write(LOG_ERROR, "store", "tampered",
@@ -111,7 +139,7 @@ MUST_CHECK static enum err node_make(struct store *s, bool create, bool take_ove
 {
     const struct node_state empty = {0};
     const struct store_ops *ops = s->engine->ops;
-    struct node_look look = {0};
+    struct node_look look = {.s = s};
     struct buffer note = {0};
     enum err e = ops->nodes(s->engine, node_look, &look);
     enum err old = ERR_NOT_FOUND;
@@ -125,7 +153,7 @@ MUST_CHECK static enum err node_make(struct store *s, bool create, bool take_ove
     else if (create)
         e = look.found || old == ERR_NONE
                 ? ERR_CONFLICT
-                : executor_node_create(s->engine, s->keys, NODE, s->origin, &empty);
+                : executor_node_create(s->engine, s->keys, s->node, s->origin, &empty);
     else if (!look.found)
         e = old == ERR_NONE && take_over ? old_log_take(s, buffer_span(&note)) : node_missing(s);
     else if (strcmp(look.origin, s->origin) != 0)
@@ -139,12 +167,12 @@ MUST_CHECK static enum err node_make(struct store *s, bool create, bool take_ove
 
 MUST_CHECK static enum err executor_make(struct store *s)
 {
-    struct executor_options options = {s->engine, s->keys, NODE, 0};
-    uint8_t holder[16];
+    struct executor_options options = {s->engine, s->keys, s->node, 0};
     enum err e;
 
-    random_bytes(holder, sizeof holder);
-    e = s->engine->ops->lease_take(s->engine, NODE, holder, LEASE_MS, &options.token);
+    e = s->engine->ops->lease_take(s->engine, s->node, s->holder, LEASE_MS, &options.token);
+    s->token = options.token;
+    s->renewed_us = clock_monotonic_us();
     if (e == ERR_NONE)
         e = executor_open(&options, &s->executor);
     if (e == ERR_TAMPERED)
@@ -159,7 +187,7 @@ MUST_CHECK static enum err everything_verify(struct store *s)
     struct merkle_frontier frontier;
     enum err e = store_verify_rows(s->engine, s->keys, NULL, NULL);
 
-    return e == ERR_NONE ? log_walk(s->engine, NODE, &s->committed, &frontier) : e;
+    return e == ERR_NONE ? log_walk(s->engine, s->node, &s->committed, &frontier) : e;
 }
 
 /* The newest commits of a process that did not stop by itself are in the journal. */
@@ -188,6 +216,33 @@ MUST_CHECK static enum err run_begin(struct store *s)
     return e == ERR_NONE && ops->flush ? ops->flush(s->engine) : e;
 }
 
+/* Other processes cannot take the lease while this one renews it. Each group checks the token, so
+ * a lease that was not renewed in time costs nothing as long as no other process took it. */
+static void lease_keep(struct store *s)
+{
+    int64_t now_us = clock_monotonic_us();
+
+    if (!s->ops->shared || now_us - s->renewed_us < RENEW_US)
+        return;
+    if (s->ops->lease_renew(s->engine, s->node, s->token, LEASE_MS) == ERR_NONE)
+        s->renewed_us = now_us;
+}
+
+/* Says once that this process can append no more. */
+MUST_CHECK static enum err lease_judge(struct store *s, enum err e)
+{
+    if (e != ERR_DENIED || s->fenced)
+        return e;
+    s->fenced = true;
+    log_write(LOG_ERROR, "store", "LEASE_LOST", LOG_NUMBER("node", s->node),
+              LOG_STRING("origin", s->origin),
+              LOG_STRING("what", "another process has taken over this node's log, so this process "
+                                 "appends nothing and releases nothing any more"),
+              LOG_STRING("next", "stop one of the two processes, or give them different numbers "
+                                 "(store.node); this one serves again after a restart"));
+    return e;
+}
+
 /* If this fails, the journal stays, and the next start finds everything in it. */
 static void run_end(struct store *s)
 {
@@ -198,7 +253,9 @@ static void run_end(struct store *s)
         e = ops->flush(s->engine);
     if (e != ERR_NONE)
         log_write(LOG_WARN, "store", "not_stopped_cleanly", LOG_STRING("error", err_code(e)),
-                  LOG_STRING("next", "keep the write-ahead log: the next start needs it"));
+                  LOG_STRING("next", ops->flush
+                                         ? "keep the write-ahead log: the next start needs it"
+                                         : "nothing: the next start finds what was committed"));
 }
 
 enum err store_open(const struct store_options *options, struct store **out)
@@ -208,7 +265,7 @@ enum err store_open(const struct store_options *options, struct store **out)
     enum err e = store_new(options, &s);
 
     if (e == ERR_NONE)
-        e = store_sqlite.open(&engine, &s->engine);
+        e = s->ops->open(&engine, &s->engine);
     if (e == ERR_NONE)
         e = node_make(s, options->create, options->take_over);
     if (e == ERR_NONE)
@@ -241,6 +298,10 @@ void store_close(struct store **store)
         return;
     if (s->running)
         run_end(s);
+    if (s->running && s->ops->shared && !s->fenced &&
+        s->ops->lease_release(s->engine, s->node, s->token) != ERR_NONE)
+        log_write(LOG_INFO, "store", "the lease is not released",
+                  LOG_STRING("next", "nothing: it runs out by itself"));
     executor_close(&s->executor);
     if (s->engine)
         s->engine->ops->close(&s->engine);
@@ -268,11 +329,12 @@ enum err store_run(struct store *s, const struct transaction *const *list, size_
 {
     enum err e = earlier_settle(s);
 
+    lease_keep(s);
     if (e == ERR_NONE)
         e = executor_run(s->executor, list, count, results);
     if (e == ERR_NONE)
         publish(s);
-    return e;
+    return lease_judge(s, e);
 }
 
 bool store_is_unsettled(const struct store *s)
@@ -285,7 +347,7 @@ enum err store_settle(struct store *s, bool *stored)
     enum err e = executor_settle(s->executor, stored);
 
     publish(s);
-    return e;
+    return lease_judge(s, e);
 }
 
 /* The transactions of one store_append(). */
@@ -318,7 +380,10 @@ enum err store_append(struct store *s, const struct span *entries, size_t count,
 
 enum err store_check(struct store *s)
 {
-    return s->engine->ops->files_check(s->engine);
+    if (!s->ops->shared)
+        return s->ops->files_check(s->engine);
+    lease_keep(s);
+    return lease_judge(s, executor_check(s->executor));
 }
 
 void store_checkpoint(struct store *s, struct checkpoint *out, char text[CHECKPOINT_TEXT_MAX])
@@ -340,7 +405,7 @@ void store_checkpoint(struct store *s, struct checkpoint *out, char text[CHECKPO
 
 struct log_reader store_log_reader(struct store *s)
 {
-    struct log_reader r = {.engine = s->engine, .node = NODE};
+    struct log_reader r = {.engine = s->engine, .node = s->node};
 
     (void)pthread_mutex_lock(&s->mutex);
     r.size = s->committed.size;

@@ -15,10 +15,17 @@
 #include "store/verify.h"
 
 struct store;
+struct store_ops; /* the engines: store_sqlite and store_postgres (store/store_ops.h) */
 
 struct store_options {
-    const char *path;        /* the database file; its directory must exist */
-    const char *origin;      /* of the log's checkpoints */
+    const struct store_ops *engine; /* NULL: SQLite */
+    const char *path;               /* SQLite: the database file; its directory must exist.
+                                       PostgreSQL: the connection string (postgres/address.h) */
+    uint32_t node;                  /* PostgreSQL: which node of the database this is; 0: 1 */
+    const uint8_t *holder;          /* PostgreSQL: 16 random bytes that name who takes the lease on
+                                       the node's log; NULL: new ones. The holder of a running
+                                       lease may take it again at once */
+    const char *origin;             /* of the log's checkpoints */
     const uint8_t *log_seed; /* Ed25519 seed, 32 bytes in guarded memory; must outlive the store */
     const struct rows_keys *keys; /* in guarded memory; must outlive the store */
     bool create;                  /* make a new database; ERR_CONFLICT when there is one */
@@ -30,7 +37,9 @@ struct store_options {
  * its signed checkpoint, and continued. An interruption leaves it as it was. Checkpoints are
  * public: once a log has a state, `take_over` must be false, or any older checkpoint would do.
  *
- * ERR_NOT_FOUND  there is no database    ERR_CONFLICT  another process has it, or create found one
+ * ERR_NOT_FOUND  there is no database, or not this node
+ * ERR_CONFLICT   another process has the file or the node's lease, or create found one
+ * ERR_UNAVAILABLE the server does not answer    ERR_CONFIG  the connection string is refused
  * ERR_TAMPERED   rows, entries, hashes and the sealed state disagree; the log line says at which
  *                row or entries. Also another root or origin, or tables that are not ours
  * ERR_STALE      the last process did not stop by itself, and the write-ahead log with its newest
@@ -65,8 +74,10 @@ MUST_CHECK enum err store_append(struct store *store, const struct span *entries
                                  uint64_t *first);
 
 /*
- * Checks the files as store_append() does, without appending; on the same thread.
- * ERR_TAMPERED a file was deleted, replaced or cut; ERR_IO
+ * Checks, on the thread of store_append() and without appending, that a group could be written:
+ * the files; of a shared database the server, the lease and the state. It also keeps the lease.
+ * ERR_TAMPERED a file was deleted, replaced or cut, or the state is not the last one;
+ * ERR_UNAVAILABLE no server answers; ERR_DENIED another process has the lease; ERR_IO
  */
 MUST_CHECK enum err store_check(struct store *store);
 

@@ -113,6 +113,7 @@ struct store_engine {
 
 struct store_ops {
     const char *name;
+    bool shared; /* several nodes use one database at the same time */
 
     /*
      * Connects and brings the schema up to date (store/migrations.h). All migrations together are

@@ -21,7 +21,8 @@ static _Noreturn void fail(const char *what, enum err e)
 
 static void open_store(bool create, struct store **out)
 {
-    struct store_options options = {path, "bench.example", seed, &keys, create, false};
+    const struct store_options options = {
+        .path = path, .origin = "bench.example", .log_seed = seed, .keys = &keys, .create = create};
     enum err e = store_open(&options, out);
 
     if (e != ERR_NONE)

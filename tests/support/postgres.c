@@ -155,7 +155,7 @@ bool postgres_start(struct postgres *p)
     return say_missing("the server does not start");
 }
 
-static void server_end(struct postgres *p)
+void postgres_halt(struct postgres *p)
 {
     if (p->pid > 0) {
         (void)kill(p->pid, SIGQUIT); /* "immediate shutdown": what is not yet written is lost */
@@ -166,7 +166,7 @@ static void server_end(struct postgres *p)
 
 void postgres_stop(struct postgres *p)
 {
-    server_end(p);
+    postgres_halt(p);
     if (p->directory[0])
         (void)nftw(p->directory, entry_remove, 16, FTW_DEPTH | FTW_PHYS);
     *p = (struct postgres){0};
@@ -174,7 +174,7 @@ void postgres_stop(struct postgres *p)
 
 void postgres_crash(struct postgres *p)
 {
-    server_end(p);
+    postgres_halt(p);
     assert_true(server_start(p));
 }
 

@@ -20,7 +20,8 @@ struct postgres {
 bool postgres_start(struct postgres *p);
 void postgres_stop(struct postgres *p); /* and removes the directory */
 
-/* Ends all processes at once, as a crash does, and starts again. */
+/* Ends all processes at once, as a crash does; postgres_crash() then starts again. */
+void postgres_halt(struct postgres *p);
 void postgres_crash(struct postgres *p);
 
 /* Kills one process of the server, and waits until the server has ended all others and recovered.

@@ -205,6 +205,7 @@ MUST_CHECK static enum err entries_drop(struct store_engine *engine, uint32_t no
 
 const struct store_ops store_postgres = {
     .name = "postgres",
+    .shared = true,
     .open = engine_open,
     .close = engine_close,
     .node_add = node_add,

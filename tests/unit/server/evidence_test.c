@@ -111,8 +111,11 @@ static void keystore_start(struct keystore *k)
     assert_int_equal(keyring_log_seed(root, &k->seed), ERR_NONE);
     assert_int_equal(keyring_store_keys(root, &k->store_keys), ERR_NONE);
     assert_int_equal(
-        store_open(&(struct store_options){k->database, options.origin, secret_data(k->seed),
-                                           keyring_store_keys_of(k->store_keys), true, false},
+        store_open(&(struct store_options){.path = k->database,
+                                           .origin = options.origin,
+                                           .log_seed = secret_data(k->seed),
+                                           .keys = keyring_store_keys_of(k->store_keys),
+                                           .create = true},
                    &k->store),
         ERR_NONE);
     assert_int_equal(collateral_store_new(&trust, &k->collateral), ERR_NONE);

@@ -130,8 +130,11 @@ static void service_make(struct keystore *k, const char *tcti)
     assert_int_equal(keyring_log_seed(root, &k->log_seed), ERR_NONE);
     assert_int_equal(keyring_store_keys(root, &k->store_keys), ERR_NONE);
     assert_int_equal(
-        store_open(&(struct store_options){database, origin, secret_data(k->log_seed),
-                                           keyring_store_keys_of(k->store_keys), true, false},
+        store_open(&(struct store_options){.path = database,
+                                           .origin = origin,
+                                           .log_seed = secret_data(k->log_seed),
+                                           .keys = keyring_store_keys_of(k->store_keys),
+                                           .create = true},
                    &k->store),
         ERR_NONE);
     assert_int_equal(service_new(&options,

@@ -31,7 +31,11 @@ static int setup(void **state)
     if (!mkdtemp(directory))
         return -1;
     (void)snprintf(database, sizeof database, "%s/log.db", directory);
-    return store_open(&(struct store_options){database, "test.example", seed, &keys, true, false},
+    return store_open(&(struct store_options){.path = database,
+                                              .origin = "test.example",
+                                              .log_seed = seed,
+                                              .keys = &keys,
+                                              .create = true},
                       &store) == ERR_NONE
                ? 0
                : -1;
@@ -109,10 +113,12 @@ static uint64_t must_log(unsigned number, bool removes)
 static void must_reopen(void)
 {
     store_close(&store);
-    assert_int_equal(
-        store_open(&(struct store_options){database, "test.example", seed, &keys, false, false},
-                   &store),
-        ERR_NONE);
+    assert_int_equal(store_open(&(struct store_options){.path = database,
+                                                        .origin = "test.example",
+                                                        .log_seed = seed,
+                                                        .keys = &keys},
+                                &store),
+                     ERR_NONE);
 }
 
 static struct reference_values must_load(bool expect_known)

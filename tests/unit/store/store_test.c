@@ -364,8 +364,10 @@ static void a_log_of_another_key_or_origin_is_refused(void **state)
 {
     static const struct rows_keys other_keys = {1, {5}, {6}, {7}, {8}};
     struct store *store = must_open(true);
-    struct store_options other_key = {database, ORIGIN, log_seed, &other_keys, false, false};
-    struct store_options other_origin = {database, "other.example", log_seed, &keys, false, false};
+    const struct store_options other_key = {
+        .path = database, .origin = ORIGIN, .log_seed = log_seed, .keys = &other_keys};
+    const struct store_options other_origin = {
+        .path = database, .origin = "other.example", .log_seed = log_seed, .keys = &keys};
 
     (void)state;
     append_many(store, 0, 3);
@@ -917,7 +919,8 @@ static void a_journal_that_is_lost_after_a_crash_is_noticed(void **state)
 static void a_start_that_fails_leaves_the_journal(void **state)
 {
     static const struct rows_keys other_keys = {1, {5}, {6}, {7}, {8}};
-    struct store_options other = {database, ORIGIN, log_seed, &other_keys, false, false};
+    const struct store_options other = {
+        .path = database, .origin = ORIGIN, .log_seed = log_seed, .keys = &other_keys};
     struct store *store = NULL;
     char path[600];
 

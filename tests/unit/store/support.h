@@ -59,7 +59,14 @@ static inline int directory_remove(void **state)
 
 MUST_CHECK static inline enum err try_open(bool create, struct store **out)
 {
-    struct store_options options = {database, ORIGIN, log_seed, &keys, create, take_over};
+    const struct store_options options = {
+        .path = database,
+        .origin = ORIGIN,
+        .log_seed = log_seed,
+        .keys = &keys,
+        .create = create,
+        .take_over = take_over,
+    };
 
     return store_open(&options, out);
 }
