@@ -13,17 +13,18 @@ static void print_member(struct vs_bytes json, const char *name, const char *lab
 static int run(struct cli *cli, int argc, char **argv)
 {
     static const char *const members[][2] = {
-        {"version",            "version"         },
-        {"uptime_s",           "uptime (s)"      },
-        {"tee",                "tee"             },
-        {"simulated",          "simulated"       },
-        {"epoch",              "root epoch"      },
-        {"log_size",           "log entries"     },
-        {"open_connections",   "open connections"},
-        {"queue_length",       "queue length"    },
-        {"sealed_root.state",  "sealed root"     },
-        {"sealed_root.detail", "sealed root: why"},
-        {"policies",           "policies"        },
+        {"version",                   "version"         },
+        {"uptime_s",                  "uptime (s)"      },
+        {"tee",                       "tee"             },
+        {"simulated",                 "simulated"       },
+        {"epoch",                     "root epoch"      },
+        {"log_size",                  "log entries"     },
+        {"open_connections",          "open connections"},
+        {"queue_length",              "queue length"    },
+        {"sealed_root.state",         "sealed root"     },
+        {"sealed_root.detail",        "sealed root: why"},
+        {"sealed_root.checked_s_ago", "checked (s ago)" },
+        {"policies",                  "policies"        },
     };
     struct vs_client *c = NULL;
     struct vs_blob json = {0};

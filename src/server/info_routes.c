@@ -277,14 +277,26 @@ MUST_CHECK static enum err log_metrics(struct call *c)
     return e;
 }
 
-/* The metric is absent unless the TEE's seal depends on a state. */
+/* A change of the machine since then is not in the status. */
+static int64_t sealing_age_s(const struct sealing_status *sealing)
+{
+    return (clock_monotonic_us() - sealing->checked_us) / 1000000;
+}
+
+/* The metrics are absent unless the TEE's seal depends on a state. */
 MUST_CHECK static enum err sealing_metrics(struct call *c)
 {
     struct sealing_status sealing;
+    enum err e;
 
     sealing_status_get(c->server->svc, &sealing);
     if (sealing.state == SEALING_UNKNOWN || sealing.state == SEALING_UNAVAILABLE)
         return ERR_NONE;
+    e = write_metrics(&c->body, "vouchsafe_sealed_root_check_age_seconds", "gauge",
+                      "Time since the sealed root was compared with the machine.",
+                      &(struct metric){"", (uint64_t)sealing_age_s(&sealing)}, 1);
+    if (e != ERR_NONE)
+        return e;
     return write_metrics(&c->body, "vouchsafe_sealed_root_ready", "gauge",
                          "1 when the next start can open the sealed root, 0 when it cannot.",
                          &(struct metric){"", sealing.state == SEALING_READY}, 1);
@@ -321,6 +333,8 @@ static void write_sealing(struct json_writer *j, const struct service *svc)
     sealing_status_get(svc, &sealing);
     json_open_object(j, "sealed_root");
     json_put_string(j, "state", span_string(sealing_state_name(sealing.state)));
+    if (sealing.checked_us != 0)
+        json_put_int(j, "checked_s_ago", sealing_age_s(&sealing));
     if (*sealing.text)
         json_put_string(j, "detail", span_string(sealing.text));
     json_close_object(j);

@@ -117,6 +117,7 @@ static void check_now(struct service *svc)
     (void)pthread_mutex_lock(&s->device);
     now.state = state_of(look(svc, &failure));
     (void)pthread_mutex_unlock(&s->device);
+    now.checked_us = clock_monotonic_us();
     memcpy(now.text, failure.text, sizeof now.text);
     (void)pthread_mutex_lock(&s->lock);
     before = s->status;

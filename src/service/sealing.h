@@ -19,6 +19,7 @@ enum sealing_state {
 
 struct sealing_status {
     enum sealing_state state;
+    int64_t checked_us;          /* when that was found, monotonic; 0: never */
     char text[TEE_FAILURE_SIZE]; /* the difference; "" when there is none */
 };
 

@@ -212,6 +212,8 @@ class Sealing(unittest.TestCase):
             status = await_state(state)
             self.assertIn(word, status.get("detail", ""))
             self.assertEqual(workload.metric(keystore, "vouchsafe_sealed_root_ready"), ready)
+            for age in (status["checked_s_ago"], workload.metric(keystore, "vouchsafe_sealed_root_check_age_seconds")):
+                self.assertIn(age, range(3600))
             text = keystore.get("/readyz")
             self.assertEqual(text.status, 200)  # a restart is what must not happen
             self.assertEqual(b"warning" in text.body, not ready)
