@@ -66,6 +66,28 @@ uint64_t der_take_uint(struct reader *r, uint8_t tag, uint64_t max)
     return value;
 }
 
+struct span der_take_unsigned(struct reader *r)
+{
+    struct span bytes = der_take(r, DER_INTEGER);
+
+    if (!is_shortest_unsigned(bytes)) {
+        r->failed = true;
+        return (struct span){0};
+    }
+    return bytes.data[0] == 0 ? span_slice(bytes, 1, bytes.size) : bytes;
+}
+
+struct span der_take_bits(struct reader *r)
+{
+    struct span bytes = der_take(r, DER_BIT_STRING);
+
+    if (bytes.size == 0 || bytes.data[0] != 0) {
+        r->failed = true;
+        return (struct span){0};
+    }
+    return span_slice(bytes, 1, bytes.size);
+}
+
 bool der_take_bool(struct reader *r)
 {
     struct span bytes = der_take(r, DER_BOOLEAN);
@@ -103,4 +125,39 @@ void der_put_head(struct writer *w, uint8_t tag, size_t size)
 size_t der_head_size(size_t size)
 {
     return 2 + length_bytes(size);
+}
+
+/* `number` without leading zeros. */
+static struct span significant(struct span number)
+{
+    size_t zeros = 0;
+
+    while (zeros < number.size && number.data[zeros] == 0)
+        zeros++;
+    return span_slice(number, zeros, number.size);
+}
+
+/* A zero in front keeps the sign positive, and is the whole of the number 0. */
+static bool has_zero_in_front(struct span digits)
+{
+    return digits.size == 0 || digits.data[0] >= 0x80;
+}
+
+void der_put_unsigned(struct writer *w, struct span number)
+{
+    struct span digits = significant(number);
+    bool zero = has_zero_in_front(digits);
+
+    der_put_head(w, DER_INTEGER, digits.size + zero);
+    if (zero)
+        writer_u8(w, 0);
+    writer_put(w, digits);
+}
+
+size_t der_unsigned_size(struct span number)
+{
+    struct span digits = significant(number);
+    size_t size = digits.size + has_zero_in_front(digits);
+
+    return der_head_size(size) + size;
 }

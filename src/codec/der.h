@@ -29,6 +29,15 @@ uint8_t der_peek(const struct reader *r);
 /* A non-negative INTEGER or ENUMERATED (`tag`) in its shortest form, at most `max`. */
 uint64_t der_take_uint(struct reader *r, uint8_t tag, uint64_t max);
 
+/*
+ * A non-negative INTEGER of any size in its shortest form: its bytes, big-endian, without the
+ * leading zero. The number 0 gives the empty span. An empty span also after a failure.
+ */
+struct span der_take_unsigned(struct reader *r);
+
+/* The bytes of a BIT STRING with a whole number of bytes. */
+struct span der_take_bits(struct reader *r);
+
 /* TRUE is 0xff, FALSE is 0x00; all other values fail. */
 bool der_take_bool(struct reader *r);
 
@@ -36,5 +45,9 @@ bool der_take_bool(struct reader *r);
 struct writer;
 void der_put_head(struct writer *w, uint8_t tag, size_t size);
 size_t der_head_size(size_t size); /* of tag and length together */
+
+/* Writes an INTEGER in its shortest form. `number` is big-endian and may have leading zeros. */
+void der_put_unsigned(struct writer *w, struct span number);
+size_t der_unsigned_size(struct span number); /* of the whole INTEGER */
 
 #endif

@@ -40,6 +40,20 @@ static void check_uint(struct span element, uint8_t tag, struct span contents)
     }
 }
 
+/* A number that is accepted is written as it was read. */
+static void check_unsigned(struct span whole)
+{
+    struct reader r = reader_over(whole);
+    struct span digits = der_take_unsigned(&r);
+    uint8_t out[256];
+    struct writer w = writer_over(out, sizeof out);
+
+    if (reader_finish(&r) != ERR_NONE || digits.size > sizeof out / 2)
+        return;
+    der_put_unsigned(&w, digits);
+    require(span_equal(span_of(out, w.size), whole) && der_unsigned_size(digits) == whole.size);
+}
+
 static void check_bool(struct span element, struct span contents)
 {
     struct reader r = reader_over(element);
@@ -63,6 +77,7 @@ static void element(struct reader *r, struct writer *w, unsigned depth)
     der_put_head(w, tag, contents.size);
     if (tag == DER_INTEGER || tag == DER_ENUMERATED)
         check_uint(whole, tag, contents);
+    check_unsigned(whole);
     if (tag == DER_BOOLEAN)
         check_bool(whole, contents);
     if ((tag & 0x20) && depth < DEPTH_MAX)

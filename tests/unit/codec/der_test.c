@@ -258,6 +258,77 @@ static void test_head_without_room_marks_the_writer(void **state)
     }
 }
 
+static void test_unsigned_numbers_of_any_size(void **state)
+{
+    static const struct {
+        const char *hex, *digits;
+    } good[] = {
+        {"020100",                   ""                },
+        {"020101",                   "01"              },
+        {"02017f",                   "7f"              },
+        {"02020080",                 "80"              },
+        {"020900ffffffffffffffff",   "ffffffffffffffff"},
+        {"020a01000000000000ffff02", NULL              },
+    };
+    static const char *const bad[] = {"0200",   "020180", "020200ff00", "02020001", "020200",
+                                      "0202ff", "030101", "",           "02",       "020100ff"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        struct span bytes = bytes_of(good[i].hex);
+        struct reader r = reader_over(bytes);
+        struct span digits = der_take_unsigned(&r);
+        uint8_t out[32];
+        uint8_t padded[20] = {0};
+        struct writer w = writer_over(out, sizeof out);
+
+        assert_int_equal(reader_finish(&r), ERR_NONE);
+        if (good[i].digits)
+            assert_int_equal(digits.size, strlen(good[i].digits) / 2);
+        if (digits.size > 0)
+            memcpy(padded + sizeof padded - digits.size, digits.data, digits.size);
+        der_put_unsigned(&w, SPAN_OF(padded)); /* zeros in front do not count */
+        assert_true(span_equal(span_of(out, w.size), bytes));
+        assert_int_equal(der_unsigned_size(SPAN_OF(padded)), bytes.size);
+        free((void *)bytes.data);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        struct span bytes = bytes_of(bad[i]);
+        struct reader r = reader_over(bytes);
+
+        (void)der_take_unsigned(&r);
+        assert_int_equal(reader_finish(&r), ERR_MALFORMED);
+        free((void *)bytes.data);
+    }
+}
+
+static void test_bit_strings_have_whole_bytes(void **state)
+{
+    static const struct {
+        const char *hex;
+        size_t size;
+        bool good;
+    } cases[] = {
+        {"030100",     0, true },
+        {"03030001ff", 2, true },
+        {"0300",       0, false}, /* no number of unused bits */
+        {"03020102",   0, false}, /* one bit is not used */
+        {"04020001",   0, false},
+        {"030300ff",   0, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct span bytes = bytes_of(cases[i].hex);
+        struct reader r = reader_over(bytes);
+        struct span bits = der_take_bits(&r);
+
+        assert_int_equal(reader_finish(&r), cases[i].good ? ERR_NONE : ERR_MALFORMED);
+        assert_int_equal(bits.size, cases[i].size);
+        free((void *)bytes.data);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +341,8 @@ int main(void)
         cmocka_unit_test(test_refuses_every_prefix_and_every_longer_text),
         cmocka_unit_test(test_heads_written_read_back),
         cmocka_unit_test(test_head_without_room_marks_the_writer),
+        cmocka_unit_test(test_unsigned_numbers_of_any_size),
+        cmocka_unit_test(test_bit_strings_have_whole_bytes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
