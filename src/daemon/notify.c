@@ -64,6 +64,14 @@ void notify_ready(const struct notify *n, const char *status)
     send_text(n, text);
 }
 
+void notify_starting(const struct notify *n, const char *status)
+{
+    char text[256];
+
+    (void)snprintf(text, sizeof text, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=%s\n", status);
+    send_text(n, text);
+}
+
 void notify_reloading(const struct notify *n)
 {
     char text[128];

@@ -24,6 +24,8 @@ void notify_close(struct notify *n);
 
 /* The service is ready. `status` is one line for people. */
 void notify_ready(const struct notify *n, const char *status);
+/* The start waits; it may take another minute from now on. */
+void notify_starting(const struct notify *n, const char *status);
 /* The service reads its configuration again; notify_ready() ends that state. */
 void notify_reloading(const struct notify *n);
 void notify_stopping(const struct notify *n);

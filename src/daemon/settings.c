@@ -95,6 +95,18 @@ void settings_add_places(const struct settings *s, struct problems *problems, si
     }
 }
 
+/* Each node of a shared database has a log of its own. */
+static void origin_set(struct settings *s)
+{
+    const char *name = s->log.origin ? s->log.origin : "";
+
+    if (s->store.engine == DATABASE_POSTGRES)
+        (void)snprintf(s->store.origin, sizeof s->store.origin, "%s/%u", name,
+                       (unsigned)s->store.node);
+    else
+        (void)snprintf(s->store.origin, sizeof s->store.origin, "%s", name);
+}
+
 /* Fills settings that follow from others if they are not given. */
 static void derived_set(struct settings_loader *l)
 {
@@ -104,6 +116,7 @@ static void derived_set(struct settings_loader *l)
     if (s->tee.provider == TEE_PROVIDER_SIMULATED && origin_of(l, "tee", "provider")->variable &&
         !origin_of(l, "tee", "allow_simulated")->file)
         s->tee.allow_simulated = true; /* TEE_MODE=simulated implies it */
+    origin_set(s);
     if (!s->tee.simulated_dir || *s->tee.simulated_dir)
         return;
     if (asprintf(&dir, "%s/sim", s->state.dir) < 0) {

@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 
+#include "audit/checkpoint.h"
 #include "auth/rate.h"
 #include "auth/token.h"
 #include "base/problems.h"
@@ -39,6 +40,7 @@ enum tee_provider {
 enum tee_sealing { TEE_SEALING_AUTO, TEE_SEALING_TPM2 };
 enum sgx_seal { SGX_SEAL_MRENCLAVE, SGX_SEAL_MRSIGNER };
 enum snp_root_key { SNP_ROOT_KEY_VCEK, SNP_ROOT_KEY_VLEK, SNP_ROOT_KEY_VMRK };
+enum database_engine { DATABASE_SQLITE, DATABASE_POSTGRES };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 /* Strings are never NULL ("" when not set), terminated and owned by the struct. */
@@ -123,6 +125,13 @@ struct settings {
         enum log_format format;
         char *level; /* rules for log_configure(), checked */
     } log;
+    struct {
+        enum database_engine engine;
+        char *url_file; /* DATABASE_POSTGRES: has the connection string */
+        uint32_t node;  /* DATABASE_POSTGRES: number of this keystore in the database */
+        /* of the log: log.origin, followed by /NODE where several nodes are possible */
+        char origin[CHECKPOINT_ORIGIN_MAX + 1];
+    } store;
     struct {
         struct rate_limit per_token, per_address, total, denials;
     } rate;

@@ -9,6 +9,8 @@
 #include "net/listener.h"
 #include "net/proxy.h"
 
+enum { ORIGIN_SHARED_MAX = CHECKPOINT_ORIGIN_MAX - sizeof "/4095" + 1 };
+
 void settings_warn(struct settings *s, const char *format, ...)
 {
     va_list arguments;
@@ -194,6 +196,28 @@ static void check_log(struct settings_loader *l)
               "correct it");
 }
 
+static void check_store(struct settings_loader *l)
+{
+    const struct settings *s = l->s;
+    const bool postgres = s->store.engine == DATABASE_POSTGRES;
+
+    if (postgres && !*s->store.url_file)
+        blame(l, "store", "url_file",
+              "not set, but store.engine is postgres; write the connection string into a file of "
+              "mode 0600, and name that file here");
+    if (!postgres && *s->store.url_file)
+        blame(l, "store", "engine",
+              "a file with a connection string is named, but would not be used; set this to "
+              "postgres, or remove store.url_file");
+    if (!postgres && s->store.node != 1)
+        settings_warn(l->s, "store.node: has no effect: only a database of store.engine postgres "
+                            "has several nodes");
+    if (postgres && strlen(s->log.origin) > ORIGIN_SHARED_MAX)
+        blame(l, "log", "origin",
+              "must have at most 123 characters with store.engine postgres, which adds the "
+              "number of the node; shorten it");
+}
+
 static bool token_exists(const struct settings *s, const char *name)
 {
     for (size_t i = 0; i < s->token_count; i++)
@@ -261,6 +285,7 @@ void settings_check(struct settings_loader *l)
         {"tls",    "server", check_tls   },
         {"tee",    "tee",    check_tee   },
         {"log",    "log",    check_log   },
+        {"store",  "log",    check_store },
     };
 
     for (size_t i = 0; i < COUNT_OF(checks); i++)

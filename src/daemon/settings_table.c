@@ -63,6 +63,12 @@ static const struct yaml_choice log_formats[] = {
     {NULL,   0              }
 };
 
+static const struct yaml_choice database_engines[] = {
+    {"sqlite",   DATABASE_SQLITE  },
+    {"postgres", DATABASE_POSTGRES},
+    {NULL,       0                }
+};
+
 static const struct yaml_choice roles[] = {
     {"worker",   ROLE_WORKER  },
     {"operator", ROLE_OPERATOR},
@@ -264,7 +270,7 @@ POLICY_FIELDS(POLICY_SETTING)
  "Lifetime of a session. Afterwards the worker must attest again."},
 
 {"log", "origin", SETTING_TEXT, false, "VOUCHSAFE_LOG_ORIGIN", NULL, AT(log.origin), "vouchsafe.local/log", 1, 128, NULL, NULL,
- "Name of the audit log in its checkpoints, and issuer of sessions. Choose your own name, without spaces and +. All replicas share it."},
+ "Name of the audit log in its checkpoints, and issuer of sessions. Choose your own name, without spaces and +. All keystores with the same root share it. With store.engine postgres the checkpoints have the name ORIGIN/NODE."},
 {"log", "vkey", SETTING_TEXT, true, "VOUCHSAFE_LOG_VKEY", NULL, AT(log.vkey), "", 0, 255, NULL, NULL,
  "The log's key, as `vouchsafe init` printed it. Keep this setting outside the state directory. The daemon then refuses to start with an exchanged root."},
 {"log", "summary_interval_s", SETTING_NUMBER, false, "VOUCHSAFE_LOG_SUMMARY_INTERVAL_S", NULL, AT(log.summary_interval_s), "60", 1, 3600, NULL, "s",
@@ -273,6 +279,13 @@ POLICY_FIELDS(POLICY_SETTING)
  "Format of the operational log on standard error."},
 {"log", "level", SETTING_TEXT, false, "VOUCHSAFE_LOG", "RUST_LOG", AT(log.level), "info", 1, 512, NULL, NULL,
  "error, warn, info or debug. A module can have its own level, as in info,net=debug."},
+
+{"store", "engine", SETTING_CHOICE, false, "VOUCHSAFE_STORE_ENGINE", NULL, AT(store.engine), "sqlite", 0, 0, database_engines, NULL,
+ "Database of the rows and the log. sqlite: the file log.db in state.dir. postgres: a PostgreSQL server, which several keystores may share. The sealed root stays in state.dir."},
+{"store", "url_file", SETTING_TEXT, true, "VOUCHSAFE_STORE_URL_FILE", NULL, AT(store.url_file), "", 0, 4000, NULL, NULL,
+ "postgres: file with the connection string, in the form of libpq. Mode 0600, because the string may contain a password. On a network address the connection needs sslmode=verify-full; a Unix socket needs no TLS."},
+{"store", "node", SETTING_NUMBER, false, "VOUCHSAFE_STORE_NODE", NULL, AT(store.node), "1", 1, 4095, NULL, NULL,
+ "postgres: number of this keystore among those that share the database. Each number has its own log, with the origin LOG.ORIGIN/NUMBER."},
 
 {"rate", "per_token_per_second", SETTING_NUMBER, false, "VOUCHSAFE_RATE_PER_TOKEN_PER_SECOND", NULL, AT(rate.per_token.per_second), "2000", 0, 1000000, NULL, "requests",
  "Sustained requests per second of one token. 0: no limit."},

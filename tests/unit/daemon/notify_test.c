@@ -75,6 +75,8 @@ static void each_state_is_told(void **state)
         assert_non_null(strstr(text, "MONOTONIC_USEC="));
         notify_status(&n, "one line");
         assert_string_equal(message(&m), "STATUS=one line\n");
+        notify_starting(&n, "waiting");
+        assert_string_equal(message(&m), "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=waiting\n");
         notify_stopping(&n);
         assert_string_equal(message(&m), "STOPPING=1\n");
         notify_alive(&n, INT64_MAX); /* no watchdog was asked for */
