@@ -34,6 +34,9 @@
 
 /* 78 is EX_CONFIG of sysexits.h: another start with the same settings fails, too */
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_CONFIGURATION = 78 };
+/* LEASE_WAIT_S: longer than any lease; TimeoutStartSec of the unit file is longer than the others
+ */
+enum { LEASE_WAIT_S = 35, WAIT_SAID_S = 30, WAIT_STEP_S = 1 };
 enum { POOL_THREADS = 2, HTTP_MEMORY_MAX = 256 * 1024 * 1024 };
 
 extern char **environ;
@@ -290,7 +293,8 @@ MUST_CHECK static enum err open_service(struct daemon *d, struct root *root, str
     struct service_options options = {
         .root_path = root_path,
         .prefix = s->keys.prefix,
-        .origin = s->log.origin,
+        .origin = s->store.origin,
+        .issuer = s->log.origin,
         .tee_mode = tee_mode_name(tee),
         .session_lifetime_s = s->session.lifetime_s,
         .evidence_max_age_s = s->attestation.max_age_s,
@@ -319,6 +323,36 @@ MUST_CHECK static enum err open_service(struct daemon *d, struct root *root, str
     return e == ERR_NONE ? e : fail(e, err_text(e));
 }
 
+/*
+ * Opens the database. A server that is down comes back, and the lease of a process that was killed
+ * on another machine runs out: the start waits, so that no person has to start the daemon again.
+ * SIGTERM ends the wait.
+ */
+MUST_CHECK static enum err open_store(struct daemon *d, enum state_log log,
+                                      struct state_problem *problem)
+{
+    const int64_t began_us = clock_monotonic_us();
+    int64_t said_us = 0;
+
+    for (;;) {
+        enum err e =
+            state_store_open(&d->settings, d->log_seed, d->store_keys, log, &d->store, problem);
+        int64_t now_us = clock_monotonic_us();
+
+        if (d->settings.store.engine != DATABASE_POSTGRES ||
+            !(e == ERR_UNAVAILABLE ||
+              (e == ERR_CONFLICT && now_us - began_us < (int64_t)LEASE_WAIT_S * 1000000)))
+            return e;
+        if (said_us == 0 || now_us - said_us >= (int64_t)WAIT_SAID_S * 1000000) {
+            log_write(LOG_WARN, "daemon", "waiting_for_database", LOG_STRING("code", err_code(e)),
+                      LOG_STRING("reason", problem->text));
+            said_us = now_us;
+        }
+        if (serve_told_to_stop(WAIT_STEP_S))
+            return e;
+    }
+}
+
 /* Opens the root, the log and everything that needs them. */
 MUST_CHECK static enum err open_state(struct daemon *d, struct timestamp now)
 {
@@ -331,9 +365,8 @@ MUST_CHECK static enum err open_state(struct daemon *d, struct timestamp now)
         (e = state_root_open(&d->settings, tee, &root, &problem)) != ERR_NONE ||
         (e = keyring_log_seed(root, &d->log_seed)) != ERR_NONE ||
         (e = keyring_store_keys(root, &d->store_keys)) != ERR_NONE ||
-        (e = state_store_open(&d->settings, d->log_seed, d->store_keys,
-                              root->has_store_state ? STATE_LOG_OPEN : STATE_LOG_TAKE_OVER,
-                              &d->store, &problem)) != ERR_NONE ||
+        (e = open_store(d, root->has_store_state ? STATE_LOG_OPEN : STATE_LOG_TAKE_OVER,
+                        &problem)) != ERR_NONE ||
         (e = state_root_mark(&d->settings, tee, root, &problem)) != ERR_NONE ||
         (e = state_reference_values(&d->settings, d->store, now, &d->added, &d->added_known,
                                     &problem)) != ERR_NONE) {
@@ -619,7 +652,8 @@ MUST_CHECK static enum err check(struct daemon *d, const struct arguments *a, st
         (void)fprintf(stderr, "vouchsafed: warning: the certificate in %s has expired\n",
                       s->tls.certificate_file);
     }
-    if ((e = state_preflight(s, &answer->initialised, &problem)) != ERR_NONE)
+    if ((e = state_url_check(s, &problem)) != ERR_NONE ||
+        (e = state_preflight(s, &answer->initialised, &problem)) != ERR_NONE)
         return fail_in(d, e, *problem.text ? problem.text : err_text(e));
     if (a->json)
         return ERR_NONE;

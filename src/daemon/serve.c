@@ -43,6 +43,21 @@ void serve_block_signals(void)
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
+bool serve_told_to_stop(unsigned seconds)
+{
+    const struct timespec limit = {.tv_sec = seconds};
+    struct notify n;
+    sigset_t set;
+
+    notify_open(&n, getenv("NOTIFY_SOCKET"), NULL);
+    notify_starting(&n, "waiting for the database");
+    notify_close(&n);
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    return sigtimedwait(&set, NULL, &limit) > 0;
+}
+
 static void watch_now(struct loop *l, struct timestamp now)
 {
     struct tls_server *tls = l->s->reload.tls;

@@ -11,6 +11,12 @@
 /* Blocks the signals that the main thread waits for. Call it before there are other threads. */
 void serve_block_signals(void);
 
+/*
+ * For a start that has to wait: waits for `seconds`, and tells the service manager that the start
+ * needs longer. True when SIGTERM or SIGINT came meanwhile.
+ */
+bool serve_told_to_stop(unsigned seconds);
+
 struct serving {
     struct reload reload; /* also: settings, service, TLS */
     struct server *server;

@@ -12,12 +12,14 @@
 #include "audit/entry.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "daemon/holder.h"
 #include "service/keyring.h"
 #include "service/outcome.h"
 #include "service/reference_rows.h"
+#include "store/store_ops.h"
 #include "tee/simulated.h"
 
-enum { PATH_SIZE = 4096 };
+enum { PATH_SIZE = 4096, URL_FILE_MAX = 16384 };
 
 MUST_CHECK static enum err explain(struct state_problem *problem, enum err e, const char *format,
                                    ...) PRINTF_LIKE(3, 4);
@@ -122,7 +124,7 @@ MUST_CHECK static enum err already_there(const struct settings *s, const char *r
     char log_path[PATH_SIZE];
 
     path_of(s, STATE_LOG_FILE, log_path);
-    if (access(log_path, F_OK) == 0)
+    if (s->store.engine == DATABASE_POSTGRES || access(log_path, F_OK) == 0)
         return explain(problem, ERR_CONFLICT, "%s exists: this keystore is already initialised",
                        root_path);
     return explain(problem, ERR_CONFLICT,
@@ -238,7 +240,7 @@ MUST_CHECK static enum err vkey_of(const struct settings *s, const struct root *
         return e;
     ed25519_public(secret_data(seed), public_key);
     secret_free(&seed);
-    return checkpoint_vkey_write(s->log.origin, public_key, vkey, CHECKPOINT_VKEY_SIZE);
+    return checkpoint_vkey_write(s->store.origin, public_key, vkey, CHECKPOINT_VKEY_SIZE);
 }
 
 /* The log's key is derived from the root. So a pinned key, kept elsewhere, detects a replaced
@@ -323,6 +325,128 @@ out:
     return e;
 }
 
+/* The connection string: the only line of its file. */
+MUST_CHECK static enum err url_read(const struct settings *s, struct buffer *out,
+                                    struct state_problem *problem)
+{
+    const char *path = s->store.url_file;
+    char why[FILE_WHY_SIZE] = "";
+    enum err e = file_read_trusted(path, URL_FILE_MAX, FILE_SECRET, out, why);
+
+    if (e != ERR_NONE)
+        return explain(problem, ERR_CONFIG, "store.url_file %s: %s", path, why);
+    while (out->size > 0 && (out->data[out->size - 1] == '\n' || out->data[out->size - 1] == '\r'))
+        out->size--;
+    if (out->size == 0 || memchr(out->data, '\0', out->size) || memchr(out->data, '\n', out->size))
+        return explain(problem, ERR_CONFIG,
+                       "store.url_file %s: it must have one line, the connection string, such as "
+                       "`host=/run/postgresql dbname=vouchsafe user=vouchsafe`; correct it",
+                       path);
+    e = buffer_append(out, SPAN_LITERAL("\0"));
+    return e == ERR_NONE ? e : explain(problem, e, "%s", err_text(e));
+}
+
+enum err state_url_check(const struct settings *s, struct state_problem *problem)
+{
+    struct buffer url = {0};
+    enum err e;
+
+    if (s->store.engine != DATABASE_POSTGRES)
+        return ERR_NONE;
+    e = url_read(s, &url, problem);
+    if (e == ERR_NONE && (e = store_postgres.address_check((const char *)url.data)) != ERR_NONE)
+        e = explain(problem, e,
+                    "store.url_file %s: the connection string is refused; the log line above says "
+                    "why",
+                    s->store.url_file);
+    buffer_clear(&url);
+    return e;
+}
+
+MUST_CHECK static enum err holder_problem(const struct settings *s, enum err e,
+                                          struct state_problem *problem)
+{
+    return explain(problem, e, "%s/" HOLDER_FILE " %s", s->state.dir,
+                   e == ERR_CONFLICT    ? "is locked: another keystore uses this state directory"
+                   : e == ERR_MALFORMED ? "is damaged: remove it; the lease of a keystore that did "
+                                          "not stop by itself then has to run out first (30 s)"
+                                        : "cannot be made or read");
+}
+
+MUST_CHECK static enum err shared_problem(const struct settings *s, bool create, enum err e,
+                                          struct state_problem *problem)
+{
+    const char *url = s->store.url_file;
+    unsigned node = (unsigned)s->store.node;
+
+    switch ((int)e) {
+    case ERR_UNAVAILABLE:
+        return explain(problem, e,
+                       "opening the log: the PostgreSQL server of store.url_file %s does not "
+                       "answer, or does not accept this user; the log line above has its words",
+                       url);
+    case ERR_TAMPERED:
+        return explain(
+            problem, e,
+            "the database of store.url_file %s is not what the keystores with this root "
+            "and log.origin wrote (see the log line above); it is not opened. A database "
+            "of another root needs another schema; else restore it, and find out who "
+            "changed it",
+            url);
+    case ERR_CONFLICT:
+        return explain(problem, e,
+                       create
+                           ? "the database of store.url_file %s has a node %u: give this "
+                             "keystore another store.node. If an earlier init was interrupted "
+                             "and the database has nothing else, drop its tables and repeat"
+                           : "the database of store.url_file %s: another process has the lease "
+                             "on the log of node %u. Stop that process, or give this one another "
+                             "store.node. The lease of a process that was killed runs out after "
+                             "30 s",
+                       url, node);
+    case ERR_NOT_FOUND:
+        return explain(
+            problem, e,
+            "the database of store.url_file %s has no node %u, but the sealed root %s/%s "
+            "is there. Correct store.node or the connection string, or restore the "
+            "database. `vouchsafe init --new-log` adds the node with an empty log, and "
+            "its first entry says so",
+            url, node, s->state.dir, STATE_ROOT_FILE);
+    default:
+        return explain(problem, e, "the database of store.url_file %s does not open: %s", url,
+                       err_text(e));
+    }
+}
+
+MUST_CHECK static enum err shared_open(const struct settings *s, struct store_options *options,
+                                       struct store **out, struct state_problem *problem)
+{
+    struct buffer url = {0};
+    uint8_t holder[HOLDER_SIZE];
+    int lock = -1;
+    enum err e = url_read(s, &url, problem);
+
+    if (e != ERR_NONE)
+        goto out;
+    e = holder_open(s->state.dir, holder, &lock);
+    if (e != ERR_NONE) {
+        e = holder_problem(s, e, problem);
+        goto out;
+    }
+    options->engine = &store_postgres;
+    options->path = (const char *)url.data;
+    options->node = s->store.node;
+    options->holder = holder;
+    e = store_open(options, out);
+    if (e != ERR_NONE) {
+        (void)close(lock); /* else it stays open until the process ends */
+        e = shared_problem(s, options->create, e, problem);
+    }
+out:
+    buffer_clear(&url);
+    return e;
+}
+
 enum err state_store_open(const struct settings *s, const struct secret *seed, struct secret *keys,
                           enum state_log log, struct store **out, struct state_problem *problem)
 {
@@ -330,7 +454,7 @@ enum err state_store_open(const struct settings *s, const struct secret *seed, s
     char path[PATH_SIZE];
     struct store_options options = {
         .path = path,
-        .origin = s->log.origin,
+        .origin = s->store.origin,
         .log_seed = secret_span(seed).data,
         .keys = keyring_store_keys_of(keys),
         .create = create,
@@ -338,6 +462,8 @@ enum err state_store_open(const struct settings *s, const struct secret *seed, s
     };
     enum err e;
 
+    if (s->store.engine == DATABASE_POSTGRES)
+        return shared_open(s, &options, out, problem);
     path_of(s, STATE_LOG_FILE, path);
     e = store_open(&options, out);
     switch ((int)e) {
@@ -547,18 +673,19 @@ enum err state_new_log(const struct settings *s, struct timestamp now,
     char path[PATH_SIZE];
     struct tee *tee = NULL;
     struct root *root = NULL;
+    const bool in_file = s->store.engine == DATABASE_SQLITE;
     enum err e;
 
     path_of(s, STATE_LOG_FILE, path);
-    if (access(path, F_OK) == 0)
+    if (in_file && access(path, F_OK) == 0)
         return explain(problem, ERR_CONFLICT,
                        "%s exists: a new log is started only where there is none. If the old one "
                        "is damaged, move it to another directory and keep it as evidence",
                        path);
     if ((e = state_tee_open(s, &tee, problem)) == ERR_NONE &&
         (e = state_root_open(s, tee, &root, problem)) == ERR_NONE &&
-        (e = set_aside(path, "-wal", now, problem)) == ERR_NONE &&
-        (e = set_aside(path, "-shm", now, problem)) == ERR_NONE &&
+        (!in_file || (e = set_aside(path, "-wal", now, problem)) == ERR_NONE) &&
+        (!in_file || (e = set_aside(path, "-shm", now, problem)) == ERR_NONE) &&
         (e = make_log(s, SPAN_LITERAL("new-log"), root, now, problem)) == ERR_NONE &&
         (e = state_root_mark(s, tee, root, problem)) == ERR_NONE)
         e = vkey_of(s, root, vkey);

@@ -1,4 +1,5 @@
-/* The contents of the daemon's state directory: the sealed root and the log. */
+/* The contents of the daemon's state directory: the sealed root and the log, or the log's place
+ * in a shared database. */
 #ifndef DAEMON_STATE_H
 #define DAEMON_STATE_H
 
@@ -49,10 +50,20 @@ MUST_CHECK enum err state_root_open(const struct settings *s, struct tee *tee, s
 MUST_CHECK enum err state_root_mark(const struct settings *s, struct tee *tee, struct root *root,
                                     struct state_problem *problem);
 
+/*
+ * Reads store.url_file and checks the connection string, without connecting. ERR_CONFIG, with the
+ * reason in `problem`
+ */
+MUST_CHECK enum err state_url_check(const struct settings *s, struct state_problem *problem);
+
 /* What may be in the place of the log: one with a sealed state; nothing; one of release 0.1.0. */
 enum state_log { STATE_LOG_OPEN, STATE_LOG_CREATE, STATE_LOG_TAKE_OVER };
 
-/* Opens the database. `seed` (Ed25519) and `keys` (struct rows_keys) must outlive the store. */
+/*
+ * Opens the database of store.engine. Of a PostgreSQL server: ERR_UNAVAILABLE it does not answer,
+ * ERR_CONFLICT another process has the lease; both may pass. `seed` (Ed25519) and `keys` (struct
+ * rows_keys) must outlive the store.
+ */
 MUST_CHECK enum err state_store_open(const struct settings *s, const struct secret *seed,
                                      struct secret *keys, enum state_log log, struct store **out,
                                      struct state_problem *problem);

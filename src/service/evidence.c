@@ -142,7 +142,7 @@ enum err session_claims(struct operation_context *x, struct span token)
     if (!s)
         return refusal_set(x->why, ERR_DENIED, code);
     claims->snapshot = policy_store_view(x->svc->verifier.policies, &x->thread->verifier.policy);
-    e = session_check(s, x->svc->options.origin, x->caller->principal->id,
+    e = session_check(s, x->svc->options.issuer, x->caller->principal->id,
                       claims->snapshot->policies.version, x->now, &code);
     if (e != ERR_NONE)
         return refusal_set(x->why, e, code);

@@ -15,7 +15,8 @@
 
 struct service_options {
     const char *prefix;   /* of repository seeds */
-    const char *origin;   /* of the log, and the issuer of sessions */
+    const char *origin;   /* of the log */
+    const char *issuer;   /* of sessions: the same for all keystores with this root */
     const char *tee_mode; /* as in GET /health: "Simulated", "None", ... */
     int64_t session_lifetime_s;
     int64_t evidence_max_age_s;     /* of inline evidence */

@@ -105,7 +105,7 @@ static void session_fill(const struct operation_context *x, struct session *s)
     s->expires =
         timestamp_of_seconds(timestamp_seconds(x->now) + x->svc->options.session_lifetime_s);
     s->simulated = x->svc->simulated || strcmp(claims->tee, ATTEST_SIMULATED) == 0;
-    (void)snprintf(s->issuer, sizeof s->issuer, "%s", x->svc->options.origin);
+    (void)snprintf(s->issuer, sizeof s->issuer, "%s", x->svc->options.issuer);
     (void)snprintf(s->subject, sizeof s->subject, "%s", principal->name);
     (void)snprintf(s->tee, sizeof s->tee, "%s", claims->tee);
     (void)snprintf(s->policy, sizeof s->policy, "%s", claims->policy->rule.name);

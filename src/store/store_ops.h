@@ -124,6 +124,9 @@ struct store_ops {
      * (store/postgres/address.h); ERR_IO
      */
     MUST_CHECK enum err (*open)(const struct engine_options *options, struct store_engine **out);
+    /* Checks an address without connecting; NULL where every text may be one. ERR_CONFIG, with a
+     * line in the operational log */
+    MUST_CHECK enum err (*address_check)(const char *address);
     /* Accepts NULL. Files that hold newer writes than the database stay, unless after flush(). */
     void (*close)(struct store_engine **engine);
 

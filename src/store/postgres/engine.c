@@ -69,6 +69,16 @@ MUST_CHECK static enum err engine_open(const struct engine_options *options,
     return e == ERR_TIMEOUT ? ERR_UNAVAILABLE : e;
 }
 
+MUST_CHECK static enum err address_check(const char *text)
+{
+    struct pg_address a;
+    enum err e = pg_address_parse(text, &a);
+
+    if (e == ERR_NONE)
+        pg_address_clear(&a);
+    return e;
+}
+
 /* Runs what the caller queues; one statement is a transaction. */
 MUST_CHECK static enum err writer_run(struct pg_engine *q, enum pg_statement s,
                                       const struct pg_params *p, PGresult **result)
@@ -207,6 +217,7 @@ const struct store_ops store_postgres = {
     .name = "postgres",
     .shared = true,
     .open = engine_open,
+    .address_check = address_check,
     .close = engine_close,
     .node_add = node_add,
     .nodes = pg_nodes,

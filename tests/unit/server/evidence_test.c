@@ -81,6 +81,7 @@ static void keystore_start(struct keystore *k)
     const struct rate_limit free_for_all = {0, 1};
     struct service_options options = {.prefix = "",
                                       .origin = "keystore.example/log",
+                                      .issuer = "keystore.example/log",
                                       .tee_mode = "Sev",
                                       .session_lifetime_s = 60,
                                       .evidence_max_age_s = 60,

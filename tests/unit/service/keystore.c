@@ -110,6 +110,7 @@ static void service_make(struct keystore *k, const char *tcti)
     static const char origin[] = "keystore.example/log";
     struct service_options options = {.prefix = "",
                                       .origin = origin,
+                                      .issuer = origin,
                                       .tee_mode = "Simulated",
                                       .session_lifetime_s = 600,
                                       .evidence_max_age_s = 300,

@@ -1,0 +1,112 @@
+"""A PostgreSQL server of the test's own: in a new directory, on a Unix socket there, as another user when
+the test is root. Its processes end with the test."""
+import ctypes
+import glob
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+PR_SET_PDEATHSIG = 1
+OLDEST = 13
+
+
+def programs():
+    """The directory of the newest installed version, or None."""
+    found = []
+    for path in glob.glob("/usr/lib/postgresql/*/bin/initdb"):
+        version = re.search(r"/postgresql/(\d+)/", path)
+        if version and int(version[1]) >= OLDEST:
+            found.append((int(version[1]), os.path.dirname(path)))
+    return max(found)[1] if found else None
+
+
+def missing():
+    """Why no server can be started here, or None."""
+    if not programs():
+        return "there is no PostgreSQL 13 or newer (script/bootstrap installs it)"
+    if os.geteuid() == 0 and not any(user.pw_name == "postgres" for user in pwd.getpwall()):
+        return "root cannot run a server, and there is no user postgres"
+    return None
+
+
+class Postgres:
+    def __init__(self, *settings):
+        # not TMPDIR: the other user must reach it, and the socket's path must be short
+        self.dir = tempfile.mkdtemp(prefix="vouchsafe-postgres.", dir="/tmp")
+        self.data = os.path.join(self.dir, "data")
+        self.settings = settings
+        self.process = None
+        self.schemas = 0
+        self.user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+        if self.user:
+            os.chown(self.dir, self.user.pw_uid, self.user.pw_gid)
+        os.chmod(self.dir, 0o755)  # the daemon drops the capability to read all directories
+        self._run("initdb", "-D", self.data, "-A", "trust", "-U", "test", "-E", "UTF8", "--no-sync", "--locale=C")
+        self.start()
+
+    def _become(self):
+        if self.user:
+            os.setgroups([])
+            os.setgid(self.user.pw_gid)
+            os.setuid(self.user.pw_uid)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+    def _run(self, name, *arguments):
+        subprocess.run([os.path.join(programs(), name), *arguments], check=True, capture_output=True,
+                       preexec_fn=self._become, cwd=self.dir, timeout=120)
+
+    def start(self, wait_s=60):
+        log = open(os.path.join(self.dir, "server.log"), "ab")
+        options = ["listen_addresses=", "max_connections=60", *self.settings]
+        self.process = subprocess.Popen(
+            [os.path.join(programs(), "postgres"), "-D", self.data, "-k", self.dir,
+             *(part for option in options for part in ("-c", option))],
+            stdout=log, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=self._become, cwd=self.dir)
+        log.close()
+        deadline = time.monotonic() + wait_s
+        while subprocess.run([os.path.join(programs(), "pg_isready"), "-q", "-h", self.dir], check=False).returncode:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                with open(os.path.join(self.dir, "server.log"), encoding="utf-8", errors="replace") as f:
+                    raise AssertionError(f"PostgreSQL does not start: {f.read()[-2000:]}")
+            time.sleep(0.02)
+        return self
+
+    def end(self):
+        """All processes at once: "immediate shutdown", as a crash. What is not yet written is lost."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(60)
+        self.process = None
+
+    def restart(self):
+        self.end()
+        self.start()
+
+    def sql(self, text, schema=None):
+        """Standard output of psql, without a frame."""
+        address = f"host={self.dir} dbname=postgres user=test"
+        if schema:
+            address += f" options='-c search_path={schema}'"
+        done = subprocess.run([os.path.join(programs(), "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
+                               "-c", text, address], capture_output=True, text=True, check=False, timeout=60)
+        if done.returncode != 0:
+            raise AssertionError(f"{text}: {done.stderr}")
+        return done.stdout.strip()
+
+    def schema(self):
+        """The name of a new, empty schema."""
+        self.schemas += 1
+        self.sql(f"CREATE SCHEMA s{self.schemas}")
+        return f"s{self.schemas}"
+
+    def url(self, schema, host=None, extra=""):
+        return f"host={host or self.dir} dbname=postgres user=test options='-c search_path={schema}'{extra}"
+
+    def close(self):
+        if self.process:
+            self.end()
+        shutil.rmtree(self.dir, ignore_errors=True)
