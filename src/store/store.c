@@ -260,7 +260,7 @@ static void run_end(struct store *s)
 
 enum err store_open(const struct store_options *options, struct store **out)
 {
-    const struct engine_options engine = {options->path, options->create};
+    const struct engine_options engine = {.address = options->path, .create = options->create};
     struct store *s = NULL;
     enum err e = store_new(options, &s);
 

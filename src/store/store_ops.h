@@ -102,7 +102,16 @@ typedef MUST_CHECK enum err each_node_state(void *context, const struct stored_n
 struct engine_options {
     const char *address; /* SQLite: path of the file. PostgreSQL: connection string */
     bool create;         /* make what is missing; else ERR_NOT_FOUND */
+    /*
+     * Look at what is there, however damaged, and change nothing: no migration, and nothing is
+     * compared. Only reading functions may be called. Where a row's id or lookup value has another
+     * size, it is given as table 0.
+     */
+    bool inspect;
 };
+
+/* A fault that the engine itself finds. `what` is a stable code, `text` the engine's words. */
+typedef MUST_CHECK enum err each_engine_fault(void *context, const char *what, const char *text);
 
 struct store_ops;
 
@@ -137,6 +146,16 @@ struct store_ops {
      */
     bool (*journal_found)(const struct store_engine *e);
     MUST_CHECK enum err (*flush)(struct store_engine *e);
+
+    /*
+     * (writer) Finds the faults of what the engine keeps by itself, and calls `each` for all of
+     * them:
+     *   page    the database is damaged        index   an index and its table differ
+     *   schema  the tables are not ours, or of another release
+     *   mode    other users may use a file
+     * NULL where the engine has none. ERR_MEMORY, ERR_IO
+     */
+    MUST_CHECK enum err (*examine)(struct store_engine *e, each_engine_fault *each, void *context);
 
     /* (writer) Makes a node with its first state. ERR_CONFLICT the number or the origin is taken */
     MUST_CHECK enum err (*node_add)(struct store_engine *e, uint32_t node, const char *origin,

@@ -30,7 +30,7 @@ static const uint8_t holder[16] = {7};
 void suite_open(struct suite *s, const struct store_ops *ops, const char *address, bool create)
 {
     static const struct node_state fresh;
-    const struct engine_options options = {address, create};
+    const struct engine_options options = {.address = address, .create = create};
     struct executor_options x = {.node = 1};
 
     *s = (struct suite){

@@ -57,7 +57,7 @@ MUST_CHECK static enum err engine_open(const struct engine_options *options,
     e = pg_address_parse(options->address, &q->address);
     if (e == ERR_NONE)
         e = pg_connect(&q->address, &q->writer);
-    if (e == ERR_NONE)
+    if (e == ERR_NONE && !options->inspect)
         e = pg_migrate(&q->writer, options->create);
     if (e == ERR_NONE)
         e = pg_prepare(&q->writer, true);

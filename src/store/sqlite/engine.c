@@ -50,6 +50,16 @@ enum err sqlite_connect(const char *path, int flags, sqlite3 **out)
                              "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0");
 }
 
+/* For people who wonder which process has the database; the lock itself does not need it. */
+static void holder_write(int fd)
+{
+    char text[32];
+    int size = snprintf(text, sizeof text, "%-11ld\n", (long)getpid());
+    ssize_t written = pwrite(fd, text, (size_t)size, 0);
+
+    (void)written;
+}
+
 /*
  * One process at a time. A lock file of its own, because SQLite's locks would shut out our own
  * readers; an OFD lock, because a POSIX one would be lost when any other descriptor is closed.
@@ -64,8 +74,10 @@ MUST_CHECK static enum err lock_take(struct sqlite_engine *q)
     q->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (q->lock_fd < 0)
         return ERR_IO;
-    if (fcntl(q->lock_fd, F_OFD_SETLK, &lock) == 0)
+    if (fcntl(q->lock_fd, F_OFD_SETLK, &lock) == 0) {
+        holder_write(q->lock_fd);
         return ERR_NONE;
+    }
     return errno == EAGAIN || errno == EACCES ? ERR_CONFLICT : ERR_IO;
 }
 
@@ -137,6 +149,7 @@ static void engine_close(struct store_engine **engine)
     sqlite_readers_close(q);
     for (size_t i = 0; i < STATEMENTS; i++)
         (void)sqlite3_finalize(q->statements[i]);
+    sqlite_inspect_end(q);
     if (q->flushed || (q->files_lost && !sqlite_journal_has_its_name(q)))
         (void)sqlite3_db_config(q->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     (void)sqlite3_close(q->db);
@@ -145,6 +158,7 @@ static void engine_close(struct store_engine **engine)
     (void)pthread_cond_destroy(&q->reader_returned);
     (void)pthread_mutex_destroy(&q->mutex);
     free(q->path);
+    free(q->read_path);
     free(q);
     *engine = NULL;
 }
@@ -164,6 +178,23 @@ MUST_CHECK static enum err engine_new(const char *path, struct store_engine **ou
     return q->path ? ERR_NONE : ERR_MEMORY;
 }
 
+MUST_CHECK static enum err files_open(struct sqlite_engine *q, bool create)
+{
+    enum err e = lock_take(q);
+
+    if (e == ERR_NONE && create)
+        e = file_create(q->path);
+    if (e == ERR_NONE) {
+        q->journal_found = sqlite_file_is_there(q, ENGINE_FILE_WAL);
+        e = writer_connect(q);
+    }
+    if (e == ERR_NONE)
+        e = sqlite_migrate(q->db, create);
+    if (e == ERR_NONE)
+        e = statements_prepare(q);
+    return e == ERR_NONE ? sqlite_files_record(q) : e;
+}
+
 MUST_CHECK static enum err engine_open(const struct engine_options *options,
                                        struct store_engine **out)
 {
@@ -176,19 +207,7 @@ MUST_CHECK static enum err engine_open(const struct engine_options *options,
     e = engine_new(options->address, &engine);
     q = engine ? sqlite_engine_of(engine) : NULL;
     if (e == ERR_NONE)
-        e = lock_take(q);
-    if (e == ERR_NONE && options->create)
-        e = file_create(q->path);
-    if (e == ERR_NONE) {
-        q->journal_found = sqlite_file_is_there(q, ENGINE_FILE_WAL);
-        e = writer_connect(q);
-    }
-    if (e == ERR_NONE)
-        e = sqlite_migrate(q->db, options->create);
-    if (e == ERR_NONE)
-        e = statements_prepare(q);
-    if (e == ERR_NONE)
-        e = sqlite_files_record(q);
+        e = options->inspect ? sqlite_inspect(q) : files_open(q, options->create);
     if (e == ERR_NONE) {
         *out = engine;
         engine = NULL; /* the caller owns it now */
@@ -340,6 +359,7 @@ const struct store_ops store_sqlite = {
     .close = engine_close,
     .journal_found = journal_found,
     .flush = flush,
+    .examine = sqlite_examine,
     .node_add = node_add,
     .old_checkpoint = old_checkpoint,
     .nodes = sqlite_nodes,

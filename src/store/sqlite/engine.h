@@ -52,6 +52,9 @@ struct sqlite_engine {
     struct store_engine base; /* the first member */
     char *path;
     int lock_fd;
+    bool inspect;         /* nothing may be changed */
+    char *read_path;      /* for connections that only read: the path, or a URI of it */
+    bool index_file_made; /* by inspecting: there was no shared index of the write-ahead log */
 
     /* the writer's only */
     sqlite3 *db;
@@ -106,6 +109,14 @@ MUST_CHECK enum err sqlite_connect(const char *path, int flags, sqlite3 **out);
  * ERR_UNSUPPORTED newer than this program; ERR_TAMPERED tables that are not ours, to the letter
  */
 MUST_CHECK enum err sqlite_migrate(sqlite3 *db, bool create);
+
+/* Compares the tables with ours. ERR_TAMPERED; ERR_UNSUPPORTED another release's */
+MUST_CHECK enum err sqlite_definitions_check(sqlite3 *db);
+
+/* Opens the files as they are, for engine_options.inspect. Errors as store_ops.open */
+MUST_CHECK enum err sqlite_inspect(struct sqlite_engine *q);
+void sqlite_inspect_end(struct sqlite_engine *q);
+MUST_CHECK enum err sqlite_examine(struct store_engine *e, each_engine_fault *each, void *context);
 
 /* The file of this kind has its name, is a regular one and not empty. */
 bool sqlite_file_is_there(const struct sqlite_engine *e, enum sqlite_file_kind which);

@@ -107,6 +107,16 @@ MUST_CHECK static enum err number_load(sqlite3 *db, uint64_t *out)
                                                                                     : e;
 }
 
+enum err sqlite_definitions_check(sqlite3 *db)
+{
+    uint64_t number = 0;
+    enum err e = number_load(db, &number);
+
+    if (e == ERR_NONE && number != store_migration_count)
+        return ERR_UNSUPPORTED;
+    return e == ERR_NONE ? definitions_compare(db) : e;
+}
+
 /*
  * Rows are compared with the state by a scan, and found through indexes: a row that an index does
  * not have would be seen by the one and missed by the other. SQLite compares the two.

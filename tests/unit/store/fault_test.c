@@ -124,7 +124,7 @@ static void database_reset(void)
 static bool try_open(void)
 {
     static const uint8_t holder[16] = {7};
-    const struct engine_options options = {database, false};
+    const struct engine_options options = {.address = database, .create = false};
     struct executor_options x = {.node = 1};
 
     suite = (struct suite){

@@ -149,7 +149,7 @@ static void an_old_log_that_was_changed_is_refused(void **state)
 /* Between the two transactions of the migration, the tables are new and there is no node. */
 static void an_interrupted_migration_starts_again(void **state)
 {
-    const struct engine_options options = {database, false};
+    const struct engine_options options = {.address = database, .create = false};
     struct store_engine *engine = NULL;
     struct store *store;
 
@@ -186,7 +186,7 @@ MUST_CHECK static enum err node_count(void *context, const struct stored_node_st
 
 static void the_old_checkpoint_goes_when_the_state_comes(void **state)
 {
-    const struct engine_options options = {database, false};
+    const struct engine_options options = {.address = database, .create = false};
     struct store_engine *engine = NULL;
     struct buffer note = {0};
     struct store *store;

@@ -171,8 +171,9 @@ static void nothing_is_sent_to_a_server_without_tls(void **state)
                    "host=127.0.0.1 port=%d user=u password=SECRET dbname=d sslrootcert=%s",
                    ntohs(at.sin_port), "/etc/ssl/certs/ca-certificates.crt");
     log_catch();
-    assert_int_equal(store_postgres.open(&(struct engine_options){address, true}, &engine),
-                     ERR_UNAVAILABLE);
+    assert_int_equal(
+        store_postgres.open(&(struct engine_options){.address = address, .create = true}, &engine),
+        ERR_UNAVAILABLE);
     log_read();
     assert_int_equal(pthread_join(thread, NULL), 0);
     (void)close(s.socket);
@@ -195,7 +196,7 @@ static void no_message_shows_the_password(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(addresses); i++) {
-        const struct engine_options options = {addresses[i], true};
+        const struct engine_options options = {.address = addresses[i], .create = true};
 
         log_catch();
         assert_int_equal(store_postgres.open(&options, &engine), ERR_UNAVAILABLE);

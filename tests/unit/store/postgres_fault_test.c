@@ -324,7 +324,7 @@ static void opening_that_is_cut_at_any_message_starts_again(void **state)
     proxy_start();
     quiet(true);
     for (bool fired = true; fired; at++) {
-        struct engine_options options = {address, true};
+        struct engine_options options = {.address = address, .create = true};
         struct store_engine *engine = NULL;
         enum err e;
 

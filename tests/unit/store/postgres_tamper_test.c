@@ -134,8 +134,10 @@ static void must_be_found(const char *sql, const char *what, int row, int second
     rows_make();
     suite_close(&suite);
     spoil(sql);
-    assert_int_equal(store_postgres.open(&(struct engine_options){address, false}, &suite.engine),
-                     ERR_NONE);
+    assert_int_equal(
+        store_postgres.open(&(struct engine_options){.address = address, .create = false},
+                            &suite.engine),
+        ERR_NONE);
     log_catch();
     e = store_verify_rows(suite.engine, &suite.keys, NULL, NULL);
     log_read();
@@ -284,7 +286,7 @@ static void tables_that_are_not_ours_do_not_open(void **state)
         {"UPDATE meta SET schema = 99",                                                       ERR_UNSUPPORTED},
         {"DROP TABLE meta, node, item, log_entry, log_node",                                  ERR_NOT_FOUND  },
     };
-    const struct engine_options options = {address, false};
+    const struct engine_options options = {.address = address, .create = false};
 
     needs_server();
     for (size_t i = 0; i < COUNT_OF(schemas); i++) {

@@ -108,7 +108,7 @@ static const uint8_t holders[2][16] = {{1}, {2}};
 static void node_open(struct suite *s, uint32_t number)
 {
     static const struct node_state fresh;
-    const struct engine_options options = {address, true};
+    const struct engine_options options = {.address = address, .create = true};
     struct executor_options x = {.node = number};
     char origin[32];
 
@@ -437,7 +437,7 @@ static void a_lease_goes_to_one_holder_until_it_ends(void **state)
     const struct store_ops *ops = &store_postgres;
     struct store_engine *first = NULL;
     struct store_engine *second = NULL;
-    const struct engine_options options = {address, true};
+    const struct engine_options options = {.address = address, .create = true};
     static const struct node_state fresh;
     const struct rows_keys keys = {1, {1}, {2}, {3}, {4}};
     struct stored_node_state read;
@@ -635,7 +635,8 @@ static void a_server_that_stops_answering_is_given_up(void **state)
     assert_int_equal(kill(server.pid, SIGSTOP), 0);
     store_postgres.close(&s.engine); /* no new connection is accepted now */
     log_catch();
-    assert_int_equal(store_postgres.open(&(struct engine_options){address, false}, &s.engine),
+    assert_int_equal(store_postgres.open(
+                         &(struct engine_options){.address = address, .create = false}, &s.engine),
                      ERR_UNAVAILABLE);
     log_read();
     must_say("took too long");

@@ -147,8 +147,10 @@ static void one_case(size_t i)
     (void)snprintf(sql, sizeof sql, "ATTACH '%s' AS c; %s", copies, cases[i].sql);
     spoil(sql);
     (void)unlink(copies);
-    assert_int_equal(store_sqlite.open(&(struct engine_options){database, false}, &suite.engine),
-                     ERR_NONE);
+    assert_int_equal(
+        store_sqlite.open(&(struct engine_options){.address = database, .create = false},
+                          &suite.engine),
+        ERR_NONE);
     enum err e = verify();
 
     if (e != ERR_TAMPERED)
@@ -300,7 +302,7 @@ static void tables_that_are_not_ours_do_not_open(void **state)
         {"UPDATE meta SET schema = 1",                                        ERR_TAMPERED   },
         {"UPDATE meta SET schema = 99",                                       ERR_UNSUPPORTED},
     };
-    const struct engine_options options = {database, false};
+    const struct engine_options options = {.address = database, .create = false};
 
     for (size_t i = 0; i < COUNT_OF(schemas); i++) {
         struct store_engine *engine = NULL;
@@ -320,7 +322,7 @@ static void tables_that_are_not_ours_do_not_open(void **state)
 /* The row is in the table, and lookups by value do not find it. */
 static void a_row_that_is_hidden_from_an_index_is_found(void **state)
 {
-    const struct engine_options options = {database, false};
+    const struct engine_options options = {.address = database, .create = false};
     struct store_engine *engine = NULL;
 
     (void)state;
