@@ -18,7 +18,7 @@
 #include "store/row_set.h"
 
 struct node_state {
-    uint64_t commits; /* groups committed by this node, ever */
+    uint64_t commits; /* groups committed by this node, ever; or NODE_STATE_UNFINISHED */
     bool running;     /* a process has the node open, or ended without saying so */
     struct row_set rows;
     uint64_t log_verified; /* entries before this one were read back and compared with the tree */
@@ -28,6 +28,9 @@ struct node_state {
     uint64_t log_pass_ms; /* when the last whole pass ended, in ms since 1970; 0 before the first */
     struct merkle_frontier log;
 };
+
+/* The database is being filled (store/build.h) and is not opened. */
+#define NODE_STATE_UNFINISHED UINT64_MAX
 
 #define NODE_STATE_PLAIN_MAX (8 + 1 + ROW_SET_SIZE + 5 * 8 + 8 + 64 * 32)
 #define NODE_STATE_SEALED_MAX (ROWS_HEADER_SIZE + NODE_STATE_PLAIN_MAX + 16)
