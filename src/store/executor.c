@@ -713,6 +713,13 @@ enum err executor_mark(struct executor *x, bool running)
     return e;
 }
 
+void executor_note_progress(struct executor *x, const struct log_progress *progress)
+{
+    x->state.log_verified = progress->verified;
+    x->state.log_scrubbed = progress->scrubbed;
+    x->state.log_pass_ms = progress->pass_ms;
+}
+
 const struct node_state *executor_state(const struct executor *x)
 {
     return &x->state;

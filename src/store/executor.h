@@ -63,6 +63,15 @@ MUST_CHECK enum err executor_mark(struct executor *x, bool running);
  */
 MUST_CHECK enum err executor_check(struct executor *x);
 
+/*
+ * How much of the log was read back and compared with the tree (store/node_state.h). The next
+ * commit stores it. No number may exceed the log's size.
+ */
+struct log_progress {
+    uint64_t verified, scrubbed, pass_ms;
+};
+void executor_note_progress(struct executor *x, const struct log_progress *progress);
+
 bool executor_is_unsettled(const struct executor *x);
 
 /*

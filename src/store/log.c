@@ -82,7 +82,7 @@ MUST_CHECK static enum err subtree(void *context, unsigned level, uint64_t index
     return e;
 }
 
-static struct merkle_source source_of(const struct log_reader *r)
+struct merkle_source log_source(const struct log_reader *r)
 {
     return (struct merkle_source){.subtree = subtree, .context = (void *)r};
 }
@@ -90,7 +90,7 @@ static struct merkle_source source_of(const struct log_reader *r)
 enum err log_prove_inclusion(const struct log_reader *r, uint64_t index, uint64_t size,
                              struct merkle_proof *out)
 {
-    struct merkle_source source = source_of(r);
+    struct merkle_source source = log_source(r);
 
     if (index >= size || size > r->size)
         return ERR_NOT_FOUND;
@@ -100,7 +100,7 @@ enum err log_prove_inclusion(const struct log_reader *r, uint64_t index, uint64_
 enum err log_prove_consistency(const struct log_reader *r, uint64_t from, uint64_t to,
                                struct merkle_proof *out)
 {
-    struct merkle_source source = source_of(r);
+    struct merkle_source source = log_source(r);
 
     if (from == 0 || from > to || to > r->size)
         return ERR_NOT_FOUND;

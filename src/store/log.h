@@ -25,6 +25,9 @@ struct log_reader {
     struct merkle_hash root;
 };
 
+/* The complete subtrees of the log. Borrows the reader. */
+struct merkle_source log_source(const struct log_reader *r);
+
 /* Proofs about the first `size` entries, size <= reader's. ERR_NOT_FOUND out of range;
  * ERR_TAMPERED an entry or hash is missing; ERR_IO, ERR_UNAVAILABLE */
 MUST_CHECK enum err log_prove_inclusion(const struct log_reader *r, uint64_t index, uint64_t size,

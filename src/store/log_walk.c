@@ -3,10 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "store/log.h"
-
-/* SQLite's numbers are signed, so entries could hide before 0. */
-static const uint64_t before_zero = UINT64_C(1) << 63;
+#include "store/log_end.h"
 
 struct walk {
     struct store_engine *engine;
@@ -36,14 +33,6 @@ MUST_CHECK static enum err entry_take(void *context, uint64_t index, struct span
         return tampered("entry beyond the end", index, index);
     log_append(&w->frontier, entry, nodes, &count);
     return buffer_append(&w->nodes, span_of(nodes, count * sizeof nodes[0]));
-}
-
-MUST_CHECK static enum err entry_too_many(void *context, uint64_t index, struct span entry)
-{
-    (void)context;
-    (void)index;
-    (void)entry;
-    return tampered("entry before the first", 0, 0);
 }
 
 /* The stored hashes of one level, against those that the entries give. */
@@ -101,29 +90,6 @@ MUST_CHECK static enum err level_verify(const struct walk *w, unsigned level)
     return e;
 }
 
-MUST_CHECK static enum err node_too_many(void *context, uint64_t index, struct span hash)
-{
-    const struct walk *w = context;
-
-    (void)index;
-    (void)hash;
-    return tampered("node beyond the entries", w->expected->size, w->expected->size);
-}
-
-/* No node is there that no entry accounts for. */
-MUST_CHECK static enum err nodes_count_verify(struct walk *w)
-{
-    enum err e = ERR_NONE;
-
-    for (unsigned level = 0; e == ERR_NONE && level < 64; level++) {
-        uint64_t count = level > 0 && level % LOG_LEVEL_STEP == 0 ? w->frontier.size >> level : 0;
-
-        e = w->engine->ops->subtrees(w->engine, w->node, level, count, INT64_MAX - count,
-                                     node_too_many, w);
-    }
-    return e;
-}
-
 MUST_CHECK static enum err root_verify(const struct walk *w)
 {
     const struct merkle_frontier *f = &w->frontier;
@@ -144,18 +110,15 @@ enum err log_walk(struct store_engine *engine, uint32_t node, const struct check
                   struct merkle_frontier *frontier)
 {
     struct walk w = {engine, node, expected, {0}, {0}};
-    const struct store_ops *ops = engine->ops;
-    enum err e = ops->entries(engine, node, before_zero, before_zero, entry_too_many, NULL);
+    enum err e = engine->ops->entries(engine, node, 0, INT64_MAX, entry_take, &w);
 
-    if (e == ERR_NONE)
-        e = ops->entries(engine, node, 0, INT64_MAX, entry_take, &w);
     for (unsigned level = LOG_LEVEL_STEP; e == ERR_NONE && w.frontier.size >> level > 0;
          level += LOG_LEVEL_STEP)
         e = level_verify(&w, level);
     if (e == ERR_NONE)
         e = root_verify(&w);
     if (e == ERR_NONE)
-        e = nodes_count_verify(&w);
+        e = log_bounds_verify(engine, node, expected->size);
     if (e == ERR_NONE)
         *frontier = w.frontier;
     buffer_clear(&w.nodes);

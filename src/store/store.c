@@ -9,11 +9,11 @@
 #include "crypto/random.h"
 #include "store/executor.h"
 #include "store/inside.h"
-#include "store/log.h"
+#include "store/log_end.h"
 #include "store/log_walk.h"
 #include "store/verify.h"
 
-enum { LEASE_MS = 30000, RENEW_US = LEASE_MS / 3 * 1000 };
+enum { LEASE_MS = 30000, RENEW_US = LEASE_MS / 3 * 1000, NAMED_MAX = 1000000 };
 
 MUST_CHECK static enum err store_new(const struct store_options *options, struct store **out)
 {
@@ -104,6 +104,7 @@ MUST_CHECK static enum err old_log_take(struct store *s, struct span note)
         return ERR_TAMPERED;
     }
     e = log_walk(s->engine, s->node, &checkpoint, &first.log);
+    first.log_verified = checkpoint.size;
     if (e == ERR_NONE)
         e = executor_node_create(s->engine, s->keys, s->node, s->origin, &first);
     if (e == ERR_NONE)
@@ -181,13 +182,56 @@ MUST_CHECK static enum err executor_make(struct store *s)
     return e;
 }
 
-/* Everything that is stored, against the state. */
-MUST_CHECK static enum err everything_verify(struct store *s)
+MUST_CHECK static enum err entry_ignore(void *context, uint64_t index, struct span entry)
+{
+    (void)context;
+    (void)index;
+    (void)entry;
+    return ERR_NONE;
+}
+
+/* The end of the log, and the entries that were never read back: STORE_START_ENTRIES at most. */
+MUST_CHECK static enum err log_verify(struct store *s)
+{
+    const struct node_state *state = executor_state(s->executor);
+    const struct log_reader r = store_log_reader(s);
+    const uint64_t from = state->log_verified;
+    const uint64_t left = r.size - from;
+    const uint64_t count = left < STORE_START_ENTRIES ? left : STORE_START_ENTRIES;
+    struct log_progress progress = {from + count, state->log_scrubbed, state->log_pass_ms};
+    enum err e = log_bounds_verify(s->engine, s->node, r.size);
+
+    if (e == ERR_NONE)
+        e = log_edge_verify(&r);
+    if (e == ERR_NONE && r.size > 0)
+        e = log_entries(&r, r.size - 1, 1, entry_ignore, NULL);
+    if (e == ERR_NONE)
+        e = log_entries(&r, from, count, entry_ignore, NULL);
+    if (e == ERR_NONE)
+        executor_note_progress(s->executor, &progress);
+    return e;
+}
+
+/* What the start found is named more exactly, if that takes no longer than a few seconds. */
+static void log_name(struct store *s)
 {
     struct merkle_frontier frontier;
+
+    if (s->committed.size <= NAMED_MAX && executor_state(s->executor)->log_archived == 0)
+        (void)!log_walk(s->engine, s->node, &s->committed, &frontier);
+}
+
+/* The rows and the end of the log, against the state. */
+MUST_CHECK static enum err state_verify(struct store *s)
+{
     enum err e = store_verify_rows(s->engine, s->keys, NULL, NULL);
 
-    return e == ERR_NONE ? log_walk(s->engine, s->node, &s->committed, &frontier) : e;
+    if (e != ERR_NONE)
+        return e;
+    e = log_verify(s);
+    if (e == ERR_TAMPERED)
+        log_name(s);
+    return e;
 }
 
 /* The newest commits of a process that did not stop by itself are in the journal. */
@@ -274,7 +318,7 @@ enum err store_open(const struct store_options *options, struct store **out)
         e = journal_check(s);
     if (e == ERR_NONE) {
         publish(s);
-        e = everything_verify(s);
+        e = state_verify(s);
     }
     if (e == ERR_NONE)
         e = checkpoint_sign_with(&s->committed, s->origin, s->log_seed, s->public_key, s->note,

@@ -1,7 +1,8 @@
 /*
  * What is saved: rows and the log, in one database. The disk is not trusted: rows are sealed, and
  * the state of the node (the tree of the log and a sum over all rows) is sealed with each commit.
- * store_open() compares everything with that state.
+ * store_open() compares all rows and the end of the log with that state. Older entries are compared
+ * with the tree whenever they are read, and by the scrub (store/scrub.h).
  *
  * Reading functions may be called from any thread; writing is the writer thread's only
  * (store/writer.h).
@@ -16,6 +17,14 @@
 
 struct store;
 struct store_ops; /* the engines: store_sqlite and store_postgres (store/store_ops.h) */
+
+/*
+ * What a start reads does not grow with the log: all rows once, the last 256 entries, the hashes of
+ * the tree's right edge, and the entries that no start and no scrub has read back since they were
+ * written. Of the last kind a start reads at most this many, also after a crash; the scrub reads
+ * the others.
+ */
+#define STORE_START_ENTRIES 65536
 
 struct store_options {
     const struct store_ops *engine; /* NULL: SQLite */

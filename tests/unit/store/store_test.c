@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "support/caught_log.h"
+
 enum { MANY = 1000 }; /* three nodes of level 8, and a tail */
 
 MUST_CHECK static enum err expect_entry(void *context, uint64_t index, struct span entry)
@@ -390,55 +392,83 @@ static void a_newer_schema_is_unsupported(void **state)
     assert_null(store);
 }
 
-/* Each change to a log of MANY entries, and the entry that the log line names; "" for any. */
+/*
+ * Each change to a log of MANY entries, and the entries that the log line names; "" for any. A
+ * start finds all of them while the entries were never read back. Later it still finds those at the
+ * end of the log, and reading finds the others: `when_read` names their block.
+ */
+static const struct {
+    const char *sql, *where, *when_read;
+} changes[] = {
+    {"UPDATE log_entry SET entry = x'00' WHERE idx = 300",                            "index=256 last=511",
+     "index=256 last=511"                                                                                                       },
+    {"UPDATE log_entry SET entry = x'00' WHERE idx = 0",                              "index=0 last=255",   "index=0 last=255"  },
+    {"UPDATE log_entry SET entry = x'00' WHERE idx = 999",                            "index=768 last=999", ""                  },
+    {"UPDATE log_entry SET entry = CAST(entry || ' ' AS BLOB) WHERE idx = 5",         "index=0 last=255",
+     "index=0 last=255"                                                                                                         },
+    {"UPDATE log_entry SET entry = x'' WHERE idx = 5",                                "index=0 last=255",   "index=0 last=255"  },
+    {"DELETE FROM log_entry WHERE idx = 0",                                           "index=0 ",           "index=0 last=255"  },
+    {"DELETE FROM log_entry WHERE idx = 400",                                         "index=400 ",         "index=256 last=511"},
+    {"DELETE FROM log_entry WHERE idx = 999",                                         "index=999 ",         ""                  },
+    {"DELETE FROM log_entry WHERE idx >= 512",                                        "index=512 ",         ""                  },
+    {"DELETE FROM log_entry",                                                         "index=0 ",           ""                  },
+    {"DELETE FROM log_entry; DELETE FROM log_node",                                   "index=0 ",           ""                  },
+    {"INSERT INTO log_entry VALUES (1000, x'00')",                                    "index=1000 ",        ""                  },
+    {"INSERT INTO log_entry VALUES (-1, x'00')",                                      "index=0 ",           ""                  },
+    {"UPDATE log_entry SET idx = 5000 WHERE idx = 10",                                "index=10 ",          ""                  },
+    {"UPDATE log_entry SET idx = idx + 1000; UPDATE log_entry SET idx = idx - 999",   "index=0 ",           ""                  },
+    {"UPDATE log_entry SET idx = -1 WHERE idx = 20; UPDATE log_entry SET idx = 20 WHERE idx = "
+     "21; UPDATE log_entry SET idx = 21 WHERE idx = -1",                         "index=0 last=255",   "index=0 last=255"  },
+    {"UPDATE log_node SET hash = zeroblob(32) WHERE idx = 1",                         "index=256 last=511", ""                  },
+    {"UPDATE log_node SET hash = x'00' WHERE idx = 2",                                "index=512 last=767", ""                  },
+    {"UPDATE log_node SET level = 9 WHERE idx = 0",                                   "index=0 last=255",   ""                  },
+    {"DELETE FROM log_node WHERE idx = 2",                                            "index=512 last=767", ""                  },
+    {"DELETE FROM log_node",                                                          "index=0 last=255",   ""                  },
+    {"INSERT INTO log_node VALUES (8, 3, zeroblob(32))",                              "index=1000 ",        ""                  },
+    {"INSERT INTO log_node VALUES (16, 0, zeroblob(32))",                             "index=1000 ",        ""                  },
+    {"UPDATE node SET state = zeroblob(300)",                                         "",                   ""                  },
+    {"UPDATE node SET state = x''",                                                   "",                   ""                  },
+    {"UPDATE node SET state = CAST(substr(state, 1, 100) AS BLOB)",                   "",                   ""                  },
+    {"DELETE FROM node",                                                              "",                   ""                  },
+    {"UPDATE node SET node = 2",                                                      "",                   ""                  },
+    {"UPDATE node SET origin = 'other.example'",                                      "",                   ""                  },
+    {"UPDATE meta SET schema = 0",                                                    "",                   ""                  },
+    {"UPDATE meta SET schema = -1",                                                   "",                   ""                  },
+    {"DELETE FROM meta",                                                              "",                   ""                  },
+    {"DROP TABLE meta",                                                               "",                   ""                  },
+    {"DROP TABLE log_node",                                                           "",                   ""                  },
+    {"DROP TABLE node",                                                               "",                   ""                  },
+    {"ALTER TABLE log_entry ADD COLUMN more TEXT",                                    "",                   ""                  },
+    {"CREATE TABLE more (a)",                                                         "",                   ""                  },
+    {"CREATE INDEX more ON log_entry (entry)",                                        "",                   ""                  },
+    {"CREATE VIEW more AS SELECT 1",                                                  "",                   ""                  },
+    {"CREATE TRIGGER more AFTER INSERT ON log_entry BEGIN DELETE FROM log_node; END", "",                   ""                  },
+};
+
+/* Reads everything, and passes no changed entry on. */
+static void must_be_found_when_read(size_t i)
+{
+    struct store *store = must_open(false);
+    uint64_t next = 0;
+
+    log_catch();
+    assert_int_equal(store_entries(store, 0, MANY, expect_entry, &next), ERR_TAMPERED);
+    log_read();
+    must_say(changes[i].when_read);
+    store_close(&store);
+}
+
+static void must_be_found_at_the_start(size_t i)
+{
+    char said[4096];
+
+    open_logged(ERR_TAMPERED, said, sizeof said);
+    if (!strstr(said, "tampered") || !strstr(said, changes[i].where))
+        fail_msg("%s: %s", changes[i].sql, said);
+}
+
 static void every_change_behind_our_back_is_found(void **state)
 {
-    static const struct {
-        const char *sql, *where;
-    } changes[] = {
-        {"UPDATE log_entry SET entry = x'00' WHERE idx = 300",                            "index=256 last=511"},
-        {"UPDATE log_entry SET entry = x'00' WHERE idx = 0",                              "index=0 last=255"  },
-        {"UPDATE log_entry SET entry = x'00' WHERE idx = 999",                            "index=768 last=999"},
-        {"UPDATE log_entry SET entry = CAST(entry || ' ' AS BLOB) WHERE idx = 5",
-         "index=0 last=255"                                                                                   },
-        {"UPDATE log_entry SET entry = x'' WHERE idx = 5",                                "index=0 last=255"  },
-        {"DELETE FROM log_entry WHERE idx = 0",                                           "index=0 "          },
-        {"DELETE FROM log_entry WHERE idx = 400",                                         "index=400 "        },
-        {"DELETE FROM log_entry WHERE idx = 999",                                         "index=999 "        },
-        {"DELETE FROM log_entry WHERE idx >= 512",                                        "index=512 "        },
-        {"DELETE FROM log_entry",                                                         "index=0 "          },
-        {"DELETE FROM log_entry; DELETE FROM log_node",                                   "index=0 "          },
-        {"INSERT INTO log_entry VALUES (1000, x'00')",                                    "index=1000 "       },
-        {"INSERT INTO log_entry VALUES (-1, x'00')",                                      "index=0 "          },
-        {"UPDATE log_entry SET idx = 5000 WHERE idx = 10",                                "index=10 "         },
-        {"UPDATE log_entry SET idx = idx + 1000; UPDATE log_entry SET idx = idx - 999",   "index=0 "          },
-        {"UPDATE log_entry SET idx = -1 WHERE idx = 20; UPDATE log_entry SET idx = 20 WHERE idx = "
-         "21; UPDATE log_entry SET idx = 21 WHERE idx = -1",                     "index=0 last=255"  },
-        {"UPDATE log_node SET hash = zeroblob(32) WHERE idx = 1",                         "index=256 last=511"},
-        {"UPDATE log_node SET hash = x'00' WHERE idx = 2",                                "index=512 last=767"},
-        {"UPDATE log_node SET level = 9 WHERE idx = 0",                                   "index=0 last=255"  },
-        {"DELETE FROM log_node WHERE idx = 2",                                            "index=512 last=767"},
-        {"DELETE FROM log_node",                                                          "index=0 last=255"  },
-        {"INSERT INTO log_node VALUES (8, 3, zeroblob(32))",                              "index=1000 "       },
-        {"INSERT INTO log_node VALUES (16, 0, zeroblob(32))",                             "index=1000 "       },
-        {"UPDATE node SET state = zeroblob(300)",                                         ""                  },
-        {"UPDATE node SET state = x''",                                                   ""                  },
-        {"UPDATE node SET state = CAST(substr(state, 1, 100) AS BLOB)",                   ""                  },
-        {"DELETE FROM node",                                                              ""                  },
-        {"UPDATE node SET node = 2",                                                      ""                  },
-        {"UPDATE node SET origin = 'other.example'",                                      ""                  },
-        {"UPDATE meta SET schema = 0",                                                    ""                  },
-        {"UPDATE meta SET schema = -1",                                                   ""                  },
-        {"DELETE FROM meta",                                                              ""                  },
-        {"DROP TABLE meta",                                                               ""                  },
-        {"DROP TABLE log_node",                                                           ""                  },
-        {"DROP TABLE node",                                                               ""                  },
-        {"ALTER TABLE log_entry ADD COLUMN more TEXT",                                    ""                  },
-        {"CREATE TABLE more (a)",                                                         ""                  },
-        {"CREATE INDEX more ON log_entry (entry)",                                        ""                  },
-        {"CREATE VIEW more AS SELECT 1",                                                  ""                  },
-        {"CREATE TRIGGER more AFTER INSERT ON log_entry BEGIN DELETE FROM log_node; END", ""                  },
-    };
     struct store *store = must_open(true);
     char copy[600];
     char command_from[640];
@@ -449,19 +479,43 @@ static void every_change_behind_our_back_is_found(void **state)
     (void)snprintf(copy, sizeof copy, "%s.copy", database);
     (void)snprintf(command_from, sizeof command_from, "VACUUM INTO '%s'", copy);
     spoil(command_from);
-    for (size_t i = 0; i < COUNT_OF(changes); i++) {
-        char logged[4096];
+    for (size_t i = 0; i < 2 * COUNT_OF(changes); i++) {
+        const size_t change = i / 2;
+        const bool read_back = i % 2 == 1;
 
         assert_int_equal(unlink(database), 0);
         assert_int_equal(rename(copy, database), 0);
         spoil(command_from);
-        store = must_open(false); /* the copy is good */
-        store_close(&store);
-        spoil(changes[i].sql);
-        open_logged(ERR_TAMPERED, logged, sizeof logged);
-        if (!strstr(logged, "tampered") || !strstr(logged, changes[i].where))
-            fail_msg("%s: %s", changes[i].sql, logged);
+        if (read_back) {
+            store = must_open(false); /* the copy is good */
+            store_close(&store);
+        }
+        spoil(changes[change].sql);
+        if (read_back && *changes[change].when_read)
+            must_be_found_when_read(change);
+        else
+            must_be_found_at_the_start(change);
     }
+}
+
+/* What a start leaves over is for the next one, if no scrub comes first. */
+static void a_start_reads_a_bounded_part_of_a_log(void **state)
+{
+    enum { SIZE = STORE_START_ENTRIES + 1000, SPOILT = STORE_START_ENTRIES + 300 };
+    struct store *store = must_open(true);
+    char sql[128];
+    char said[4096];
+
+    (void)state;
+    append_many(store, 0, SIZE);
+    store_close(&store);
+    (void)snprintf(sql, sizeof sql, "UPDATE log_entry SET entry = x'00' WHERE idx = %d", SPOILT);
+    spoil(sql);
+    store = must_open(false);
+    expect_entries(store, 0, 256);
+    store_close(&store);
+    open_logged(ERR_TAMPERED, said, sizeof said);
+    assert_non_null(strstr(said, "index=65792 last=66047"));
 }
 
 /* SQL that puts back the state as it is now. */
@@ -485,7 +539,7 @@ static void an_older_state_is_found(void **state)
 {
     struct store *store = must_open(true);
     char sql[2 * STORE_STATE_MAX + 256];
-    char logged[4096];
+    char said[4096];
 
     (void)state;
     append_many(store, 0, 600);
@@ -495,8 +549,8 @@ static void an_older_state_is_found(void **state)
     append_many(store, 600, 700);
     store_close(&store);
     spoil(sql);
-    open_logged(ERR_TAMPERED, logged, sizeof logged);
-    assert_non_null(strstr(logged, "index=600 "));
+    open_logged(ERR_TAMPERED, said, sizeof said);
+    assert_non_null(strstr(said, "index=600 "));
 }
 
 /* Changes a used byte in the middle of every page of the file in turn. */
@@ -518,9 +572,12 @@ static void a_changed_byte_of_the_file_never_passes_for_the_log(void **state)
         changed = (uint8_t)(byte ^ 0x55);
         assert_int_equal(pwrite(fd, &changed, 1, at), 1);
         e = try_open(false, &store);
-        if (e == ERR_NONE) { /* an unused byte: the log is unchanged */
+        if (e == ERR_NONE) { /* an unused byte: the log is unchanged; else reading finds it */
+            uint64_t next = 0;
+
             expect_size(store, MANY);
-            expect_entries(store, 0, MANY);
+            e = store_entries(store, 0, MANY, expect_entry, &next);
+            assert_true(e == ERR_TAMPERED || e == ERR_IO || (e == ERR_NONE && next == MANY));
             store_close(&store);
         } else {
             assert_true(e == ERR_TAMPERED || e == ERR_IO || e == ERR_UNSUPPORTED ||
@@ -887,7 +944,7 @@ static void journal_path(char out[600])
 /* Nothing in the database says that entries are missing which were only in the journal. */
 static void a_journal_that_is_lost_after_a_crash_is_noticed(void **state)
 {
-    char path[600], copy[600], logged[4096];
+    char path[600], copy[600], said[4096];
     struct store *store = NULL;
 
     (void)state;
@@ -902,12 +959,12 @@ static void a_journal_that_is_lost_after_a_crash_is_noticed(void **state)
 
         append_and_die(false, size, size + count, false);
         assert_int_equal(rename(path, copy), 0);
-        open_logged(ERR_STALE, logged, sizeof logged);
-        assert_non_null(strstr(logged, "LOG_FILES_LOST"));
-        open_logged(ERR_STALE, logged, sizeof logged); /* again: the first time made no new one */
+        open_logged(ERR_STALE, said, sizeof said);
+        assert_non_null(strstr(said, "LOG_FILES_LOST"));
+        open_logged(ERR_STALE, said, sizeof said); /* again: the first time made no new one */
         (void)unlink(path);
         assert_int_equal(close(open(path, O_CREAT | O_RDWR, 0600)), 0);
-        open_logged(ERR_STALE, logged, sizeof logged);
+        open_logged(ERR_STALE, said, sizeof said);
         assert_int_equal(rename(copy, path), 0);
         store = must_open(false);
         expect_size(store, size + count);
@@ -1138,6 +1195,7 @@ int main(void)
         cmocka_unit_test_setup(a_log_of_another_key_or_origin_is_refused, fresh),
         cmocka_unit_test_setup(a_newer_schema_is_unsupported, fresh),
         cmocka_unit_test_setup(every_change_behind_our_back_is_found, fresh),
+        cmocka_unit_test_setup(a_start_reads_a_bounded_part_of_a_log, fresh),
         cmocka_unit_test_setup(an_older_state_is_found, fresh),
         cmocka_unit_test_setup(a_changed_byte_of_the_file_never_passes_for_the_log, fresh),
         cmocka_unit_test_setup(what_is_no_database_is_refused, fresh),
