@@ -1,7 +1,9 @@
 #include "crypto/curve25519.h"
 
 #include <assert.h>
+#include <openssl/bn.h>
 #include <openssl/curve25519.h>
+#include <openssl/err.h>
 #include <string.h>
 
 _Static_assert(ED25519_PRIVATE_KEY_LEN == ED25519_SEED_SIZE + ED25519_PUBLIC_SIZE,
@@ -102,4 +104,57 @@ enum err ed25519_verify(const uint8_t public_key[ED25519_PUBLIC_SIZE], struct sp
         return ERR_CRYPTO;
     return ED25519_verify(message.data, message.size, signature, public_key) == 1 ? ERR_NONE
                                                                                   : ERR_CRYPTO;
+}
+
+enum err x25519_public_check(const uint8_t public_key[X25519_SIZE])
+{
+    static const uint8_t any_scalar[X25519_SIZE] = {1}; /* all scalars are multiples of 8 */
+    uint8_t shared[X25519_SIZE];
+
+    return x25519(any_scalar, public_key, shared);
+}
+
+/* p = 2^255 - 19, and d = -121665 / 121666 mod p: RFC 8032 section 5.1. */
+#define ED25519_P "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed"
+#define ED25519_D "52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3"
+
+/* Whether x^2 = (y^2 - 1) / (d y^2 + 1) has a solution: RFC 8032 section 5.1.3. */
+MUST_CHECK static enum err has_x(const uint8_t y_little_endian[32])
+{
+    BN_CTX *work = BN_CTX_new();
+    BIGNUM *p = NULL;
+    BIGNUM *d = NULL;
+    BIGNUM *y = BN_le2bn(y_little_endian, 32, NULL);
+    BIGNUM *u = BN_new();
+    BIGNUM *v = BN_new();
+    BIGNUM *root = NULL;
+    enum err e = ERR_MEMORY;
+
+    if (work && y && u && v && BN_hex2bn(&p, ED25519_P) > 0 && BN_hex2bn(&d, ED25519_D) > 0 &&
+        BN_mod_sqr(y, y, p, work) == 1 && BN_mod_sub(u, y, BN_value_one(), p, work) == 1 &&
+        BN_mod_mul(v, d, y, p, work) == 1 && BN_mod_add(v, v, BN_value_one(), p, work) == 1 &&
+        BN_mod_inverse(v, v, p, work) && BN_mod_mul(u, u, v, p, work) == 1) {
+        root = BN_mod_sqrt(NULL, u, p, work);
+        e = root ? ERR_NONE : ERR_CRYPTO;
+    }
+    ERR_clear_error(); /* AWS-LC keeps the last errors of each thread */
+    BN_free(root);
+    BN_free(v);
+    BN_free(u);
+    BN_free(y);
+    BN_free(d);
+    BN_free(p);
+    BN_CTX_free(work);
+    return e;
+}
+
+enum err ed25519_public_check(const uint8_t public_key[ED25519_PUBLIC_SIZE])
+{
+    uint8_t y[ED25519_PUBLIC_SIZE];
+
+    if (!is_canonical(public_key) || has_small_order(public_key))
+        return ERR_CRYPTO;
+    memcpy(y, public_key, sizeof y);
+    y[31] &= 0x7f; /* the sign of x */
+    return has_x(y);
 }

@@ -37,4 +37,12 @@ MUST_CHECK enum err ed25519_verify(const uint8_t public_key[ED25519_PUBLIC_SIZE]
                                    struct span message,
                                    const uint8_t signature[ED25519_SIGNATURE_SIZE]);
 
+/*
+ * For keys that come from outside: whether a peer's X25519 key has no low order (RFC 7748 section
+ * 6.1), and whether 32 bytes are a point of Ed25519 that ed25519_verify() accepts as a key.
+ * ERR_CRYPTO; ERR_MEMORY
+ */
+MUST_CHECK enum err x25519_public_check(const uint8_t public_key[X25519_SIZE]);
+MUST_CHECK enum err ed25519_public_check(const uint8_t public_key[ED25519_PUBLIC_SIZE]);
+
 #endif

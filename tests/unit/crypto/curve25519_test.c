@@ -224,6 +224,45 @@ static void ed25519_refuses_every_key_of_small_order(void **state)
     json_decref(json);
 }
 
+/* y = 2 has no x; the others are those of ed25519_verify(). */
+static void public_keys_from_outside_are_points(void **state)
+{
+    static const struct {
+        const char *key;
+        enum err e;
+    } cases[] = {
+  /* RFC 8032 section 7.1, TEST 1; the base point */
+        {"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", ERR_NONE  },
+        {"5866666666666666666666666666666666666666666666666666666666666666", ERR_NONE  },
+        {"0200000000000000000000000000000000000000000000000000000000000000", ERR_CRYPTO},
+        {"0700000000000000000000000000000000000000000000000000000000000000", ERR_CRYPTO},
+        {"0000000000000000000000000000000000000000000000000000000000000000", ERR_CRYPTO},
+        {"0100000000000000000000000000000000000000000000000000000000000000", ERR_CRYPTO},
+        {"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", ERR_CRYPTO},
+        {"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", ERR_CRYPTO},
+    };
+    uint8_t key[32];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        hex_bytes(cases[i].key, key, sizeof key);
+        assert_int_equal(ed25519_public_check(key), cases[i].e);
+    }
+    for (int i = 0; i < 50; i++) {
+        uint8_t seed[32];
+
+        random_bytes(seed, sizeof seed);
+        ed25519_public(seed, key);
+        assert_int_equal(ed25519_public_check(key), ERR_NONE);
+        x25519_public(seed, key);
+        assert_int_equal(x25519_public_check(key), ERR_NONE);
+    }
+    memset(key, 0, sizeof key);
+    assert_int_equal(x25519_public_check(key), ERR_CRYPTO);
+    key[0] = 1;
+    assert_int_equal(x25519_public_check(key), ERR_CRYPTO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +274,7 @@ int main(void)
         cmocka_unit_test(ed25519_agrees_with_wycheproof),
         cmocka_unit_test(ed25519_accepts_only_case_3_of_speccheck),
         cmocka_unit_test(ed25519_refuses_every_key_of_small_order),
+        cmocka_unit_test(public_keys_from_outside_are_points),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);
