@@ -45,6 +45,11 @@ void executor_close(struct executor **x);
  *
  * ERR_UNAVAILABLE: the engine cannot be reached. When executor_is_unsettled(), the group may be
  * stored or not: the caller keeps the transactions and calls executor_settle(), until it says.
+ *
+ * The group is found by its commit number in the sealed state, not by the request ids of its
+ * entries: one number tells for all transactions of the group, also for those without an entry, and
+ * the server cannot forge it. The results, with the index of each entry, are then those of this
+ * group. When another process has the lease, the entries themselves are compared.
  */
 MUST_CHECK enum err executor_run(struct executor *x, const struct transaction *const *list,
                                  size_t count, struct transaction_result *results);

@@ -295,11 +295,15 @@ static void run_end(struct store *s)
 
     if (e == ERR_NONE && ops->flush)
         e = ops->flush(s->engine);
+    if (e == ERR_NONE && s->ops->shared)
+        e = ops->lease_release(s->engine, s->node, s->token);
     if (e != ERR_NONE)
-        log_write(LOG_WARN, "store", "not_stopped_cleanly", LOG_STRING("error", err_code(e)),
-                  LOG_STRING("next", ops->flush
-                                         ? "keep the write-ahead log: the next start needs it"
-                                         : "nothing: the next start finds what was committed"));
+        log_write(
+            LOG_WARN, "store", "not_stopped_cleanly", LOG_STRING("error", err_code(e)),
+            LOG_STRING("next", ops->flush
+                                   ? "keep the write-ahead log: the next start needs it"
+                                   : "nothing: the next start finds what was committed, and the "
+                                     "lease runs out by itself"));
 }
 
 enum err store_open(const struct store_options *options, struct store **out)
@@ -342,10 +346,6 @@ void store_close(struct store **store)
         return;
     if (s->running)
         run_end(s);
-    if (s->running && s->ops->shared && !s->fenced &&
-        s->ops->lease_release(s->engine, s->node, s->token) != ERR_NONE)
-        log_write(LOG_INFO, "store", "the lease is not released",
-                  LOG_STRING("next", "nothing: it runs out by itself"));
     executor_close(&s->executor);
     if (s->engine)
         s->engine->ops->close(&s->engine);
@@ -428,6 +428,12 @@ enum err store_check(struct store *s)
         return s->ops->files_check(s->engine);
     lease_keep(s);
     return lease_judge(s, executor_check(s->executor));
+}
+
+void store_hurry(struct store *s)
+{
+    if (s->ops->hurry)
+        s->ops->hurry(s->engine);
 }
 
 void store_checkpoint(struct store *s, struct checkpoint *out, char text[CHECKPOINT_TEXT_MAX])

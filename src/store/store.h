@@ -90,6 +90,9 @@ MUST_CHECK enum err store_append(struct store *store, const struct span *entries
  */
 MUST_CHECK enum err store_check(struct store *store);
 
+/* The process ends: no wait for a server is longer than a second from now on. Any thread. */
+void store_hurry(struct store *store);
+
 /* The last committed checkpoint as signed text (CHECKPOINT_TEXT_MAX); any thread. */
 void store_checkpoint(struct store *store, struct checkpoint *out, char text[CHECKPOINT_TEXT_MAX]);
 

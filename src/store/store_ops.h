@@ -139,6 +139,10 @@ struct store_ops {
     /* Accepts NULL. Files that hold newer writes than the database stay, unless after flush(). */
     void (*close)(struct store_engine **engine);
 
+    /* From any thread: the process ends, so from now on no wait for a server is longer than a
+     * second. NULL where there is no server */
+    void (*hurry)(struct store_engine *e);
+
     /*
      * An engine that keeps its newest writes in a file of their own, as SQLite's write-ahead log;
      * both NULL where there is none. journal_found(): open() found that file, and it was not empty.

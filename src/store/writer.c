@@ -71,6 +71,8 @@ enum err store_writer_submit(struct store_writer *w, struct writer_request *requ
     (void)pthread_mutex_lock(&w->mutex);
     if (w->stopping) {
         e = ERR_UNAVAILABLE;
+    } else if (w->figures.unreachable) {
+        e = ERR_IO;
     } else if (w->queued >= WRITER_QUEUE_MAX) {
         e = ERR_OVERLOADED;
     } else {
@@ -121,13 +123,52 @@ static void gather(struct store_writer *w)
             break;
 }
 
-/* Checks the files without the lock: no other thread writes to the store. */
+/*
+ * Hands back all that waits. The server may stay away for long, and callers must know that nothing
+ * of theirs is stored.
+ */
+static void queue_refuse(struct store_writer *w)
+{
+    struct writer_request *list;
+    size_t count;
+
+    (void)pthread_mutex_lock(&w->mutex);
+    list = w->head;
+    count = w->queued;
+    w->head = NULL;
+    w->tail = &w->head;
+    w->queued = 0;
+    w->figures.failures += count;
+    (void)pthread_mutex_unlock(&w->mutex);
+    for (struct writer_request *r = list; r; r = r->next)
+        r->result = ERR_IO;
+    if (list)
+        w->done(w->context, list, count);
+}
+
+/* What an error, or success, says about the next group. */
+static void trouble_note(struct store_writer *w, enum err e)
+{
+    const bool unreachable = e == ERR_UNAVAILABLE;
+
+    (void)pthread_mutex_lock(&w->mutex);
+    w->figures.outages += unreachable && !w->figures.unreachable;
+    w->figures.unreachable = unreachable;
+    w->figures.fenced |= e == ERR_DENIED;
+    w->figures.failing |= unreachable || e == ERR_DENIED;
+    (void)pthread_mutex_unlock(&w->mutex);
+    if (unreachable)
+        queue_refuse(w);
+}
+
+/* Looks without the lock: no other thread writes to the store. */
 static void files_look(struct store_writer *w)
 {
     enum err e;
 
     (void)pthread_mutex_unlock(&w->mutex);
     e = store_check(w->store);
+    trouble_note(w, e);
     (void)pthread_mutex_lock(&w->mutex);
     w->figures.failing |= e == ERR_TAMPERED;
     w->figures.lost |= e == ERR_TAMPERED;
@@ -136,7 +177,7 @@ static void files_look(struct store_writer *w)
 static void work_await(struct store_writer *w)
 {
     while (w->queued == 0 && !w->stopping) {
-        const struct timespec deadline = deadline_in(LOOK_NS);
+        const struct timespec deadline = deadline_in(w->figures.unreachable ? SETTLE_NS : LOOK_NS);
 
         w->waiting = WAITING_ANY;
         if (pthread_cond_timedwait(&w->wake, &w->mutex, &deadline) == ETIMEDOUT)
@@ -217,11 +258,10 @@ MUST_CHECK static enum err batch_settle(struct store_writer *w)
     bool stored = false;
     enum err e = ERR_UNAVAILABLE;
 
-    (void)pthread_mutex_lock(&w->mutex);
-    w->figures.failing = true;
-    (void)pthread_mutex_unlock(&w->mutex);
+    trouble_note(w, e);
     while (e == ERR_UNAVAILABLE && pause_for(w, SETTLE_NS))
         e = store_settle(w->store, &stored);
+    trouble_note(w, e);
     if (stored)
         return ERR_NONE;
     return e == ERR_NONE ? ERR_IO : e;
@@ -231,7 +271,10 @@ MUST_CHECK static enum err part_commit(struct store_writer *w, size_t first, siz
 {
     enum err e = store_run(w->store, w->list + first, count, w->results + first);
 
-    return e == ERR_UNAVAILABLE && store_is_unsettled(w->store) ? batch_settle(w) : e;
+    if (e == ERR_UNAVAILABLE && store_is_unsettled(w->store))
+        return batch_settle(w);
+    trouble_note(w, e);
+    return e == ERR_UNAVAILABLE ? ERR_IO : e; /* nothing of it is stored */
 }
 
 /* Some transaction of the batch names a row that was tampered with, and the others need not fail.
@@ -335,6 +378,7 @@ void store_writer_hurry(struct store_writer *w)
     (void)pthread_mutex_lock(&w->mutex);
     w->hurries = true;
     (void)pthread_mutex_unlock(&w->mutex);
+    store_hurry(w->store);
     (void)pthread_cond_signal(&w->wake);
 }
 
@@ -348,6 +392,7 @@ void store_writer_stop(struct store_writer **writer)
     w->hurries = true;
     w->stopping = true;
     (void)pthread_mutex_unlock(&w->mutex);
+    store_hurry(w->store);
     (void)pthread_cond_signal(&w->wake);
     (void)pthread_join(w->thread, NULL);
     writer_free(w);

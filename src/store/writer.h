@@ -2,10 +2,11 @@
  * The one thread that writes. Requests queue up; it takes all that are there, commits them as one
  * group, and hands them back in one call. When a row of the group was tampered with, each request
  * is run by itself, so that only those that name the row fail. A group whose outcome is unknown is
- * held until it is known, or until store_writer_hurry(). When the last batch had 8 or more it waits
- * 0.5 ms for more to come, and again as long as each wait brings 4 or more, up to 2 ms in all; at
- * low load it does not wait. Without work it looks at the log's files once a second, so that their
- * loss is noticed on an idle keystore, too.
+ * held until it is known, or until store_writer_hurry(). While no server answers, waiting and new
+ * requests are refused at once: nothing of them is stored. When the last batch had 8 or more it
+ * waits 0.5 ms for more to come, and again as long as each wait brings 4 or more, up to 2 ms in
+ * all; at low load it does not wait. Without work it looks once a second whether a group could be
+ * stored, so that the loss of files, server or lease is noticed on an idle keystore, too.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
@@ -38,8 +39,9 @@ MUST_CHECK enum err store_writer_start(struct store *store, writer_done *done, v
                                        struct store_writer **out);
 
 /*
- * Thread-safe. ERR_OVERLOADED when the queue is full, ERR_UNAVAILABLE once stopping; ERR_TOO_LARGE,
- * ERR_MALFORMED as transaction_check(). A refused request is not handed back.
+ * Thread-safe. ERR_OVERLOADED when the queue is full, ERR_UNAVAILABLE once stopping, ERR_IO
+ * while no server answers; ERR_TOO_LARGE, ERR_MALFORMED as transaction_check(). A refused request
+ * is not handed back.
  */
 MUST_CHECK enum err store_writer_submit(struct store_writer *w, struct writer_request *request);
 
@@ -48,8 +50,11 @@ struct writer_figures {
     uint64_t commit_us;    /* total time inside commits */
     uint64_t queue_length; /* now */
     uint64_t last_batch_size;
-    bool failing; /* the last commit failed: no reply can be sent */
-    bool lost;    /* a file of the log was deleted, replaced or cut; a new start is needed */
+    bool failing;     /* the last commit failed: no reply can be sent */
+    bool lost;        /* a file of the log was deleted, replaced or cut; a new start is needed */
+    bool unreachable; /* no server answers: it is asked again until one does */
+    bool fenced;      /* another process took the lease; a new start is needed */
+    uint64_t outages; /* times that `unreachable` began */
 };
 void store_writer_figures(struct store_writer *w, struct writer_figures *out);
 

@@ -16,6 +16,8 @@ enum {
     NAME_SIZE = 24,       /* of a prepared statement */
     US_PER_MS = 1000,
     US_PER_S = 1000000,
+    STEP_US = 100 * 1000,
+    HURRIED_US = US_PER_S, /* the longest wait of a process that ends */
 };
 
 /* Milliseconds since 1970 by the clock of the database. */
@@ -136,32 +138,46 @@ static struct span shown_text(const struct pg_connection *c, const char *text)
     return span_slice(span_of(text, strcspn(text, "\n")), 0, TEXT_SHOWN_MAX);
 }
 
-/* Closes the connection and says why. */
+/* Closes the connection and says why, once in a while as long as the server is lost. */
 MUST_CHECK static enum err lost(struct pg_connection *c, const char *what)
 {
-    log_write(LOG_WARN, "store", "the connection to PostgreSQL failed", LOG_STRING("what", what),
-              LOG_SPAN("text", shown_text(c, c->link ? PQerrorMessage(c->link) : "")),
-              LOG_STRING("next", "it is tried again with the next request"));
+    if (!c->quiet)
+        log_write(LOG_WARN, "store", "the connection to PostgreSQL failed",
+                  LOG_STRING("what", what),
+                  LOG_SPAN("text", shown_text(c, c->link ? PQerrorMessage(c->link) : "")),
+                  LOG_STRING("next", "it is tried again until it succeeds"));
     pg_disconnect(c);
     return ERR_UNAVAILABLE;
 }
 
-/* Waits for the socket. ERR_TIMEOUT; ERR_IO */
-MUST_CHECK static enum err socket_wait(PGconn *link, short events, int64_t deadline_us)
+static int64_t sooner(int64_t a, int64_t b)
 {
+    return a < b ? a : b;
+}
+
+/* Waits for the socket; in short steps, to see whether the process ends. ERR_TIMEOUT; ERR_IO */
+MUST_CHECK static enum err socket_wait(const struct pg_connection *c, short events,
+                                       int64_t deadline_us)
+{
+    int64_t hurried_us = INT64_MAX;
+
     for (;;) {
-        struct pollfd p = {.fd = PQsocket(link), .events = events};
-        int64_t left_us = deadline_us - clock_monotonic_us();
+        struct pollfd p = {.fd = PQsocket(c->link), .events = events};
+        int64_t now_us = clock_monotonic_us();
+        int64_t left_us;
         int ready;
 
         if (p.fd < 0)
             return ERR_IO;
+        if (c->hurries && atomic_load_explicit(c->hurries, memory_order_relaxed))
+            hurried_us = sooner(hurried_us, now_us + HURRIED_US);
+        left_us = sooner(sooner(deadline_us, hurried_us) - now_us, STEP_US);
         ready = poll(&p, 1, left_us > 0 ? (int)(left_us / US_PER_MS) + 1 : 0);
         if (ready > 0)
             return ERR_NONE;
-        if (ready == 0)
+        if (ready == 0 && left_us <= 0)
             return ERR_TIMEOUT;
-        if (errno != EINTR)
+        if (ready < 0 && errno != EINTR)
             return ERR_IO;
     }
 }
@@ -183,8 +199,7 @@ MUST_CHECK static enum err connect_finish(struct pg_connection *c)
     PostgresPollingStatusType now = PGRES_POLLING_WRITING;
 
     while (now == PGRES_POLLING_READING || now == PGRES_POLLING_WRITING) {
-        enum err e =
-            socket_wait(c->link, now == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_us);
+        enum err e = socket_wait(c, now == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_us);
 
         if (e != ERR_NONE)
             return lost(c, e == ERR_TIMEOUT ? "connecting took too long" : "connecting failed");
@@ -329,7 +344,7 @@ MUST_CHECK static enum err result_next(struct pg_connection *c, PGresult **out)
 
     while (unsent >= 0 && PQisBusy(c->link)) {
         short events = (short)(POLLIN | (unsent > 0 ? POLLOUT : 0));
-        enum err e = socket_wait(c->link, events, deadline_us);
+        enum err e = socket_wait(c, events, deadline_us);
 
         if (e == ERR_TIMEOUT)
             return lost(c, "the server did not answer in time");

@@ -2,11 +2,65 @@
 
 #include <stdlib.h>
 
-enum { DROP_AT_ONCE = 10000 };
+#include "base/clock.h"
+#include "base/log.h"
+
+enum {
+    DROP_AT_ONCE = 10000,
+    US_PER_MS = 1000,
+    TRY_AGAIN_US = 300 * US_PER_MS, /* after a try that failed */
+    SAY_AGAIN_US = 60000 * US_PER_MS,
+};
 
 struct pg_engine *pg_engine_of(struct store_engine *e)
 {
     return (struct pg_engine *)e; /* its first member */
+}
+
+/* The result of a try to connect. */
+static void reached(struct pg_engine *q, const struct pg_connection *c, enum err e)
+{
+    int64_t now_us = clock_monotonic_us();
+    int64_t since_us;
+
+    (void)pthread_mutex_lock(&q->mutex);
+    since_us = q->lost.since_us;
+    if (e == ERR_UNAVAILABLE) {
+        q->lost.since_us = since_us > 0 ? since_us : now_us;
+        q->lost.next_try_us = now_us + TRY_AGAIN_US;
+        if (!c->quiet)
+            q->lost.said_us = now_us;
+    } else {
+        q->lost.since_us = 0;
+    }
+    (void)pthread_mutex_unlock(&q->mutex);
+    if (e == ERR_NONE && since_us > 0)
+        log_write(LOG_INFO, "store", "PostgreSQL answers again",
+                  LOG_NUMBER("after_ms", (now_us - since_us) / US_PER_MS));
+}
+
+enum err pg_reach(struct pg_engine *q, struct pg_connection *c)
+{
+    int64_t now_us = clock_monotonic_us();
+    bool too_soon;
+    enum err e;
+
+    (void)pthread_mutex_lock(&q->mutex);
+    too_soon = q->lost.since_us > 0 && now_us < q->lost.next_try_us;
+    c->quiet = q->lost.since_us > 0 && now_us - q->lost.said_us < SAY_AGAIN_US;
+    (void)pthread_mutex_unlock(&q->mutex);
+    if (too_soon)
+        return ERR_UNAVAILABLE;
+    c->hurries = &q->hurries;
+    e = pg_connect(&q->address, c);
+    reached(q, c, e);
+    c->quiet = false;
+    return e;
+}
+
+static void hurry(struct store_engine *engine)
+{
+    atomic_store_explicit(&pg_engine_of(engine)->hurries, true, memory_order_relaxed);
 }
 
 enum err pg_writer_ready(struct pg_engine *q, bool *fresh)
@@ -16,7 +70,7 @@ enum err pg_writer_ready(struct pg_engine *q, bool *fresh)
     if (pg_is_alive(&q->writer))
         return ERR_NONE;
     *fresh = true;
-    e = pg_connect(&q->address, &q->writer);
+    e = pg_reach(q, &q->writer);
     if (e == ERR_NONE)
         e = pg_prepare(&q->writer, true);
     if (e == ERR_NONE)
@@ -56,7 +110,7 @@ MUST_CHECK static enum err engine_open(const struct engine_options *options,
     q->base.ops = &store_postgres;
     e = pg_address_parse(options->address, &q->address);
     if (e == ERR_NONE)
-        e = pg_connect(&q->address, &q->writer);
+        e = pg_reach(q, &q->writer);
     if (e == ERR_NONE && !options->inspect)
         e = pg_migrate(&q->writer, options->create);
     if (e == ERR_NONE)
@@ -219,6 +273,7 @@ const struct store_ops store_postgres = {
     .open = engine_open,
     .address_check = address_check,
     .close = engine_close,
+    .hurry = hurry,
     .node_add = node_add,
     .nodes = pg_nodes,
     .lease_take = lease_take,

@@ -3,6 +3,7 @@
 #define STORE_POSTGRES_ENGINE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "store/postgres/address.h"
 #include "store/store_ops.h"
@@ -39,7 +40,9 @@ enum pg_statement {
 struct pg_connection {
     PGconn *link; /* NULL: not connected */
     int timeout_ms;
-    const char *password; /* of the address, so that no message shows it; NULL for none */
+    const char *password;       /* of the address, so that no message shows it; NULL for none */
+    bool quiet;                 /* the loss of the server was logged a moment ago */
+    const atomic_bool *hurries; /* the process ends: waits are short. NULL: never */
 };
 
 /* The parameters of one statement. Bytes are borrowed until the statement is sent. */
@@ -151,7 +154,14 @@ struct pg_engine {
     struct pg_reported *ids, *lookups; /* one allocation, at `ids` */
     size_t id_count, lookup_count;
 
+    atomic_bool hurries;
+
     pthread_mutex_t mutex; /* guards what follows */
+    struct {
+        int64_t since_us; /* monotonic, as the next two; 0: the server answered last time */
+        int64_t next_try_us;
+        int64_t said_us;
+    } lost;
     pthread_cond_t reader_returned;
     struct pg_reader *idle_readers;
     size_t reader_count;
@@ -159,6 +169,12 @@ struct pg_engine {
 
 struct pg_engine *pg_engine_of(struct store_engine *e);
 
+/*
+ * Connects, as pg_connect(). When the server was found lost a moment ago, the answer is the same
+ * without another try: so a thread with many requests does not wait for each. Logs the loss, and
+ * that the server is back.
+ */
+MUST_CHECK enum err pg_reach(struct pg_engine *q, struct pg_connection *c);
 /* Makes sure that the writer is connected, as far as can be seen. `fresh`: it was not before. */
 MUST_CHECK enum err pg_writer_ready(struct pg_engine *q, bool *fresh);
 void pg_readers_close(struct pg_engine *q);

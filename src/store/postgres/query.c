@@ -19,7 +19,7 @@ static void reader_count_down(struct pg_engine *q)
 
 MUST_CHECK static enum err reader_connect(struct pg_engine *q, struct pg_reader *r)
 {
-    enum err e = pg_connect(&q->address, &r->connection);
+    enum err e = pg_reach(q, &r->connection);
 
     return e == ERR_NONE ? pg_prepare(&r->connection, false) : e;
 }

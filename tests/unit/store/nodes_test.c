@@ -1,7 +1,11 @@
 /* A store on PostgreSQL, with several nodes and one lease for each. */
 #include "unit/store/support.h"
 
+#include <poll.h>
+#include <semaphore.h>
+
 #include "store/store_ops.h"
+#include "store/writer.h"
 #include "support/postgres.h"
 
 static struct postgres postgres;
@@ -153,13 +157,87 @@ static void test_a_lost_server_is_noticed_and_comes_back(void **state)
     assert_int_equal(store_check(store), ERR_NONE);
     postgres_halt(&postgres);
     assert_int_equal(store_check(store), ERR_UNAVAILABLE);
+    assert_int_equal(store_check(store), ERR_UNAVAILABLE); /* the same, without another try */
     postgres_crash(&postgres);
+    while (store_check(store) == ERR_UNAVAILABLE)
+        (void)poll(NULL, 0, 10); /* until the next try is due */
     assert_int_equal(store_check(store), ERR_NONE);
     append_many(store, 10, 20);
     store_close(&store);
     store = must_open_node(1, holder_b, false);
     expect_size(store, 20);
     store_close(&store);
+}
+
+static void take_result(void *context, struct writer_request *batch, size_t count)
+{
+    (void)count;
+    (void)batch;
+    (void)sem_post(context);
+}
+
+MUST_CHECK static enum err commit_one(struct store_writer *writer, sem_t *done)
+{
+    struct writer_request request = {.entry = SPAN_LITERAL("{}")};
+    enum err e = store_writer_submit(writer, &request);
+
+    if (e != ERR_NONE)
+        return e;
+    while (sem_wait(done) != 0)
+        continue;
+    return request.result;
+}
+
+static void test_a_writer_refuses_at_once_until_the_server_is_back(void **state)
+{
+    struct store *store = must_open_node(1, holder_a, true);
+    struct store_writer *writer = NULL;
+    struct writer_figures figures;
+    sem_t done;
+
+    (void)state;
+    (void)sem_init(&done, 0, 0);
+    assert_int_equal(store_writer_start(store, take_result, &done, &writer), ERR_NONE);
+    assert_int_equal(commit_one(writer, &done), ERR_NONE);
+    postgres_halt(&postgres);
+    for (int i = 0; i < 3; i++) { /* nothing of these is stored, and the result says so */
+        assert_int_equal(commit_one(writer, &done), ERR_IO);
+        store_writer_figures(writer, &figures);
+        assert_true(figures.failing && figures.unreachable && !figures.lost && !figures.fenced);
+        assert_true(figures.outages == 1);
+    }
+    postgres_crash(&postgres);
+    while (store_writer_figures(writer, &figures), figures.unreachable)
+        (void)poll(NULL, 0, 10);
+    assert_true(figures.failing); /* until something was committed */
+    assert_int_equal(commit_one(writer, &done), ERR_NONE);
+    store_writer_figures(writer, &figures);
+    assert_true(!figures.failing && figures.outages == 1);
+    store_writer_stop(&writer);
+    expect_size(store, 2);
+    store_close(&store);
+}
+
+static void test_a_writer_whose_lease_was_taken_says_so(void **state)
+{
+    struct store *store = must_open_node(1, holder_a, true);
+    struct store *other = must_open_node(1, holder_a, false);
+    struct store_writer *writer = NULL;
+    struct writer_figures figures;
+    sem_t done;
+
+    (void)state;
+    (void)sem_init(&done, 0, 0);
+    assert_int_equal(store_writer_start(store, take_result, &done, &writer), ERR_NONE);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(commit_one(writer, &done), ERR_DENIED);
+        store_writer_figures(writer, &figures);
+        assert_true(figures.failing && figures.fenced && !figures.unreachable);
+    }
+    store_writer_stop(&writer);
+    store_close(&store);
+    expect_size(other, 0);
+    store_close(&other);
 }
 
 int main(void)
@@ -171,6 +249,8 @@ int main(void)
         cmocka_unit_test_setup(test_a_running_lease_is_for_its_holder_only, new_schema),
         cmocka_unit_test_setup(test_a_lease_that_ran_out_can_be_taken, new_schema),
         cmocka_unit_test_setup(test_a_lost_server_is_noticed_and_comes_back, new_schema),
+        cmocka_unit_test_setup(test_a_writer_refuses_at_once_until_the_server_is_back, new_schema),
+        cmocka_unit_test_setup(test_a_writer_whose_lease_was_taken_says_so, new_schema),
     };
     int failed;
 
