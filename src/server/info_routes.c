@@ -50,6 +50,16 @@ MUST_CHECK static enum err write_ready(struct call *c)
                          sealing_state_name(sealing.state));
 }
 
+static const char *trouble(const struct writer_figures *f)
+{
+    return f->fenced ? "Another process has taken over this node's log; the operator must stop one "
+                       "of the two, and start this one again"
+           : f->lost ? "The log's files were deleted, replaced or cut; the operator must restore "
+                       "the log and start the keystore again"
+           : f->unreachable ? "The database server does not answer"
+                            : "The log cannot be written";
+}
+
 /* Ready means that the log takes entries. While its commits fail, nothing can be revealed. */
 void route_readyz(struct call *c, struct service_thread *thread)
 {
@@ -59,10 +69,7 @@ void route_readyz(struct call *c, struct service_thread *thread)
     store_writer_figures(c->server->writer, &figures);
     if (figures.failing) {
         c->retry_after_s = 1;
-        call_refuse(c, 503, "log_unavailable",
-                    figures.lost ? "The log's files were deleted, replaced or cut; the operator "
-                                   "must restore the log and start the keystore again"
-                                 : "The log cannot be written");
+        call_refuse(c, 503, figures.fenced ? "lease_lost" : "log_unavailable", trouble(&figures));
     } else if (figures.queue_length >= WRITER_QUEUE_MAX / 2) {
         c->retry_after_s = 1;
         call_refuse(c, 503, "overloaded", "The log's queue is more than half full");
@@ -270,6 +277,18 @@ MUST_CHECK static enum err log_metrics(struct call *c)
             &c->body, "vouchsafe_log_files_lost", "gauge",
             "1 when a file of the log was deleted, replaced or cut while it was open.",
             &(struct metric){"", f.lost}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_log_server_unreachable", "gauge",
+                          "1 while the database server does not answer.",
+                          &(struct metric){"", f.unreachable}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_log_server_outages_total", "counter",
+                          "Times that the database server stopped answering.",
+                          &(struct metric){"", f.outages}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_log_lease_lost", "gauge",
+                          "1 when another process has taken over this node's log.",
+                          &(struct metric){"", f.fenced}, 1);
     if (e == ERR_NONE)
         e = write_metrics(&c->body, "vouchsafe_log_queue_length", "gauge",
                           "Outcomes waiting to be committed.", &(struct metric){"", f.queue_length},

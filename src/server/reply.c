@@ -56,6 +56,8 @@ static void refuse_outcome(struct call *c)
 void call_answer(struct call *c, enum err e)
 {
     if (e != ERR_NONE) {
+        if (e == ERR_UNAVAILABLE)
+            c->retry_after_s = 1;
         call_refuse_err(c, e, err_code(e), err_text(e));
         return;
     }
@@ -185,7 +187,12 @@ static void not_committed(void *argument)
     (void)atomic_fetch_and(&c->flags, ~(unsigned)CALL_COMMITTING);
     secret_free(&c->reply);
     c->retry_after_s = 1;
-    call_refuse(c, 503, "overloaded", "The log's queue is full; nothing was released; try again");
+    if (c->outcome.commit.result == ERR_IO)
+        call_refuse(c, 503, "log_unavailable",
+                    "The log cannot be written, so nothing was released; try again");
+    else
+        call_refuse(c, 503, "overloaded",
+                    "The log's queue is full; nothing was released; try again");
     call_reveal(c);
 }
 
@@ -250,7 +257,10 @@ static void committed(void *argument)
     if (c->outcome.commit.result != ERR_NONE) {
         c->retry_after_s = 1;
         call_refuse(c, 503, "log_unavailable",
-                    "The log cannot be written, so nothing was released; try again");
+                    c->outcome.commit.result == ERR_UNAVAILABLE
+                        ? "The keystore stops. Nothing was released, although the log may say so; "
+                          "try again"
+                        : "The log cannot be written, so nothing was released; try again");
         call_reveal(c);
         return;
     }
@@ -384,6 +394,8 @@ enum err call_operate_and_commit(struct call *c, struct service_thread *thread,
 
 void call_finish(struct call *c)
 {
+    enum err e;
+
     if (!c->recorded) {
         post_reveal(c);
         return;
@@ -401,6 +413,9 @@ void call_finish(struct call *c)
     }
     if (atomic_fetch_or(&c->flags, CALL_COMMITTING) & CALL_GONE)
         drop_reply(c); /* call_gone() came before, so only this frees it */
-    if (store_writer_submit(c->server->writer, &c->outcome.commit) != ERR_NONE)
+    e = store_writer_submit(c->server->writer, &c->outcome.commit);
+    if (e != ERR_NONE) {
+        c->outcome.commit.result = e;
         post(c, not_committed);
+    }
 }

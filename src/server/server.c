@@ -262,6 +262,17 @@ static void stop_calls(struct server *s)
     (void)sem_destroy(&passed);
 }
 
+/* Calls that wait for a database server which does not answer would use up the time to drain. */
+static void hurry_without_server(struct server *s)
+{
+    struct writer_figures figures = {0};
+
+    if (s->writer)
+        store_writer_figures(s->writer, &figures);
+    if (figures.unreachable)
+        store_writer_hurry(s->writer);
+}
+
 void server_stop(struct server **server)
 {
     struct server *s = *server;
@@ -272,6 +283,7 @@ void server_stop(struct server **server)
     /* in the order of the work: no new calls, no new jobs, no new commits. The loops run until
      * the end, because the others post replies to them */
     if (s->http) {
+        hurry_without_server(s);
         http_server_drain(s->http, DRAIN_MS);
         stop_calls(s);
     }
