@@ -7,8 +7,10 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 PR_SET_PDEATHSIG = 1
@@ -109,4 +111,124 @@ class Postgres:
     def close(self):
         if self.process:
             self.end()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Proxy:
+    """Between a keystore and the server, on a Unix socket of its own. `cut` says what becomes of the next COMMITs:
+    "before": the connection ends, and the server never sees it; "after": the server does it, and its answer is lost."""
+
+    def __init__(self, upstream):
+        self.upstream = os.path.join(upstream, ".s.PGSQL.5432")
+        self.dir = tempfile.mkdtemp(prefix="vouchsafe-proxy.", dir="/tmp")
+        os.chmod(self.dir, 0o755)
+        self.lock = threading.Lock()
+        self.cuts = []       # what to do with the next COMMITs, in order
+        self.done = 0        # cuts that were made
+        self.after_cut = None  # called once the connection is cut
+        self.refusing = False
+        self.flowing = threading.Event()
+        self.flowing.set()
+        self.pairs = []
+        self.muted, self.answered = None, threading.Event()  # whose answers do not reach the client any more
+        self.listener = socket.socket(socket.AF_UNIX)
+        path = os.path.join(self.dir, ".s.PGSQL.5432")
+        self.listener.bind(path)
+        os.chmod(path, 0o777)
+        self.listener.listen(64)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self, *what, then=None):
+        with self.lock:
+            self.cuts, self.done, self.after_cut = list(what), 0, then
+
+    def refuse(self, yes=True):
+        """New connections end at once."""
+        self.refusing = yes
+
+    def hold(self, yes=True):
+        """Nothing passes any more, as in a network that loses every packet."""
+        if yes:
+            self.flowing.clear()
+        else:
+            self.flowing.set()
+
+    def drop(self):
+        """Ends all connections."""
+        with self.lock:
+            pairs, self.pairs = self.pairs, []
+        for pair in pairs:
+            self._end(pair)
+
+    @staticmethod
+    def _end(pair):
+        for s in pair:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            try:
+                if self.refusing:
+                    raise OSError
+                server.connect(self.upstream)
+            except OSError:
+                client.close()
+                continue
+            pair = (client, server)
+            with self.lock:
+                self.pairs.append(pair)
+            for source, target in (pair, pair[::-1]):
+                threading.Thread(target=self._pump, args=(source, target, pair), daemon=True).start()
+
+    def _next_cut(self, data):
+        with self.lock:
+            if b"COMMIT\0" not in data or not self.cuts:
+                return None
+            self.done += 1
+            return self.cuts.pop(0)
+
+    def _cut(self, what, data, pair):
+        client, server = pair
+        if what == "after":
+            client.shutdown(socket.SHUT_RD)
+            server.sendall(data)
+            assert self.answered.wait(10), "the server does not answer a COMMIT"
+        if self.after_cut:
+            self.after_cut()
+        self._end(pair)
+
+    def _pump(self, source, target, pair):
+        try:
+            while data := source.recv(1 << 16):
+                self.flowing.wait()
+                if source is pair[0]:
+                    what = self._next_cut(data)
+                    if what == "after":
+                        self.answered = threading.Event()
+                        self.muted = pair
+                    if what:
+                        self._cut(what, data, pair)
+                        return
+                elif self.muted is pair:
+                    if b"COMMIT\0" in data:  # CommandComplete: it is durable
+                        self.answered.set()
+                    continue
+                target.sendall(data)
+        except OSError:
+            pass
+        finally:
+            self._end(pair)
+
+    def close(self):
+        self.listener.close()
+        self.hold(False)
+        self.drop()
         shutil.rmtree(self.dir, ignore_errors=True)

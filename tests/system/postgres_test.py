@@ -6,10 +6,14 @@ the server; docs/testing.md.
 """
 import json
 import os
+import random
 import subprocess
+import threading
+import time
 import unittest
 
 import postgres
+import workload
 from harness import Keystore, Worker, ecies_seal
 
 SEED = "github.com/alice/project:alice.near"
@@ -153,6 +157,159 @@ class Setup(Case):
         self.assertNotIn("hunter2", k.log())
         with open(f"/proc/{k.process.pid}/cmdline", "rb") as f:
             self.assertNotIn(b"hunter2", f.read())
+
+
+class Outage(Case):
+    def requests(self, k, worker):
+        """One of each kind that needs the log."""
+        return [self.decrypt(k, worker), worker.attest(),
+                k.post("/v1/policies/worker/reference-values", {"field": "mrenclave", "value": "77" * 32},
+                       token="operator")]
+
+    def wait_until(self, condition, wait_s=10):
+        deadline = time.monotonic() + wait_s
+        while not condition():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+
+    def test_requests_are_refused_until_the_server_is_back(self):
+        k = self.node(1).init().start()
+        worker = self.worker(k)
+        self.opens(k, worker)
+        self.addCleanup(lambda: server.process or server.start())
+        server.end()
+        for reply in (*self.requests(k, worker), k.get("/v1/log/entries?start=0&count=1", token="auditor")):
+            self.assertEqual((reply.status, reply.headers["Retry-After"]), (503, "1"), reply.body)
+            self.assertIn(reply.code, ("log_unavailable", "unavailable"))
+        ready = k.get("/readyz")
+        self.assertEqual((ready.status, ready.code, ready.headers["Retry-After"]), (503, "log_unavailable", "1"))
+        self.assertIn("database server does not answer", ready.json()["error"])
+        self.assertEqual(workload.metric(k, "vouchsafe_log_server_unreachable"), 1)
+        self.assertEqual(workload.metric(k, "vouchsafe_log_server_outages_total"), 1)
+        for _ in range(100):
+            self.assertEqual(self.decrypt(k, worker).status, 503)
+        time.sleep(1)
+        self.assertLess(k.log().count("the connection to PostgreSQL failed"), 10)
+        server.start()
+        k.wait_ready(10)
+        self.opens(k, worker)
+        self.assertEqual(k.log().count("PostgreSQL answers again"), 1)
+        self.assertEqual(workload.metric(k, "vouchsafe_log_server_unreachable"), 0)
+        lines, note = workload.export_log(k)
+        self.assertEqual(sum(json.loads(line)["op"] == "log-recovered" for line in lines), 1)
+        self.assertEqual(workload.verify_log(k, lines, note).returncode, 0)
+
+    def test_a_stop_does_not_wait_for_the_server(self):
+        proxy = postgres.Proxy(server.dir)
+        self.addCleanup(proxy.close)
+        k = self.node(1, host=proxy.dir).init()
+        # of a network that loses everything the keystore learns nothing: it waits 5 s for the request
+        for lose, limit_s in ((proxy.hold, 9), (lambda: (proxy.refuse(), proxy.drop()), 3)):
+            k.start()
+            worker = self.worker(k)
+            lose()
+            asking = threading.Thread(target=lambda: self.assertEqual(self.decrypt(k, worker).status, 503))
+            asking.start()
+            time.sleep(0.5)
+            began = time.monotonic()
+            k.stop()
+            self.assertLess(time.monotonic() - began, limit_s)
+            asking.join()
+            proxy.hold(False)
+            proxy.refuse(False)
+
+    def test_a_start_waits_for_the_server(self):
+        proxy = postgres.Proxy(server.dir)
+        self.addCleanup(proxy.close)
+        k = self.node(1, host=proxy.dir).init()
+        proxy.refuse()
+        self.assertIn("does not answer", self.node(2, host=proxy.dir).refusal("init"))
+        for end in (True, False):
+            with open(k.log_path, "ab") as log:
+                k.process = subprocess.Popen(k.daemon(), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self.wait_until(lambda: "waiting_for_database" in k.log())
+            self.assertIsNone(k.process.poll())
+            if end:
+                began = time.monotonic()
+                self.assertEqual(k.stop(), 1)
+                self.assertLess(time.monotonic() - began, 2)
+                os.remove(k.log_path)
+        proxy.refuse(False)
+        k.wait_ready()
+
+
+class UnknownOutcome(Case):
+    """The connection is cut around a COMMIT: the reply says what became of it, once that is known."""
+
+    def setUp(self):
+        super().setUp()
+        self.proxy = postgres.Proxy(server.dir)
+        self.addCleanup(self.proxy.close)
+        self.k = self.node(1, host=self.proxy.dir).init().start()
+        self.crew = self.worker(self.k)
+
+    def logged(self, request_id):
+        lines, _ = workload.export_log(self.k)
+        return [i for i, line in enumerate(lines) if json.loads(line)["request_id"] == request_id]
+
+    def change(self, value):
+        return self.k.post("/v1/policies/worker/reference-values", {"field": "mrenclave", "value": value},
+                           token="operator")
+
+    def test_the_reply_says_what_became_of_it(self):
+        for i, cuts in enumerate((["after"], ["before"], ["after", "after"])):
+            with self.subTest(cuts=cuts):
+                self.proxy.cut(*cuts)
+                reply = self.opens(self.k, self.crew)
+                self.assertGreaterEqual(self.proxy.done, 1)
+                self.proxy.cut(*cuts)
+                changed = self.change(f"{i + 1:02x}" * 32)
+                self.assertEqual(changed.status, 200, changed.body)
+                self.assertGreaterEqual(self.proxy.done, 1)
+                self.proxy.cut()
+                self.assertEqual(len(self.logged(reply.request_id)), 1)
+                self.assertEqual(self.logged(changed.request_id), [changed.json()["index"]])
+                self.assertEqual(self.crew.attest().status, 200)  # a change ends all sessions
+
+    def test_replies_and_log_agree_whatever_is_cut(self):
+        chance = random.Random(20261128)
+        outcomes = {200: 0, 503: 0}
+        for _ in range(60):
+            self.proxy.cut(*chance.choices(("after", "before"), k=chance.randint(1, 5)))
+            reply = self.decrypt(self.k, self.crew)
+            self.proxy.cut()
+            self.k.wait_ready()
+            outcomes[reply.status] += 1
+            self.assertEqual(len(self.logged(reply.request_id)), 1 if reply.status == 200 else 0)
+        print(f"postgres_test: {outcomes[200]} requests were stored, {outcomes[503]} were not, as their replies said",
+              flush=True)
+        self.assertGreater(min(outcomes.values()), 0)
+
+    def test_what_was_never_stored_is_told_as_such(self):
+        self.proxy.cut("before", "before", "before")
+        reply = self.decrypt(self.k, self.crew)
+        self.assertEqual((reply.status, reply.code), (503, "log_unavailable"), reply.body)
+        self.assertEqual(self.proxy.done, 3)
+        self.assertEqual(self.logged(reply.request_id), [])
+        self.opens(self.k, self.crew)
+
+    def test_it_is_held_until_it_is_known(self):
+        for what, replied in (("after", 200), ("before", 503)):
+            self.proxy.cut(what, then=self.proxy.refuse)
+            replies = []
+            asking = threading.Thread(target=lambda: replies.append(self.decrypt(self.k, self.crew)))
+            asking.start()
+            time.sleep(2)
+            self.assertEqual(self.proxy.done, 1)
+            self.assertEqual(replies, [])  # neither done nor failed
+            other = self.decrypt(self.k, self.crew)
+            self.assertEqual((other.status, other.code), (503, "log_unavailable"))
+            self.proxy.refuse(False)
+            asking.join()
+            self.assertEqual(replies[0].status, replied, replies[0].body)
+            self.k.wait_ready()
+            self.assertEqual(len(self.logged(replies[0].request_id)), 1 if replied == 200 else 0)
+            self.assertEqual(self.logged(other.request_id), [])
 
 
 if __name__ == "__main__":
