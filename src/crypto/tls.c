@@ -118,7 +118,11 @@ static BIO_METHOD *socket_method_new(void)
     return NULL;
 }
 
-/* Counts the KeyUpdate messages of the peer. Each one makes us derive keys. */
+/*
+ * Counts the KeyUpdate messages of the peer. Each one makes us derive keys. One read from the
+ * socket can bring hundreds, and no BIO stands between those. So beyond the limit the stream counts
+ * as shut down: OpenSSL throws away the records that it has (ssl3_read_bytes() in rec_layer_s3.c).
+ */
 static void on_message(int written, int version, int content_type, const void *bytes, size_t size,
                        SSL *ssl, void *context)
 {
@@ -127,8 +131,8 @@ static void on_message(int written, int version, int content_type, const void *b
     (void)version;
     (void)context;
     if (!written && t && content_type == SSL3_RT_HANDSHAKE && size > 0 &&
-        *(const uint8_t *)bytes == SSL3_MT_KEY_UPDATE)
-        t->key_updates++;
+        *(const uint8_t *)bytes == SSL3_MT_KEY_UPDATE && ++t->key_updates > TLS_KEY_UPDATES_MAX)
+        SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
 }
 
 /* The settings */

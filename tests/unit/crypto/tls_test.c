@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -246,49 +247,135 @@ static void connect_pair(struct fixture *f, SSL_CTX *context, struct tls_stream 
     assert_int_equal(done, 1);
 }
 
+/* A server's stream and a client whose bytes wait in `sent` until pair_send(). */
+struct pair {
+    SSL_CTX *context;
+    struct tls_stream *stream;
+    SSL *client;
+    BIO *sent;
+    int fds[2];
+};
+
+static void pair_open(struct fixture *f, struct pair *p)
+{
+    EVP_PKEY *key = key_new("EC", "P-256", 0);
+
+    write_key(f, key, NULL);
+    write_chain(f, key, 1);
+    EVP_PKEY_free(key);
+    assert_int_equal(load(f), ERR_NONE);
+    p->context = SSL_CTX_new(TLS_client_method());
+    connect_pair(f, p->context, &p->stream, &p->client, p->fds);
+    p->sent = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(p->client, p->sent); /* the client owns it now */
+}
+
+static void pair_send(struct pair *p)
+{
+    char *bytes;
+    long size = BIO_get_mem_data(p->sent, &bytes);
+
+    assert_int_equal(write(p->fds[1], bytes, (size_t)size), size);
+    assert_int_equal(BIO_reset(p->sent), 1);
+}
+
+static void pair_close(struct fixture *f, struct pair *p)
+{
+    SSL_free(p->client);
+    tls_stream_close(&p->stream);
+    (void)close(p->fds[0]);
+    (void)close(p->fds[1]);
+    tls_server_free(&f->server);
+    SSL_CTX_free(p->context);
+}
+
 /* One byte of data a record: 65536 bytes from the socket hold less than 3000 of those. */
 static void one_turn_takes_a_bounded_part_of_the_input(void **state)
 {
     struct fixture *f = *state;
-    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-    EVP_PKEY *key = key_new("EC", "P-256", 0);
-    struct tls_stream *stream = NULL;
-    SSL *client = NULL;
     enum { RECORDS = 7000 };
-    BIO *records = BIO_new(BIO_s_mem());
     unsigned received = 0;
-    char *bytes;
-    long size;
-    int fds[2];
+    struct pair p;
 
-    write_key(f, key, NULL);
-    write_chain(f, key, 1);
-    assert_int_equal(load(f), ERR_NONE);
-    connect_pair(f, context, &stream, &client, fds);
-    SSL_set0_wbio(client, records); /* the client owns it now */
+    pair_open(f, &p);
     for (int i = 0; i < RECORDS; i++)
-        assert_int_equal(SSL_write(client, "a", 1), 1);
-    size = BIO_get_mem_data(records, &bytes);
-    assert_int_equal(write(fds[1], bytes, (size_t)size), size);
+        assert_int_equal(SSL_write(p.client, "a", 1), 1);
+    pair_send(&p);
     for (unsigned turn = 0; turn < 10 && received < RECORDS; turn++) {
         uint8_t byte[1];
         size_t got;
         unsigned before = received;
 
-        tls_stream_begin_turn(stream);
-        while (tls_stream_read(stream, byte, 1, &got) == TLS_DONE)
+        tls_stream_begin_turn(p.stream);
+        while (tls_stream_read(p.stream, byte, 1, &got) == TLS_DONE)
             received++;
         assert_true(received > before);
         assert_true(received - before <= (TLS_TURN_MAX_SIZE + 17000) / 23);
     }
     assert_int_equal(received, RECORDS);
-    SSL_free(client);
-    tls_stream_close(&stream);
-    (void)close(fds[0]);
-    (void)close(fds[1]);
-    tls_server_free(&f->server);
-    EVP_PKEY_free(key);
-    SSL_CTX_free(context);
+    pair_close(f, &p);
+}
+
+static void count_key_updates(int written, int version, int content_type, const void *bytes,
+                              size_t size, SSL *ssl, void *context)
+{
+    unsigned *count = context;
+
+    (void)version;
+    (void)ssl;
+    if (!written && content_type == SSL3_RT_HANDSHAKE && size > 0 &&
+        *(const uint8_t *)bytes == SSL3_MT_KEY_UPDATE)
+        ++*count;
+}
+
+/* Each processed KeyUpdate is answered with one, so the client sees how many were processed. The
+ * one that is too many gets no answer. All of them reach the server in one piece. */
+static void key_updates_beyond_the_limit_are_not_processed(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t bytes[16];
+    unsigned answered = 0;
+    size_t got = 0;
+    struct pair p;
+
+    pair_open(f, &p);
+    for (int i = 0; i < 500; i++) {
+        assert_int_equal(SSL_key_update(p.client, SSL_KEY_UPDATE_REQUESTED), 1);
+        assert_int_equal(SSL_do_handshake(p.client), 1);
+    }
+    assert_int_equal(SSL_write(p.client, "data", 4), 4);
+    pair_send(&p);
+    tls_stream_begin_turn(p.stream);
+    assert_int_equal(tls_stream_read(p.stream, bytes, sizeof bytes, &got), TLS_FAILED);
+    assert_int_equal(tls_stream_read(p.stream, bytes, sizeof bytes, &got), TLS_FAILED);
+    SSL_set_msg_callback(p.client, count_key_updates);
+    SSL_set_msg_callback_arg(p.client, &answered);
+    assert_true(SSL_read(p.client, bytes, sizeof bytes) <= 0);
+    assert_int_equal(answered, TLS_KEY_UPDATES_MAX);
+    pair_close(f, &p);
+}
+
+/* errno of the read before says that the socket was empty. */
+static void an_end_behind_an_empty_socket_is_seen(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t bytes[2];
+    size_t got = 0;
+    struct pair p;
+
+    pair_open(f, &p);
+    assert_int_equal(SSL_write(p.client, "abc", 3), 3);
+    pair_send(&p);
+    tls_stream_begin_turn(p.stream);
+    assert_int_equal(tls_stream_read(p.stream, bytes, sizeof bytes, &got), TLS_DONE);
+    assert_true(tls_stream_pending(p.stream));
+    assert_int_equal(tls_stream_read(p.stream, bytes, sizeof bytes, &got), TLS_DONE);
+    assert_false(tls_stream_pending(p.stream));
+    assert_int_equal(tls_stream_read(p.stream, bytes, sizeof bytes, &got), TLS_WANT_READ);
+    assert_int_equal(shutdown(p.fds[1], SHUT_WR), 0);
+    errno = EAGAIN;
+    assert_int_equal(tls_stream_read(p.stream, bytes, sizeof bytes, &got), TLS_CLOSED);
+    pair_close(f, &p);
 }
 
 static void files_that_do_not_belong_together(void **state)
@@ -410,6 +497,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(one_turn_takes_a_bounded_part_of_the_input),
+        TEST(key_updates_beyond_the_limit_are_not_processed),
+        TEST(an_end_behind_an_empty_socket_is_seen),
         TEST(a_certificate_is_replaced),
         TEST(keys_of_known_strength_are_taken),
         TEST(files_that_do_not_belong_together),
