@@ -114,6 +114,13 @@ static void links_verify_in_their_order_and_no_other(void **state)
 
 static void contents_are_those_of_the_template(void **state)
 {
+    static const char *const bad[] = {"",
+                                      "1",
+                                      "1.2.840.113741.1.13.1x",
+                                      "1.2.840.113741.1.13.1.",
+                                      "1.2.840.113741.1.13.1 ",
+                                      "1.2.840.113741.1.13..1",
+                                      "1.2.840.113741.1.13.99999999999999999999"};
     struct x509_cert *root = made(0);
     struct x509_cert *leaf = made(2);
     struct span found = {0};
@@ -130,6 +137,8 @@ static void contents_are_those_of_the_template(void **state)
     assert_int_equal(x509_cert_extension(leaf, "1.2.840.113741.1.13.1", &found), ERR_NONE);
     assert_true(span_equal(found, SPAN_OF(contents)));
     assert_int_equal(x509_cert_extension(root, "1.2.840.113741.1.13.1", &found), ERR_NOT_FOUND);
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_int_equal(x509_cert_extension(leaf, bad[i], &found), ERR_NOT_FOUND);
     x509_cert_free(&root);
     x509_cert_free(&leaf);
 }

@@ -184,6 +184,16 @@ static void what_follows_is_refused(void **state)
     memset(longer.data, 0x30, X509_MAX_SIZE + 1);
     longer.size = X509_MAX_SIZE + 1;
     assert_int_equal(x509_cert_parse(buffer_span(&longer), &c), ERR_TOO_LARGE);
+    longer.size = 0;
+    assert_int_equal(x509_crl_parse(buffer_span(&longer), &crl), ERR_MALFORMED);
+    assert_int_equal(buffer_reserve(&longer, 2 * X509_CRL_MAX_SIZE + 1), ERR_NONE);
+    memset(longer.data, 0x30, X509_CRL_MAX_SIZE + 1);
+    longer.size = X509_CRL_MAX_SIZE + 1;
+    assert_int_equal(x509_crl_parse(buffer_span(&longer), &crl), ERR_TOO_LARGE);
+    memset(longer.data, '\n', 2 * X509_CRL_MAX_SIZE + 1);
+    memcpy(longer.data, "-----BEGIN X509 CRL-----", 24);
+    longer.size = 2 * X509_CRL_MAX_SIZE + 1;
+    assert_int_equal(x509_crl_parse(buffer_span(&longer), &crl), ERR_TOO_LARGE);
     buffer_clear(&longer);
 }
 
