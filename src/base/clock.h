@@ -3,6 +3,9 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <pthread.h>
+#include <time.h>
+
 #include "base/span.h"
 
 /* Wall-clock time: milliseconds since 1970-01-01T00:00:00Z, without leap seconds. */
@@ -19,6 +22,11 @@ struct timestamp clock_now(void);
 void clock_set(int64_t seconds);
 #endif
 int64_t clock_monotonic_us(void);
+
+/* For pthread_cond_timedwait(): a condition on the monotonic clock, and the time `in_us` from now
+ * on that clock. A jump of the wall clock makes no wait longer or shorter. */
+void clock_cond_init(pthread_cond_t *cond);
+struct timespec clock_deadline(int64_t in_us);
 
 struct timestamp timestamp_of_seconds(int64_t seconds); /* clamped to the range of timestamps */
 int64_t timestamp_seconds(struct timestamp t);          /* rounded down */

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/text.h"
 #include "collateral/merge.h"
@@ -295,7 +294,6 @@ enum err collateral_store_new(const struct attest_trust *trust, struct collatera
 {
     struct collateral_store *s = calloc(1, sizeof *s);
     struct collateral_snapshot *empty = snapshot_new(0);
-    pthread_condattr_t attributes;
 
     if (!s || !empty) {
         collateral_snapshot_release(&empty);
@@ -307,10 +305,7 @@ enum err collateral_store_new(const struct attest_trust *trust, struct collatera
     publish(s, &empty);
     (void)pthread_mutex_init(&s->write_lock, NULL);
     (void)pthread_mutex_init(&s->queue_lock, NULL);
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&s->queue_changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    clock_cond_init(&s->queue_changed);
     *out = s;
     return ERR_NONE;
 }
@@ -721,16 +716,9 @@ bool collateral_store_take(struct collateral_store *s, struct collateral_key *ou
 
 void collateral_store_wait(struct collateral_store *s, unsigned timeout_ms)
 {
-    struct timespec until;
+    const struct timespec until = clock_deadline((int64_t)timeout_ms * 1000);
     int status = 0;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(timeout_ms / 1000);
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     (void)pthread_mutex_lock(&s->queue_lock);
     while (s->request_count == 0 && !s->woken && status == 0)
         status = pthread_cond_timedwait(&s->queue_changed, &s->queue_lock, &until);

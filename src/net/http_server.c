@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/connection.h"
 #include "net/exchange.h"
@@ -234,7 +234,6 @@ MUST_CHECK static enum err server_new(const struct http_server_options *options,
                                       const struct http_handler *handler, struct http_server **out)
 {
     struct http_server *s;
-    pthread_condattr_t monotonic;
     enum err e;
 
     if (options->loops == 0 || options->loops > HTTP_LOOPS_MAX || options->connections_max == 0)
@@ -247,10 +246,7 @@ MUST_CHECK static enum err server_new(const struct http_server_options *options,
     s->handler = *handler;
     s->port = options->port;
     (void)pthread_mutex_init(&s->idle_lock, NULL);
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&s->idle_changed, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&s->idle_changed);
     s->options.host = options->host;
     e = accounts_new(s);
     while (e == ERR_NONE && s->loop_count < options->loops)
@@ -366,23 +362,9 @@ static void drain_loop(void *loop)
     connection_drain_all(loop);
 }
 
-static struct timespec deadline_after(unsigned ms)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 void http_server_drain(struct http_server *s, unsigned drain_ms)
 {
-    struct timespec deadline = deadline_after(drain_ms);
+    struct timespec deadline = clock_deadline((int64_t)drain_ms * 1000);
 
     if (s->drained)
         return;

@@ -1,7 +1,6 @@
 /* The executors of the server, in one table. */
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 
 #include "server/call.h"
 
@@ -119,12 +118,10 @@ static void exclusive_job_run(struct executor_job *job, struct service_thread *t
 /* Waits for at most one second. False when the job is not done then. */
 static bool exclusive_job_wait(struct exclusive_job *x)
 {
-    struct timespec until;
+    const struct timespec until = clock_deadline(1000000);
     int status = 0;
     bool done;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec++;
     (void)pthread_mutex_lock(&x->lock);
     while (!x->done && status == 0)
         status = pthread_cond_timedwait(&x->changed, &x->lock, &until);
@@ -135,13 +132,8 @@ static bool exclusive_job_wait(struct exclusive_job *x)
 
 static void exclusive_job_init(struct exclusive_job *x)
 {
-    pthread_condattr_t attributes;
-
     (void)pthread_mutex_init(&x->lock, NULL);
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&x->changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    clock_cond_init(&x->changed);
 }
 
 enum err server_run_exclusive(struct server *s, void (*run)(void *context),

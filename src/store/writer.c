@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "audit/entry.h"
 #include "base/clock.h"
@@ -12,13 +11,12 @@
 #include "base/secret.h"
 
 enum {
-    GATHER_FROM = 8,        /* a batch of this many says that there is load */
-    GATHER_NS = 500 * 1000, /* and then this long is worth waiting for more */
-    GATHER_MORE = 4,        /* a wait that brought this many is worth another one */
+    GATHER_FROM = 8, /* a batch of this many says that there is load */
+    GATHER_US = 500, /* and then this long is worth waiting for more */
+    GATHER_MORE = 4, /* a wait that brought this many is worth another one */
     GATHER_TURNS = 4,
-    NS_PER_S = 1000000000,
-    SETTLE_NS = 200 * 1000 * 1000, /* between two looks for a group whose outcome is unknown */
-    LOOK_NS = NS_PER_S,            /* how often the files are looked at when there is no work */
+    SETTLE_US = 200 * 1000, /* between two looks for a group whose outcome is unknown */
+    LOOK_US = 1000 * 1000,  /* how often the files are looked at when there is no work */
 };
 
 /* The state of the thread: submitting sends a signal only when the thread waits. */
@@ -87,23 +85,10 @@ enum err store_writer_submit(struct store_writer *w, struct writer_request *requ
     return e;
 }
 
-static struct timespec deadline_in(long ns)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_nsec += ns;
-    if (t.tv_nsec >= NS_PER_S) {
-        t.tv_nsec -= NS_PER_S;
-        t.tv_sec++;
-    }
-    return t;
-}
-
 /* Returns how many requests came meanwhile. */
 static size_t gather_once(struct store_writer *w)
 {
-    const struct timespec deadline = deadline_in(GATHER_NS);
+    const struct timespec deadline = clock_deadline(GATHER_US);
     const size_t before = w->queued;
     int result = 0;
 
@@ -177,7 +162,8 @@ static void files_look(struct store_writer *w)
 static void work_await(struct store_writer *w)
 {
     while (w->queued == 0 && !w->stopping) {
-        const struct timespec deadline = deadline_in(w->figures.unreachable ? SETTLE_NS : LOOK_NS);
+        const struct timespec deadline =
+            clock_deadline(w->figures.unreachable ? SETTLE_US : LOOK_US);
 
         w->waiting = WAITING_ANY;
         if (pthread_cond_timedwait(&w->wake, &w->mutex, &deadline) == ETIMEDOUT)
@@ -238,9 +224,9 @@ static void figures_add(struct store_writer *w, size_t count, size_t failures, i
 }
 
 /* Sleeps, unless the writer hurries; then false. */
-static bool pause_for(struct store_writer *w, long ns)
+static bool pause_for(struct store_writer *w, int64_t us)
 {
-    const struct timespec deadline = deadline_in(ns);
+    const struct timespec deadline = clock_deadline(us);
     bool hurries;
 
     (void)pthread_mutex_lock(&w->mutex);
@@ -259,7 +245,7 @@ MUST_CHECK static enum err batch_settle(struct store_writer *w)
     enum err e = ERR_UNAVAILABLE;
 
     trouble_note(w, e);
-    while (e == ERR_UNAVAILABLE && pause_for(w, SETTLE_NS))
+    while (e == ERR_UNAVAILABLE && pause_for(w, SETTLE_US))
         e = store_settle(w->store, &stored);
     trouble_note(w, e);
     if (stored)
@@ -343,7 +329,6 @@ enum err store_writer_start(struct store *store, writer_done *done, void *contex
                             struct store_writer **out)
 {
     struct store_writer *w = calloc(1, sizeof *w);
-    pthread_condattr_t clock;
     enum err e;
 
     if (!w)
@@ -353,10 +338,7 @@ enum err store_writer_start(struct store *store, writer_done *done, void *contex
     w->context = context;
     w->tail = &w->head;
     (void)pthread_mutex_init(&w->mutex, NULL);
-    (void)pthread_condattr_init(&clock);
-    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&w->wake, &clock);
-    (void)pthread_condattr_destroy(&clock);
+    clock_cond_init(&w->wake);
     e = thread_start(w);
     if (e == ERR_NONE)
         *out = w;

@@ -201,6 +201,59 @@ static void test_seconds_round_down(void **state)
         assert_true(timestamp_seconds((struct timestamp){cases[i].ms}) == cases[i].seconds);
 }
 
+static void deadlines_are_normal_and_not_early(void **state)
+{
+    static const int64_t waits_us[] = {0, 1, 999999, 1000000, 1999999, 3600000000};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(waits_us); i++) {
+        const int64_t from_us = clock_monotonic_us();
+        const struct timespec t = clock_deadline(waits_us[i]);
+        const int64_t at_us = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+
+        assert_in_range(t.tv_nsec, 0, 999999999);
+        assert_true(at_us >= from_us + waits_us[i]);
+        assert_true(at_us <= clock_monotonic_us() + waits_us[i]);
+    }
+}
+
+struct meeting {
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    bool come;
+};
+
+static void *come(void *argument)
+{
+    struct meeting *m = argument;
+
+    (void)pthread_mutex_lock(&m->mutex);
+    m->come = true;
+    (void)pthread_cond_signal(&m->cond);
+    (void)pthread_mutex_unlock(&m->mutex);
+    return NULL;
+}
+
+/* By the wall clock such a deadline passed decades ago. */
+static void conditions_wait_by_the_monotonic_clock(void **state)
+{
+    const struct timespec deadline = clock_deadline(3600000000);
+    struct meeting m = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    pthread_t thread;
+    int result = 0;
+
+    (void)state;
+    clock_cond_init(&m.cond);
+    (void)pthread_mutex_lock(&m.mutex);
+    assert_int_equal(pthread_create(&thread, NULL, come, &m), 0);
+    while (!m.come && result == 0)
+        result = pthread_cond_timedwait(&m.cond, &m.mutex, &deadline);
+    assert_int_equal(result, 0);
+    (void)pthread_mutex_unlock(&m.mutex);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    (void)pthread_cond_destroy(&m.cond);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +264,8 @@ int main(void)
         cmocka_unit_test(test_random_times_read_back),
         cmocka_unit_test(test_extreme_times_are_clamped),
         cmocka_unit_test(test_seconds_round_down),
+        cmocka_unit_test(deadlines_are_normal_and_not_early),
+        cmocka_unit_test(conditions_wait_by_the_monotonic_clock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
