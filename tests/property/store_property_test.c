@@ -61,7 +61,7 @@ static void rows_and_entries_are_found_again(void **state)
 }
 
 #define ON_AN_EMPTY_DATABASE(test)                                                                 \
-    cmocka_unit_test_setup_teardown(test, directory_make, directory_remove)
+    cmocka_unit_test_setup_teardown(test, database_directory_make, database_directory_remove)
 
 int main(void)
 {

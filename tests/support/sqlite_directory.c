@@ -9,7 +9,7 @@
 char directory[256];
 char database[300];
 
-int directory_make(void **state)
+int database_directory_make(void **state)
 {
     const char *base = getenv("TMPDIR");
 
@@ -21,7 +21,7 @@ int directory_make(void **state)
     return 0;
 }
 
-int directory_remove(void **state)
+int database_directory_remove(void **state)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
     char path[320];

@@ -5,8 +5,8 @@
 extern char directory[256];
 extern char database[300]; /* the database's path: no file is there yet */
 
-int directory_make(void **state);
+int database_directory_make(void **state);
 /* Removes the files of the database, too. Fails if anything else is left. */
-int directory_remove(void **state);
+int database_directory_remove(void **state);
 
 #endif

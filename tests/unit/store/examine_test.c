@@ -144,7 +144,7 @@ static void one_case(const char *sql, const char *expected)
     struct examination x;
     char ids[ROW_HEX_SIZE], text[4096];
 
-    assert_int_equal(directory_make(NULL), 0);
+    assert_int_equal(database_directory_make(NULL), 0);
     database_make();
     /* "ROW(n)" stands for the row's place */
     text[0] = '\0';
@@ -171,7 +171,7 @@ static void one_case(const char *sql, const char *expected)
         fail_msg("%s: looking changed a file", text);
     buffer_clear(&before);
     buffer_clear(&after);
-    assert_int_equal(directory_remove(NULL), 0);
+    assert_int_equal(database_directory_remove(NULL), 0);
 }
 
 static void every_fault_is_reported(void **state)
@@ -344,7 +344,8 @@ static void a_running_process_keeps_the_database(void **state)
 
 int main(void)
 {
-#define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, directory_make, directory_remove)
+#define IN_DIRECTORY(test)                                                                         \
+    cmocka_unit_test_setup_teardown(test, database_directory_make, database_directory_remove)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_fault_is_reported),
         IN_DIRECTORY(an_older_row_is_named),

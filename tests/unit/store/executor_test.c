@@ -78,7 +78,7 @@ MUST_CHECK static enum err lossy_commit(struct store_engine *e, const struct gro
 
 static int setup(void **state)
 {
-    if (directory_make(state) != 0)
+    if (database_directory_make(state) != 0)
         return -1;
     memset(&lossy, 0, sizeof lossy);
     suite_open(&suite, &store_sqlite, database, true);
@@ -92,7 +92,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     suite_close(&suite);
-    return directory_remove(state);
+    return database_directory_remove(state);
 }
 
 static struct effect put(const char *id, const char *lookup)

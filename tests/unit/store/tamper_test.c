@@ -165,8 +165,8 @@ static void a_changed_row_is_named_at_the_start(void **state)
 {
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         one_case(i);
-        (void)directory_remove(state);
-        assert_int_equal(directory_make(state), 0);
+        (void)database_directory_remove(state);
+        assert_int_equal(database_directory_make(state), 0);
     }
 }
 
@@ -252,8 +252,8 @@ static void a_changed_entry_is_named_when_it_is_read(void **state)
         must_say(spoilt[i].block);
         assert_true(seen == 0);
         suite_close(&suite);
-        (void)directory_remove(state);
-        assert_int_equal(directory_make(state), 0);
+        (void)database_directory_remove(state);
+        assert_int_equal(database_directory_make(state), 0);
     }
 }
 
@@ -314,8 +314,8 @@ static void tables_that_are_not_ours_do_not_open(void **state)
         assert_int_equal(store_sqlite.open(&options, &engine), schemas[i].expected);
         log_read();
         assert_null(engine);
-        (void)directory_remove(state);
-        assert_int_equal(directory_make(state), 0);
+        (void)database_directory_remove(state);
+        assert_int_equal(database_directory_make(state), 0);
     }
 }
 
@@ -385,7 +385,8 @@ static void files_that_are_lost_stop_the_writer(void **state)
     suite_close(&suite);
 }
 
-#define IN_A_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, directory_make, directory_remove)
+#define IN_A_DIRECTORY(test)                                                                       \
+    cmocka_unit_test_setup_teardown(test, database_directory_make, database_directory_remove)
 
 int main(void)
 {
