@@ -176,6 +176,11 @@ MUST_CHECK static enum err executor_make(struct store *s)
     s->renewed_us = clock_monotonic_us();
     if (e == ERR_NONE)
         e = executor_open(&options, &s->executor);
+    if (e == ERR_NONE && executor_state(s->executor)->commits == NODE_STATE_UNFINISHED) {
+        log_write(LOG_ERROR, "store", "unfinished", LOG_STRING("what", "an import was interrupted"),
+                  LOG_STRING("next", "run `vouchsafe state import` again"));
+        e = ERR_UNSUPPORTED;
+    }
     if (e == ERR_TAMPERED)
         log_write(LOG_ERROR, "store", "tampered",
                   LOG_STRING("what", "the state of the node does not open with this root's key"));
