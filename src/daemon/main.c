@@ -24,6 +24,7 @@
 #include "daemon/serve.h"
 #include "daemon/settings.h"
 #include "daemon/state.h"
+#include "daemon/state_command.h"
 #include "daemon/supervise.h"
 #include "daemon/watch.h"
 #include "net/listener.h"
@@ -50,6 +51,7 @@ struct arguments {
     bool new_log;
     bool json;
     bool supervise;
+    struct state_command state; /* its `verb` is NULL without such a command */
 };
 
 /* Everything that exists from start to stop. */
@@ -102,6 +104,15 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
         case 'j':
             a->json = true;
             break;
+        case 'p':
+            a->state.kept = optarg;
+            break;
+        case 'g':
+            a->state.give_up = optarg;
+            break;
+        case 'y':
+            a->state.yes = true;
+            break;
         case 'n':
             a->new_log = true;
             break;
@@ -130,6 +141,12 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
         a->init = true;
         optind++;
     }
+    if (optind + 1 < argc && strcmp(argv[optind], "state") == 0 &&
+        state_command_known(argv[optind + 1])) {
+        a->state.verb = argv[optind + 1];
+        a->state.json = a->json;
+        optind += 2;
+    }
     if (optind < argc) {
         (void)fprintf(stderr, "vouchsafed: unexpected argument: %s\nTry vouchsafed --help\n",
                       argv[optind]);
@@ -140,8 +157,13 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
                     stderr);
         return EXIT_USAGE;
     }
-    if (a->json && !a->init && !a->check) {
-        (void)fputs("vouchsafed: --json is an option of --check-config and of init\n", stderr);
+    if (!a->state.verb && (a->state.kept || a->state.give_up || a->state.yes)) {
+        (void)fputs("vouchsafed: --kept, --give-up and --yes are options of state\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (a->json && !a->init && !a->check && !a->state.verb) {
+        (void)fputs("vouchsafed: --json is an option of --check-config, of init and of state\n",
+                    stderr);
         return EXIT_USAGE;
     }
     return -1;
@@ -663,6 +685,14 @@ MUST_CHECK static enum err check(struct daemon *d, const struct arguments *a, st
     return ERR_NONE;
 }
 
+MUST_CHECK static enum err state(struct daemon *d, const struct arguments *a, int *status)
+{
+    struct state_problem problem = {{0}};
+    enum err e = state_command_run(&d->settings, &a->state, clock_now(), status, &problem);
+
+    return e == ERR_NONE ? e : fail_in(d, e, reason(e, problem.text));
+}
+
 /* Returns `e`, or why the answer could not be written. */
 MUST_CHECK static enum err reply(const struct daemon *d, bool of_init, enum err e,
                                  struct answer *answer)
@@ -682,6 +712,7 @@ static int start(const struct arguments *a)
     struct daemon *d = calloc(1, sizeof *d);
     char vkey[CHECKPOINT_VKEY_SIZE] = "";
     struct answer answer = {.log_key = vkey};
+    int status = 0;
     enum err e;
 
     if (!d)
@@ -695,14 +726,16 @@ static int start(const struct arguments *a)
         serve_block_signals();
         if ((e = crypto_start()) != ERR_NONE)
             e = fail_in(d, e, "the cryptographic libraries do not start: " SECRET_LIMIT_HINT);
+        else if (a->state.verb)
+            e = state(d, a, &status);
         else
             e = a->init ? init(d, a, vkey) : run(d, a);
     }
-    if (a->json)
+    if (a->json && !a->state.verb)
         e = reply(d, a->init, e, &answer);
     close_all(d);
     free(d);
-    return e == ERR_NONE ? 0 : e == ERR_CONFIG ? EXIT_CONFIGURATION : EXIT_REFUSED;
+    return e == ERR_NONE ? status : e == ERR_CONFIG ? EXIT_CONFIGURATION : EXIT_REFUSED;
 }
 
 int main(int argc, char **argv)
@@ -723,7 +756,7 @@ int main(int argc, char **argv)
         return EXIT_REFUSED;
     }
     /* before the settings are read, so that the parent never has any setting or secret */
-    if (a.supervise && !a.init && !a.check && (status = supervise(environ)) >= 0)
+    if (a.supervise && !a.init && !a.check && !a.state.verb && (status = supervise(environ)) >= 0)
         return status;
     return start(&a);
 }

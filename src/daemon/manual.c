@@ -7,6 +7,7 @@
 static const char *const usages[] = {
     "vouchsafed [--config FILE] [--env-file FILE] [--user NAME] [--supervise]",
     "vouchsafed init [--new-log] [--json] [--config FILE] [--env-file FILE]",
+    "vouchsafed state check|repair [--kept FILE] [--give-up LIST] [--yes] [--json] [--config FILE]",
     "vouchsafed --check-config [--json] [--config FILE] [--env-file FILE]",
 };
 
@@ -19,8 +20,12 @@ const struct daemon_option daemon_options[] = {
     {"supervise",    NULL,   's', "stay as a parent that restarts the daemon when it crashes"       },
     {"check-config", NULL,   'k', "check the settings, report every mistake, and exit"              },
     {"new-log",      NULL,   'n', "with init: the log was lost; start a new one for the sealed root"},
+    {"kept",         "FILE", 'p',
+     "with state: a checkpoint that was kept elsewhere; the log must contain its log"               },
+    {"give-up",      "LIST", 'g', "with state repair: what may be lost: rows,proof,log,newest"      },
+    {"yes",          NULL,   'y', "with state repair: do what is said, not only say it"             },
     {"json",         NULL,   'j',
-     "with --check-config and init: print the result as JSON on standard output"                    },
+     "with --check-config, init and state: print the result as JSON on standard\noutput"            },
     {"help",         NULL,   'h', "print this text and all settings"                                },
     {"version",      NULL,   'v', "print the version"                                               },
 #ifdef VOUCHSAFE_TEST_CLOCK
@@ -33,7 +38,9 @@ _Static_assert(COUNT_OF(daemon_options) <= DAEMON_OPTIONS_MAX, "room in the pars
 static const struct {
     const char *name, *help;
 } commands[] = {
-    {"init", "make a root, seal it by the TEE, start the log, and exit"},
+    {"init",         "make a root, seal it by the TEE, start the log, and exit"             },
+    {"state check",  "report every fault of the state directory, and change nothing"        },
+    {"state repair", "make a whole database from a damaged one; only say how, without --yes"},
 };
 
 static const struct {
@@ -42,6 +49,7 @@ static const struct {
     {"0",  "stopped as asked, or what was asked for is done"                          },
     {"1",  "refused to start, or failed"                                              },
     {"2",  "wrong usage"                                                              },
+    {"3",  "of state: faults were found, and are still there"                         },
     {"78", "the configuration is not acceptable: another start with it cannot succeed"},
 };
 
