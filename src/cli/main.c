@@ -40,6 +40,8 @@ static const struct cli_command *const commands[] = {
     &command_policy_add_value,
     &command_policy_remove_value,
     &command_reseal,
+    &command_state_check,
+    &command_state_repair,
     &command_profile_create,
     &command_profile_show,
 };

@@ -472,16 +472,16 @@ enum err state_store_open(const struct settings *s, const struct secret *seed, s
     case ERR_TAMPERED:
         return explain(problem, e,
                        "%s is not what this keystore wrote (see the log line above for the entry); "
-                       "it is not opened. Restore the log, and find out who changed it",
+                       "it is not opened. Find out who changed it; `vouchsafe state check` reports "
+                       "every fault",
                        path);
     case ERR_STALE:
         return explain(problem, e,
                        "opening the log: the keystore did not stop by itself, and %s-wal, which "
                        "had its newest entries, was deleted or emptied. Put that file back, or "
-                       "restore both files from a backup. If it is lost, move %s to another "
-                       "directory as evidence; `vouchsafe init --new-log` then starts a new log "
-                       "for the same root, and its first entry says so",
-                       path, path);
+                       "restore both files from a backup. If it is lost, `vouchsafe state repair` "
+                       "goes on without those entries, and its entry in the log says so",
+                       path);
     case ERR_CONFLICT:
         return explain(problem, e,
                        create ? "%s exists, but no root: if an earlier init was interrupted, "

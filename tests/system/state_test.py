@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""`vouchsafe state`: a damaged state is examined, repaired, exported and imported, by the real programs."""
+import glob
+import json
+import os
+import sqlite3
+import subprocess
+import unittest
+
+from harness import COMMAND, WITHOUT_TEST_VARIABLES, Keystore
+
+VALUE = {"field": "mrenclave", "value": "33" * 32}
+
+
+class Case(unittest.TestCase):
+    def keystore(self, start=True):
+        k = Keystore()
+        self.addCleanup(k.close)
+        k.init()
+        return k.start() if start else k
+
+    def state(self, k, *arguments, code=0):
+        """Runs `vouchsafe state ...` as an operator does; the daemon reads .env in its working directory."""
+        result = subprocess.run([*WITHOUT_TEST_VARIABLES, COMMAND, "state", *arguments, "--config", k.config],
+                                capture_output=True, cwd=k.dir, timeout=120, check=False, text=True)
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        return result
+
+    def checked(self, k, *arguments, code=0):
+        return json.loads(self.state(k, "check", "--json", *arguments, code=code).stdout)
+
+    def database(self, k):
+        return os.path.join(k.dir, "state", "log.db")
+
+    def spoil(self, k, sql):
+        db = sqlite3.connect(self.database(k))
+        try:
+            db.executescript(sql)
+        finally:
+            db.close()
+
+    def add_value(self, k):
+        reply = k.post("/v1/policies/worker/reference-values", VALUE, token="operator")
+        self.assertEqual(reply.status, 200, reply.body)
+
+    def operations(self, k):
+        """The operations of the log, oldest first."""
+        entries = k.get("/v1/log/entries?start=0&count=1000", token="auditor")
+        self.assertEqual(entries.status, 200, entries.body)
+        return entries.body.decode()
+
+
+class Check(Case):
+    def test_a_whole_state_has_no_fault(self):
+        k = self.keystore()
+        self.add_value(k)
+        running = self.state(k, "check", code=1)
+        self.assertIn(f"in use by process {k.pid()} (vouchsafed", running.stderr)
+        self.assertIn("stop the daemon first", running.stderr)
+        k.stop()
+        before = {p: open(p, "rb").read() for p in glob.glob(os.path.join(k.dir, "state", "*")) if os.path.isfile(p)}
+        self.assertTrue(self.checked(k)["ok"])
+        self.assertRegex(self.state(k, "check").stdout, r"^No fault: \d+ rows, \d+ entries of the log\.$")
+        after = {p: open(p, "rb").read() for p in glob.glob(os.path.join(k.dir, "state", "*")) if os.path.isfile(p)}
+        self.assertEqual(before, after)
+
+    def test_after_a_kill_the_journal_is_read_and_kept(self):
+        k = self.keystore()
+        self.add_value(k)
+        k.kill()
+        self.assertTrue(os.path.getsize(self.database(k) + "-wal") > 0)
+        found = self.checked(k)
+        self.assertTrue(found["ok"], found)
+        self.assertTrue(os.path.getsize(self.database(k) + "-wal") > 0)
+        self.state(k, "repair", "--yes")  # nothing to repair
+        k.start()
+
+    def test_every_fault_is_named(self):
+        k = self.keystore()
+        self.add_value(k)
+        k.stop()
+        self.spoil(k, "UPDATE item SET sealed = x'00'; UPDATE log_entry SET entry = x'00' WHERE idx = 1;"
+                      "INSERT INTO log_entry VALUES (5000, x'00'); CREATE TABLE other (x)")
+        os.chmod(self.database(k), 0o644)
+        found = self.checked(k, code=3)
+        self.assertFalse(found["ok"])
+        codes = [f["code"] for f in found["faults"]]
+        for code in ("schema", "mode", "row_edited", "entry_changed", "entry_extra"):
+            self.assertIn(code, codes)
+        row = next(f for f in found["faults"] if f["code"] == "row_edited")
+        self.assertEqual((row["table"], row["table_name"], len(row["row"])), (2, "reference-value", 64))
+        self.assertEqual(sorted(found["repair"]["give_up"]), ["log", "rows"] if codes.count("row_edited") == 1
+                         else ["log", "proof", "rows"])
+        text = self.state(k, "check", code=3).stdout
+        self.assertIn("entry_extra: entries that no commit wrote: entries 5000 to 5000", text)
+        self.assertIn("vouchsafe state repair --give-up rows", text)
+
+
+class Repair(Case):
+    def test_hashes_are_made_again_and_nothing_is_lost(self):
+        k = self.keystore()
+        for _ in range(300):
+            k.post("/tee-challenge", {}, token="worker1")
+        self.add_value(k)
+        k.stop()
+        self.spoil(k, "INSERT INTO log_node VALUES (8, 77, zeroblob(32)); DROP INDEX item_lookup")
+        self.assertNotEqual(subprocess.run(k.daemon(), capture_output=True, cwd=k.dir, timeout=60, check=False).returncode, 0)
+        dry = self.state(k, "repair", code=3).stdout
+        self.assertIn("Nothing is lost.", dry)
+        self.assertFalse(glob.glob(self.database(k) + ".before*"))
+        done = json.loads(self.state(k, "repair", "--yes", "--json").stdout)
+        self.assertTrue(done["repair"]["done"])
+        self.assertTrue(os.path.exists(done["repair"]["copy"]))
+        self.assertTrue(self.checked(k)["ok"])
+        k.start()
+        self.assertIn('"op":"repair"', self.operations(k))
+        self.assertIn(VALUE["value"], k.get("/v1/policies", token="operator").body.decode())
+
+    def test_a_damaged_row_is_given_up_only_by_name(self):
+        k = self.keystore()
+        self.add_value(k)
+        k.stop()
+        self.spoil(k, "UPDATE item SET sealed = x'00' WHERE rowid = (SELECT min(rowid) FROM item)")
+        refused = self.state(k, "repair", "--yes", code=1)
+        self.assertIn('add "rows" to --give-up', refused.stderr)
+        self.state(k, "repair", "--yes", "--give-up", "all", code=1)
+        done = json.loads(self.state(k, "repair", "--yes", "--give-up", "rows", "--json").stdout)
+        with open(done["repair"]["set_aside"], encoding="ascii") as f:
+            row = json.loads(f.readline())
+        self.assertEqual((row["table"], row["sealed"]), (2, "AA=="))
+        self.assertEqual(os.stat(done["repair"]["set_aside"]).st_mode & 0o777, 0o600)
+        k.start()
+        log = self.operations(k)
+        self.assertIn('"given_up":["rows"]', log)
+        self.assertIn('"rows_set_aside":1', log)
+
+    def test_a_damaged_log_is_followed_by_a_new_one_that_names_it(self):
+        k = self.keystore()
+        self.add_value(k)
+        size = k.get("/v1/log/checkpoint", token="auditor").body.decode().split("\n")[1:3]
+        k.stop()
+        self.spoil(k, "UPDATE log_entry SET entry = x'00' WHERE idx = 0")
+        done = json.loads(self.state(k, "repair", "--yes", "--give-up", "log", "--json").stdout)
+        self.assertTrue(done["repair"]["new_log"])
+        k.start()
+        log = self.operations(k)
+        self.assertIn('"op":"new-log"', log)
+        self.assertIn(f'"old_log":{{"size":{size[0]},"root":"{size[1]}"}}', log)
+        self.assertIn(VALUE["value"], k.get("/v1/policies", token="operator").body.decode())  # rows stay
+
+    def test_a_lost_journal_is_given_up_only_by_name(self):
+        k = self.keystore()
+        self.add_value(k)
+        k.kill()
+        os.remove(self.database(k) + "-wal")
+        self.assertEqual([f["code"] for f in self.checked(k, code=3)["faults"]], ["journal_lost"])
+        self.state(k, "repair", "--yes", code=1)
+        self.state(k, "repair", "--yes", "--give-up", "newest")
+        k.start()
+        self.assertIn('"given_up":["newest"]', self.operations(k))
+
+    def test_an_older_copy_is_told_by_a_kept_checkpoint(self):
+        k = self.keystore()
+        k.stop()
+        with open(self.database(k), "rb") as f:
+            older = f.read()
+        k.start()
+        self.add_value(k)
+        kept = os.path.join(k.dir, "kept")
+        with open(kept, "wb") as f:
+            f.write(k.get("/v1/log/checkpoint", token="auditor").body)
+        k.stop()
+        self.assertTrue(self.checked(k, "--kept", kept)["ok"])
+        with open(self.database(k), "wb") as f:
+            f.write(older)
+        self.assertTrue(self.checked(k)["ok"])
+        self.assertEqual([f["code"] for f in self.checked(k, "--kept", kept, code=3)["faults"]], ["checkpoint"])
+
+
+if __name__ == "__main__":
+    unittest.main()
