@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { PIECE_SIZE = 4096 };
+
 struct fault_vfs fault_vfs;
 
 /* One open file; the inner VFS has its own part behind this. */
@@ -52,7 +54,8 @@ static int file_read(sqlite3_file *f, void *out, int size, sqlite3_int64 at)
     return inner(f)->pMethods->xRead(inner(f), out, size, at);
 }
 
-static int file_write(sqlite3_file *f, const void *bytes, int size, sqlite3_int64 at)
+/* One page at most. */
+static int piece_write(sqlite3_file *f, const void *bytes, int size, sqlite3_int64 at)
 {
     const sqlite3_io_methods *m = inner(f)->pMethods;
 
@@ -64,6 +67,17 @@ static int file_write(sqlite3_file *f, const void *bytes, int size, sqlite3_int6
         (void)m->xWrite(inner(f), bytes, size, at);
     exit_here();
     return SQLITE_IOERR_WRITE;
+}
+
+/* A large write can fail at each of its pages. */
+static int file_write(sqlite3_file *f, const void *bytes, int size, sqlite3_int64 at)
+{
+    int result = SQLITE_OK;
+
+    for (int done = 0; result == SQLITE_OK && done < size; done += PIECE_SIZE)
+        result = piece_write(f, (const char *)bytes + done,
+                             size - done < PIECE_SIZE ? size - done : PIECE_SIZE, at + done);
+    return result;
 }
 
 static int file_truncate(sqlite3_file *f, sqlite3_int64 size)

@@ -1,6 +1,7 @@
 /*
  * A VFS for SQLite between the library and the files: it counts what reads, writes, syncs and cuts
- * files, and can make any of these fail. Once registered, every connection uses it.
+ * files, and can make any of these fail. A write of more than 4 KiB counts as several writes. Once
+ * registered, every connection uses it.
  */
 #ifndef TESTS_SUPPORT_FAULT_VFS_H
 #define TESTS_SUPPORT_FAULT_VFS_H
