@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "store/migrations.h"
+#include "store/sqlite/gather.h"
 
 static const char *const statement_sql[STATEMENTS] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -30,10 +31,10 @@ struct sqlite_engine *sqlite_engine_of(struct store_engine *e)
     return (struct sqlite_engine *)e; /* its first member */
 }
 
-enum err sqlite_connect(const char *path, int flags, sqlite3 **out)
+enum err sqlite_connect(const char *path, int flags, const char *vfs, sqlite3 **out)
 {
     int result =
-        sqlite3_open_v2(path, out, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+        sqlite3_open_v2(path, out, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, vfs);
 
     if (result == SQLITE_OK)
         result = sqlite3_busy_timeout(*out, 5000);
@@ -110,7 +111,9 @@ MUST_CHECK static enum err writer_connect(struct sqlite_engine *q)
     sqlite3_stmt *statement = NULL;
     enum err e;
 
-    e = sqlite_connect(q->path, SQLITE_OPEN_READWRITE, &q->db);
+    e = gather_new(&q->gather);
+    if (e == ERR_NONE)
+        e = sqlite_connect(q->path, SQLITE_OPEN_READWRITE, gather_name(q->gather), &q->db);
     if (e == ERR_NONE) /* see engine_close() */
         e = sqlite_error(sqlite3_db_config(q->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL));
     if (e == ERR_NONE)
@@ -153,6 +156,7 @@ static void engine_close(struct store_engine **engine)
     if (q->flushed || (q->files_lost && !sqlite_journal_has_its_name(q)))
         (void)sqlite3_db_config(q->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     (void)sqlite3_close(q->db);
+    gather_free(&q->gather);
     if (q->lock_fd >= 0)
         (void)close(q->lock_fd);
     (void)pthread_cond_destroy(&q->reader_returned);

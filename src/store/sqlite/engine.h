@@ -57,6 +57,7 @@ struct sqlite_engine {
     bool index_file_made; /* by inspecting: there was no shared index of the write-ahead log */
 
     /* the writer's only */
+    struct gather *gather;
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
     uint32_t node;    /* of the running group */
@@ -101,8 +102,8 @@ MUST_CHECK enum err sqlite_item(sqlite3_stmt *statement, int first, struct store
 /* node, origin, token, state from column 0. */
 MUST_CHECK enum err sqlite_node(sqlite3_stmt *statement, struct stored_node_state *out);
 
-/* Settings that every connection to the file needs. */
-MUST_CHECK enum err sqlite_connect(const char *path, int flags, sqlite3 **out);
+/* With the settings that every connection to the file needs. `vfs`: NULL for SQLite's own */
+MUST_CHECK enum err sqlite_connect(const char *path, int flags, const char *vfs, sqlite3 **out);
 
 /*
  * Brings the tables up to date, or makes them. ERR_NOT_FOUND no tables and not `create`;

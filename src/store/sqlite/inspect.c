@@ -73,7 +73,7 @@ enum err sqlite_inspect(struct sqlite_engine *q)
                          access(index, F_OK) != 0 && errno == ENOENT;
     e = uri_write(q);
     if (e == ERR_NONE)
-        e = sqlite_connect(q->read_path, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &q->db);
+        e = sqlite_connect(q->read_path, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL, &q->db);
     if (e == ERR_NONE)
         e = sqlite_error(sqlite3_db_config(q->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL));
     return e;

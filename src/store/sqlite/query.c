@@ -24,7 +24,7 @@ MUST_CHECK static enum err reader_new(const struct sqlite_engine *q, struct sqli
     if (!r)
         return ERR_MEMORY;
     e = sqlite_connect(q->read_path ? q->read_path : q->path,
-                       SQLITE_OPEN_READONLY | (q->read_path ? SQLITE_OPEN_URI : 0), &r->db);
+                       SQLITE_OPEN_READONLY | (q->read_path ? SQLITE_OPEN_URI : 0), NULL, &r->db);
     if (e != ERR_NONE)
         reader_close(&r);
     else
