@@ -11,16 +11,14 @@
 #include "base/secret.h"
 
 enum {
-    GATHER_FROM = 8, /* a batch of this many says that there is load */
-    GATHER_US = 500, /* and then this long is worth waiting for more */
-    GATHER_MORE = 4, /* a wait that brought this many is worth another one */
-    GATHER_TURNS = 4,
+    GATHER_FROM = 8,        /* a batch of this many says that there is load */
+    GATHER_US = 2000,       /* and then up to this long is worth waiting for more */
     SETTLE_US = 200 * 1000, /* between two looks for a group whose outcome is unknown */
     LOOK_US = 1000 * 1000,  /* how often the files are looked at when there is no work */
 };
 
 /* The state of the thread: submitting sends a signal only when the thread waits. */
-enum waiting { WAITING_NOT, WAITING_ANY, WAITING_FULL };
+enum waiting { WAITING_NOT, WAITING_ANY, WAITING_EXPECTED };
 
 struct store_writer {
     struct store *store;
@@ -36,6 +34,7 @@ struct store_writer {
     struct writer_request *head;
     struct writer_request **tail;
     size_t queued;
+    size_t expected; /* for how many requests the next batch is worth waiting */
     enum waiting waiting;
     bool hurries; /* no group is held any more */
     bool stopping;
@@ -53,7 +52,7 @@ static void queue_append(struct store_writer *w, struct writer_request *request)
 static bool wants_signal(const struct store_writer *w)
 {
     return w->waiting == WAITING_ANY ||
-           (w->waiting == WAITING_FULL && w->queued >= WRITER_BATCH_MAX);
+           (w->waiting == WAITING_EXPECTED && w->queued >= w->expected);
 }
 
 enum err store_writer_submit(struct store_writer *w, struct writer_request *request)
@@ -85,27 +84,20 @@ enum err store_writer_submit(struct store_writer *w, struct writer_request *requ
     return e;
 }
 
-/* Returns how many requests came meanwhile. */
-static size_t gather_once(struct store_writer *w)
+/*
+ * Waits for as many requests as the last batch had and as waited at its end: when each caller has
+ * one request at a time, hardly more will come.
+ */
+static void gather(struct store_writer *w)
 {
     const struct timespec deadline = clock_deadline(GATHER_US);
-    const size_t before = w->queued;
     int result = 0;
 
-    while (result == 0 && w->queued < WRITER_BATCH_MAX && !w->stopping) {
-        w->waiting = WAITING_FULL;
+    while (result == 0 && w->queued < w->expected && !w->stopping) {
+        w->waiting = WAITING_EXPECTED;
         result = pthread_cond_timedwait(&w->wake, &w->mutex, &deadline);
     }
     w->waiting = WAITING_NOT;
-    return w->queued - before;
-}
-
-/* When nothing comes any more, every caller may be waiting for this very commit. */
-static void gather(struct store_writer *w)
-{
-    for (int i = 0; i < GATHER_TURNS && w->queued < WRITER_BATCH_MAX; i++)
-        if (gather_once(w) < GATHER_MORE)
-            break;
 }
 
 /*
@@ -214,6 +206,7 @@ static void figures_add(struct store_writer *w, size_t count, size_t failures, i
     w->figures.failures += failures;
     w->figures.commit_us += took_us > 0 ? (uint64_t)took_us : 0;
     w->figures.last_batch_size = count;
+    w->expected = count + w->queued < WRITER_BATCH_MAX ? count + w->queued : WRITER_BATCH_MAX;
     recovered = w->figures.failing && !failing;
     w->figures.failing = failing;
     w->figures.lost |= lost;

@@ -4,8 +4,8 @@
  * is run by itself, so that only those that name the row fail. A group whose outcome is unknown is
  * held until it is known, or until store_writer_hurry(). While no server answers, waiting and new
  * requests are refused at once: nothing of them is stored. When the last batch had 8 or more it
- * waits 0.5 ms for more to come, and again as long as each wait brings 4 or more, up to 2 ms in
- * all; at low load it does not wait. Without work it looks once a second whether a group could be
+ * waits until as many requests are there as that batch had and as waited at its end, but at most
+ * 2 ms; at low load it does not wait. Without work it looks once a second whether a group could be
  * stored, so that the loss of files, server or lease is noticed on an idle keystore, too.
  */
 #ifndef STORE_WRITER_H
