@@ -212,8 +212,10 @@ MUST_CHECK static enum err log_verify(struct store *s)
         e = log_entries(&r, r.size - 1, 1, entry_ignore, NULL);
     if (e == ERR_NONE)
         e = log_entries(&r, from, count, entry_ignore, NULL);
-    if (e == ERR_NONE)
+    if (e == ERR_NONE) {
+        s->scrub.progress = progress;
         executor_note_progress(s->executor, &progress);
+    }
     return e;
 }
 
@@ -296,8 +298,10 @@ MUST_CHECK static enum err lease_judge(struct store *s, enum err e)
 static void run_end(struct store *s)
 {
     const struct store_ops *ops = s->engine->ops;
-    enum err e = executor_mark(s->executor, false);
+    enum err e;
 
+    store_progress_take(s);
+    e = executor_mark(s->executor, false);
     if (e == ERR_NONE && ops->flush)
         e = ops->flush(s->engine);
     if (e == ERR_NONE && s->ops->shared)
@@ -380,6 +384,9 @@ enum err store_run(struct store *s, const struct transaction *const *list, size_
 
     lease_keep(s);
     if (e == ERR_NONE)
+        e = store_tampering_check(s);
+    store_progress_take(s);
+    if (e == ERR_NONE)
         e = executor_run(s->executor, list, count, results);
     if (e == ERR_NONE)
         publish(s);
@@ -429,6 +436,10 @@ enum err store_append(struct store *s, const struct span *entries, size_t count,
 
 enum err store_check(struct store *s)
 {
+    enum err e = store_tampering_check(s);
+
+    if (e != ERR_NONE)
+        return e;
     if (!s->ops->shared)
         return s->ops->files_check(s->engine);
     lease_keep(s);
@@ -473,8 +484,11 @@ enum err store_entries(struct store *s, uint64_t first, uint64_t count, store_ea
                        void *context)
 {
     struct log_reader r = store_log_reader(s);
+    enum err e = log_entries(&r, first, count, each, context);
 
-    return log_entries(&r, first, count, each, context);
+    if (e == ERR_TAMPERED)
+        store_suspect(s, first);
+    return e;
 }
 
 enum err store_rows(struct store *s, enum store_table table, each_row *each, void *context)

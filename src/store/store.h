@@ -63,8 +63,9 @@ void store_close(struct store **store);
  * Runs a group of transactions (store/executor.h: results, and the errors that leave nothing
  * behind). Only one thread may call it.
  *
- * ERR_TAMPERED also when a file of the database was deleted, replaced or cut since the last group,
- * or while this one ran: the group may then be stored, in a file that no longer is the database.
+ * ERR_TAMPERED also when the scrub found a changed entry (store/scrub.h): nothing of the group is
+ * stored. Also when a file of the database was deleted, replaced or cut since the last group, or
+ * while this one ran: the group may then be stored, in a file that no longer is the database.
  * The operational log gets one alarm, and every later group fails: only a new start can open the
  * database again.
  *
@@ -85,8 +86,9 @@ MUST_CHECK enum err store_append(struct store *store, const struct span *entries
 /*
  * Checks, on the thread of store_append() and without appending, that a group could be written:
  * the files; of a shared database the server, the lease and the state. It also keeps the lease.
- * ERR_TAMPERED a file was deleted, replaced or cut, or the state is not the last one;
- * ERR_UNAVAILABLE no server answers; ERR_DENIED another process has the lease; ERR_IO
+ * ERR_TAMPERED a file was deleted, replaced or cut, or the state is not the last one, or the scrub
+ * found a changed entry; ERR_UNAVAILABLE no server answers; ERR_DENIED another process has the
+ * lease; ERR_IO
  */
 MUST_CHECK enum err store_check(struct store *store);
 
