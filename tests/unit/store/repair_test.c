@@ -152,7 +152,7 @@ static void one_case(const struct damage *c)
     struct repair_plan plan;
     struct repair_result result = {0};
 
-    assert_int_equal(directory_make(NULL), 0);
+    assert_int_equal(database_directory_make(NULL), 0);
     (void)snprintf(repaired, sizeof repaired, "%s/repaired.db", directory);
     database_make();
     sql_run(c->sql);
@@ -176,7 +176,7 @@ static void one_case(const struct damage *c)
     assert_int_equal(set_aside_count, c->aside);
     is_whole(c);
     repaired_remove();
-    assert_int_equal(directory_remove(NULL), 0);
+    assert_int_equal(database_directory_remove(NULL), 0);
 }
 
 #define FIRST_ROW "id = (SELECT min(id) FROM item)"
