@@ -1,6 +1,6 @@
 /*
  * The scrub: reads the whole log back, block by block, and compares it with the tree, while the
- * store is in use. So a change of an old entry is found without anybody reading that entry. It goes
+ * store is in use. So a change of an old entry is found without anyone reading that entry. It goes
  * first to entries that were never read back, which a start would have to read; then it makes
  * passes over the whole log, with a pause after each.
  *
