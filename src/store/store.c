@@ -496,6 +496,33 @@ enum err store_rows(struct store *s, enum store_table table, each_row *each, voi
     return store_read_rows(s->engine, s->keys, table, each, context);
 }
 
+bool store_is_shared(const struct store *s)
+{
+    return s->ops->shared;
+}
+
+uint32_t store_node(const struct store *s)
+{
+    return s->node;
+}
+
+MUST_CHECK static enum err version_take(void *context, const struct stored_row *row)
+{
+    *(uint64_t *)context = row->version;
+    return ERR_NONE;
+}
+
+enum err store_row_version(struct store *s, enum store_table table, struct span id,
+                           uint64_t *version)
+{
+    struct row_key key;
+    struct row_wanted wanted = {.table = (uint8_t)table};
+
+    row_key_of(s->keys, table, id, &key);
+    memcpy(wanted.hash, key.id, sizeof wanted.hash);
+    return s->engine->ops->row_read(s->engine, &wanted, version_take, version);
+}
+
 enum err store_prove_inclusion(struct store *s, uint64_t index, uint64_t size,
                                struct merkle_proof *out)
 {

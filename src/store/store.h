@@ -114,6 +114,15 @@ MUST_CHECK enum err store_entries(struct store *store, uint64_t first, uint64_t 
 MUST_CHECK enum err store_rows(struct store *store, enum store_table table, each_row *each,
                                void *context);
 
+/* Whether other nodes write to the same rows (PostgreSQL). */
+bool store_is_shared(const struct store *store);
+/* The number of this process's node. */
+uint32_t store_node(const struct store *store);
+
+/* The version of a row in the database now. ERR_NOT_FOUND; ERR_IO, ERR_UNAVAILABLE */
+MUST_CHECK enum err store_row_version(struct store *store, enum store_table table, struct span id,
+                                      uint64_t *version);
+
 /* Proofs for any committed size. ERR_NOT_FOUND out of range, ERR_IO */
 MUST_CHECK enum err store_prove_inclusion(struct store *store, uint64_t index, uint64_t size,
                                           struct merkle_proof *out);
