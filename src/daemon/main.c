@@ -521,6 +521,8 @@ MUST_CHECK static enum err log_start(struct daemon *d, struct timestamp now)
         e = d->added_known ? store_append(d->store, &entry, 1, &index)
                            : reference_rows_import(d->store, &no_values, entry);
     outcome_clear(&outcome);
+    if (e == ERR_NONE)
+        e = service_refresh_policies(d->service);
     return e == ERR_NONE ? e : fail(e, "the log does not take entries");
 }
 

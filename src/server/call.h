@@ -116,10 +116,16 @@ struct server {
     _Atomic uint64_t clock_jumps[2]; /* backward, forward */
     _Atomic uint64_t replies[6];     /* by hundreds of the status */
     _Atomic uint64_t pending;        /* calls between handle and reply */
-    struct quota *committing; /* memory of calls between their work and their commit, bytes */
-    bool has_admin_listener;  /* administrative routes are served only there */
-    _Atomic bool stopping;    /* no call is begun any more */
+    struct quota *committing;    /* memory of calls between their work and their commit, bytes */
+    bool has_admin_listener;     /* administrative routes are served only there */
+    _Atomic bool stopping;       /* no call is begun any more */
+    struct executor_job refresh; /* of policies that another node changed */
+    atomic_bool refreshing;      /* `refresh` is in use */
 };
+
+/* Has the policies read again that another node of a shared database may have changed; soon, on the
+ * thread of changes. Any thread. */
+void server_refresh_policies(struct server *s);
 
 /*
  * Allocates zeroed memory for the call: requests, and the data that they borrow. It is wiped and

@@ -155,6 +155,29 @@ enum err server_run_exclusive(struct server *s, void (*run)(void *context),
     return e;
 }
 
+static void refresh_run(struct executor_job *job, struct service_thread *thread)
+{
+    struct server *s = (struct server *)((char *)job - offsetof(struct server, refresh));
+    enum err e = service_refresh_policies(s->svc);
+
+    (void)thread;
+    /* the next conflict, or the next second, tries again */
+    if (e != ERR_NONE && e != ERR_UNAVAILABLE)
+        log_write(LOG_WARN, "server", "policies_not_read", LOG_STRING("code", err_code(e)));
+    executor_release(job);
+    atomic_store(&s->refreshing, false);
+}
+
+void server_refresh_policies(struct server *s)
+{
+    if (atomic_exchange(&s->refreshing, true))
+        return;
+    s->refresh =
+        (struct executor_job){.run = refresh_run, .bytes = sizeof s->refresh, .exempt = true};
+    if (executor_submit(s->executors[EXECUTOR_CHANGE], &s->refresh) != ERR_NONE)
+        atomic_store(&s->refreshing, false);
+}
+
 enum err call_continue(struct call *c, enum executor_id id,
                        void (*run)(struct executor_job *, struct service_thread *))
 {

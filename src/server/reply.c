@@ -248,6 +248,18 @@ static void receipt_then_reveal(struct executor_job *job, struct service_thread 
     post_reveal(c);
 }
 
+static const char stale_text[] =
+    "Another keystore of this database changed the policies at the same time, so nothing was "
+    "released or changed; try again";
+
+/* Nothing of the call is stored. The next one finds the policies as they are now. */
+static void refuse_stale(struct call *c)
+{
+    server_refresh_policies(c->server);
+    c->retry_after_s = 1;
+    call_refuse(c, 503, "policies_changed", stale_text);
+}
+
 /* On the loop, after the commit. */
 static void committed(void *argument)
 {
@@ -261,6 +273,11 @@ static void committed(void *argument)
                         ? "The keystore stops. Nothing was released, although the log may say so; "
                           "try again"
                         : "The log cannot be written, so nothing was released; try again");
+        call_reveal(c);
+        return;
+    }
+    if (outcome_is_stale(&c->outcome)) {
+        refuse_stale(c);
         call_reveal(c);
         return;
     }
@@ -387,6 +404,10 @@ enum err call_operate_and_commit(struct call *c, struct service_thread *thread,
         c->retry_after_s = 1;
         call_refuse(c, 503, "log_unavailable", render_not_committed(e));
         return e;
+    }
+    if (outcome_is_stale(&c->outcome)) {
+        refuse_stale(c);
+        return ERR_CONFLICT;
     }
     operation_committed(c->server->svc, &c->outcome);
     return ERR_NONE;

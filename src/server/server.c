@@ -160,6 +160,8 @@ void server_tick(struct server *s, struct timestamp now)
     }
     events_try_again(s);
     summarise(s, now);
+    if (store_is_shared(service_store(s->svc)))
+        server_refresh_policies(s);
 }
 
 /* ---- life ---- */

@@ -5,6 +5,7 @@
 
 #include "service/inside.h"
 #include "service/operations.h"
+#include "service/reference_rows.h"
 
 enum { DETAIL_MAX = 1024 };
 
@@ -69,6 +70,17 @@ MUST_CHECK static enum err record(const struct operation *op, const struct opera
     return outcome_record(o, &entry);
 }
 
+/* A decision by policies holds only while no other node changes them. */
+static void guard(const struct operation_context *x, struct outcome *o)
+{
+    if (!x->claims.snapshot || !store_is_shared(x->svc->store))
+        return;
+    o->guard = reference_rows_require(x->claims.snapshot->added.stored);
+    o->guarded = (struct transaction){
+        .time = x->now, .effects = &o->guard, .count = 1, .entry = o->commit.entry};
+    o->commit.transaction = &o->guarded;
+}
+
 enum err operation_run(struct service *svc, struct service_thread *thread, enum operation_id id,
                        const struct caller *caller, const void *request, struct timestamp now,
                        struct outcome *o)
@@ -99,12 +111,14 @@ enum err operation_run(struct service *svc, struct service_thread *thread, enum 
     }
     if (e == ERR_NONE && op->changes)
         op->changes(&x, o);
+    else
+        guard(&x, o);
     return e;
 }
 
 void operation_committed(struct service *svc, struct outcome *o)
 {
-    assert(o->commit.result == ERR_NONE);
+    assert(o->commit.result == ERR_NONE && !outcome_is_stale(o));
     if (o->operation && o->operation->committed && o->refusal.error == ERR_NONE)
         o->operation->committed(svc, o);
 }

@@ -47,6 +47,12 @@ enum err outcome_record(struct outcome *o, struct audit_entry *entry)
     return ERR_NONE;
 }
 
+bool outcome_is_stale(const struct outcome *o)
+{
+    return o->commit.result == ERR_NONE && o->commit.transaction &&
+           o->commit.outcome.status == TRANSACTION_CONFLICT;
+}
+
 enum err outcome_event(struct outcome *o, bool simulated, struct span op, struct span detail,
                        struct span request_id, struct timestamp now)
 {

@@ -21,7 +21,13 @@ struct outcome {
     struct buffer entry;               /* the log line; empty: there was no memory for it */
     bool wants_receipt; /* allowed, and the caller asked for the receipt of the entry, too */
     struct writer_request commit;
+    /* of a shared database: the commit requires that no node changed the policies meanwhile */
+    struct effect guard;
+    struct transaction guarded;
 };
+
+/* The operation was judged by policies that another node has changed: nothing is stored. */
+bool outcome_is_stale(const struct outcome *o);
 
 /* Writes the log line. `entry` has all members except those that the outcome provides: allowed,
  * code, and the detail of a refusal if the entry has no detail of its own. ERR_MEMORY */

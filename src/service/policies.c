@@ -61,7 +61,8 @@ static void values_remove(struct reference_values *v, size_t at)
 MUST_CHECK static enum err values_copy(const struct reference_values *from,
                                        struct reference_values *to)
 {
-    *to = (struct reference_values){.changed = from->changed, .changes = from->changes};
+    *to = (struct reference_values){
+        .changed = from->changed, .changes = from->changes, .stored = from->stored};
     for (size_t i = 0; i < from->count; i++)
         if (values_append(to, &from->items[i]) != ERR_NONE) {
             reference_values_clear(to);
@@ -246,16 +247,18 @@ MUST_CHECK static enum err snapshot_new(const struct policy_set *configured,
  * the changes. */
 static void version_make(const struct policy_store *store, struct policy_snapshot *s)
 {
-    uint8_t last[8] = {0};
+    uint8_t last[16] = {0};
     uint8_t digest[SHA256_SIZE];
     struct writer w = writer_over(last, sizeof last);
 
     policy_set_version(&s->policies);
     writer_u64be(&w, s->added.changes);
+    if (s->added.stored % (TRANSACTION_NODE_MAX + 1) > 1) /* the index is of another node's log */
+        writer_u64be(&w, s->added.stored);
     const struct span parts[] = {
         SPAN_OF(s->policies.version),
         span_of(store->trust->roots, store->trust->count * sizeof store->trust->roots[0]),
-        span_of(last, s->added.changed ? sizeof last : 0)};
+        span_of(last, s->added.changed ? w.size : 0)};
     sha256_parts(parts, COUNT_OF(parts), digest);
     memcpy(s->policies.version, digest, sizeof s->policies.version);
 }
@@ -468,7 +471,25 @@ enum err policy_store_prepare(struct policy_store *store, const struct policy_ch
     return ERR_NONE;
 }
 
-void policy_store_swap(struct policy_store *store, struct policy_snapshot **next, uint64_t index)
+enum err policy_store_refresh(struct policy_store *store, struct reference_values *values,
+                              bool *differs)
+{
+    uint8_t before[sizeof current(store)->policies.version];
+    struct policy_snapshot *s = NULL;
+    enum err e = snapshot_new(&store->configured, values, &s);
+
+    reference_values_clear(values);
+    if (e != ERR_NONE)
+        return e;
+    memcpy(before, current(store)->policies.version, sizeof before);
+    warn_unused(s);
+    publish(store, s);
+    *differs = !span_equal(SPAN_OF(before), SPAN_OF(s->policies.version));
+    return ERR_NONE;
+}
+
+void policy_store_swap(struct policy_store *store, struct policy_snapshot **next, uint64_t index,
+                       uint64_t version)
 {
     struct policy_snapshot *s = *next;
     struct reference_values *added = &s->added;
@@ -476,6 +497,7 @@ void policy_store_swap(struct policy_store *store, struct policy_snapshot **next
     *next = NULL;
     added->changed = true;
     added->changes = index;
+    added->stored = version;
     if (added->count > current(store)->added.count) /* a value just added is the last one */
         added->items[added->count - 1].index = index;
     publish(store, s);

@@ -18,6 +18,7 @@
 #include "policy/extend.h"
 #include "policy/policy.h"
 #include "service/refusal.h"
+#include "store/transaction.h"
 
 #define REFERENCE_VALUES_MAX 4096 /* added values of all rules */
 #define REFERENCE_FIELD_MAX 31    /* letters of a field's name */
@@ -41,6 +42,7 @@ struct reference_values {
     size_t count, capacity;
     bool changed;     /* true after the first change */
     uint64_t changes; /* index of the last change's entry */
+    uint64_t stored;  /* version of the row that records the last change; 0: there is none */
 };
 void reference_values_clear(struct reference_values *v);
 
@@ -114,7 +116,17 @@ MUST_CHECK enum err policy_store_prepare(struct policy_store *s, const struct po
                                          const char *principal, struct timestamp now,
                                          struct policy_snapshot **next, struct refusal *why);
 
-/* Call it once the change is entry `index` of the log. Takes over `next`; cannot fail. */
-void policy_store_swap(struct policy_store *s, struct policy_snapshot **next, uint64_t index);
+/* Call it once the change is entry `index` of the log, and its rows have `version`. Takes over
+ * `next`; cannot fail. */
+void policy_store_swap(struct policy_store *s, struct policy_snapshot **next, uint64_t index,
+                       uint64_t version);
+
+/*
+ * Replaces the values by those of the database, which another node may have changed. `values` is
+ * taken over. `*differs` says whether the version is another one. Only the thread that prepares and
+ * swaps changes may call it. ERR_MEMORY
+ */
+MUST_CHECK enum err policy_store_refresh(struct policy_store *s, struct reference_values *values,
+                                         bool *differs);
 
 #endif

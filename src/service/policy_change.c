@@ -45,7 +45,9 @@ static void changes(const struct operation_context *x, struct outcome *o)
 {
     struct reference_rows *rows = o->result.policy.rows;
 
-    reference_rows_of(x->request, x->now, o->commit.entry, rows);
+    /* what comes next was made from the last change that this process knows */
+    reference_rows_of(x->request, x->now, o->commit.entry, o->result.policy.next->added.stored,
+                      rows);
     o->commit.transaction = &rows->transaction;
 }
 
@@ -55,7 +57,8 @@ static void committed(struct service *svc, struct outcome *o)
     const struct policy_snapshot *s = changed->next;
 
     /* `s` stays valid: it is the current snapshot, and only this thread replaces it */
-    policy_store_swap(svc->verifier.policies, &changed->next, o->commit.index);
+    policy_store_swap(svc->verifier.policies, &changed->next, o->commit.index,
+                      o->commit.outcome.version);
     memcpy(changed->version, s->policies.version, sizeof changed->version);
     log_write(LOG_INFO, "service", "policy_changed", LOG_NUMBER("entry", o->commit.index),
               LOG_STRING("effect", "all sessions have ended"));

@@ -28,19 +28,37 @@ static struct span id_write(const char *policy, const char *field, struct span b
     return span_of(out, w.size);
 }
 
+struct effect reference_rows_require(uint64_t version)
+{
+    return (struct effect){
+        .kind = EFFECT_REQUIRE, .table = TABLE_REFERENCE_VALUE, .id = last_id, .version = version};
+}
+
+enum err reference_rows_look(struct store *store, uint64_t version, bool *changed)
+{
+    uint64_t found = 0;
+    enum err e = store_row_version(store, TABLE_REFERENCE_VALUE, last_id, &found);
+
+    if (e == ERR_NOT_FOUND)
+        e = ERR_NONE;
+    *changed = e == ERR_NONE && found != version;
+    return e;
+}
+
 void reference_rows_of(const struct policy_change *change, struct timestamp now, struct span entry,
-                       struct reference_rows *out)
+                       uint64_t version, struct reference_rows *out)
 {
     const struct span id =
         id_write(change->policy, change->field, span_of(change->bytes, change->size), out->id);
 
-    out->effects[0] = (struct effect){
+    out->effects[0] = reference_rows_require(version);
+    out->effects[1] = (struct effect){
         .kind = change->removes ? EFFECT_DELETE : EFFECT_PUT,
         .table = TABLE_REFERENCE_VALUE,
         .id = id,
         .value = change->removes ? (struct span){0} : entry,
     };
-    out->effects[1] =
+    out->effects[2] =
         (struct effect){.kind = EFFECT_PUT, .table = TABLE_REFERENCE_VALUE, .id = last_id};
     out->transaction = (struct transaction){
         .time = now, .effects = out->effects, .count = COUNT_OF(out->effects), .entry = entry};
@@ -66,7 +84,7 @@ enum err reference_row_parse(struct span value, uint64_t version, uint64_t *inde
 struct loading {
     struct reference_values *values;
     bool known;
-    uint64_t last;
+    uint64_t last, version;
 };
 
 MUST_CHECK static enum err row_take(void *context, enum store_table table, uint64_t version,
@@ -84,6 +102,7 @@ MUST_CHECK static enum err row_take(void *context, enum store_table table, uint6
     if (span_equal(row->id, last_id)) {
         l->known = true;
         l->last = index;
+        l->version = version;
         return ERR_NONE;
     }
     e = reference_values_replay(l->values, index, line);
@@ -109,6 +128,7 @@ enum err reference_rows_load(struct store *store, struct reference_values *out, 
         qsort(out->items, out->count, sizeof out->items[0], by_index);
     out->changed = l.known && l.last != no_change;
     out->changes = out->changed ? l.last : 0;
+    out->stored = l.version;
     *known = l.known;
     return ERR_NONE;
 }

@@ -20,13 +20,18 @@
 /* What a change writes, with the memory that the transaction borrows from. */
 struct reference_rows {
     uint8_t id[REFERENCE_ROW_ID_MAX];
-    struct effect effects[2];
+    struct effect effects[3];
     struct transaction transaction;
 };
 
-/* `entry` is the line of the change; the transaction borrows it, and `out`. */
+/* An effect: conflict unless the last change is still the one with this version. `version` is
+ * reference_values.stored */
+struct effect reference_rows_require(uint64_t version);
+
+/* `entry` is the line of the change; the transaction borrows it, and `out`. `version` is that of
+ * the last change before. */
 void reference_rows_of(const struct policy_change *change, struct timestamp now, struct span entry,
-                       struct reference_rows *out);
+                       uint64_t version, struct reference_rows *out);
 
 /*
  * Reads the values from the rows. `*known` is false when there is no "last" row yet: then the
@@ -46,6 +51,9 @@ MUST_CHECK enum err reference_rows_load(struct store *store, struct reference_va
 #define REFERENCE_ROWS_PER_GROUP 60
 MUST_CHECK enum err reference_rows_import(struct store *store,
                                           const struct reference_values *values, struct span entry);
+
+/* Whether another node made a change after the one with this version. Errors of the store */
+MUST_CHECK enum err reference_rows_look(struct store *store, uint64_t version, bool *changed);
 
 /* The value of a row. `line` borrows; `*index` is that of the entry. ERR_UNSUPPORTED */
 MUST_CHECK enum err reference_row_parse(struct span value, uint64_t version, uint64_t *index,

@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "service/identity.h"
+#include "service/reference_rows.h"
 #include "service/sealing.h"
 
 enum { SESSIONS_PER_THREAD = 4096 };
@@ -140,6 +142,31 @@ struct collateral_store *service_collateral(const struct service *svc)
 enum err service_restore_policies(struct service *svc, struct reference_values *added)
 {
     return policy_store_restore(svc->verifier.policies, added);
+}
+
+enum err service_refresh_policies(struct service *svc)
+{
+    struct policy_snapshot *now;
+    struct reference_values values = {0};
+    bool changed = false;
+    bool known = false;
+    enum err e;
+
+    now = policy_store_hold(svc->verifier.policies);
+    e = reference_rows_look(svc->store, now->added.stored, &changed);
+    policy_snapshot_release(&now);
+    if (e != ERR_NONE || !changed)
+        return e;
+    e = reference_rows_load(svc->store, &values, &known);
+    if (e != ERR_NONE) {
+        reference_values_clear(&values);
+        return e;
+    }
+    e = policy_store_refresh(svc->verifier.policies, &values, &changed);
+    if (e == ERR_NONE && changed)
+        log_write(LOG_INFO, "service", "policy_changed_by_another_node",
+                  LOG_STRING("effect", "all sessions have ended"));
+    return e;
 }
 
 enum err service_stage_policies(struct service *svc, const struct policy_set *configured,

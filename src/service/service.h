@@ -87,6 +87,12 @@ const struct policy_snapshot *service_policies(const struct service *svc,
                                                struct service_thread *thread);
 /* Restores the changes that a start found in the log; see policy_store_restore(). */
 MUST_CHECK enum err service_restore_policies(struct service *svc, struct reference_values *added);
+/*
+ * Takes the reference values of the database when they are not those that this process knows: other
+ * nodes have changed them, or the start made rows of them. On the thread that changes policies.
+ * Errors of the store; ERR_MEMORY
+ */
+MUST_CHECK enum err service_refresh_policies(struct service *svc);
 /* Other configured policies, in the two steps of policy_store_stage(), on the thread that changes
  * policies. If the stage differs, adopting it changes the version and ends all sessions. */
 MUST_CHECK enum err service_stage_policies(struct service *svc, const struct policy_set *configured,

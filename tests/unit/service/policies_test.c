@@ -125,7 +125,7 @@ static void make(struct fixture *f, uint8_t byte, bool removes, uint64_t index)
     struct refusal o = {0};
 
     assert_int_equal(policy_store_prepare(f->store, &change, "op", now, &next, &o), ERR_NONE);
-    policy_store_swap(f->store, &next, index);
+    policy_store_swap(f->store, &next, index, index << TRANSACTION_NODE_BITS | 1);
     assert_null(next);
 }
 

@@ -83,8 +83,8 @@ static struct span line_of(const struct policy_change *c, char out[AUDIT_ENTRY_M
     return span_of(out, (size_t)size);
 }
 
-/* Commits a change, and gives the index of its entry. */
-static uint64_t must_change(unsigned number, bool removes)
+/* Commits a change that was made after the one with this version. */
+static struct transaction_result change_after(uint64_t version, unsigned number, bool removes)
 {
     static struct reference_rows rows;
     const struct policy_change c = change_of(number, removes);
@@ -92,9 +92,28 @@ static uint64_t must_change(unsigned number, bool removes)
     const struct transaction *list = &rows.transaction;
     struct transaction_result result = {0};
 
-    reference_rows_of(&c, now, line_of(&c, line), &rows);
+    reference_rows_of(&c, now, line_of(&c, line), version, &rows);
     assert_int_equal(store_run(store, &list, 1, &result), ERR_NONE);
+    return result;
+}
+
+/* 0: there was no change. */
+static uint64_t last_version(void)
+{
+    uint64_t version = 0;
+    enum err e = store_row_version(store, TABLE_REFERENCE_VALUE, SPAN_LITERAL("last"), &version);
+
+    assert_true(e == ERR_NONE || e == ERR_NOT_FOUND);
+    return version;
+}
+
+/* Commits a change, and gives the index of its entry. */
+static uint64_t must_change(unsigned number, bool removes)
+{
+    struct transaction_result result = change_after(last_version(), number, removes);
+
     assert_int_equal(result.status, TRANSACTION_DONE);
+    assert_true(result.version == last_version());
     return result.index;
 }
 
@@ -258,6 +277,33 @@ static void a_row_of_another_form_is_refused(void **state)
 
 #define ON_AN_EMPTY_DATABASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void a_change_that_does_not_know_the_last_one_is_refused(void **state)
+{
+    bool changed = true;
+    uint64_t first;
+
+    (void)state;
+    assert_int_equal(reference_rows_look(store, 0, &changed), ERR_NONE);
+    assert_false(changed);
+    (void)must_change(1, false);
+    first = last_version();
+    assert_int_equal(reference_rows_look(store, 0, &changed), ERR_NONE);
+    assert_true(changed);
+    (void)must_change(1, true);
+    assert_int_equal(reference_rows_look(store, first, &changed), ERR_NONE);
+    assert_true(changed);
+    for (unsigned i = 0; i < 3; i++) {
+        const uint64_t stale[] = {0, first, last_version() + 1};
+        struct transaction_result result = change_after(stale[i], 2, false);
+
+        assert_int_equal(result.status, TRANSACTION_CONFLICT);
+        assert_false(result.logged);
+    }
+    assert_int_equal(reference_rows_look(store, last_version(), &changed), ERR_NONE);
+    assert_false(changed);
+    (void)must_change(2, false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +312,7 @@ int main(void)
         ON_AN_EMPTY_DATABASE(without_rows_nothing_is_known),
         ON_AN_EMPTY_DATABASE(values_of_an_older_log_become_rows),
         ON_AN_EMPTY_DATABASE(a_row_of_another_form_is_refused),
+        ON_AN_EMPTY_DATABASE(a_change_that_does_not_know_the_last_one_is_refused),
     };
 
     return crypto_start() == ERR_NONE
