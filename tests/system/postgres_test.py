@@ -4,9 +4,12 @@
 VOUCHSAFE_EXHAUSTIVE_KILLS, VOUCHSAFE_EXHAUSTIVE_RESTARTS: how often the long tests kill the daemon and restart
 the server; docs/testing.md.
 """
+import base64
 import json
 import os
 import random
+import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -310,6 +313,171 @@ class UnknownOutcome(Case):
             self.k.wait_ready()
             self.assertEqual(len(self.logged(replies[0].request_id)), 1 if replied == 200 else 0)
             self.assertEqual(self.logged(other.request_id), [])
+
+
+class TwoNodes(Case):
+    VALUE = "77" * 32
+    PATH = "/v1/policies/worker/reference-values"
+
+    def setUp(self):
+        super().setUp()
+        self.nodes = [self.node(i + 1).init().start() for i in range(2)]
+
+    def add(self, k, value=VALUE):
+        return k.post(self.PATH, {"field": "mrenclave", "value": value}, token="operator")
+
+    def remove(self, k, value=VALUE):
+        return k.request("DELETE", f"{self.PATH}?field=mrenclave&value={value}", token="operator")
+
+    def until_known(self, act, status=200):
+        """A node that does not know a change of the other says so once, and then knows it."""
+        for _ in range(200):
+            reply = act()
+            if (reply.status, reply.code if reply.status == 503 else "") != (503, "policies_changed"):
+                self.assertEqual(reply.status, status, reply.body)
+                return reply
+            self.assertEqual(reply.headers["Retry-After"], "1")
+            time.sleep(0.02)
+        raise AssertionError("it is never known")
+
+    def test_a_value_that_one_removed_is_refused_by_the_other_from_then_on(self):
+        one, two = self.nodes
+        released = 0
+        for _ in range(20):
+            self.until_known(lambda: self.add(one))
+            other = Worker(two, platform=self.first.platform, mrenclave=self.VALUE)
+            self.until_known(other.attest)
+            stop = threading.Event()
+            replies = []  # (when it was asked, status)
+
+            def ask():
+                connection = two.connection()
+                while not stop.is_set():
+                    began = time.monotonic()
+                    envelope = base64.b64encode(ecies_seal(key, SECRET)).decode()
+                    reply = two.post("/decrypt", {"encrypted_secrets": envelope, "seed": SEED}, token="worker",
+                                     headers={"X-TEE-Session": other.session}, connection=connection)
+                    replies.append((began, reply.status))
+                connection.close()
+
+            key = two.pubkey(SEED)
+            threads = [threading.Thread(target=ask) for _ in range(3)]
+            for t in threads:
+                t.start()
+            time.sleep(0.1)
+            self.assertEqual(self.remove(one).status, 200)
+            removed = time.monotonic()
+            time.sleep(0.1)
+            stop.set()
+            for t in threads:
+                t.join()
+            self.assertEqual([r for r in replies if r[0] >= removed and r[1] == 200], [])
+            self.assertTrue(any(r[0] >= removed for r in replies))
+            released += sum(r[1] == 200 for r in replies)
+            self.until_known(other.attest, 401)
+        self.assertGreater(released, 20)
+        print(f"postgres_test: 20 removals; {released} requests opened before them, none after", flush=True)
+
+    def test_changes_of_both_do_not_overwrite_each_other(self):
+        done = {}
+
+        def change(k, numbers):
+            for number in numbers:
+                done[number] = self.until_known(lambda number=number: self.add(k, f"{number:02x}" * 32)).json()
+
+        threads = [threading.Thread(target=change, args=(k, range(0x80 + i, 0x98, 2))) for i, k in enumerate(self.nodes)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(len(done), 24)
+        for k in self.nodes:
+            self.until_known(lambda k=k: self.add(k, "80" * 32), 409)
+            shown = next(p for p in k.get("/v1/policies", token="operator").json()["policies"] if p["name"] == "worker")
+            self.assertEqual({v["value"] for v in shown["reference_values"]}, {f"{n:02x}" * 32 for n in range(0x80, 0x98)})
+        versions = {k.get("/v1/policies", token="operator").json()["policy_version"] for k in self.nodes}
+        self.assertEqual(len(versions), 1)
+
+    def test_an_idle_node_learns_of_a_change_by_itself(self):
+        one, two = self.nodes
+        self.assertEqual(self.add(one).status, 200)
+        time.sleep(3)
+        other = Worker(two, platform=self.first.platform, mrenclave=self.VALUE)
+        self.assertEqual(other.attest().status, 200)
+
+    def test_a_paused_daemon_that_was_replaced_appends_nothing(self):
+        one = self.nodes[0]
+        worker = self.worker(one)
+        self.opens(one, worker)
+        os.kill(one.process.pid, signal.SIGSTOP)
+        server.sql("UPDATE node SET expires = 1 WHERE node = 1", self.schema)  # as after 30 s
+        heir = self.node(1)
+        shutil.copytree(os.path.join(one.dir, "state"), os.path.join(heir.dir, "state"),
+                        ignore=shutil.ignore_patterns("node.holder"))
+        heir.start()
+        lines, _ = workload.export_log(heir)
+        os.kill(one.process.pid, signal.SIGCONT)
+        for _ in range(3):
+            reply = self.decrypt(one, worker)
+            self.assertEqual((reply.status, reply.code), (503, "log_unavailable"), reply.body)
+        ready = one.get("/readyz")
+        self.assertEqual((ready.status, ready.code), (503, "lease_lost"))
+        self.assertEqual(workload.metric(one, "vouchsafe_log_lease_lost"), 1)
+        self.assertEqual(one.log().count("LEASE_LOST"), 1)
+        self.assertEqual(workload.export_log(heir)[0], lines)
+        # the way out: one of the two stops, the other starts again
+        self.assertIn(one.stop(), (0, 1))
+        self.opens(heir, self.worker(heir))
+        self.assertEqual(heir.stop(), 0)
+        one.start()
+        self.opens(one, self.worker(one))
+
+    def test_killed_and_paused_at_random_under_load(self):
+        """Nothing acknowledged is lost, and every log verifies; the server restarts, too."""
+        chance = random.Random(int.from_bytes(os.urandom(4), "big"))
+        kills = int(os.environ.get("VOUCHSAFE_EXHAUSTIVE_KILLS", "20"))
+        restarts = int(os.environ.get("VOUCHSAFE_EXHAUSTIVE_RESTARTS", "6"))
+        acts = ["kill"] * kills + ["restart"] * restarts + ["pause"] * (kills // 4)
+        chance.shuffle(acts)
+        crews = [workload.Crew(k, 1) for k in self.nodes]
+        acks = [os.path.join(k.dir, "acks") for k in self.nodes]
+        for i, act in enumerate(acts):
+            loads = [crew.start(1_000_000, 8, path, until_failure=True) for crew, path in zip(crews, acks)]
+            time.sleep(chance.uniform(0.02, 0.3))
+            k = chance.choice(self.nodes)
+            if act == "kill":
+                k.kill()
+                k.start()
+            elif act == "restart":
+                server.restart()
+            else:
+                os.kill(k.process.pid, signal.SIGSTOP)
+                time.sleep(chance.uniform(0.05, 0.5))
+                os.kill(k.process.pid, signal.SIGCONT)
+            time.sleep(chance.uniform(0, 0.1))
+            for load in loads:
+                if load.poll() is None:
+                    load.send_signal(signal.SIGTERM)
+                out, _ = load.communicate(timeout=120)
+                if out.strip():
+                    self.assertEqual(json.loads(out)["wrong"], 0)
+            for k in self.nodes:
+                k.wait_ready()
+            if i % 50 == 49:
+                print(f"postgres_test: {i + 1} of {len(acts)} blows", flush=True)
+        total = 0
+        for k, path in zip(self.nodes, acks):
+            lines, note = workload.export_log(k)
+            opened = [e["request_id"] for e in map(json.loads, lines) if e["op"] == "open"]
+            acknowledged = workload.read_acks(path)
+            total += len(acknowledged)
+            self.assertEqual(len(opened), len(set(opened)), "a request is in the log twice")
+            self.assertEqual(set(acknowledged) - set(opened), set(), "acknowledged, and not in the log")
+            self.assertEqual(workload.verify_log(k, lines, note).returncode, 0)
+            self.assertEqual(k.stop(), 0)
+            k.start()  # which compares every row and entry with the sealed states
+        print(f"postgres_test: {kills} kills, {restarts} restarts of the server, {kills // 4} pauses; "
+              f"{total} acknowledged, none lost", flush=True)
 
 
 if __name__ == "__main__":
