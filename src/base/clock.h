@@ -16,10 +16,15 @@ struct timestamp {
 struct timestamp clock_now(void);
 #ifdef VOUCHSAFE_TEST_CLOCK
 /*
- * Sets the clock to `seconds`. Time continues from there. Only test programs have this function
- * (meson -Dtest_clock=true). Call it before threads start.
+ * Sets the clock. Time continues from there. Only test programs have these functions (meson
+ * -Dtest_clock=true). Call them before threads start.
+ *
+ * seconds  since 1970
+ * path     a file of at least 8 bytes: what the clock is ahead, in milliseconds, as int64_t of this
+ *          machine. A change of the file is a jump of the clock.
  */
 void clock_set(int64_t seconds);
+MUST_CHECK enum err clock_follow(const char *path);
 #endif
 int64_t clock_monotonic_us(void);
 

@@ -124,7 +124,10 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
             return 0;
 #ifdef VOUCHSAFE_TEST_CLOCK
         case 't':
-            clock_set(strtoll(optarg, NULL, 10));
+            if (*optarg != '/')
+                clock_set(strtoll(optarg, NULL, 10));
+            else if (clock_follow(optarg) != ERR_NONE)
+                return EXIT_USAGE;
             break;
 #endif
         default:

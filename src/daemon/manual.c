@@ -29,7 +29,7 @@ const struct daemon_option daemon_options[] = {
     {"help",         NULL,   'h', "print this text and all settings"                                },
     {"version",      NULL,   'v', "print the version"                                               },
 #ifdef VOUCHSAFE_TEST_CLOCK
-    {"test-clock",   "N",    't', "for tests: it is now N, Unix seconds"                            },
+    {"test-clock",   "N",    't', "for tests: it is now N, Unix seconds; or see clock_follow()"     },
 #endif
 };
 const size_t daemon_option_count = COUNT_OF(daemon_options);

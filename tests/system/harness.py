@@ -211,6 +211,23 @@ DEFAULT = {"name": "worker", "tee": "simulated", "mrenclave": [MRENCLAVE], "tcb_
 PLAIN = {**DEFAULT, "allow_plain": True}  # releases secrets in the clear, too
 
 
+class Clock:
+    """A clock that jumps while the daemon runs."""
+
+    def __init__(self, directory):
+        self.path = os.path.join(directory, "clock")
+        with open(self.path, "wb") as f:
+            f.write(bytes(8))
+
+    def __str__(self):
+        return self.path
+
+    def set_ahead(self, seconds):
+        """Of this machine's clock."""
+        with open(self.path, "r+b", buffering=0) as f:
+            f.write(struct.pack("=q", seconds * 1000))
+
+
 class Keystore:
     """A daemon with its state, tokens and policies in a temporary directory."""
 
@@ -218,7 +235,7 @@ class Keystore:
                  collateral_options=(), supervise=False, wrapper=(), clock=None):
         self.dir = tempfile.mkdtemp(prefix="vouchsafe-test-")
         self.tls, self.supervise, self.wrapper = tls, supervise, list(wrapper)
-        self.clock = clock  # Unix seconds at the daemon's start; None: as it is
+        self.clock = clock  # Unix seconds at the daemon's start, or a Clock; None: as it is
         self.port = free_port()
         self.process = self._identity = None
         self.policies = policies if policies is not None else [DEFAULT]
