@@ -232,7 +232,7 @@ MUST_CHECK static enum err load_settings(const struct arguments *a, struct daemo
 {
     const struct settings_files files = files_of(a);
     struct settings *s = &d->settings;
-    enum err e = settings_load_partly(&files, environ, s, &d->problems);
+    enum err e = settings_load(&files, environ, s, &d->problems);
 
     if (e != ERR_NONE) {
         if (s->partial)

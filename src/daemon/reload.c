@@ -50,11 +50,13 @@ MUST_CHECK static enum err judge(struct attempt *a, struct problems *problems)
     const struct reload *r = a->r;
     const struct prepare_in_use in_use = {r->trust, daemon_collateral_store(r->collateral)};
     enum err e = settings_load(&r->files, r->environment, &a->settings, problems);
+    enum err of_files;
 
-    if (e != ERR_NONE)
+    if (e != ERR_NONE && !a->settings.partial)
         return e;
-    if ((e = prepare(&a->settings, &in_use, a->now, &a->prepared, problems)) == ERR_MEMORY)
-        return e;
+    of_files = prepare(&a->settings, &in_use, a->now, &a->prepared, problems);
+    if (of_files == ERR_MEMORY || e != ERR_NONE)
+        return of_files == ERR_MEMORY ? of_files : e;
     check_tls(a, problems);
     e = problems_err(problems);
     return e == ERR_NONE ? daemon_collateral_watch(&a->settings, &a->watch) : e;

@@ -234,8 +234,8 @@ static bool is_missing(const char *path)
     return access(path, F_OK) != 0 && errno == ENOENT;
 }
 
-MUST_CHECK static enum err load_files(const struct settings_files *files, char **environment,
-                                      bool partly, struct settings *out, struct problems *problems)
+enum err settings_load(const struct settings_files *files, char **environment, struct settings *out,
+                       struct problems *problems)
 {
     const bool has_dotenv =
         files->dotenv && !(files->dotenv_may_be_missing && is_missing(files->dotenv));
@@ -252,23 +252,11 @@ MUST_CHECK static enum err load_files(const struct settings_files *files, char *
     if (has_dotenv && !settings_file_read(files->dotenv, "", FILE_INPUT, problems, &dotenv))
         texts.incomplete = true;
     texts.yaml = buffer_span(&yaml);
-    e = load_texts(&texts, environment, partly, out, problems);
+    e = load_texts(&texts, environment, true, out, problems);
     buffer_clear(&yaml);
     buffer_clear(&dotenv);
     settings_wipe_environment(environment);
     return e;
-}
-
-enum err settings_load(const struct settings_files *files, char **environment, struct settings *out,
-                       struct problems *problems)
-{
-    return load_files(files, environment, false, out, problems);
-}
-
-enum err settings_load_partly(const struct settings_files *files, char **environment,
-                              struct settings *out, struct problems *problems)
-{
-    return load_files(files, environment, true, out, problems);
 }
 
 static void texts_free(struct settings *s, const struct setting *row)

@@ -141,7 +141,7 @@ struct settings {
     /* by row of the table: "FILE:LINE" of the value, or NULL; see settings_add_places() */
     char **places;
 
-    bool partial; /* settings_load_partly() found faults; never serve with these settings */
+    bool partial; /* settings_load() found faults; never serve with these settings */
 
     size_t warning_count; /* for the operator: the daemon logs each once at the start */
     char warnings[SETTINGS_WARNINGS_MAX][256];
@@ -158,21 +158,14 @@ struct settings_files {
  * environment  "NAME=VALUE" strings, NULL-terminated, may be NULL. The value of
  *              KEYSTORE_MASTER_SECRET is overwritten with zeros after reading, also on failure.
  *
- * Writes `*out` on success only; clear it with settings_clear(). On failure `problems` has every
- * fault.
+ * On failure `problems` has every fault. On ERR_CONFIG `*out` may be written, too, with `partial`
+ * set: the correct values, and defaults in place of the faulty ones. They serve only to report the
+ * faults of the files that the correct values name (prepare()) in the same run. The caller always
+ * clears `out`, which is zero when a settings file could not be read.
  * ERR_CONFIG not acceptable, or a file cannot be read; ERR_MEMORY
  */
 MUST_CHECK enum err settings_load(const struct settings_files *files, char **environment,
                                   struct settings *out, struct problems *problems);
-
-/*
- * The same, but on ERR_CONFIG it may write `*out`, too, with `partial` set: the correct values, and
- * defaults in place of the faulty ones. They serve only to report the faults of the files that the
- * correct values name (prepare()) in the same run. The caller always clears `out`, which is zero
- * when a settings file could not be read.
- */
-MUST_CHECK enum err settings_load_partly(const struct settings_files *files, char **environment,
-                                         struct settings *out, struct problems *problems);
 
 /*
  * Overwrites the values of variables with secrets, and removes these variables from the list. For a

@@ -308,10 +308,12 @@ class Policies(Case):
             {"name": "other", "role": "operator", "sha256": hashlib.sha256(fresh.encode()).hexdigest()})
         k.configuration["attestation"]["policies"] = [
             PLAIN, {**self.second(OTHER), "mrenclave": ["00"]}, {**DEFAULT, "name": "third", "color": "red"}]
+        k.configuration["attestation"]["collateral"].append(k.dir + "/missing.json")
         self.configure(k)
-        self.assertIn("faults=2", self.hang_up(k, "reload_refused"))
+        self.assertIn("faults=3", self.hang_up(k, "reload_refused"))  # of the settings and of the files, at once
         faults = [line for line in k.log().split("\n") if " reload_fault " in line]
-        self.assertEqual(len(faults), 2)
+        self.assertEqual(len(faults), 3)
+        self.assertIn(k.dir + "/missing.json: attestation.collateral: no such file", faults.pop())
         for line, what in zip(faults, ("attestation.policies[1].mrenclave", "attestation.policies[2].color")):
             self.assertRegex(line, re.escape(k.config) + r":\d+: " + re.escape(what))
         self.assertEqual(k.get("/v1/status", token=fresh).status, 401)

@@ -815,6 +815,8 @@ MUST_CHECK static enum err load_files(const char *yaml, const char *dotenv, bool
 
     problems_clear(&problems);
     e = settings_load(&files, NULL, &settings, &problems);
+    if (e != ERR_NONE)
+        settings_clear(&settings);
     problem = problems.count > 0 ? problems.items[0] : (struct problem){0};
     return e;
 }
