@@ -21,11 +21,17 @@ static void event_free(struct event *v)
     free(v);
 }
 
-static void say_lost(enum err e)
+static void say_lost(enum err e, const char *effect)
 {
     log_write(LOG_ERROR, "server", "event_lost", LOG_STRING("code", err_code(e)),
-              LOG_STRING("effect", "an entry about the keystore itself is not in its log"));
+              LOG_STRING("effect", effect));
 }
+
+#define IS_LOST "an entry about the keystore itself is not in its log"
+#define MAY_BE_LOST                                                                                \
+    "an entry about the keystore itself may be missing in its log: the daemon stops, and it is "   \
+    "not "                                                                                         \
+    "known whether the entry is stored"
 
 /* Takes ownership. */
 static void keep(struct server *s, struct event *v, enum err e)
@@ -45,13 +51,13 @@ static void keep(struct server *s, struct event *v, enum err e)
     }
     (void)pthread_mutex_unlock(&s->events.lock);
     if (full) {
-        say_lost(e);
+        say_lost(e, IS_LOST);
         event_free(v);
     }
 }
 
-/* Takes ownership of an event that was not committed. */
-static void not_durable(struct server *s, struct event *v, enum err e)
+/* Takes ownership of an event that was not committed, or of which that is not known. */
+static void not_durable(struct server *s, struct event *v, enum err e, const char *effect)
 {
     const bool can_be_repeated = e != ERR_TOO_LARGE && e != ERR_MALFORMED && e != ERR_UNAVAILABLE;
 
@@ -60,7 +66,7 @@ static void not_durable(struct server *s, struct event *v, enum err e)
         return;
     }
     if (v->kept)
-        say_lost(e);
+        say_lost(e, effect);
     event_free(v);
 }
 
@@ -74,7 +80,8 @@ void event_done(struct server *s, struct writer_request *request)
     else if (request->result == ERR_NONE)
         event_free(v);
     else
-        not_durable(s, v, request->result);
+        not_durable(s, v, request->result,
+                    request->result == ERR_UNAVAILABLE ? MAY_BE_LOST : IS_LOST);
 }
 
 static void event_submit(struct server *s, struct event *v)
@@ -82,7 +89,7 @@ static void event_submit(struct server *s, struct event *v)
     enum err e = store_writer_submit(s->writer, &v->outcome.commit);
 
     if (e != ERR_NONE)
-        not_durable(s, v, e);
+        not_durable(s, v, e, IS_LOST);
 }
 
 MUST_CHECK static enum err event_new(const struct server *s, struct span op, struct span detail,
@@ -109,7 +116,7 @@ void server_event(struct server *s, struct span op, struct span detail, struct t
     enum err e = event_new(s, op, detail, now, &v);
 
     if (e != ERR_NONE) {
-        say_lost(e);
+        say_lost(e, IS_LOST);
         return;
     }
     v->kept = true;
@@ -181,7 +188,7 @@ void events_clear(struct server *s)
     while (v) {
         struct event *next = v->next;
 
-        say_lost(v->outcome.commit.result);
+        say_lost(v->outcome.commit.result, IS_LOST);
         event_free(v);
         v = next;
     }

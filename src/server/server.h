@@ -35,7 +35,8 @@ void server_tick(struct server *s, struct timestamp now);
  * Writes an entry about the keystore itself to the log, later. While the log cannot be written, up
  * to 4096 such entries are kept in memory, and server_tick() tries them again. The line
  * `event_lost` of the operational log reports an entry that is lost: there is no memory, too many
- * are kept, or the server stops while the log cannot be written.
+ * are kept, or the server stops while the log cannot be written. It also reports an entry that may
+ * be lost: the server stops while the outcome of its commit is unknown.
  */
 void server_event(struct server *s, struct span op, struct span detail, struct timestamp now);
 

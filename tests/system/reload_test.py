@@ -522,8 +522,8 @@ int fsync(int fd) { return fdatasync(fd); }
 class BrokenDisk(Case):
     """Whether the entry of a change is stored is unknown for as long as the disk is broken. SIGTERM still ends the daemon."""
 
-    def start(self):
-        keystore = Keystore(policies=[PLAIN])
+    def start(self, **settings):
+        keystore = Keystore(policies=[PLAIN], settings=settings)
         self.addCleanup(keystore.close)
         shim = os.path.join(keystore.dir, "broken_sync.so")
         subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", shim, "-ldl"], check=True,
@@ -565,6 +565,13 @@ class BrokenDisk(Case):
         thread.join()
         self.assertEqual((replies[0].status, replies[0].code), (503, "log_unavailable"))
         self.assertIn(b"it is not known whether the change is in effect", replies[0].body)
+
+    def test_an_event(self):
+        keystore = self.start(**{"log.summary_interval_s": 1})
+        self.assertEqual(keystore.get("/v1/status", token="wrong").status, 401)  # the summary is an event
+        self.await_failing(keystore)
+        self.stops_and_starts(keystore)
+        self.assertRegex(keystore.log(), r'event_lost code=unavailable effect="an entry .* may be missing in its log')
 
 
 class OperationalLog(unittest.TestCase):
