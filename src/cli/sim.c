@@ -59,16 +59,22 @@ static int open_sim(const struct cli *cli, const char *dir, struct vs_sim **out)
                 dir, vs_error_text(e), dir);
 }
 
-/* Writes a file, and with --json the document that names it. */
-static int put_file(const struct cli *cli, const char *path, const struct vs_blob *b)
+/* Writes a file, and with --json the document that names it. `member`: bytes for standard output go
+ * into this member of that document, in base64; NULL: they are JSON. */
+static int put_file(const struct cli *cli, const char *path, const char *member,
+                    const struct vs_blob *b)
 {
+    const bool inside = cli->json && member && is_standard(path);
     struct cli_json j = {0};
-    int code = write_output(cli, path, (struct vs_bytes){b->data, b->size}, 0644);
+    int code = inside ? PARSED : write_output(cli, path, (struct vs_bytes){b->data, b->size}, 0644);
 
-    if (code != PARSED || !cli->json || is_standard(path))
+    if (code != PARSED || !cli->json || (is_standard(path) && !inside))
         return code;
     json_open(&j, NULL, '{');
-    json_text(&j, "out", path);
+    if (inside)
+        json_base64(&j, member, b->data, b->size);
+    else
+        json_text(&j, "out", path);
     json_unsigned(&j, "size", b->size);
     json_close(&j, '}');
     json_end();
@@ -104,7 +110,7 @@ static int run_quote(struct cli *cli, int argc, char **argv)
         code = e == VS_OK ? PARSED : fail(cli, e, "cannot make a quote: %s", vs_error_text(e));
     }
     if (code == PARSED)
-        code = put_file(cli, out, &quote);
+        code = put_file(cli, out, "quote", &quote);
     vs_blob_clear(&quote);
     vs_sim_free(&sim);
     return code == PARSED ? EXIT_DONE : code;
@@ -150,7 +156,7 @@ static int run_collateral(struct cli *cli, int argc, char **argv)
     else if (e != VS_OK)
         code = fail(cli, e, "cannot make collateral: %s", vs_error_text(e));
     else
-        code = put_file(cli, out, &bundle);
+        code = put_file(cli, out, NULL, &bundle);
     vs_blob_clear(&bundle);
     vs_sim_free(&sim);
     return code == PARSED ? EXIT_DONE : code;

@@ -648,6 +648,14 @@ class Token(CliTest):
         with open(path, encoding="ascii") as file:
             self.assertEqual(file.read().strip(), token)
 
+    def test_the_tenant_is_in_the_entry(self):
+        done = self.expect(0, "token", "new", "--tenant", "team:a")
+        self.assertIn(b"    role: worker\n    tenant: team:a\n    sha256: ", done.stderr)
+        self.assertEqual(json.loads(self.expect(0, "token", "new", "--tenant", "t", "--json").stdout)["tenant"], "t")
+        self.assertNotIn(b"tenant", self.expect(0, "token", "new").stderr)
+        for bad in ("", "a b", "a\nrole: operator", "x" * 65):
+            self.expect(2, "token", "new", "--tenant", bad)
+
 
 class Encrypt(CliTest):
     def encrypt(self, *more, data, code=0):
@@ -754,6 +762,11 @@ class Evidence(CliTest):
             out = self.path(command[0])
             said = self.expect(0, "sim", *command, "--dir", sim, "--out", out, "--json").stdout
             self.assertEqual(json.loads(said), {"out": out, "size": os.path.getsize(out)})
+            said = json.loads(self.expect(0, "sim", *command, "--dir", sim, "--json").stdout)  # one document, too
+            if command[0] == "quote":
+                self.assertEqual(len(base64.b64decode(said["quote"], validate=True)), said["size"])
+            else:
+                self.assertIn("tcb_info", said)
 
     def test_files_that_decide_trust_are_not_of_others(self):
         self.verify(0, *self.trusted())
