@@ -1,7 +1,8 @@
 """What the documentation tells people to type is run, and what it names exists.
 
 In README.md and docs/, a fenced block marked ```sh test is run, and one marked ```LANGUAGE file=NAME is
-written to NAME, in order, one page in one shell and one empty directory. A page finds nothing but the two
+written to NAME, in order, one page in one shell and one empty directory. A page with "needs=postgresql" is run where
+a PostgreSQL server can be started. A page finds nothing but the two
 programs in PATH: whatever else it needs, its own text makes. Port 8081 in the text stands for a free one.
 """
 import glob
@@ -17,6 +18,7 @@ import unittest
 import yaml
 
 import harness
+import postgres
 from harness import BUILD, COMMAND, DAEMON, ROOT
 
 PAGES = sorted(p for pattern in ("*.md", "docs/*.md", "docs/guides/*.md") for p in glob.glob(os.path.join(ROOT, pattern)))
@@ -61,7 +63,7 @@ def script_of(text):
         file = re.search(r"\bfile=(\S+)", info)
         if file:
             parts.append(f"cat > {file.group(1)} <<'END-OF-{line}'\n{content}END-OF-{line}\n")
-        elif info == "sh test":
+        elif info.split(" needs=")[0] == "sh test":
             parts.append(f"echo '# line {line}' >&2\n{content}")
             runs = True
     return "".join(parts) if runs else None
@@ -103,6 +105,9 @@ class Commands(unittest.TestCase):
         ran = 0
         for path in PAGES:
             script = script_of(read(path))
+            if "needs=postgresql" in read(path) and postgres.missing():
+                print(f"SKIPPED: {name(path)} is not run: {postgres.missing()}", flush=True)
+                script, ran = None, ran + 1
             if script:
                 with self.subTest(name(path)):
                     self.run_page(path, script)
