@@ -23,7 +23,8 @@
     X(ERR_RATE_LIMITED, "rate_limited", "too many requests")                                       \
     X(ERR_OVERLOADED, "overloaded", "a queue or table is full; try again later")                   \
     X(ERR_UNAVAILABLE, "unavailable", "a required part is not available")                          \
-    X(ERR_ARCHIVE, "archive_unavailable", "the log's archive, or a file of it, is missing")        \
+    X(ERR_ARCHIVE, "archive_unavailable",                                                          \
+      "the log's archive, or a file of it, is missing or damaged")                                 \
     X(ERR_CRYPTO, "crypto", "a cryptographic check or operation failed")                           \
     X(ERR_TAMPERED, "tampered", "stored data differs from what was written")                       \
     X(ERR_MEMORY, "out_of_memory", "out of memory, or memory could not be locked")                 \

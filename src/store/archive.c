@@ -300,23 +300,28 @@ enum err archive_write(struct archive *a, const struct tile *tile, struct span b
 }
 
 /* A file that is there already must be what an earlier, interrupted run wrote. */
-MUST_CHECK static enum err existing_compare(struct archive *a, const struct place *p,
-                                            struct span bytes)
+MUST_CHECK static enum err existing_compare(struct archive *a, const struct place *p)
 {
+    char fresh[NAME_SIZE];
     struct buffer there = {0};
+    struct buffer ours = {0};
     enum err e = file_get(a, p->path, &there);
 
-    if (e == ERR_NONE && !span_equal(buffer_span(&there), bytes)) {
+    (void)snprintf(fresh, sizeof fresh, "%s.new", p->path);
+    if (e == ERR_NONE)
+        e = file_get(a, fresh, &ours);
+    if (e == ERR_NONE && !span_equal(buffer_span(&there), buffer_span(&ours))) {
         tell(a, p->path, "a file of another content is there already, and is not replaced");
         e = ERR_CONFLICT;
     }
     if (e == ERR_NONE && file_sync(p->directory, p->name) != 0)
         e = failed(a, p->path, errno);
     buffer_clear(&there);
+    buffer_clear(&ours);
     return e;
 }
 
-enum err archive_place(struct archive *a, const struct tile *tile, struct span bytes)
+enum err archive_place(struct archive *a, const struct tile *tile)
 {
     struct place p;
     enum err e = place_open(a, tile, &p);
@@ -326,7 +331,7 @@ enum err archive_place(struct archive *a, const struct tile *tile, struct span b
     if (file_sync(p.directory, p.fresh) != 0)
         e = failed(a, p.path, errno);
     else if (linkat(p.directory, p.fresh, p.directory, p.name, 0) != 0)
-        e = errno == EEXIST ? existing_compare(a, &p, bytes) : failed(a, p.path, errno);
+        e = errno == EEXIST ? existing_compare(a, &p) : failed(a, p.path, errno);
     (void)unlinkat(p.directory, p.fresh, 0);
     (void)close(p.directory);
     return e;

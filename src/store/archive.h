@@ -46,7 +46,7 @@ MUST_CHECK enum err archive_read(struct archive *a, const struct tile *tile, str
  * directory; ERR_IO, for example because the disk is full
  */
 MUST_CHECK enum err archive_write(struct archive *a, const struct tile *tile, struct span bytes);
-MUST_CHECK enum err archive_place(struct archive *a, const struct tile *tile, struct span bytes);
+MUST_CHECK enum err archive_place(struct archive *a, const struct tile *tile);
 MUST_CHECK enum err archive_sync(struct archive *a, const struct tile *tile);
 
 /* Removes a partial tile that is not needed any more, if it is there. */

@@ -366,6 +366,8 @@ static void transaction_apply(struct group *g, const struct transaction *t,
     if (r->status == TRANSACTION_DONE) {
         overlay_keep(g->overlay);
         r->effect = 0;
+        if (t->archived > x->next.log_archived && t->archived <= x->state.log.size)
+            x->next.log_archived = t->archived;
     } else {
         overlay_take_back(g->overlay);
         r->effect--;

@@ -40,7 +40,7 @@ MUST_CHECK static enum err time_from(const struct search *s, uint64_t index, uin
     for (uint64_t count = 1; e == ERR_NONE && !out->found && index < end; count *= 2) {
         count = count < end - index ? count : end - index;
         e = s->verified ? log_entries(r, index, count, time_look, out)
-                        : r->engine->ops->entries(r->engine, r->node, index, count, time_look, out);
+                        : log_entries_unchecked(r, index, count, time_look, out);
         index += count;
     }
     return e == ERR_NONE && !out->found ? ERR_NOT_FOUND : e;
@@ -102,6 +102,13 @@ MUST_CHECK static enum err window_search(const struct search *s, struct timestam
     if (e == ERR_NONE && first < end)
         e = log_entries(&s->log, first, end - first, filter_entry, filter);
     return e;
+}
+
+enum err store_find_time(struct store *s, struct timestamp time, uint64_t *index)
+{
+    const struct search search = {store_log_reader(s), false};
+
+    return time_search(&search, time.ms, index);
 }
 
 enum err store_find_request(struct store *s, struct span request_id, store_each_entry *each,

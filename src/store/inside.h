@@ -37,6 +37,12 @@ struct store {
     uint8_t public_key[ED25519_PUBLIC_SIZE];
     char origin[CHECKPOINT_ORIGIN_MAX + 1];
 
+    struct archive *archive;   /* NULL: none is configured */
+    _Atomic uint64_t archived; /* as committed: entries before it are in the archive */
+    _Atomic uint64_t dropped;  /* entries before it are gone from the database */
+    bool dropped_known;        /* the writer's only, as the next */
+    int64_t drop_failed_us;    /* monotonic; 0: the last drop succeeded */
+
     pthread_mutex_t mutex; /* guards what follows */
     struct checkpoint committed;
     uint64_t noted; /* the size that `note` is of */

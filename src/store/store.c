@@ -18,6 +18,7 @@ enum { LEASE_MS = 30000, RENEW_US = LEASE_MS / 3 * 1000, NAMED_MAX = 1000000 };
 MUST_CHECK static enum err store_new(const struct store_options *options, struct store **out)
 {
     struct store *s = calloc(1, sizeof *s);
+    enum err e;
 
     if (!s)
         return ERR_MEMORY;
@@ -32,7 +33,10 @@ MUST_CHECK static enum err store_new(const struct store_options *options, struct
     s->log_seed = options->log_seed;
     ed25519_public(s->log_seed, s->public_key);
     *out = s;
-    return span_to_string(span_string(options->origin), s->origin, sizeof s->origin);
+    e = span_to_string(span_string(options->origin), s->origin, sizeof s->origin);
+    if (e == ERR_NONE && options->archive && *options->archive)
+        e = archive_new(options->archive, &s->archive);
+    return e;
 }
 
 /* What readers see from now on. */
@@ -46,6 +50,7 @@ static void publish(struct store *s)
     s->committed.size = f->size;
     s->committed.root = root;
     (void)pthread_mutex_unlock(&s->mutex);
+    atomic_store(&s->archived, executor_state(s->executor)->log_archived);
 }
 
 /* This process's node, if it is there. */
@@ -200,7 +205,9 @@ MUST_CHECK static enum err log_verify(struct store *s)
 {
     const struct node_state *state = executor_state(s->executor);
     const struct log_reader r = store_log_reader(s);
-    const uint64_t from = state->log_verified;
+    /* what is in the archive was read back there, and the archive may be elsewhere now */
+    const uint64_t from =
+        state->log_archived > state->log_verified ? state->log_archived : state->log_verified;
     const uint64_t left = r.size - from;
     const uint64_t count = left < STORE_START_ENTRIES ? left : STORE_START_ENTRIES;
     struct log_progress progress = {from + count, state->log_scrubbed, state->log_pass_ms};
@@ -208,7 +215,7 @@ MUST_CHECK static enum err log_verify(struct store *s)
 
     if (e == ERR_NONE)
         e = log_edge_verify(&r);
-    if (e == ERR_NONE && r.size > 0)
+    if (e == ERR_NONE && r.size > state->log_archived)
         e = log_entries(&r, r.size - 1, 1, entry_ignore, NULL);
     if (e == ERR_NONE)
         e = log_entries(&r, from, count, entry_ignore, NULL);
@@ -358,6 +365,7 @@ void store_close(struct store **store)
     executor_close(&s->executor);
     if (s->engine)
         s->engine->ops->close(&s->engine);
+    archive_free(&s->archive);
     (void)pthread_mutex_destroy(&s->mutex);
     free(s);
     *store = NULL;
@@ -471,7 +479,8 @@ void store_checkpoint(struct store *s, struct checkpoint *out, char text[CHECKPO
 
 struct log_reader store_log_reader(struct store *s)
 {
-    struct log_reader r = {.engine = s->engine, .node = s->node};
+    struct log_reader r = {
+        .engine = s->engine, .node = s->node, .archive = s->archive, .archived = &s->archived};
 
     (void)pthread_mutex_lock(&s->mutex);
     r.size = s->committed.size;
@@ -537,4 +546,11 @@ enum err store_prove_consistency(struct store *s, uint64_t from, uint64_t to,
     struct log_reader r = store_log_reader(s);
 
     return log_prove_consistency(&r, from, to, out);
+}
+
+enum err store_tile(struct store *s, const struct tile *tile, struct buffer *out)
+{
+    struct log_reader r = store_log_reader(s);
+
+    return log_tile(&r, tile, out);
 }

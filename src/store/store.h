@@ -11,6 +11,7 @@
 #define STORE_STORE_H
 
 #include "audit/checkpoint.h"
+#include "audit/tiles.h"
 #include "store/rows.h"
 #include "store/transaction.h"
 #include "store/verify.h"
@@ -37,6 +38,7 @@ struct store_options {
     const char *origin;             /* of the log's checkpoints */
     const uint8_t *log_seed; /* Ed25519 seed, 32 bytes in guarded memory; must outlive the store */
     const struct rows_keys *keys; /* in guarded memory; must outlive the store */
+    const char *archive;          /* directory of the log's archive; NULL or "": none. Copied */
     bool create;                  /* make a new database; ERR_CONFLICT when there is one */
     bool take_over;               /* a log of release 0.1.0, which has no state, is accepted */
 };
@@ -101,7 +103,8 @@ void store_checkpoint(struct store *store, struct checkpoint *out, char text[CHE
 /*
  * Calls `each` for up to `count` entries from `first`, in order; stops when it returns an error,
  * and returns that. Entries are compared with the tree before `each` sees them. No connection is
- * held meanwhile: `each` may call the store. ERR_IO, ERR_TAMPERED
+ * held meanwhile: `each` may call the store. ERR_IO, ERR_TAMPERED; ERR_ARCHIVE the archive, or a
+ * file of it, is missing or damaged
  */
 typedef MUST_CHECK enum err store_each_entry(void *context, uint64_t index, struct span entry);
 MUST_CHECK enum err store_entries(struct store *store, uint64_t first, uint64_t count,
@@ -137,5 +140,12 @@ MUST_CHECK enum err store_prove_consistency(struct store *store, uint64_t from, 
  */
 MUST_CHECK enum err store_find_request(struct store *store, struct span request_id,
                                        store_each_entry *each, void *context);
+
+/* The first entry that is not earlier than `time`, by the same search; the log's size if none is.
+ */
+MUST_CHECK enum err store_find_time(struct store *store, struct timestamp time, uint64_t *index);
+
+/* Appends a tile to `out`; see log_tile(). */
+MUST_CHECK enum err store_tile(struct store *store, const struct tile *tile, struct buffer *out);
 
 #endif

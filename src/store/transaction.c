@@ -1,6 +1,7 @@
 #include "store/transaction.h"
 
 #include "audit/entry.h"
+#include "audit/tiles.h"
 
 static bool id_is_good(struct span id)
 {
@@ -43,7 +44,7 @@ enum err transaction_check(const struct transaction *t)
     if (t->count > TRANSACTION_EFFECTS_MAX || t->entry.size > AUDIT_ENTRY_MAX ||
         t->entry_limit.size > AUDIT_ENTRY_MAX || t->entry_conflict.size > AUDIT_ENTRY_MAX)
         return ERR_TOO_LARGE;
-    if (t->entry.size == 0 || t->time.ms < 0)
+    if (t->entry.size == 0 || t->time.ms < 0 || t->archived % TILE_WIDTH != 0)
         return ERR_MALFORMED;
     for (size_t i = 0; e == ERR_NONE && i < t->count; i++)
         e = effect_check(&t->effects[i]);

@@ -71,6 +71,11 @@ struct transaction {
      * appends nothing (a caller that decides again after a conflict records its last decision).
      */
     struct span entry, entry_limit, entry_conflict;
+    /*
+     * The log's entries before this index are in the archive from now on: a multiple of 256, at
+     * most the log's size; 0, or less than before: no change. See store/archiver.h.
+     */
+    uint64_t archived;
 };
 
 enum transaction_status {

@@ -9,11 +9,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "store/archiver.h"
 
 enum {
     GATHER_FROM = 8,        /* a batch of this many says that there is load */
     GATHER_US = 2000,       /* and then up to this long is worth waiting for more */
     SETTLE_US = 200 * 1000, /* between two looks for a group whose outcome is unknown */
+    DROP_US = 20 * 1000,    /* between two removals of entries that the archive has */
     LOOK_US = 1000 * 1000,  /* how often the files are looked at when there is no work */
 };
 
@@ -28,6 +30,7 @@ struct store_writer {
     struct transaction made[WRITER_BATCH_MAX]; /* the thread's only, as the next two */
     const struct transaction *list[WRITER_BATCH_MAX];
     struct transaction_result results[WRITER_BATCH_MAX];
+    int64_t dropped_us; /* when archived entries were removed last */
 
     pthread_mutex_t mutex; /* guards the fields below */
     pthread_cond_t wake;
@@ -138,6 +141,14 @@ static void trouble_note(struct store_writer *w, enum err e)
         queue_refuse(w);
 }
 
+/* A few entries that the archive has, without the lock: no other thread writes to the store. */
+static void archived_drop(struct store_writer *w)
+{
+    (void)pthread_mutex_unlock(&w->mutex);
+    store_archive_drop(w->store);
+    (void)pthread_mutex_lock(&w->mutex);
+}
+
 /* Looks without the lock: no other thread writes to the store. */
 static void files_look(struct store_writer *w)
 {
@@ -154,11 +165,17 @@ static void files_look(struct store_writer *w)
 static void work_await(struct store_writer *w)
 {
     while (w->queued == 0 && !w->stopping) {
-        const struct timespec deadline =
-            clock_deadline(w->figures.unreachable ? SETTLE_US : LOOK_US);
+        const bool drops = store_archive_has_rest(w->store) && !w->figures.failing;
+        const struct timespec deadline = clock_deadline(drops                    ? DROP_US
+                                                        : w->figures.unreachable ? SETTLE_US
+                                                                                 : LOOK_US);
 
         w->waiting = WAITING_ANY;
-        if (pthread_cond_timedwait(&w->wake, &w->mutex, &deadline) == ETIMEDOUT)
+        if (pthread_cond_timedwait(&w->wake, &w->mutex, &deadline) != ETIMEDOUT)
+            continue;
+        if (drops)
+            archived_drop(w);
+        else
             files_look(w);
     }
     w->waiting = WAITING_NOT;
@@ -284,6 +301,17 @@ static void batch_commit(struct store_writer *w, struct writer_request *batch, s
     w->done(w->context, batch, count);
 }
 
+/* Under load, too, but no more often than every DROP_US: a commit may wait for it. */
+static void drop_between(struct store_writer *w)
+{
+    const int64_t now_us = clock_monotonic_us();
+
+    if (now_us - w->dropped_us < DROP_US)
+        return;
+    w->dropped_us = now_us;
+    store_archive_drop(w->store);
+}
+
 static void *writer_main(void *argument)
 {
     struct store_writer *w = argument;
@@ -292,8 +320,10 @@ static void *writer_main(void *argument)
 
     (void)pthread_setname_np(pthread_self(), "writer");
     secret_hide_stack(); /* the stack holds key material: checkpoints are signed here */
-    while ((count = batch_take(w, &batch)) > 0)
+    while ((count = batch_take(w, &batch)) > 0) {
         batch_commit(w, batch, count);
+        drop_between(w);
+    }
     return NULL;
 }
 
