@@ -26,6 +26,7 @@
 #define LABEL_STORE_NAME "store name v1"         /* HMACs of row ids and lookup values */
 #define LABEL_STORE_SET "store set v1"           /* keyed hash of the set of all rows */
 #define LABEL_STORE_STATE "store state v1"       /* seals the state of each node */
+#define LABEL_STORE_EXPORT "store export v1"     /* from it the key of each export */
 
 /* Writes 32 bytes of private key; the caller wipes them. `seed` is opaque here; keys/seed.h
  * builds it. */
