@@ -226,6 +226,11 @@ const struct merkle_frontier *builder_log(const struct builder *b)
     return &b->state.log;
 }
 
+enum err builder_flush(struct builder *b)
+{
+    return batch_commit(b);
+}
+
 enum err builder_end(struct builder *b, const struct node_state *like)
 {
     enum err e = batch_commit(b);

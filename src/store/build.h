@@ -38,6 +38,9 @@ MUST_CHECK enum err builder_entry(struct builder *b, struct span entry);
 /* The tree so far. */
 const struct merkle_frontier *builder_log(const struct builder *b);
 
+/* Commits what was given so far; the database still says that it is unfinished. */
+MUST_CHECK enum err builder_flush(struct builder *b);
+
 /*
  * Finishes. `like` gives what is not counted here: commits, archived, anchor. Afterwards only
  * builder_free() may be called.

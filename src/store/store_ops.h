@@ -161,6 +161,12 @@ struct store_ops {
      */
     MUST_CHECK enum err (*examine)(struct store_engine *e, each_engine_fault *each, void *context);
 
+    /*
+     * (writer) Empties the database: for an import that was interrupted. NULL where a database is a
+     * file, which the caller removes instead.
+     */
+    MUST_CHECK enum err (*clear)(struct store_engine *e);
+
     /* (writer) Makes a node with its first state. ERR_CONFLICT the number or the origin is taken */
     MUST_CHECK enum err (*node_add)(struct store_engine *e, uint32_t node, const char *origin,
                                     struct span state);

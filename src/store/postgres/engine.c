@@ -238,6 +238,20 @@ MUST_CHECK static enum err files_check(struct store_engine *engine)
     return ERR_NONE;
 }
 
+MUST_CHECK static enum err clear(struct store_engine *engine)
+{
+    struct pg_engine *q = pg_engine_of(engine);
+    bool fresh = false;
+    enum err e = q->in_group ? ERR_INTERNAL : pg_writer_ready(q, &fresh);
+
+    if (e == ERR_NONE)
+        e = pg_exec(&q->writer,
+                    "BEGIN; DELETE FROM item; DELETE FROM log_entry; DELETE FROM log_node;"
+                    " DELETE FROM node; COMMIT",
+                    NULL);
+    return e == ERR_TIMEOUT ? ERR_UNAVAILABLE : e;
+}
+
 MUST_CHECK static enum err entries_drop(struct store_engine *engine, uint32_t node, uint64_t token,
                                         uint64_t end)
 {
@@ -274,6 +288,7 @@ const struct store_ops store_postgres = {
     .address_check = address_check,
     .close = engine_close,
     .hurry = hurry,
+    .clear = clear,
     .node_add = node_add,
     .nodes = pg_nodes,
     .lease_take = lease_take,
