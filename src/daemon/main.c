@@ -110,6 +110,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
         case 'g':
             a->state.give_up = optarg;
             break;
+        case 'r':
+            a->state.accept_rollback = true;
+            break;
         case 'y':
             a->state.yes = true;
             break;
@@ -149,6 +152,13 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
         a->state.verb = argv[optind + 1];
         a->state.json = a->json;
         optind += 2;
+        if (state_command_takes_file(a->state.verb)) {
+            if (optind == argc) {
+                (void)fprintf(stderr, "vouchsafed: state %s needs a FILE\n", a->state.verb);
+                return EXIT_USAGE;
+            }
+            a->state.file = argv[optind++];
+        }
     }
     if (optind < argc) {
         (void)fprintf(stderr, "vouchsafed: unexpected argument: %s\nTry vouchsafed --help\n",
@@ -160,8 +170,11 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
                     stderr);
         return EXIT_USAGE;
     }
-    if (!a->state.verb && (a->state.kept || a->state.give_up || a->state.yes)) {
-        (void)fputs("vouchsafed: --kept, --give-up and --yes are options of state\n", stderr);
+    if (!a->state.verb &&
+        (a->state.kept || a->state.give_up || a->state.yes || a->state.accept_rollback)) {
+        (void)fputs(
+            "vouchsafed: --kept, --give-up, --yes and --accept-rollback are options of state\n",
+            stderr);
         return EXIT_USAGE;
     }
     if (a->json && !a->init && !a->check && !a->state.verb) {

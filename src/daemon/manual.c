@@ -8,28 +8,32 @@ static const char *const usages[] = {
     "vouchsafed [--config FILE] [--env-file FILE] [--user NAME] [--supervise]",
     "vouchsafed init [--new-log] [--json] [--config FILE] [--env-file FILE]",
     "vouchsafed state check|repair [--kept FILE] [--give-up LIST] [--yes] [--json] [--config FILE]",
+    "vouchsafed state export FILE [--json] [--config FILE]",
+    "vouchsafed state import FILE --kept FILE|--accept-rollback [--json] [--config FILE]",
     "vouchsafed --check-config [--json] [--config FILE] [--env-file FILE]",
 };
 
 const struct daemon_option daemon_options[] = {
-    {"config",       "FILE", 'c', "read settings from this YAML file (default: none)"               },
-    {"env-file",     "FILE", 'e',
+    {"config",          "FILE", 'c', "read settings from this YAML file (default: none)"               },
+    {"env-file",        "FILE", 'e',
      "read variables from this file, which must exist (default: .env in the\n"
-     "working directory, if there is one)"                                                          },
-    {"user",         "NAME", 'u', "become this user before anything is read"                        },
-    {"supervise",    NULL,   's', "stay as a parent that restarts the daemon when it crashes"       },
-    {"check-config", NULL,   'k', "check the settings, report every mistake, and exit"              },
-    {"new-log",      NULL,   'n', "with init: the log was lost; start a new one for the sealed root"},
-    {"kept",         "FILE", 'p',
-     "with state: a checkpoint that was kept elsewhere; the log must contain its log"               },
-    {"give-up",      "LIST", 'g', "with state repair: what may be lost: rows,proof,log,newest"      },
-    {"yes",          NULL,   'y', "with state repair: do what is said, not only say it"             },
-    {"json",         NULL,   'j',
-     "with --check-config, init and state: print the result as JSON on standard\noutput"            },
-    {"help",         NULL,   'h', "print this text and all settings"                                },
-    {"version",      NULL,   'v', "print the version"                                               },
+     "working directory, if there is one)"                                                             },
+    {"user",            "NAME", 'u', "become this user before anything is read"                        },
+    {"supervise",       NULL,   's', "stay as a parent that restarts the daemon when it crashes"       },
+    {"check-config",    NULL,   'k', "check the settings, report every mistake, and exit"              },
+    {"new-log",         NULL,   'n', "with init: the log was lost; start a new one for the sealed root"},
+    {"kept",            "FILE", 'p',
+     "with state: a checkpoint that was kept elsewhere; the log must contain its log"                  },
+    {"give-up",         "LIST", 'g', "with state repair: what may be lost: rows,proof,log,newest"      },
+    {"accept-rollback", NULL,   'r',
+     "with state import: the export may be older than the last state"                                  },
+    {"yes",             NULL,   'y', "with state repair: do what is said, not only say it"             },
+    {"json",            NULL,   'j',
+     "with --check-config, init and state: print the result as JSON on standard\noutput"               },
+    {"help",            NULL,   'h', "print this text and all settings"                                },
+    {"version",         NULL,   'v', "print the version"                                               },
 #ifdef VOUCHSAFE_TEST_CLOCK
-    {"test-clock",   "N",    't', "for tests: it is now N, Unix seconds; or see clock_follow()"     },
+    {"test-clock",      "N",    't', "for tests: it is now N, Unix seconds; or see clock_follow()"     },
 #endif
 };
 const size_t daemon_option_count = COUNT_OF(daemon_options);
@@ -40,6 +44,8 @@ static const struct {
 } commands[] = {
     {"init",         "make a root, seal it by the TEE, start the log, and exit"             },
     {"state check",  "report every fault of the state directory, and change nothing"        },
+    {"state export", "write rows and log into one file that only this root opens"           },
+    {"state import", "fill an empty store from such a file"                                 },
     {"state repair", "make a whole database from a damaged one; only say how, without --yes"},
 };
 
@@ -64,7 +70,7 @@ static const struct {
 
 /* ---- --help ---- */
 
-enum { HELP_COLUMN = 19 };
+enum { HELP_COLUMN = 20 };
 
 static void help_row(FILE *file, const char *left, const char *help)
 {

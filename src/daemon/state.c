@@ -326,8 +326,7 @@ out:
 }
 
 /* The connection string: the only line of its file. */
-MUST_CHECK static enum err url_read(const struct settings *s, struct buffer *out,
-                                    struct state_problem *problem)
+enum err state_url_read(const struct settings *s, struct buffer *out, struct state_problem *problem)
 {
     const char *path = s->store.url_file;
     char why[FILE_WHY_SIZE] = "";
@@ -353,7 +352,7 @@ enum err state_url_check(const struct settings *s, struct state_problem *problem
 
     if (s->store.engine != DATABASE_POSTGRES)
         return ERR_NONE;
-    e = url_read(s, &url, problem);
+    e = state_url_read(s, &url, problem);
     if (e == ERR_NONE && (e = store_postgres.address_check((const char *)url.data)) != ERR_NONE)
         e = explain(problem, e,
                     "store.url_file %s: the connection string is refused; the log line above says "
@@ -424,7 +423,7 @@ MUST_CHECK static enum err shared_open(const struct settings *s, struct store_op
     struct buffer url = {0};
     uint8_t holder[HOLDER_SIZE];
     int lock = -1;
-    enum err e = url_read(s, &url, problem);
+    enum err e = state_url_read(s, &url, problem);
 
     if (e != ERR_NONE)
         goto out;

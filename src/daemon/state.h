@@ -55,6 +55,9 @@ MUST_CHECK enum err state_root_mark(const struct settings *s, struct tee *tee, s
  * reason in `problem`
  */
 MUST_CHECK enum err state_url_check(const struct settings *s, struct state_problem *problem);
+/* Reads the connection string, terminated. ERR_CONFIG */
+MUST_CHECK enum err state_url_read(const struct settings *s, struct buffer *out,
+                                   struct state_problem *problem);
 
 /* What may be in the place of the log: one with a sealed state; nothing; one of release 0.1.0. */
 enum state_log { STATE_LOG_OPEN, STATE_LOG_CREATE, STATE_LOG_TAKE_OVER };

@@ -15,8 +15,6 @@
 #include "service/outcome.h"
 #include "tee/tee.h"
 
-enum { NODE = 1 };
-
 enum err state_explain(struct state_problem *problem, enum err e, const char *format, ...)
 {
     va_list arguments;
@@ -50,12 +48,28 @@ static void holder_name(const char *database, char *out, size_t size)
         (void)snprintf(out, size, "another process");
 }
 
+MUST_CHECK static enum err server_inspect(const struct state_context *c, struct store_engine **out)
+{
+    const struct engine_options options = {.address = (const char *)c->url.data, .inspect = true};
+    enum err e = store_postgres.open(&options, out);
+
+    return e == ERR_NONE ? e
+                         : state_explain(c->problem, e,
+                                         "the PostgreSQL database of store.url_file does not open: "
+                                         "%s",
+                                         err_text(e));
+}
+
 enum err state_inspect(const struct state_context *c, const char *path, struct store_engine **out)
 {
-    const struct engine_options options = {.address = path, .inspect = true};
-    enum err e = store_sqlite.open(&options, out);
+    const struct engine_options options = {.address = path ? path : c->database, .inspect = true};
     char holder[128];
+    enum err e;
 
+    if (!path && c->engine == &store_postgres)
+        return server_inspect(c, out);
+    path = options.address;
+    e = store_sqlite.open(&options, out);
     if (e == ERR_CONFLICT) {
         holder_name(path, holder, sizeof holder);
         return state_explain(
@@ -78,8 +92,8 @@ struct examine_options state_examine_options(const struct state_context *c,
     struct examine_options o = {
         .engine = engine,
         .keys = keyring_store_keys_of(c->keys),
-        .origin = c->settings->log.origin,
-        .node = NODE,
+        .origin = c->settings->store.origin,
+        .node = c->node,
     };
 
     if (c->has_kept) {
@@ -206,7 +220,7 @@ MUST_CHECK static enum err state_check(struct state_context *c, int *status)
     struct examine_options options;
     struct examination x = {0};
     struct repair_plan plan;
-    enum err e = state_inspect(c, c->database, &engine);
+    enum err e = state_inspect(c, NULL, &engine);
 
     if (e != ERR_NONE)
         return e;
@@ -229,7 +243,7 @@ MUST_CHECK static enum err state_check(struct state_context *c, int *status)
                           err_text(e));
     }
     bytes_wipe(&x, sizeof x);
-    store_sqlite.close(&engine);
+    engine->ops->close(&engine);
     return e;
 }
 
@@ -237,10 +251,13 @@ MUST_CHECK static enum err state_check(struct state_context *c, int *status)
 
 static const struct {
     const char *verb;
+    bool takes_file;
     MUST_CHECK enum err (*run)(struct state_context *c, int *status);
 } verbs[] = {
-    {"check",  state_check },
-    {"repair", state_repair},
+    {"check",  false, state_check },
+    {"repair", false, state_repair},
+    {"export", true,  state_export},
+    {"import", true,  state_import},
 };
 
 bool state_command_known(const char *verb)
@@ -251,8 +268,27 @@ bool state_command_known(const char *verb)
     return false;
 }
 
+bool state_origin_fits(const struct state_context *c, const char *origin)
+{
+    const size_t size = strlen(c->settings->log.origin);
+
+    return strncmp(origin, c->settings->log.origin, size) == 0 &&
+           (origin[size] == '\0' || origin[size] == '/');
+}
+
+/* The first line of a checkpoint. */
+MUST_CHECK static enum err origin_of(struct span note, char out[STORE_ORIGIN_MAX + 1])
+{
+    const uint8_t *end = note.size > 0 ? memchr(note.data, '\n', note.size) : NULL;
+
+    return end ? span_to_string(span_of(note.data, (size_t)(end - note.data)), out,
+                                STORE_ORIGIN_MAX + 1)
+               : ERR_MALFORMED;
+}
+
 MUST_CHECK static enum err kept_load(struct state_context *c)
 {
+    char origin[STORE_ORIGIN_MAX + 1] = "";
     struct buffer note = {0};
     enum err e;
 
@@ -262,8 +298,10 @@ MUST_CHECK static enum err kept_load(struct state_context *c)
     if (e != ERR_NONE)
         e = state_explain(c->problem, e, "%s (--kept) cannot be read: %s", c->command->kept,
                           err_text(e));
-    else if ((e = checkpoint_verify(buffer_span(&note), c->settings->log.origin, c->public_key,
-                                    &c->kept)) != ERR_NONE)
+    else if ((e = origin_of(buffer_span(&note), origin)) != ERR_NONE ||
+             (e = state_origin_fits(c, origin) ? ERR_NONE : ERR_MALFORMED) != ERR_NONE ||
+             (e = checkpoint_verify(buffer_span(&note), origin, c->public_key, &c->kept)) !=
+                 ERR_NONE)
         e = state_explain(c->problem, e,
                           "%s (--kept) is not a checkpoint of %s that this root's log key signed",
                           c->command->kept, c->settings->log.origin);
@@ -272,12 +310,28 @@ MUST_CHECK static enum err kept_load(struct state_context *c)
     return e;
 }
 
+bool state_command_takes_file(const char *verb)
+{
+    for (size_t i = 0; i < COUNT_OF(verbs); i++)
+        if (strcmp(verb, verbs[i].verb) == 0)
+            return verbs[i].takes_file;
+    return false;
+}
+
 MUST_CHECK static enum err context_open(struct state_context *c)
 {
     const struct settings *s = c->settings;
     enum err e;
 
     (void)snprintf(c->database, sizeof c->database, "%s/%s", s->state.dir, STATE_LOG_FILE);
+    c->engine = &store_sqlite;
+    c->node = 1;
+    if (s->store.engine == DATABASE_POSTGRES) {
+        c->engine = &store_postgres;
+        c->node = s->store.node;
+        if ((e = state_url_read(s, &c->url, c->problem)) != ERR_NONE)
+            return e;
+    }
     if ((e = state_tee_open(s, &c->tee, c->problem)) != ERR_NONE ||
         (e = state_root_open(s, c->tee, &c->root, c->problem)) != ERR_NONE)
         return e;
@@ -341,6 +395,7 @@ enum err state_command_run(const struct settings *s, const struct state_command 
     if (fflush(stdout) != 0 && e == ERR_NONE)
         e = state_explain(problem, ERR_IO, "standard output: %s", strerror(errno));
     free(text);
+    buffer_clear(&c->url);
     secret_free(&c->keys);
     secret_free(&c->seed);
     root_free(&c->root);

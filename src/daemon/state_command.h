@@ -21,6 +21,7 @@ struct state_command {
 enum { STATE_FAULTY = 3 /* faults were found, and are still there */ };
 
 bool state_command_known(const char *verb);
+bool state_command_takes_file(const char *verb);
 
 /*
  * Runs it. `*status` is the exit status when ERR_NONE is returned. On an error, `problem` has the

@@ -22,7 +22,10 @@ struct state_context {
     struct root *root;
     struct secret *seed, *keys;
     uint8_t public_key[ED25519_PUBLIC_SIZE];
-    char database[STATE_PATH_SIZE];
+    const struct store_ops *engine;
+    char database[STATE_PATH_SIZE]; /* of SQLite */
+    struct buffer url;              /* of PostgreSQL: the connection string, terminated */
+    uint32_t node;
     bool has_kept;
     struct checkpoint kept;
 };
@@ -30,9 +33,13 @@ struct state_context {
 MUST_CHECK enum err state_explain(struct state_problem *problem, enum err e, const char *format,
                                   ...) PRINTF_LIKE(3, 4);
 
-/* Opens a database to look at it. ERR_CONFLICT names the process that has it. */
+/* Opens a database to look at it: a file, or NULL for the one of the settings. ERR_CONFLICT names
+ * the process that has it. */
 MUST_CHECK enum err state_inspect(const struct state_context *c, const char *path,
                                   struct store_engine **out);
+/* Whether a checkpoint or an export with this origin may be of this keystore's log: with
+ * PostgreSQL, logs have the number of their node behind log.origin. */
+bool state_origin_fits(const struct state_context *c, const char *origin);
 /* The options of an examination of an inspected database. */
 struct examine_options state_examine_options(const struct state_context *c,
                                              struct store_engine *engine);

@@ -148,7 +148,7 @@ MUST_CHECK static enum err made_verify(const struct repairing *r)
         e = state_explain(r->c->problem, ERR_TAMPERED,
                           "the repaired database %s has faults; the old one is as it was", r->made);
     bytes_wipe(&x, sizeof x);
-    store_sqlite.close(&engine);
+    engine->ops->close(&engine);
     return e;
 }
 
@@ -243,8 +243,12 @@ enum err state_repair(struct state_context *c, int *status)
                        c->settings->state.dir, seconds);
         e = losses_read(c, &r->accepted);
     }
+    if (e == ERR_NONE && c->engine != &store_sqlite && c->command->yes)
+        e = state_explain(c->problem, ERR_UNSUPPORTED,
+                          "state repair changes SQLite databases only: restore the PostgreSQL "
+                          "database from a backup, or import an export into an empty one");
     if (e == ERR_NONE)
-        e = state_inspect(c, c->database, &r->engine);
+        e = state_inspect(c, NULL, &r->engine);
     if (e == ERR_NONE) {
         r->options = state_examine_options(c, r->engine);
         r->options.each = state_report_fault;
@@ -258,7 +262,7 @@ enum err state_repair(struct state_context *c, int *status)
     }
     if (r) {
         if (r->engine)
-            store_sqlite.close(&r->engine);
+            r->engine->ops->close(&r->engine);
         free(r->line);
         bytes_wipe(r, sizeof *r);
     }
