@@ -5,7 +5,8 @@
  *   v            1; 2 when the entry has a tenant
  *   time         RFC 3339, milliseconds
  *   request_id   UUIDv7 of the request
- *   op           "open", "attest", "init", "new-log", "repair", "start", "collateral", "policy",
+ *   op           "open", "attest", "init", "new-log", "repair", "import", "start", "collateral",
+ *                "policy",
  *                "reference-values" (rows made from an older log), ...
  *   decision     "allow" or "deny"
  *   code         stable code; "ok" when allowed

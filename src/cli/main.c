@@ -42,6 +42,8 @@ static const struct cli_command *const commands[] = {
     &command_reseal,
     &command_state_check,
     &command_state_repair,
+    &command_state_export,
+    &command_state_import,
     &command_profile_create,
     &command_profile_show,
 };

@@ -131,3 +131,86 @@ const struct cli_command command_state_repair = {
         "  vouchsafe state repair --give-up rows --yes --config /etc/vouchsafe/vouchsafe.yaml\n",
     .run = run_repair,
 };
+
+static int run_export(struct cli *cli, int argc, char **argv)
+{
+    const char *config = NULL;
+    const char *state = NULL;
+    const struct cli_option options[] = {COMMON_OPTIONS};
+    struct state_arguments a = {
+        {"state", "export"},
+        2
+    };
+    int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
+
+    if (code != PARSED)
+        return code;
+    add(&a, cli->arguments[0]);
+    return run_daemon(cli, &a, config, state);
+}
+
+const struct cli_command command_state_export = {
+    .name = "state export",
+    .arguments = "FILE",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .summary = "write a stopped keystore's rows and log into one encrypted file",
+    .help =
+        "Writes everything of the database into FILE, which must not exist: the rows, and all\n"
+        "entries of the log that are not in an archive. The file is encrypted under the root, so\n"
+        "only a keystore with the same root can import it. The sealed root is not in it.\n"
+        "The keystore must be stopped. A state with faults is not exported.\n"
+        "\n"
+        "Example:\n"
+        "  vouchsafe state export /backup/keystore.export --config /etc/vouchsafe/vouchsafe.yaml\n",
+    .run = run_export,
+};
+
+static int run_import(struct cli *cli, int argc, char **argv)
+{
+    const char *config = NULL;
+    const char *state = NULL;
+    const char *kept = NULL;
+    bool accept_rollback = false;
+    const struct cli_option options[] = {
+        COMMON_OPTIONS,
+        {"kept",            OPTION_TEXT, &kept,            "FILE", "the newest checkpoint of the log that you have", 0},
+        {"accept-rollback", OPTION_FLAG, &accept_rollback, NULL,
+          "the export may be older than the last state",                                                              0},
+    };
+    struct state_arguments a = {
+        {"state", "import"},
+        2
+    };
+    int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
+
+    if (code != PARSED)
+        return code;
+    add(&a, cli->arguments[0]);
+    add_option(&a, "--kept", kept);
+    if (accept_rollback)
+        add(&a, "--accept-rollback");
+    return run_daemon(cli, &a, config, state);
+}
+
+const struct cli_command command_state_import = {
+    .name = "state import",
+    .arguments = "FILE",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .summary = "fill an empty store from an export",
+    .help =
+        "Fills the empty store of the settings (store.engine: SQLite or PostgreSQL) from an "
+        "export\n"
+        "of a keystore with the same root. Everything is verified before it takes effect. The log\n"
+        "goes on where the export ends; an entry `import` records it. An interrupted import is\n"
+        "repeated from its beginning.\n"
+        "\n"
+        "An export that is older than the last state is a rollback: what was removed since then\n"
+        "comes back. So either give the newest checkpoint that you have with --kept, which the\n"
+        "export must contain, or say --accept-rollback.\n"
+        "\n"
+        "Example:\n"
+        "  vouchsafe state import /backup/keystore.export --kept kept.checkpoint\n",
+    .run = run_import,
+};

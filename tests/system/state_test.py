@@ -137,15 +137,15 @@ class Repair(Case):
     def test_a_damaged_log_is_followed_by_a_new_one_that_names_it(self):
         k = self.keystore()
         self.add_value(k)
-        size = k.get("/v1/log/checkpoint", token="auditor").body.decode().split("\n")[1:3]
         k.stop()
+        size = self.checked(k)["log_size"]
         self.spoil(k, "UPDATE log_entry SET entry = x'00' WHERE idx = 0")
         done = json.loads(self.state(k, "repair", "--yes", "--give-up", "log", "--json").stdout)
         self.assertTrue(done["repair"]["new_log"])
         k.start()
         log = self.operations(k)
         self.assertIn('"op":"new-log"', log)
-        self.assertIn(f'"old_log":{{"size":{size[0]},"root":"{size[1]}"}}', log)
+        self.assertIn(f'"old_log":{{"size":{size},"root":"', log)
         self.assertIn(VALUE["value"], k.get("/v1/policies", token="operator").body.decode())  # rows stay
 
     def test_a_lost_journal_is_given_up_only_by_name(self):
@@ -175,6 +175,115 @@ class Repair(Case):
             f.write(older)
         self.assertTrue(self.checked(k)["ok"])
         self.assertEqual([f["code"] for f in self.checked(k, "--kept", kept, code=3)["faults"]], ["checkpoint"])
+
+
+class Transfer(Case):
+    def exported(self, k, code=0, name="export"):
+        path = os.path.join(k.dir, name)
+        self.state(k, "export", path, code=code)
+        return path
+
+    def checkpoint(self, k, name="kept"):
+        path = os.path.join(k.dir, name)
+        with open(path, "wb") as f:
+            f.write(k.get("/v1/log/checkpoint", token="auditor").body)
+        return path
+
+    def empty(self, k):
+        for path in glob.glob(self.database(k) + "*"):
+            os.rename(path, os.path.join(k.dir, "old-" + os.path.basename(path)))
+
+    def test_everything_comes_back_and_the_log_goes_on(self):
+        k = self.keystore()
+        self.add_value(k)
+        kept = self.checkpoint(k)
+        log = self.operations(k)
+        running = self.state(k, "export", os.path.join(k.dir, "export"), code=1)
+        self.assertIn("stop the daemon first", running.stderr)
+        k.stop()
+        export = self.exported(k)
+        self.assertEqual(os.stat(export).st_mode & 0o777, 0o600)
+        self.exported(k, code=1)  # it overwrites nothing
+        with open(export, "rb") as f:
+            self.assertNotIn(VALUE["value"].encode(), f.read())
+        self.assertIn("is not empty", self.state(k, "import", export, "--kept", kept, code=1).stderr)
+        self.empty(k)
+        done = json.loads(self.state(k, "import", export, "--kept", kept, "--json").stdout)
+        self.assertTrue(done["ok"])
+        self.assertTrue(self.checked(k, "--kept", kept)["ok"])
+        k.start()
+        after = self.operations(k)
+        self.assertTrue(after.startswith(log))
+        self.assertIn('"op":"import"', after)
+        self.assertIn('"rollback_accepted":false', after)
+        self.assertIn(VALUE["value"], k.get("/v1/policies", token="operator").body.decode())
+        size = int(open(kept, encoding="utf-8").read().split("\n")[1])
+        now = int(k.get("/v1/log/checkpoint", token="auditor").body.decode().split("\n")[1])
+        proof = k.get(f"/v1/log/consistency?from={size}&to={now}", token="auditor")
+        self.assertEqual(proof.status, 200, proof.body)
+        verified = subprocess.run([*WITHOUT_TEST_VARIABLES, COMMAND, "--url", k.url, "--token-file", k.token_file("auditor"),
+                                   "log", "checkpoint", "--kept", kept, "--vkey",
+                                   k.get("/v1/log/key", token="auditor").json()["vkey"]],
+                                  capture_output=True, cwd=k.dir, timeout=60, check=False, text=True)
+        self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
+
+    def test_a_rollback_must_be_accepted(self):
+        k = self.keystore()
+        k.stop()
+        export = self.exported(k)
+        k.start()
+        self.add_value(k)
+        kept = self.checkpoint(k)
+        k.stop()
+        self.empty(k)
+        self.assertIn("--accept-rollback", self.state(k, "import", export, code=1).stderr)
+        refused = self.state(k, "import", export, "--kept", kept, code=1).stderr
+        self.assertIn("importing it is a rollback", refused)
+        self.state(k, "import", export, "--kept", kept, "--accept-rollback")
+        k.start()
+        self.assertIn('"rollback_accepted":true', self.operations(k))
+        self.assertNotIn(VALUE["value"], k.get("/v1/policies", token="operator").body.decode())
+
+    def test_a_damaged_or_foreign_export_is_refused_and_leaves_nothing(self):
+        k, other = self.keystore(), self.keystore(start=False)
+        k.stop()
+        export = self.exported(k)
+        with open(export, "rb") as f:
+            good = f.read()
+        self.empty(k)
+        self.empty(other)
+        for change in (lambda b: b[:-1], lambda b: b + b"x", lambda b: b[:len(b) // 2],
+                       lambda b: b[:60] + bytes([b[60] ^ 1]) + b[61:], lambda b: b[:20], lambda b: b""):
+            with open(export, "wb") as f:
+                f.write(change(good))
+            self.assertIn("is not an export", self.state(k, "import", export, "--accept-rollback", code=1).stderr)
+            self.assertFalse([p for p in glob.glob(self.database(k) + "*") if not p.endswith(".lock")])
+        with open(export, "wb") as f:
+            f.write(good)
+        self.assertIn("with this root", self.state(other, "import", export, "--accept-rollback", code=1).stderr)
+        self.state(k, "import", export, "--accept-rollback")
+
+    def test_a_damaged_state_is_not_exported(self):
+        k = self.keystore()
+        self.add_value(k)
+        k.stop()
+        self.spoil(k, "DELETE FROM item")
+        self.assertIn("vouchsafe state repair", self.state(k, "export", os.path.join(k.dir, "x"), code=1).stderr)
+        self.assertFalse(os.path.exists(os.path.join(k.dir, "x")))
+
+    def test_an_interrupted_import_starts_again(self):
+        k = self.keystore()
+        k.stop()
+        export = self.exported(k)
+        self.empty(k)
+        made = self.database(k) + ".imported"
+        with open(made, "wb") as f:
+            f.write(b"what an import that was killed left")
+        self.assertNotEqual(subprocess.run(k.daemon(), capture_output=True, cwd=k.dir, timeout=60,
+                                           check=False).returncode, 0)
+        self.state(k, "import", export, "--accept-rollback")
+        self.assertFalse(os.path.exists(made))
+        k.start()
 
 
 if __name__ == "__main__":
