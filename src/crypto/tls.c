@@ -573,6 +573,17 @@ enum err tls_stream_peer_certificate(const struct tls_stream *t, struct buffer *
     return e;
 }
 
+/* OpenSSL wipes plaintext in a buffer when it is read, so a kept buffer has ciphertext only. */
+void tls_stream_keep_buffers(struct tls_stream *t, bool keep)
+{
+    if (keep) {
+        (void)SSL_clear_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
+        return;
+    }
+    (void)SSL_set_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
+    (void)SSL_free_buffers(t->ssl); /* fails while one is in use: then its last record frees it */
+}
+
 bool tls_stream_pending(const struct tls_stream *t)
 {
     return SSL_has_pending(t->ssl) == 1;

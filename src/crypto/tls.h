@@ -72,6 +72,11 @@ enum tls_want tls_stream_write(struct tls_stream *t, struct span bytes, size_t *
 /* Appends the client's certificate in DER to `out`. ERR_NOT_FOUND the client sent none;
  * ERR_MEMORY */
 MUST_CHECK enum err tls_stream_peer_certificate(const struct tls_stream *t, struct buffer *out);
+/*
+ * Whether the stream keeps the buffers of its records, about 33 KiB, between records. A new stream
+ * does not. Without them each record allocates buffers, and clears the whole of one.
+ */
+void tls_stream_keep_buffers(struct tls_stream *t, bool keep);
 bool tls_stream_pending(const struct tls_stream *t); /* decrypted bytes are waiting */
 void tls_stream_close(struct tls_stream **t);        /* sends close_notify if possible; frees */
 

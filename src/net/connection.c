@@ -212,6 +212,8 @@ void connection_close(struct connection *c)
     buffer_clear(&c->in);
     held_shrink(&c->held, 0);
     list_remove(c);
+    if (c->is_warm)
+        l->warm[c->warm_at] = NULL;
     l->connection_count--;
     if (c->has_place)
         peers_leave(l->server->owners, &c->place);

@@ -60,6 +60,29 @@ static void wait_for_body(struct connection *c, const struct http_framing *f, si
         (void)connection_send(c, &o);
 }
 
+/*
+ * Keeps the buffers of the last connections that were served, so that busy ones do not allocate
+ * and clear them for each request, and idle ones hold no memory for long.
+ */
+static void keep_warm(struct connection *c)
+{
+    struct loop *l = c->loop;
+    struct connection **place = &l->warm[l->next_warm];
+
+    if (c->is_warm)
+        return;
+    if (*place) {
+        (*place)->is_warm = false;
+        if ((*place)->tls)
+            tls_stream_keep_buffers((*place)->tls, false);
+    }
+    *place = c;
+    c->is_warm = true;
+    c->warm_at = l->next_warm;
+    l->next_warm = (l->next_warm + 1) % WARM_CONNECTIONS_MAX;
+    tls_stream_keep_buffers(c->tls, true);
+}
+
 static void serve(struct connection *c, struct http_exchange *x)
 {
     const struct http_handler *h = &c->loop->server->handler;
@@ -68,6 +91,8 @@ static void serve(struct connection *c, struct http_exchange *x)
     /* the exchange may outlive the connection. Out of memory is treated like no certificate */
     if (c->tls && tls_stream_peer_certificate(c->tls, &x->certificate) == ERR_NONE)
         x->request.client_certificate = buffer_span(&x->certificate);
+    if (c->tls)
+        keep_warm(c);
     x->connection = c;
     c->exchange = x;
     connection_enter(c, STATE_SERVING);

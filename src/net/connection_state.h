@@ -51,7 +51,9 @@ struct connection {
     bool is_proxy;    /* the peer is a trusted proxy, so requests may name their client */
     bool has_asked;   /* it has sent a complete head */
     bool has_begun;   /* the TLS handshake has begun */
-    bool has_place;   /* it has one of the places of authenticated callers, in `place` */
+    bool is_warm;     /* it is in the loop's `warm`, at `warm_at` */
+    size_t warm_at;
+    bool has_place; /* it has one of the places of authenticated callers, in `place` */
     struct peer_key place;
     struct peer_key key;
     char peer[PEER_TEXT_SIZE];

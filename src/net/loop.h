@@ -16,6 +16,7 @@
 
 #define LOOP_SCRATCH_SIZE 65536
 #define ADMIN_CONNECTIONS_MAX 64
+#define WARM_CONNECTIONS_MAX 64 /* of a loop; about 33 KiB each */
 
 struct connection;
 
@@ -60,6 +61,10 @@ struct loop {
 
     uint8_t *scratch;          /* LOOP_SCRATCH_SIZE bytes, read but not parsed yet */
     struct secret *tls_record; /* joins a head and its body to one TLS record */
+
+    /* connections with TLS that keep their buffers; a new one takes the place of the oldest */
+    struct connection *warm[WARM_CONNECTIONS_MAX];
+    size_t next_warm;
 
     pthread_mutex_t task_lock;
     struct http_task *first_task, *last_task; /* under task_lock */

@@ -27,6 +27,7 @@
 
 #include "crypto/random.h"
 #include "crypto/tls.h"
+#include "support/allocations.h"
 
 enum { PATH_SIZE = 64, WAIT_MS = 20000 };
 
@@ -316,6 +317,66 @@ static void one_turn_takes_a_bounded_part_of_the_input(void **state)
     pair_close(f, &p);
 }
 
+/* The most memory that the stream allocates to read one byte, sent by the client, and to answer. */
+static size_t exchange_peak(struct pair *p)
+{
+    uint8_t byte = 0;
+    size_t size = 0;
+    char answer;
+
+    assert_int_equal(SSL_write(p->client, "a", 1), 1);
+    pair_send(p);
+    tls_stream_begin_turn(p->stream);
+    allocations_begin();
+    assert_int_equal(tls_stream_read(p->stream, &byte, 1, &size), TLS_DONE);
+    assert_int_equal(byte, 'a');
+    assert_int_equal(tls_stream_write(p->stream, SPAN_LITERAL("b"), &size), TLS_DONE);
+    size = allocations_end().peak;
+    assert_int_equal(SSL_read(p->client, &answer, 1), 1);
+    assert_int_equal(answer, 'b');
+    return size;
+}
+
+static void buffers_are_kept_as_long_as_wanted(void **state)
+{
+    enum { RECORD = 16384 };
+    struct fixture *f = *state;
+    struct pair p;
+
+    pair_open(f, &p);
+    assert_true(exchange_peak(&p) >= RECORD);
+    assert_true(exchange_peak(&p) >= RECORD);
+    tls_stream_keep_buffers(p.stream, true);
+    assert_true(exchange_peak(&p) >= RECORD); /* it has none yet */
+    assert_true(exchange_peak(&p) < RECORD);
+    assert_true(exchange_peak(&p) < RECORD);
+    tls_stream_keep_buffers(p.stream, false);
+    assert_true(exchange_peak(&p) >= RECORD);
+    assert_true(exchange_peak(&p) >= RECORD);
+    pair_close(f, &p);
+}
+
+/* Half a record is in the buffer. */
+static void buffers_in_use_are_given_back_later(void **state)
+{
+    struct fixture *f = *state;
+    struct pair p;
+    uint8_t two[2] = {0};
+    size_t size = 0;
+
+    pair_open(f, &p);
+    tls_stream_keep_buffers(p.stream, true);
+    assert_int_equal(SSL_write(p.client, "ab", 2), 2);
+    pair_send(&p);
+    tls_stream_begin_turn(p.stream);
+    assert_int_equal(tls_stream_read(p.stream, two, 1, &size), TLS_DONE);
+    tls_stream_keep_buffers(p.stream, false);
+    assert_int_equal(tls_stream_read(p.stream, two + 1, 1, &size), TLS_DONE);
+    assert_memory_equal(two, "ab", 2);
+    assert_true(exchange_peak(&p) >= 16384);
+    pair_close(f, &p);
+}
+
 static void count_key_updates(int written, int version, int content_type, const void *bytes,
                               size_t size, SSL *ssl, void *context)
 {
@@ -497,6 +558,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(one_turn_takes_a_bounded_part_of_the_input),
+        TEST(buffers_are_kept_as_long_as_wanted),
+        TEST(buffers_in_use_are_given_back_later),
         TEST(key_updates_beyond_the_limit_are_not_processed),
         TEST(an_end_behind_an_empty_socket_is_seen),
         TEST(a_certificate_is_replaced),
