@@ -309,6 +309,8 @@ static void run_end(struct store *s)
 
     store_progress_take(s);
     e = executor_mark(s->executor, false);
+    if (e == ERR_TAMPERED && ops->journal_rescue && ops->journal_rescue(s->engine))
+        e = executor_mark(s->executor, false);
     if (e == ERR_NONE && ops->flush)
         e = ops->flush(s->engine);
     if (e == ERR_NONE && s->ops->shared)

@@ -150,6 +150,12 @@ struct store_ops {
      */
     bool (*journal_found)(const struct store_engine *e);
     MUST_CHECK enum err (*flush)(struct store_engine *e);
+    /*
+     * (writer; NULL as flush) Call it only before the end: true when the journal was deleted while
+     * it was open, and nothing else was changed. All commits are still in the open file, so groups
+     * and flush() work again. The next start could not find that file.
+     */
+    bool (*journal_rescue)(struct store_engine *e);
 
     /*
      * (writer) Finds the faults of what the engine keeps by itself, and calls `each` for all of

@@ -253,6 +253,17 @@ class LostLog(unittest.TestCase):
         self.assertEqual(self.worker.decrypt(self.envelope).status, 200)  # the root is the same
         self.assertIn("exists", self.start_says("init", "--new-log"))
 
+    def test_the_journal_was_deleted(self):
+        os.remove(self.path + "-wal")
+        self.check_refused()
+        self.assertEqual(self.keystore.stop(), 0)
+        self.keystore.start()
+        self.assertEqual(self.worker.decrypt(self.envelope).status, 200)
+        lines, note = workload.export_log(self.keystore)
+        self.assertEqual([op for op in (json.loads(line)["op"] for line in lines) if op != "collateral"],
+                         ["init", "start", "attest", "open", "start", "open"])
+        self.assertEqual(workload.verify_log(self.keystore, lines, note).returncode, 0)
+
     def test_cut(self):
         os.truncate(self.path + "-wal", 0)
         self.check_refused()

@@ -363,6 +363,7 @@ const struct store_ops store_sqlite = {
     .close = engine_close,
     .journal_found = journal_found,
     .flush = flush,
+    .journal_rescue = sqlite_journal_rescue,
     .examine = sqlite_examine,
     .node_add = node_add,
     .old_checkpoint = old_checkpoint,

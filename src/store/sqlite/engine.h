@@ -67,7 +67,8 @@ struct sqlite_engine {
     bool flushed;                           /* it has nothing that the database does not have */
     bool failing;                           /* the last group failed, which was logged */
     struct sqlite_file files[ENGINE_FILES]; /* as the last commit left them */
-    bool files_lost; /* for good: only a new start looks at everything again */
+    bool journal_has_no_name; /* it was deleted, and the open file is used until the end */
+    bool files_lost;          /* for good: only a new start looks at everything again */
 
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t reader_returned;
@@ -122,6 +123,8 @@ MUST_CHECK enum err sqlite_examine(struct store_engine *e, each_engine_fault *ea
 /* The file of this kind has its name, is a regular one and not empty. */
 bool sqlite_file_is_there(const struct sqlite_engine *e, enum sqlite_file_kind which);
 /* The write-ahead log is still the file that has its name. */
+/* See journal_rescue() in store/store_ops.h. */
+bool sqlite_journal_rescue(struct store_engine *e);
 bool sqlite_journal_has_its_name(const struct sqlite_engine *e);
 /* Remembers the files as they are now. ERR_NOT_FOUND, ERR_IO */
 MUST_CHECK enum err sqlite_files_record(struct sqlite_engine *e);

@@ -51,6 +51,29 @@ bool sqlite_journal_has_its_name(const struct sqlite_engine *e)
            now.inode == known->inode;
 }
 
+/* The same file, and as this process left it. */
+static bool is_unchanged(const struct sqlite_engine *e, size_t which)
+{
+    const struct sqlite_file *known = &e->files[which];
+    struct sqlite_file now = {0};
+
+    return file_look(e, which, &now) == ERR_NONE && now.device == known->device &&
+           now.inode == known->inode && now.size == known->size;
+}
+
+bool sqlite_journal_rescue(struct store_engine *engine)
+{
+    struct sqlite_engine *e = sqlite_engine_of(engine);
+    struct sqlite_file now = {0};
+
+    if (file_look(e, ENGINE_FILE_WAL, &now) != ERR_NOT_FOUND ||
+        !is_unchanged(e, ENGINE_FILE_DATABASE) || !is_unchanged(e, ENGINE_FILE_LOCK))
+        return false;
+    e->journal_has_no_name = true;
+    e->files_lost = false;
+    return true;
+}
+
 enum err sqlite_files_record(struct sqlite_engine *e)
 {
     enum err result = ERR_NONE;
@@ -80,8 +103,11 @@ MUST_CHECK static enum err files_compare(struct sqlite_engine *e, bool record)
     for (size_t i = 0; i < ENGINE_FILES; i++) {
         struct sqlite_file *known = &e->files[i];
         struct sqlite_file now = {0};
-        enum err result = file_look(e, i, &now);
+        enum err result;
 
+        if (i == ENGINE_FILE_WAL && e->journal_has_no_name)
+            continue;
+        result = file_look(e, i, &now);
         if (result == ERR_NOT_FOUND)
             return lost(e, i, "it was deleted or moved");
         if (result != ERR_NONE)

@@ -991,6 +991,37 @@ static void a_start_that_fails_leaves_the_journal(void **state)
     store_close(&store);
 }
 
+/* The open file still has everything. A clean stop moves it into the database. */
+static void a_journal_that_is_deleted_while_it_is_open_is_saved_by_a_clean_stop(void **state)
+{
+    const struct span entry = SPAN_LITERAL("not taken");
+    struct store *store = NULL;
+    uint64_t first = 0;
+    char path[600];
+
+    (void)state;
+    journal_path(path);
+    store = must_open(true);
+    append_many(store, 0, 10);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(store_append(store, &entry, 1, &first), ERR_TAMPERED);
+    store_close(&store);
+    assert_int_equal(access(path, F_OK), -1);
+    store = must_open(false);
+    expect_size(store, 10);
+    append_many(store, 10, 20);
+    store_close(&store);
+    /* but not when another file has its name */
+    store = must_open(false);
+    append_many(store, 20, 21);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(close(open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600)), 0);
+    assert_int_equal(store_append(store, &entry, 1, &first), ERR_TAMPERED);
+    store_close(&store);
+    assert_int_equal(try_open(false, &store), ERR_STALE);
+    assert_null(store);
+}
+
 static void a_stop_that_cannot_be_recorded_leaves_the_journal(void **state)
 {
     struct store *store = NULL;
@@ -1207,6 +1238,8 @@ int main(void)
         cmocka_unit_test_setup(a_kill_at_any_moment_loses_nothing_acknowledged, fresh),
         cmocka_unit_test_setup(a_journal_that_is_lost_after_a_crash_is_noticed, fresh),
         cmocka_unit_test_setup(a_start_that_fails_leaves_the_journal, fresh),
+        cmocka_unit_test_setup(a_journal_that_is_deleted_while_it_is_open_is_saved_by_a_clean_stop,
+                               fresh),
         cmocka_unit_test_setup(a_stop_that_cannot_be_recorded_leaves_the_journal, fresh),
         cmocka_unit_test_setup(readers_do_not_disturb_the_writer, fresh),
         cmocka_unit_test_setup(the_wal_stays_bounded, fresh),
