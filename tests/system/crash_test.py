@@ -303,7 +303,7 @@ class LostJournal(unittest.TestCase):
             done = subprocess.run(keystore.daemon(), capture_output=True, text=True, timeout=30)
             self.assertEqual(done.returncode, 1, done.stderr)
             self.assertIn("did not stop by itself", done.stderr)
-            self.assertIn("vouchsafe init --new-log", done.stderr)
+            self.assertIn("vouchsafe state repair", done.stderr)
         os.rename(journal + ".away", journal)
         keystore.start()
         lines, _ = workload.export_log(keystore)
