@@ -417,9 +417,10 @@ MUST_CHECK static enum err shared_problem(const struct settings *s, bool create,
     }
 }
 
-MUST_CHECK static enum err shared_open(const struct settings *s, struct store_options *options,
+MUST_CHECK static enum err shared_open(const struct settings *s, const struct store_options *log,
                                        struct store **out, struct state_problem *problem)
 {
+    struct store_options options = *log;
     struct buffer url = {0};
     uint8_t holder[HOLDER_SIZE];
     int lock = -1;
@@ -432,14 +433,14 @@ MUST_CHECK static enum err shared_open(const struct settings *s, struct store_op
         e = holder_problem(s, e, problem);
         goto out;
     }
-    options->engine = &store_postgres;
-    options->path = (const char *)url.data;
-    options->node = s->store.node;
-    options->holder = holder;
-    e = store_open(options, out);
+    options.engine = &store_postgres;
+    options.path = (const char *)url.data;
+    options.node = s->store.node;
+    options.holder = holder;
+    e = store_open(&options, out);
     if (e != ERR_NONE) {
         (void)close(lock); /* else it stays open until the process ends */
-        e = shared_problem(s, options->create, e, problem);
+        e = shared_problem(s, options.create, e, problem);
     }
 out:
     buffer_clear(&url);
