@@ -37,11 +37,12 @@ def missing():
 
 
 class Postgres:
-    def __init__(self, *settings):
+    def __init__(self, *settings, port=5432, files=None):
+        """`files`: (name, contents) of files in the data directory that only the server may read."""
         # not TMPDIR: the other user must reach it, and the socket's path must be short
         self.dir = tempfile.mkdtemp(prefix="vouchsafe-postgres.", dir="/tmp")
         self.data = os.path.join(self.dir, "data")
-        self.settings = settings
+        self.settings, self.port = settings, port
         self.process = None
         self.schemas = 0
         self.user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
@@ -49,6 +50,13 @@ class Postgres:
             os.chown(self.dir, self.user.pw_uid, self.user.pw_gid)
         os.chmod(self.dir, 0o755)  # the daemon drops the capability to read all directories
         self._run("initdb", "-D", self.data, "-A", "trust", "-U", "test", "-E", "UTF8", "--no-sync", "--locale=C")
+        for name, contents in (files or {}).items():
+            path = os.path.join(self.data, name)
+            with open(path, "wb") as f:
+                os.chmod(path, 0o600)
+                f.write(contents)
+            if self.user:
+                os.chown(path, self.user.pw_uid, self.user.pw_gid)
         self.start()
 
     def _become(self):
@@ -60,18 +68,19 @@ class Postgres:
 
     def _run(self, name, *arguments):
         subprocess.run([os.path.join(programs(), name), *arguments], check=True, capture_output=True,
-                       preexec_fn=self._become, cwd=self.dir, timeout=120)
+                       preexec_fn=self._become, cwd=self.dir, timeout=600)
 
-    def start(self, wait_s=60):
+    def start(self, wait_s=300):
         log = open(os.path.join(self.dir, "server.log"), "ab")
-        options = ["listen_addresses=", "max_connections=60", *self.settings]
+        options = ["listen_addresses=", "max_connections=60", f"port={self.port}", *self.settings]
         self.process = subprocess.Popen(
             [os.path.join(programs(), "postgres"), "-D", self.data, "-k", self.dir,
              *(part for option in options for part in ("-c", option))],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=self._become, cwd=self.dir)
         log.close()
         deadline = time.monotonic() + wait_s
-        while subprocess.run([os.path.join(programs(), "pg_isready"), "-q", "-h", self.dir], check=False).returncode:
+        while subprocess.run([os.path.join(programs(), "pg_isready"), "-q", "-h", self.dir, "-p", str(self.port)],
+                             check=False).returncode:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 with open(os.path.join(self.dir, "server.log"), encoding="utf-8", errors="replace") as f:
                     raise AssertionError(f"PostgreSQL does not start: {f.read()[-2000:]}")
@@ -90,7 +99,7 @@ class Postgres:
 
     def sql(self, text, schema=None):
         """Standard output of psql, without a frame."""
-        address = f"host={self.dir} dbname=postgres user=test"
+        address = f"host={self.dir} port={self.port} dbname=postgres user=test"
         if schema:
             address += f" options='-c search_path={schema}'"
         done = subprocess.run([os.path.join(programs(), "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
@@ -106,7 +115,7 @@ class Postgres:
         return f"s{self.schemas}"
 
     def url(self, schema, host=None, extra=""):
-        return f"host={host or self.dir} dbname=postgres user=test options='-c search_path={schema}'{extra}"
+        return f"host={host or self.dir} port={self.port} dbname=postgres user=test options='-c search_path={schema}'{extra}"
 
     def close(self):
         if self.process:

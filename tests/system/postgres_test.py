@@ -5,6 +5,7 @@ VOUCHSAFE_EXHAUSTIVE_KILLS, VOUCHSAFE_EXHAUSTIVE_RESTARTS: how often the long te
 the server; docs/testing.md.
 """
 import base64
+import datetime
 import json
 import os
 import random
@@ -15,9 +16,14 @@ import threading
 import time
 import unittest
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
 import postgres
 import workload
-from harness import Keystore, Worker, ecies_seal
+from harness import Keystore, Worker, ecies_seal, free_port
 
 SEED = "github.com/alice/project:alice.near"
 SECRET = b'{"KEY":"value"}'
@@ -37,6 +43,25 @@ def setUpModule():
 def tearDownModule():
     if server:
         server.close()
+
+
+def certificates(name):
+    """PEM of a new authority, and of a certificate for `name` with its key."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    made = []
+    for subject, key, is_ca in (("test authority", keys[0], True), (name, keys[1], False)):
+        builder = (x509.CertificateBuilder()
+                   .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
+                   .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")]))
+                   .public_key(key.public_key()).serial_number(x509.random_serial_number())
+                   .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
+                   .add_extension(x509.BasicConstraints(is_ca, None), critical=True))
+        if not is_ca:
+            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        made.append(builder.sign(keys[0], hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return (*made, keys[1].private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                         serialization.NoEncryption()))
 
 
 class Node(Keystore):
@@ -161,6 +186,47 @@ class Setup(Case):
         self.assertNotIn("hunter2", k.log())
         with open(f"/proc/{k.process.pid}/cmdline", "rb") as f:
             self.assertNotIn(b"hunter2", f.read())
+
+    def test_a_network_address_needs_a_verified_certificate(self):
+        authority, certificate, key = certificates("localhost")
+        other, _, _ = certificates("localhost")
+        port = free_port()
+        tls = postgres.Postgres("listen_addresses=127.0.0.1", "ssl=on", port=port,
+                                files={"server.crt": certificate, "server.key": key})
+        self.addCleanup(tls.close)
+        k = self.node(1)
+        trusted = os.path.join(k.dir, "ca.pem")
+
+        def connects(host, ca, url_of=tls):
+            with open(trusted, "wb") as f:
+                f.write(ca)
+            k.set_url(url_of.url(schema, host=host, extra=f" sslrootcert={trusted} connect_timeout=5"))
+            k.variables(f"KEYSTORE_MASTER_SECRET={self.master}\n")
+            return subprocess.run(k.daemon("init"), capture_output=True, text=True, timeout=60)
+
+        schema = tls.schema()
+        for host, ca, found in (("localhost", other, "SSL error"),
+                                ("127.0.0.1", authority, "does not match host name")):
+            done = connects(host, ca)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn(found, done.stderr)
+        self.assertEqual(tls.sql("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()", schema), "0")
+        done = connects("localhost", authority)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        k.variables("")
+        k.start()
+        self.opens(k, self.worker(k))
+        self.assertEqual(tls.sql("SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)"
+                                 " WHERE application_name = 'vouchsafe'"), "t")
+        tls.end()
+        tls.settings = ("listen_addresses=127.0.0.1", "ssl=off")
+        tls.start()
+        time.sleep(1)
+        self.assertEqual(self.decrypt(k, self.worker_of_no_session(k)).status, 503)
+        self.assertIn("server does not support SSL", k.log())
+
+    def worker_of_no_session(self, k):
+        return Worker(k, platform=self.first.platform)
 
     def test_the_state_of_a_node_can_be_checked(self):
         one, two = self.node(1).init().start(), self.node(2).init().start()
