@@ -124,6 +124,16 @@ enum err row_header_parse(struct span sealed, struct row_header *out)
     return ERR_NONE;
 }
 
+enum err row_epoch(const struct stored_row *row, uint32_t *out)
+{
+    struct row_header header = {0};
+    enum err e = row_header_parse(row->sealed, &header);
+
+    if (e == ERR_NONE)
+        *out = header.epoch;
+    return e == ERR_MALFORMED ? ERR_TAMPERED : e;
+}
+
 enum err row_view_parse(struct span plain, struct row_view *out)
 {
     struct reader r = reader_over(plain);

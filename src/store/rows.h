@@ -11,6 +11,13 @@
  *
  * Integers are little-endian. So a row opens only at its own place and version, and its columns
  * must match its sealed bytes.
+ *
+ * A sealed row says the epoch of the root that its keys come from, and opens with the keys of that
+ * epoch only. The keys for names are of an epoch, too. So a rotation of the root puts every row
+ * again, in the background: a transaction for each deletes the row under its old name and inserts
+ * it under its new one, sealed with the new epoch, at a new version. Until the last row has moved,
+ * a group looks for both names, the node's state adds rows of both epochs into one sum under the
+ * set key of the older one, and a retired epoch is one that row_epoch() of no row says.
  */
 #ifndef STORE_ROWS_H
 #define STORE_ROWS_H
@@ -62,6 +69,12 @@ size_t row_sealed_size(const struct row_view *row);
  */
 MUST_CHECK enum err row_open(const struct rows_keys *keys, const struct stored_row *row,
                              uint8_t *plain, struct row_view *out);
+
+/*
+ * The epoch whose keys open the row, to find them in the root. ERR_TAMPERED no row of ours;
+ * ERR_UNSUPPORTED a newer format
+ */
+MUST_CHECK enum err row_epoch(const struct stored_row *row, uint32_t *out);
 
 /* The header of a sealed row. `rest` borrows. ERR_MALFORMED, ERR_UNSUPPORTED another format */
 struct row_header {

@@ -127,6 +127,50 @@ static void a_row_opens_only_in_its_place(void **state)
     assert_int_equal(row_open(&wrong, &row, plain, &view), ERR_UNSUPPORTED);
 }
 
+/* Rows of an older epoch open with its keys, and with no others, after the root has a newer one. */
+static void rows_of_an_older_epoch_open_with_its_keys(void **state)
+{
+    static uint8_t bytes[2][4096];
+    struct root *root = NULL, *next = NULL;
+    struct rows_keys epochs[2];
+    struct stored_row rows[2];
+    struct row_view view = {0};
+    uint32_t epoch = 0;
+
+    (void)state;
+    assert_int_equal(root_generate((struct timestamp){1000}, &root), ERR_NONE);
+    assert_int_equal(root_generate((struct timestamp){2000}, &next), ERR_NONE);
+    root->epochs[root->count] = next->epochs[0]; /* as a rotation will add it */
+    root->epochs[root->count++].epoch = 2;
+    next->epochs[0].secret = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        rows_keys_derive(&root->epochs[i], &epochs[i]);
+        assert_int_equal(row_seal(&epochs[i], TABLE_KEY, 5, &example, nonce, plain, bytes[i],
+                                  sizeof bytes[i], &rows[i]),
+                         ERR_NONE);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct rows_keys found;
+
+        assert_int_equal(row_epoch(&rows[i], &epoch), ERR_NONE);
+        assert_int_equal(epoch, i + 1);
+        rows_keys_derive(root_find(root, epoch), &found);
+        assert_int_equal(row_open(&found, &rows[i], plain, &view), ERR_NONE);
+        assert_true(span_equal(view.value, example.value));
+        assert_int_equal(row_open(&epochs[1 - i], &rows[i], plain, &view), ERR_UNSUPPORTED);
+    }
+    /* a header that was edited to say another epoch opens with no keys */
+    bytes[0][1] = 2;
+    assert_int_equal(row_open(&epochs[0], &rows[0], plain, &view), ERR_UNSUPPORTED);
+    assert_int_equal(row_open(&epochs[1], &rows[0], plain, &view), ERR_TAMPERED);
+    bytes[0][0] = 9;
+    assert_int_equal(row_epoch(&rows[0], &epoch), ERR_UNSUPPORTED);
+    rows[0].sealed.size = 3;
+    assert_int_equal(row_epoch(&rows[0], &epoch), ERR_TAMPERED);
+    root_free(&root);
+    root_free(&next);
+}
+
 static void a_row_without_a_lookup_gets_no_value(void **state)
 {
     const struct row_view view = {
@@ -212,6 +256,7 @@ int main(void)
         cmocka_unit_test(nothing_of_a_row_is_in_the_clear),
         cmocka_unit_test(every_flipped_bit_and_every_prefix_is_refused),
         cmocka_unit_test(a_row_opens_only_in_its_place),
+        cmocka_unit_test(rows_of_an_older_epoch_open_with_its_keys),
         cmocka_unit_test(a_row_without_a_lookup_gets_no_value),
         cmocka_unit_test(hmacs_tell_table_and_purpose_apart),
         cmocka_unit_test(a_row_beyond_a_limit_is_refused),
