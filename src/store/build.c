@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/secret.h"
 #include "crypto/random.h"
 #include "store/executor.h"
@@ -80,6 +81,9 @@ void builder_free(struct builder **builder)
 
     if (!b)
         return;
+    if (b->token != 0 && b->engine->ops->lease_release(b->engine, b->node, b->token) != ERR_NONE)
+        log_write(LOG_WARN, "store", "lease_not_released", LOG_NUMBER("node", b->node),
+                  LOG_STRING("effect", "it ends by itself in a minute"));
     secret_free(&b->plain);
     buffer_clear(&b->bytes);
     free(b->sealed);

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import unittest
 
+import postgres
 from harness import COMMAND, WITHOUT_TEST_VARIABLES, Keystore
 
 VALUE = {"field": "mrenclave", "value": "33" * 32}
@@ -177,7 +178,7 @@ class Repair(Case):
         self.assertEqual([f["code"] for f in self.checked(k, "--kept", kept, code=3)["faults"]], ["checkpoint"])
 
 
-class Transfer(Case):
+class Moving(Case):
     def exported(self, k, code=0, name="export"):
         path = os.path.join(k.dir, name)
         self.state(k, "export", path, code=code)
@@ -193,6 +194,8 @@ class Transfer(Case):
         for path in glob.glob(self.database(k) + "*"):
             os.rename(path, os.path.join(k.dir, "old-" + os.path.basename(path)))
 
+
+class Transfer(Moving):
     def test_everything_comes_back_and_the_log_goes_on(self):
         k = self.keystore()
         self.add_value(k)
@@ -283,6 +286,77 @@ class Transfer(Case):
                                            check=False).returncode, 0)
         self.state(k, "import", export, "--accept-rollback")
         self.assertFalse(os.path.exists(made))
+        k.start()
+
+
+class Engines(Moving):
+    """The same keystore on SQLite, then on PostgreSQL, then on SQLite again."""
+
+    def setUp(self):
+        reason = postgres.missing()
+        if reason:
+            self.skipTest(reason)
+        self.server = postgres.Postgres()
+        self.addCleanup(self.server.close)
+
+    def engine(self, k, settings):
+        with open(k.config, encoding="utf-8") as f:
+            config = json.load(f)
+        config["store"] = settings
+        with open(k.config, "w", encoding="utf-8") as f:
+            json.dump(config, f)
+
+    def to_postgres(self, k, schema):
+        url = os.path.join(k.dir, "url")
+        with open(url, "w", encoding="utf-8") as f:
+            f.write(self.server.url(schema) + "\n")
+        os.chmod(url, 0o600)
+        self.engine(k, {"engine": "postgres", "url_file": url, "node": 1})
+
+    def test_a_state_moves_to_postgres_and_back(self):
+        k, schema = self.keystore(), self.server.schema()
+        self.add_value(k)
+        log, kept = self.operations(k), self.checkpoint(k)
+        k.stop()
+        first = self.exported(k)
+        self.to_postgres(k, schema)
+        self.state(k, "import", first, "--kept", kept)
+        self.assertIn("is not empty", self.state(k, "import", first, "--kept", kept, code=1).stderr)
+        found = self.checked(k, "--kept", kept)
+        self.assertTrue(found["ok"], found)
+        k.start()
+        self.assertTrue(self.operations(k).startswith(log))
+        self.assertIn(VALUE["value"], k.get("/v1/policies", token="operator").body.decode())
+        self.assertIn("holds the lease", self.state(k, "export", os.path.join(k.dir, "x"), code=1).stderr)
+        log, kept = self.operations(k), self.checkpoint(k, "kept2")
+        k.stop()
+        second = self.exported(k, name="export2")
+        self.empty(k)
+        self.engine(k, {"engine": "sqlite"})
+        self.state(k, "import", second, "--kept", kept)
+        k.start()
+        self.assertTrue(self.operations(k).startswith(log))
+        self.assertEqual(self.operations(k).count('"op":"import"'), 2)
+
+    def test_an_interrupted_import_is_found_and_starts_again(self):
+        k, schema = self.keystore(), self.server.schema()
+        for _ in range(30):
+            self.add_value(k)
+            self.assertEqual(k.request("DELETE", "/v1/policies/worker/reference-values?field=mrenclave&value=" +
+                                       VALUE["value"], token="operator").status, 200)
+        k.stop()
+        export = self.exported(k)
+        with open(export, "rb") as f:
+            good = f.read()
+        cut = os.path.join(k.dir, "cut")
+        with open(cut, "wb") as f:
+            f.write(good[:-1])
+        self.to_postgres(k, schema)
+        self.state(k, "import", cut, "--accept-rollback", code=1)  # after its node was made
+        self.assertNotEqual(subprocess.run(k.daemon(), capture_output=True, cwd=k.dir, timeout=60,
+                                           check=False).returncode, 0)
+        self.state(k, "import", export, "--accept-rollback")
+        self.assertTrue(self.checked(k)["ok"])
         k.start()
 
 
