@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <vouchsafe/vouchsafe.h>
@@ -83,6 +84,25 @@ static void a_long_seed_is_bound_by_its_hash(void **state)
     assert_int_equal(vs_encrypt(&key, VS_FORMAT_HPKE, plain, envelope, sizeof envelope, &size),
                      VS_OK);
     assert_int_equal(open_as(SPAN_OF(hash), 1, span_of(envelope, size)), ERR_NONE);
+}
+
+static void an_envelope_may_have_the_largest_size_and_no_more(void **state)
+{
+    struct vs_public_key key = recipient("a", 1);
+    uint8_t *memory = calloc(2, VS_ENVELOPE_MAX);
+    uint8_t *envelope = memory + VS_ENVELOPE_MAX;
+    struct vs_bytes most = {memory, VS_ENVELOPE_MAX - ENVELOPE_ECIES_OVERHEAD};
+    size_t size = 0;
+
+    (void)state;
+    assert_non_null(memory);
+    assert_int_equal(vs_encrypt(&key, VS_FORMAT_ECIES, most, envelope, VS_ENVELOPE_MAX, &size),
+                     VS_OK);
+    assert_int_equal(size, VS_ENVELOPE_MAX);
+    most.size++;
+    assert_int_equal(vs_encrypt(&key, VS_FORMAT_ECIES, most, envelope, VS_ENVELOPE_MAX, &size),
+                     VS_ERR_TOO_LARGE);
+    free(memory);
 }
 
 static void what_cannot_be_encrypted_is_refused(void **state)
@@ -179,6 +199,7 @@ int main(void)
         cmocka_unit_test(what_is_encrypted_opens_in_both_formats),
         cmocka_unit_test(hpke_binds_seed_and_version),
         cmocka_unit_test(a_long_seed_is_bound_by_its_hash),
+        cmocka_unit_test(an_envelope_may_have_the_largest_size_and_no_more),
         cmocka_unit_test(what_cannot_be_encrypted_is_refused),
         cmocka_unit_test(secrets_are_checked_without_being_repeated),
         cmocka_unit_test(seeds_are_built_as_the_keystore_builds_them),

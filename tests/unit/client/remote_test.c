@@ -43,6 +43,7 @@ static enum lie {
     NO_COLLATERAL, /* an empty bundle */
     SIGNER,        /* another key signed the public key */
     UNSIGNED,
+    WIDE_VERSION,
     OTHER_SEED,
     OTHER_KEY,          /* the signature is of another key */
     SESSION_SIGNER,     /* another key signed the session */
@@ -206,7 +207,7 @@ static void put_pubkey(const char *request, struct fake_reply *reply)
     json_open_object(&j, NULL);
     json_put_string(&j, "seed", span_string(seed));
     json_put_hex(&j, "pubkey", SPAN_OF(key));
-    json_put_int(&j, "key_version", 1);
+    json_put_int(&j, "key_version", lie == WIDE_VERSION ? (INT64_C(1) << 32) + 1 : 1);
     json_put_string(&j, "nonce", span_string(text));
     if (lie != UNSIGNED)
         json_put_base64(&j, "signature", SPAN_OF(signature));
@@ -503,6 +504,7 @@ static void a_public_key_needs_the_attested_signature(void **state)
         {OTHER_SEED,   VS_ERR_UNTRUSTED, VS_ERR_UNTRUSTED}, /* signed, but for another seed */
         {NOT_JSON,     VS_ERR_REPLY,     VS_ERR_REPLY    },
         {EMPTY_OBJECT, VS_ERR_REPLY,     VS_ERR_REPLY    },
+        {WIDE_VERSION, VS_ERR_REPLY,     VS_ERR_REPLY    }, /* cut to 32 bits it is the signed one */
     };
     struct vs_public_key key;
 
