@@ -72,7 +72,8 @@ class Postgres:
 
     def start(self, wait_s=300):
         log = open(os.path.join(self.dir, "server.log"), "ab")
-        options = ["listen_addresses=", "max_connections=60", f"port={self.port}", *self.settings]
+        # fsync protects from the loss of power; what a process has written outlives the process
+        options = ["fsync=off", "listen_addresses=", "max_connections=60", f"port={self.port}", *self.settings]
         self.process = subprocess.Popen(
             [os.path.join(programs(), "postgres"), "-D", self.data, "-k", self.dir,
              *(part for option in options for part in ("-c", option))],
