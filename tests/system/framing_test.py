@@ -235,16 +235,20 @@ class Framing(unittest.TestCase):
         if hard < IDLE + 1000:
             self.skipTest(f"only {hard} descriptors allowed")
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        before = workload.resident_kib(self.pid)
+        keystore = Keystore(settings={"server.connections_per_address": 20000,  # and time to open them all
+                                      "server.head_timeout_ms": 60_000, "server.request_timeout_ms": 60_000})
+        self.addCleanup(keystore.close)
+        keystore.init().start()
+        before = workload.resident_kib(keystore.pid())
         idle = []
         try:
             for i in range(IDLE):
-                s = socket.create_connection(("127.0.0.1", self.keystore.port), timeout=10)
+                s = socket.create_connection(("127.0.0.1", keystore.port), timeout=10)
                 idle.append(s)
                 if i % 100 == 0:
-                    self.assertEqual(self.keystore.get("/healthz").status, 200)
-            self.wait_for_open_connections(IDLE)  # the last ones may still wait to be accepted
-            grown = workload.resident_kib(self.pid) - before
+                    self.assertEqual(keystore.get("/healthz").status, 200)
+            self.wait_for_open_connections(keystore, IDLE)  # the last ones may still wait to be accepted
+            grown = workload.resident_kib(keystore.pid()) - before
             print(f"framing_test: {IDLE} idle connections took {grown} KiB", flush=True)
             self.assertLess(grown, 64 * 1024)
             for s in idle[::500]:
@@ -254,14 +258,14 @@ class Framing(unittest.TestCase):
             for s in idle:
                 s.close()
         deadline = time.monotonic() + 20
-        while workload.metric(self.keystore, "vouchsafe_http_open_connections") > 10:
+        while workload.metric(keystore, "vouchsafe_http_open_connections") > 10:
             self.assertLess(time.monotonic(), deadline, "closed connections are not given up")
             time.sleep(0.05)
 
-    def wait_for_open_connections(self, count):
+    def wait_for_open_connections(self, keystore, count):
         deadline = time.monotonic() + 20
         while True:
-            is_open = workload.metric(self.keystore, "vouchsafe_http_open_connections")
+            is_open = workload.metric(keystore, "vouchsafe_http_open_connections")
             if is_open >= count:
                 return
             self.assertLess(time.monotonic(), deadline, f"only {is_open} connections are open")
