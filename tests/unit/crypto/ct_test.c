@@ -14,7 +14,11 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "crypto/aead.h"
+#include "crypto/aes_gcm.h"
+#include "crypto/aes_wrap.h"
+#include "crypto/ec.h"
 #include "crypto/envelope.h"
+#include "crypto/hmac.h"
 #include "crypto/mac.h"
 #include "crypto/p256.h"
 #include "crypto/random.h"
@@ -34,6 +38,8 @@ struct sample {
     uint8_t sealed[64 + AEAD_TAG_SIZE];
     uint8_t envelope[64 + ENVELOPE_ECIES_OVERHEAD];
     uint8_t hpke[64 + ENVELOPE_HPKE_OVERHEAD];
+    uint8_t gcm[64 + AES_GCM_TAG_SIZE];
+    uint8_t wrapped[64 + 8];
     uint8_t peer[X25519_SIZE];
     uint8_t out[256];
 };
@@ -167,6 +173,78 @@ static bool run_hpke_open(struct sample *s)
     return open_envelope(s, SPAN_OF(s->hpke));
 }
 
+static const uint8_t digest[EC_SIZE_MAX] = {1, 2, 3};
+
+/* The verdicts: the scalar is in range, and so is each nonce. Then the point and the signature are
+ * public, and the libraries check them: on the curve, in range, not zero. */
+static bool use_scalar(enum ec_curve curve, struct sample *s)
+{
+    uint8_t point[EC_POINT_MAX];
+    uint8_t signature[EC_SIGNATURE_MAX];
+    uint8_t shared[EC_SIZE_MAX];
+    bool good = published(ec_public(curve, s->secret, point));
+
+    (void)VALGRIND_MAKE_MEM_DEFINED(point, sizeof point);
+    good = published(ec_sign(curve, s->secret, digest, true, signature)) && good;
+    good = published(ec_sign(curve, s->secret, digest, false, signature)) && good;
+    return published(ec_shared(curve, s->secret, point, shared)) && good;
+}
+
+static bool run_p256(struct sample *s)
+{
+    return use_scalar(EC_P256, s);
+}
+
+static bool run_p384(struct sample *s)
+{
+    return use_scalar(EC_P384, s);
+}
+
+static bool run_secp256k1(struct sample *s)
+{
+    return use_scalar(EC_SECP256K1, s);
+}
+
+static bool run_hmac_sha384(struct sample *s)
+{
+    const struct span message = SPAN_OF(s->secret);
+
+    hmac(DIGEST_SHA384, SPAN_OF(s->secret), &message, 1, s->out);
+    return true;
+}
+
+static bool run_pbkdf2(struct sample *s)
+{
+    return published(
+        pbkdf2(DIGEST_SHA256, SPAN_OF(s->secret), SPAN_LITERAL("salt"), 10, s->out, 48));
+}
+
+static bool run_gcm_seal(struct sample *s)
+{
+    return published(aes_gcm_seal(span_of(s->secret, 32), nonce, (struct span){0},
+                                  span_of(s->secret, 64), s->out));
+}
+
+static bool run_gcm_open(struct sample *s)
+{
+    return published(
+        aes_gcm_open(span_of(s->secret, 16), nonce, (struct span){0}, SPAN_OF(s->gcm), s->out));
+}
+
+static bool run_wrap(struct sample *s)
+{
+    return published(
+        aes_wrap(AES_WRAP_KWP, span_of(s->secret, 16), span_of(s->secret, 64), s->out));
+}
+
+static bool run_unwrap(struct sample *s)
+{
+    size_t size = 0;
+
+    return published(
+        aes_unwrap(AES_WRAP_KW, span_of(s->secret, 32), SPAN_OF(s->wrapped), s->out, &size));
+}
+
 /* The method must detect an index and a branch that depend on a secret, or it detects nothing. */
 static bool leak_by_index(struct sample *s)
 {
@@ -210,6 +288,15 @@ static const struct operation {
     {"aead_open",        run_aead_open,        5,  false},
     {"ecies_open",       run_ecies_open,       9,  false},
     {"hpke_open",        run_hpke_open,        9,  false},
+    {"hmac_sha384",      run_hmac_sha384,      0,  false},
+    {"pbkdf2",           run_pbkdf2,           0,  false},
+    {"aes_gcm_seal",     run_gcm_seal,         0,  false},
+    {"aes_gcm_open",     run_gcm_open,         5,  false},
+    {"aes_wrap",         run_wrap,             0,  false},
+    {"aes_unwrap",       run_unwrap,           5,  false},
+    {"p256",             run_p256,             60, false},
+    {"p384",             run_p384,             60, false},
+    {"secp256k1",        run_secp256k1,        60, false},
 };
 
 static bool prepare(struct sample *s)
@@ -222,7 +309,9 @@ static bool prepare(struct sample *s)
     x25519_public(s->secret, s->peer);
     aead_seal(AEAD_CHACHA20_POLY1305, s->secret, nonce, (struct span){0}, plain, s->sealed);
     if (envelope_seal(ENVELOPE_ECIES, s->peer, NULL, plain, NULL, s->envelope) != ERR_NONE ||
-        envelope_seal(ENVELOPE_HPKE, s->peer, &context, plain, NULL, s->hpke) != ERR_NONE)
+        envelope_seal(ENVELOPE_HPKE, s->peer, &context, plain, NULL, s->hpke) != ERR_NONE ||
+        aes_gcm_seal(span_of(s->secret, 16), nonce, (struct span){0}, plain, s->gcm) != ERR_NONE ||
+        aes_wrap(AES_WRAP_KW, span_of(s->secret, 32), plain, s->wrapped) != ERR_NONE)
         return false;
     (void)VALGRIND_MAKE_MEM_UNDEFINED(s->secret, sizeof s->secret);
     (void)VALGRIND_MAKE_MEM_UNDEFINED(s->text, sizeof s->text);
