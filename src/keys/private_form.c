@@ -163,7 +163,7 @@ enum err private_form_pkcs8(struct span der, struct key_material **out)
 
     if (der.size > PRIVATE_FORM_MAX)
         return ERR_TOO_LARGE;
-    if (version == 1 && der_peek(&inner) == TAG_PUBLIC)
+    if (version == 1) /* the version says whether there is a public key: RFC 5958 section 2 */
         second = take_tagged_bits(&inner, TAG_PUBLIC);
     if ((e = reader_finish(&outer)) != ERR_NONE || (e = reader_finish(&inner)) != ERR_NONE ||
         (e = identifier_find(identifier, &type)) != ERR_NONE ||
