@@ -25,6 +25,15 @@ MUST_CHECK static enum err check(const struct key_spec *key, const struct key_ma
     return ERR_NONE;
 }
 
+/* The work is iterations times blocks. A caller must not keep a thread busy for minutes. */
+static bool pbkdf2_fits(enum algorithm a, const struct derive_input *input)
+{
+    size_t block = digest_size(algorithm_info(a)->digest);
+    size_t blocks = (input->size + block - 1) / block;
+
+    return input->iterations > 0 && input->iterations <= KEY_PBKDF2_ITERATIONS_MAX / blocks;
+}
+
 /* The inputs that an algorithm does not have must be absent. */
 MUST_CHECK static enum err check_input(enum algorithm a, const struct derive_input *input)
 {
@@ -35,8 +44,7 @@ MUST_CHECK static enum err check_input(enum algorithm a, const struct derive_inp
     if ((input->peer.size > 0 && !is_ecdh) || (input->info.size > 0 && !is_hkdf) ||
         (input->salt.size > 0 && !is_hkdf && !is_pbkdf2) || (input->iterations > 0 && !is_pbkdf2))
         return ERR_UNSUPPORTED;
-    if (input->size == 0 || input->size > KEY_DERIVED_MAX ||
-        (is_pbkdf2 && (input->iterations == 0 || input->iterations > KEY_PBKDF2_ITERATIONS_MAX)))
+    if (input->size == 0 || input->size > KEY_DERIVED_MAX || (is_pbkdf2 && !pbkdf2_fits(a, input)))
         return ERR_TOO_LARGE;
     return ERR_NONE;
 }

@@ -9,13 +9,13 @@
 #include "keys/material.h"
 
 #define KEY_DERIVED_MAX 1024
-#define KEY_PBKDF2_ITERATIONS_MAX 10000000u
+#define KEY_PBKDF2_ITERATIONS_MAX 10000000u /* times the blocks of output: some seconds */
 
 struct derive_input {
     struct span peer;    /* ECDH: the peer's raw public key; EC points may be compressed */
     struct span salt;    /* HKDF, ecdh-hkdf-sha256, PBKDF2 */
     struct span info;    /* HKDF, ecdh-hkdf-sha256 */
-    uint32_t iterations; /* PBKDF2: 1 to KEY_PBKDF2_ITERATIONS_MAX; 0 for the others */
+    uint32_t iterations; /* PBKDF2: from 1; 0 for the others */
     size_t size;         /* of the output: 1 to KEY_DERIVED_MAX; `ecdh`: that of the secret */
 };
 
