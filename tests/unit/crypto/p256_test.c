@@ -124,7 +124,7 @@ static void derivation_reduces_as_fips_186_5(void **state)
         {"ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc63254f", ORDER_LESS_ONE                                                    },
         {ORDER_LESS_ONE,                                                     "0000000000000000000000000000000000000000000000000000000000000001"},
         {ORDER,                                                              "0000000000000000000000000000000000000000000000000000000000000002"},
-        /* the 1 that is added carries from one machine word to the next */
+ /* the 1 that is added carries from one machine word to the next */
         {"000000000000000000000000000000000000000000000000ffffffffffffffff",
          "0000000000000000000000000000000000000000000000010000000000000000"                                                                    },
         {"0000000000000000ffffffffffffffffffffffffffffffffffffffffffffffff",
