@@ -460,6 +460,8 @@ MUST_CHECK static enum err open_server(struct daemon *d)
         .denials = s->rate.denials,
         .attest_threads = POOL_THREADS,
         .summary_interval_s = s->log.summary_interval_s,
+        .scrub_per_second = s->log.scrub_per_second,
+        .scrub_pause_hours = s->log.scrub_pause_hours,
         .version = VOUCHSAFE_VERSION,
         .collateral = daemon_collateral_refresh(d->collateral),
     };

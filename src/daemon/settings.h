@@ -122,6 +122,8 @@ struct settings {
         char *origin;
         char *vkey; /* "", or the required key of the log */
         uint32_t summary_interval_s;
+        uint32_t scrub_per_second; /* entries; 0: no scrub */
+        uint32_t scrub_pause_hours;
         enum log_format format;
         char *level; /* rules for log_configure(), checked */
     } log;

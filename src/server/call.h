@@ -21,6 +21,7 @@ enum executor_id {
     EXECUTOR_READ,   /* reading the log, collateral and policies */
     EXECUTOR_QUOTE,  /* our own quotes, which hardware makes slowly and one by one */
     EXECUTOR_CHANGE, /* changes, one after the other */
+    EXECUTOR_SCRUB,  /* the store's scrub; no route runs here */
     EXECUTORS,
     ON_LOOP = EXECUTORS /* short work, on the loop that received it */
 };
@@ -98,6 +99,14 @@ struct kept_events {
     size_t count;
 };
 
+/* See scrub.c. */
+struct server_scrub {
+    struct executor_job job;
+    struct server *server;
+    _Atomic bool busy;
+    bool troubled; /* the last run failed, which was logged; of the executor's thread */
+};
+
 struct server {
     struct server_options options;
     struct service *svc;
@@ -111,6 +120,7 @@ struct server {
     uint64_t summarised[REFUSALS];      /* at the last summary */
     struct timestamp last_summary;
     struct kept_events events;
+    struct server_scrub scrub;
     struct log_limit denials_logged, tokens_logged;
     struct denial_counters denied;
     _Atomic uint64_t clock_jumps[2]; /* backward, forward */
@@ -228,6 +238,11 @@ void route_metrics(struct call *c, struct service_thread *thread);
 void route_healthz(struct call *c, struct service_thread *thread);
 void route_readyz(struct call *c, struct service_thread *thread);
 void route_openapi(struct call *c, struct service_thread *thread);
+
+/* In scrub.c: server_tick() calls the first; the second is its part of GET /v1/status. */
+struct json_writer;
+void scrub_tick(struct server *s);
+void scrub_status_write(const struct server *s, struct json_writer *j);
 
 /* In collateral_route.c: its part of GET /metrics and of GET /v1/status. */
 MUST_CHECK enum err collateral_metrics(struct call *c);

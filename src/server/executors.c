@@ -15,6 +15,8 @@ static const struct executor_options table[EXECUTORS] = {
         { .name = "quote",    .threads = 1,   .jobs_max = 64,   .bytes_max = 4u << 20,  .share = 8},
     [EXECUTOR_CHANGE] =
         { .name = "change",    .threads = 1,   .jobs_max = 64,   .bytes_max = 4u << 20, .share = 32},
+    [EXECUTOR_SCRUB] =
+        { .name = "scrub",    .threads = 1,    .jobs_max = 1,   .bytes_max = 1u << 20,  .share = 1},
 };
 
 enum err executors_start(struct server *s)

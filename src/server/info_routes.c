@@ -50,10 +50,16 @@ MUST_CHECK static enum err write_ready(struct call *c)
                          sealing_state_name(sealing.state));
 }
 
-static const char *trouble(const struct writer_figures *f)
+static const char *trouble(const struct call *c, const struct writer_figures *f)
 {
+    struct scrub_figures scrub;
+
+    store_scrub_figures(service_store(c->server->svc), &scrub);
     return f->fenced ? "Another process has taken over this node's log; the operator must stop one "
                        "of the two, and start this one again"
+           : scrub.tampered
+               ? "Entries of the log were changed; the operator must find out who changed them, "
+                 "restore the log and start the keystore again"
            : f->lost ? "The log's files were deleted, replaced or cut; the operator must restore "
                        "the log and start the keystore again"
            : f->unreachable ? "The database server does not answer"
@@ -69,7 +75,8 @@ void route_readyz(struct call *c, struct service_thread *thread)
     store_writer_figures(c->server->writer, &figures);
     if (figures.failing) {
         c->retry_after_s = 1;
-        call_refuse(c, 503, figures.fenced ? "lease_lost" : "log_unavailable", trouble(&figures));
+        call_refuse(c, 503, figures.fenced ? "lease_lost" : "log_unavailable",
+                    trouble(c, &figures));
     } else if (figures.queue_length >= WRITER_QUEUE_MAX / 2) {
         c->retry_after_s = 1;
         call_refuse(c, 503, "overloaded", "The log's queue is more than half full");
@@ -253,10 +260,12 @@ MUST_CHECK static enum err log_metrics(struct call *c)
     char note[CHECKPOINT_TEXT_MAX];
     struct checkpoint checkpoint;
     struct writer_figures f;
+    struct scrub_figures scrub;
     enum err e;
 
     store_checkpoint(service_store(c->server->svc), &checkpoint, note);
     store_writer_figures(c->server->writer, &f);
+    store_scrub_figures(service_store(c->server->svc), &scrub);
     e = write_metrics(&c->body, "vouchsafe_log_entries", "gauge", "Entries in the log.",
                       &(struct metric){"", checkpoint.size}, 1);
     if (e == ERR_NONE)
@@ -276,7 +285,7 @@ MUST_CHECK static enum err log_metrics(struct call *c)
         e = write_metrics(
             &c->body, "vouchsafe_log_files_lost", "gauge",
             "1 when a file of the log was deleted, replaced or cut while it was open.",
-            &(struct metric){"", f.lost}, 1);
+            &(struct metric){"", f.lost && !scrub.tampered}, 1);
     if (e == ERR_NONE)
         e = write_metrics(&c->body, "vouchsafe_log_server_unreachable", "gauge",
                           "1 while the database server does not answer.",
@@ -300,6 +309,33 @@ MUST_CHECK static enum err log_metrics(struct call *c)
 static int64_t sealing_age_s(const struct sealing_status *sealing)
 {
     return (clock_monotonic_us() - sealing->checked_us) / 1000000;
+}
+
+MUST_CHECK static enum err scrub_metrics(struct call *c)
+{
+    struct scrub_figures f;
+    enum err e;
+
+    store_scrub_figures(service_store(c->server->svc), &f);
+    e = write_metrics(&c->body, "vouchsafe_log_tampered", "gauge",
+                      "1 when entries of the log were found changed.",
+                      &(struct metric){"", f.tampered}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_log_verified_entries", "gauge",
+                          "Entries that were read back since they were written.",
+                          &(struct metric){"", f.verified}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_log_scrub_position_entries", "gauge",
+                          "Entries that the scrub's present pass has read.",
+                          &(struct metric){"", f.position}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_log_scrub_entries_total", "counter",
+                          "Entries that the scrub has read.", &(struct metric){"", f.entries}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_log_scrub_last_pass_timestamp_seconds", "gauge",
+                          "When the scrub last came to the end of the log, since 1970; 0 before.",
+                          &(struct metric){"", (uint64_t)timestamp_seconds(f.pass)}, 1);
+    return e;
 }
 
 /* The metrics are absent unless the TEE's seal depends on a state. */
@@ -332,6 +368,8 @@ void route_metrics(struct call *c, struct service_thread *thread)
         (e = executor_metrics(c)) == ERR_NONE && (e = clock_metrics(c)) == ERR_NONE &&
         (e = log_metrics(c)) == ERR_NONE)
         e = collateral_metrics(c);
+    if (e == ERR_NONE)
+        e = scrub_metrics(c);
     if (e == ERR_NONE)
         e = sealing_metrics(c);
     if (e == ERR_NONE)
@@ -391,6 +429,7 @@ static void write_status(struct call *c, const struct policy_set *set, struct wr
     json_put_int(&j, "collateral_count", (int64_t)collateral_count(c));
     json_put_int(&j, "collateral_seconds_left", (int64_t)collateral_seconds_left(c));
     write_sealing(&j, svc);
+    scrub_status_write(s, &j);
     json_open_array(&j, "policies");
     for (size_t i = 0; i < set->count; i++)
         json_put_string(&j, NULL, span_string(set->policies[i].rule.name));

@@ -162,6 +162,7 @@ void server_tick(struct server *s, struct timestamp now)
     summarise(s, now);
     if (store_is_shared(service_store(s->svc)))
         server_refresh_policies(s);
+    scrub_tick(s);
 }
 
 /* ---- life ---- */

@@ -16,6 +16,8 @@ struct server_options {
     struct rate_limit denials;   /* of one token; when exceeded, admission refuses its requests */
     unsigned attest_threads;     /* threads that verify evidence */
     uint32_t summary_interval_s; /* for refusals before authentication, in the log */
+    uint32_t scrub_per_second;   /* entries of the log to read back in a second; 0: none */
+    uint32_t scrub_pause_hours;  /* between two passes over the log */
     const char *version;
     struct collateral_refresh *collateral; /* for its figures; borrowed */
 };
@@ -28,7 +30,8 @@ MUST_CHECK enum err server_start(const struct server_options *options, struct se
                                  struct server **out);
 uint16_t server_port(const struct server *s);
 
-/* Call it about once a second: writes the summary of refusals when its interval has passed. */
+/* Call it about once a second: writes the summary of refusals when its interval has passed, and
+ * lets the scrub go on. */
 void server_tick(struct server *s, struct timestamp now);
 
 /*

@@ -10,7 +10,7 @@
 #include "auth/token.h"
 #include "service/keyring.h"
 #include "service/verifier.h"
-#include "store/store.h"
+#include "store/scrub.h"
 #include "tee/tee.h"
 
 struct service_options {
