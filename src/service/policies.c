@@ -219,6 +219,41 @@ static const struct policy_snapshot *current(const struct policy_store *store)
     return (const struct policy_snapshot *)store->cell.current;
 }
 
+static int by_content(const void *a, const void *b)
+{
+    const struct reference_value *x = *(struct reference_value *const *)a;
+    const struct reference_value *y = *(struct reference_value *const *)b;
+    int order = strcmp(x->policy, y->policy);
+
+    if (order == 0)
+        order = strcmp(x->field, y->field);
+    if (order == 0)
+        order = memcmp(x->bytes, y->bytes, sizeof x->bytes); /* public */
+    if (order == 0)
+        order = (x->size > y->size) - (x->size < y->size);
+    return order;
+}
+
+/*
+ * In an order that does not depend on who added which value first: nodes of one database, which
+ * learn of changes in different ways, get the same version.
+ */
+MUST_CHECK static enum err values_extend(struct policy_snapshot *s)
+{
+    struct reference_value **order = calloc(s->added.count + 1, sizeof *order);
+    enum err e = order ? ERR_NONE : ERR_MEMORY;
+
+    for (size_t i = 0; order && i < s->added.count; i++)
+        order[i] = &s->added.items[i];
+    if (order)
+        qsort(order, s->added.count, sizeof *order, by_content);
+    for (size_t i = 0; e == ERR_NONE && i < s->added.count; i++)
+        if (extend(s, order[i]) == EXTENSION_MEMORY)
+            e = ERR_MEMORY;
+    free(order);
+    return e;
+}
+
 /* The configuration's rules with a copy of `added`; without a version yet. */
 MUST_CHECK static enum err snapshot_new(const struct policy_set *configured,
                                         const struct reference_values *added,
@@ -234,11 +269,10 @@ MUST_CHECK static enum err snapshot_new(const struct policy_set *configured,
         policy_snapshot_release(&s);
         return ERR_MEMORY;
     }
-    for (size_t i = 0; i < s->added.count; i++)
-        if (extend(s, &s->added.items[i]) == EXTENSION_MEMORY) {
-            policy_snapshot_release(&s);
-            return ERR_MEMORY;
-        }
+    if (values_extend(s) != ERR_NONE) {
+        policy_snapshot_release(&s);
+        return ERR_MEMORY;
+    }
     *out = s;
     return ERR_NONE;
 }

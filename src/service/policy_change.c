@@ -16,6 +16,8 @@ MUST_CHECK static enum err authorise(struct operation_context *x)
 
 MUST_CHECK static enum err compute(struct operation_context *x)
 {
+    /* a refusal by values that another node has changed must not stand */
+    x->claims.snapshot = policy_store_view(x->svc->verifier.policies, &x->thread->verifier.policy);
     x->result->kind = RESULT_POLICY_CHANGED;
     x->result->policy.rows = malloc(sizeof *x->result->policy.rows);
     if (!x->result->policy.rows)
