@@ -275,6 +275,39 @@ static void test_no_store_is_freed_without_harm(void **state)
     assert_null(none);
 }
 
+/* The version of the policies that a start finds with these values, added in this order. */
+static void version_after(struct fixture *f, const char *first, const char *second, uint64_t stored,
+                          uint8_t version[8])
+{
+    struct reference_values v = {0};
+    struct policy_snapshot *s;
+
+    assert_int_equal(replay(&v, 3, first), ERR_NONE);
+    assert_int_equal(replay(&v, 4, second), ERR_NONE);
+    v.stored = stored;
+    assert_int_equal(policy_store_restore(f->store, &v), ERR_NONE);
+    s = policy_store_hold(f->store);
+    assert_int_equal(s->added.count, 2);
+    assert_true(s->added.items[0].used && s->added.items[1].used);
+    memcpy(version, s->policies.version, 8);
+    policy_snapshot_release(&s);
+}
+
+/* Nodes of one database learn of values in different orders. */
+static void test_the_version_does_not_depend_on_the_order_of_additions(void **state)
+{
+    static const char aa[] = ENTRY("allow", CHANGE(B32("aa"), "add"));
+    static const char bb[] = ENTRY("allow", CHANGE(B32("bb"), "add"));
+    uint8_t one[8], two[8], of_another_node[8];
+
+    version_after(*state, aa, bb, 4 << TRANSACTION_NODE_BITS | 1, one);
+    version_after(*state, bb, aa, 4 << TRANSACTION_NODE_BITS | 1, two);
+    assert_memory_equal(one, two, sizeof one);
+    /* but on which change was the last: to undo one does not restore sessions */
+    version_after(*state, aa, bb, 4 << TRANSACTION_NODE_BITS | 2, of_another_node);
+    assert_memory_not_equal(one, of_another_node, sizeof one);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +320,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_versions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_another_configuration_is_adopted_whole, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_the_version_does_not_depend_on_the_order_of_additions,
+                                        set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
