@@ -59,6 +59,18 @@ VS_MUST_CHECK enum vs_error vs_reference_value_remove(struct vs_client *c, const
  */
 VS_MUST_CHECK enum vs_error vs_reseal(struct vs_client *c, const char *pcrs, struct vs_blob *json);
 
+/*
+ * Asks the keystore to move entries of its log that are older than `days` days into its archive;
+ * a negative number: as its settings say. `directory` is the archive that the caller expects, or
+ * NULL. Needs an operator's token with the setting may_administer. `json` is {"index":..,
+ * "archived":..,"before":..}: entries before `before` are moved from now on.
+ * VS_ERR_REFUSED, with the reply's code: "archive_not_configured", "archive_elsewhere"
+ */
+VS_MUST_CHECK enum vs_error vs_log_archive(struct vs_client *c, const char *directory, int64_t days,
+                                           struct vs_blob *json);
+/* `json` says how far that is: "archived", "before", "running", "bytes", "errors", "error". */
+VS_MUST_CHECK enum vs_error vs_log_archive_status(struct vs_client *c, struct vs_blob *json);
+
 /* Makes a fresh bearer token, 32 random bytes in hex, and its form for the configuration. */
 struct vs_token {
     char text[65];

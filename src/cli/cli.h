@@ -99,9 +99,9 @@ extern const struct cli_command command_init, command_config_check, command_dev,
     command_log_export, command_log_verify, command_log_receipt, command_log_verify_receipt,
     command_explain, command_status, command_collateral_fetch, command_collateral_import,
     command_collateral_export, command_collateral_show, command_policy_show, command_reseal,
-    command_policy_add_value, command_policy_remove_value, command_profile_create,
-    command_profile_show, command_log_list, command_log_tail, command_state_check,
-    command_state_repair, command_state_export, command_state_import;
+    command_log_archive, command_policy_add_value, command_policy_remove_value,
+    command_profile_create, command_profile_show, command_log_list, command_log_tail,
+    command_state_check, command_state_repair, command_state_export, command_state_import;
 
 /* In options.c: PARSED, or the exit code when the command is done (--help, wrong usage). */
 int cli_parse(struct cli *cli, int argc, char **argv, const struct cli_option *options,

@@ -30,6 +30,7 @@ static const struct cli_command *const commands[] = {
     &command_log_verify,
     &command_log_receipt,
     &command_log_verify_receipt,
+    &command_log_archive,
     &command_explain,
     &command_status,
     &command_collateral_fetch,

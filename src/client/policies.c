@@ -5,7 +5,7 @@
 #include "client/client.h"
 #include "codec/json.h"
 
-enum { NAME_MAX_SIZE = 64, VALUE_MAX_SIZE = 128, PCRS_MAX_SIZE = 2048 };
+enum { NAME_MAX_SIZE = 64, VALUE_MAX_SIZE = 128, PCRS_MAX_SIZE = 2048, DIRECTORY_MAX_SIZE = 8192 };
 
 MUST_CHECK static enum vs_error send(struct vs_client *c, const struct client_call *call,
                                      struct vs_blob *json)
@@ -46,6 +46,40 @@ enum vs_error vs_reseal(struct vs_client *c, const char *pcrs, struct vs_blob *j
     json_close_object(&j);
     if ((e = error_of(writer_finish(&w, &call.body))) != VS_OK)
         return client_fail(c, e, "the list of PCRs is longer than any");
+    return send(c, &call, json);
+}
+
+enum vs_error vs_log_archive(struct vs_client *c, const char *directory, int64_t days,
+                             struct vs_blob *json)
+{
+    uint8_t body[DIRECTORY_MAX_SIZE + 96];
+    struct writer w = writer_over(body, sizeof body);
+    struct json_writer j = json_writer_over(&w);
+    struct client_call call = {.method = "POST", .path = "/v1/log/archive", .authorised = true};
+    enum vs_error e;
+
+    if (c == NULL || json == NULL)
+        return VS_ERR_ARGUMENT;
+    client_begin(c);
+    json_open_object(&j, NULL);
+    if (days >= 0)
+        json_put_int(&j, "older_than_days", days);
+    if (directory != NULL && *directory != '\0')
+        json_put_string(&j, "directory", span_string(directory));
+    json_close_object(&j);
+    if ((e = error_of(writer_finish(&w, &call.body))) != VS_OK)
+        return client_fail(c, e, "the name of the directory is longer than any");
+    return send(c, &call, json);
+}
+
+enum vs_error vs_log_archive_status(struct vs_client *c, struct vs_blob *json)
+{
+    const struct client_call call = {
+        .method = "GET", .path = "/v1/log/archive", .authorised = true};
+
+    if (c == NULL || json == NULL)
+        return VS_ERR_ARGUMENT;
+    client_begin(c);
     return send(c, &call, json);
 }
 

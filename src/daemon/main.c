@@ -405,6 +405,7 @@ MUST_CHECK static enum err open_state(struct daemon *d, struct timestamp now)
         (e = keyring_store_keys(root, &d->store_keys)) != ERR_NONE ||
         (e = open_store(d, root->has_store_state ? STATE_LOG_OPEN : STATE_LOG_TAKE_OVER,
                         &problem)) != ERR_NONE ||
+        (e = state_archive_prepare(&d->settings, d->store, &problem)) != ERR_NONE ||
         (e = state_root_mark(&d->settings, tee, root, &problem)) != ERR_NONE ||
         (e = state_reference_values(&d->settings, d->store, now, &d->added, &d->added_known,
                                     &problem)) != ERR_NONE) {
@@ -459,6 +460,7 @@ MUST_CHECK static enum err open_server(struct daemon *d)
         .total = s->rate.total,
         .denials = s->rate.denials,
         .attest_threads = POOL_THREADS,
+        .archive_after_days = s->log.archive_after_days,
         .summary_interval_s = s->log.summary_interval_s,
         .scrub_per_second = s->log.scrub_per_second,
         .scrub_pause_hours = s->log.scrub_pause_hours,

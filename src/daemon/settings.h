@@ -124,6 +124,8 @@ struct settings {
         uint32_t summary_interval_s;
         uint32_t scrub_per_second; /* entries; 0: no scrub */
         uint32_t scrub_pause_hours;
+        char *archive_to;            /* directory of the log's archive; "": none */
+        uint32_t archive_after_days; /* 0: only when asked */
         enum log_format format;
         char *level; /* rules for log_configure(), checked */
     } log;

@@ -196,6 +196,17 @@ static void check_log(struct settings_loader *l)
               "correct it");
 }
 
+static void check_archive(struct settings_loader *l)
+{
+    const struct settings *s = l->s;
+
+    if (*s->log.archive_to && *s->log.archive_to != '/')
+        blame(l, "log", "archive_to",
+              "must be an absolute path, such as /var/lib/vouchsafe-archive");
+    if (s->log.archive_after_days > 0 && !*s->log.archive_to)
+        settings_warn(l->s, "log.archive_after_days has no effect without log.archive_to");
+}
+
 static void check_store(struct settings_loader *l)
 {
     const struct settings *s = l->s;
@@ -281,11 +292,12 @@ void settings_check(struct settings_loader *l)
         const char *group, *beside;
         void (*check)(struct settings_loader *l);
     } checks[] = {
-        {"server", "server", check_server},
-        {"tls",    "server", check_tls   },
-        {"tee",    "tee",    check_tee   },
-        {"log",    "log",    check_log   },
-        {"store",  "log",    check_store },
+        {"server", "server", check_server },
+        {"tls",    "server", check_tls    },
+        {"tee",    "tee",    check_tee    },
+        {"log",    "log",    check_log    },
+        {"log",    "log",    check_archive},
+        {"store",  "log",    check_store  },
     };
 
     for (size_t i = 0; i < COUNT_OF(checks); i++)

@@ -16,6 +16,7 @@
 #include "service/keyring.h"
 #include "service/outcome.h"
 #include "service/reference_rows.h"
+#include "store/archiver.h"
 #include "store/store_ops.h"
 #include "tee/simulated.h"
 
@@ -457,6 +458,7 @@ enum err state_store_open(const struct settings *s, const struct secret *seed, s
         .origin = s->store.origin,
         .log_seed = secret_span(seed).data,
         .keys = keyring_store_keys_of(keys),
+        .archive = s->log.archive_to,
         .create = create,
         .take_over = log == STATE_LOG_TAKE_OVER,
     };
@@ -692,4 +694,23 @@ enum err state_new_log(const struct settings *s, struct timestamp now,
     root_free(&root);
     tee_close(&tee);
     return e;
+}
+
+enum err state_archive_prepare(const struct settings *s, struct store *store,
+                               struct state_problem *problem)
+{
+    const uint64_t archived = store_archived(store);
+    char why[ARCHIVE_WHY_SIZE] = "log.archive_to is not set";
+    enum err e = store_archive_prepare(store, why);
+
+    if ((e == ERR_NONE && *s->log.archive_to) || (e == ERR_NONE && archived == 0))
+        return ERR_NONE;
+    if (archived > 0 && e != ERR_DENIED) {
+        log_write(LOG_WARN, "daemon", "archive_missing", LOG_STRING("archive", s->log.archive_to),
+                  LOG_STRING("reason", why), LOG_NUMBER("entries", archived),
+                  LOG_STRING("effect", "entries of the log before this number cannot be read"),
+                  LOG_STRING("next", "mount or restore the archive, and set log.archive_to to it"));
+        return ERR_NONE;
+    }
+    return explain(problem, ERR_CONFIG, "log.archive_to: %s: %s", s->log.archive_to, why);
 }

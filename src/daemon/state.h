@@ -72,6 +72,13 @@ MUST_CHECK enum err state_store_open(const struct settings *s, const struct secr
                                      struct state_problem *problem);
 
 /*
+ * Makes and checks the directory of the log's archive (log.archive_to). A directory that is missing
+ * and should have entries is a warning: the keystore goes on without them. ERR_CONFIG
+ */
+MUST_CHECK enum err state_archive_prepare(const struct settings *s, struct store *store,
+                                          struct state_problem *problem);
+
+/*
  * Reads the reference values that operators added. Where the database has no rows of them yet, the
  * values are those of the log; if there are any, they become rows now. `*known` is false when there
  * are neither: then reference_rows_import() of no values, with the next entry, saves the next start

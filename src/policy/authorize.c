@@ -17,6 +17,7 @@ static const struct action_row {
 } actions[ACTION_COUNT] = {
     [ACTION_NONE]             = {"none",             0,             false, 0,       false},
     [ACTION_READ_PUBLIC]      = {"read-public",      0,             false, 0,       true },
+    [ACTION_READ_TILES]       = {"read-tiles",       0,             false, 0,       true },
     [ACTION_OPEN]             = {"open",             WORKER,        false, 0,       false},
     [ACTION_ATTEST]           = {"attest",           WORKER,        false, 0,       false},
     [ACTION_EXPLAIN_EVIDENCE] = {"explain-evidence", WORKER,        false, 0,       false},
@@ -28,6 +29,7 @@ static const struct action_row {
     [ACTION_CHANGE_POLICY]    = {"change-policy",    ROLE_OPERATOR, true,  0,       false},
     [ACTION_RESEAL]           = {"reseal",           ROLE_OPERATOR, true,  0,       false},
     [ACTION_READ_STATUS]      = {"read-status",      ROLE_OPERATOR, false, 0,       false},
+    [ACTION_ARCHIVE]          = {"archive",          ROLE_OPERATOR, true,  0,       false},
 };
 /* clang-format on */
 

@@ -14,6 +14,7 @@
 enum action {
     ACTION_NONE,             /* nothing; always refused */
     ACTION_READ_PUBLIC,      /* read public data: health, public keys, checkpoints, proofs */
+    ACTION_READ_TILES,       /* hashes of the log's tree, and its checkpoint, as static files */
     ACTION_OPEN,             /* open an envelope: POST /decrypt */
     ACTION_ATTEST,           /* get a nonce, and a session for accepted evidence */
     ACTION_EXPLAIN_EVIDENCE, /* POST /v1/attest/explain */
@@ -25,6 +26,7 @@ enum action {
     ACTION_CHANGE_POLICY, /* add or remove a reference value */
     ACTION_RESEAL,        /* seal the root again */
     ACTION_READ_STATUS,
+    ACTION_ARCHIVE, /* move old entries of the log into the archive */
     ACTION_COUNT
 };
 

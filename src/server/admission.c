@@ -11,6 +11,8 @@ enum {
     ADDRESSES_MAX = 65536,
     EXPENSIVE_PER_SECOND = 50, /* of one address: own evidence, proofs */
     EXPENSIVE_BURST = 100,
+    TILES_PER_SECOND = 200, /* of one address: a monitor that catches up reads many */
+    TILES_BURST = 1000,
     /* each costs as much CPU as one GET of 25 us */
     STRANGERS_BODY_SIZE = 2048, /* bytes; JSON that is only escapes takes 11 ns a byte */
     TOKENS_BODY_SIZE = 16384,   /* bytes; mostly base64 */
@@ -22,7 +24,8 @@ static void count_refusal(struct server *s, enum rejection kind)
     atomic_fetch_add_explicit(&s->refused[kind], 1, memory_order_relaxed);
 }
 
-/* `path` must be equal, or have one segment in the place of the route's {name}. */
+/* `path` must be equal, or have one segment in the place of the route's {name}; {path} at the end
+ * stands for any number of segments. */
 static bool path_is(const struct route *route, struct span path)
 {
     const char *open = strchr(route->path, '{');
@@ -36,6 +39,8 @@ static bool path_is(const struct route *route, struct span path)
     if (path.size <= before.size + behind.size || !span_starts_with(path, before) ||
         !span_equal(span_slice(path, path.size - behind.size, behind.size), behind))
         return false;
+    if (behind.size == 0 && strcmp(open, "{path}") == 0)
+        return true;
     path = span_slice(path, before.size, path.size - before.size - behind.size);
     return memchr(path.data, '/', path.size) == NULL;
 }
@@ -94,7 +99,7 @@ void admission_refusal(struct server *s, unsigned loop, enum rejection kind,
     request_id_write(clock_now(), request_id);
     render_error(why->code, why->text, request_id, &w);
     headers_write(l->headers, sizeof l->headers, request_id,
-                  wait_ms > 0 ? (unsigned)((wait_ms + 999) / 1000) : 0);
+                  wait_ms > 0 ? (unsigned)((wait_ms + 999) / 1000) : 0, NULL);
     *reply = (struct http_reply){.status = why->status,
                                  .content_type = "application/json",
                                  .body = span_of(l->reply, w.size),
@@ -137,6 +142,15 @@ static int64_t rates_of_stranger(struct server *s, const struct http_request *r,
     if (wait == 0 && expensive)
         wait = rate_take(s->expensive, SPAN_OF(r->peer_key), now_us);
     return wait != 0 ? wait : rate_take_cost(s->total, SPAN_LITERAL("strangers"), cost, now_us);
+}
+
+/* Monitors have shares of their own, and take nothing from other callers. */
+static int64_t rates_of_monitor(struct server *s, const struct http_request *r, uint32_t cost,
+                                int64_t now_us)
+{
+    int64_t wait = rate_take_cost(s->tiles, SPAN_OF(r->peer_key), cost, now_us);
+
+    return wait != 0 ? wait : rate_take_cost(s->total, SPAN_LITERAL("tiles"), cost, now_us);
 }
 
 static int64_t rates_of_principal(struct server *s, const struct principal *principal,
@@ -222,10 +236,13 @@ static unsigned admit_token(struct server *s, const struct http_request *r,
     return 0;
 }
 
-static unsigned admit_stranger(struct server *s, const struct http_request *r, bool expensive,
-                               uint32_t cost, int64_t now_us, struct http_reply *reply)
+static unsigned admit_stranger(struct server *s, const struct http_request *r,
+                               const struct route *route, uint32_t cost, int64_t now_us,
+                               struct http_reply *reply)
 {
-    int64_t wait = rates_of_stranger(s, r, expensive, cost, now_us);
+    const bool reads_tiles = route && route->action == ACTION_READ_TILES;
+    int64_t wait = reads_tiles ? rates_of_monitor(s, r, cost, now_us)
+                               : rates_of_stranger(s, r, route && route->expensive, cost, now_us);
 
     if (wait > 0)
         return refuse(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait, reply);
@@ -259,7 +276,7 @@ unsigned admission_check(void *context, const struct http_request *r, size_t bod
     unsigned status;
 
     if (is_public)
-        status = admit_stranger(s, r, route && route->expensive, cost, now_us, reply);
+        status = admit_stranger(s, r, route, cost, now_us, reply);
     else
         status = admit_token(s, r, route, cost, now_us, owner, reply);
     if (status != 0)
@@ -295,12 +312,14 @@ bool admission_handshake(void *context, const uint8_t peer_key[16])
 enum err admission_rates_new(struct server *s)
 {
     struct rate_limit expensive = {EXPENSIVE_PER_SECOND, EXPENSIVE_BURST};
+    struct rate_limit tiles = {TILES_PER_SECOND, TILES_BURST};
     enum err e;
 
     if ((e = rate_table_new(s->options.per_token, 4 * TOKENS_MAX, &s->per_token)) != ERR_NONE ||
         (e = rate_table_new(s->options.denials, 4 * TOKENS_MAX, &s->denials)) != ERR_NONE ||
         (e = rate_table_new(s->options.per_address, ADDRESSES_MAX, &s->per_address)) != ERR_NONE ||
-        (e = rate_table_new(expensive, ADDRESSES_MAX, &s->expensive)) != ERR_NONE)
+        (e = rate_table_new(expensive, ADDRESSES_MAX, &s->expensive)) != ERR_NONE ||
+        (e = rate_table_new(tiles, ADDRESSES_MAX, &s->tiles)) != ERR_NONE)
         return e;
     return rate_table_new(s->options.total, 4, &s->total);
 }
@@ -311,5 +330,6 @@ void admission_rates_free(struct server *s)
     rate_table_free(&s->denials);
     rate_table_free(&s->per_address);
     rate_table_free(&s->expensive);
+    rate_table_free(&s->tiles);
     rate_table_free(&s->total);
 }

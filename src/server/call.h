@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "collateral/refresh.h"
 #include "net/http_server.h"
+#include "server/archiver.h"
 #include "server/metrics.h"
 #include "server/server.h"
 #include "service/executor.h"
@@ -19,6 +20,7 @@ struct call;
 enum executor_id {
     EXECUTOR_ATTEST, /* signatures of evidence */
     EXECUTOR_READ,   /* reading the log, collateral and policies */
+    EXECUTOR_TILES,  /* hashes of the log's tree, for everyone */
     EXECUTOR_QUOTE,  /* our own quotes, which hardware makes slowly and one by one */
     EXECUTOR_CHANGE, /* changes, one after the other */
     EXECUTOR_SCRUB,  /* the store's scrub; no route runs here */
@@ -69,6 +71,7 @@ struct call {
     /* the reply */
     unsigned status;
     const char *content_type;
+    const char *cache_control; /* NULL: no-store */
     struct buffer body;
     struct secret *secret_body;
     unsigned retry_after_s;
@@ -114,7 +117,7 @@ struct server {
     struct http_server *http;
     struct store_writer *writer;
     struct executor *executors[EXECUTORS];
-    struct rate_table *per_token, *denials, *per_address, *total, *expensive;
+    struct rate_table *per_token, *denials, *per_address, *total, *expensive, *tiles;
     struct loop_state *loops;           /* options.http.loops of them */
     _Atomic uint64_t refused[REFUSALS]; /* since the start */
     uint64_t summarised[REFUSALS];      /* at the last summary */
@@ -127,6 +130,7 @@ struct server {
     _Atomic uint64_t replies[6];     /* by hundreds of the status */
     _Atomic uint64_t pending;        /* calls between handle and reply */
     struct quota *committing;    /* memory of calls between their work and their commit, bytes */
+    struct archiver *archiver;   /* NULL: no archive is configured */
     bool has_admin_listener;     /* administrative routes are served only there */
     _Atomic bool stopping;       /* no call is begun any more */
     struct executor_job refresh; /* of policies that another node changed */
@@ -196,11 +200,15 @@ void events_clear(struct server *s);
 void events_try_again(struct server *s);
 /* Like server_event(), but one attempt is enough: the event is not kept. */
 void event_try(struct server *s, struct span op, struct span detail, struct timestamp now);
+/* Like server_event_commit(), with the end of what the archive has (store/transaction.h). */
+MUST_CHECK enum err event_commit_archived(struct server *s, struct span op, struct span detail,
+                                          uint64_t archived, struct timestamp now);
 /* For the writer, which hands the request of an event back. */
 void event_done(struct server *s, struct writer_request *request);
 
 /* The headers of every reply. */
-void headers_write(char *out, size_t size, const char *request_id, unsigned retry_after_s);
+void headers_write(char *out, size_t size, const char *request_id, unsigned retry_after_s,
+                   const char *cache_control);
 
 /* The caller in the form of operations; borrows from the call. */
 struct caller call_caller(const struct call *c);
@@ -225,6 +233,9 @@ void route_log_key(struct call *c, struct service_thread *thread);
 void route_log_entries(struct call *c, struct service_thread *thread);
 void route_log_inclusion(struct call *c, struct service_thread *thread);
 void route_log_consistency(struct call *c, struct service_thread *thread);
+void route_tile(struct call *c, struct service_thread *thread);
+void route_log_archive(struct call *c, struct service_thread *thread);
+void route_log_archive_status(struct call *c, struct service_thread *thread);
 void route_log_receipt(struct call *c, struct service_thread *thread);
 void route_explain(struct call *c, struct service_thread *thread);
 void route_collateral(struct call *c, struct service_thread *thread);

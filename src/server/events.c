@@ -131,15 +131,18 @@ void event_try(struct server *s, struct span op, struct span detail, struct time
         event_submit(s, v);
 }
 
-enum err server_event_commit(struct server *s, struct span op, struct span detail,
-                             struct timestamp now)
+enum err event_commit_archived(struct server *s, struct span op, struct span detail,
+                               uint64_t archived, struct timestamp now)
 {
     struct event *v = NULL;
+    struct transaction transaction = {.time = now, .archived = archived};
     sem_t committed;
     enum err e = event_new(s, op, detail, now, &v);
 
     if (e != ERR_NONE)
         return e;
+    transaction.entry = v->outcome.commit.entry;
+    v->outcome.commit.transaction = &transaction;
     (void)sem_init(&committed, 0, 0);
     v->awaited = &committed;
     if ((e = store_writer_submit(s->writer, &v->outcome.commit)) == ERR_NONE) {
@@ -150,6 +153,12 @@ enum err server_event_commit(struct server *s, struct span op, struct span detai
     (void)sem_destroy(&committed);
     event_free(v);
     return e;
+}
+
+enum err server_event_commit(struct server *s, struct span op, struct span detail,
+                             struct timestamp now)
+{
+    return event_commit_archived(s, op, detail, 0, now);
 }
 
 static struct event *take_all(struct server *s)

@@ -10,6 +10,8 @@ static const struct executor_options table[EXECUTORS] = {
     [EXECUTOR_ATTEST] = {.name = "attest", .jobs_max = 1024, .bytes_max = 256u << 20, .share = 32},
     [EXECUTOR_READ] =
         { .name = "read",    .threads = 1, .jobs_max = 1024,  .bytes_max = 64u << 20, .share = 32},
+    [EXECUTOR_TILES] =
+        { .name = "tiles",    .threads = 1,  .jobs_max = 256,  .bytes_max = 16u << 20, .share = 32},
  /* 3 s of waiting if a quote takes 50 ms; see stranger_group() */
     [EXECUTOR_QUOTE] =
         { .name = "quote",    .threads = 1,   .jobs_max = 64,   .bytes_max = 4u << 20,  .share = 8},

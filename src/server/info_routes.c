@@ -7,6 +7,7 @@
 #include "codec/json.h"
 #include "crypto/tls.h"
 #include "server/call.h"
+#include "service/archive.h"
 #include "service/sealing.h"
 
 static uint64_t read_counter(const _Atomic uint64_t *counter)
@@ -255,6 +256,25 @@ MUST_CHECK static enum err executor_metrics(struct call *c)
     return e;
 }
 
+MUST_CHECK static enum err archive_metrics(struct call *c)
+{
+    struct archiver_figures f;
+    enum err e;
+
+    archiver_figures(c->server->archiver, &f);
+    e = write_metrics(&c->body, "vouchsafe_log_archived_entries", "gauge",
+                      "Entries of the log that are in the archive.",
+                      &(struct metric){"", store_archived(service_store(c->server->svc))}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_log_archive_bytes", "gauge",
+                          "Size of the archive's files, as of the last run.",
+                          &(struct metric){"", f.bytes}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_log_archive_failures_total", "counter",
+                          "Runs of the archiver that failed.", &(struct metric){"", f.errors}, 1);
+    return e;
+}
+
 MUST_CHECK static enum err log_metrics(struct call *c)
 {
     char note[CHECKPOINT_TEXT_MAX];
@@ -266,6 +286,8 @@ MUST_CHECK static enum err log_metrics(struct call *c)
     store_checkpoint(service_store(c->server->svc), &checkpoint, note);
     store_writer_figures(c->server->writer, &f);
     store_scrub_figures(service_store(c->server->svc), &scrub);
+    if ((e = archive_metrics(c)) != ERR_NONE)
+        return e;
     e = write_metrics(&c->body, "vouchsafe_log_entries", "gauge", "Entries in the log.",
                       &(struct metric){"", checkpoint.size}, 1);
     if (e == ERR_NONE)

@@ -20,6 +20,7 @@ static void take_error(struct call *c, unsigned status, const struct writer *w)
 {
     c->status = status;
     c->content_type = "application/json";
+    c->cache_control = NULL;
     buffer_clear(&c->body);
     secret_free(&c->secret_body);
     secret_free(&c->reply);
@@ -128,14 +129,17 @@ static void call_free(struct call *c)
     free(c);
 }
 
-void headers_write(char *out, size_t size, const char *request_id, unsigned retry_after_s)
+void headers_write(char *out, size_t size, const char *request_id, unsigned retry_after_s,
+                   const char *cache_control)
 {
     struct writer w = writer_over(out, size - 1);
     char digits[DECIMAL_MAX_SIZE];
 
     writer_put(&w, SPAN_LITERAL("X-Request-Id: "));
     writer_put(&w, span_string(request_id));
-    writer_put(&w, SPAN_LITERAL("\r\nCache-Control: no-store\r\n"));
+    writer_put(&w, SPAN_LITERAL("\r\nCache-Control: "));
+    writer_put(&w, span_string(cache_control ? cache_control : "no-store"));
+    writer_put(&w, SPAN_LITERAL("\r\n"));
     if (retry_after_s > 0) {
         writer_put(&w, SPAN_LITERAL("Retry-After: "));
         writer_put(&w, span_of(digits, decimal_write(retry_after_s, digits)));
@@ -158,7 +162,7 @@ void call_reveal(void *argument)
         .extra_headers = headers,
     };
 
-    headers_write(headers, sizeof headers, c->request_id, c->retry_after_s);
+    headers_write(headers, sizeof headers, c->request_id, c->retry_after_s, c->cache_control);
     atomic_fetch_add_explicit(&c->server->replies[c->status / 100 % 6], 1, memory_order_relaxed);
     if (c->route)
         latency_observe(&c->server->loops[c->loop].latency, c->route,

@@ -7,6 +7,7 @@
 #define SERVER_REQUESTS_H
 
 #include "server/call.h"
+#include "service/archive.h"
 #include "service/decrypt.h"
 #include "service/explain.h"
 #include "service/identity.h"
@@ -46,6 +47,10 @@ MUST_CHECK enum err proof_query_read(struct call *c, const char *first, uint64_t
 
 /* GET /v1/log/receipt and /v1/explain */
 MUST_CHECK enum err request_id_query_read(struct call *c, char id[REQUEST_ID_SIZE + 1]);
+
+/* POST /v1/log/archive; `*days` stays as it is when the request names none. */
+MUST_CHECK enum err archive_request_read(struct call *c, char directory[ARCHIVE_DIRECTORY_MAX],
+                                         uint64_t *days);
 
 /* GET /v1/collateral/item */
 MUST_CHECK enum err item_query_read(struct call *c, char name[COLLATERAL_NAME_SIZE]);

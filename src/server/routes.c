@@ -8,7 +8,8 @@
 
 /*
  * method, path, action (policy/authorize.h says who may do it), where it runs, maximum bytes of a
- * body, expensive for strangers, handler
+ * body, expensive for strangers, handler. {path} at the end stands for all that follows. The first
+ * row that matches decides, so /tile/entries/ stands before /tile/.
  */
 /* clang-format off */
 const struct route routes[] = {
@@ -27,6 +28,9 @@ const struct route routes[] = {
     {"GET",    "/v1/log/inclusion",                      ACTION_READ_PUBLIC,      EXECUTOR_READ,   0,                true,  route_log_inclusion         },
     {"GET",    "/v1/log/consistency",                    ACTION_READ_PUBLIC,      EXECUTOR_READ,   0,                true,  route_log_consistency       },
     {"GET",    "/v1/log/receipt",                        ACTION_READ_RECEIPT,     EXECUTOR_READ,   0,                false, route_log_receipt           },
+    {"GET",    "/checkpoint",                            ACTION_READ_TILES,       ON_LOOP,         0,                false, route_checkpoint            },
+    {"GET",    "/tile/entries/{path}",                   ACTION_READ_LOG,         EXECUTOR_READ,   0,                false, route_tile                  },
+    {"GET",    "/tile/{path}",                           ACTION_READ_TILES,       EXECUTOR_TILES,  0,                false, route_tile                  },
     {"GET",    "/v1/explain",                            ACTION_EXPLAIN_REQUEST,  EXECUTOR_READ,   0,                false, route_explain               },
     {"GET",    "/v1/collateral",                         ACTION_READ_COLLATERAL,  EXECUTOR_READ,   0,                false, route_collateral            },
     {"GET",    "/v1/collateral/item",                    ACTION_READ_COLLATERAL,  EXECUTOR_READ,   0,                false, route_collateral_item       },
@@ -34,6 +38,8 @@ const struct route routes[] = {
     {"POST",   "/v1/policies/{policy}/reference-values", ACTION_CHANGE_POLICY,    EXECUTOR_CHANGE, 4096,             false, route_reference_value_add   },
     {"DELETE", "/v1/policies/{policy}/reference-values", ACTION_CHANGE_POLICY,    EXECUTOR_CHANGE, 0,                false, route_reference_value_remove},
     {"POST",   "/v1/reseal",                             ACTION_RESEAL,           EXECUTOR_CHANGE, 4096,             false, route_reseal                },
+    {"POST",   "/v1/log/archive",                        ACTION_ARCHIVE,          EXECUTOR_CHANGE, 4096,             false, route_log_archive           },
+    {"GET",    "/v1/log/archive",                        ACTION_READ_STATUS,      ON_LOOP,         0,                false, route_log_archive_status    },
     {"GET",    "/v1/status",                             ACTION_READ_STATUS,      EXECUTOR_READ,   0,                false, route_status                },
     {"GET",    "/healthz",                               ACTION_READ_PUBLIC,      ON_LOOP,         0,                false, route_healthz               },
     {"GET",    "/readyz",                                ACTION_READ_PUBLIC,      ON_LOOP,         0,                false, route_readyz                },

@@ -229,6 +229,7 @@ enum err server_start(const struct server_options *options, struct service *svc,
         (e = executors_start(s)) != ERR_NONE ||
         (e = quota_new(COMMITTING_MAX, &s->committing)) != ERR_NONE ||
         (e = store_writer_start(service_store(svc), batch_done, s, &s->writer)) != ERR_NONE ||
+        (e = archiver_start(s, options->archive_after_days, &s->archiver)) != ERR_NONE ||
         (e = http_server_start(&options->http, &handler, &s->http)) != ERR_NONE) {
         server_stop(&s);
         return e;
@@ -293,6 +294,7 @@ void server_stop(struct server **server)
     if (s->writer)
         store_writer_hurry(s->writer); /* a change waits for its commit, and would not end */
     executors_stop(s);
+    archiver_stop(&s->archiver);
     if (s->writer)
         events_try_again(s);
     store_writer_stop(&s->writer);

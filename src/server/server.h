@@ -15,6 +15,7 @@ struct server_options {
     struct rate_limit per_token, per_address, total;
     struct rate_limit denials;   /* of one token; when exceeded, admission refuses its requests */
     unsigned attest_threads;     /* threads that verify evidence */
+    uint32_t archive_after_days; /* of the log's entries; 0: only when asked */
     uint32_t summary_interval_s; /* for refusals before authentication, in the log */
     uint32_t scrub_per_second;   /* entries of the log to read back in a second; 0: none */
     uint32_t scrub_pause_hours;  /* between two passes over the log */

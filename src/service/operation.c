@@ -12,7 +12,7 @@ enum { DETAIL_MAX = 1024 };
 static const struct operation *const operations[OPERATION_COUNT] = {
     [OPERATION_OPEN] = &operation_open,       [OPERATION_ATTEST] = &operation_attest,
     [OPERATION_EXPLAIN] = &operation_explain, [OPERATION_CHANGE_POLICY] = &operation_change_policy,
-    [OPERATION_RESEAL] = &operation_reseal,
+    [OPERATION_RESEAL] = &operation_reseal,   [OPERATION_ARCHIVE] = &operation_archive,
 };
 
 const struct operation *operation_of(enum operation_id id)

@@ -55,6 +55,7 @@ enum operation_id {
     OPERATION_EXPLAIN,       /* const struct explain_request (service/explain.h) */
     OPERATION_CHANGE_POLICY, /* const struct policy_change (service/policies.h) */
     OPERATION_RESEAL,        /* const struct reseal_request (service/sealing.h) */
+    OPERATION_ARCHIVE,       /* const struct archive_request (service/archive.h) */
     OPERATION_COUNT
 };
 const struct operation *operation_of(enum operation_id id);

@@ -9,6 +9,7 @@ extern const struct operation operation_attest;        /* session.c */
 extern const struct operation operation_explain;       /* explain.c */
 extern const struct operation operation_change_policy; /* policy_change.c */
 extern const struct operation operation_reseal;        /* sealing.c */
+extern const struct operation operation_archive;       /* archive.c */
 
 /*
  * Calls authorize() for the caller with the claims known so far. Fills the context's decision, and

@@ -135,11 +135,11 @@ static int way_open(const struct archive *a, char *path, bool make, const char *
     return fd;
 }
 
-enum err archive_prepare(const struct archive *a, char why[ARCHIVE_WHY_SIZE])
+enum err archive_prepare(const struct archive *a, bool make, char why[ARCHIVE_WHY_SIZE])
 {
     enum err e = directory_check_trusted(a->path, why);
 
-    if (e != ERR_NOT_FOUND)
+    if (e != ERR_NOT_FOUND || !make)
         return e;
     if (directory_make(a->path) != ERR_NONE) {
         (void)snprintf(why, ARCHIVE_WHY_SIZE, "it cannot be made: %s", strerror(errno));

@@ -27,10 +27,11 @@ void archive_free(struct archive **archive);
 const char *archive_path(const struct archive *a);
 
 /*
- * Before writing: makes the directory if it is missing (mode 0700; its parent must exist), and
- * checks that no other user may write to it. ERR_DENIED, ERR_IO: `why` has the reason
+ * Makes the directory if it is missing and `make` (mode 0700; its parent must exist), and
+ * checks that no other user may write to it. ERR_DENIED, ERR_IO, ERR_NOT_FOUND it is
+ * missing: `why` has the reason
  */
-MUST_CHECK enum err archive_prepare(const struct archive *a, char why[ARCHIVE_WHY_SIZE]);
+MUST_CHECK enum err archive_prepare(const struct archive *a, bool make, char why[ARCHIVE_WHY_SIZE]);
 
 /*
  * Appends a file's bytes to `out`. ERR_ARCHIVE it, or the directory, is missing; ERR_TAMPERED it is

@@ -27,6 +27,11 @@ enum err store_archive_measure(struct store *s, uint64_t *bytes)
     return s->archive ? archive_measure(s->archive, bytes) : ERR_UNSUPPORTED;
 }
 
+enum err store_archive_prepare(struct store *s, char why[ARCHIVE_WHY_SIZE])
+{
+    return s->archive ? archive_prepare(s->archive, store_archived(s) == 0, why) : ERR_NONE;
+}
+
 /* ---- writing ---- */
 
 /* One copy of the entries of [first, end). */

@@ -14,6 +14,7 @@
 #ifndef STORE_ARCHIVER_H
 #define STORE_ARCHIVER_H
 
+#include "store/archive.h"
 #include "store/store.h"
 
 /* Entries of one piece: a copy holds no more of them back. A multiple of 256. */
@@ -23,6 +24,13 @@
 uint64_t store_archived(struct store *store);
 /* The directory, or NULL. */
 const char *store_archive_path(const struct store *store);
+
+/*
+ * At the start: makes the archive's directory while the archive is empty, and checks that no other
+ * user may write to it. ERR_NOT_FOUND it is missing, and should have entries: they cannot be read
+ * until it is back; ERR_DENIED, ERR_IO. `why` has the reason. Without an archive: ERR_NONE
+ */
+MUST_CHECK enum err store_archive_prepare(struct store *store, char why[ARCHIVE_WHY_SIZE]);
 
 /*
  * Copies the entries from store_archived() up to `end`, a multiple of 256, at most

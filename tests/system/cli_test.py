@@ -27,7 +27,7 @@ COMMANDS = [
     "sim create", "sim quote", "sim collateral", "sim measure", "log checkpoint", "log export",
     "log verify", "log receipt", "log verify-receipt", "explain", "status", "log list", "log tail", "profile create", "profile show",
     "dev", "dev stop", "log key", "policy show", "policy add-value", "policy remove-value", "reseal",
-    "state check", "state repair", "state export", "state import",
+    "state check", "state repair", "state export", "state import", "log archive",
 ]
 
 

@@ -43,6 +43,7 @@ static void each_operation_is_for_its_roles(void **state)
     } cases[] = {
         {ACTION_NONE,             false, false, false},
         {ACTION_READ_PUBLIC,      true,  true,  true },
+        {ACTION_READ_TILES,       true,  true,  true },
         {ACTION_OPEN,             true,  true,  false},
         {ACTION_ATTEST,           true,  true,  false},
         {ACTION_EXPLAIN_EVIDENCE, true,  true,  false},
@@ -54,6 +55,7 @@ static void each_operation_is_for_its_roles(void **state)
         {ACTION_CHANGE_POLICY,    false, true,  false},
         {ACTION_RESEAL,           false, true,  false},
         {ACTION_READ_STATUS,      false, true,  false},
+        {ACTION_ARCHIVE,          false, true,  false},
         {ACTION_COUNT,            false, false, false},
     };
     struct principal p = principal_named(PRINCIPAL_TOKEN, "me");
@@ -65,9 +67,11 @@ static void each_operation_is_for_its_roles(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct authorize_question q = {.principal = &p, .action = cases[i].action};
 
-        const bool is_public = cases[i].action == ACTION_READ_PUBLIC;
-        const bool administers =
-            cases[i].action == ACTION_CHANGE_POLICY || cases[i].action == ACTION_RESEAL;
+        const bool is_public =
+            cases[i].action == ACTION_READ_PUBLIC || cases[i].action == ACTION_READ_TILES;
+        const bool administers = cases[i].action == ACTION_CHANGE_POLICY ||
+                                 cases[i].action == ACTION_RESEAL ||
+                                 cases[i].action == ACTION_ARCHIVE;
 
         p.roles = ROLE_NONE;
         assert_int_equal(authorize_admits(&p, cases[i].action), is_public);
@@ -168,11 +172,12 @@ static bool should_allow(const struct cell *c)
 
     if (s == &for_another)
         return false;
-    if (c->q.action == ACTION_READ_PUBLIC)
+    if (c->q.action == ACTION_READ_PUBLIC || c->q.action == ACTION_READ_TILES)
         return true;
     if (c->p.kind == PRINCIPAL_NONE || !is_in(may, c->q.action))
         return false;
-    if (c->q.action == ACTION_CHANGE_POLICY || c->q.action == ACTION_RESEAL)
+    if (c->q.action == ACTION_CHANGE_POLICY || c->q.action == ACTION_RESEAL ||
+        c->q.action == ACTION_ARCHIVE)
         return c->p.may_administer;
     if (c->q.action != ACTION_OPEN)
         return true;

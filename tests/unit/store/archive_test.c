@@ -48,7 +48,7 @@ static void prepare(void)
 {
     char why[ARCHIVE_WHY_SIZE] = "";
 
-    if (archive_prepare(archive, why) != ERR_NONE)
+    if (archive_prepare(archive, true, why) != ERR_NONE)
         fail_msg("%s", why);
 }
 
@@ -177,10 +177,10 @@ static void others_must_not_write_to_it(void **state)
     (void)state;
     prepare();
     shell("chmod 0777 $A");
-    assert_int_equal(archive_prepare(archive, why), ERR_DENIED);
+    assert_int_equal(archive_prepare(archive, true, why), ERR_DENIED);
     assert_non_null(strstr(why, "chmod"));
     shell("rmdir $A && touch $A");
-    assert_int_equal(archive_prepare(archive, why), ERR_DENIED);
+    assert_int_equal(archive_prepare(archive, true, why), ERR_DENIED);
 }
 
 static void the_checkpoint_is_replaced(void **state)
