@@ -74,75 +74,67 @@ struct daemon {
     struct server *server;
 };
 
-/* -1 to go on, else the exit status. */
-static int parse_arguments(int argc, char **argv, struct arguments *a)
+/* One option. -1 to go on, else the exit status. */
+static int option_take(int option, struct arguments *a)
 {
-    struct option options[DAEMON_OPTIONS_MAX + 1] = {{0}};
-    int option;
-
-    for (size_t i = 0; i < daemon_option_count; i++)
-        options[i] = (struct option){daemon_options[i].name,
-                                     daemon_options[i].value ? required_argument : no_argument,
-                                     NULL, daemon_options[i].letter};
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            a->config = optarg;
-            break;
-        case 'e':
-            a->dotenv = optarg;
-            break;
-        case 'u':
-            a->user = optarg;
-            break;
-        case 's':
-            a->supervise = true;
-            break;
-        case 'k':
-            a->check = true;
-            break;
-        case 'j':
-            a->json = true;
-            break;
-        case 'p':
-            a->state.kept = optarg;
-            break;
-        case 'g':
-            a->state.give_up = optarg;
-            break;
-        case 'r':
-            a->state.accept_rollback = true;
-            break;
-        case 'y':
-            a->state.yes = true;
-            break;
-        case 'n':
-            a->new_log = true;
-            break;
-        case 'h':
-            manual_write_help(stdout);
-            return 0;
-        case 'v':
-            (void)puts("vouchsafed " VOUCHSAFE_VERSION);
-            return 0;
+    switch (option) {
+    case 'c':
+        a->config = optarg;
+        break;
+    case 'e':
+        a->dotenv = optarg;
+        break;
+    case 'u':
+        a->user = optarg;
+        break;
+    case 's':
+        a->supervise = true;
+        break;
+    case 'k':
+        a->check = true;
+        break;
+    case 'j':
+        a->json = true;
+        break;
+    case 'p':
+        a->state.kept = optarg;
+        break;
+    case 'g':
+        a->state.give_up = optarg;
+        break;
+    case 'r':
+        a->state.accept_rollback = true;
+        break;
+    case 'y':
+        a->state.yes = true;
+        break;
+    case 'n':
+        a->new_log = true;
+        break;
+    case 'h':
+        manual_write_help(stdout);
+        return 0;
+    case 'v':
+        (void)puts("vouchsafed " VOUCHSAFE_VERSION);
+        return 0;
 #ifdef VOUCHSAFE_TEST_CLOCK
-        case 't':
-            if (*optarg != '/')
-                clock_set(strtoll(optarg, NULL, 10));
-            else if (clock_follow(optarg) != ERR_NONE)
-                return EXIT_USAGE;
-            break;
-#endif
-        default:
-            (void)fputs("Try vouchsafed --help\n", stderr);
+    case 't':
+        if (*optarg != '/')
+            clock_set(strtoll(optarg, NULL, 10));
+        else if (clock_follow(optarg) != ERR_NONE)
             return EXIT_USAGE;
-        }
+        break;
+#endif
+    default:
+        (void)fputs("Try vouchsafed --help\n", stderr);
+        return EXIT_USAGE;
     }
-    if (argc - optind == 2 && strcmp(argv[optind], "generate") == 0 &&
-        strcmp(argv[optind + 1], "man") == 0) { /* for the build */
-        manual_write_page(stdout);
-        return fflush(stdout) == 0 ? 0 : EXIT_REFUSED;
-    }
+    return -1;
+}
+
+/* The words after the options: init, or state VERB [FILE]. -1 to go on, else the exit status. */
+static int words_take(int argc, char **argv, struct arguments *a)
+{
     if (optind < argc && strcmp(argv[optind], "init") == 0) {
         a->init = true;
         optind++;
@@ -165,6 +157,12 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
                       argv[optind]);
         return EXIT_USAGE;
     }
+    return -1;
+}
+
+/* Options without the word that they belong to. -1 when there is none, else the exit status. */
+static int arguments_fit(const struct arguments *a)
+{
     if (a->new_log && !a->init) {
         (void)fputs("vouchsafed: --new-log is an option of init: vouchsafed init --new-log\n",
                     stderr);
@@ -183,6 +181,30 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
         return EXIT_USAGE;
     }
     return -1;
+}
+
+/* -1 to go on, else the exit status. */
+static int parse_arguments(int argc, char **argv, struct arguments *a)
+{
+    struct option options[DAEMON_OPTIONS_MAX + 1] = {{0}};
+    int option;
+    int status = -1;
+
+    for (size_t i = 0; i < daemon_option_count; i++)
+        options[i] = (struct option){daemon_options[i].name,
+                                     daemon_options[i].value ? required_argument : no_argument,
+                                     NULL, daemon_options[i].letter};
+    while (status == -1 && (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1)
+        status = option_take(option, a);
+    if (status != -1)
+        return status;
+    if (argc - optind == 2 && strcmp(argv[optind], "generate") == 0 &&
+        strcmp(argv[optind + 1], "man") == 0) { /* for the build */
+        manual_write_page(stdout);
+        return fflush(stdout) == 0 ? 0 : EXIT_REFUSED;
+    }
+    status = words_take(argc, argv, a);
+    return status == -1 ? arguments_fit(a) : status;
 }
 
 MUST_CHECK static enum err fail(enum err e, const char *text)
