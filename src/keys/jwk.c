@@ -28,14 +28,12 @@ MUST_CHECK static enum err read_fixed(struct json_value object, const char *name
     struct json_value value;
     struct span text;
     size_t read = 0;
-    enum err e;
 
-    if (json_member(object, name, &value) != ERR_NONE)
+    if (json_member(object, name, &value) != ERR_NONE ||
+        json_string_plain(value, &text) != ERR_NONE ||
+        base64url_read(text, out, size, &read) != ERR_NONE || read != size)
         return ERR_MALFORMED;
-    if ((e = json_string_plain(value, &text)) != ERR_NONE ||
-        (e = base64url_read(text, out, size, &read)) != ERR_NONE)
-        return ERR_MALFORMED;
-    return read == size ? ERR_NONE : ERR_MALFORMED;
+    return ERR_NONE;
 }
 
 /* A number without leading zeros (RFC 7518 section 2, Base64urlUInt). */

@@ -64,9 +64,9 @@ MUST_CHECK static enum err seal(const struct key_spec *key, const struct key_mat
     return e;
 }
 
-MUST_CHECK static enum err open(const struct key_spec *key, const struct key_material *m,
-                                const uint8_t *nonce, struct span bound, struct span sealed,
-                                struct secret **plain)
+MUST_CHECK static enum err unseal(const struct key_spec *key, const struct key_material *m,
+                                  const uint8_t *nonce, struct span bound, struct span sealed,
+                                  struct secret **plain)
 {
     return ciphertext_has_nonce(key->algorithm) ? aead_do_open(key, m, nonce, bound, sealed, plain)
                                                 : oaep_decrypt(key, m, bound, sealed, plain);
@@ -138,7 +138,7 @@ enum err key_decrypt(const struct key_spec *key, const struct key_material *m,
     if (c->algorithm != key->algorithm)
         return ERR_CRYPTO;
     if ((e = bind(c->header, context, &bound)) == ERR_NONE)
-        e = open(key, m, c->nonce.data, buffer_span(&bound), c->sealed, plain);
+        e = unseal(key, m, c->nonce.data, buffer_span(&bound), c->sealed, plain);
     buffer_clear(&bound);
     return e;
 }
@@ -170,5 +170,5 @@ enum err key_decrypt_raw(const struct key_spec *key, const struct key_material *
         return nonce.size == 0 ? ERR_UNSUPPORTED : ERR_MALFORMED;
     if (sealed.size > CIPHERTEXT_MAX)
         return ERR_TOO_LARGE;
-    return open(key, m, nonce.data, context, sealed, plain);
+    return unseal(key, m, nonce.data, context, sealed, plain);
 }

@@ -42,12 +42,12 @@ enum key_family {
 #define KEY_PUBLIC_MAX 1952
 
 struct key_type_info {
-    const char *name; /* as in the configuration, such as "secp256r1" */
-    enum key_family family;
+    const char *name;                /* as in the configuration, such as "secp256r1" */
     size_t private_min, private_max; /* bytes; a generated key has private_min, except RSA */
     size_t public_max;               /* bytes; 0 for symmetric keys */
-    unsigned bits;                   /* of an RSA modulus, else 0 */
-    const char *aliases[3];          /* NULL where there is none */
+    enum key_family family;
+    unsigned bits;          /* of an RSA modulus, else 0 */
+    const char *aliases[3]; /* NULL where there is none */
 };
 
 const struct key_type_info *key_type_info(enum key_type type);
