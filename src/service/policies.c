@@ -219,10 +219,14 @@ static const struct policy_snapshot *current(const struct policy_store *store)
     return (const struct policy_snapshot *)store->cell.current;
 }
 
+struct ordered {
+    struct reference_value *value;
+};
+
 static int by_content(const void *a, const void *b)
 {
-    const struct reference_value *x = *(struct reference_value *const *)a;
-    const struct reference_value *y = *(struct reference_value *const *)b;
+    const struct reference_value *x = ((const struct ordered *)a)->value;
+    const struct reference_value *y = ((const struct ordered *)b)->value;
     int order = strcmp(x->policy, y->policy);
 
     if (order == 0)
@@ -240,15 +244,15 @@ static int by_content(const void *a, const void *b)
  */
 MUST_CHECK static enum err values_extend(struct policy_snapshot *s)
 {
-    struct reference_value **order = calloc(s->added.count + 1, sizeof *order);
+    struct ordered *order = calloc(s->added.count + 1, sizeof *order);
     enum err e = order ? ERR_NONE : ERR_MEMORY;
 
     for (size_t i = 0; order && i < s->added.count; i++)
-        order[i] = &s->added.items[i];
+        order[i].value = &s->added.items[i];
     if (order)
         qsort(order, s->added.count, sizeof *order, by_content);
     for (size_t i = 0; e == ERR_NONE && i < s->added.count; i++)
-        if (extend(s, order[i]) == EXTENSION_MEMORY)
+        if (extend(s, order[i].value) == EXTENSION_MEMORY)
             e = ERR_MEMORY;
     free(order);
     return e;
