@@ -1,8 +1,8 @@
 #include "tee/tpm2_device.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <tss2/tss2_esys.h>
 #include <tss2/tss2_rc.h>
 #include <tss2/tss2_tctildr.h>
 
@@ -167,10 +167,11 @@ MUST_CHECK static enum err device_connect(struct tpm2_device *d, struct tee_fail
     }
     if ((rc = Esys_Initialize(&d->esys, d->tcti, NULL)) != TSS2_RC_SUCCESS)
         return fail(d, "connecting", rc, failure);
-    return find_srk(d, failure);
+    return ERR_NONE;
 }
 
-enum err tpm2_device_open(const char *tcti, struct tpm2_device **out, struct tee_failure *failure)
+MUST_CHECK static enum err device_open(const char *tcti, bool with_srk, struct tpm2_device **out,
+                                       struct tee_failure *failure)
 {
     struct tpm2_device *d = calloc(1, sizeof(*d));
     enum err e;
@@ -179,12 +180,26 @@ enum err tpm2_device_open(const char *tcti, struct tpm2_device **out, struct tee
         return ERR_MEMORY;
     d->tcti_name = tcti;
     d->srk = ESYS_TR_NONE;
-    if ((e = device_connect(d, failure)) == ERR_NONE) {
+    e = device_connect(d, failure);
+    if (e == ERR_NONE && with_srk)
+        e = find_srk(d, failure);
+    if (e == ERR_NONE) {
         *out = d;
         d = NULL; /* the caller owns it now */
     }
     tpm2_device_close(&d);
     return e;
+}
+
+enum err tpm2_device_open(const char *tcti, struct tpm2_device **out, struct tee_failure *failure)
+{
+    return device_open(tcti, true, out, failure);
+}
+
+enum err tpm2_device_open_plain(const char *tcti, struct tpm2_device **out,
+                                struct tee_failure *failure)
+{
+    return device_open(tcti, false, out, failure);
 }
 
 void tpm2_device_close(struct tpm2_device **device)
@@ -439,4 +454,133 @@ enum err tpm2_device_unseal(struct tpm2_device *d, const struct tpm2_blob *blob,
         return ERR_NONE;
     tee_failure_set(failure, "the sealed object holds no key of ours");
     return ERR_MALFORMED;
+}
+
+/* Indexes of the non-volatile memory */
+
+MUST_CHECK static enum err nv_fail(const struct tpm2_device *d, const char *doing, TSS2_RC rc,
+                                   struct tee_failure *failure)
+{
+    if (from_tpm(rc, TPM2_RC_BAD_AUTH) || from_tpm(rc, TPM2_RC_AUTH_FAIL)) {
+        tee_failure_set(failure,
+                        "the index in the TPM at %s has another authorization value than this "
+                        "keystore's root gives: it was made by another program or for another root",
+                        d->tcti_name);
+        return ERR_TAMPERED;
+    }
+    if (rc == TSS2_ESYS_RC_RSP_AUTH_FAILED) {
+        tee_failure_set(failure, "the answer from %s, %s, was not made by the TPM", d->tcti_name,
+                        doing);
+        return ERR_UNAVAILABLE;
+    }
+    return fail(d, doing, rc, failure);
+}
+
+static TPM2B_AUTH auth_of(const uint8_t *auth, size_t size)
+{
+    TPM2B_AUTH value = {.size = (UINT16)size};
+
+    assert(size <= sizeof value.buffer);
+    memcpy(value.buffer, auth, size);
+    return value;
+}
+
+enum err tpm2_device_nv_define(struct tpm2_device *d, const TPM2B_NV_PUBLIC *public,
+                               const uint8_t *auth, size_t auth_size, struct tpm2_nv *out,
+                               struct tee_failure *failure)
+{
+    TPM2B_AUTH value = auth_of(auth, auth_size);
+    ESYS_TR session = ESYS_TR_NONE;
+    TSS2_RC rc = start_session(d, TPM2_SE_HMAC, TPMA_SESSION_DECRYPT, &session);
+
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Esys_NV_DefineSpace(d->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, session, ESYS_TR_NONE,
+                                 &value, public, &out->handle);
+    flush(d, session);
+    bytes_wipe(&value, sizeof value);
+    stack_wipe();
+    if (from_tpm(rc, TPM2_RC_NV_DEFINED)) {
+        tee_failure_set(failure,
+                        "index 0x%08x of the TPM at %s is in use. If it is a counter of a keystore "
+                        "that is gone, remove it with tpm2_nvundefine 0x%08x; else name another "
+                        "index in anchor.tpm2_index",
+                        public->nvPublic.nvIndex, d->tcti_name, public->nvPublic.nvIndex);
+        return ERR_CONFLICT;
+    }
+    return rc == TSS2_RC_SUCCESS ? ERR_NONE : fail(d, "making the counter", rc, failure);
+}
+
+enum err tpm2_device_nv_open(struct tpm2_device *d, uint32_t index, const uint8_t *auth,
+                             size_t auth_size, struct tpm2_nv *out, struct tee_failure *failure)
+{
+    TPM2B_AUTH value = auth_of(auth, auth_size);
+    TPM2B_NV_PUBLIC *public = NULL;
+    TPM2B_NAME *name = NULL;
+    TSS2_RC rc = Esys_TR_FromTPMPublic(d->esys, index, NO_SESSIONS, &out->handle);
+
+    if (from_tpm(rc, TPM2_RC_HANDLE)) {
+        tee_failure_set(failure,
+                        "the TPM at %s has nothing at index 0x%08x: the counter was deleted, the "
+                        "TPM was cleared, or it is another TPM",
+                        d->tcti_name, index);
+        bytes_wipe(&value, sizeof value);
+        return ERR_NOT_FOUND;
+    }
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Esys_NV_ReadPublic(d->esys, out->handle, NO_SESSIONS, &public, &name);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Esys_TR_SetAuth(d->esys, out->handle, &value);
+    bytes_wipe(&value, sizeof value);
+    if (rc == TSS2_RC_SUCCESS)
+        out->found = *public;
+    Esys_Free(public);
+    Esys_Free(name);
+    return rc == TSS2_RC_SUCCESS ? ERR_NONE : nv_fail(d, "finding the counter", rc, failure);
+}
+
+void tpm2_device_nv_close(struct tpm2_device *d, struct tpm2_nv *nv)
+{
+    if (d && nv->handle != ESYS_TR_NONE)
+        (void)Esys_TR_Close(d->esys, &nv->handle);
+    nv->handle = ESYS_TR_NONE;
+}
+
+enum err tpm2_device_nv_increment(struct tpm2_device *d, const struct tpm2_nv *nv,
+                                  struct tee_failure *failure)
+{
+    ESYS_TR session = ESYS_TR_NONE;
+    TSS2_RC rc = start_session(d, TPM2_SE_HMAC, 0, &session);
+
+    if (rc == TSS2_RC_SUCCESS)
+        rc =
+            Esys_NV_Increment(d->esys, nv->handle, nv->handle, session, ESYS_TR_NONE, ESYS_TR_NONE);
+    flush(d, session);
+    stack_wipe();
+    return rc == TSS2_RC_SUCCESS ? ERR_NONE : nv_fail(d, "counting", rc, failure);
+}
+
+enum err tpm2_device_nv_read(struct tpm2_device *d, const struct tpm2_nv *nv, uint8_t *out,
+                             size_t size, struct tee_failure *failure)
+{
+    TPM2B_MAX_NV_BUFFER *data = NULL;
+    ESYS_TR session = ESYS_TR_NONE;
+    TSS2_RC rc = start_session(d, TPM2_SE_HMAC, 0, &session);
+    enum err e = ERR_NONE;
+
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Esys_NV_Read(d->esys, nv->handle, nv->handle, session, ESYS_TR_NONE, ESYS_TR_NONE,
+                          (UINT16)size, 0, &data);
+    flush(d, session);
+    stack_wipe();
+    if (rc != TSS2_RC_SUCCESS)
+        return nv_fail(d, "reading the counter", rc, failure);
+    if (data->size == size) {
+        memcpy(out, data->buffer, size);
+    } else {
+        tee_failure_set(failure, "the TPM at %s gives %u bytes of the counter, not %zu",
+                        d->tcti_name, data->size, size);
+        e = ERR_UNAVAILABLE;
+    }
+    Esys_Free(data);
+    return e;
 }

@@ -1,7 +1,9 @@
-/* A TPM 2.0 over tpm2-tss's ESAPI: one connection, its storage root key, sealing. Only for
- * tpm2.c. */
+/* A TPM 2.0 over tpm2-tss's ESAPI: one connection, its storage root key, sealing, indexes of its
+ * non-volatile memory. Only for tpm2*.c. */
 #ifndef TEE_TPM2_DEVICE_H
 #define TEE_TPM2_DEVICE_H
+
+#include <tss2/tss2_esys.h>
 
 #include "tee/tpm2_blob.h"
 
@@ -13,6 +15,9 @@ struct tpm2_device;
  */
 MUST_CHECK enum err tpm2_device_open(const char *tcti, struct tpm2_device **out,
                                      struct tee_failure *failure);
+/* The same without a storage root key: only for tpm2_device_nv_*() but define. */
+MUST_CHECK enum err tpm2_device_open_plain(const char *tcti, struct tpm2_device **out,
+                                           struct tee_failure *failure);
 /* Flushes the objects that it loaded into the TPM. Accepts NULL. */
 void tpm2_device_close(struct tpm2_device **device);
 
@@ -38,5 +43,30 @@ MUST_CHECK enum err tpm2_device_seal(struct tpm2_device *device,
 MUST_CHECK enum err tpm2_device_unseal(struct tpm2_device *device, const struct tpm2_blob *blob,
                                        uint8_t key[TPM2_WRAPPING_KEY_SIZE],
                                        struct tee_failure *failure);
+
+/* ---- indexes of the non-volatile memory, with an authorization value */
+
+struct tpm2_nv {
+    ESYS_TR handle; /* ESYS_TR_NONE: none */
+    TPM2B_NV_PUBLIC found;
+};
+
+/* Makes an index in the owner hierarchy, whose password must be empty. ERR_CONFLICT it is in use */
+MUST_CHECK enum err tpm2_device_nv_define(struct tpm2_device *device, const TPM2B_NV_PUBLIC *public,
+                                          const uint8_t *auth, size_t auth_size,
+                                          struct tpm2_nv *out, struct tee_failure *failure);
+/* Finds an index. What it is stands in `out->found`, unverified. ERR_NOT_FOUND */
+MUST_CHECK enum err tpm2_device_nv_open(struct tpm2_device *device, uint32_t index,
+                                        const uint8_t *auth, size_t auth_size, struct tpm2_nv *out,
+                                        struct tee_failure *failure);
+void tpm2_device_nv_close(struct tpm2_device *device, struct tpm2_nv *nv); /* both may be empty */
+/*
+ * In HMAC sessions of the authorization value: an answer that the TPM did not make is
+ * ERR_UNAVAILABLE. ERR_TAMPERED the index has another authorization value
+ */
+MUST_CHECK enum err tpm2_device_nv_increment(struct tpm2_device *device, const struct tpm2_nv *nv,
+                                             struct tee_failure *failure);
+MUST_CHECK enum err tpm2_device_nv_read(struct tpm2_device *device, const struct tpm2_nv *nv,
+                                        uint8_t *out, size_t size, struct tee_failure *failure);
 
 #endif
