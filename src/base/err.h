@@ -27,6 +27,7 @@
       "the log's archive, or a file of it, is missing or damaged")                                 \
     X(ERR_CRYPTO, "crypto", "a cryptographic check or operation failed")                           \
     X(ERR_TAMPERED, "tampered", "stored data differs from what was written")                       \
+    X(ERR_ROLLED_BACK, "rolled_back", "the database is older than its anchor outside the disk")    \
     X(ERR_MEMORY, "out_of_memory", "out of memory, or memory could not be locked")                 \
     X(ERR_IO, "io", "reading or writing failed")                                                   \
     X(ERR_TIMEOUT, "timeout", "the deadline passed")                                               \
