@@ -34,6 +34,7 @@ struct executor {
     struct node_state state;
     struct stored_node_state read; /* as group_begin() gave it */
     bool alarmed;                  /* the log says already that the state is not the last one */
+    uint64_t anchor;               /* of the next state */
 
     /* the group that runs, or the last one until it is settled: then it borrows nothing any more */
     bool unsettled;
@@ -120,8 +121,10 @@ MUST_CHECK static enum err state_load(struct executor *x)
         e = ERR_NOT_FOUND;
     if (e == ERR_NONE)
         e = state_open(x, x->read.origin, &x->state);
-    if (e == ERR_NONE)
+    if (e == ERR_NONE) {
         memcpy(x->origin, x->read.origin, sizeof x->origin);
+        x->anchor = x->state.anchor;
+    }
     return e;
 }
 
@@ -555,6 +558,7 @@ MUST_CHECK static enum err group_try(struct executor *x, const struct transactio
         return e;
     }
     x->next = x->state;
+    x->next.anchor = x->anchor;
     x->entry_count = 0;
     n = g.names;
     for (size_t i = 0; i < count; i++) {
@@ -695,6 +699,11 @@ enum err executor_check(struct executor *x)
     return e;
 }
 
+void executor_anchor(struct executor *x, uint64_t anchor)
+{
+    x->anchor = anchor;
+}
+
 enum err executor_mark(struct executor *x, bool running)
 {
     struct group_writes writes = {.first_entry = x->state.log.size};
@@ -707,6 +716,7 @@ enum err executor_mark(struct executor *x, bool running)
     if (e != ERR_NONE)
         return e;
     x->next = x->state;
+    x->next.anchor = x->anchor;
     x->next.running = running;
     x->next.commits++;
     e = commit(x, &x->next, &writes);

@@ -54,6 +54,9 @@ void executor_close(struct executor **x);
 MUST_CHECK enum err executor_run(struct executor *x, const struct transaction *const *list,
                                  size_t count, struct transaction_result *results);
 
+/* The value of `anchor` (store/node_state.h) in the states of the groups that follow. */
+void executor_anchor(struct executor *x, uint64_t anchor);
+
 /*
  * Records in the state that a process is running from now on, or that it has stopped. A start that
  * finds `running` knows that the last process did not stop by itself. Errors as executor_run();

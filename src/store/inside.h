@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "store/anchor.h"
 #include "store/executor.h"
 #include "store/log.h"
 #include "store/store.h"
@@ -30,6 +31,7 @@ struct store {
     int64_t renewed_us;        /* monotonic; the writer's only, as the next */
     bool fenced;               /* another process took the lease, which was logged */
     struct executor *executor; /* the writer's only */
+    struct anchors *anchors;   /* NULL: none */
     bool running;              /* so it is recorded in the state */
     bool tampering_stored;     /* the state says where the scrub found a change */
     const struct rows_keys *keys;
@@ -48,6 +50,8 @@ struct store {
     uint64_t noted; /* the size that `note` is of */
     char note[CHECKPOINT_TEXT_MAX];
     struct scrub scrub;
+    struct checkpoint cosigned_checkpoint;
+    char cosigned[CHECKPOINT_TEXT_MAX]; /* that checkpoint with cosignatures; "" for none */
 };
 
 /* The log as of the last commit. */

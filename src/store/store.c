@@ -263,12 +263,57 @@ MUST_CHECK static enum err journal_check(const struct store *s)
     return ERR_STALE;
 }
 
+static struct anchor_point point_of(struct store *s)
+{
+    return (struct anchor_point){.counter = executor_state(s->executor)->anchor,
+                                 .checkpoint = s->committed,
+                                 .note = s->note,
+                                 .store = s};
+}
+
+/* The check of the start. */
+MUST_CHECK static enum err anchors_open(struct store *s, const struct store_options *options)
+{
+    const struct anchor_point stored = point_of(s);
+    enum err e;
+
+    executor_anchor(s->executor, options->adopt != 0 ? options->adopt : stored.counter);
+    if (!options->anchors || options->anchors->count == 0)
+        return ERR_NONE;
+    e = anchors_new(options->anchors, &s->anchors);
+    return e == ERR_NONE ? anchors_check(s->anchors, &stored, options->adopt) : e;
+}
+
+/* Tells the anchors of a commit, which is durable. */
+static void anchors_tell(struct store *s, bool began, bool quiet)
+{
+    const uint64_t counter = executor_state(s->executor)->anchor;
+
+    if (s->anchors)
+        anchors_committed(s->anchors, counter, began, quiet, clock_monotonic_us());
+}
+
+/* Records a start or a stop, or nothing new, and begins a move if one may begin. */
+MUST_CHECK static enum err mark(struct store *s, bool running)
+{
+    const uint64_t counter = executor_state(s->executor)->anchor;
+    const bool begins = s->anchors && anchors_may_begin(s->anchors);
+    enum err e;
+
+    if (begins)
+        executor_anchor(s->executor, anchors_next(s->anchors, counter, true));
+    e = executor_mark(s->executor, running);
+    if (e == ERR_NONE)
+        anchors_tell(s, begins, false);
+    return e;
+}
+
 /* From here on the newest commits may be only in the journal. The database itself must record this,
  * so the mark is flushed. */
-MUST_CHECK static enum err run_begin(struct store *s)
+MUST_CHECK static enum err run_begin(struct store *s, bool adopts)
 {
     const struct store_ops *ops = s->engine->ops;
-    enum err e = executor_mark(s->executor, true);
+    enum err e = adopts ? executor_mark(s->executor, true) : mark(s, true);
 
     s->running = e == ERR_NONE;
     return e == ERR_NONE && ops->flush ? ops->flush(s->engine) : e;
@@ -308,9 +353,9 @@ static void run_end(struct store *s)
     enum err e;
 
     store_progress_take(s);
-    e = executor_mark(s->executor, false);
+    e = mark(s, false);
     if (e == ERR_TAMPERED && ops->journal_rescue && ops->journal_rescue(s->engine))
-        e = executor_mark(s->executor, false);
+        e = mark(s, false);
     if (e == ERR_NONE && ops->flush)
         e = ops->flush(s->engine);
     if (e == ERR_NONE && s->ops->shared)
@@ -346,7 +391,9 @@ enum err store_open(const struct store_options *options, struct store **out)
         e = checkpoint_sign_with(&s->committed, s->origin, s->log_seed, s->public_key, s->note,
                                  sizeof s->note);
     if (e == ERR_NONE)
-        e = run_begin(s);
+        e = anchors_open(s, options);
+    if (e == ERR_NONE)
+        e = run_begin(s, options->adopt != 0);
     if (e == ERR_NONE) {
         s->noted = s->committed.size;
         *out = s;
@@ -362,8 +409,13 @@ void store_close(struct store **store)
 
     if (!s)
         return;
+    if (s->anchors && s->running)
+        anchors_stop(s->anchors); /* a move that is under way would keep the stop from its own */
     if (s->running)
         run_end(s);
+    if (s->anchors && s->running)
+        anchors_stop(s->anchors);
+    anchors_free(&s->anchors);
     executor_close(&s->executor);
     if (s->engine)
         s->engine->ops->close(&s->engine);
@@ -387,20 +439,76 @@ MUST_CHECK static enum err earlier_settle(struct store *s)
     return e == ERR_UNAVAILABLE ? ERR_IO : e;
 }
 
+/* Whether the next group begins a move. Its state then says so. */
+static bool anchors_prepare(struct store *s)
+{
+    const uint64_t counter = executor_state(s->executor)->anchor;
+    const bool begins = s->anchors && anchors_begin(s->anchors, clock_monotonic_us());
+
+    if (s->anchors)
+        executor_anchor(s->executor, anchors_next(s->anchors, counter, begins));
+    return begins;
+}
+
+static bool is_quiet(const struct transaction *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!list[i]->quiet)
+            return false;
+    return true;
+}
+
 enum err store_run(struct store *s, const struct transaction *const *list, size_t count,
                    struct transaction_result *results)
 {
-    enum err e = earlier_settle(s);
+    enum err e = s->anchors ? anchors_state(s->anchors) : ERR_NONE;
+    bool begins;
 
+    if (e == ERR_NONE)
+        e = earlier_settle(s);
     lease_keep(s);
+    begins = anchors_prepare(s);
     if (e == ERR_NONE)
         e = store_tampering_check(s);
     store_progress_take(s);
     if (e == ERR_NONE)
         e = executor_run(s->executor, list, count, results);
-    if (e == ERR_NONE)
+    if (e == ERR_NONE) {
         publish(s);
+        anchors_tell(s, begins, is_quiet(list, count));
+    }
     return lease_judge(s, e);
+}
+
+void store_anchor_look(struct store *s)
+{
+    if (!s->anchors || executor_is_unsettled(s->executor) ||
+        !anchors_due(s->anchors, clock_monotonic_us()))
+        return;
+    if (mark(s, true) != ERR_NONE)
+        log_write(LOG_WARN, "store", "anchor_not_begun",
+                  LOG_STRING("why", "the state could not be written"));
+}
+
+enum err store_anchor_hold(struct store *s, bool *hold, bool *late)
+{
+    *hold = *late = false;
+    if (!s->anchors)
+        return ERR_NONE;
+    *hold = anchors_hold(s->anchors, late);
+    return anchors_state(s->anchors);
+}
+
+enum err store_anchors_start(struct store *s)
+{
+    return s->anchors ? anchors_start(s->anchors) : ERR_NONE;
+}
+
+void store_anchors_figures(struct store *s, struct anchors_figures *out)
+{
+    *out = (struct anchors_figures){0};
+    if (s->anchors)
+        anchors_figures(s->anchors, clock_monotonic_us(), out);
 }
 
 bool store_is_unsettled(const struct store *s)
@@ -413,6 +521,8 @@ enum err store_settle(struct store *s, bool *stored)
     enum err e = executor_settle(s->executor, stored);
 
     publish(s);
+    if (*stored)
+        anchors_tell(s, false, false);
     return lease_judge(s, e);
 }
 
@@ -462,6 +572,11 @@ void store_hurry(struct store *s)
         s->ops->hurry(s->engine);
 }
 
+static bool is_same(const struct checkpoint *a, const struct checkpoint *b)
+{
+    return a->size == b->size && span_equal(SPAN_OF(a->root.bytes), SPAN_OF(b->root.bytes));
+}
+
 void store_checkpoint(struct store *s, struct checkpoint *out, char text[CHECKPOINT_TEXT_MAX])
 {
     char note[CHECKPOINT_TEXT_MAX];
@@ -475,8 +590,32 @@ void store_checkpoint(struct store *s, struct checkpoint *out, char text[CHECKPO
         s->noted = s->committed.size;
     }
     *out = s->committed;
-    memcpy(text, s->note, sizeof s->note);
+    memcpy(text,
+           *s->cosigned && is_same(&s->cosigned_checkpoint, &s->committed) ? s->cosigned : s->note,
+           sizeof s->note);
     (void)pthread_mutex_unlock(&s->mutex);
+}
+
+enum err store_cosigned_set(struct store *s, const struct checkpoint *checkpoint, struct span text)
+{
+    char copy[CHECKPOINT_TEXT_MAX] = "";
+    enum err e = span_to_string(text, copy, sizeof copy);
+
+    if (e != ERR_NONE)
+        return e;
+    (void)pthread_mutex_lock(&s->mutex);
+    s->cosigned_checkpoint = *checkpoint;
+    memcpy(s->cosigned, copy, sizeof copy);
+    (void)pthread_mutex_unlock(&s->mutex);
+    return ERR_NONE;
+}
+
+enum err store_cosigned(struct store *s, char text[CHECKPOINT_TEXT_MAX])
+{
+    (void)pthread_mutex_lock(&s->mutex);
+    memcpy(text, s->cosigned, sizeof s->cosigned);
+    (void)pthread_mutex_unlock(&s->mutex);
+    return *text ? ERR_NONE : ERR_NOT_FOUND;
 }
 
 struct log_reader store_log_reader(struct store *s)

@@ -12,6 +12,7 @@
 
 #include "audit/checkpoint.h"
 #include "audit/tiles.h"
+#include "store/anchor.h"
 #include "store/rows.h"
 #include "store/transaction.h"
 #include "store/verify.h"
@@ -41,6 +42,8 @@ struct store_options {
     const char *archive;          /* directory of the log's archive; NULL or "": none. Copied */
     bool create;                  /* make a new database; ERR_CONFLICT when there is one */
     bool take_over;               /* a log of release 0.1.0, which has no state, is accepted */
+    const struct anchor_settings *anchors; /* NULL: none; what they borrow must outlive the store */
+    uint64_t adopt; /* not 0: take the database as it is; the anchors' counter has this value */
 };
 
 /*
@@ -55,6 +58,7 @@ struct store_options {
  *                row or entries. Also another root or origin, or tables that are not ours
  * ERR_STALE      the last process did not stop by itself, and the write-ahead log with its newest
  *                commits is gone
+ * ERR_ROLLED_BACK, and what an anchor returns: `anchors->problem` has the sentence
  * ERR_UNSUPPORTED a schema newer than this program    ERR_IO  anything else the engine reports
  */
 MUST_CHECK enum err store_open(const struct store_options *options, struct store **out);
@@ -96,6 +100,27 @@ MUST_CHECK enum err store_check(struct store *store);
 
 /* The process ends: no wait for a server is longer than a second from now on. Any thread. */
 void store_hurry(struct store *store);
+
+/*
+ * Anchors (store/anchor.h), on the thread of store_append(). store_anchor_look(): begins a move
+ * that is due. store_anchor_hold(): whether replies of the last group have to wait; waits up to
+ * 200 ms. ERR_ROLLED_BACK: nothing may be released any more.
+ */
+void store_anchor_look(struct store *store);
+MUST_CHECK enum err store_anchor_hold(struct store *store, bool *hold, bool *late);
+/* Starts their threads; before that, and after the stop of the writer, nothing moves by itself. */
+MUST_CHECK enum err store_anchors_start(struct store *store);
+/* Any thread. Without anchors `count` is 0. */
+void store_anchors_figures(struct store *store, struct anchors_figures *out);
+
+/*
+ * Keeps the cosigned form of a checkpoint, from any thread. store_checkpoint() gives it while it is
+ * the last one. ERR_TOO_LARGE
+ */
+MUST_CHECK enum err store_cosigned_set(struct store *store, const struct checkpoint *checkpoint,
+                                       struct span text);
+/* The newest one. ERR_NOT_FOUND none yet */
+MUST_CHECK enum err store_cosigned(struct store *store, char text[CHECKPOINT_TEXT_MAX]);
 
 /* The last committed checkpoint as signed text (CHECKPOINT_TEXT_MAX); any thread. */
 void store_checkpoint(struct store *store, struct checkpoint *out, char text[CHECKPOINT_TEXT_MAX]);

@@ -76,6 +76,9 @@ struct transaction {
      * most the log's size; 0, or less than before: no change. See store/archiver.h.
      */
     uint64_t archived;
+    /* Anchors need not move soon because of it (store/anchor.h): what it records is recorded by
+     * another keystore, too. Else two keystores that witness each other would never be at rest. */
+    bool quiet;
 };
 
 enum transaction_status {

@@ -17,6 +17,7 @@ enum {
     SETTLE_US = 200 * 1000, /* between two looks for a group whose outcome is unknown */
     DROP_US = 20 * 1000,    /* between two removals of entries that the archive has */
     LOOK_US = 1000 * 1000,  /* how often the files are looked at when there is no work */
+    STOP_TURNS = 10,        /* waits for an anchor, 200 ms each, of a daemon that stops */
 };
 
 /* The state of the thread: submitting sends a signal only when the thread waits. */
@@ -149,16 +150,23 @@ static void archived_drop(struct store_writer *w)
     (void)pthread_mutex_lock(&w->mutex);
 }
 
-/* Looks without the lock: no other thread writes to the store. */
+/* Looks at the files and the anchors, without the lock: no other thread writes to the store. */
 static void files_look(struct store_writer *w)
 {
+    bool hold = false;
+    bool late = false;
+    bool held = false;
     enum err e;
 
     (void)pthread_mutex_unlock(&w->mutex);
     e = store_check(w->store);
     trouble_note(w, e);
+    if (e == ERR_NONE) {
+        store_anchor_look(w->store);
+        held = store_anchor_hold(w->store, &hold, &late) != ERR_NONE || (hold && late);
+    }
     (void)pthread_mutex_lock(&w->mutex);
-    w->figures.failing |= e == ERR_TAMPERED;
+    w->figures.failing |= e == ERR_TAMPERED || held;
     w->figures.lost |= e == ERR_TAMPERED;
 }
 
@@ -281,6 +289,29 @@ static bool one_is_at_fault(struct store_writer *w, size_t count, enum err e)
            store_check(w->store) == ERR_NONE;
 }
 
+/* Replies may have to wait until the anchors have moved (store/anchor.h). */
+MUST_CHECK static enum err anchors_await(struct store_writer *w)
+{
+    bool hold = false;
+    bool late = false;
+    unsigned turns = 0;
+    enum err e;
+
+    while ((e = store_anchor_hold(w->store, &hold, &late)) == ERR_NONE && hold) {
+        bool hurries;
+
+        (void)pthread_mutex_lock(&w->mutex);
+        w->figures.failing |= late;
+        hurries = w->hurries;
+        (void)pthread_mutex_unlock(&w->mutex);
+        if (late && store_check(w->store) == ERR_TAMPERED) /* it keeps the lease, too */
+            return ERR_TAMPERED;
+        if (hurries && ++turns == STOP_TURNS)
+            return ERR_UNAVAILABLE; /* stored, but it could be taken back without notice */
+    }
+    return e;
+}
+
 static void batch_commit(struct store_writer *w, struct writer_request *batch, size_t count)
 {
     int64_t start = clock_monotonic_us();
@@ -289,8 +320,12 @@ static void batch_commit(struct store_writer *w, struct writer_request *batch, s
     size_t failures = 0;
     size_t i = 0;
 
+    if (e == ERR_NONE)
+        e = anchors_await(w);
     for (struct writer_request *r = batch; r; r = r->next, i++) {
         r->result = single ? part_commit(w, i, 1) : e;
+        if (single && r->result == ERR_NONE)
+            r->result = anchors_await(w);
         failures += r->result != ERR_NONE;
         if (r->result != ERR_NONE)
             continue;
@@ -362,7 +397,9 @@ enum err store_writer_start(struct store *store, writer_done *done, void *contex
     w->tail = &w->head;
     (void)pthread_mutex_init(&w->mutex, NULL);
     clock_cond_init(&w->wake);
-    e = thread_start(w);
+    e = store_anchors_start(store);
+    if (e == ERR_NONE)
+        e = thread_start(w);
     if (e == ERR_NONE)
         *out = w;
     else

@@ -7,6 +7,8 @@
  * waits until as many requests are there as that batch had and as waited at its end, but at most
  * 2 ms; at low load it does not wait. Without work it looks once a second whether a group could be
  * stored, so that the loss of files, server or lease is noticed on an idle keystore, too.
+ * A batch is handed back once the anchors let its replies leave (store/anchor.h); a stop waits two
+ * seconds for that.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
