@@ -27,6 +27,8 @@
 #define LABEL_STORE_SET "store set v1"           /* keyed hash of the set of all rows */
 #define LABEL_STORE_STATE "store state v1"       /* seals the state of each node */
 #define LABEL_STORE_EXPORT "store export v1"     /* from it the key of each export */
+#define LABEL_ANCHOR_AUTH "anchor counter v1"    /* authorizes the use of the TPM's counter */
+#define LABEL_WITNESS_KEY "witness ed25519 v1"   /* cosigns checkpoints of other logs */
 
 /* Writes 32 bytes of private key; the caller wipes them. `seed` is opaque here; keys/seed.h
  * builds it. */

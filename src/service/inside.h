@@ -25,6 +25,7 @@ struct service {
     struct service_counters counters;
     /* owned; NULL when the root is not in a file of the keystore */
     struct sealing *sealing;
+    struct witnessing *witnessing;         /* owned; NULL: it is no witness of other logs */
     struct own_collateral *own_collateral; /* of our own evidence; see service/identity.h */
 };
 

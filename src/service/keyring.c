@@ -45,6 +45,16 @@ enum err keyring_log_seed(const struct root *root, struct secret **out)
 }
 
 /* Of the first epoch as well: names and sums of rows stay what they are. */
+enum err keyring_anchor_auth(const struct root *root, struct secret **out)
+{
+    return derive_secret(&root->epochs[0], LABEL_ANCHOR_AUTH, HMAC_SHA256_SIZE, out);
+}
+
+enum err keyring_witness_seed(const struct root *root, struct secret **out)
+{
+    return derive_secret(&root->epochs[0], LABEL_WITNESS_KEY, ED25519_SEED_SIZE, out);
+}
+
 enum err keyring_store_keys(const struct root *root, struct secret **out)
 {
     struct rows_keys keys;

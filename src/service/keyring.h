@@ -30,6 +30,10 @@ void keyring_clear(struct keyring *k);
 
 /* The Ed25519 seed that signs checkpoints, for store_open(), before there is a keyring. */
 MUST_CHECK enum err keyring_log_seed(const struct root *root, struct secret **out);
+/* The authorization value of the TPM's counter (tee/tpm2_counter.h), and the Ed25519 seed that
+ * cosigns checkpoints of other logs (service/witnessing.h). */
+MUST_CHECK enum err keyring_anchor_auth(const struct root *root, struct secret **out);
+MUST_CHECK enum err keyring_witness_seed(const struct root *root, struct secret **out);
 /* The keys of the store: a struct rows_keys, for the same. */
 MUST_CHECK enum err keyring_store_keys(const struct root *root, struct secret **out);
 const struct rows_keys *keyring_store_keys_of(struct secret *keys);

@@ -6,6 +6,7 @@
 #include "service/identity.h"
 #include "service/reference_rows.h"
 #include "service/sealing.h"
+#include "service/witnessing.h"
 
 enum { SESSIONS_PER_THREAD = 4096 };
 
@@ -85,6 +86,7 @@ void service_free(struct service **svc)
     *svc = NULL;
     if (!s)
         return;
+    witnessing_free(&s->witnessing);
     own_collateral_free(&s->own_collateral);
     sealing_free(&s->sealing);
     verifier_clear(&s->verifier);

@@ -35,7 +35,8 @@ enum store_table {
     TABLE_PRINCIPAL = 4,
     TABLE_POLICY = 5,
     TABLE_FUNCTION = 6,
-    TABLE_END /* one more than the last */
+    TABLE_WITNESS = 7, /* service/witnessing.h */
+    TABLE_END          /* one more than the last */
 };
 
 /*
