@@ -28,6 +28,7 @@ static const struct action_row {
     [ACTION_READ_POLICIES]    = {"read-policies",    ROLE_OPERATOR, false, 0,       false},
     [ACTION_CHANGE_POLICY]    = {"change-policy",    ROLE_OPERATOR, true,  0,       false},
     [ACTION_RESEAL]           = {"reseal",           ROLE_OPERATOR, true,  0,       false},
+    [ACTION_WITNESS]          = {"witness",          0,             false, 0,       true },
     [ACTION_READ_STATUS]      = {"read-status",      ROLE_OPERATOR, false, 0,       false},
     [ACTION_ARCHIVE]          = {"archive",          ROLE_OPERATOR, true,  0,       false},
 };

@@ -25,6 +25,7 @@ enum action {
     ACTION_READ_POLICIES,
     ACTION_CHANGE_POLICY, /* add or remove a reference value */
     ACTION_RESEAL,        /* seal the root again */
+    ACTION_WITNESS,       /* a log asks for a cosignature; its signature is its credential */
     ACTION_READ_STATUS,
     ACTION_ARCHIVE, /* move old entries of the log into the archive */
     ACTION_COUNT

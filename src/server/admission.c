@@ -132,16 +132,17 @@ static uint32_t cost_of_body(size_t size, bool authenticated)
 
 /*
  * An address without allowance left takes nothing from the shared allowance. Callers with a valid
- * token share one allowance, and all others share another. So strangers cannot exclude workers.
+ * token share one allowance, logs that want a cosignature another, and all others a third. So
+ * strangers cannot exclude workers or logs.
  */
 static int64_t rates_of_stranger(struct server *s, const struct http_request *r, bool expensive,
-                                 uint32_t cost, int64_t now_us)
+                                 struct span share, uint32_t cost, int64_t now_us)
 {
     int64_t wait = rate_take_cost(s->per_address, SPAN_OF(r->peer_key), cost, now_us);
 
     if (wait == 0 && expensive)
         wait = rate_take(s->expensive, SPAN_OF(r->peer_key), now_us);
-    return wait != 0 ? wait : rate_take_cost(s->total, SPAN_LITERAL("strangers"), cost, now_us);
+    return wait != 0 ? wait : rate_take_cost(s->total, share, cost, now_us);
 }
 
 /* Monitors have shares of their own, and take nothing from other callers. */
@@ -212,7 +213,7 @@ static unsigned admit_token(struct server *s, const struct http_request *r,
     int64_t wait;
 
     if (admission_authenticate(s, r, &principal, &why) != ERR_NONE) {
-        wait = rates_of_stranger(s, r, false, 1, now_us);
+        wait = rates_of_stranger(s, r, false, SPAN_LITERAL("strangers"), 1, now_us);
         if (wait > 0)
             return refuse(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait,
                           reply);
@@ -241,8 +242,11 @@ static unsigned admit_stranger(struct server *s, const struct http_request *r,
                                struct http_reply *reply)
 {
     const bool reads_tiles = route && route->action == ACTION_READ_TILES;
-    int64_t wait = reads_tiles ? rates_of_monitor(s, r, cost, now_us)
-                               : rates_of_stranger(s, r, route && route->expensive, cost, now_us);
+    const bool is_log = route && route->action == ACTION_WITNESS;
+    const struct span share = is_log ? SPAN_LITERAL("logs") : SPAN_LITERAL("strangers");
+    int64_t wait = reads_tiles
+                       ? rates_of_monitor(s, r, cost, now_us)
+                       : rates_of_stranger(s, r, route && route->expensive, share, cost, now_us);
 
     if (wait > 0)
         return refuse(s, r, REFUSED_RATE, 429, "rate_limited", "Too many requests", wait, reply);
@@ -252,7 +256,7 @@ static unsigned admit_stranger(struct server *s, const struct http_request *r,
 static unsigned admit_body(struct server *s, const struct http_request *r,
                            const struct route *route, size_t body_size, struct http_reply *reply)
 {
-    if (route->body_max > 0 && !is_json(r))
+    if (route->body_max > 0 && route->action != ACTION_WITNESS && !is_json(r))
         return refuse(s, r, REFUSED_OTHER, 415, "content_type",
                       "Expected request with `Content-Type: application/json`", 0, reply);
     if (route->body_max == 0 && body_size > 0 && strcmp(route->method, "POST") != 0)

@@ -18,12 +18,13 @@ struct call;
 
 /* Where a route runs. Each executor has its own threads and queue; see executors.c. */
 enum executor_id {
-    EXECUTOR_ATTEST, /* signatures of evidence */
-    EXECUTOR_READ,   /* reading the log, collateral and policies */
-    EXECUTOR_TILES,  /* hashes of the log's tree, for everyone */
-    EXECUTOR_QUOTE,  /* our own quotes, which hardware makes slowly and one by one */
-    EXECUTOR_CHANGE, /* changes, one after the other */
-    EXECUTOR_SCRUB,  /* the store's scrub; no route runs here */
+    EXECUTOR_ATTEST,  /* signatures of evidence */
+    EXECUTOR_READ,    /* reading the log, collateral and policies */
+    EXECUTOR_TILES,   /* hashes of the log's tree, for everyone */
+    EXECUTOR_QUOTE,   /* our own quotes, which hardware makes slowly and one by one */
+    EXECUTOR_CHANGE,  /* changes, one after the other */
+    EXECUTOR_WITNESS, /* checkpoints of other logs, one after the other */
+    EXECUTOR_SCRUB,   /* the store's scrub; no route runs here */
     EXECUTORS,
     ON_LOOP = EXECUTORS /* short work, on the loop that received it */
 };
@@ -33,7 +34,8 @@ struct route {
     const char *path;
     enum action action; /* the action; policy/authorize.h says who may do it */
     enum executor_id executor;
-    size_t body_max; /* bytes of a body, which must be application/json; 0: no body */
+    size_t body_max; /* bytes of a body, which must be application/json except for
+                        ACTION_WITNESS; 0: no body */
     bool expensive;  /* expensive without authentication: the stricter limit applies */
     void (*run)(struct call *c, struct service_thread *thread);
 };
@@ -142,6 +144,11 @@ struct server {
 void server_refresh_policies(struct server *s);
 
 /*
+ * Commits the call's outcome and waits until it is durable, or why not. Not on a loop.
+ */
+MUST_CHECK enum err call_commit(struct call *c);
+
+/*
  * Allocates zeroed memory for the call: requests, and the data that they borrow. It is wiped and
  * freed when the call ends.
  * ERR_MEMORY, ERR_TOO_LARGE
@@ -248,12 +255,18 @@ void route_status(struct call *c, struct service_thread *thread);
 void route_metrics(struct call *c, struct service_thread *thread);
 void route_healthz(struct call *c, struct service_thread *thread);
 void route_readyz(struct call *c, struct service_thread *thread);
+void route_add_checkpoint(struct call *c, struct service_thread *thread);
+void route_witness(struct call *c, struct service_thread *thread);
 void route_openapi(struct call *c, struct service_thread *thread);
 
 /* In scrub.c: server_tick() calls the first; the second is its part of GET /v1/status. */
 struct json_writer;
 void scrub_tick(struct server *s);
 void scrub_status_write(const struct server *s, struct json_writer *j);
+
+/* In anchor_info.c: its part of GET /metrics and of GET /v1/status. */
+MUST_CHECK enum err anchor_metrics(struct call *c);
+void anchor_status_write(struct json_writer *j, const struct service *svc);
 
 /* In collateral_route.c: its part of GET /metrics and of GET /v1/status. */
 MUST_CHECK enum err collateral_metrics(struct call *c);

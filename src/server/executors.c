@@ -15,6 +15,8 @@ static const struct executor_options table[EXECUTORS] = {
  /* 3 s of waiting if a quote takes 50 ms; see stranger_group() */
     [EXECUTOR_QUOTE] =
         { .name = "quote",    .threads = 1,   .jobs_max = 64,   .bytes_max = 4u << 20,  .share = 8},
+    [EXECUTOR_WITNESS] =
+        { .name = "witness",    .threads = 1,   .jobs_max = 64,   .bytes_max = 8u << 20,  .share = 8},
     [EXECUTOR_CHANGE] =
         { .name = "change",    .threads = 1,   .jobs_max = 64,   .bytes_max = 4u << 20, .share = 32},
     [EXECUTOR_SCRUB] =

@@ -395,6 +395,8 @@ void route_metrics(struct call *c, struct service_thread *thread)
     if (e == ERR_NONE)
         e = sealing_metrics(c);
     if (e == ERR_NONE)
+        e = anchor_metrics(c);
+    if (e == ERR_NONE)
         e = latency_write(c->server, &c->body);
     if (e == ERR_NONE)
         e = denials_write(&c->server->denied, &c->body);
@@ -452,6 +454,7 @@ static void write_status(struct call *c, const struct policy_set *set, struct wr
     json_put_int(&j, "collateral_seconds_left", (int64_t)collateral_seconds_left(c));
     write_sealing(&j, svc);
     scrub_status_write(s, &j);
+    anchor_status_write(&j, svc);
     json_open_array(&j, "policies");
     for (size_t i = 0; i < set->count; i++)
         json_put_string(&j, NULL, span_string(set->policies[i].rule.name));

@@ -14,15 +14,36 @@ MUST_CHECK static enum err refuse_query(struct call *c, const char *text)
     return ERR_MALFORMED;
 }
 
+/* The newest checkpoint, or with cosigned=true the newest one that witnesses have cosigned. */
+MUST_CHECK static enum err checkpoint_read(struct call *c, char note[CHECKPOINT_TEXT_MAX])
+{
+    struct store *store = service_store(c->server->svc);
+    struct checkpoint checkpoint;
+    char cosigned[8] = "";
+    size_t size = 0;
+    enum err e = http_query(c->request->query, "cosigned", cosigned, sizeof cosigned, &size);
+
+    if (e == ERR_NOT_FOUND || (e == ERR_NONE && strcmp(cosigned, "false") == 0)) {
+        store_checkpoint(store, &checkpoint, note);
+        return ERR_NONE;
+    }
+    if (e != ERR_NONE || strcmp(cosigned, "true") != 0)
+        return refuse_query(c, "cosigned must be true or false");
+    e = store_cosigned(store, note);
+    if (e != ERR_NONE)
+        call_refuse(c, 404, "not_cosigned", "No witness has cosigned a checkpoint yet");
+    return e;
+}
+
 void route_checkpoint(struct call *c, struct service_thread *thread)
 {
     char note[CHECKPOINT_TEXT_MAX];
-    struct checkpoint checkpoint;
 
     (void)thread;
-    store_checkpoint(service_store(c->server->svc), &checkpoint, note);
-    c->content_type = "text/plain; charset=utf-8";
-    call_answer(c, buffer_append_string(&c->body, note));
+    if (checkpoint_read(c, note) == ERR_NONE) {
+        c->content_type = "text/plain; charset=utf-8";
+        call_answer(c, buffer_append_string(&c->body, note));
+    }
     call_finish(c);
 }
 

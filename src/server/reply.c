@@ -324,8 +324,7 @@ void batch_done(void *context, struct writer_request *batch, size_t count)
             http_server_post_list(s->http, i, first[i], last[i]);
 }
 
-/* Commits the outcome's entry and waits for it. */
-MUST_CHECK static enum err commit_and_wait(struct call *c)
+enum err call_commit(struct call *c)
 {
     sem_t committed;
     enum err e;
@@ -404,7 +403,7 @@ enum err call_operate_and_commit(struct call *c, struct service_thread *thread,
     if (e != ERR_NONE)
         return e;
     c->recorded = false; /* call_finish() has nothing to commit any more */
-    if ((e = commit_and_wait(c)) != ERR_NONE) {
+    if ((e = call_commit(c)) != ERR_NONE) {
         c->retry_after_s = 1;
         call_refuse(c, 503, "log_unavailable", render_not_committed(e));
         return e;

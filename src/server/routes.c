@@ -41,6 +41,8 @@ const struct route routes[] = {
     {"POST",   "/v1/log/archive",                        ACTION_ARCHIVE,          EXECUTOR_CHANGE, 4096,             false, route_log_archive           },
     {"GET",    "/v1/log/archive",                        ACTION_READ_STATUS,      ON_LOOP,         0,                false, route_log_archive_status    },
     {"GET",    "/v1/status",                             ACTION_READ_STATUS,      EXECUTOR_READ,   0,                false, route_status                },
+    {"POST",   "/add-checkpoint",                        ACTION_WITNESS,          EXECUTOR_WITNESS, SMALL_BODY_MAX,  true,  route_add_checkpoint        },
+    {"GET",    "/v1/witness",                            ACTION_READ_PUBLIC,      ON_LOOP,         0,                false, route_witness               },
     {"GET",    "/healthz",                               ACTION_READ_PUBLIC,      ON_LOOP,         0,                false, route_healthz               },
     {"GET",    "/readyz",                                ACTION_READ_PUBLIC,      ON_LOOP,         0,                false, route_readyz                },
     {"GET",    "/metrics",                               ACTION_READ_PUBLIC,      ON_LOOP,         0,                false, route_metrics               },

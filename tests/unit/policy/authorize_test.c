@@ -54,6 +54,7 @@ static void each_operation_is_for_its_roles(void **state)
         {ACTION_READ_POLICIES,    false, true,  false},
         {ACTION_CHANGE_POLICY,    false, true,  false},
         {ACTION_RESEAL,           false, true,  false},
+        {ACTION_WITNESS,          true,  true,  true },
         {ACTION_READ_STATUS,      false, true,  false},
         {ACTION_ARCHIVE,          false, true,  false},
         {ACTION_COUNT,            false, false, false},
@@ -67,8 +68,9 @@ static void each_operation_is_for_its_roles(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct authorize_question q = {.principal = &p, .action = cases[i].action};
 
-        const bool is_public =
-            cases[i].action == ACTION_READ_PUBLIC || cases[i].action == ACTION_READ_TILES;
+        const bool is_public = cases[i].action == ACTION_READ_PUBLIC ||
+                               cases[i].action == ACTION_READ_TILES ||
+                               cases[i].action == ACTION_WITNESS;
         const bool administers = cases[i].action == ACTION_CHANGE_POLICY ||
                                  cases[i].action == ACTION_RESEAL ||
                                  cases[i].action == ACTION_ARCHIVE;
@@ -172,7 +174,8 @@ static bool should_allow(const struct cell *c)
 
     if (s == &for_another)
         return false;
-    if (c->q.action == ACTION_READ_PUBLIC || c->q.action == ACTION_READ_TILES)
+    if (c->q.action == ACTION_READ_PUBLIC || c->q.action == ACTION_READ_TILES ||
+        c->q.action == ACTION_WITNESS)
         return true;
     if (c->p.kind == PRINCIPAL_NONE || !is_in(may, c->q.action))
         return false;

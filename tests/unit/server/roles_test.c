@@ -48,6 +48,8 @@ static const struct {
     {"POST",   "/v1/log/archive",        {false, false, false, false, true}},
     {"GET",    "/v1/log/archive",        {false, false, false, true,  true}},
     {"GET",    "/v1/status",             {false, false, false, true,  true}},
+    {"POST",   "/add-checkpoint",        {true,  true,  true,  true,  true}},
+    {"GET",    "/v1/witness",            {true,  true,  true,  true,  true}},
     {"GET",    "/healthz",               {true,  true,  true,  true,  true}},
     {"GET",    "/readyz",                {true,  true,  true,  true,  true}},
     {"GET",    "/metrics",               {true,  true,  true,  true,  true}},
