@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "audit/checkpoint.h"
+#include "audit/cosignature.h"
 #include "auth/rate.h"
 #include "auth/token.h"
 #include "base/problems.h"
@@ -41,6 +42,7 @@ enum tee_sealing { TEE_SEALING_AUTO, TEE_SEALING_TPM2 };
 enum sgx_seal { SGX_SEAL_MRENCLAVE, SGX_SEAL_MRSIGNER };
 enum snp_root_key { SNP_ROOT_KEY_VCEK, SNP_ROOT_KEY_VLEK, SNP_ROOT_KEY_VMRK };
 enum database_engine { DATABASE_SQLITE, DATABASE_POSTGRES };
+enum anchor_unavailable { ANCHOR_REFUSE, ANCHOR_WARN };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 /* Strings are never NULL ("" when not set), terminated and owned by the struct. */
@@ -137,6 +139,26 @@ struct settings {
         char origin[CHECKPOINT_ORIGIN_MAX + 1];
     } store;
     struct {
+        bool tpm2;
+        char *tpm2_index; /* settings_index_parse() */
+        size_t witness_count;
+        char **witnesses; /* settings_witness_parse() */
+        uint32_t quorum;  /* of witnesses; 0: all */
+        char *witness_ca_file;
+        bool allow_plain_http;
+        uint32_t timeout_ms;
+        uint32_t interval_s;
+        uint32_t commits; /* 0: no limit */
+        uint32_t grace_s;
+        enum anchor_unavailable unavailable;
+    } anchor;
+    struct {
+        bool serve;
+        char *name; /* "": log.origin and /witness */
+        size_t log_count;
+        char **logs; /* settings_log_parse() */
+    } witness;
+    struct {
         struct rate_limit per_token, per_address, total, denials;
     } rate;
     size_t token_count;       /* names and hashes are unique; 0 is allowed, with a warning */
@@ -179,6 +201,19 @@ void settings_forget_secrets(char **environment);
 
 /* Adds " (set in FILE:LINE)" to each problem from number `first` on that a setting's file has. */
 void settings_add_places(const struct settings *s, struct problems *problems, size_t first);
+
+/* Checked by settings_load(); for users of the settings. All: ERR_MALFORMED */
+struct settings_witness {
+    struct cosigner cosigner;
+    const char *url; /* borrows from the text */
+};
+struct settings_log {
+    char origin[CHECKPOINT_ORIGIN_MAX + 1];
+    uint8_t public_key[ED25519_PUBLIC_SIZE];
+};
+MUST_CHECK enum err settings_witness_parse(const char *text, struct settings_witness *out);
+MUST_CHECK enum err settings_log_parse(const char *text, struct settings_log *out);
+MUST_CHECK enum err settings_index_parse(const char *text, uint32_t *out); /* "0x01805653" */
 
 /* Wipes and frees everything; `s` is zeroed and may be cleared again. */
 void settings_clear(struct settings *s);

@@ -292,12 +292,14 @@ void settings_check(struct settings_loader *l)
         const char *group, *beside;
         void (*check)(struct settings_loader *l);
     } checks[] = {
-        {"server", "server", check_server },
-        {"tls",    "server", check_tls    },
-        {"tee",    "tee",    check_tee    },
-        {"log",    "log",    check_log    },
-        {"log",    "log",    check_archive},
-        {"store",  "log",    check_store  },
+        {"server",  "server",  check_server          },
+        {"tls",     "server",  check_tls             },
+        {"tee",     "tee",     check_tee             },
+        {"log",     "log",     check_log             },
+        {"log",     "log",     check_archive         },
+        {"store",   "log",     check_store           },
+        {"anchor",  "anchor",  settings_check_anchor },
+        {"witness", "witness", settings_check_witness},
     };
 
     for (size_t i = 0; i < COUNT_OF(checks); i++)

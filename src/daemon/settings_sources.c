@@ -28,8 +28,7 @@ static void url_check(const struct yaml_node *map, const char *key, const char *
         yaml_refuse(yaml_member(map, key), "a URL that begins with https://");
 }
 
-/* http:// to another machine: anyone on the path can read the token. */
-static bool is_in_the_clear(const char *url)
+bool settings_is_in_the_clear(const char *url)
 {
     static const char *const loopback[] = {"http://127.", "http://[::1]", "http://localhost"};
 
@@ -62,7 +61,7 @@ static void source_check(const struct settings *s, const struct yaml_node *map,
         yaml_blame_member(map, "url", "missing; only pcs and kds have one of their own");
     url_check(map, "url", o->url);
     url_check(map, "root_crl_url", o->root_crl_url);
-    if (o->token_file && o->url && is_in_the_clear(o->url) &&
+    if (o->token_file && o->url && settings_is_in_the_clear(o->url) &&
         !settings_member_bool(map, SOURCES, "allow_plain_http"))
         yaml_blame_member(map, "url",
                           "%s would carry the token of token_file in the clear; use https://, or "

@@ -69,6 +69,12 @@ static const struct yaml_choice database_engines[] = {
     {NULL,       0                }
 };
 
+static const struct yaml_choice anchor_unavailable[] = {
+    {"refuse", ANCHOR_REFUSE},
+    {"warn",   ANCHOR_WARN  },
+    {NULL,     0            }
+};
+
 static const struct yaml_choice roles[] = {
     {"worker",   ROLE_WORKER  },
     {"operator", ROLE_OPERATOR},
@@ -294,6 +300,36 @@ POLICY_FIELDS(POLICY_SETTING)
  "postgres: file with the connection string, in the form of libpq. Mode 0600, because the string may contain a password. On a network address the connection needs sslmode=verify-full; a Unix socket needs no TLS."},
 {"store", "node", SETTING_NUMBER, false, "VOUCHSAFE_STORE_NODE", NULL, AT(store.node), "1", 1, 4095, NULL, NULL,
  "postgres: number of this keystore among those that share the database. Each number has its own log, with the origin LOG.ORIGIN/NUMBER."},
+
+{"anchor", "tpm2", SETTING_BOOL, true, "VOUCHSAFE_ANCHOR_TPM2", NULL, AT(anchor.tpm2), "false", 0, 0, NULL, NULL,
+ "Notice an older copy of the whole database by a counter of the TPM at tee.tpm2_tcti. `vouchsafe init` makes the counter; `vouchsafe init --new-anchor` adopts one for an existing database."},
+{"anchor", "tpm2_index", SETTING_TEXT, false, "VOUCHSAFE_ANCHOR_TPM2_INDEX", NULL, AT(anchor.tpm2_index), "0x01805653", 10, 10, NULL, NULL,
+ "Index of the counter in the TPM: 0x and 8 hex digits, from 0x01800000 to 0x01bfffff. Keystores that share a TPM need different ones."},
+{"anchor", "witnesses", SETTING_TEXTS, true, "VOUCHSAFE_ANCHOR_WITNESSES", NULL, LIST(anchor.witnesses, anchor.witness_count), NULL, 0, 16, NULL, NULL,
+ "Witnesses that cosign the log's checkpoints (C2SP tlog-witness), such as another keystore. Each entry is the witness's key and its address, with a space between them. The witness must know the key of this log."},
+{"anchor", "quorum", SETTING_NUMBER, true, "VOUCHSAFE_ANCHOR_QUORUM", NULL, AT(anchor.quorum), "0", 0, 16, NULL, NULL,
+ "How many of the witnesses must cosign. 0: all."},
+{"anchor", "witness_ca_file", SETTING_TEXT, true, "VOUCHSAFE_ANCHOR_WITNESS_CA_FILE", NULL, AT(anchor.witness_ca_file), "", 0, 4000, NULL, NULL,
+ "PEM file of the CA that must issue the witnesses' TLS certificates. Empty: the system's CAs."},
+{"anchor", "allow_plain_http", SETTING_BOOL, true, "VOUCHSAFE_ANCHOR_ALLOW_PLAIN_HTTP", NULL, AT(anchor.allow_plain_http), "false", 0, 0, NULL, NULL,
+ "Must be true to ask a witness at an http:// address that is not loopback. A machine on the path could then claim that the database is old; it cannot forge a cosignature."},
+{"anchor", "timeout_ms", SETTING_NUMBER, false, "VOUCHSAFE_ANCHOR_TIMEOUT_MS", NULL, AT(anchor.timeout_ms), "10000", 100, 60000, NULL, "ms",
+ "Total time of one request to a witness."},
+{"anchor", "interval_s", SETTING_NUMBER, true, "VOUCHSAFE_ANCHOR_INTERVAL_S", NULL, AT(anchor.interval_s), "60", 1, 86400, NULL, "s",
+ "Longest time from a commit until the anchors move. An older copy that is younger than the last move is not noticed. Each move writes to the TPM's memory, which bears a limited number of writes."},
+{"anchor", "commits", SETTING_NUMBER, true, "VOUCHSAFE_ANCHOR_COMMITS", NULL, AT(anchor.commits), "0", 0, 1000000, NULL, NULL,
+ "The anchors also move after this number of commits. 0: only anchor.interval_s decides. 1: every reply waits until the anchors have moved."},
+{"anchor", "grace_s", SETTING_NUMBER, false, "VOUCHSAFE_ANCHOR_GRACE_S", NULL, AT(anchor.grace_s), "60", 1, 86400, NULL, "s",
+ "Time after anchor.interval_s that an anchor may take, before it counts as late."},
+{"anchor", "unavailable", SETTING_CHOICE, true, "VOUCHSAFE_ANCHOR_UNAVAILABLE", NULL, AT(anchor.unavailable), "refuse", 0, 0, anchor_unavailable, NULL,
+ "What happens when an anchor does not answer. refuse: the start is refused, and replies are held while an anchor is late. warn: both go on with a warning, and the check is made when the anchor answers."},
+
+{"witness", "serve", SETTING_BOOL, true, "VOUCHSAFE_WITNESS_SERVE", NULL, AT(witness.serve), "false", 0, 0, NULL, NULL,
+ "Cosign checkpoints of other logs: POST /add-checkpoint (C2SP tlog-witness). GET /v1/witness shows the key."},
+{"witness", "name", SETTING_TEXT, false, "VOUCHSAFE_WITNESS_NAME", NULL, AT(witness.name), "", 0, 128, NULL, NULL,
+ "Name in the cosignatures, without spaces and +. Empty: log.origin, followed by /witness."},
+{"witness", "logs", SETTING_TEXTS, true, "VOUCHSAFE_WITNESS_LOGS", NULL, LIST(witness.logs, witness.log_count), NULL, 0, 64, NULL, NULL,
+ "Keys of the logs to cosign, as `vouchsafe log key` prints them."},
 
 {"rate", "per_token_per_second", SETTING_NUMBER, false, "VOUCHSAFE_RATE_PER_TOKEN_PER_SECOND", NULL, AT(rate.per_token.per_second), "2000", 0, 1000000, NULL, "requests",
  "Sustained requests per second of one token. 0: no limit."},

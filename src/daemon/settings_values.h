@@ -83,6 +83,13 @@ void settings_clear_sources(struct settings *s);
 void settings_check(struct settings_loader *l);
 void settings_warn(struct settings *s, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* In settings_anchor.c: the rules about anchors and about being a witness. */
+void settings_check_anchor(struct settings_loader *l);
+void settings_check_witness(struct settings_loader *l);
+
+/* In settings_sources.c: http:// to another machine: every machine on the path can read it. */
+bool settings_is_in_the_clear(const char *url);
+
 /* In settings_files.c: reads a file that a person wrote. On failure adds a problem and returns
  * false. */
 bool settings_file_read(const char *path, const char *setting, enum file_trust trust,

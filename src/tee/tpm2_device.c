@@ -52,6 +52,13 @@ MUST_CHECK static enum err fail(const struct tpm2_device *d, const char *doing, 
     else if (from_tpm(rc, TPM2_RC_INITIALIZE))
         tee_failure_set(failure, "the TPM at %s has not been started: run tpm2_startup --clear",
                         d->tcti_name);
+    else if (from_tpm(rc, TPM2_RC_SESSION_MEMORY))
+        tee_failure_set(
+            failure,
+            "the TPM at %s has no room for another session: killed programs left theirs "
+            "behind. Use it through the kernel's resource manager (/dev/tpmrm0), or run "
+            "tpm2_flushcontext --loaded-session",
+            d->tcti_name);
     else if (from_tpm(rc, TPM2_RC_BAD_AUTH) || from_tpm(rc, TPM2_RC_AUTH_FAIL))
         tee_failure_set(failure,
                         "the TPM at %s wants an owner password: %s; make the storage root "
@@ -464,7 +471,10 @@ MUST_CHECK static enum err nv_fail(const struct tpm2_device *d, const char *doin
     if (from_tpm(rc, TPM2_RC_BAD_AUTH) || from_tpm(rc, TPM2_RC_AUTH_FAIL)) {
         tee_failure_set(failure,
                         "the index in the TPM at %s has another authorization value than this "
-                        "keystore's root gives: it was made by another program or for another root",
+                        "keystore's root gives: it was made by another program or for another "
+                        "root. If that keystore is gone, "
+                        "remove the counter with tpm2_nvundefine; else name another index in "
+                        "anchor.tpm2_index",
                         d->tcti_name);
         return ERR_TAMPERED;
     }
