@@ -7,13 +7,16 @@ static int run_init(struct cli *cli, int argc, char **argv)
     const char *config = NULL;
     const char *state = NULL;
     bool new_log = false;
+    bool new_anchor = false;
     const struct cli_option options[] = {
-        {"config",  OPTION_TEXT, &config,  "FILE", "the settings of the keystore",                  0},
-        {"state",   OPTION_TEXT, &state,   "DIR",  "state directory, instead of the settings' one", 0},
-        {"new-log", OPTION_FLAG, &new_log, NULL,
-         "the log was lost: start a new one for the same root",                                     0},
+        {"config",     OPTION_TEXT, &config,     "FILE", "the settings of the keystore",                  0},
+        {"state",      OPTION_TEXT, &state,      "DIR",  "state directory, instead of the settings' one", 0},
+        {"new-log",    OPTION_FLAG, &new_log,    NULL,
+         "the log was lost: start a new one for the same root",                                           0},
+        {"new-anchor", OPTION_FLAG, &new_anchor, NULL,
+         "take the database as it is, and adopt the TPM's counter",                                       0},
     };
-    char *arguments[5] = {"init"};
+    char *arguments[6] = {"init"};
     size_t count = 1;
     int code = cli_parse(cli, argc, argv, options, COUNT_OF(options));
 
@@ -23,6 +26,8 @@ static int run_init(struct cli *cli, int argc, char **argv)
         return fail(cli, VS_ERR_MEMORY, "cannot pass the state directory on");
     if (new_log)
         arguments[count++] = "--new-log";
+    if (new_anchor)
+        arguments[count++] = "--new-anchor";
     if (cli->json)
         arguments[count++] = "--json";
     if (config != NULL) {
@@ -45,6 +50,11 @@ const struct cli_command command_init = {
         "With --new-log it starts an empty log for a root that is sealed already, after the old\n"
         "log was lost. The first entry says so. Checkpoints and receipts of the old log do not\n"
         "fit the new one.\n"
+        "\n"
+        "With --new-anchor it accepts the database as it is, makes the TPM's counter if it is\n"
+        "missing, and adopts its value (setting anchor.tpm2). Use it for the first counter of a\n"
+        "keystore, or after a rollback or the loss of the counter that you accept. An entry of\n"
+        "the log says so.\n"
         "\n"
         "Example:\n"
         "  vouchsafe init --config /etc/vouchsafe/vouchsafe.yaml\n",

@@ -32,6 +32,7 @@
 #include "server/server.h"
 #include "service/outcome.h"
 #include "service/reference_rows.h"
+#include "service/witnessing.h"
 
 /* 78 is EX_CONFIG of sysexits.h: another start with the same settings fails, too */
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_CONFIGURATION = 78 };
@@ -49,6 +50,7 @@ struct arguments {
     bool check;
     bool init;
     bool new_log;
+    bool new_anchor;
     bool json;
     bool supervise;
     struct state_command state; /* its `verb` is NULL without such a command */
@@ -66,6 +68,7 @@ struct daemon {
     struct daemon_collateral *collateral;
     struct secret *log_seed;
     struct secret *store_keys;
+    struct daemon_anchors *anchors;
     struct store *store;
     struct network proxies[SETTINGS_PATHS_MAX];
     struct tls_server *tls;
@@ -110,6 +113,9 @@ static int option_take(int option, struct arguments *a)
         break;
     case 'n':
         a->new_log = true;
+        break;
+    case 'a':
+        a->new_anchor = true;
         break;
     case 'h':
         manual_write_help(stdout);
@@ -165,6 +171,12 @@ static int arguments_fit(const struct arguments *a)
 {
     if (a->new_log && !a->init) {
         (void)fputs("vouchsafed: --new-log is an option of init: vouchsafed init --new-log\n",
+                    stderr);
+        return EXIT_USAGE;
+    }
+    if (a->new_anchor && (!a->init || a->new_log)) {
+        (void)fputs("vouchsafed: --new-anchor is an option of init, without --new-log: vouchsafed "
+                    "init --new-anchor\n",
                     stderr);
         return EXIT_USAGE;
     }
@@ -345,6 +357,31 @@ static const char *tee_mode_name(const struct tee *tee)
     return "Tpm2";
 }
 
+/* This keystore as a witness of other logs. */
+MUST_CHECK static enum err open_witness(struct daemon *d)
+{
+    const struct settings *s = &d->settings;
+    struct witnessing_log *logs = calloc(s->witness.log_count, sizeof *logs);
+    char name[NOTE_NAME_MAX + 1];
+    enum err e = logs ? ERR_NONE : ERR_MEMORY;
+
+    for (size_t i = 0; i < s->witness.log_count && e == ERR_NONE; i++) {
+        struct settings_log log;
+
+        e = settings_log_parse(s->witness.logs[i], &log);
+        memcpy(logs[i].origin, log.origin, sizeof logs[i].origin);
+        memcpy(logs[i].public_key, log.public_key, sizeof logs[i].public_key);
+    }
+    if (*s->witness.name)
+        (void)snprintf(name, sizeof name, "%s", s->witness.name);
+    else
+        (void)snprintf(name, sizeof name, "%.118s/witness", s->store.origin);
+    if (e == ERR_NONE)
+        e = service_witness_start(d->service, name, logs, s->witness.log_count);
+    free(logs);
+    return e;
+}
+
 MUST_CHECK static enum err open_service(struct daemon *d, struct root *root, struct tee *tee,
                                         struct timestamp now)
 {
@@ -380,7 +417,21 @@ MUST_CHECK static enum err open_service(struct daemon *d, struct root *root, str
                     now, &d->service);
     if (e == ERR_NONE)
         e = service_restore_policies(d->service, &d->added);
+    if (e == ERR_NONE && s->witness.serve)
+        e = open_witness(d);
     return e == ERR_NONE ? e : fail(e, err_text(e));
+}
+
+MUST_CHECK static enum err open_anchors(struct daemon *d, const struct root *root,
+                                        struct state_problem *problem)
+{
+    struct anchor_problem anchor = {""};
+    enum err e = daemon_anchors_open(&d->settings, root, ANCHORS_START, &d->anchors, &anchor);
+
+    daemon_anchors_warn(&d->settings);
+    if (e != ERR_NONE)
+        (void)snprintf(problem->text, sizeof problem->text, "%s", anchor.text);
+    return e;
 }
 
 /*
@@ -391,12 +442,13 @@ MUST_CHECK static enum err open_service(struct daemon *d, struct root *root, str
 MUST_CHECK static enum err open_store(struct daemon *d, enum state_log log,
                                       struct state_problem *problem)
 {
+    const struct state_opening opening = {
+        .seed = d->log_seed, .keys = d->store_keys, .log = log, .anchors = d->anchors};
     const int64_t began_us = clock_monotonic_us();
     int64_t said_us = 0;
 
     for (;;) {
-        enum err e =
-            state_store_open(&d->settings, d->log_seed, d->store_keys, log, &d->store, problem);
+        enum err e = state_store_open(&d->settings, &opening, &d->store, problem);
         int64_t now_us = clock_monotonic_us();
 
         if (d->settings.store.engine != DATABASE_POSTGRES ||
@@ -425,6 +477,7 @@ MUST_CHECK static enum err open_state(struct daemon *d, struct timestamp now)
         (e = state_root_open(&d->settings, tee, &root, &problem)) != ERR_NONE ||
         (e = keyring_log_seed(root, &d->log_seed)) != ERR_NONE ||
         (e = keyring_store_keys(root, &d->store_keys)) != ERR_NONE ||
+        (e = open_anchors(d, root, &problem)) != ERR_NONE ||
         (e = open_store(d, root->has_store_state ? STATE_LOG_OPEN : STATE_LOG_TAKE_OVER,
                         &problem)) != ERR_NONE ||
         (e = state_archive_prepare(&d->settings, d->store, &problem)) != ERR_NONE ||
@@ -597,6 +650,7 @@ static void close_all(struct daemon *d)
     service_free(&d->service);
     token_store_free(&d->tokens);
     store_close(&d->store);
+    daemon_anchors_close(&d->anchors);
     secret_free(&d->store_keys);
     secret_free(&d->log_seed);
     reference_values_clear(&d->added);
@@ -685,18 +739,24 @@ MUST_CHECK static enum err run(struct daemon *d, const struct arguments *a)
 MUST_CHECK static enum err init(struct daemon *d, const struct arguments *a,
                                 char vkey[CHECKPOINT_VKEY_SIZE])
 {
-    const bool new_log = a->new_log;
     struct state_problem problem = {{0}};
-    enum err e = new_log ? state_new_log(&d->settings, clock_now(), vkey, &problem)
-                         : state_init(&d->settings, clock_now(), vkey, &problem);
+    enum err e = a->new_log      ? state_new_log(&d->settings, clock_now(), vkey, &problem)
+                 : a->new_anchor ? state_new_anchor(&d->settings, clock_now(), vkey, &problem)
+                                 : state_init(&d->settings, clock_now(), vkey, &problem);
 
     if (e != ERR_NONE)
         return fail_in(d, e, *problem.text ? problem.text : err_text(e));
     if (a->json)
         return ERR_NONE;
-    (void)printf(new_log ? "Started a new log in %s for the root that is sealed there.\n"
-                           "Log key: %s\n"
-                         : "Initialised in %s: root sealed, log started.\nLog key: %s\n",
+    if (a->new_anchor) {
+        (void)printf("Accepted the database in %s as it is; the TPM's counter is its anchor.\n"
+                     "Log key: %s\n",
+                     d->settings.state.dir, vkey);
+        return ERR_NONE;
+    }
+    (void)printf(a->new_log ? "Started a new log in %s for the root that is sealed there.\n"
+                              "Log key: %s\n"
+                            : "Initialised in %s: root sealed, log started.\nLog key: %s\n",
                  d->settings.state.dir, vkey);
     return ERR_NONE;
 }

@@ -6,7 +6,7 @@
 
 static const char *const usages[] = {
     "vouchsafed [--config FILE] [--env-file FILE] [--user NAME] [--supervise]",
-    "vouchsafed init [--new-log] [--json] [--config FILE] [--env-file FILE]",
+    "vouchsafed init [--new-log | --new-anchor] [--json] [--config FILE] [--env-file FILE]",
     "vouchsafed state check|repair [--kept FILE] [--give-up LIST] [--yes] [--json] [--config FILE]",
     "vouchsafed state export FILE [--json] [--config FILE]",
     "vouchsafed state import FILE --kept FILE|--accept-rollback [--json] [--config FILE]",
@@ -28,6 +28,9 @@ const struct daemon_option daemon_options[] = {
     {"accept-rollback", NULL,   'r',
      "with state import: the export may be older than the last state"                                  },
     {"yes",             NULL,   'y', "with state repair: do what is said, not only say it"             },
+    {"new-anchor",      NULL,   'a',
+     "with init: take the database as it is, and adopt the TPM's counter\n"
+     "(anchor.tpm2)"                                                                                   },
     {"json",            NULL,   'j',
      "with --check-config, init and state: print the result as JSON on standard\noutput"               },
     {"help",            NULL,   'h', "print this text and all settings"                                },

@@ -448,26 +448,33 @@ out:
     return e;
 }
 
-enum err state_store_open(const struct settings *s, const struct secret *seed, struct secret *keys,
-                          enum state_log log, struct store **out, struct state_problem *problem)
+enum err state_store_open(const struct settings *s, const struct state_opening *opening,
+                          struct store **out, struct state_problem *problem)
 {
-    const bool create = log == STATE_LOG_CREATE;
+    const bool create = opening->log == STATE_LOG_CREATE;
     char path[PATH_SIZE];
+    struct anchor_problem anchor = {""};
     struct store_options options = {
         .path = path,
         .origin = s->store.origin,
-        .log_seed = secret_span(seed).data,
-        .keys = keyring_store_keys_of(keys),
+        .log_seed = secret_span(opening->seed).data,
+        .keys = keyring_store_keys_of(opening->keys),
         .archive = s->log.archive_to,
         .create = create,
-        .take_over = log == STATE_LOG_TAKE_OVER,
+        .take_over = opening->log == STATE_LOG_TAKE_OVER,
+        .anchors = daemon_anchors_settings(opening->anchors, &anchor),
+        .adopt = opening->adopt,
     };
     enum err e;
 
-    if (s->store.engine == DATABASE_POSTGRES)
-        return shared_open(s, &options, out, problem);
+    if (s->store.engine == DATABASE_POSTGRES) {
+        e = shared_open(s, &options, out, problem);
+        return e != ERR_NONE && *anchor.text ? explain(problem, e, "%s", anchor.text) : e;
+    }
     path_of(s, STATE_LOG_FILE, path);
     e = store_open(&options, out);
+    if (e != ERR_NONE && *anchor.text)
+        return explain(problem, e, "%s", anchor.text);
     switch ((int)e) {
     case ERR_NONE:
         return e;
@@ -525,23 +532,19 @@ enum err state_newest_entry(struct store *store, struct timestamp *out)
     return store_entries(store, checkpoint.size - 1, 1, time_take, out);
 }
 
-/* The log's first entry tells when and how the root was made, or that an older log was lost. */
-MUST_CHECK static enum err write_first_entry(const struct settings *s, struct span op,
-                                             const struct root *root, struct store *store,
-                                             struct timestamp now)
+/* An entry of an init: when and how the root was made, or that the log or the anchor is new. */
+MUST_CHECK static enum err write_entry(const struct settings *s, struct span op, const char *detail,
+                                       struct store *store, struct timestamp now)
 {
     const bool simulated = s->tee.provider == TEE_PROVIDER_SIMULATED;
     char id[REQUEST_ID_SIZE];
-    char detail[128];
     struct outcome outcome = {0};
     struct span entry;
     uint64_t index;
-    int size = snprintf(detail, sizeof detail, "{\"root_origin\":\"%s\",\"epoch\":%u}",
-                        root_origin_name(root_current(root)->origin), root_current(root)->epoch);
     enum err e;
 
     request_id_write(now, id);
-    e = outcome_event(&outcome, simulated, op, span_of(detail, (size_t)size), SPAN_OF(id), now);
+    e = outcome_event(&outcome, simulated, op, span_string(detail), SPAN_OF(id), now);
     entry = buffer_span(&outcome.entry);
     if (e == ERR_NONE)
         e = store_append(store, &entry, 1, &index);
@@ -549,25 +552,51 @@ MUST_CHECK static enum err write_first_entry(const struct settings *s, struct sp
     return e;
 }
 
+/* Opens the database for an init, writes its entry, and closes it. `adopts`: the anchor, too. */
+MUST_CHECK static enum err log_init(const struct settings *s, enum state_log log, struct span op,
+                                    const struct root *root, struct timestamp now,
+                                    struct state_problem *problem)
+{
+    struct state_opening opening = {.log = log};
+    struct anchor_problem anchor = {""};
+    struct secret *seed = NULL;
+    struct store *store = NULL;
+    char detail[160];
+    enum err e = keyring_log_seed(root, &seed);
+
+    opening.seed = seed;
+    if (e == ERR_NONE)
+        e = keyring_store_keys(root, &opening.keys);
+    if (e == ERR_NONE)
+        e = daemon_anchors_open(s, root, ANCHORS_INIT, &opening.anchors, &anchor);
+    if (e == ERR_NONE)
+        e = daemon_anchors_adopt(opening.anchors, &opening.adopt, &anchor);
+    if (e != ERR_NONE && *anchor.text)
+        e = explain(problem, e, "%s", anchor.text);
+    if (e == ERR_NONE)
+        e = state_store_open(s, &opening, &store, problem);
+    if (opening.adopt != 0)
+        (void)snprintf(detail, sizeof detail,
+                       "{\"root_origin\":\"%s\",\"epoch\":%u,\"counter\":%llu}",
+                       root_origin_name(root_current(root)->origin), root_current(root)->epoch,
+                       (unsigned long long)opening.adopt);
+    else
+        (void)snprintf(detail, sizeof detail, "{\"root_origin\":\"%s\",\"epoch\":%u}",
+                       root_origin_name(root_current(root)->origin), root_current(root)->epoch);
+    if (e == ERR_NONE && (e = write_entry(s, op, detail, store, now)) != ERR_NONE)
+        e = explain(problem, e, "the log's entry could not be written: %s", err_text(e));
+    store_close(&store);
+    daemon_anchors_close(&opening.anchors);
+    secret_free(&opening.keys);
+    secret_free(&seed);
+    return e;
+}
+
 MUST_CHECK static enum err make_log(const struct settings *s, struct span op,
                                     const struct root *root, struct timestamp now,
                                     struct state_problem *problem)
 {
-    struct secret *seed = NULL;
-    struct secret *keys = NULL;
-    struct store *store = NULL;
-    enum err e = keyring_log_seed(root, &seed);
-
-    if (e == ERR_NONE)
-        e = keyring_store_keys(root, &keys);
-    if (e == ERR_NONE)
-        e = state_store_open(s, seed, keys, STATE_LOG_CREATE, &store, problem);
-    if (e == ERR_NONE && (e = write_first_entry(s, op, root, store, now)) != ERR_NONE)
-        e = explain(problem, e, "the log's first entry could not be written: %s", err_text(e));
-    store_close(&store);
-    secret_free(&keys);
-    secret_free(&seed);
-    return e;
+    return log_init(s, STATE_LOG_CREATE, op, root, now, problem);
 }
 
 /* Values of an older log become rows, and an entry says so. */
@@ -713,4 +742,26 @@ enum err state_archive_prepare(const struct settings *s, struct store *store,
         return ERR_NONE;
     }
     return explain(problem, ERR_CONFIG, "log.archive_to: %s: %s", s->log.archive_to, why);
+}
+
+enum err state_new_anchor(const struct settings *s, struct timestamp now,
+                          char vkey[CHECKPOINT_VKEY_SIZE], struct state_problem *problem)
+{
+    struct tee *tee = NULL;
+    struct root *root = NULL;
+    enum err e;
+
+    if (!s->anchor.tpm2)
+        return explain(problem, ERR_CONFIG,
+                       "--new-anchor adopts the TPM's counter, but anchor.tpm2 is false; set it. "
+                       "Witnesses need no such step");
+    if ((e = state_tee_open(s, &tee, problem)) == ERR_NONE &&
+        (e = state_root_open(s, tee, &root, problem)) == ERR_NONE &&
+        (e = log_init(s, root->has_store_state ? STATE_LOG_OPEN : STATE_LOG_TAKE_OVER,
+                      SPAN_LITERAL("new-anchor"), root, now, problem)) == ERR_NONE &&
+        (e = state_root_mark(s, tee, root, problem)) == ERR_NONE)
+        e = vkey_of(s, root, vkey);
+    root_free(&root);
+    tee_close(&tee);
+    return e;
 }

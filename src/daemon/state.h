@@ -3,6 +3,7 @@
 #ifndef DAEMON_STATE_H
 #define DAEMON_STATE_H
 
+#include "daemon/anchors.h"
 #include "daemon/settings.h"
 #include "keys/root.h"
 #include "service/policies.h"
@@ -39,6 +40,16 @@ MUST_CHECK enum err state_init(struct settings *s, struct timestamp now,
 MUST_CHECK enum err state_new_log(const struct settings *s, struct timestamp now,
                                   char vkey[CHECKPOINT_VKEY_SIZE], struct state_problem *problem);
 
+/*
+ * `vouchsafe init --new-anchor`: takes the database as it is, makes the TPM's counter if it is
+ * missing, and adopts its value. An entry "new-anchor" says so. For a keystore that gets its first
+ * counter, and after a loss of the counter or of the newest database that the operator accepts.
+ * ERR_CONFIG anchor.tpm2 is not set
+ */
+MUST_CHECK enum err state_new_anchor(const struct settings *s, struct timestamp now,
+                                     char vkey[CHECKPOINT_VKEY_SIZE],
+                                     struct state_problem *problem);
+
 /* Opens the sealed root. */
 MUST_CHECK enum err state_root_open(const struct settings *s, struct tee *tee, struct root **out,
                                     struct state_problem *problem);
@@ -62,14 +73,20 @@ MUST_CHECK enum err state_url_read(const struct settings *s, struct buffer *out,
 /* What may be in the place of the log: one with a sealed state; nothing; one of release 0.1.0. */
 enum state_log { STATE_LOG_OPEN, STATE_LOG_CREATE, STATE_LOG_TAKE_OVER };
 
+struct state_opening {
+    const struct secret *seed; /* Ed25519, of the log; this and the next must outlive the store */
+    struct secret *keys;       /* struct rows_keys */
+    enum state_log log;
+    struct daemon_anchors *anchors; /* NULL: none; must outlive the store */
+    uint64_t adopt;                 /* see struct store_options */
+};
+
 /*
  * Opens the database of store.engine. Of a PostgreSQL server: ERR_UNAVAILABLE it does not answer,
- * ERR_CONFLICT another process has the lease; both may pass. `seed` (Ed25519) and `keys` (struct
- * rows_keys) must outlive the store.
+ * ERR_CONFLICT another process has the lease; both may pass. What an anchor finds is in `problem`.
  */
-MUST_CHECK enum err state_store_open(const struct settings *s, const struct secret *seed,
-                                     struct secret *keys, enum state_log log, struct store **out,
-                                     struct state_problem *problem);
+MUST_CHECK enum err state_store_open(const struct settings *s, const struct state_opening *opening,
+                                     struct store **out, struct state_problem *problem);
 
 /*
  * Makes and checks the directory of the log's archive (log.archive_to). A directory that is missing
