@@ -576,7 +576,7 @@ class Client(Anchored):
         wait_until(lambda: all(self.anchors(k)["list"][0]["state"] == "good" for k in pair), "both are cosigned")
         self.entries(b)
         wait_until(lambda: all(self.anchors(k)["lag_ms"] == 0 for k in pair), "at rest")
-        with self.subTest("they come to rest: a cosignature alone asks for no other one"):
+        with self.subTest("they come to rest: a cosignature by itself asks for no other one"):
             sizes = [self.size(k) for k in pair]
             time.sleep(4)
             self.assertEqual([self.size(k) for k in pair], sizes)
@@ -640,7 +640,7 @@ class Both(Anchored):
         for root in (False, True):
             self.put_back(keystore, old, root=root)
             self.refuses_to_start(keystore, "the TPM's counter", "older copy", "code=rolled_back")
-        with self.subTest("the counter is adopted anew: the witness still knows"):
+        with self.subTest("the counter is adopted again: the witness still knows"):
             done = subprocess.run(keystore.daemon("init", "--new-anchor"), capture_output=True, timeout=60)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.refuses_to_start(keystore, "fake.example/w", "older copy", "code=rolled_back")
