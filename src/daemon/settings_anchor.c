@@ -75,7 +75,7 @@ void settings_check_anchor(struct settings_loader *l)
               "must be an index of the owner's range, from 0x01800000 to 0x01bfffff, such as "
               "0x01805653; correct it");
     check_witnesses(l);
-    if (s->anchor.quorum > s->anchor.witness_count)
+    if (s->anchor.witness_count > 0 && s->anchor.quorum > s->anchor.witness_count)
         settings_blame(l, setting_find("anchor", "quorum"),
                        "%u, but anchor.witnesses has %zu; lower it, or name more witnesses",
                        s->anchor.quorum, s->anchor.witness_count);

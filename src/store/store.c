@@ -467,10 +467,10 @@ enum err store_run(struct store *s, const struct transaction *const *list, size_
     if (e == ERR_NONE)
         e = earlier_settle(s);
     lease_keep(s);
-    begins = anchors_prepare(s);
     if (e == ERR_NONE)
         e = store_tampering_check(s);
     store_progress_take(s);
+    begins = anchors_prepare(s);
     if (e == ERR_NONE)
         e = executor_run(s->executor, list, count, results);
     if (e == ERR_NONE) {
