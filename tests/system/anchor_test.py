@@ -7,6 +7,7 @@ import http.client
 import http.server
 import json
 import os
+import random
 import shutil
 import socket
 import struct
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 import harness
 import workload
 from harness import Keystore
-from seal_test import Swtpm
+from seal_test import Race, Swtpm
 
 DASH = "\u2014 "
 
@@ -54,6 +55,43 @@ class Tpm(Swtpm):
             s.sendall(struct.pack(">HII", 0x8002, 10 + len(body), 0x00000122) + body)
             _, _, code = struct.unpack(">HII", s.recv(4096)[:10])
         assert code == 0, hex(code)
+
+
+class Between(Race):
+    """Stands between the keystore and its TPM. Calls `before` and `after` an increment, and may change an answer."""
+
+    INCREMENT, READ = 0x134, 0x14E
+
+    def __init__(self, tpm):
+        self.before = self.after = lambda: None
+        self.change = None  # of an answer to TPM2_NV_Read
+        super().__init__(tpm, 0, 0)
+
+    def accept(self, listener, serve):
+        def go_on(client):
+            try:
+                serve(client)
+            except (OSError, struct.error):
+                pass  # the keystore, or the TPM, was killed
+
+        super().accept(listener, go_on)
+
+    def serve_commands(self, client):
+        with socket.create_connection(("127.0.0.1", self.tpm.port), 5) as tpm:
+            while command := self.whole(client):
+                code = struct.unpack(">I", command[6:10])[0]
+                if code == self.INCREMENT:
+                    self.before()
+                tpm.sendall(command)
+                answer = self.whole(tpm)
+                if code == self.INCREMENT:
+                    self.after()
+                if code == self.READ and self.change:
+                    answer = self.change(answer)
+                try:
+                    client.sendall(answer)
+                except OSError:
+                    return
 
 
 class Anchored(unittest.TestCase):
@@ -225,6 +263,87 @@ class Counter(Anchored):
             keystore.start()
             shutil.rmtree(os.path.join(keystore.dir, "old"))
             shutil.rmtree(os.path.join(keystore.dir, "new"))
+
+    def test_kill_at_each_step(self):
+        """kill -9 after the commit and before the TPM counts, and after it has counted: every start succeeds."""
+        tpm = self.tpm()
+        between = Between(tpm)
+        self.addCleanup(between.close)
+        keystore = self.keystore(**self.settings(tpm, **{"tee.tpm2_tcti": between.tcti, "anchor.commits": 1}))
+        keystore.init().start()
+        for step in ("before", "after"):
+            with self.subTest(step):
+                self.entries(keystore, 1)
+                size = self.size(keystore)
+                keystore.stop()
+                old = self.save(keystore, step)
+                keystore.start()
+                killed = threading.Event()
+
+                def kill(keystore=keystore, killed=killed):
+                    if not killed.is_set():
+                        killed.set()
+                        keystore.process.kill()
+                        keystore.process.wait()
+
+                setattr(between, step, kill)
+                worker = harness.Worker(keystore)
+                try:
+                    self.assertNotEqual(worker.attest().status, 200)
+                except (OSError, http.client.HTTPException):
+                    pass
+                self.assertTrue(killed.is_set())
+                keystore.process = None
+                between.before = between.after = lambda: None
+                tpm.restart()
+                keystore.start()
+                self.assertGreater(self.size(keystore), size)
+                keystore.stop()
+                new = self.save(keystore, step + "-new")
+                self.put_back(keystore, old)
+                self.refuses_to_start(keystore, "older copy")
+                self.put_back(keystore, new)
+                keystore.start()
+        with self.subTest("at random"):
+            for _ in range(8):
+                threads = [threading.Thread(target=self.entries_until_death, args=(keystore,)) for _ in range(3)]
+                for thread in threads:
+                    thread.start()
+                time.sleep(random.random() * 0.3)
+                keystore.kill()
+                for thread in threads:
+                    thread.join()
+                tpm.restart()
+                keystore.start()
+
+    def entries_until_death(self, keystore):
+        try:
+            while harness.Worker(keystore).attest().status == 200:
+                pass
+        except (AssertionError, OSError, http.client.HTTPException):
+            pass
+
+    def test_answers_that_the_tpm_did_not_make(self):
+        tpm = self.tpm()
+        between = Between(tpm)
+        self.addCleanup(between.close)
+        keystore = self.keystore(**self.settings(tpm, **{"tee.tpm2_tcti": between.tcti})).init()
+        answers = []
+
+        def keep(answer):
+            answers.append(answer)
+            return answer
+
+        between.change = keep
+        keystore.start()
+        keystore.stop()
+        flipped = [lambda a, i=i: a[:i] + bytes([a[i] ^ 1]) + a[i + 1:] for i in (17, 23, len(answers[0]) - 1)]
+        for change in (*flipped, lambda a: answers[0], lambda a: a[:-1], lambda a: b""):
+            between.change = change
+            self.refuses_to_start(keystore, "counter of anchor.tpm2")
+        between.change = None
+        tpm.restart()
+        keystore.start()
 
     def test_the_tpm_is_lost_while_it_runs(self):
         tpm = self.tpm()
