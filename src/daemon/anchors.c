@@ -222,6 +222,23 @@ enum err daemon_anchors_adopt(struct daemon_anchors *a, uint64_t *value,
     return e == ERR_NONE ? e : from_tee(&failure, e, problem);
 }
 
+enum err daemon_anchors_look(const struct settings *s, struct anchor_problem *problem)
+{
+    struct tee_failure failure = {""};
+    uint32_t index = 0;
+    enum err e;
+
+    if (!s->anchor.tpm2)
+        return ERR_NONE;
+    (void)setenv("TSS2_LOG", "all+NONE", 0);
+    e = settings_index_parse(s->anchor.tpm2_index, &index);
+    if (e == ERR_NONE)
+        e = tpm2_counter_look(s->tee.tpm2_tcti, index, &failure);
+    if (e == ERR_NOT_FOUND)
+        return counter_missing(&failure, problem);
+    return e == ERR_NONE ? e : from_tee(&failure, e, problem);
+}
+
 void daemon_anchors_warn(const struct settings *s)
 {
     if (!s->anchor.tpm2 && s->anchor.witness_count == 0)

@@ -34,4 +34,11 @@ MUST_CHECK enum err daemon_anchors_adopt(struct daemon_anchors *a, uint64_t *val
 /* Says once, before the start, what could not be noticed without an anchor. */
 void daemon_anchors_warn(const struct settings *settings);
 
+/*
+ * For `config check`: whether the TPM has a counter at the index. Its value is not read, because
+ * that needs the root. ERR_NOT_FOUND, ERR_TAMPERED, ERR_UNAVAILABLE
+ */
+MUST_CHECK enum err daemon_anchors_look(const struct settings *settings,
+                                        struct anchor_problem *problem);
+
 #endif

@@ -765,6 +765,7 @@ MUST_CHECK static enum err init(struct daemon *d, const struct arguments *a,
 MUST_CHECK static enum err check(struct daemon *d, const struct arguments *a, struct answer *answer)
 {
     const struct settings *s = &d->settings;
+    struct anchor_problem anchor = {""};
     struct state_problem problem = {{0}};
     const struct timestamp now = clock_now();
     struct tls_server *tls;
@@ -781,6 +782,9 @@ MUST_CHECK static enum err check(struct daemon *d, const struct arguments *a, st
     if ((e = state_url_check(s, &problem)) != ERR_NONE ||
         (e = state_preflight(s, &answer->initialised, &problem)) != ERR_NONE)
         return fail_in(d, e, *problem.text ? problem.text : err_text(e));
+    daemon_anchors_warn(s);
+    if (answer->initialised && (e = daemon_anchors_look(s, &anchor)) != ERR_NONE)
+        return fail_in(d, e, anchor.text);
     if (a->json)
         return ERR_NONE;
     (void)puts("The configuration is good.");

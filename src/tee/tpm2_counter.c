@@ -86,6 +86,21 @@ enum err tpm2_counter_read(const struct tpm2_counter *c, uint64_t *value,
     return e;
 }
 
+enum err tpm2_counter_look(const char *tcti, uint32_t index, struct tee_failure *failure)
+{
+    static const uint8_t no_auth[TPM2_COUNTER_AUTH_SIZE] = {0};
+    const struct tpm2_counter c = {tcti, index, no_auth};
+    struct tpm2_device *d = NULL;
+    struct tpm2_nv nv = {.handle = ESYS_TR_NONE};
+    enum err e = tpm2_device_open_plain(tcti, &d, failure);
+
+    if (e == ERR_NONE)
+        e = counter_open(d, &c, &nv, failure);
+    tpm2_device_nv_close(d, &nv);
+    tpm2_device_close(&d);
+    return e;
+}
+
 MUST_CHECK static enum err not_there(uint64_t to, uint64_t found, struct tee_failure *failure)
 {
     tee_failure_set(failure, "the counter of the TPM is at %llu, and was to move to %llu",

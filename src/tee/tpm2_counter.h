@@ -44,6 +44,10 @@ MUST_CHECK enum err tpm2_counter_create(const struct tpm2_counter *c, uint64_t *
 MUST_CHECK enum err tpm2_counter_read(const struct tpm2_counter *c, uint64_t *value,
                                       struct tee_failure *failure);
 
+/* The same without the value, for a caller without the authorization value. Errors as above. */
+MUST_CHECK enum err tpm2_counter_look(const char *tcti, uint32_t index,
+                                      struct tee_failure *failure);
+
 /*
  * Makes the counter's value `to`: it is that already, or one less. Errors as above; ERR_CONFLICT
  * it has another value, which `*value` gives.

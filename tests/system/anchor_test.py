@@ -152,6 +152,10 @@ class Counter(Anchored):
     def settings(self, tpm, **more):
         return {"anchor.tpm2": True, "tee.tpm2_tcti": tpm.tcti, "anchor.interval_s": 1, **more}
 
+    def check_config(self, keystore):
+        done = subprocess.run(keystore.daemon("--check-config"), capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
     def test_an_older_copy_of_everything(self):
         tpm = self.tpm()
         keystore = self.keystore(**self.settings(tpm)).init().start()
@@ -219,7 +223,11 @@ class Counter(Anchored):
             moved.start()
             moved.stop()
         with self.subTest("deleted"):
+            self.assertEqual(self.check_config(keystore)[0], 0)
             tpm.undefine(0x01805653)
+            status, text = self.check_config(keystore)
+            self.assertEqual(status, 1)
+            self.assertIn("nothing at index", text)
             self.refuses_to_start(keystore, "nothing at index", "--new-anchor")
         with self.subTest("no TPM"):
             tpm.stop()
