@@ -722,6 +722,8 @@ enum err executor_mark(struct executor *x, bool running)
     e = commit(x, &x->next, &writes);
     if (e == ERR_NONE)
         x->state = x->next;
+    x->unsettled = e == ERR_UNAVAILABLE; /* else a mark that is there would look like tampering */
+    x->entry_count = 0;
     return e;
 }
 

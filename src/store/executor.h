@@ -59,8 +59,7 @@ void executor_anchor(struct executor *x, uint64_t anchor);
 
 /*
  * Records in the state that a process is running from now on, or that it has stopped. A start that
- * finds `running` knows that the last process did not stop by itself. Errors as executor_run();
- * after ERR_UNAVAILABLE it is not known which of the two is recorded.
+ * finds `running` knows that the last process did not stop by itself. Errors as executor_run().
  */
 MUST_CHECK enum err executor_mark(struct executor *x, bool running);
 
