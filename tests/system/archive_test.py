@@ -3,7 +3,6 @@ Go's checksum database, which read the daemon and the directory."""
 import glob
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -12,7 +11,7 @@ import time
 import unittest
 
 import workload
-from harness import COMMAND, ROOT, Keystore, Worker, command, ecies_seal
+from harness import ROOT, Keystore, command
 
 ENTRIES = int(os.environ.get("VOUCHSAFE_EXHAUSTIVE_ARCHIVE", "1200"))
 
@@ -107,7 +106,6 @@ class Archive(unittest.TestCase):
     def test_everything_is_read_as_before(self):
         with self.keystore() as k:
             grow(k, ENTRIES)
-            worker = Worker(k)
             first = k.get("/v1/log/entries?start=5&count=1", token="auditor").body
             before = entries(k)
             self.interop(k, k.url)
@@ -128,10 +126,7 @@ class Archive(unittest.TestCase):
             request_id = first.split(b'"request_id":"')[1][:36].decode()
             self.assertEqual(k.get(f"/v1/explain?request_id={request_id}", token="auditor").status, 200)
             self.assertEqual(k.get(f"/v1/log/receipt?request_id={request_id}", token="auditor").status, 200)
-            for path in ("log", "receipt"):
-                self.assertIsNotNone(path)
             self.export(k)
-            self.assertIsNotNone(worker)
             self.interop(k, k.url, "-old", old, "-size", str(archived))
             self.interop(k, self.archive, "-size", str(archived), token=None)
             self.assertEqual(os.stat(os.path.join(self.archive, "checkpoint")).st_mode & 0o777, 0o600)
@@ -146,11 +141,9 @@ class Archive(unittest.TestCase):
         for name in (out, note):
             if os.path.exists(name):
                 os.unlink(name)
-        k.command("log", "export", "--out", out, "--checkpoint-out", note, "--vkey", vkey, "--insecure-http",
-                  token="auditor", check=False)
+        k.command("log", "export", "--out", out, "--checkpoint-out", note, "--vkey", vkey, token="auditor")
         k.command("log", "list", "--count", str(size(k)), token="auditor")
-        if os.path.exists(out):
-            self.assertIn(b"Intact", command("log", "verify", out, "--checkpoint", note, "--vkey", vkey).stdout)
+        self.assertIn(b"Intact", command("log", "verify", out, "--checkpoint", note, "--vkey", vkey).stdout)
 
     def test_tiles_are_served_to_everyone_and_bundles_to_auditors(self):
         with self.keystore() as k:
@@ -239,6 +232,7 @@ class Archive(unittest.TestCase):
                     done[0] += 1
                     if reply.status >= 500:
                         failed.append(reply.body)
+                connection.close()
 
             threads = [threading.Thread(target=decrypt) for _ in range(4)]
             for thread in threads:
