@@ -534,6 +534,7 @@ MUST_CHECK static enum err open_server(struct daemon *d)
         .per_address = s->rate.per_address,
         .total = s->rate.total,
         .denials = s->rate.denials,
+        .growth = s->rate.growth,
         .attest_threads = POOL_THREADS,
         .archive_after_days = s->log.archive_after_days,
         .summary_interval_s = s->log.summary_interval_s,

@@ -15,6 +15,7 @@
 
 #include "audit/checkpoint.h"
 #include "audit/cosignature.h"
+#include "auth/growth.h"
 #include "auth/rate.h"
 #include "auth/token.h"
 #include "base/problems.h"
@@ -160,6 +161,7 @@ struct settings {
     } witness;
     struct {
         struct rate_limit per_token, per_address, total, denials;
+        struct growth_limit growth;
     } rate;
     size_t token_count;       /* names and hashes are unique; 0 is allowed, with a warning */
     struct principal *tokens; /* id: SHA-256 of the token */

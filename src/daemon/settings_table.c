@@ -347,6 +347,10 @@ POLICY_FIELDS(POLICY_SETTING)
  "Sustained denied requests per second of one token. Each denial is a log entry. Above the limit the keystore refuses the token for a while. 0: no limit."},
 {"rate", "denials_burst", SETTING_NUMBER, false, "VOUCHSAFE_RATE_DENIALS_BURST", NULL, AT(rate.denials.burst), "500", 1, 1000000, NULL, "requests",
  "Denied requests that one token may cause at once."},
+{"rate", "log_entries_per_hour", SETTING_NUMBER, false, "VOUCHSAFE_RATE_LOG_ENTRIES_PER_HOUR", NULL, AT(rate.growth.entries_per_hour), "7200000", 0, 1000000000, NULL, "entries",
+ "Log entries that the holder of one token may cause in an hour. After a pause an hour's worth may come at once. Above it the keystore refuses the token's operations with 429. 0: no limit."},
+{"rate", "log_mib_per_hour", SETTING_NUMBER, false, "VOUCHSAFE_RATE_LOG_MIB_PER_HOUR", NULL, AT(rate.growth.mib_per_hour), "8192", 0, GROWTH_MIB_MAX, NULL, "MiB",
+ "The same for the size of the entries; each begun KiB counts. 0: no limit."},
 };
 /* clang-format on */
 

@@ -321,6 +321,7 @@ enum err admission_rates_new(struct server *s)
 
     if ((e = rate_table_new(s->options.per_token, 4 * TOKENS_MAX, &s->per_token)) != ERR_NONE ||
         (e = rate_table_new(s->options.denials, 4 * TOKENS_MAX, &s->denials)) != ERR_NONE ||
+        (e = growth_new(s->options.growth, 4 * TOKENS_MAX, &s->growth)) != ERR_NONE ||
         (e = rate_table_new(s->options.per_address, ADDRESSES_MAX, &s->per_address)) != ERR_NONE ||
         (e = rate_table_new(expensive, ADDRESSES_MAX, &s->expensive)) != ERR_NONE ||
         (e = rate_table_new(tiles, ADDRESSES_MAX, &s->tiles)) != ERR_NONE)
@@ -332,6 +333,7 @@ void admission_rates_free(struct server *s)
 {
     rate_table_free(&s->per_token);
     rate_table_free(&s->denials);
+    growth_free(&s->growth);
     rate_table_free(&s->per_address);
     rate_table_free(&s->expensive);
     rate_table_free(&s->tiles);

@@ -92,6 +92,7 @@ enum rejection {
     REFUSED_TOKEN,
     REFUSED_ROLE,
     REFUSED_RATE,
+    REFUSED_QUOTA,
     REFUSED_OTHER,
     REFUSALS
 };
@@ -120,6 +121,7 @@ struct server {
     struct store_writer *writer;
     struct executor *executors[EXECUTORS];
     struct rate_table *per_token, *denials, *per_address, *total, *expensive, *tiles;
+    struct growth *growth;              /* of the log, by principal */
     struct loop_state *loops;           /* options.http.loops of them */
     _Atomic uint64_t refused[REFUSALS]; /* since the start */
     uint64_t summarised[REFUSALS];      /* at the last summary */

@@ -140,6 +140,7 @@ MUST_CHECK static enum err operation_metrics(struct call *c)
         {"{reason=\"bad_token\"}",    read_counter(&c->server->refused[REFUSED_TOKEN])  },
         {"{reason=\"wrong_role\"}",   read_counter(&c->server->refused[REFUSED_ROLE])   },
         {"{reason=\"rate_limited\"}", read_counter(&c->server->refused[REFUSED_RATE])   },
+        {"{reason=\"log_quota\"}",    read_counter(&c->server->refused[REFUSED_QUOTA])  },
         {"{reason=\"other\"}",        read_counter(&c->server->refused[REFUSED_OTHER])  },
     };
     struct metric sessions[] = {

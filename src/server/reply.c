@@ -365,14 +365,35 @@ static void log_denial(struct call *c)
                   LOG_STRING("request_id", c->request_id), LOG_NUMBER("left_out", left_out));
 }
 
+/* Each operation is an entry of the log, so a token must not fill the disk with them. */
+MUST_CHECK static enum err growth_check(struct call *c)
+{
+    struct server *s = c->server;
+    const int64_t wait = growth_wait(s->growth, SPAN_OF(c->principal.id), clock_monotonic_us());
+
+    if (wait == 0)
+        return ERR_NONE;
+    atomic_fetch_add_explicit(&s->refused[REFUSED_QUOTA], 1, memory_order_relaxed);
+    c->retry_after_s = (unsigned)((wait + 999) / 1000);
+    call_refuse(c, 429, "log_quota_exceeded",
+                "This token has used up its share of the log for this hour");
+    return ERR_RATE_LIMITED;
+}
+
 /* The outcome is recorded, refused or not, unless there is no memory. */
 MUST_CHECK static enum err operate(struct call *c, struct service_thread *thread,
                                    enum operation_id id, const void *request)
 {
     const struct caller caller = call_caller(c);
-    enum err e = operation_run(c->server->svc, thread, id, &caller, request, c->now, &c->outcome);
+    enum err e = growth_check(c);
 
+    if (e != ERR_NONE)
+        return e;
+    e = operation_run(c->server->svc, thread, id, &caller, request, c->now, &c->outcome);
     c->recorded = c->outcome.entry.size > 0;
+    if (c->recorded)
+        growth_count(c->server->growth, SPAN_OF(c->principal.id), c->outcome.entry.size,
+                     clock_monotonic_us());
     if (!c->recorded)
         refuse_outcome(c);
     if (e != ERR_NONE)

@@ -94,8 +94,8 @@ static void handle(void *context, struct http_exchange *x)
 
 MUST_CHECK static enum err summary_detail(struct server *s, struct writer *w, bool *any)
 {
-    static const char *const names[REFUSALS] = {"bad_framing", "bad_token", "wrong_role",
-                                                "rate_limited", "other"};
+    static const char *const names[REFUSALS] = {"bad_framing",  "bad_token", "wrong_role",
+                                                "rate_limited", "log_quota", "other"};
     struct json_writer j = json_writer_over(w);
 
     *any = false;

@@ -6,6 +6,7 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
+#include "auth/growth.h"
 #include "auth/rate.h"
 #include "net/http_server.h"
 #include "service/service.h"
@@ -14,6 +15,7 @@ struct server_options {
     struct http_server_options http;
     struct rate_limit per_token, per_address, total;
     struct rate_limit denials;   /* of one token; when exceeded, admission refuses its requests */
+    struct growth_limit growth;  /* of the log, by one token */
     unsigned attest_threads;     /* threads that verify evidence */
     uint32_t archive_after_days; /* of the log's entries; 0: only when asked */
     uint32_t summary_interval_s; /* for refusals before authentication, in the log */

@@ -191,6 +191,27 @@ class Limits(unittest.TestCase):
         self.assertEqual(other.attest().status, 200)
         self.assertEqual(other.decrypt(ecies_seal(k.pubkey(SEED), b"x"), seed=SEED).status, 200)
 
+    def test_a_token_has_a_share_of_the_log(self):
+        k = self.keystore(workers=2, settings={"rate.log_entries_per_hour": 30})
+
+        def size():
+            return int(k.get("/v1/log/checkpoint").body.split(b"\n")[1])
+
+        worker, other = Worker(k), Worker(k, token="worker1")
+        self.assertEqual(worker.attest().status, 200)
+        sealed = ecies_seal(k.pubkey(SEED), b"x")
+        before = size()
+        replies = [worker.decrypt(sealed, seed=SEED) for _ in range(60)]
+        self.assertEqual({r.status for r in replies}, {200, 429})
+        refused = [r for r in replies if r.status == 429]
+        self.assertEqual({r.code for r in refused}, {"log_quota_exceeded"})
+        self.assertLessEqual(int(refused[-1].headers["Retry-After"]), 130)
+        self.assertLessEqual(size() - before, 35)
+        self.assertEqual(workload.metric(k, 'vouchsafe_admission_refused_total{reason="log_quota"}'), len(refused))
+        self.assertEqual(k.get("/pubkey?seed=" + SEED, token="worker").status, 200)  # not recorded
+        self.assertEqual(other.attest().status, 200)  # not affected
+        self.assertEqual(other.decrypt(sealed, seed=SEED).status, 200)
+
     def test_costly_requests_have_places_by_token(self):
         k = self.keystore(workers=2)
         worker = Worker(k)
