@@ -535,6 +535,7 @@ MUST_CHECK static enum err open_server(struct daemon *d)
         .total = s->rate.total,
         .denials = s->rate.denials,
         .growth = s->rate.growth,
+        .store_max_bytes = (uint64_t)s->store.max_mib << 20,
         .attest_threads = POOL_THREADS,
         .archive_after_days = s->log.archive_after_days,
         .summary_interval_s = s->log.summary_interval_s,

@@ -134,8 +134,9 @@ struct settings {
     } log;
     struct {
         enum database_engine engine;
-        char *url_file; /* DATABASE_POSTGRES: has the connection string */
-        uint32_t node;  /* DATABASE_POSTGRES: number of this keystore in the database */
+        char *url_file;   /* DATABASE_POSTGRES: has the connection string */
+        uint32_t max_mib; /* of disk that the database may use; 0: no limit */
+        uint32_t node;    /* DATABASE_POSTGRES: number of this keystore in the database */
         /* of the log: log.origin, followed by /NODE where several nodes are possible */
         char origin[CHECKPOINT_ORIGIN_MAX + 1];
     } store;

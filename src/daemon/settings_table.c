@@ -298,6 +298,8 @@ POLICY_FIELDS(POLICY_SETTING)
  "Database of the rows and the log. sqlite: the file log.db in state.dir. postgres: a PostgreSQL server, which several keystores may share. The sealed root stays in state.dir."},
 {"store", "url_file", SETTING_TEXT, true, "VOUCHSAFE_STORE_URL_FILE", NULL, AT(store.url_file), "", 0, 4000, NULL, NULL,
  "postgres: file with the connection string, in the form of libpq. Mode 0600, because the string may contain a password. On a network address the connection needs sslmode=verify-full; a Unix socket needs no TLS."},
+{"store", "max_mib", SETTING_NUMBER, false, "VOUCHSAFE_STORE_MAX_MIB", NULL, AT(store.max_mib), "102400", 0, 1000000000, NULL, "MiB",
+ "Disk that the rows and the log may use. Above it operations are refused with 503 store_full, and nothing is deleted; what an operator does still works. Warnings come at 80 % and 90 %. 0: no limit."},
 {"store", "node", SETTING_NUMBER, false, "VOUCHSAFE_STORE_NODE", NULL, AT(store.node), "1", 1, 4095, NULL, NULL,
  "postgres: number of this keystore among those that share the database. Each number has its own log, with the origin LOG.ORIGIN/NUMBER."},
 

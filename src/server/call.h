@@ -13,6 +13,7 @@
 #include "server/server.h"
 #include "service/executor.h"
 #include "service/operation.h"
+#include "service/space.h"
 
 struct call;
 
@@ -121,6 +122,7 @@ struct server {
     struct store_writer *writer;
     struct executor *executors[EXECUTORS];
     struct rate_table *per_token, *denials, *per_address, *total, *expensive, *tiles;
+    struct space *space;                /* of the disk */
     struct growth *growth;              /* of the log, by principal */
     struct loop_state *loops;           /* options.http.loops of them */
     _Atomic uint64_t refused[REFUSALS]; /* since the start */

@@ -71,13 +71,18 @@ static const char *trouble(const struct call *c, const struct writer_figures *f)
 void route_readyz(struct call *c, struct service_thread *thread)
 {
     struct writer_figures figures;
+    struct space_figures space;
 
     (void)thread;
+    space_figures(c->server->space, &space);
     store_writer_figures(c->server->writer, &figures);
     if (figures.failing) {
         c->retry_after_s = 1;
         call_refuse(c, 503, figures.fenced ? "lease_lost" : "log_unavailable",
                     trouble(c, &figures));
+    } else if (space.full) {
+        c->retry_after_s = 60;
+        call_refuse(c, 503, "store_full", "The store has reached the limit of its size");
     } else if (figures.queue_length >= WRITER_QUEUE_MAX / 2) {
         c->retry_after_s = 1;
         call_refuse(c, 503, "overloaded", "The log's queue is more than half full");
@@ -276,6 +281,24 @@ MUST_CHECK static enum err archive_metrics(struct call *c)
     return e;
 }
 
+MUST_CHECK static enum err space_metrics(struct call *c)
+{
+    struct space_figures f;
+    enum err e;
+
+    space_figures(c->server->space, &f);
+    e = write_metrics(&c->body, "vouchsafe_store_bytes", "gauge", "Disk that the store uses.",
+                      &(struct metric){"", f.used}, 1);
+    if (e == ERR_NONE)
+        e = write_metrics(&c->body, "vouchsafe_store_limit_bytes", "gauge",
+                          "The limit of the store's size; 0 without one.",
+                          &(struct metric){"", f.limit}, 1);
+    return e == ERR_NONE ? write_metrics(&c->body, "vouchsafe_store_full", "gauge",
+                                         "1 while the limit is reached: operations are refused.",
+                                         &(struct metric){"", f.full}, 1)
+                         : e;
+}
+
 MUST_CHECK static enum err log_metrics(struct call *c)
 {
     char note[CHECKPOINT_TEXT_MAX];
@@ -389,7 +412,7 @@ void route_metrics(struct call *c, struct service_thread *thread)
     service_facts(c->server->svc, &facts);
     if ((e = operation_metrics(c)) == ERR_NONE && (e = http_metrics(c)) == ERR_NONE &&
         (e = executor_metrics(c)) == ERR_NONE && (e = clock_metrics(c)) == ERR_NONE &&
-        (e = log_metrics(c)) == ERR_NONE)
+        (e = log_metrics(c)) == ERR_NONE && (e = space_metrics(c)) == ERR_NONE)
         e = collateral_metrics(c);
     if (e == ERR_NONE)
         e = scrub_metrics(c);

@@ -380,12 +380,28 @@ MUST_CHECK static enum err growth_check(struct call *c)
     return ERR_RATE_LIMITED;
 }
 
+/* What an operator does may free space, so it goes on when the others are refused. */
+MUST_CHECK static enum err space_check(struct call *c)
+{
+    struct space_figures f;
+
+    space_figures(c->server->space, &f);
+    if (!f.full || authorize_is_administrative(c->route->action))
+        return ERR_NONE;
+    c->retry_after_s = 60;
+    call_refuse(c, 503, "store_full", "The store has reached the limit of its size");
+    return ERR_UNAVAILABLE;
+}
+
 /* The outcome is recorded, refused or not, unless there is no memory. */
 MUST_CHECK static enum err operate(struct call *c, struct service_thread *thread,
                                    enum operation_id id, const void *request)
 {
     const struct caller caller = call_caller(c);
-    enum err e = growth_check(c);
+    enum err e = space_check(c);
+
+    if (e == ERR_NONE)
+        e = growth_check(c);
 
     if (e != ERR_NONE)
         return e;

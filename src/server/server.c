@@ -228,6 +228,7 @@ enum err server_start(const struct server_options *options, struct service *svc,
     if ((e = admission_rates_new(s)) != ERR_NONE || (e = loops_new(s)) != ERR_NONE ||
         (e = executors_start(s)) != ERR_NONE ||
         (e = quota_new(COMMITTING_MAX, &s->committing)) != ERR_NONE ||
+        (e = space_start(service_store(svc), options->store_max_bytes, &s->space)) != ERR_NONE ||
         (e = store_writer_start(service_store(svc), batch_done, s, &s->writer)) != ERR_NONE ||
         (e = archiver_start(s, options->archive_after_days, &s->archiver)) != ERR_NONE ||
         (e = http_server_start(&options->http, &handler, &s->http)) != ERR_NONE) {
@@ -298,6 +299,7 @@ void server_stop(struct server **server)
     if (s->writer)
         events_try_again(s);
     store_writer_stop(&s->writer);
+    space_stop(&s->space);
     if (s->http)
         http_server_stop(&s->http, 0);
     executors_free(s);

@@ -16,6 +16,7 @@ struct server_options {
     struct rate_limit per_token, per_address, total;
     struct rate_limit denials;   /* of one token; when exceeded, admission refuses its requests */
     struct growth_limit growth;  /* of the log, by one token */
+    uint64_t store_max_bytes;    /* of disk; 0: no limit */
     unsigned attest_threads;     /* threads that verify evidence */
     uint32_t archive_after_days; /* of the log's entries; 0: only when asked */
     uint32_t summary_interval_s; /* for refusals before authentication, in the log */

@@ -554,6 +554,11 @@ enum err store_append(struct store *s, const struct span *entries, size_t count,
     return e;
 }
 
+enum err store_size(struct store *s, uint64_t *bytes)
+{
+    return s->engine->ops->size(s->engine, bytes);
+}
+
 enum err store_check(struct store *s)
 {
     enum err e = store_tampering_check(s);

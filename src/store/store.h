@@ -98,6 +98,9 @@ MUST_CHECK enum err store_append(struct store *store, const struct span *entries
  */
 MUST_CHECK enum err store_check(struct store *store);
 
+/* The bytes of disk that the database uses (store_ops.size); any thread. */
+MUST_CHECK enum err store_size(struct store *store, uint64_t *bytes);
+
 /* The process ends: no wait for a server is longer than a second from now on. Any thread. */
 void store_hurry(struct store *store);
 

@@ -231,6 +231,11 @@ struct store_ops {
      */
     MUST_CHECK enum err (*files_check)(struct store_engine *e);
 
+    /*
+     * The bytes of disk that the store uses. What the engine can use again does not count, as far
+     * as it knows. ERR_UNAVAILABLE, ERR_IO
+     */
+    MUST_CHECK enum err (*size)(struct store_engine *e, uint64_t *bytes);
     /* The committed row. ERR_NOT_FOUND */
     MUST_CHECK enum err (*row_read)(struct store_engine *e, const struct row_wanted *wanted,
                                     each_stored_row *each, void *context);

@@ -212,6 +212,31 @@ class Limits(unittest.TestCase):
         self.assertEqual(other.attest().status, 200)  # not affected
         self.assertEqual(other.decrypt(sealed, seed=SEED).status, 200)
 
+    def test_a_full_store_refuses_and_deletes_nothing(self):
+        k = self.keystore(settings={"store.max_mib": 1, "rate.denials_per_second": 0})
+        worker = Worker(k)
+        self.assertEqual(worker.attest().status, 200)
+        sealed = ecies_seal(k.pubkey(SEED), b"x")
+        statuses, reply = set(), None
+        for _ in range(20000):
+            reply = worker.decrypt(sealed, seed=SEED)
+            statuses.add(reply.status)
+            if reply.status != 200:
+                break
+        self.assertEqual((reply.status, reply.code), (503, "store_full"))
+        self.assertTrue(reply.headers["Retry-After"])
+        ready = k.get("/readyz")
+        self.assertEqual((ready.status, ready.code), (503, "store_full"))
+        self.assertEqual(workload.metric(k, "vouchsafe_store_full"), 1)
+        self.assertGreaterEqual(workload.metric(k, "vouchsafe_store_bytes"), 1 << 20)
+        self.assertEqual(workload.metric(k, "vouchsafe_store_limit_bytes"), 1 << 20)
+        self.assertEqual(k.get("/v1/log/entries?start=0&count=10", token="auditor").status, 200)  # reads go on
+        change = k.post("/v1/policies/worker/reference-values", {"field": "mrenclave", "value": "33" * 32}, token="operator")
+        self.assertEqual(change.status, 200, change.body)  # and what an operator does
+        with open(k.log_path, encoding="utf-8") as f:
+            log = f.read()
+        self.assertIn("store_full", log)
+
     def test_costly_requests_have_places_by_token(self):
         k = self.keystore(workers=2)
         worker = Worker(k)

@@ -36,6 +36,7 @@ NOT_PROVOKED = {
     "out_of_memory": "needs a process without memory",
     "too_many_denials": "tests/system/limits_test.py",
     "log_quota_exceeded": "tests/system/limits_test.py",
+    "store_full": "tests/system/limits_test.py",
     "too_many_in_flight": "needs 32 costly requests at one moment: tests/system/limits_test.py tries",
     "io": "needs a disk that fails while reading",
     "overloaded": "needs more than 1000 requests in one queue",

@@ -79,6 +79,8 @@ static const char *const statement_sql[PG_STATEMENTS] = {
                         " AND idx < least($3, $4 +"
                         " (SELECT min(idx) FROM log_entry WHERE node = $1)) RETURNING 1)"
                         " SELECT (SELECT count(*) FROM n), (SELECT count(*) FROM d)",
+    [PG_SIZE] = "SELECT sum(pg_total_relation_size(name))::bigint"
+                " FROM unnest(ARRAY['item', 'log_entry', 'log_node', 'node']) AS t (name)",
     [PG_ITEM_BY_ID] = sql_item_by_id,
     [PG_ITEM_BY_LOOKUP] = sql_item_by_lookup,
     [PG_ITEM_SCAN] = sql_item_scan,
@@ -97,7 +99,7 @@ static const char *const statement_types[PG_STATEMENTS] = {
     [PG_NODE_LIST] = "",          [PG_NODE_FIND] = "n",       [PG_LEASE_TAKE] = "nbn",
     [PG_LEASE_RENEW] = "nnn",     [PG_LEASE_RELEASE] = "nn",  [PG_ENTRIES_DROP] = "nnnn",
     [PG_ITEM_BY_ID] = "nb",       [PG_ITEM_BY_LOOKUP] = "nb", [PG_ITEM_SCAN] = "n",
-    [PG_ENTRIES] = "nnn",         [PG_SUBTREES] = "nnnn",
+    [PG_ENTRIES] = "nnn",         [PG_SUBTREES] = "nnnn",     [PG_SIZE] = "",
 };
 
 /* Object ids of pg_type.dat, fixed for ever. */

@@ -232,6 +232,20 @@ MUST_CHECK static enum err lease_release(struct store_engine *engine, uint32_t n
     return lease_change(engine, PG_LEASE_RELEASE, &p);
 }
 
+MUST_CHECK static enum err size_take(void *context, const PGresult *r, int row)
+{
+    return pg_number(r, row, 0, context);
+}
+
+/* Room that deleted rows leave counts until VACUUM FULL: only the server uses it again. */
+MUST_CHECK static enum err size(struct store_engine *engine, uint64_t *bytes)
+{
+    const struct pg_params none = {0};
+
+    *bytes = 0;
+    return pg_read(pg_engine_of(engine), PG_SIZE, &none, size_take, bytes);
+}
+
 MUST_CHECK static enum err files_check(struct store_engine *engine)
 {
     (void)engine; /* the server's files are the server's */
@@ -298,6 +312,7 @@ const struct store_ops store_postgres = {
     .group_commit = pg_group_commit,
     .group_abort = pg_group_abort,
     .files_check = files_check,
+    .size = size,
     .row_read = pg_row_read,
     .scan = pg_scan,
     .entries = pg_entries,

@@ -28,6 +28,7 @@ enum pg_statement {
     PG_LEASE_RENEW,
     PG_LEASE_RELEASE,
     PG_ENTRIES_DROP,
+    PG_SIZE,
     PG_ITEM_BY_ID,
     PG_ITEM_BY_LOOKUP,
     PG_ITEM_SCAN,

@@ -375,6 +375,7 @@ const struct store_ops store_sqlite = {
     .group_commit = sqlite_group_commit,
     .group_abort = sqlite_group_abort,
     .files_check = files_check,
+    .size = sqlite_size,
     .row_read = sqlite_row_read,
     .scan = sqlite_scan,
     .entries = sqlite_entries,

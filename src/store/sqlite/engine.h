@@ -24,7 +24,7 @@ enum sqlite_statement {
     STATEMENTS
 };
 
-enum { ENGINE_QUERIES = 7 }; /* different statements that readers run */
+enum { ENGINE_QUERIES = 10 }; /* different statements that readers run */
 
 /* A read-only connection; one thread uses it at a time. */
 struct sqlite_reader {
@@ -122,6 +122,8 @@ MUST_CHECK enum err sqlite_examine(struct store_engine *e, each_engine_fault *ea
 
 /* The file of this kind has its name, is a regular one and not empty. */
 bool sqlite_file_is_there(const struct sqlite_engine *e, enum sqlite_file_kind which);
+/* Bytes of the write-ahead log; 0 when it is not there. */
+uint64_t sqlite_journal_size(const struct sqlite_engine *e);
 /* The write-ahead log is still the file that has its name. */
 /* See journal_rescue() in store/store_ops.h. */
 bool sqlite_journal_rescue(struct store_engine *e);
@@ -149,6 +151,7 @@ MUST_CHECK enum err sqlite_group_begin(struct store_engine *e, uint32_t node, ui
                                        void *context);
 MUST_CHECK enum err sqlite_group_commit(struct store_engine *e, const struct group_writes *writes);
 void sqlite_group_abort(struct store_engine *e);
+MUST_CHECK enum err sqlite_size(struct store_engine *e, uint64_t *bytes);
 MUST_CHECK enum err sqlite_row_read(struct store_engine *e, const struct row_wanted *wanted,
                                     each_stored_row *each, void *context);
 MUST_CHECK enum err sqlite_nodes(struct store_engine *e, each_node_state *each, void *context);

@@ -301,3 +301,35 @@ enum err sqlite_subtrees(struct store_engine *e, uint32_t node, unsigned level, 
     (void)node;
     return query_read(sqlite_engine_of(e), &query, indexed_give, &call);
 }
+
+MUST_CHECK static enum err number_take(void *context, sqlite3_stmt *row)
+{
+    *(uint64_t *)context = sqlite_number(row, 0);
+    return ERR_NONE;
+}
+
+MUST_CHECK static enum err number_read(struct sqlite_engine *q, const char *sql, uint64_t *out)
+{
+    const struct query query = {.sql = sql};
+
+    return query_read(q, &query, number_take, out);
+}
+
+/* Pages that are in use, and the write-ahead log. Free pages are used before the file grows. */
+enum err sqlite_size(struct store_engine *engine, uint64_t *bytes)
+{
+    static const char page_size_sql[] = "PRAGMA page_size";
+    static const char page_count_sql[] = "PRAGMA page_count";
+    static const char free_count_sql[] = "PRAGMA freelist_count";
+    struct sqlite_engine *q = sqlite_engine_of(engine);
+    uint64_t page_size = 0, page_count = 0, free_count = 0;
+    enum err e = number_read(q, page_size_sql, &page_size);
+
+    if (e == ERR_NONE)
+        e = number_read(q, page_count_sql, &page_count);
+    if (e == ERR_NONE)
+        e = number_read(q, free_count_sql, &free_count);
+    if (e == ERR_NONE)
+        *bytes = (page_count - free_count) * page_size + sqlite_journal_size(q);
+    return e;
+}

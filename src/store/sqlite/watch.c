@@ -42,6 +42,13 @@ bool sqlite_file_is_there(const struct sqlite_engine *e, enum sqlite_file_kind w
     return file_look(e, which, &now) == ERR_NONE && now.size > 0;
 }
 
+uint64_t sqlite_journal_size(const struct sqlite_engine *e)
+{
+    struct sqlite_file now = {0};
+
+    return file_look(e, ENGINE_FILE_WAL, &now) == ERR_NONE ? (uint64_t)now.size : 0;
+}
+
 bool sqlite_journal_has_its_name(const struct sqlite_engine *e)
 {
     const struct sqlite_file *known = &e->files[ENGINE_FILE_WAL];
