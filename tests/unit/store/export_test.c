@@ -252,7 +252,8 @@ MUST_CHECK static enum err import(struct span file, struct export_counts *counts
     if (e == ERR_NONE)
         e = import_run(&options, &builder, &begin, counts);
     if (e == ERR_NONE && end)
-        e = builder_end(builder, &(struct node_state){.commits = begin.commits + 1});
+        e = builder_end(builder, &(struct node_state){.commits = begin.commits + 1,
+                                                      .log_archived = counts->blocks * 256});
     builder_free(&builder);
     store_sqlite.close(&options.into);
     export_reader_free(&options.reader);
@@ -298,6 +299,59 @@ static void everything_comes_back(void **state)
     assert_int_equal(result.status, TRANSACTION_LIMIT);
     assert_int_equal(result.used, 3);
     suite_close(&suite);
+    imported_remove();
+    buffer_clear(&file);
+}
+
+/* Entries that are in an archive are in no database: only the hashes of their blocks. */
+static void an_archived_log_is_examined_and_comes_back(void **state)
+{
+    const struct engine_options engine = {.address = database, .create = true};
+    const struct node_state like = {.commits = 5, .log_archived = 512};
+    struct builder_options options = {.keys = &suite.keys, .node = 1, .origin = SUITE_ORIGIN};
+    struct builder *b = NULL;
+    struct merkle_frontier all = {0}, block = {0};
+    struct merkle_hash leaf, hash, expected, found;
+    struct buffer file = {0};
+    struct export_counts counts;
+    struct examination x;
+
+    (void)state;
+    suite_open(&suite, &store_sqlite, database, true); /* for its keys */
+    suite_close(&suite);
+    assert_int_equal(unlink(database), 0);
+    merkle_leaf(SPAN_LITERAL("entry"), &leaf);
+    for (size_t i = 0; i < 256; i++)
+        merkle_append(&block, &leaf);
+    for (size_t i = 0; i < 600; i++)
+        merkle_append(&all, &leaf);
+    merkle_root(&block, &hash);
+    merkle_root(&all, &expected);
+    assert_int_equal(store_sqlite.open(&engine, &options.engine), ERR_NONE);
+    assert_int_equal(builder_new(&options, &b), ERR_NONE);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(builder_block(b, &hash), ERR_NONE);
+    for (size_t i = 512; i < 600; i++)
+        assert_int_equal(builder_entry(b, SPAN_LITERAL("entry")), ERR_NONE);
+    assert_int_equal(builder_block(b, &hash), ERR_MALFORMED); /* not at a border */
+    assert_int_equal(builder_end(b, &like), ERR_NONE);
+    builder_free(&b);
+    store_sqlite.close(&options.engine);
+    look(database, &x);
+    assert_int_equal(x.fault_count, 0);
+    assert_int_equal(x.entries, 88);
+    merkle_root(&x.state.log, &found);
+    assert_memory_equal(&found, &expected, sizeof found);
+    store_sqlite.close(&from.engine);
+    export_make(&file, &counts);
+    assert_int_equal(counts.blocks, 2);
+    assert_int_equal(import(buffer_span(&file), &counts, true), ERR_NONE);
+    look(imported, &x);
+    assert_int_equal(x.fault_count, 0);
+    assert_int_equal(x.state.log_archived, 512);
+    merkle_root(&x.state.log, &found);
+    assert_memory_equal(&found, &expected, sizeof found);
+    store_sqlite.close(&from.engine);
     imported_remove();
     buffer_clear(&file);
 }
@@ -442,6 +496,7 @@ int main(void)
         cmocka_unit_test(a_changed_or_cut_stream_is_refused),
         cmocka_unit_test(headers_of_other_forms_are_refused),
         IN_DIRECTORY(everything_comes_back),
+        IN_DIRECTORY(an_archived_log_is_examined_and_comes_back),
         IN_DIRECTORY(an_unfinished_import_is_told),
         IN_DIRECTORY(orders_of_records_are_judged),
         cmocka_unit_test(records_of_another_form_are_refused),
