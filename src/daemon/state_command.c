@@ -240,7 +240,10 @@ MUST_CHECK static enum err state_check(struct state_context *c, int *status)
         *status = x.fault_count == 0 ? 0 : STATE_FAULTY;
     } else {
         e = state_explain(c->problem, e, "%s cannot be examined to its end: %s", c->database,
-                          err_text(e));
+                          e == ERR_UNSUPPORTED
+                              ? "its tables are of another release. The first start of a newer "
+                                "release brings an older database up to date"
+                              : err_text(e));
     }
     bytes_wipe(&x, sizeof x);
     engine->ops->close(&engine);

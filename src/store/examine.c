@@ -284,7 +284,9 @@ MUST_CHECK static enum err rows_examine(struct examining *x, struct states *stat
     if (e == ERR_NONE)
         e = engine->ops->scan(engine, 0, node_take, row_take, &n);
     all_read = e == ERR_NONE;
-    if (e == ERR_TAMPERED) /* the reader's: the callbacks report what is wrong, and go on */
+    if (e == ERR_IO && x->out->faults[FAULT_SCHEMA] > 0)
+        e = ERR_UNSUPPORTED; /* there are no such tables to read */
+    if (e == ERR_TAMPERED)   /* the reader's: the callbacks report what is wrong, and go on */
         e = ERR_NONE;
     if (e == ERR_NONE && !x->out->has_state && x->out->faults[FAULT_NODE_STATE] == 0)
         e = examining_report(x, &missing);

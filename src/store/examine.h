@@ -84,8 +84,9 @@ struct examination {
 };
 
 /*
- * ERR_NONE: everything was looked at, and `out` says whether there are faults. ERR_MEMORY, ERR_IO,
- * ERR_UNAVAILABLE: not everything could be looked at. Errors of `each` are returned.
+ * ERR_NONE: everything was looked at, and `out` says whether there are faults. ERR_UNSUPPORTED the
+ * tables are of another release, or not ours at all; ERR_MEMORY, ERR_IO, ERR_UNAVAILABLE: not
+ * everything could be looked at. Errors of `each` are returned.
  */
 MUST_CHECK enum err examine(const struct examine_options *options, struct examination *out);
 

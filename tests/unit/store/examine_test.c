@@ -214,6 +214,18 @@ static void every_fault_is_reported(void **state)
         one_case(cases[i].sql, cases[i].found);
 }
 
+/* As release 0.1.0 left it: there is nothing to examine yet. */
+static void a_database_of_another_release_is_told(void **state)
+{
+    struct examination x;
+
+    (void)state;
+    database_make();
+    sql_run("DROP TABLE node; DROP TABLE item; UPDATE meta SET schema = 1");
+    assert_int_equal(look(&x), ERR_UNSUPPORTED);
+    assert_string_equal(found, "schema;");
+}
+
 /* A row that was put back from an older copy of itself, and one that was added. */
 static void an_older_row_is_named(void **state)
 {
@@ -348,6 +360,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(test, database_directory_make, database_directory_remove)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_fault_is_reported),
+        IN_DIRECTORY(a_database_of_another_release_is_told),
         IN_DIRECTORY(an_older_row_is_named),
         IN_DIRECTORY(a_kept_checkpoint_is_compared),
         IN_DIRECTORY(faults_of_the_engine_are_reported),
