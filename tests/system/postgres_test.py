@@ -400,7 +400,8 @@ class TwoNodes(Case):
 
     def setUp(self):
         super().setUp()
-        self.nodes = [self.node(i + 1).init().start() for i in range(2)]
+        settings = {"session.lifetime_s": 3600}  # a long run has the sessions of its beginning
+        self.nodes = [self.node(i + 1, settings=settings).init().start() for i in range(2)]
 
     def add(self, k, value=VALUE):
         return k.post(self.PATH, {"field": "mrenclave", "value": value}, token="operator")
