@@ -168,7 +168,10 @@ class Postgres(Engine, Case):
         while program.running and not program.uses:  # a start does not wait for the server, here
             time.sleep(0.002)
         while program.running:
-            time.sleep(chance.uniform(0.05, 1))
+            before = len(program.rounds)
+            time.sleep(chance.uniform(0, 0.2))
+            while program.running and len(program.rounds) == before:
+                time.sleep(0.002)  # a machine with much to do must get on between two restarts
             if program.running:
                 server.restart()
                 restarts += 1
