@@ -755,12 +755,15 @@ enum err state_new_anchor(const struct settings *s, struct timestamp now,
         return explain(problem, ERR_CONFIG,
                        "--new-anchor adopts the TPM's counter, but anchor.tpm2 is false; set it. "
                        "Witnesses need no such step");
-    if ((e = state_tee_open(s, &tee, problem)) == ERR_NONE &&
-        (e = state_root_open(s, tee, &root, problem)) == ERR_NONE &&
-        (e = log_init(s, root->has_store_state ? STATE_LOG_OPEN : STATE_LOG_TAKE_OVER,
+    if ((e = state_tee_open(s, &tee, problem)) != ERR_NONE ||
+        (e = state_root_open(s, tee, &root, problem)) != ERR_NONE)
+        goto out;
+    assert(root); /* for the analyser, which does not see into state_root_open() */
+    if ((e = log_init(s, root->has_store_state ? STATE_LOG_OPEN : STATE_LOG_TAKE_OVER,
                       SPAN_LITERAL("new-anchor"), root, now, problem)) == ERR_NONE &&
         (e = state_root_mark(s, tee, root, problem)) == ERR_NONE)
         e = vkey_of(s, root, vkey);
+out:
     root_free(&root);
     tee_close(&tee);
     return e;
