@@ -158,13 +158,20 @@ MUST_CHECK static enum err owner_check(const struct store *s)
     return e == ERR_NOT_FOUND ? ERR_NONE : e;
 }
 
+/* The root comes from stored hashes, so it is compared with the log's before it is signed. */
 MUST_CHECK static enum err note_write(struct store *s, const struct copy *c)
 {
     const struct merkle_source source = log_source(&c->log);
     struct checkpoint checkpoint = {.size = c->end};
     char note[CHECKPOINT_TEXT_MAX];
+    struct merkle_proof proof;
     enum err e = merkle_tree_root(&source, c->end, &checkpoint.root);
 
+    if (e == ERR_NONE)
+        e = log_prove_consistency(&c->log, c->end, c->log.size, &proof);
+    if (e == ERR_NONE && merkle_verify_consistency(c->end, &checkpoint.root, c->log.size,
+                                                   &c->log.root, &proof) != ERR_NONE)
+        e = ERR_TAMPERED;
     if (e == ERR_NONE)
         e = checkpoint_sign_with(&checkpoint, s->origin, s->log_seed, s->public_key, note,
                                  sizeof note);
