@@ -16,6 +16,7 @@ enum {
     REPLY_MAX = 64 * 1024,
     PATH_MAX_SIZE = 4096,
     WHY_SIZE = 256,
+    CLOCKS_APART_S = 300, /* of a witness and this machine */
 };
 
 static const struct fetch_backoff backoff = {1000, 60000};
@@ -160,6 +161,11 @@ MUST_CHECK static enum err cosigned(struct witness *w, const struct anchor_point
                            e == ERR_NOT_FOUND ? "gave no cosignature by its key"
                                               : "gave a cosignature that does not verify",
                            0, problem);
+    if (llabs((long long)seconds - (long long)timestamp_seconds(clock_now())) > CLOCKS_APART_S)
+        return unavailable(w,
+                           "gave a cosignature of another time: it is an old one, or a clock is "
+                           "wrong",
+                           0, problem);
     fetch_source_answered(&w->source, FETCH_TAKEN);
     w->size = to->checkpoint.size;
     w->seen = to->checkpoint;
@@ -238,6 +244,8 @@ MUST_CHECK static enum err judge(struct witness *w, const struct anchor_point *t
 {
     const struct span body = a->body ? secret_span(a->body) : (struct span){0};
     const uint64_t sent = *old;
+    char note[CHECKPOINT_TEXT_MAX];
+    struct checkpoint newest;
     uint64_t size = 0;
 
     if (a->status == 200)
@@ -250,8 +258,15 @@ MUST_CHECK static enum err judge(struct witness *w, const struct anchor_point *t
         return sent == to->checkpoint.size
                    ? rolled_back(w, to, sent, problem)
                    : unavailable(w, "answered with 409, but not with a size", 0, problem);
-    if (size > to->checkpoint.size || (size == sent && sent == to->checkpoint.size))
+    store_checkpoint(to->store, &newest, note);
+    if (size > newest.size || (size == sent && sent == to->checkpoint.size))
         return rolled_back(w, to, size, problem);
+    if (size > to->checkpoint.size) { /* checkpoints are public: someone else gave it a newer one */
+        anchor_problem_set(problem,
+                           "the witness %s at %s has a newer checkpoint of this log already",
+                           w->settings.cosigner.name, w->settings.url);
+        return ERR_UNAVAILABLE;
+    }
     if (size == sent)
         return unavailable(w, "refuses the size that it says it has", 0, problem);
     *old = w->size = size;
@@ -283,11 +298,25 @@ MUST_CHECK static enum err submit(struct witness *w, const struct anchor_point *
 
 /* ---- all of them ---- */
 
-/* Puts the cosignatures of this checkpoint below its signature. */
+/* The checkpoint with the log's own signature, which is the first one. */
+MUST_CHECK static enum err own_note_append(const char *note, struct buffer *out)
+{
+    const struct span all = span_string(note);
+    struct span text = {0};
+    struct span rest = {0};
+    struct span line = {0};
+    enum err e = note_split(all, &text, &rest);
+
+    if (e == ERR_NONE && !note_take_line(&rest, &line))
+        e = ERR_MALFORMED;
+    return e == ERR_NONE ? buffer_append(out, span_of(all.data, all.size - rest.size)) : e;
+}
+
+/* Puts the cosignatures of this checkpoint below its signature, in place of older ones. */
 static void cosignatures_give(struct witnesses *w, const struct anchor_point *to)
 {
     struct buffer text = {0};
-    enum err e = buffer_append_string(&text, to->note);
+    enum err e = own_note_append(to->note, &text);
 
     for (size_t i = 0; i < w->count && e == ERR_NONE; i++)
         if (w->list[i].seen.size == to->checkpoint.size && *w->list[i].line)
