@@ -156,10 +156,12 @@ static void files_look(struct store_writer *w)
     bool hold = false;
     bool late = false;
     bool held = false;
+    bool stored = false;
     enum err e;
 
     (void)pthread_mutex_unlock(&w->mutex);
-    e = store_check(w->store);
+    /* A mark of the store's own, whose outcome is unknown: no batch waits for it. */
+    e = store_is_unsettled(w->store) ? store_settle(w->store, &stored) : store_check(w->store);
     trouble_note(w, e);
     if (e == ERR_NONE) {
         store_anchor_look(w->store);
