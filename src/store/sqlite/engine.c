@@ -153,7 +153,8 @@ static void engine_close(struct store_engine **engine)
     for (size_t i = 0; i < STATEMENTS; i++)
         (void)sqlite3_finalize(q->statements[i]);
     sqlite_inspect_end(q);
-    if (q->flushed || (q->files_lost && !sqlite_journal_has_its_name(q)))
+    if (q->flushed ||
+        ((q->files_lost || q->journal_has_no_name) && !sqlite_journal_has_its_name(q)))
         (void)sqlite3_db_config(q->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     (void)sqlite3_close(q->db);
     gather_free(&q->gather);
