@@ -261,7 +261,8 @@ MUST_CHECK static enum err judge(struct witness *w, const struct anchor_point *t
     store_checkpoint(to->store, &newest, note);
     if (size > newest.size || (size == sent && sent == to->checkpoint.size))
         return rolled_back(w, to, size, problem);
-    if (size > to->checkpoint.size) { /* checkpoints are public: someone else gave it a newer one */
+    if (size >
+        to->checkpoint.size) { /* checkpoints are public: a stranger can give it a newer one */
         anchor_problem_set(problem,
                            "the witness %s at %s has a newer checkpoint of this log already",
                            w->settings.cosigner.name, w->settings.url);
