@@ -74,7 +74,7 @@ static uint64_t conflict(const struct anchor_figures *f)
     return f->conflict;
 }
 
-/* The metrics are absent without an anchor. */
+/* Without an anchor, the metrics have names and no values, so that rules can be checked. */
 enum err anchor_metrics(struct call *c)
 {
     struct anchors_figures a;
@@ -82,17 +82,19 @@ enum err anchor_metrics(struct call *c)
     enum err e;
 
     store_anchors_figures(service_store(c->server->svc), &a);
-    if (a.count == 0)
-        return ERR_NONE;
-    e = buffer_printf(out,
-                      "# HELP vouchsafe_anchor_lag_seconds Age of the oldest commit that could be "
-                      "taken back without notice.\n"
-                      "# TYPE vouchsafe_anchor_lag_seconds gauge\n"
-                      "vouchsafe_anchor_lag_seconds %lld.%03lld\n"
-                      "# HELP vouchsafe_anchor_late 1 when an anchor has not moved in time.\n"
-                      "# TYPE vouchsafe_anchor_late gauge\n"
-                      "vouchsafe_anchor_late %d\n",
-                      (long long)(a.lag_ms / 1000), (long long)(a.lag_ms % 1000), a.late);
+    e = buffer_append_string(out,
+                             "# HELP vouchsafe_anchor_lag_seconds Age of the oldest commit that "
+                             "could be taken back without notice.\n"
+                             "# TYPE vouchsafe_anchor_lag_seconds gauge\n");
+    if (e == ERR_NONE && a.count > 0)
+        e = buffer_printf(out, "vouchsafe_anchor_lag_seconds %lld.%03lld\n",
+                          (long long)(a.lag_ms / 1000), (long long)(a.lag_ms % 1000));
+    if (e == ERR_NONE)
+        e = buffer_append_string(
+            out, "# HELP vouchsafe_anchor_late 1 when an anchor has not moved in time.\n"
+                 "# TYPE vouchsafe_anchor_late gauge\n");
+    if (e == ERR_NONE && a.count > 0)
+        e = buffer_printf(out, "vouchsafe_anchor_late %d\n", a.late);
     if (e == ERR_NONE)
         e = family(out, &a, "vouchsafe_anchor_moved_timestamp_seconds", "gauge",
                    "When the anchor moved last, as of a cosignature; 0: not since the start.",
