@@ -369,6 +369,15 @@ static void run_end(struct store *s)
                                      "lease runs out by itself"));
 }
 
+/* Of a start that failed, so that the next one does not wait for the end of its lease. */
+static void lease_return(const struct store *s)
+{
+    if (s->ops->shared && s->token != 0 &&
+        s->ops->lease_release(s->engine, s->node, s->token) != ERR_NONE)
+        log_write(LOG_WARN, "store", "lease_not_released", LOG_NUMBER("node", s->node),
+                  LOG_STRING("effect", "it ends by itself"));
+}
+
 enum err store_open(const struct store_options *options, struct store **out)
 {
     const struct engine_options engine = {.address = options->path, .create = options->create};
@@ -417,6 +426,8 @@ void store_close(struct store **store)
         anchors_stop(s->anchors);
     anchors_free(&s->anchors);
     executor_close(&s->executor);
+    if (s->engine && !s->running)
+        lease_return(s);
     if (s->engine)
         s->engine->ops->close(&s->engine);
     archive_free(&s->archive);
