@@ -276,6 +276,18 @@ MUST_CHECK static enum err not_empty(const struct state_context *c, const char *
                          what);
 }
 
+MUST_CHECK static enum err left_clear(const struct state_context *c, struct store_engine *engine)
+{
+    enum err e = engine->ops->clear(engine);
+
+    if (e == ERR_CONFLICT)
+        return state_explain(c->problem, e,
+                             "the database of store.url_file has an import that is not finished, "
+                             "and its process holds the lease: if that import was killed, the "
+                             "lease ends by itself in a minute; then repeat");
+    return e;
+}
+
 /* What an interrupted import left is removed; anything else stays, and is refused. */
 MUST_CHECK static enum err server_empty(const struct state_context *c, struct store_engine *engine)
 {
@@ -288,9 +300,10 @@ MUST_CHECK static enum err server_empty(const struct state_context *c, struct st
     if (e != ERR_NONE || nodes == 0)
         return e;
     e = nodes == 1 ? examine(&options, &x) : ERR_NONE;
-    if (e == ERR_NONE)
-        e = x.faults[FAULT_NODE_UNFINISHED] > 0 ? engine->ops->clear(engine)
-                                                : not_empty(c, "the database of store.url_file");
+    if (e == ERR_NONE && x.faults[FAULT_NODE_UNFINISHED] == 0)
+        e = not_empty(c, "the database of store.url_file");
+    else if (e == ERR_NONE)
+        e = left_clear(c, engine);
     bytes_wipe(&x, sizeof x);
     return e;
 }

@@ -169,7 +169,7 @@ struct store_ops {
 
     /*
      * (writer) Empties the database: for an import that was interrupted. NULL where a database is a
-     * file, which the caller removes instead.
+     * file, which the caller removes instead. ERR_CONFLICT a process holds a lease: nothing changed
      */
     MUST_CHECK enum err (*clear)(struct store_engine *e);
 

@@ -340,7 +340,7 @@ class Engines(Moving):
 
     def test_an_interrupted_import_is_found_and_starts_again(self):
         k, schema = self.keystore(), self.server.schema()
-        for _ in range(30):
+        for _ in range(250):
             self.add_value(k)
             self.assertEqual(k.request("DELETE", "/v1/policies/worker/reference-values?field=mrenclave&value=" +
                                        VALUE["value"], token="operator").status, 200)
@@ -348,6 +348,7 @@ class Engines(Moving):
         export = self.exported(k)
         with open(export, "rb") as f:
             good = f.read()
+        self.assertGreater(len(good), 2 << 16)  # the first chunks are imported before the cut is found
         cut = os.path.join(k.dir, "cut")
         with open(cut, "wb") as f:
             f.write(good[:-1])
@@ -355,6 +356,11 @@ class Engines(Moving):
         self.state(k, "import", cut, "--accept-rollback", code=1)  # after its node was made
         self.assertNotEqual(subprocess.run(k.daemon(), capture_output=True, cwd=k.dir, timeout=60,
                                            check=False).returncode, 0)
+        lease = "UPDATE node SET holder = %s, expires = %s"
+        self.server.sql(lease % ("'another'", "9000000000000000"), schema)
+        self.assertIn("holds the lease", self.state(k, "import", export, "--accept-rollback", code=1).stderr)
+        self.assertNotEqual(self.server.sql("SELECT count(*) FROM item", schema), "0")
+        self.server.sql(lease % ("NULL", "0"), schema)
         self.state(k, "import", export, "--accept-rollback")
         self.assertTrue(self.checked(k)["ok"])
         k.start()

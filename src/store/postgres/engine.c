@@ -254,15 +254,22 @@ MUST_CHECK static enum err files_check(struct store_engine *engine)
 
 MUST_CHECK static enum err clear(struct store_engine *engine)
 {
+    /* the second one divides by zero while a lease runs: no process can take one meanwhile */
+    static const char *const statements[] = {
+        "SELECT node FROM node FOR UPDATE",
+        "SELECT 1 / (count(*) = 0)::int FROM node WHERE holder IS NOT NULL"
+        " AND expires > (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+        "TRUNCATE item, log_entry, log_node, node",
+    };
     struct pg_engine *q = pg_engine_of(engine);
     bool fresh = false;
     enum err e = q->in_group ? ERR_INTERNAL : pg_writer_ready(q, &fresh);
 
+    /* without a BEGIN, all statements of a pipeline are one transaction */
+    for (size_t i = 0; e == ERR_NONE && i < COUNT_OF(statements); i++)
+        e = pg_queue_text(&q->writer, statements[i]);
     if (e == ERR_NONE)
-        e = pg_exec(&q->writer,
-                    "BEGIN; DELETE FROM item; DELETE FROM log_entry; DELETE FROM log_node;"
-                    " DELETE FROM node; COMMIT",
-                    NULL);
+        e = pg_finish(&q->writer, NULL, 0);
     return e == ERR_TIMEOUT ? ERR_UNAVAILABLE : e;
 }
 
