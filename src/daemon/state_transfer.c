@@ -59,25 +59,34 @@ MUST_CHECK static enum err node_count(void *context, const struct stored_node_st
     return ERR_NONE;
 }
 
+MUST_CHECK static enum err single_node_require(const struct state_context *c,
+                                               struct store_engine *engine)
+{
+    size_t nodes = 0;
+    enum err e = engine->ops->nodes(engine, node_count, &nodes);
+
+    if (e != ERR_NONE || nodes <= 1)
+        return e;
+    return state_explain(c->problem, ERR_UNSUPPORTED,
+                         "the database has %zu nodes; only the database of a single node can "
+                         "be exported. Use the backup of the PostgreSQL server",
+                         nodes);
+}
+
 /* Of a file, the lock file is the lease. On a server, no process may hold the lease meanwhile. */
 MUST_CHECK static enum err lease_hold(const struct state_context *c, struct store_engine *engine,
                                       uint64_t *token)
 {
     uint8_t holder[16];
-    size_t nodes = 0;
     enum err e;
 
     if (c->engine == &store_sqlite)
         return ERR_NONE;
-    e = engine->ops->nodes(engine, node_count, &nodes);
-    if (e == ERR_NONE && nodes > 1)
-        return state_explain(c->problem, ERR_UNSUPPORTED,
-                             "the database has %zu nodes; only the database of a single node can "
-                             "be exported. Use the backup of the PostgreSQL server",
-                             nodes);
+    e = single_node_require(c, engine);
+    if (e != ERR_NONE)
+        return e;
     random_bytes(holder, sizeof holder);
-    if (e == ERR_NONE)
-        e = engine->ops->lease_take(engine, c->node, holder, LEASE_MS, token);
+    e = engine->ops->lease_take(engine, c->node, holder, LEASE_MS, token);
     if (e == ERR_CONFLICT)
         return state_explain(c->problem, e,
                              "another process holds the lease of node %u: stop the daemon first, "
@@ -98,8 +107,25 @@ MUST_CHECK static enum err sound_require(const struct state_context *c, const st
                          x->fault_count);
 }
 
+/* What was read is of one state only if the lease was ours until the end, and no node came. */
+MUST_CHECK static enum err lease_require(const struct state_context *c, struct store_engine *engine,
+                                         uint64_t token)
+{
+    enum err e;
+
+    if (token == 0)
+        return ERR_NONE;
+    e = engine->ops->lease_renew(engine, c->node, token, LEASE_MS);
+    if (e == ERR_DENIED)
+        return state_explain(c->problem, ERR_CONFLICT,
+                             "another process took the lease of node %u meanwhile, and may have "
+                             "changed the state: stop it, then repeat",
+                             (unsigned)c->node);
+    return e == ERR_NONE ? single_node_require(c, engine) : e;
+}
+
 MUST_CHECK static enum err export_to(const struct state_context *c, struct store_engine *engine,
-                                     FILE *file)
+                                     uint64_t token, FILE *file)
 {
     struct examine_options options = state_examine_options(c, engine);
     struct examination x = {0};
@@ -116,6 +142,8 @@ MUST_CHECK static enum err export_to(const struct state_context *c, struct store
     if (e == ERR_NONE)
         e = export_write(&options, &x, c->now, w, &counts);
     export_writer_free(&w);
+    if (e == ERR_NONE)
+        e = lease_require(c, engine, token);
     if (e == ERR_NONE && (fflush(file) != 0 || fsync(fileno(file)) != 0))
         e = ERR_IO;
     if (e == ERR_NONE)
@@ -144,7 +172,7 @@ enum err state_export(struct state_context *c, int *status)
         e = state_explain(c->problem, ERR_IO, "%s cannot be made: %s", path, strerror(errno));
         goto out;
     }
-    e = export_to(c, engine, file);
+    e = export_to(c, engine, token, file);
     if (fclose(file) != 0 && e == ERR_NONE)
         e = ERR_IO;
     if (e != ERR_NONE) {

@@ -338,6 +338,24 @@ class Engines(Moving):
         self.assertTrue(self.operations(k).startswith(log))
         self.assertEqual(self.operations(k).count('"op":"import"'), 2)
 
+    def test_an_export_that_lost_its_lease_is_not_kept(self):
+        k, schema = self.keystore(), self.server.schema()
+        k.stop()
+        export = self.exported(k)
+        self.to_postgres(k, schema)
+        self.state(k, "import", export, "--accept-rollback")
+        # another process takes the lease right after the export did
+        self.server.sql("CREATE FUNCTION steal() RETURNS trigger LANGUAGE plpgsql AS "
+                        "'BEGIN UPDATE node SET token = token + 1; RETURN NULL; END';"
+                        "CREATE CONSTRAINT TRIGGER steal AFTER UPDATE ON node DEFERRABLE INITIALLY DEFERRED"
+                        " FOR EACH ROW WHEN (NEW.holder IS NOT NULL AND pg_trigger_depth() = 0) EXECUTE FUNCTION steal()",
+                        schema)
+        lost = os.path.join(k.dir, "lost")
+        self.assertIn("took the lease", self.state(k, "export", lost, code=1).stderr)
+        self.assertFalse(os.path.exists(lost))
+        self.server.sql("DROP TRIGGER steal ON node; UPDATE node SET holder = NULL, expires = 0", schema)
+        self.assertTrue(os.path.exists(self.exported(k, name="again")))
+
     def test_an_interrupted_import_is_found_and_starts_again(self):
         k, schema = self.keystore(), self.server.schema()
         for _ in range(250):
