@@ -171,13 +171,24 @@ MUST_CHECK static enum err row_take(void *context, const struct stored_row *row)
     return ERR_NONE;
 }
 
-/* Finds the one row that is another version of itself. */
+/* Finds the one row that explains a difference. */
 struct search {
+    const struct rows_keys *keys;
     const struct row_set *difference;
-    bool found;
+    size_t found;
+    struct row_set sum; /* of that row, as it is */
     struct row_key row;
     uint64_t version, recorded;
 };
+
+static void search_found(struct search *s, const struct stored_row *row, uint64_t recorded)
+{
+    s->found++;
+    row_set_of(s->keys, row, &s->sum);
+    s->row = row->key;
+    s->version = row->version;
+    s->recorded = recorded;
+}
 
 MUST_CHECK static enum err node_ignore(void *context, const struct stored_node_state *node)
 {
@@ -186,27 +197,28 @@ MUST_CHECK static enum err node_ignore(void *context, const struct stored_node_s
     return ERR_NONE;
 }
 
-MUST_CHECK static enum err row_search(void *context, const struct stored_row *row)
+MUST_CHECK static enum err other_search(void *context, const struct stored_row *row)
 {
     struct search *s = context;
     uint64_t recorded = 0;
 
-    if (row_set_is_other(s->difference, row, &recorded)) {
-        s->found = true;
-        s->row = row->key;
-        s->version = row->version;
-        s->recorded = recorded;
-    }
+    if (row_set_is_other(s->difference, row, &recorded))
+        search_found(s, row, recorded);
     return ERR_NONE;
 }
 
-/* One row must not be there: it is added, or another copy of itself. */
-MUST_CHECK static enum err wrong_row(const struct rows_examination *r, enum fault_kind kind,
-                                     const struct row_key *row, uint64_t version, uint64_t recorded)
+/* Without this row nothing differs, the keyed hash included: so the row is there, and is extra. */
+MUST_CHECK static enum err added_search(void *context, const struct stored_row *row)
 {
-    r->x->out->has_wrong_row = true;
-    r->x->out->wrong_row = *row;
-    return row_report(r, kind, row, version, recorded);
+    struct search *s = context;
+    struct row_set sum;
+
+    row_set_of(s->keys, row, &sum);
+    row_set_add(&sum, s->difference);
+    if (row_set_is_empty(&sum))
+        search_found(s, row, 0);
+    bytes_wipe(&sum, sizeof sum);
+    return ERR_NONE;
 }
 
 MUST_CHECK static enum err unproven(const struct rows_examination *r)
@@ -216,18 +228,28 @@ MUST_CHECK static enum err unproven(const struct rows_examination *r)
     return examining_report(r->x, &fault);
 }
 
-MUST_CHECK static enum err other_find(const struct rows_examination *r,
-                                      const struct row_set *difference)
+/* One row must not be there: it is added, or another copy of itself. */
+MUST_CHECK static enum err wrong_row_find(const struct rows_examination *r, enum fault_kind kind,
+                                          const struct row_set *difference)
 {
     struct store_engine *engine = r->x->options->engine;
-    struct search search = {.difference = difference};
-    enum err e = engine->ops->scan(engine, 0, node_ignore, row_search, &search);
+    struct examination *out = r->x->out;
+    struct search s = {.keys = r->x->options->keys, .difference = difference};
+    enum err e = engine->ops->scan(engine, 0, node_ignore,
+                                   kind == FAULT_ROW_ADDED ? added_search : other_search, &s);
 
-    if (e != ERR_NONE && e != ERR_TAMPERED)
-        return e;
-    return search.found
-               ? wrong_row(r, FAULT_ROW_OLDER, &search.row, search.version, search.recorded)
-               : unproven(r);
+    if (e == ERR_TAMPERED)
+        e = ERR_NONE;
+    /* copies of an added row are equal; which one is removed makes no difference */
+    if (e == ERR_NONE && (s.found == 1 || (s.found > 1 && kind == FAULT_ROW_ADDED))) {
+        out->has_wrong_row = true;
+        out->wrong_row = s.sum;
+        e = row_report(r, kind, &s.row, s.version, s.recorded);
+    } else if (e == ERR_NONE) {
+        e = unproven(r);
+    }
+    bytes_wipe(&s.sum, sizeof s.sum);
+    return e;
 }
 
 /* Rows that do not open account for a part of the difference: for one row, if it is one. */
@@ -246,9 +268,9 @@ MUST_CHECK static enum err difference_judge(const struct rows_examination *r,
             return ERR_NONE; /* reported as edited */
         return row_report(r, FAULT_ROW_MISSING, &row, 0, version);
     case ROWS_ONE_TOO_MANY:
-        return wrong_row(r, FAULT_ROW_ADDED, &row, version, 0);
+        return wrong_row_find(r, FAULT_ROW_ADDED, difference);
     case ROWS_ONE_OTHER:
-        return other_find(r, difference);
+        return wrong_row_find(r, FAULT_ROW_OLDER, difference);
     case ROWS_SEVERAL:
         break;
     }

@@ -77,10 +77,10 @@ struct examination {
     size_t fault_count;
     bool has_state; /* the state of `node` opens; then `state` is set. Wipe it */
     struct node_state state;
-    uint64_t rows;      /* that open */
-    uint64_t entries;   /* of the log of `node`, read, up to the state's size */
-    bool has_wrong_row; /* one row opens and must not be there: added, or an older copy */
-    struct row_key wrong_row;
+    uint64_t rows;            /* that open */
+    uint64_t entries;         /* of the log of `node`, read, up to the state's size */
+    bool has_wrong_row;       /* one row opens and must not be there: added, or an older copy */
+    struct row_set wrong_row; /* row_set_of() it: key, version and bytes */
 };
 
 /*

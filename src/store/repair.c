@@ -41,8 +41,8 @@ static const struct {
     [FAULT_NODE_UNFINISHED] = {.why_not = "run the import again"},
     [FAULT_ROWS_UNREADABLE] = {.losses = BIT(LOSS_ROWS) | BIT(LOSS_PROOF)                              },
     [FAULT_ROW_EDITED] = {.losses = BIT(LOSS_ROWS)                     },
-    [FAULT_ROW_MISSING] = {.losses = BIT(LOSS_ROWS)                                       },
-    [FAULT_ROW_ADDED] = {.rebuilds = true                                       },
+    [FAULT_ROW_MISSING] = {.losses = BIT(LOSS_ROWS) | BIT(LOSS_PROOF)                                       },
+    [FAULT_ROW_ADDED] = {.rebuilds = true                     },
     [FAULT_ROW_OLDER] = {.losses = BIT(LOSS_ROWS)                                               },
     [FAULT_ROWS_UNPROVEN] = {.losses = BIT(LOSS_ROWS) | BIT(LOSS_PROOF)                                       },
     [FAULT_ENTRY_MISSING] = {.losses = BIT(LOSS_LOG),                      .new_log = true},
@@ -72,6 +72,7 @@ struct repairing {
     const struct repair_options *options;
     struct builder *builder;
     struct secret *plain;
+    bool wrong_row_seen;
     struct repair_result result;
     struct merkle_hash hash;
 };
@@ -83,10 +84,21 @@ MUST_CHECK static enum err node_ignore(void *context, const struct stored_node_s
     return ERR_NONE;
 }
 
-static bool is_wrong(const struct examination *x, const struct row_key *row)
+/* The row that must not be there, and not another copy of it; once, if there are equal ones. */
+static bool is_wrong(struct repairing *r, const struct stored_row *row)
 {
-    return x->has_wrong_row && row->table == x->wrong_row.table &&
-           span_equal(SPAN_OF(row->id), SPAN_OF(x->wrong_row.id));
+    const struct examination *x = r->options->examination;
+    struct row_set sum;
+    bool found;
+
+    if (!x->has_wrong_row || r->wrong_row_seen)
+        return false;
+    row_set_of(r->options->from->keys, row, &sum);
+    row_set_subtract(&sum, &x->wrong_row);
+    found = row_set_is_empty(&sum);
+    bytes_wipe(&sum, sizeof sum);
+    r->wrong_row_seen = found;
+    return found;
 }
 
 MUST_CHECK static enum err row_take(void *context, const struct stored_row *row)
@@ -98,7 +110,7 @@ MUST_CHECK static enum err row_take(void *context, const struct stored_row *row)
 
     if (e == ERR_NONE)
         bytes_wipe(secret_data(r->plain), row->sealed.size - ROWS_HEADER_SIZE);
-    if (e == ERR_NONE && !is_wrong(o->examination, &row->key)) {
+    if (e == ERR_NONE && !is_wrong(r, row)) {
         r->result.rows_kept++;
         return builder_row(r->builder, row);
     }

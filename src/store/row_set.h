@@ -9,7 +9,9 @@
  * (store/node_state.h).
  *
  * The other members detect nothing more than `hash`. They name the row when one row differs: the
- * sums of ids and versions differ by exactly its id and version.
+ * sums of ids and versions differ by exactly its id and version. They do not prove that it is one
+ * row: rows of one version can be added and removed so that the sums are those of one other row.
+ * Only `hash` proves it, for a row that is there.
  *
  * Sums are mod 2^64 or 2^256, so a node's sum may be negative: it removed a row that another node
  * added. Only the total over all nodes has a meaning.

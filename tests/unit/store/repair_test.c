@@ -146,16 +146,14 @@ static void is_whole(const struct damage *c)
     suite_close(&suite);
 }
 
-static void one_case(const struct damage *c)
+/* Repairs what is there, and removes it. */
+static void repair_check(const struct damage *c)
 {
     struct examination x;
     struct repair_plan plan;
     struct repair_result result = {0};
 
-    assert_int_equal(database_directory_make(NULL), 0);
     (void)snprintf(repaired, sizeof repaired, "%s/repaired.db", directory);
-    database_make();
-    sql_run(c->sql);
     log_catch();
     look(database, &x);
     repair_plan(&x, &plan);
@@ -179,6 +177,14 @@ static void one_case(const struct damage *c)
     assert_int_equal(database_directory_remove(NULL), 0);
 }
 
+static void one_case(const struct damage *c)
+{
+    assert_int_equal(database_directory_make(NULL), 0);
+    database_make();
+    sql_run(c->sql);
+    repair_check(c);
+}
+
 #define FIRST_ROW "id = (SELECT min(id) FROM item)"
 #define TWO_ROWS "id IN (SELECT id FROM item ORDER BY id LIMIT 2)"
 
@@ -193,8 +199,8 @@ static void what_can_be_repaired_is_repaired(void **state)
         {"CREATE TABLE other (x); DROP INDEX item_lookup",                          0,                 ROWS,     0, false},
  /* rows */
         {"UPDATE item SET sealed = x'00' WHERE " FIRST_ROW,                         ROW,               ROWS - 1, 1, false},
-        {"DELETE FROM item WHERE " FIRST_ROW,                                       ROW,               ROWS - 1, 0, false},
-        {"UPDATE item SET id = x'00' WHERE " FIRST_ROW,                             ROW,               ROWS - 1, 1, false},
+        {"DELETE FROM item WHERE " FIRST_ROW,                                       ROW | PROOF,       ROWS - 1, 0, false},
+        {"UPDATE item SET id = x'00' WHERE " FIRST_ROW,                             ROW | PROOF,       ROWS - 1, 1, false},
         {"DELETE FROM item WHERE " TWO_ROWS,                                        ROW | PROOF,       ROWS - 2, 0, false},
         {"UPDATE item SET sealed = x'00' WHERE " TWO_ROWS "; DELETE FROM log_node", ROW | PROOF,
          ROWS - 2,                                                                                               2, false},
@@ -210,6 +216,96 @@ static void what_can_be_repaired_is_repaired(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         one_case(&cases[i]);
+}
+
+static void row_delete(size_t number)
+{
+    char name[ROW_NAME_SIZE];
+    const struct effect gone = {
+        .kind = EFFECT_DELETE, .table = TABLE_KEY, .id = row_name(number, name)};
+
+    assert_int_equal(suite_run_one(&suite, &gone, 1), ERR_NONE);
+}
+
+/* In one transaction, so that all have one version. */
+static void rows_put_together(void)
+{
+    char names[ROWS][ROW_NAME_SIZE];
+    struct effect puts[ROWS];
+
+    for (size_t i = 0; i < ROWS; i++)
+        puts[i] = (struct effect){.kind = EFFECT_PUT,
+                                  .table = TABLE_KEY,
+                                  .id = row_name(i, names[i]),
+                                  .value = SPAN_LITERAL("first")};
+    assert_int_equal(suite_run_one(&suite, puts, ROWS), ERR_NONE);
+}
+
+/*
+ * Rows 1 and 2 were revoked, and row 3 is newer than its copy in the table c.old. `sql` has $n for
+ * the id of row n.
+ */
+static void revoked_make(const char *sql)
+{
+    char copies[340], id[ROW_HEX_SIZE], text[4096];
+    size_t size;
+
+    suite_open(&suite, &store_sqlite, database, true);
+    rows_put_together();
+    suite_close(&suite);
+    (void)snprintf(copies, sizeof copies, "%s/copies", directory);
+    (void)snprintf(text, sizeof text, "ATTACH '%s' AS c; CREATE TABLE c.old AS SELECT * FROM item",
+                   copies);
+    sql_run(text);
+    suite_open(&suite, &store_sqlite, database, false);
+    row_delete(1);
+    row_delete(2);
+    assert_int_equal(suite_row_put(&suite, 3, "second"), ERR_NONE);
+    log_before = executor_state(suite.executor)->log;
+    suite_close(&suite);
+    (void)snprintf(text, sizeof text, "ATTACH '%s' AS c;", copies);
+    for (size = strlen(text); *sql; size = strlen(text))
+        if (*sql == '$') {
+            row_id_hex(&suite, (size_t)(sql[1] - '0'), id);
+            (void)snprintf(text + size, sizeof text - size, "x'%s'", id);
+            sql += 2;
+        } else {
+            (void)snprintf(text + size, sizeof text - size, "%c", *sql++);
+        }
+    sql_run(text);
+    assert_int_equal(unlink(copies), 0);
+}
+
+/* Revoked rows that were put back do not stay, unless the operator gives up the proof. */
+static void rows_put_back_are_no_repair(void **state)
+{
+    static const char without_key[] = "CREATE TABLE plain AS SELECT * FROM item; DROP TABLE item;"
+                                      "ALTER TABLE plain RENAME TO item;";
+    static const struct damage cases[] = {
+        {"INSERT INTO item SELECT * FROM old WHERE id = $1",                                        0, ROWS - 2, 1, false},
+ /* at one version, the sums of this are those of one row more, which is none of them */
+        {"INSERT INTO item SELECT * FROM old WHERE id IN ($1, $2); DELETE FROM item WHERE id = $4",
+         ROW | PROOF,                                                                                  ROWS - 1, 0, false},
+ /* ... and of one row less */
+        {"INSERT INTO item SELECT * FROM old WHERE id = $1; DELETE FROM item WHERE id IN ($4, $5)",
+         ROW | PROOF,                                                                                  ROWS - 3, 0, false},
+ /* an old copy beside the row, and the row twice: only one of them goes */
+        {"+INSERT INTO item SELECT * FROM old WHERE id = $3",                                       0, ROWS - 2, 1, false},
+        {"+INSERT INTO item SELECT * FROM item WHERE id = $3",                                      0, ROWS - 2, 1, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct damage c = cases[i];
+        char sql[512];
+
+        (void)snprintf(sql, sizeof sql, "%s%s", *c.sql == '+' ? without_key : "",
+                       c.sql + (*c.sql == '+'));
+        c.sql = sql;
+        assert_int_equal(database_directory_make(NULL), 0);
+        revoked_make(sql);
+        repair_check(&c);
+    }
 }
 
 /* What does not change by repairing is said, and nothing is written. */
@@ -238,6 +334,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_can_be_repaired_is_repaired),
+        cmocka_unit_test(rows_put_back_are_no_repair),
         cmocka_unit_test(what_cannot_be_repaired_is_refused),
     };
 
