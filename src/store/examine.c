@@ -265,7 +265,7 @@ MUST_CHECK static enum err difference_judge(const struct rows_examination *r,
     case ROWS_ONE_MISSING:
         if (r->edited == 1 && row.table == r->edited_row.table &&
             span_equal(SPAN_OF(row.id), SPAN_OF(r->edited_row.id)))
-            return ERR_NONE; /* reported as edited */
+            return ERR_NONE; /* reported as edited; the hash of what it was is not known */
         return row_report(r, FAULT_ROW_MISSING, &row, 0, version);
     case ROWS_ONE_TOO_MANY:
         return wrong_row_find(r, FAULT_ROW_ADDED, difference);

@@ -90,8 +90,7 @@ class Check(Case):
             self.assertIn(code, codes)
         row = next(f for f in found["faults"] if f["code"] == "row_edited")
         self.assertEqual((row["table"], row["table_name"], len(row["row"])), (2, "reference-value", 64))
-        self.assertEqual(sorted(found["repair"]["give_up"]), ["log", "rows"] if codes.count("row_edited") == 1
-                         else ["log", "proof", "rows"])
+        self.assertEqual(sorted(found["repair"]["give_up"]), ["log", "proof", "rows"])
         text = self.state(k, "check", code=3).stdout
         self.assertIn("entry_extra: entries that no commit wrote: entries 5000 to 5000", text)
         self.assertIn("vouchsafe state repair --give-up rows", text)
@@ -125,14 +124,15 @@ class Repair(Case):
         refused = self.state(k, "repair", "--yes", code=1)
         self.assertIn('add "rows" to --give-up', refused.stderr)
         self.state(k, "repair", "--yes", "--give-up", "all", code=1)
-        done = json.loads(self.state(k, "repair", "--yes", "--give-up", "rows", "--json").stdout)
+        self.assertIn('add "proof" to --give-up', self.state(k, "repair", "--yes", "--give-up", "rows", code=1).stderr)
+        done = json.loads(self.state(k, "repair", "--yes", "--give-up", "rows,proof", "--json").stdout)
         with open(done["repair"]["set_aside"], encoding="ascii") as f:
             row = json.loads(f.readline())
         self.assertEqual((row["table"], row["sealed"]), (2, "AA=="))
         self.assertEqual(os.stat(done["repair"]["set_aside"]).st_mode & 0o777, 0o600)
         k.start()
         log = self.operations(k)
-        self.assertIn('"given_up":["rows"]', log)
+        self.assertIn('"given_up":["rows","proof"]', log)
         self.assertIn('"rows_set_aside":1', log)
 
     def test_a_damaged_log_is_followed_by_a_new_one_that_names_it(self):

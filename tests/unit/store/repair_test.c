@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "store/repair.h"
 #include "support/caught_log.h"
 #include "support/numbered_rows.h"
@@ -198,7 +199,7 @@ static void what_can_be_repaired_is_repaired(void **state)
         {"INSERT INTO log_entry VALUES (720, x'00'), (-1, x'00')",                  0,                 ROWS,     0, false},
         {"CREATE TABLE other (x); DROP INDEX item_lookup",                          0,                 ROWS,     0, false},
  /* rows */
-        {"UPDATE item SET sealed = x'00' WHERE " FIRST_ROW,                         ROW,               ROWS - 1, 1, false},
+        {"UPDATE item SET sealed = x'00' WHERE " FIRST_ROW,                         ROW | PROOF,       ROWS - 1, 1, false},
         {"DELETE FROM item WHERE " FIRST_ROW,                                       ROW | PROOF,       ROWS - 1, 0, false},
         {"UPDATE item SET id = x'00' WHERE " FIRST_ROW,                             ROW | PROOF,       ROWS - 1, 1, false},
         {"DELETE FROM item WHERE " TWO_ROWS,                                        ROW | PROOF,       ROWS - 2, 0, false},
@@ -241,9 +242,28 @@ static void rows_put_together(void)
     assert_int_equal(suite_run_one(&suite, puts, ROWS), ERR_NONE);
 }
 
+/* The id whose number is that of row `plus`, and of another, less that of row `minus`; in hex. */
+static void id_combine(size_t plus, size_t other, size_t minus, char out[ROW_HEX_SIZE])
+{
+    char names[3][ROW_NAME_SIZE];
+    struct row_key a, b, c;
+    int carry = 0;
+
+    row_key_of(&suite.keys, TABLE_KEY, row_name(plus, names[0]), &a);
+    row_key_of(&suite.keys, TABLE_KEY, row_name(other, names[1]), &b);
+    row_key_of(&suite.keys, TABLE_KEY, row_name(minus, names[2]), &c);
+    for (size_t i = 0; i < sizeof a.id; i++) {
+        const int sum = a.id[i] + b.id[i] - c.id[i] + carry + 256; /* never negative */
+
+        a.id[i] = (uint8_t)sum;
+        carry = sum / 256 - 1;
+    }
+    hex_write(SPAN_OF(a.id), out);
+}
+
 /*
  * Rows 1 and 2 were revoked, and row 3 is newer than its copy in the table c.old. `sql` has $n for
- * the id of row n.
+ * the id of row n, and $! for id_combine() of 4, 5 and 1.
  */
 static void revoked_make(const char *sql)
 {
@@ -266,7 +286,10 @@ static void revoked_make(const char *sql)
     (void)snprintf(text, sizeof text, "ATTACH '%s' AS c;", copies);
     for (size = strlen(text); *sql; size = strlen(text))
         if (*sql == '$') {
-            row_id_hex(&suite, (size_t)(sql[1] - '0'), id);
+            if (sql[1] == '!')
+                id_combine(4, 5, 1, id);
+            else
+                row_id_hex(&suite, (size_t)(sql[1] - '0'), id);
             (void)snprintf(text + size, sizeof text - size, "x'%s'", id);
             sql += 2;
         } else {
@@ -282,16 +305,19 @@ static void rows_put_back_are_no_repair(void **state)
     static const char without_key[] = "CREATE TABLE plain AS SELECT * FROM item; DROP TABLE item;"
                                       "ALTER TABLE plain RENAME TO item;";
     static const struct damage cases[] = {
-        {"INSERT INTO item SELECT * FROM old WHERE id = $1",                                        0, ROWS - 2, 1, false},
+        {"INSERT INTO item SELECT * FROM old WHERE id = $1",                                        0,           ROWS - 2, 1, false},
  /* at one version, the sums of this are those of one row more, which is none of them */
         {"INSERT INTO item SELECT * FROM old WHERE id IN ($1, $2); DELETE FROM item WHERE id = $4",
-         ROW | PROOF,                                                                                  ROWS - 1, 0, false},
+         ROW | PROOF,                                                                                            ROWS - 1, 0, false},
  /* ... and of one row less */
         {"INSERT INTO item SELECT * FROM old WHERE id = $1; DELETE FROM item WHERE id IN ($4, $5)",
-         ROW | PROOF,                                                                                  ROWS - 3, 0, false},
+         ROW | PROOF,                                                                                            ROWS - 3, 0, false},
+ /* ... and a row that does not open has the id of that one */
+        {"INSERT INTO item SELECT * FROM old WHERE id = $1; DELETE FROM item WHERE id IN ($4, $5);"
+         "INSERT INTO item VALUES (3, $!, 1, NULL, x'00')",                                ROW | PROOF, ROWS - 3, 1, false},
  /* an old copy beside the row, and the row twice: only one of them goes */
-        {"+INSERT INTO item SELECT * FROM old WHERE id = $3",                                       0, ROWS - 2, 1, false},
-        {"+INSERT INTO item SELECT * FROM item WHERE id = $3",                                      0, ROWS - 2, 1, false},
+        {"+INSERT INTO item SELECT * FROM old WHERE id = $3",                                       0,           ROWS - 2, 1, false},
+        {"+INSERT INTO item SELECT * FROM item WHERE id = $3",                                      0,           ROWS - 2, 1, false},
     };
 
     (void)state;
