@@ -128,7 +128,8 @@ const struct cli_command command_state_repair = {
         "The exit code is that of vouchsafed: 0 whole or repaired, 3 faults are left, 1 refused.\n"
         "\n"
         "Example:\n"
-        "  vouchsafe state repair --give-up rows,proof --yes --config /etc/vouchsafe/vouchsafe.yaml\n",
+        "  vouchsafe state repair --give-up rows,proof --yes "
+        "--config /etc/vouchsafe/vouchsafe.yaml\n",
     .run = run_repair,
 };
 
