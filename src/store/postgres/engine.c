@@ -257,8 +257,8 @@ MUST_CHECK static enum err clear(struct store_engine *engine)
     /* the second one divides by zero while a lease runs: no process can take one meanwhile */
     static const char *const statements[] = {
         "SELECT node FROM node FOR UPDATE",
-        "SELECT 1 / (count(*) = 0)::int FROM node WHERE holder IS NOT NULL"
-        " AND expires > (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+        ("SELECT 1 / (count(*) = 0)::int FROM node WHERE holder IS NOT NULL"
+         " AND expires > (extract(epoch FROM clock_timestamp()) * 1000)::bigint"),
         "TRUNCATE item, log_entry, log_node, node",
     };
     struct pg_engine *q = pg_engine_of(engine);
