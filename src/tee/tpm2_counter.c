@@ -17,10 +17,11 @@ static const TPM2B_NV_PUBLIC template = {
     .nvPublic = {.nameAlg = TPM2_ALG_SHA256, .attributes = ATTRIBUTES, .dataSize = 8},
 };
 
-static bool is_counter(const TPMS_NV_PUBLIC *found, uint32_t index)
+/* `written` is TPMA_NV_WRITTEN, or 0 for a counter that has never counted. */
+static bool is_counter(const TPMS_NV_PUBLIC *found, uint32_t index, TPMA_NV written)
 {
     return found->nvIndex == index && found->nameAlg == TPM2_ALG_SHA256 && found->dataSize == 8 &&
-           found->attributes == (ATTRIBUTES | TPMA_NV_WRITTEN);
+           found->attributes == (ATTRIBUTES | written);
 }
 
 MUST_CHECK static enum err counter_open(struct tpm2_device *d, const struct tpm2_counter *c,
@@ -28,7 +29,14 @@ MUST_CHECK static enum err counter_open(struct tpm2_device *d, const struct tpm2
 {
     enum err e = tpm2_device_nv_open(d, c->index, c->auth, TPM2_COUNTER_AUTH_SIZE, nv, failure);
 
-    if (e == ERR_NONE && !is_counter(&nv->found.nvPublic, c->index)) {
+    if (e == ERR_NONE && is_counter(&nv->found.nvPublic, c->index, 0)) {
+        tee_failure_set(failure,
+                        "the counter at index 0x%08x of the TPM at %s has no value: its creation "
+                        "was interrupted",
+                        c->index, c->tcti);
+        return ERR_NOT_FOUND;
+    }
+    if (e == ERR_NONE && !is_counter(&nv->found.nvPublic, c->index, TPMA_NV_WRITTEN)) {
         tee_failure_set(failure,
                         "index 0x%08x of the TPM at %s is not the counter of a keystore: another "
                         "program uses it; name another index in anchor.tpm2_index",
@@ -50,17 +58,35 @@ MUST_CHECK static enum err value_read(struct tpm2_device *d, const struct tpm2_n
     return e;
 }
 
+/*
+ * Defines the counter, or opens one whose creation was interrupted before it counted. If that one
+ * has another authorization value, the first increment fails.
+ */
+MUST_CHECK static enum err counter_define(struct tpm2_device *d, const struct tpm2_counter *c,
+                                          struct tpm2_nv *nv, struct tee_failure *failure)
+{
+    struct tee_failure other = {""};
+    TPM2B_NV_PUBLIC public = template;
+    enum err e;
+
+    public.nvPublic.nvIndex = c->index;
+    e = tpm2_device_nv_define(d, &public, c->auth, TPM2_COUNTER_AUTH_SIZE, nv, failure);
+    if (e == ERR_CONFLICT &&
+        tpm2_device_nv_open(d, c->index, c->auth, TPM2_COUNTER_AUTH_SIZE, nv, &other) == ERR_NONE &&
+        is_counter(&nv->found.nvPublic, c->index, 0))
+        return ERR_NONE;
+    return e;
+}
+
 enum err tpm2_counter_create(const struct tpm2_counter *c, uint64_t *value,
                              struct tee_failure *failure)
 {
     struct tpm2_device *d = NULL;
     struct tpm2_nv nv = {.handle = ESYS_TR_NONE};
-    TPM2B_NV_PUBLIC public = template;
     enum err e = tpm2_device_open(c->tcti, &d, failure);
 
-    public.nvPublic.nvIndex = c->index;
     if (e == ERR_NONE)
-        e = tpm2_device_nv_define(d, &public, c->auth, TPM2_COUNTER_AUTH_SIZE, &nv, failure);
+        e = counter_define(d, c, &nv, failure);
     if (e == ERR_NONE)
         e = tpm2_device_nv_increment(d, &nv, failure);
     if (e == ERR_NONE)

@@ -30,14 +30,18 @@ struct tpm2_counter {
 };
 
 /*
- * Makes the counter and counts once, which gives it its first value.
- * ERR_CONFLICT the index is in use; ERR_UNAVAILABLE no TPM answers, or its owner's password is set
+ * Makes the counter and counts once, which gives it its first value. Completes a creation that was
+ * interrupted between the two.
+ * ERR_CONFLICT     the index is in use
+ * ERR_TAMPERED     an interrupted creation with another authorization value
+ * ERR_UNAVAILABLE  no TPM answers, or its owner's password is set
  */
 MUST_CHECK enum err tpm2_counter_create(const struct tpm2_counter *c, uint64_t *value,
                                         struct tee_failure *failure);
 
 /*
- * ERR_NOT_FOUND    nothing at the index: deleted, or the TPM was cleared, or it is another TPM
+ * ERR_NOT_FOUND    nothing at the index: deleted, or the TPM was cleared, or it is another TPM; or
+ *                  the creation of the counter was interrupted
  * ERR_TAMPERED     something else at the index, or a counter with another authorization value
  * ERR_UNAVAILABLE  no TPM answers, or the answer was not made by the TPM
  */

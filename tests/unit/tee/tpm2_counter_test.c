@@ -128,18 +128,55 @@ static void a_counter_that_is_made_again_is_higher(void **state)
     swtpm_remove(&t);
 }
 
-static void what_is_not_ours_is_refused(void **state)
+/* An index of 8 bytes with the authorization value `auth`, never written. */
+static void define(const struct swtpm *t, TPMA_NV type)
 {
-    static const TPM2B_NV_PUBLIC ordinary = {
+    const TPM2B_NV_PUBLIC public = {
         .nvPublic = {.nvIndex = INDEX,
                      .nameAlg = TPM2_ALG_SHA256,
-                     .attributes = TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE | TPMA_NV_NO_DA,
+                     .attributes = TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE | TPMA_NV_NO_DA | type,
                      .dataSize = 8}
     };
-    struct tee_failure failure = {""};
-    TPM2B_AUTH value_auth = {.size = sizeof auth};
-    ESYS_CONTEXT *esys;
+    TPM2B_AUTH value = {.size = sizeof auth};
+    ESYS_CONTEXT *esys = swtpm_connect(t);
     ESYS_TR nv;
+
+    memcpy(value.buffer, auth, sizeof auth);
+    assert_int_equal(Esys_NV_DefineSpace(esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                         ESYS_TR_NONE, &value, &public, &nv),
+                     TSS2_RC_SUCCESS);
+    swtpm_disconnect(&esys);
+}
+
+static void an_interrupted_creation_is_completed(void **state)
+{
+    struct tee_failure failure = {""};
+    struct swtpm t;
+    struct tpm2_counter c, other;
+    uint64_t first, value = 0;
+
+    (void)state;
+    need_swtpm();
+    swtpm_new(&t);
+    c = counter_of(&t);
+    other = c;
+    other.auth = other_auth;
+    define(&t, (TPMA_NV)TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT);
+    assert_int_equal(read_as(&c, &value, "creation was interrupted"), ERR_NOT_FOUND);
+    assert_int_equal(tpm2_counter_move(&c, 1, &value, &failure), ERR_NOT_FOUND);
+    assert_int_equal(tpm2_counter_create(&other, &value, &failure), ERR_TAMPERED);
+    assert_non_null(strstr(failure.text, "another authorization value"));
+    first = created(&c);
+    assert_int_equal(read_as(&c, &value, ""), ERR_NONE);
+    assert_int_equal(value, first);
+    assert_int_equal(tpm2_counter_create(&c, &value, &failure), ERR_CONFLICT); /* it is complete */
+    assert_int_equal(tpm2_counter_move(&c, first + 1, &value, &failure), ERR_NONE);
+    swtpm_remove(&t);
+}
+
+static void what_is_not_ours_is_refused(void **state)
+{
+    struct tee_failure failure = {""};
     struct swtpm t;
     struct tpm2_counter c, other;
     uint64_t value = 42;
@@ -159,13 +196,9 @@ static void what_is_not_ours_is_refused(void **state)
     assert_int_equal(value, 42);
     assert_int_equal(read_as(&other, &value, ""), ERR_NONE);
     undefine(&t);
-    esys = swtpm_connect(&t);
-    memcpy(value_auth.buffer, auth, sizeof auth);
-    assert_int_equal(Esys_NV_DefineSpace(esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                         ESYS_TR_NONE, &value_auth, &ordinary, &nv),
-                     TSS2_RC_SUCCESS);
-    swtpm_disconnect(&esys);
+    define(&t, 0);
     assert_int_equal(read_as(&c, &value, "not the counter"), ERR_TAMPERED);
+    assert_int_equal(tpm2_counter_create(&c, &value, &failure), ERR_CONFLICT);
     swtpm_stop(&t);
     assert_int_equal(read_as(&c, &value, "no TPM answers"), ERR_UNAVAILABLE);
     swtpm_remove(&t);
@@ -183,6 +216,7 @@ int main(void)
         cmocka_unit_test(it_counts_up_and_survives_a_restart),
         cmocka_unit_test(it_moves_by_one_only),
         cmocka_unit_test(a_counter_that_is_made_again_is_higher),
+        cmocka_unit_test(an_interrupted_creation_is_completed),
         cmocka_unit_test(what_is_not_ours_is_refused),
     };
 
