@@ -143,6 +143,16 @@ class Document(unittest.TestCase):
         codes |= {"no_policy", "tee_type_mismatch"}
         self.assertEqual(set(DOCUMENT["components"]["schemas"]["EvidenceCode"]["enum"]), codes)
 
+    def test_operations_of_entries_are_those_that_are_written(self):
+        written = set()
+        for name in glob.glob(os.path.join(ROOT, "src/daemon/*.c")) + [
+                os.path.join(ROOT, f"src/{f}.c") for f in ("server/server", "server/archiver", "service/witnessing")]:
+            with open(name, encoding="utf-8") as f:
+                written |= set(re.findall(r'SPAN_LITERAL\("([a-z-]+)"\)', f.read()))
+        self.assertLessEqual({"start", "cosign", "new-anchor", "archived"}, written)
+        documented = set(DOCUMENT["components"]["schemas"]["LogEntry"]["properties"]["op"]["enum"])
+        self.assertEqual(written - documented, set())
+
     def test_gate_codes_are_those_of_the_parser(self):
         codes = set()
         for name in glob.glob(os.path.join(ROOT, "src/net/*.c")):
