@@ -429,7 +429,10 @@ class HostileKeystore(CliTest):
                                           ensure_ascii=self.escaped).encode() + b"\n",
             "/v1/log/receipt": {"index": 1, "entry": bad},
             "/v1/log/key": {"origin": bad, "vkey": f"a{bad}+00000000+AAAA", "public_key": bad},
-            "/v1/status": {"version": bad, "uptime_s": 1, "tee": bad, "simulated": False, "policies": [bad]},
+            "/v1/status": {"version": bad, "uptime_s": 1, "tee": bad, "simulated": False, "policies": [bad],
+                           "anchors": {"lag_ms": 0, "late": False, "list": [
+                               {"name": "tpm2", "state": "good", "moved": when, "moves": 1, "failures": 0},
+                               {"name": "witness", "state": "failing", "moves": 0, "failures": 1, "detail": bad}]}},
             "/v1/explain": {"request_id": bad, "entries": [
                 {"index": bad, "entry": {"time": bad, "op": bad, "detail": {"x": bad}}}]},
             "/v1/policies": {"policy_version": bad, "policies": [{"name": bad, "tee": bad, "reference_values": [
@@ -476,6 +479,13 @@ class HostileKeystore(CliTest):
                         self.assertIsNone(unsafe.search(stream.decode()), (arguments, json_option, stream))
                     if json_option and done.returncode != 2 and done.stdout:
                         json.loads(done.stdout)
+
+    def test_the_status_has_a_line_for_each_anchor(self):
+        done = self.expect(0, "status", "--url", self.url, "--token-file", self.write("token", "abc\n"))
+        lines = [line for line in done.stdout.decode().split("\n") if line.startswith("anchor ")]
+        self.assertRegex(lines[0], r"^anchor +tpm2: good, moved 2026-01-01T00:00:00Z$")
+        self.assertRegex(lines[1], r"^anchor +witness: failing; last failure: .*owned")
+        self.assertEqual(len(lines), 2)
 
     def test_names_of_the_user_are_escaped_too(self):
         done = self.expect(4, "log", "verify-receipt", self.path("\x1b[31m"), "--vkey", "k")
