@@ -6,17 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "store/store.h"
 
 enum {
-    NS_PER_MS = 1000000,
-    NS_PER_S = 1000000000,
-    HOLD_MS = 200,   /* of one wait of anchors_hold() */
-    RETRY_MS = 1000, /* between two attempts of a move */
     US_PER_MS = 1000,
+    HOLD_US = 200 * US_PER_MS, /* of one wait of anchors_hold() */
+    RETRY_MS = 1000,           /* between two attempts of a move */
 };
 
 struct slot {
@@ -64,7 +61,6 @@ void anchor_problem_set(struct anchor_problem *p, const char *format, ...)
 enum err anchors_new(const struct anchor_settings *settings, struct anchors **out)
 {
     struct anchors *a = calloc(1, sizeof *a);
-    pthread_condattr_t clock;
 
     if (!a)
         return ERR_MEMORY;
@@ -74,10 +70,7 @@ enum err anchors_new(const struct anchor_settings *settings, struct anchors **ou
         a->slots[i].anchor = settings->list[i];
     }
     (void)pthread_mutex_init(&a->mutex, NULL);
-    (void)pthread_condattr_init(&clock);
-    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&a->changed, &clock);
-    (void)pthread_condattr_destroy(&clock);
+    clock_cond_init(&a->changed);
     *out = a;
     return ERR_NONE;
 }
@@ -350,20 +343,6 @@ static bool must_hold(struct anchors *a, bool *late)
     return *late && a->settings.refuse;
 }
 
-static struct timespec deadline_in(int64_t ms)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += (time_t)(ms / 1000);
-    t.tv_nsec += (long)(ms % 1000) * NS_PER_MS;
-    if (t.tv_nsec >= NS_PER_S) {
-        t.tv_nsec -= NS_PER_S;
-        t.tv_sec++;
-    }
-    return t;
-}
-
 static bool has_conflict(const struct anchors *a)
 {
     for (size_t i = 0; i < a->settings.count; i++)
@@ -374,7 +353,7 @@ static bool has_conflict(const struct anchors *a)
 
 bool anchors_hold(struct anchors *a, bool *late)
 {
-    const struct timespec deadline = deadline_in(HOLD_MS);
+    const struct timespec deadline = clock_deadline(HOLD_US);
     int result = 0;
     bool hold;
 
@@ -428,7 +407,7 @@ static void *slot_main(void *argument)
     (void)pthread_mutex_lock(&a->mutex);
     while (!a->stopping) {
         const int64_t ms = sleep_ms(s);
-        const struct timespec deadline = deadline_in(ms);
+        const struct timespec deadline = clock_deadline(ms * US_PER_MS);
 
         if (ms == 0)
             attempt(s);
