@@ -33,7 +33,7 @@ struct slot {
 
 struct anchors {
     struct anchor_settings settings;
-    struct anchor_point stored; /* at the start */
+    uint64_t stored; /* the counter that the state named at the start */
     struct store *store;
 
     pthread_mutex_t mutex; /* guards what follows, and the slots but their anchors */
@@ -183,11 +183,9 @@ static void attempt(struct slot *s)
     store_checkpoint(to.store, &to.checkpoint, note);
     to.note = note;
     if (!checked) {
-        struct anchor_point stored = a->stored;
+        struct anchor_point stored = to; /* the checkpoint is newer than that of the start */
 
-        stored.note = note; /* of a newer checkpoint; the counter is that of the start */
-        stored.checkpoint = to.checkpoint;
-        stored.store = to.store;
+        stored.counter = a->stored;
         e = s->anchor.check(s->anchor.context, &stored, &problem);
     }
     if (e == ERR_NONE)
@@ -229,8 +227,7 @@ enum err anchors_check(struct anchors *a, const struct anchor_point *stored, uin
 {
     enum err e = ERR_NONE;
 
-    a->stored = *stored;
-    a->stored.note = NULL;
+    a->stored = stored->counter;
     a->counter = adopt != 0 ? adopt : stored->counter;
     a->store = stored->store;
     for (size_t i = 0; e == ERR_NONE && i < a->settings.count; i++)
