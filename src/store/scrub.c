@@ -141,7 +141,6 @@ MUST_CHECK static enum err step_run(struct store *s, struct scrub_step *step, st
         archive_skip(s, step);
         e = ERR_NONE;
     }
-
     if (e == ERR_TAMPERED) /* entries that were moved meanwhile are found at the second look */
         e = step_look(s, step);
     if (e == ERR_TAMPERED) {
@@ -227,6 +226,7 @@ enum err store_tampering_check(struct store *s)
     if (s->tampering_stored)
         return ERR_TAMPERED;
     store_progress_take(s);
+    executor_anchor(s->executor, executor_state(s->executor)->anchor); /* no move begins here */
     e = executor_mark(s->executor, true);
     s->tampering_stored = e == ERR_NONE;
     return ERR_TAMPERED;

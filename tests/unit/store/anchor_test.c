@@ -379,6 +379,32 @@ static void a_conflict_while_running_stops_all_replies(void **state)
     store_close(&store);
 }
 
+/* The place of a change is stored with a commit that begins no move, also after a group that would
+ * have begun one and failed. */
+static void an_alarm_of_the_scrub_begins_no_move(void **state)
+{
+    struct fake f = {0};
+    struct store *store = NULL;
+    const struct span empty = {0};
+    uint64_t first = 0, counter;
+    bool hold = true, late;
+
+    (void)state;
+    adopted(&f);
+    assert_int_equal(open_with(&f, NULL, true, 1, 0, &store), ERR_NONE);
+    assert_int_equal(store_anchors_start(store), ERR_NONE);
+    while (hold)
+        assert_int_equal(store_anchor_hold(store, &hold, &late), ERR_NONE);
+    counter = executor_state(store->executor)->anchor;
+    assert_int_equal(store_append(store, &empty, 1, &first), ERR_MALFORMED);
+    store->scrub.tampered = true;
+    assert_int_equal(store_check(store), ERR_TAMPERED);
+    assert_true(store->tampering_stored);
+    assert_int_equal(executor_state(store->executor)->anchor, counter);
+    store_close(&store);
+    assert_int_equal(start_of(&f, true), ERR_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +417,7 @@ int main(void)
         cmocka_unit_test(a_witness_with_a_larger_log),
         cmocka_unit_test(each_commit_is_anchored_before_its_reply),
         cmocka_unit_test(a_conflict_while_running_stops_all_replies),
+        cmocka_unit_test(an_alarm_of_the_scrub_begins_no_move),
     };
 
     return crypto_start() == ERR_NONE
