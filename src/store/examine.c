@@ -163,7 +163,7 @@ MUST_CHECK static enum err row_take(void *context, const struct stored_row *row)
         r->edited_row = row->key;
         return row_report(r, FAULT_ROW_EDITED, &row->key, row->version, 0);
     }
-    bytes_wipe(secret_data(r->plain), row->sealed.size - ROWS_HEADER_SIZE);
+    bytes_wipe(secret_data(r->plain), row_plain_size(row));
     row_set_of(r->x->options->keys, row, &one);
     row_set_add(&r->found, &one);
     bytes_wipe(&one, sizeof one);

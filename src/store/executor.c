@@ -206,8 +206,7 @@ MUST_CHECK static enum err row_take(void *context, const struct stored_row *stor
         bytes_wipe(&sum, sizeof sum);
         if (row && stored->key.table == TABLE_COUNTER)
             e = counter_parse(view.value, row);
-        bytes_wipe(secret_data(g->x->plain),
-                   stored->sealed.size - ROWS_HEADER_SIZE - AEAD_TAG_SIZE);
+        bytes_wipe(secret_data(g->x->plain), row_plain_size(stored));
     }
     if (e == ERR_UNSUPPORTED)
         e = ERR_TAMPERED; /* no row of ours is of another epoch or format */

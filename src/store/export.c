@@ -132,18 +132,19 @@ MUST_CHECK static enum err node_ignore(void *context, const struct stored_node_s
 MUST_CHECK static enum err row_export(void *context, const struct stored_row *row)
 {
     struct exporting *x = context;
-    const size_t plain_size = row->sealed.size - ROWS_HEADER_SIZE - 16;
     uint8_t head[9];
     struct writer w = writer_over(head, sizeof head);
     struct row_view view;
+    struct span plain;
     enum err e = row_open(x->from->keys, row, secret_data(x->plain), &view);
 
     if (e != ERR_NONE)
         return ERR_TAMPERED;
+    plain = span_of(secret_data(x->plain), row_plain_size(row));
     writer_u8(&w, row->key.table);
     writer_u64le(&w, row->version);
-    e = record_put(x->w, EXPORT_ROW, SPAN_OF(head), span_of(secret_data(x->plain), plain_size));
-    bytes_wipe(secret_data(x->plain), plain_size);
+    e = record_put(x->w, EXPORT_ROW, SPAN_OF(head), plain);
+    bytes_wipe(secret_data(x->plain), plain.size);
     x->counts.rows++;
     return e;
 }

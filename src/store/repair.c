@@ -109,7 +109,7 @@ MUST_CHECK static enum err row_take(void *context, const struct stored_row *row)
     enum err e = row_open(o->from->keys, row, secret_data(r->plain), &view);
 
     if (e == ERR_NONE)
-        bytes_wipe(secret_data(r->plain), row->sealed.size - ROWS_HEADER_SIZE);
+        bytes_wipe(secret_data(r->plain), row_plain_size(row));
     if (e == ERR_NONE && !is_wrong(r, row)) {
         r->result.rows_kept++;
         return builder_row(r->builder, row);

@@ -124,6 +124,11 @@ enum err row_header_parse(struct span sealed, struct row_header *out)
     return ERR_NONE;
 }
 
+size_t row_plain_size(const struct stored_row *row)
+{
+    return row->sealed.size - ROWS_HEADER_SIZE - AEAD_TAG_SIZE;
+}
+
 enum err row_epoch(const struct stored_row *row, uint32_t *out)
 {
     struct row_header header = {0};

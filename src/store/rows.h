@@ -70,6 +70,9 @@ size_t row_sealed_size(const struct row_view *row);
 MUST_CHECK enum err row_open(const struct rows_keys *keys, const struct stored_row *row,
                              uint8_t *plain, struct row_view *out);
 
+/* Bytes of `plain` that row_open() has filled, to wipe them. */
+size_t row_plain_size(const struct stored_row *row);
+
 /*
  * The epoch whose keys open the row, to find them in the root. ERR_TAMPERED no row of ours;
  * ERR_UNSUPPORTED a newer format

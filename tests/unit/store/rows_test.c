@@ -48,6 +48,7 @@ static void a_sealed_row_opens_to_the_same_row(void **state)
 
         assert_true(row.sealed.size == row_sealed_size(&cases[i]));
         assert_int_equal(row_open(&keys, &row, plain, &view), ERR_NONE);
+        assert_ptr_equal(plain + row_plain_size(&row), view.value.data + view.value.size);
         assert_true(span_equal(view.id, cases[i].id) && span_equal(view.lookup, cases[i].lookup) &&
                     span_equal(view.value, cases[i].value));
     }
