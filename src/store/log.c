@@ -360,6 +360,19 @@ enum err log_entries(const struct log_reader *r, uint64_t first, uint64_t count,
     return entries_give(r, first, count, true, each, context);
 }
 
+MUST_CHECK static enum err entry_ignore(void *context, uint64_t index, struct span entry)
+{
+    (void)context;
+    (void)index;
+    (void)entry;
+    return ERR_NONE;
+}
+
+enum err log_entries_verify(const struct log_reader *r, uint64_t first, uint64_t count)
+{
+    return entries_give(r, first, count, true, entry_ignore, NULL);
+}
+
 /* Counts what it gives, so that a reader who finds entries gone can go on in the archive. */
 struct passing {
     each_stored_entry *each;

@@ -53,7 +53,10 @@ MUST_CHECK enum err log_prove_consistency(const struct log_reader *r, uint64_t f
 MUST_CHECK enum err log_entries(const struct log_reader *r, uint64_t first, uint64_t count,
                                 each_stored_entry *each, void *context);
 
-/* The same without the comparison, for a search whose result is compared. */
+/* Only the comparison. */
+MUST_CHECK enum err log_entries_verify(const struct log_reader *r, uint64_t first, uint64_t count);
+
+/* As log_entries() without the comparison, for a search whose result is compared. */
 MUST_CHECK enum err log_entries_unchecked(const struct log_reader *r, uint64_t first,
                                           uint64_t count, each_stored_entry *each, void *context);
 

@@ -89,18 +89,10 @@ static void step_done(struct scrub *k, const struct scrub_step *step, struct tim
     }
 }
 
-MUST_CHECK static enum err entry_ignore(void *context, uint64_t index, struct span entry)
-{
-    (void)context;
-    (void)index;
-    (void)entry;
-    return ERR_NONE;
-}
-
 MUST_CHECK static enum err step_look(struct store *s, const struct scrub_step *step)
 {
     const struct log_reader r = store_log_reader(s);
-    enum err e = log_entries(&r, step->first, step->count, entry_ignore, NULL);
+    enum err e = log_entries_verify(&r, step->first, step->count);
 
     return e == ERR_NONE && step->kind == SCRUB_PASS_END ? log_edge_verify(&r) : e;
 }

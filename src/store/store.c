@@ -192,14 +192,6 @@ MUST_CHECK static enum err executor_make(struct store *s)
     return e;
 }
 
-MUST_CHECK static enum err entry_ignore(void *context, uint64_t index, struct span entry)
-{
-    (void)context;
-    (void)index;
-    (void)entry;
-    return ERR_NONE;
-}
-
 /* The end of the log, and the entries that were never read back: STORE_START_ENTRIES at most. */
 MUST_CHECK static enum err log_verify(struct store *s)
 {
@@ -216,9 +208,9 @@ MUST_CHECK static enum err log_verify(struct store *s)
     if (e == ERR_NONE)
         e = log_edge_verify(&r);
     if (e == ERR_NONE && r.size > state->log_archived)
-        e = log_entries(&r, r.size - 1, 1, entry_ignore, NULL);
+        e = log_entries_verify(&r, r.size - 1, 1);
     if (e == ERR_NONE)
-        e = log_entries(&r, from, count, entry_ignore, NULL);
+        e = log_entries_verify(&r, from, count);
     if (e == ERR_NONE) {
         s->scrub.progress = progress;
         executor_note_progress(s->executor, &progress);
