@@ -190,13 +190,6 @@ static void search_found(struct search *s, const struct stored_row *row, uint64_
     s->recorded = recorded;
 }
 
-MUST_CHECK static enum err node_ignore(void *context, const struct stored_node_state *node)
-{
-    (void)context;
-    (void)node;
-    return ERR_NONE;
-}
-
 MUST_CHECK static enum err other_search(void *context, const struct stored_row *row)
 {
     struct search *s = context;
@@ -235,7 +228,7 @@ MUST_CHECK static enum err wrong_row_find(const struct rows_examination *r, enum
     struct store_engine *engine = r->x->options->engine;
     struct examination *out = r->x->out;
     struct search s = {.keys = r->x->options->keys, .difference = difference};
-    enum err e = engine->ops->scan(engine, 0, node_ignore,
+    enum err e = engine->ops->scan(engine, 0, NULL,
                                    kind == FAULT_ROW_ADDED ? added_search : other_search, &s);
 
     if (e == ERR_TAMPERED)

@@ -122,13 +122,6 @@ MUST_CHECK static enum err begin_put(const struct exporting *x, struct timestamp
     return record_put(x->w, EXPORT_BEGIN, span_of(body, w.size), (struct span){0});
 }
 
-MUST_CHECK static enum err node_ignore(void *context, const struct stored_node_state *node)
-{
-    (void)context;
-    (void)node;
-    return ERR_NONE;
-}
-
 MUST_CHECK static enum err row_export(void *context, const struct stored_row *row)
 {
     struct exporting *x = context;
@@ -209,7 +202,7 @@ enum err export_write(const struct examine_options *from, const struct examinati
     if (e == ERR_NONE)
         e = begin_put(&x, time);
     if (e == ERR_NONE)
-        e = engine->ops->scan(engine, 0, node_ignore, row_export, &x);
+        e = engine->ops->scan(engine, 0, NULL, row_export, &x);
     if (e == ERR_NONE && x.counts.rows != examination->rows)
         e = ERR_TAMPERED;
     if (e == ERR_NONE)

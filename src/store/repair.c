@@ -77,13 +77,6 @@ struct repairing {
     struct merkle_hash hash;
 };
 
-MUST_CHECK static enum err node_ignore(void *context, const struct stored_node_state *node)
-{
-    (void)context;
-    (void)node;
-    return ERR_NONE;
-}
-
 /* The row that must not be there, and not another copy of it; once, if there are equal ones. */
 static bool is_wrong(struct repairing *r, const struct stored_row *row)
 {
@@ -122,7 +115,7 @@ MUST_CHECK static enum err row_take(void *context, const struct stored_row *row)
 MUST_CHECK static enum err rows_copy(struct repairing *r)
 {
     struct store_engine *from = r->options->from->engine;
-    enum err e = from->ops->scan(from, 0, node_ignore, row_take, r);
+    enum err e = from->ops->scan(from, 0, NULL, row_take, r);
 
     if (e == ERR_TAMPERED && r->options->examination->faults[FAULT_ROWS_UNREADABLE] > 0)
         e = ERR_NONE;

@@ -241,7 +241,7 @@ struct store_ops {
                                     each_stored_row *each, void *context);
     /*
      * One consistent view: all node states, then all rows, in no order, as of one moment.
-     * Rows of all tables when `table` is 0.
+     * Rows of all tables when `table` is 0; no node states when `each_node` is NULL.
      */
     MUST_CHECK enum err (*scan)(struct store_engine *e, uint8_t table, each_node_state *each_node,
                                 each_stored_row *each_row, void *context);

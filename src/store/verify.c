@@ -70,13 +70,6 @@ struct search {
     bool found;
 };
 
-MUST_CHECK static enum err node_ignore(void *context, const struct stored_node_state *node)
-{
-    (void)context;
-    (void)node;
-    return ERR_NONE;
-}
-
 MUST_CHECK static enum err row_search(void *context, const struct stored_row *row)
 {
     struct search *s = context;
@@ -115,7 +108,7 @@ MUST_CHECK static enum err difference_name(struct store_engine *engine,
         name("a row was added", &key, version, 0);
         return ERR_TAMPERED;
     case ROWS_ONE_OTHER:
-        e = engine->ops->scan(engine, 0, node_ignore, row_search, &search);
+        e = engine->ops->scan(engine, 0, NULL, row_search, &search);
         if (e == ERR_NONE && search.found)
             return ERR_TAMPERED;
         break;
@@ -174,7 +167,7 @@ enum err store_read_rows(struct store_engine *engine, const struct rows_keys *ke
     enum err e = secret_new(ROWS_PLAIN_MAX, &r.plain);
 
     if (e == ERR_NONE)
-        e = engine->ops->scan(engine, (uint8_t)table, node_ignore, row_give, &r);
+        e = engine->ops->scan(engine, (uint8_t)table, NULL, row_give, &r);
     secret_free(&r.plain);
     return e;
 }

@@ -458,7 +458,7 @@ static void rows_scan(struct suite *s)
 
     assert_int_equal(s->ops->scan(s->engine, 0, node_ignore, row_count, &count), ERR_NONE);
     assert_true(count == MANY);
-    assert_int_equal(s->ops->scan(s->engine, TABLE_KEY, node_ignore, row_count, &count), ERR_NONE);
+    assert_int_equal(s->ops->scan(s->engine, TABLE_KEY, NULL, row_count, &count), ERR_NONE);
     assert_true(count == 2 * MANY);
     assert_int_equal(s->ops->scan(s->engine, TABLE_POLICY, node_ignore, row_count, &count),
                      ERR_NONE);

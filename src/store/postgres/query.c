@@ -155,7 +155,7 @@ MUST_CHECK static enum err scan(struct pg_connection *c, uint8_t table, struct n
     enum err e = pg_exec(c, scan_begin, NULL);
 
     pg_add_number(&p, table);
-    if (e == ERR_NONE)
+    if (e == ERR_NONE && node->each)
         e = pg_query(c, PG_NODE_LIST, &none, node_give, node);
     if (e == ERR_NONE)
         e = pg_query(c, PG_ITEM_SCAN, &p, row_give, row);

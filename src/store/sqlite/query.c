@@ -234,7 +234,7 @@ MUST_CHECK static enum err scan(struct sqlite_reader *r, uint8_t table, struct n
     enum err e = sqlite_exec(r->db, "BEGIN");
 
     r->failed |= e != ERR_NONE;
-    if (e == ERR_NONE)
+    if (e == ERR_NONE && node->each)
         e = query_run(r, &nodes, node_give, node);
     if (e == ERR_NONE)
         e = query_run(r, &rows, row_give, row);
