@@ -1,5 +1,7 @@
 #include "store/repair.h"
 
+#include <string.h>
+
 #include "base/secret.h"
 #include "store/build.h"
 #include "store/log.h"
@@ -73,8 +75,8 @@ struct repairing {
     struct builder *builder;
     struct secret *plain;
     bool wrong_row_seen;
+    bool failed; /* a row that was read could not be kept or set aside */
     struct repair_result result;
-    struct merkle_hash hash;
 };
 
 /* The row that must not be there, and not another copy of it; once, if there are equal ones. */
@@ -105,10 +107,13 @@ MUST_CHECK static enum err row_take(void *context, const struct stored_row *row)
         bytes_wipe(secret_data(r->plain), row_plain_size(row));
     if (e == ERR_NONE && !is_wrong(r, row)) {
         r->result.rows_kept++;
-        return builder_row(r->builder, row);
+        e = builder_row(r->builder, row);
+    } else {
+        r->result.rows_set_aside++;
+        e = o->set_aside(o->context, row);
     }
-    r->result.rows_set_aside++;
-    return o->set_aside(o->context, row);
+    r->failed = e != ERR_NONE;
+    return e;
 }
 
 /* A table that cannot be read to its end was reported: what can be read of it is kept. */
@@ -117,21 +122,22 @@ MUST_CHECK static enum err rows_copy(struct repairing *r)
     struct store_engine *from = r->options->from->engine;
     enum err e = from->ops->scan(from, 0, NULL, row_take, r);
 
-    if (e == ERR_TAMPERED && r->options->examination->faults[FAULT_ROWS_UNREADABLE] > 0)
+    if (e == ERR_TAMPERED && !r->failed &&
+        r->options->examination->faults[FAULT_ROWS_UNREADABLE] > 0)
         e = ERR_NONE;
     return e;
 }
 
 MUST_CHECK static enum err hash_take(void *context, uint64_t index, struct span hash)
 {
-    struct repairing *r = context;
+    const struct repairing *r = context;
+    struct merkle_hash block;
 
     (void)index;
-    if (hash.size != sizeof r->hash.bytes)
+    if (hash.size != sizeof block.bytes)
         return ERR_TAMPERED;
-    for (size_t i = 0; i < sizeof r->hash.bytes; i++)
-        r->hash.bytes[i] = hash.data[i];
-    return builder_block(r->builder, &r->hash);
+    memcpy(block.bytes, hash.data, hash.size);
+    return builder_block(r->builder, &block);
 }
 
 MUST_CHECK static enum err entry_take(void *context, uint64_t index, struct span entry)

@@ -334,6 +334,45 @@ static void rows_put_back_are_no_repair(void **state)
     }
 }
 
+MUST_CHECK static enum err set_aside_fails(void *context, const struct stored_row *row)
+{
+    (void)context;
+    (void)row;
+    return ERR_TAMPERED;
+}
+
+/* A table that cannot be read to its end excuses only errors of reading it. */
+static void a_row_that_cannot_be_set_aside_ends_the_repair(void **state)
+{
+    const struct engine_options engine = {.address = repaired, .create = true};
+    struct examination x;
+    struct repair_plan plan;
+    struct repair_result result;
+    struct repair_options options = {
+        .from = &from,
+        .examination = &x,
+        .plan = &plan,
+        .accepted = ~0u,
+        .set_aside = set_aside_fails,
+        .entry = entry_write,
+    };
+
+    (void)state;
+    assert_int_equal(database_directory_make(NULL), 0);
+    database_make();
+    sql_run("UPDATE item SET sealed = x'00' WHERE " FIRST_ROW);
+    (void)snprintf(repaired, sizeof repaired, "%s/repaired.db", directory);
+    look(database, &x);
+    x.faults[FAULT_ROWS_UNREADABLE] = 1;
+    repair_plan(&x, &plan);
+    assert_int_equal(store_sqlite.open(&engine, &options.into), ERR_NONE);
+    assert_int_equal(repair_run(&options, &result), ERR_TAMPERED);
+    store_sqlite.close(&options.into);
+    store_sqlite.close(&from.engine);
+    repaired_remove();
+    assert_int_equal(database_directory_remove(NULL), 0);
+}
+
 /* What does not change by repairing is said, and nothing is written. */
 static void what_cannot_be_repaired_is_refused(void **state)
 {
@@ -361,6 +400,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_can_be_repaired_is_repaired),
         cmocka_unit_test(rows_put_back_are_no_repair),
+        cmocka_unit_test(a_row_that_cannot_be_set_aside_ends_the_repair),
         cmocka_unit_test(what_cannot_be_repaired_is_refused),
     };
 
