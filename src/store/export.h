@@ -3,11 +3,13 @@
  * that is written and read in bounded memory. It does not depend on the engine, so it is also how a
  * keystore changes its engine.
  *
- *   record  u8 kind | u32 size | body
- *   BEGIN 1 u64 time (ms since 1970) | u32 node | u64 commits | u64 anchor | u64 log size | 32 root
- * | u8 origin size | origin ROW 2   u8 table | u64 version | u8 id size | id | u8 lookup size |
- * lookup | value BLOCK 3 32 bytes: the hash over 256 entries that are in the archive ENTRY 4 the
- * entry END 5   u64 rows | u64 blocks | u64 entries
+ *   record   u8 kind | u32 size | body
+ *   BEGIN 1  u64 time (ms since 1970) | u32 node | u64 commits | u64 anchor | u64 log size |
+ *            32 root | u8 origin size | origin
+ *   ROW 2    u8 table | u64 version | u8 id size | id | u8 lookup size | lookup | value
+ *   BLOCK 3  32 bytes: the hash over 256 entries that are in the archive
+ *   ENTRY 4  the entry
+ *   END 5    u64 rows | u64 blocks | u64 entries
  *
  * BEGIN comes first; then all ROW, all BLOCK, all ENTRY, and END. Integers are little-endian. Rows
  * are plain inside the encrypted stream, and are sealed again by the importing keystore.

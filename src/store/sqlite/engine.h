@@ -122,12 +122,12 @@ MUST_CHECK enum err sqlite_examine(struct store_engine *e, each_engine_fault *ea
 
 /* The file of this kind has its name, is a regular one and not empty. */
 bool sqlite_file_is_there(const struct sqlite_engine *e, enum sqlite_file_kind which);
-/* Bytes of the write-ahead log; 0 when it is not there. */
+/* The size of the write-ahead log in bytes; 0 if there is no such file. */
 uint64_t sqlite_journal_size(const struct sqlite_engine *e);
 /* The write-ahead log is still the file that has its name. */
+bool sqlite_journal_has_its_name(const struct sqlite_engine *e);
 /* See journal_rescue() in store/store_ops.h. */
 bool sqlite_journal_rescue(struct store_engine *e);
-bool sqlite_journal_has_its_name(const struct sqlite_engine *e);
 /* Remembers the files as they are now. ERR_NOT_FOUND, ERR_IO */
 MUST_CHECK enum err sqlite_files_record(struct sqlite_engine *e);
 /*
