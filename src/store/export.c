@@ -7,7 +7,7 @@
 #include "base/writer.h"
 #include "store/log.h"
 
-enum { RECORD_HEADER_SIZE = 5, ARCHIVED_TOGETHER = 256 };
+enum { RECORD_HEADER_SIZE = 5 };
 
 /* ---- records ---- */
 
@@ -156,7 +156,7 @@ MUST_CHECK static enum err entry_export(void *context, uint64_t index, struct sp
 {
     struct exporting *x = context;
 
-    if (index != x->counts.blocks * ARCHIVED_TOGETHER + x->counts.entries)
+    if (index != x->counts.blocks * TILE_WIDTH + x->counts.entries)
         return ERR_TAMPERED;
     x->counts.entries++;
     return record_put(x->w, EXPORT_ENTRY, entry, (struct span){0});
@@ -177,7 +177,7 @@ MUST_CHECK static enum err log_export(struct exporting *x)
 {
     const struct node_state *state = &x->examination->state;
     struct store_engine *engine = x->from->engine;
-    const uint64_t blocks = state->log_archived / ARCHIVED_TOGETHER;
+    const uint64_t blocks = state->log_archived / TILE_WIDTH;
     enum err e = ERR_NONE;
 
     if (blocks > 0)
@@ -186,8 +186,7 @@ MUST_CHECK static enum err log_export(struct exporting *x)
     if (e == ERR_NONE)
         e = engine->ops->entries(engine, x->from->node, state->log_archived,
                                  state->log.size - state->log_archived, entry_export, x);
-    if (e == ERR_NONE &&
-        x->counts.blocks * ARCHIVED_TOGETHER + x->counts.entries != state->log.size)
+    if (e == ERR_NONE && x->counts.blocks * TILE_WIDTH + x->counts.entries != state->log.size)
         e = ERR_TAMPERED;
     return e;
 }

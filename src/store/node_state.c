@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "audit/tiles.h"
 #include "base/reader.h"
 #include "base/writer.h"
 #include "crypto/aead.h"
@@ -12,7 +13,6 @@ enum {
     AAD_TEXT_SIZE = sizeof "vouchsafe state",
     AAD_MAX = AAD_TEXT_SIZE + 1 + 4 + 4 + STORE_ORIGIN_MAX,
     LEVELS = 64,
-    ARCHIVED_TOGETHER = 256, /* entries of one file of the archive */
 };
 
 _Static_assert(NODE_STATE_SEALED_MAX <= STORE_STATE_MAX, "a sealed state fits");
@@ -66,7 +66,7 @@ enum err node_state_parse(struct span plain, struct node_state *out)
     e = reader_finish(&r);
     if (e == ERR_NONE &&
         (running > 1 || s.log_verified > s.log.size || s.log_scrubbed > s.log.size ||
-         s.log_archived > s.log.size || s.log_archived % ARCHIVED_TOGETHER != 0))
+         s.log_archived > s.log.size || s.log_archived % TILE_WIDTH != 0))
         e = ERR_MALFORMED;
     if (e == ERR_NONE)
         *out = s;
