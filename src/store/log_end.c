@@ -5,7 +5,7 @@
 /* SQLite's numbers are signed, so entries could hide before 0. */
 static const uint64_t before_zero = UINT64_C(1) << 63;
 
-MUST_CHECK static enum err tampered(const char *what, uint64_t first, uint64_t last)
+enum err log_tampered(const char *what, uint64_t first, uint64_t last)
 {
     log_write(LOG_ERROR, "store", "tampered", LOG_STRING("what", what), LOG_NUMBER("index", first),
               LOG_NUMBER("last", last));
@@ -17,14 +17,14 @@ MUST_CHECK static enum err entry_before(void *context, uint64_t index, struct sp
     (void)context;
     (void)index;
     (void)entry;
-    return tampered("entry before the first", 0, 0);
+    return log_tampered("entry before the first", 0, 0);
 }
 
 MUST_CHECK static enum err entry_beyond(void *context, uint64_t index, struct span entry)
 {
     (void)context;
     (void)entry;
-    return tampered("entry beyond the end", index, index);
+    return log_tampered("entry beyond the end", index, index);
 }
 
 MUST_CHECK static enum err node_beyond(void *context, uint64_t index, struct span hash)
@@ -33,7 +33,7 @@ MUST_CHECK static enum err node_beyond(void *context, uint64_t index, struct spa
 
     (void)index;
     (void)hash;
-    return tampered("node beyond the entries", *size, *size);
+    return log_tampered("node beyond the entries", *size, *size);
 }
 
 enum err log_bounds_verify(struct store_engine *engine, uint32_t node, uint64_t size)
@@ -60,7 +60,7 @@ enum err log_edge_verify(const struct log_reader *r)
     if (e == ERR_NONE && !span_equal(SPAN_OF(root.bytes), SPAN_OF(r->root.bytes)))
         e = ERR_TAMPERED;
     if (e == ERR_TAMPERED)
-        e = tampered("the last entries, or the hashes over the others, differ from the tree", 0,
-                     r->size - 1);
+        e = log_tampered("the last entries, or the hashes over the others, differ from the tree", 0,
+                         r->size - 1);
     return e;
 }

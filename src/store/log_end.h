@@ -13,6 +13,9 @@
  */
 MUST_CHECK enum err log_bounds_verify(struct store_engine *engine, uint32_t node, uint64_t size);
 
+/* Writes that line, about the entries from `first` to `last`. Returns ERR_TAMPERED. */
+MUST_CHECK enum err log_tampered(const char *what, uint64_t first, uint64_t last);
+
 /*
  * The stored hashes of the tree's right edge, and the entries after the last of them, give the
  * reader's root. ERR_TAMPERED, and a line of the operational log; ERR_IO, ERR_UNAVAILABLE

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/log.h"
 #include "store/log_end.h"
 
 struct walk {
@@ -13,14 +12,6 @@ struct walk {
     struct buffer nodes; /* struct stored_node, as the entries give them */
 };
 
-/* Says once what is wrong, and where: the entries from `first` to `last`. */
-MUST_CHECK static enum err tampered(const char *what, uint64_t first, uint64_t last)
-{
-    log_write(LOG_ERROR, "store", "tampered", LOG_STRING("what", what), LOG_NUMBER("index", first),
-              LOG_NUMBER("last", last));
-    return ERR_TAMPERED;
-}
-
 MUST_CHECK static enum err entry_take(void *context, uint64_t index, struct span entry)
 {
     struct walk *w = context;
@@ -28,9 +19,9 @@ MUST_CHECK static enum err entry_take(void *context, uint64_t index, struct span
     size_t count = 0;
 
     if (index != w->frontier.size)
-        return tampered("missing entry", w->frontier.size, w->frontier.size);
+        return log_tampered("missing entry", w->frontier.size, w->frontier.size);
     if (index >= w->expected->size)
-        return tampered("entry beyond the end", index, index);
+        return log_tampered("entry beyond the end", index, index);
     log_append(&w->frontier, entry, nodes, &count);
     return buffer_append(&w->nodes, span_of(nodes, count * sizeof nodes[0]));
 }
@@ -86,7 +77,8 @@ MUST_CHECK static enum err level_verify(const struct walk *w, unsigned level)
     enum err e = w->engine->ops->subtrees(w->engine, w->node, level, 0, l.count, node_take, &l);
 
     if (e == ERR_NONE && l.next < l.count)
-        e = tampered("entries and their node differ", l.next << level, ((l.next + 1) << level) - 1);
+        e = log_tampered("entries and their node differ", l.next << level,
+                         ((l.next + 1) << level) - 1);
     return e;
 }
 
@@ -97,13 +89,14 @@ MUST_CHECK static enum err root_verify(const struct walk *w)
     struct merkle_hash root;
 
     if (f->size != w->expected->size)
-        return tampered("missing entry", f->size, w->expected->size - 1);
+        return log_tampered("missing entry", f->size, w->expected->size - 1);
     merkle_root(f, &root);
     if (span_equal(SPAN_OF(root.bytes), SPAN_OF(w->expected->root.bytes)))
         return ERR_NONE;
     if (tail == f->size)
-        return tampered("entries differ from what was written", 0, f->size);
-    return tampered("entries after the last node differ from what was written", tail, f->size - 1);
+        return log_tampered("entries differ from what was written", 0, f->size);
+    return log_tampered("entries after the last node differ from what was written", tail,
+                        f->size - 1);
 }
 
 enum err log_walk(struct store_engine *engine, uint32_t node, const struct checkpoint *expected,
