@@ -243,8 +243,8 @@ void daemon_anchors_warn(const struct settings *s)
 {
     if (!s->anchor.tpm2 && s->anchor.witness_count == 0)
         log_write(LOG_WARN, "daemon", "no_anchor",
-                  LOG_STRING("effect", "it could not be noticed if the whole database was replaced "
-                                       "by an older copy of itself: limits and changes since that "
-                                       "copy would be undone"),
+                  LOG_STRING("effect",
+                             "an older copy of the whole database would not be noticed, and "
+                             "the changes since that copy would be undone"),
                   LOG_STRING("next", "set anchor.tpm2 or anchor.witnesses"));
 }

@@ -7,7 +7,8 @@
 static const char *const usages[] = {
     "vouchsafed [--config FILE] [--env-file FILE] [--user NAME] [--supervise]",
     "vouchsafed init [--new-log | --new-anchor] [--json] [--config FILE] [--env-file FILE]",
-    "vouchsafed state check|repair [--kept FILE] [--give-up LIST] [--yes] [--json] [--config FILE]",
+    "vouchsafed state check [--kept FILE] [--json] [--config FILE]",
+    "vouchsafed state repair [--kept FILE] [--give-up LIST] [--yes] [--json] [--config FILE]",
     "vouchsafed state export FILE [--json] [--config FILE]",
     "vouchsafed state import FILE --kept FILE|--accept-rollback [--json] [--config FILE]",
     "vouchsafed --check-config [--json] [--config FILE] [--env-file FILE]",
@@ -27,7 +28,7 @@ const struct daemon_option daemon_options[] = {
     {"give-up",         "LIST", 'g', "with state repair: what may be lost: rows,proof,log,newest"      },
     {"accept-rollback", NULL,   'r',
      "with state import: the export may be older than the last state"                                  },
-    {"yes",             NULL,   'y', "with state repair: do what is said, not only say it"             },
+    {"yes",             NULL,   'y', "with state repair: do it; without this, only say how"            },
     {"new-anchor",      NULL,   'a',
      "with init: take the database as it is, and adopt the TPM's counter\n"
      "(anchor.tpm2)"                                                                                   },
@@ -45,11 +46,11 @@ _Static_assert(COUNT_OF(daemon_options) <= DAEMON_OPTIONS_MAX, "room in the pars
 static const struct {
     const char *name, *help;
 } commands[] = {
-    {"init",         "make a root, seal it by the TEE, start the log, and exit"             },
-    {"state check",  "report every fault of the state directory, and change nothing"        },
-    {"state export", "write rows and log into one file that only this root opens"           },
-    {"state import", "fill an empty store from such a file"                                 },
-    {"state repair", "make a whole database from a damaged one; only say how, without --yes"},
+    {"init",         "make a root, seal it by the TEE, start the log, and exit"     },
+    {"state check",  "report every fault of the state directory, and change nothing"},
+    {"state export", "write rows and log into one file that only this root opens"   },
+    {"state import", "fill an empty store from such a file"                         },
+    {"state repair", "make a whole database from a damaged one, with --yes"         },
 };
 
 static const struct {
