@@ -42,6 +42,19 @@ static void blame(struct settings_loader *l, const char *group, const char *key,
     settings_blame(l, setting_find(group, key), "%s", what);
 }
 
+/* A witness that is listed twice would count as two of the quorum. */
+static void check_repetition(struct settings_loader *l, size_t at, const struct settings_witness *w)
+{
+    struct settings_witness other;
+
+    for (size_t i = 0; i < at; i++)
+        if (settings_witness_parse(l->s->anchor.witnesses[i], &other) == ERR_NONE &&
+            span_equal(SPAN_OF(w->cosigner.public_key), SPAN_OF(other.cosigner.public_key)))
+            settings_blame(l, setting_find("anchor", "witnesses"),
+                           "entries %zu and %zu have the key of the same witness, %s; remove one",
+                           i + 1, at + 1, w->cosigner.name);
+}
+
 static void check_witnesses(struct settings_loader *l)
 {
     const struct settings *s = l->s;
@@ -49,19 +62,42 @@ static void check_witnesses(struct settings_loader *l)
     struct settings_witness w;
 
     for (size_t i = 0; i < s->anchor.witness_count; i++) {
-        if (settings_witness_parse(s->anchor.witnesses[i], &w) != ERR_NONE)
+        if (settings_witness_parse(s->anchor.witnesses[i], &w) != ERR_NONE) {
             settings_blame(l, row,
                            "entry %zu must be the witness's key and its address, with a space "
                            "between them, such as `witness.example/w1+1a2b3c4d+BAAA... "
                            "https://witness.example`; correct it",
                            i + 1);
-        else if (settings_is_in_the_clear(w.url) && !s->anchor.allow_plain_http)
+            continue;
+        }
+        if (settings_is_in_the_clear(w.url) && !s->anchor.allow_plain_http)
             settings_blame(l, row,
                            "%s would be asked in the clear: another machine on the path could say "
                            "that the database is old, and stop the keystore; use https://, or set "
                            "anchor.allow_plain_http to true",
                            w.url);
+        check_repetition(l, i, &w);
     }
+}
+
+/* Two sets of more than half have a witness in common, so one of them has seen the newest log. */
+static void check_quorum(struct settings_loader *l)
+{
+    const struct setting *row = setting_find("anchor", "quorum");
+    const size_t count = l->s->anchor.witness_count;
+    const uint32_t quorum = l->s->anchor.quorum;
+
+    if (count == 0 || quorum == 0)
+        return;
+    if (quorum > count)
+        settings_blame(l, row, "%u, but anchor.witnesses has %zu; lower it, or name more witnesses",
+                       quorum, count);
+    else if (quorum <= count / 2)
+        settings_blame(l, row,
+                       "%u is not more than half of the %zu in anchor.witnesses: an attacker that "
+                       "cuts the network could choose witnesses that have not seen the newest "
+                       "log; set it to at least %zu, or to 0 for all",
+                       quorum, count, count / 2 + 1);
 }
 
 void settings_check_anchor(struct settings_loader *l)
@@ -75,10 +111,7 @@ void settings_check_anchor(struct settings_loader *l)
               "must be an index of the owner's range, from 0x01800000 to 0x01bfffff, such as "
               "0x01805653; correct it");
     check_witnesses(l);
-    if (s->anchor.witness_count > 0 && s->anchor.quorum > s->anchor.witness_count)
-        settings_blame(l, setting_find("anchor", "quorum"),
-                       "%u, but anchor.witnesses has %zu; lower it, or name more witnesses",
-                       s->anchor.quorum, s->anchor.witness_count);
+    check_quorum(l);
 }
 
 void settings_check_witness(struct settings_loader *l)

@@ -310,7 +310,7 @@ POLICY_FIELDS(POLICY_SETTING)
 {"anchor", "witnesses", SETTING_TEXTS, true, "VOUCHSAFE_ANCHOR_WITNESSES", NULL, LIST(anchor.witnesses, anchor.witness_count), NULL, 0, 16, NULL, NULL,
  "Witnesses that cosign the log's checkpoints (C2SP tlog-witness), such as another keystore. Each entry is the witness's key and its address, with a space between them. The witness must know the key of this log."},
 {"anchor", "quorum", SETTING_NUMBER, true, "VOUCHSAFE_ANCHOR_QUORUM", NULL, AT(anchor.quorum), "0", 0, 16, NULL, NULL,
- "How many of the witnesses must cosign. 0: all."},
+ "How many of the witnesses must cosign: more than half of them. 0: all."},
 {"anchor", "witness_ca_file", SETTING_TEXT, true, "VOUCHSAFE_ANCHOR_WITNESS_CA_FILE", NULL, AT(anchor.witness_ca_file), "", 0, 4000, NULL, NULL,
  "PEM file of the CA that must issue the witnesses' TLS certificates. Empty: the system's CAs."},
 {"anchor", "allow_plain_http", SETTING_BOOL, true, "VOUCHSAFE_ANCHOR_ALLOW_PLAIN_HTTP", NULL, AT(anchor.allow_plain_http), "false", 0, 0, NULL, NULL,

@@ -663,9 +663,9 @@ class Client(Anchored):
 
     def test_witnesses_that_do_not_help(self):
         """Whatever a witness answers, the keystore refuses or waits as the setting says, and believes nothing."""
-        good, bad = self.witness("fake.example/good"), self.witness("fake.example/bad")
+        good, bad = [self.witness(f"fake.example/good{i}") for i in range(2)], self.witness("fake.example/bad")
         other = Ed25519PrivateKey.generate()
-        keystore = self.anchored(good, bad, **{"anchor.timeout_ms": 1000}).init()
+        keystore = self.anchored(*good, bad, **{"anchor.timeout_ms": 1000}).init()
         answers = {
             "not answer": lambda body: (time.sleep(2), (200, {}, b""))[1],
             "status 500": lambda body: (500, {}, b""),
@@ -685,12 +685,12 @@ class Client(Anchored):
             with self.subTest(words):
                 bad.answer = answer
                 self.refuses_to_start(keystore, words, "fake.example/bad", "code=unavailable")
-        with self.subTest("a quorum of one is content with the good one"):
-            self.configure(keystore, anchor={"quorum": 1})
+        with self.subTest("a quorum of two is content with the good ones"):
+            self.configure(keystore, anchor={"quorum": 2})
             keystore.start()
             keystore.stop()
         with self.subTest("a larger log stops the start, whatever the setting"):
-            self.configure(keystore, anchor={"quorum": 1, "unavailable": "warn"})
+            self.configure(keystore, anchor={"quorum": 2, "unavailable": "warn"})
             bad.answer = lambda body: (409, {"Content-Type": "text/x.tlog.size"}, b"1000000\n")
             self.refuses_to_start(keystore, "1000000 entries", "fake.example/bad", "code=rolled_back")
 

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "audit/cosignature.h"
 #include "crypto/random.h"
 #include "daemon/settings_table.h"
 
@@ -428,6 +429,53 @@ static void settings_that_contradict_are_refused(void **state)
         assert_int_equal(e, cases[i].setting ? ERR_CONFIG : ERR_NONE);
         if (cases[i].setting)
             assert_string_equal(problem.setting, cases[i].setting);
+        else
+            settings_clear(&settings);
+    }
+}
+
+static void anchors_need_different_witnesses_and_more_than_half_of_them(void **state)
+{
+    static const struct {
+        const char *keys; /* of the witnesses, a letter each */
+        unsigned quorum;
+        const char *setting, *says; /* NULL: accepted */
+    } cases[] = {
+        {"",     1, NULL,               NULL                              },
+        {"a",    0, NULL,               NULL                              },
+        {"a",    1, NULL,               NULL                              },
+        {"a",    2, "anchor.quorum",    "2, but anchor.witnesses has 1"   },
+        {"ab",   1, "anchor.quorum",    "1 is not more than half of the 2"},
+        {"ab",   2, NULL,               NULL                              },
+        {"abc",  1, "anchor.quorum",    "at least 2"                      },
+        {"abc",  2, NULL,               NULL                              },
+        {"abcd", 2, "anchor.quorum",    "at least 3"                      },
+        {"abcd", 3, NULL,               NULL                              },
+        {"aa",   0, "anchor.witnesses", "entries 1 and 2"                 },
+        {"abca", 3, "anchor.witnesses", "entries 1 and 4"                 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char yaml[4096];
+        int size = snprintf(yaml, sizeof yaml, TEE "anchor:\n  quorum: %u\n  witnesses: [",
+                            cases[i].quorum);
+        enum err e;
+
+        for (size_t k = 0; cases[i].keys[k]; k++) { /* the same key may have two names */
+            struct cosigner witness = {.public_key = {(uint8_t)cases[i].keys[k]}};
+            char vkey[NOTE_VKEY_SIZE];
+
+            (void)snprintf(witness.name, sizeof witness.name, "w%zu.example", k);
+            assert_int_equal(cosigner_write(&witness, vkey, sizeof vkey), ERR_NONE);
+            size += snprintf(yaml + size, sizeof yaml - (size_t)size,
+                             "%s\"%s https://w%zu.example\"", k > 0 ? ", " : "", vkey, k);
+        }
+        (void)snprintf(yaml + size, sizeof yaml - (size_t)size, "]\n");
+        e = load(yaml, "", NULL);
+        assert_int_equal(e, cases[i].setting ? ERR_CONFIG : ERR_NONE);
+        if (cases[i].setting)
+            assert_problem(cases[i].setting, cases[i].says);
         else
             settings_clear(&settings);
     }
@@ -1175,6 +1223,7 @@ int main(void)
         cmocka_unit_test(security_settings_must_be_given),
         cmocka_unit_test(providers_by_their_names),
         cmocka_unit_test(settings_that_contradict_are_refused),
+        cmocka_unit_test(anchors_need_different_witnesses_and_more_than_half_of_them),
         cmocka_unit_test(tokens_in_the_clear_have_to_be_asked_for),
         cmocka_unit_test(tokens_come_from_file_and_variables),
         cmocka_unit_test(wrong_tokens_are_refused),
