@@ -58,10 +58,11 @@ static const struct {
     {"legacy_envelope",                     "Decryption failed: {hint}"                                                    },
     {"envelope_malformed",                  "Decryption failed: {hint}"                                                    },
     {"envelope_not_authentic",              "Decryption failed: not encrypted to this key, or changed"                     },
- /* the sealed root */
+ /* the archive of the log */
     {"archive_not_configured",
      "This keystore has no archive; set log.archive_to and start it again"                                                 },
     {"archive_elsewhere",                   "The archive of this keystore is another directory; see log.archive_to"        },
+ /* the sealed root */
     {"reseal_unsupported",                  "The root is not sealed by a TPM, so its seal does not depend on PCRs"         },
     {"bad_pcrs",                            "pcrs is not a list as in 7=HEX,11=HEX of PCRs in tee.tpm2_pcrs"               },
     {"reseal_failed",                       "The root was not sealed; the operational log says why"                        },
