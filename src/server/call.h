@@ -147,9 +147,10 @@ struct server {
  * thread of changes. Any thread. */
 void server_refresh_policies(struct server *s);
 
-/*
- * Commits the call's outcome and waits until it is durable, or why not. Not on a loop.
- */
+/* Before work that a commit follows. ERR_UNAVAILABLE: the store is full; the reply says so. */
+MUST_CHECK enum err call_space_check(struct call *c);
+
+/* Commits the call's outcome and waits until it is durable, or why not. Not on a loop. */
 MUST_CHECK enum err call_commit(struct call *c);
 
 /*

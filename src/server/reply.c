@@ -381,7 +381,7 @@ MUST_CHECK static enum err growth_check(struct call *c)
 }
 
 /* What an operator does may free space, so it goes on when the others are refused. */
-MUST_CHECK static enum err space_check(struct call *c)
+enum err call_space_check(struct call *c)
 {
     struct space_figures f;
 
@@ -398,11 +398,10 @@ MUST_CHECK static enum err operate(struct call *c, struct service_thread *thread
                                    enum operation_id id, const void *request)
 {
     const struct caller caller = call_caller(c);
-    enum err e = space_check(c);
+    enum err e = call_space_check(c);
 
     if (e == ERR_NONE)
         e = growth_check(c);
-
     if (e != ERR_NONE)
         return e;
     e = operation_run(c->server->svc, thread, id, &caller, request, c->now, &c->outcome);

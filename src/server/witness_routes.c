@@ -29,6 +29,8 @@ static void answer_request(struct call *c, struct witnessing *w, struct witnessi
 {
     enum err e = witnessing_judge(w, c->request->body, a);
 
+    if (e == ERR_NONE && a->status == 200 && a->commits && call_space_check(c) != ERR_NONE)
+        return;
     if (e == ERR_NONE && a->status == 200)
         e = cosign(c, w, a);
     if (e == ERR_NONE && a->has_size) {

@@ -9,6 +9,7 @@ import unittest
 
 import harness
 import workload
+from anchor_test import Tree
 from harness import command, Keystore, Worker, ecies_seal
 
 SEED = "github.com/alice/project:alice.near"
@@ -213,7 +214,10 @@ class Limits(unittest.TestCase):
         self.assertEqual(other.decrypt(sealed, seed=SEED).status, 200)
 
     def test_a_full_store_refuses_and_deletes_nothing(self):
-        k = self.keystore(settings={"store.max_mib": 1, "rate.denials_per_second": 0})
+        log = Tree("other.example/log", [b"entry %d" % i for i in range(20)])
+        k = self.keystore(settings={"store.max_mib": 1, "rate.denials_per_second": 0,
+                                    "witness.serve": True, "witness.logs": [log.vkey]})
+        self.assertEqual(k.post("/add-checkpoint", log.request(0, 7)).status, 200)
         worker = Worker(k)
         self.assertEqual(worker.attest().status, 200)
         sealed = ecies_seal(k.pubkey(SEED), b"x")
@@ -225,6 +229,12 @@ class Limits(unittest.TestCase):
                 break
         self.assertEqual((reply.status, reply.code), (503, "store_full"))
         self.assertTrue(reply.headers["Retry-After"])
+        with self.subTest("as a witness it cosigns only what it need not store"):
+            self.assertEqual(k.post("/add-checkpoint", log.request(7, 7)).status, 200)
+            reply = k.post("/add-checkpoint", log.request(7, 20))
+            self.assertEqual((reply.status, reply.code), (503, "store_full"))
+            self.assertTrue(reply.headers["Retry-After"])
+            self.assertEqual(k.post("/add-checkpoint", log.request(0, 20)).body, b"7\n")
         ready = k.get("/readyz")
         self.assertEqual((ready.status, ready.code), (503, "store_full"))
         self.assertEqual(workload.metric(k, "vouchsafe_store_full"), 1)
