@@ -50,12 +50,6 @@ enum err checkpoint_sign_with(const struct checkpoint *c, const char *origin,
     return writer_finish(&w, NULL);
 }
 
-/* At most 19 digits: a log of more entries than that does not exist. */
-MUST_CHECK static enum err size_parse(struct span text, uint64_t *out)
-{
-    return text.size > 19 ? ERR_MALFORMED : decimal_read(text, out);
-}
-
 /* Reads the three lines of the text and the blank line. Refuses extension lines, because we
  * write none. */
 MUST_CHECK static enum err text_parse(struct span *rest, struct span origin, struct checkpoint *out)
@@ -67,7 +61,7 @@ MUST_CHECK static enum err text_parse(struct span *rest, struct span origin, str
 
     if (!note_take_line(rest, &name) || !note_take_line(rest, &size) ||
         !note_take_line(rest, &root) || !note_take_line(rest, &blank) || blank.size != 0 ||
-        !span_equal(name, origin) || size_parse(size, &out->size) != ERR_NONE)
+        !span_equal(name, origin) || note_size_parse(size, &out->size) != ERR_NONE)
         return ERR_MALFORMED;
     return note_base64_exact(root, out->root.bytes, sizeof out->root.bytes);
 }

@@ -69,6 +69,16 @@ void note_put_number(struct writer *w, uint64_t number)
     writer_put(w, span_of(digits, decimal_write(number, digits)));
 }
 
+enum err note_size_parse(struct span text, uint64_t *out)
+{
+    uint64_t size = 0;
+
+    if (decimal_read(text, &size) != ERR_NONE || size > INT64_MAX)
+        return ERR_MALFORMED;
+    *out = size;
+    return ERR_NONE;
+}
+
 void note_put_signature(struct writer *w, struct span name, struct span id_and_signature)
 {
     writer_put(w, SPAN_LITERAL(SIGNATURE_MARK));

@@ -31,6 +31,8 @@ bool note_take_line(struct span *rest, struct span *line);
 MUST_CHECK enum err note_base64_exact(struct span text, uint8_t *out, size_t size);
 void note_put_base64(struct writer *w, struct span bytes); /* at most 96 bytes */
 void note_put_number(struct writer *w, uint64_t number);
+/* The size of a log, which is at most INT64_MAX. ERR_MALFORMED */
+MUST_CHECK enum err note_size_parse(struct span text, uint64_t *out);
 /* A signature line with its newline. */
 void note_put_signature(struct writer *w, struct span name, struct span id_and_signature);
 

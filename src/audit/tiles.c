@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "audit/entry.h"
+#include "audit/note.h"
 #include "base/reader.h"
 #include "base/text.h"
 
@@ -14,13 +15,6 @@ enum {
 };
 
 _Static_assert(AUDIT_ENTRY_MAX <= BUNDLE_ENTRY_MAX, "each entry of the log fits into a bundle");
-
-static void put_number(struct writer *w, uint64_t number)
-{
-    char digits[DECIMAL_MAX_SIZE];
-
-    writer_put(w, span_of(digits, decimal_write(number, digits)));
-}
 
 static void put_group(struct writer *w, unsigned group)
 {
@@ -56,12 +50,12 @@ size_t tile_path_write(const struct tile *tile, char out[TILE_PATH_SIZE])
     if (tile->entries)
         writer_put(&w, SPAN_LITERAL("entries"));
     else
-        put_number(&w, tile->level);
+        note_put_number(&w, tile->level);
     writer_u8(&w, '/');
     put_index(&w, tile->index);
     if (tile->width < TILE_WIDTH) {
         writer_put(&w, SPAN_LITERAL(".p/"));
-        put_number(&w, tile->width);
+        note_put_number(&w, tile->width);
     }
     assert(!w.failed);
     out[w.size] = '\0';
@@ -91,7 +85,7 @@ MUST_CHECK static enum err group_read(struct span digits, uint64_t *index)
     return ERR_NONE;
 }
 
-/* What is left after <N>: nothing, or ".p/" and a width, of which `last` has the ".p". */
+/* What is left after <N>: nothing, or ".p/" and a width, of which `mark` has the ".p". */
 MUST_CHECK static enum err width_read(struct span mark, struct span width, unsigned *out)
 {
     uint64_t number = 0;

@@ -32,12 +32,6 @@ enum err witness_request_write(uint64_t old_size, const struct merkle_proof *pro
     return e;
 }
 
-/* At most 19 digits: a log of more entries than that does not exist. */
-MUST_CHECK static enum err number_parse(struct span text, uint64_t *out)
-{
-    return text.size > 19 ? ERR_MALFORMED : decimal_read(text, out);
-}
-
 MUST_CHECK static enum err proof_parse(struct span *rest, struct merkle_proof *out)
 {
     struct span line;
@@ -54,7 +48,7 @@ MUST_CHECK static enum err proof_parse(struct span *rest, struct merkle_proof *o
     }
 }
 
-/* Origin, size, root, and extension lines, which no line of may be empty (tlog-checkpoint). */
+/* Origin, size, root, and extension lines, none of which is empty (tlog-checkpoint). */
 MUST_CHECK static enum err checkpoint_text_parse(struct span text, struct witness_request *out)
 {
     struct span rest = text;
@@ -62,7 +56,7 @@ MUST_CHECK static enum err checkpoint_text_parse(struct span text, struct witnes
 
     if (!note_take_line(&rest, &out->origin) || !note_take_line(&rest, &size) ||
         !note_take_line(&rest, &root) || out->origin.size == 0 ||
-        number_parse(size, &out->checkpoint.size) != ERR_NONE)
+        note_size_parse(size, &out->checkpoint.size) != ERR_NONE)
         return ERR_MALFORMED;
     while (rest.size > 0)
         if (!note_take_line(&rest, &line) || line.size == 0)
@@ -81,7 +75,7 @@ enum err witness_request_parse(struct span body, struct witness_request *out)
     if (body.size > WITNESS_REQUEST_MAX)
         return ERR_TOO_LARGE;
     if (!note_take_line(&rest, &line) || !span_starts_with(line, word) ||
-        number_parse(span_slice(line, word.size, line.size), &r.old_size) != ERR_NONE)
+        note_size_parse(span_slice(line, word.size, line.size), &r.old_size) != ERR_NONE)
         return ERR_MALFORMED;
     e = proof_parse(&rest, &r.proof);
     if (e == ERR_NONE)
@@ -98,7 +92,8 @@ enum err witness_size_parse(struct span body, uint64_t *out)
     struct span rest = body;
     struct span line;
 
-    return note_take_line(&rest, &line) && rest.size == 0 ? number_parse(line, out) : ERR_MALFORMED;
+    return note_take_line(&rest, &line) && rest.size == 0 ? note_size_parse(line, out)
+                                                          : ERR_MALFORMED;
 }
 
 enum witness_answer witness_judge(const struct checkpoint *last, const struct witness_request *r)

@@ -167,6 +167,7 @@ static void other_forms_are_refused(void **state)
         {"old \n\n" NOTE,                                                       ERR_MALFORMED},
         {"old 4\r\n\n" NOTE,                                                    ERR_MALFORMED},
         {"old 99999999999999999999\n\n" NOTE,                                   ERR_MALFORMED},
+        {"old 9223372036854775808\n\n" NOTE,                                    ERR_MALFORMED},
         {"old 4\n" NOTE,                                                        ERR_MALFORMED},
         {"old 4\nAAAA\n\n" NOTE,                                                ERR_MALFORMED},
         {"old 4\n" HASH "A\n\n" NOTE,                                           ERR_MALFORMED},
@@ -203,13 +204,16 @@ static void a_proof_has_at_most_63_lines(void **state)
 
 static void sizes_have_one_spelling(void **state)
 {
-    static const char *const refused[] = {"", "5", "05\n", "5\n\n", "5 \n", "-5\n", "\n", "x\n"};
+    static const char *const refused[] = {
+        "", "5", "05\n", "5\n\n", "5 \n", "-5\n", "\n", "x\n", "9223372036854775808\n"};
     uint64_t size = 0;
 
     (void)state;
     assert_int_equal(witness_size_parse(SPAN_LITERAL("0\n"), &size), ERR_NONE);
     assert_int_equal(witness_size_parse(SPAN_LITERAL("20852163\n"), &size), ERR_NONE);
     assert_int_equal(size, 20852163);
+    assert_int_equal(witness_size_parse(SPAN_LITERAL("9223372036854775807\n"), &size), ERR_NONE);
+    assert_int_equal(size, INT64_MAX);
     for (size_t i = 0; i < COUNT_OF(refused); i++)
         assert_int_equal(witness_size_parse(span_string(refused[i]), &size), ERR_MALFORMED);
 }
