@@ -7,7 +7,6 @@
 enum {
     TIME_SIZE = 8,
     SIGNATURE_SIZE = NOTE_KEY_ID_SIZE + TIME_SIZE + ED25519_SIGNATURE_SIZE,
-    TEXT_MAX = 16 * 1024, /* of a checkpoint, which has a few lines */
     HEAD_MAX = 64,
 };
 
@@ -23,9 +22,10 @@ enum err cosigner_write(const struct cosigner *c, char *out, size_t out_size)
 
 /* The signed message. ERR_TOO_LARGE */
 MUST_CHECK static enum err message_write(struct span text, uint64_t seconds,
-                                         uint8_t out[TEXT_MAX + HEAD_MAX], struct span *message)
+                                         uint8_t out[COSIGNATURE_TEXT_MAX + HEAD_MAX],
+                                         struct span *message)
 {
-    struct writer w = writer_over(out, TEXT_MAX + HEAD_MAX);
+    struct writer w = writer_over(out, COSIGNATURE_TEXT_MAX + HEAD_MAX);
 
     writer_put(&w, SPAN_LITERAL("cosignature/v1\ntime "));
     note_put_number(&w, seconds);
@@ -42,7 +42,7 @@ enum err cosignature_sign(struct span text, const struct cosigner *c,
     struct writer w = writer_over(out, COSIGNATURE_LINE_MAX);
     uint8_t bytes[SIGNATURE_SIZE];
     struct writer s = writer_over(bytes + NOTE_KEY_ID_SIZE, TIME_SIZE);
-    uint8_t memory[TEXT_MAX + HEAD_MAX];
+    uint8_t memory[COSIGNATURE_TEXT_MAX + HEAD_MAX];
     struct span message;
     enum err e = message_write(text, seconds, memory, &message);
 
@@ -63,7 +63,7 @@ MUST_CHECK static enum err line_verify(struct span text, const struct note_signa
                                        const struct cosigner *c, uint64_t *seconds)
 {
     struct reader r = reader_over(span_of(s->bytes + NOTE_KEY_ID_SIZE, TIME_SIZE));
-    uint8_t memory[TEXT_MAX + HEAD_MAX];
+    uint8_t memory[COSIGNATURE_TEXT_MAX + HEAD_MAX];
     struct span message;
 
     if (s->size != SIGNATURE_SIZE)

@@ -13,6 +13,7 @@
 #include "audit/note.h"
 
 #define COSIGNATURE_LINE_MAX (NOTE_NAME_MAX + 128) /* with newline and terminator */
+#define COSIGNATURE_TEXT_MAX (16 * 1024)           /* of a checkpoint, which has a few lines */
 
 /* A witness as others know it. */
 struct cosigner {
@@ -25,7 +26,7 @@ MUST_CHECK enum err cosigner_write(const struct cosigner *c, char *out, size_t o
 
 /*
  * Writes the terminated line. `text` is the text of a checkpoint with its last newline; `seconds`
- * is at least 0. ERR_MALFORMED the name
+ * is at least 0. ERR_MALFORMED the name; ERR_TOO_LARGE more than COSIGNATURE_TEXT_MAX
  */
 MUST_CHECK enum err cosignature_sign(struct span text, const struct cosigner *c,
                                      const uint8_t seed[ED25519_SEED_SIZE], uint64_t seconds,

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "audit/cosignature.h"
 #include "base/text.h"
 
 enum err witness_request_write(uint64_t old_size, const struct merkle_proof *proof,
@@ -80,6 +81,8 @@ enum err witness_request_parse(struct span body, struct witness_request *out)
     e = proof_parse(&rest, &r.proof);
     if (e == ERR_NONE)
         e = note_split(rest, &r.text, &r.signatures);
+    if (e == ERR_NONE && r.text.size > COSIGNATURE_TEXT_MAX)
+        e = ERR_TOO_LARGE;
     if (e == ERR_NONE)
         e = checkpoint_text_parse(r.text, &r);
     if (e == ERR_NONE)

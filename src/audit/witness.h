@@ -29,7 +29,7 @@ struct witness_request {
 /* Appends to `out`. `note` is the signed checkpoint. ERR_TOO_LARGE, ERR_MEMORY */
 MUST_CHECK enum err witness_request_write(uint64_t old_size, const struct merkle_proof *proof,
                                           struct span note, struct buffer *out);
-/* ERR_MALFORMED: C2SP's 400; ERR_TOO_LARGE */
+/* ERR_MALFORMED: C2SP's 400; ERR_TOO_LARGE, also a text that cosignature_sign() does not take */
 MUST_CHECK enum err witness_request_parse(struct span body, struct witness_request *out);
 
 /* The body of a 409: "<size>\n". ERR_MALFORMED */

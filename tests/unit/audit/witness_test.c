@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit/cosignature.h"
 #include "audit/witness.h"
 #include "crypto/random.h"
 
@@ -202,6 +203,32 @@ static void a_proof_has_at_most_63_lines(void **state)
     }
 }
 
+/* What is accepted is recorded before it is cosigned, so it must be possible to cosign it. */
+static void a_text_that_cannot_be_cosigned_is_refused(void **state)
+{
+    static const char head[] = "o\n5\n" HASH "\n";
+    static const char tail[] = "\n\n\xe2\x80\x94 o AAAAAAECAwQ=\n";
+    const size_t fits = COSIGNATURE_TEXT_MAX - strlen(head) - 1;
+    struct cosigner c = {.name = "w"};
+    char line[COSIGNATURE_LINE_MAX];
+    struct witness_request r;
+    struct buffer body = {0};
+
+    (void)state;
+    for (size_t size = fits; size <= fits + 1; size++) {
+        assert_int_equal(buffer_append_string(&body, "old 4\n\n"), ERR_NONE);
+        assert_int_equal(buffer_append_string(&body, head), ERR_NONE);
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(buffer_append_string(&body, "x"), ERR_NONE);
+        assert_int_equal(buffer_append_string(&body, tail), ERR_NONE);
+        assert_int_equal(witness_request_parse(buffer_span(&body), &r),
+                         size == fits ? ERR_NONE : ERR_TOO_LARGE);
+        if (size == fits)
+            assert_int_equal(cosignature_sign(r.text, &c, seed, 1, line), ERR_NONE);
+        buffer_clear(&body);
+    }
+}
+
 static void sizes_have_one_spelling(void **state)
 {
     static const char *const refused[] = {
@@ -237,6 +264,7 @@ int main(void)
         cmocka_unit_test(every_prefix_of_a_request_is_refused),
         cmocka_unit_test(other_forms_are_refused),
         cmocka_unit_test(a_proof_has_at_most_63_lines),
+        cmocka_unit_test(a_text_that_cannot_be_cosigned_is_refused),
         cmocka_unit_test(sizes_have_one_spelling),
     };
 
