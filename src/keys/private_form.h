@@ -17,9 +17,10 @@
 
 /*
  * Reads a key and checks it as key_import_private() does. The type is the one that the key says;
- * the caller compares it with the wanted one. The caller still wipes `der`. ERR_MALFORMED,
- * ERR_TOO_LARGE ERR_UNSUPPORTED  another algorithm, curve, size or form ERR_CRYPTO       not a key,
- * or the public key inside belongs to another one; ERR_MEMORY
+ * the caller compares it with the wanted one. The caller still wipes `der`.
+ * ERR_UNSUPPORTED  another algorithm, curve, size or form
+ * ERR_CRYPTO       not a key, or the public key inside belongs to another one
+ * ERR_MALFORMED, ERR_TOO_LARGE, ERR_MEMORY
  */
 MUST_CHECK enum err private_form_pkcs8(struct span der, struct key_material **out);
 

@@ -44,7 +44,6 @@ enum err keyring_log_seed(const struct root *root, struct secret **out)
     return derive_secret(&root->epochs[0], LABEL_LOG_KEY, ED25519_SEED_SIZE, out);
 }
 
-/* Of the first epoch as well: names and sums of rows stay what they are. */
 enum err keyring_anchor_auth(const struct root *root, struct secret **out)
 {
     return derive_secret(&root->epochs[0], LABEL_ANCHOR_AUTH, HMAC_SHA256_SIZE, out);
@@ -55,6 +54,7 @@ enum err keyring_witness_seed(const struct root *root, struct secret **out)
     return derive_secret(&root->epochs[0], LABEL_WITNESS_KEY, ED25519_SEED_SIZE, out);
 }
 
+/* Of the first epoch as well: names and sums of rows stay what they are. */
 enum err keyring_store_keys(const struct root *root, struct secret **out)
 {
     struct rows_keys keys;
