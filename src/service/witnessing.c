@@ -164,11 +164,8 @@ static void transaction_make(struct witnessing_answer *a, const struct known_log
 enum err witnessing_judge(struct witnessing *w, struct span body, struct witnessing_answer *out)
 {
     const struct known_log *log = NULL;
-    /* Nodes of one database have the same key, and each sees what the others have cosigned. */
-    enum err e = w->stale || store_is_shared(w->store) ? rows_read(w) : ERR_NONE;
+    enum err e;
 
-    if (e != ERR_NONE)
-        return e;
     if (witness_request_parse(body, &out->request) != ERR_NONE) {
         answer(out, 400, "malformed", "The body is not a request of tlog-witness");
         return ERR_NONE;
@@ -184,12 +181,18 @@ enum err witnessing_judge(struct witnessing *w, struct span body, struct witness
     }
     e = note_verify(out->request.text, out->request.signatures, out->request.origin,
                     log->log.public_key);
-    if (e == ERR_MALFORMED)
-        answer(out, 400, "malformed", "A signature line of the checkpoint is malformed");
-    else if (e != ERR_NONE)
-        answer(out, 403, "bad_signature", "The checkpoint is not signed by the log's key");
-    else
-        answer_judgement(out, witness_judge(&log->last, &out->request), log);
+    if (e != ERR_NONE) {
+        if (e == ERR_MALFORMED)
+            answer(out, 400, "malformed", "A signature line of the checkpoint is malformed");
+        else
+            answer(out, 403, "bad_signature", "The checkpoint is not signed by the log's key");
+        return ERR_NONE;
+    }
+    /* Nodes of one database have the same key, and each sees what the others have cosigned. Only
+     * a request that a known log signed can cause this read. */
+    if ((w->stale || store_is_shared(w->store)) && (e = rows_read(w)) != ERR_NONE)
+        return e;
+    answer_judgement(out, witness_judge(&log->last, &out->request), log);
     if (out->commits)
         transaction_make(out, log);
     return ERR_NONE;
