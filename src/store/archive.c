@@ -1,6 +1,5 @@
 #include "store/archive.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -87,6 +86,15 @@ MUST_CHECK static enum err failed(struct archive *a, const char *name, int numbe
     return e;
 }
 
+/* Keeps the errno of an earlier call. */
+static void close_quietly(int fd)
+{
+    const int number = errno;
+
+    (void)close(fd);
+    errno = number;
+}
+
 /* Calls that return a descriptor, or -1 with errno. */
 
 static int root_open(const struct archive *a)
@@ -120,14 +128,11 @@ static int way_open(const struct archive *a, char *path, bool make, const char *
 
     while (fd >= 0 && (slash = strchr(part, '/')) != NULL) {
         int next;
-        int number;
 
         *slash = '\0';
         next = directory_open(fd, part, make);
-        number = errno;
         *slash = '/';
-        (void)close(fd);
-        errno = number;
+        close_quietly(fd);
         fd = next;
         part = slash + 1;
     }
@@ -153,16 +158,14 @@ static int file_open(const struct archive *a, const char *name)
 {
     char path[NAME_SIZE];
     const char *last;
-    int directory, fd, number;
+    int directory, fd;
 
     (void)snprintf(path, sizeof path, "%s", name);
     directory = way_open(a, path, false, &last);
     if (directory < 0)
         return -1;
     fd = openat(directory, last, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
-    number = errno;
-    (void)close(directory);
-    errno = number;
+    close_quietly(directory);
     return fd;
 }
 
@@ -239,7 +242,6 @@ static int write_all(int fd, struct span bytes)
 static int new_file_write(int directory, const char *name, struct span bytes)
 {
     int fd, result;
-    int number;
 
     if (unlinkat(directory, name, 0) != 0 && errno != ENOENT)
         return -1;
@@ -247,24 +249,21 @@ static int new_file_write(int directory, const char *name, struct span bytes)
     if (fd < 0)
         return -1;
     result = write_all(fd, bytes);
-    number = errno;
-    if (close(fd) != 0 && result == 0)
-        return -1;
-    errno = number;
+    if (result == 0)
+        return close(fd);
+    close_quietly(fd);
     return result;
 }
 
 static int file_sync(int directory, const char *name)
 {
     const int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    int result, number;
+    int result;
 
     if (fd < 0)
         return -1;
     result = fsync(fd);
-    number = errno;
-    (void)close(fd);
-    errno = number;
+    close_quietly(fd);
     return result;
 }
 
