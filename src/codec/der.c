@@ -39,6 +39,14 @@ uint8_t der_peek(const struct reader *r)
     return r->failed || r->rest.size == 0 ? 0 : r->rest.data[0];
 }
 
+struct span der_take_whole(struct reader *r, uint8_t tag)
+{
+    const uint8_t *start = r->rest.data;
+
+    (void)der_take(r, tag);
+    return r->failed ? (struct span){0} : span_of(start, (size_t)(r->rest.data - start));
+}
+
 /* X.690 section 8.3.2: the first nine bits are neither all ones nor all zero. */
 static bool is_shortest_unsigned(struct span bytes)
 {

@@ -23,6 +23,9 @@ enum {
 /* The contents of the next element. Another tag than `tag` marks the reader as failed. */
 struct span der_take(struct reader *r, uint8_t tag);
 
+/* The same element with its tag and length. */
+struct span der_take_whole(struct reader *r, uint8_t tag);
+
 /* The next element's tag, which is not consumed; 0 at the end or after a failure. */
 uint8_t der_peek(const struct reader *r);
 

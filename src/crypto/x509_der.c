@@ -12,14 +12,6 @@
 enum { UTC_TIME = 0x17, GENERALIZED_TIME = 0x18 };
 enum { SERIAL_MAX = 21 }; /* 20 octets and, in some genuine ones, a zero before them */
 
-struct span der_take_whole(struct reader *r, uint8_t tag)
-{
-    const uint8_t *start = r->rest.data;
-
-    (void)der_take(r, tag);
-    return r->failed ? (struct span){0} : span_of(start, (size_t)(r->rest.data - start));
-}
-
 struct timestamp der_take_time(struct reader *r)
 {
     bool is_long = der_peek(r) == GENERALIZED_TIME;
@@ -76,16 +68,11 @@ enum err signed_parts_read(struct span der, struct signed_parts *out)
     struct reader file = reader_over(der);
     struct reader r = reader_over(der_take(&file, DER_SEQUENCE));
     struct signed_parts p = {0};
-    struct reader bits;
-    uint8_t unused;
 
     p.signed_bytes = der_take_whole(&r, DER_SEQUENCE);
     p.algorithm = der_take_whole(&r, DER_SEQUENCE);
-    bits = reader_over(der_take(&r, DER_BIT_STRING));
-    unused = reader_u8(&bits);
-    p.signature = bits.rest;
-    if (reader_finish(&file) != ERR_NONE || reader_finish(&r) != ERR_NONE || bits.failed ||
-        unused != 0)
+    p.signature = der_take_bits(&r);
+    if (reader_finish(&file) != ERR_NONE || reader_finish(&r) != ERR_NONE)
         return ERR_MALFORMED;
     *out = p;
     return ERR_NONE;

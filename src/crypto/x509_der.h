@@ -47,9 +47,6 @@ MUST_CHECK enum err signed_parts_read(struct span der, struct signed_parts *out)
 MUST_CHECK enum err signed_parts_check(const struct signed_parts *parts, struct span spki,
                                        enum x509_signature algorithm);
 
-/* The next element with its head. Another tag marks the reader as failed. */
-struct span der_take_whole(struct reader *r, uint8_t tag);
-
 /* An Extension (RFC 5280 section 4.1). */
 struct extension {
     struct span oid;

@@ -1,7 +1,5 @@
 #include "keys/identifier.h"
 
-#include "codec/der.h"
-
 #define EC_KEY "\x06\x07\x2a\x86\x48\xce\x3d\x02\x01" /* RFC 5480 section 2.1.1 */
 #define P256 "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"
 #define P384 "\x06\x05\x2b\x81\x04\x00\x22"
@@ -54,12 +52,4 @@ struct span identifier_curve(enum key_type type)
         if (identifiers[i].type == type && identifiers[i].curve > 0)
             return span_slice(identifier_of(type), identifiers[i].curve, identifiers[i].size);
     return (struct span){0};
-}
-
-struct span identifier_take_whole(struct reader *r, uint8_t tag)
-{
-    struct span before = r->rest;
-
-    (void)der_take(r, tag);
-    return r->failed ? (struct span){0} : span_of(before.data, before.size - r->rest.size);
 }

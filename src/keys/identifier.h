@@ -20,8 +20,4 @@ struct span identifier_of(enum key_type type);
  */
 struct span identifier_curve(enum key_type type);
 
-/* Takes the next element with its tag from a reader. Another tag marks the reader as failed. */
-struct reader;
-struct span identifier_take_whole(struct reader *r, uint8_t tag);
-
 #endif

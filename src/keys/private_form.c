@@ -154,7 +154,7 @@ enum err private_form_pkcs8(struct span der, struct key_material **out)
     struct reader outer = reader_over(der);
     struct reader inner = reader_over(der_take(&outer, DER_SEQUENCE));
     uint64_t version = der_take_uint(&inner, DER_INTEGER, 1);
-    struct span identifier = identifier_take_whole(&inner, DER_SEQUENCE);
+    struct span identifier = der_take_whole(&inner, DER_SEQUENCE);
     struct span inside = der_take(&inner, DER_OCTET_STRING);
     struct span second = {0};
     struct parts parts = {0};

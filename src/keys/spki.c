@@ -24,7 +24,7 @@ enum err spki_read(struct span der, struct key_material **out)
 {
     struct reader outer = reader_over(der);
     struct reader inner = reader_over(der_take(&outer, DER_SEQUENCE));
-    struct span identifier = identifier_take_whole(&inner, DER_SEQUENCE);
+    struct span identifier = der_take_whole(&inner, DER_SEQUENCE);
     struct span bytes = der_take_bits(&inner);
     enum key_type type;
     enum err e;

@@ -329,6 +329,21 @@ static void test_bit_strings_have_whole_bytes(void **state)
     }
 }
 
+static void test_whole_elements(void **state)
+{
+    const struct span bytes = SPAN_LITERAL("\x04\x02xy\x05");
+    struct reader r = reader_over(bytes);
+
+    (void)state;
+    assert_true(span_equal(der_take_whole(&r, DER_OCTET_STRING), span_slice(bytes, 0, 4)));
+    assert_int_equal(r.rest.size, 1);
+    assert_int_equal(der_take_whole(&r, 0x05).size, 0); /* without its length */
+    assert_true(r.failed);
+    r = reader_over(bytes);
+    assert_int_equal(der_take_whole(&r, DER_SEQUENCE).size, 0);
+    assert_true(r.failed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_heads_written_read_back),
         cmocka_unit_test(test_head_without_room_marks_the_writer),
         cmocka_unit_test(test_unsigned_numbers_of_any_size),
+        cmocka_unit_test(test_whole_elements),
         cmocka_unit_test(test_bit_strings_have_whole_bytes),
     };
 
