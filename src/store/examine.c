@@ -52,43 +52,43 @@ struct rows_examination {
     bool no_sum; /* a node's state does not open: what it recorded is not known */
 };
 
-/* The states of all nodes, to look at their logs. */
-struct states {
-    struct node_state *list;
-    uint32_t *nodes;
-    size_t count;
+/* A list of the states of all nodes, to look at their logs. */
+struct state_entry {
+    uint32_t node;
+    struct node_state state;
+    struct state_entry *next;
 };
 
 struct node_examination {
     struct examining *x;
     struct rows_examination *rows;
-    struct states *states;
+    struct state_entry **end; /* of the list */
 };
 
-MUST_CHECK static enum err states_add(struct states *s, uint32_t node,
-                                      const struct node_state *state)
+MUST_CHECK static enum err state_add(struct node_examination *n, uint32_t node,
+                                     const struct node_state *state)
 {
-    struct node_state *list = realloc(s->list, (s->count + 1) * sizeof *list);
-    uint32_t *nodes;
+    struct state_entry *entry = malloc(sizeof *entry);
 
-    if (!list)
+    if (!entry)
         return ERR_MEMORY;
-    s->list = list;
-    nodes = realloc(s->nodes, (s->count + 1) * sizeof *nodes);
-    if (!nodes)
-        return ERR_MEMORY;
-    s->nodes = nodes;
-    s->list[s->count] = *state;
-    s->nodes[s->count++] = node;
+    entry->node = node;
+    entry->state = *state;
+    entry->next = NULL;
+    *n->end = entry;
+    n->end = &entry->next;
     return ERR_NONE;
 }
 
-static void states_clear(struct states *s)
+static void states_free(struct state_entry *first)
 {
-    for (size_t i = 0; i < s->count; i++)
-        bytes_wipe(&s->list[i], sizeof s->list[i]);
-    free(s->list);
-    free(s->nodes);
+    while (first) {
+        struct state_entry *next = first->next;
+
+        bytes_wipe(first, sizeof *first);
+        free(first);
+        first = next;
+    }
 }
 
 MUST_CHECK static enum err state_judge(const struct examining *x,
@@ -133,7 +133,7 @@ MUST_CHECK static enum err node_take(void *context, const struct stored_node_sta
         return examining_report(n->x, &fault);
     }
     row_set_add(&n->rows->recorded, &state.rows);
-    e = states_add(n->states, node->node, &state);
+    e = state_add(n, node->node, &state);
     if (e == ERR_NONE)
         e = state_judge(n->x, node, &state);
     bytes_wipe(&state, sizeof state);
@@ -287,7 +287,7 @@ MUST_CHECK static enum err rows_judge(struct rows_examination *r, bool all_read)
     return e;
 }
 
-MUST_CHECK static enum err rows_examine(struct examining *x, struct states *states)
+MUST_CHECK static enum err rows_examine(struct examining *x, struct state_entry **states)
 {
     struct rows_examination rows = {.x = x};
     struct node_examination n = {x, &rows, states};
@@ -318,7 +318,7 @@ MUST_CHECK static enum err rows_examine(struct examining *x, struct states *stat
 enum err examine(const struct examine_options *options, struct examination *out)
 {
     struct examining x = {options, out};
-    struct states states = {0};
+    struct state_entry *states = NULL;
     struct store_engine *engine = options->engine;
     enum err e = ERR_NONE;
 
@@ -327,8 +327,8 @@ enum err examine(const struct examine_options *options, struct examination *out)
         e = engine->ops->examine(engine, engine_fault, &x);
     if (e == ERR_NONE)
         e = rows_examine(&x, &states);
-    for (size_t i = 0; e == ERR_NONE && i < states.count; i++)
-        e = examine_log(&x, states.nodes[i], &states.list[i]);
-    states_clear(&states);
+    for (const struct state_entry *s = states; e == ERR_NONE && s; s = s->next)
+        e = examine_log(&x, s->node, &s->state);
+    states_free(states);
     return e;
 }
