@@ -191,12 +191,22 @@ class Proxy:
                 server.connect(self.upstream)
             except OSError:
                 client.close()
+                server.close()
                 continue
             pair = (client, server)
             with self.lock:
                 self.pairs.append(pair)
-            for source, target in (pair, pair[::-1]):
-                threading.Thread(target=self._pump, args=(source, target, pair), daemon=True).start()
+            threading.Thread(target=self._serve, args=(pair,), daemon=True).start()
+
+    def _serve(self, pair):
+        """Both directions of a connection. Its sockets are closed once neither thread uses them."""
+        client, server = pair
+        answers = threading.Thread(target=self._pump, args=(server, client, pair), daemon=True)
+        answers.start()
+        self._pump(client, server, pair)
+        answers.join()
+        client.close()
+        server.close()
 
     def _next_cut(self, data):
         with self.lock:

@@ -52,6 +52,16 @@ class Case(unittest.TestCase):
 
 
 class Check(Case):
+    @staticmethod
+    def files(k):
+        """The contents of each file of the state directory."""
+        found = {}
+        for path in glob.glob(os.path.join(k.dir, "state", "*")):
+            if os.path.isfile(path):
+                with open(path, "rb") as f:
+                    found[path] = f.read()
+        return found
+
     def test_a_whole_state_has_no_fault(self):
         k = self.keystore()
         self.add_value(k)
@@ -59,11 +69,10 @@ class Check(Case):
         self.assertIn(f"in use by process {k.pid()} (vouchsafed", running.stderr)
         self.assertIn("stop the daemon first", running.stderr)
         k.stop()
-        before = {p: open(p, "rb").read() for p in glob.glob(os.path.join(k.dir, "state", "*")) if os.path.isfile(p)}
+        before = self.files(k)
         self.assertTrue(self.checked(k)["ok"])
         self.assertRegex(self.state(k, "check").stdout, r"^No fault: \d+ rows, \d+ entries of the log\.$")
-        after = {p: open(p, "rb").read() for p in glob.glob(os.path.join(k.dir, "state", "*")) if os.path.isfile(p)}
-        self.assertEqual(before, after)
+        self.assertEqual(before, self.files(k))
 
     def test_after_a_kill_the_journal_is_read_and_kept(self):
         k = self.keystore()
@@ -220,7 +229,8 @@ class Transfer(Moving):
         self.assertIn('"op":"import"', after)
         self.assertIn('"rollback_accepted":false', after)
         self.assertIn(VALUE["value"], k.get("/v1/policies", token="operator").body.decode())
-        size = int(open(kept, encoding="utf-8").read().split("\n")[1])
+        with open(kept, encoding="utf-8") as f:
+            size = int(f.read().split("\n")[1])
         now = int(k.get("/v1/log/checkpoint", token="auditor").body.decode().split("\n")[1])
         proof = k.get(f"/v1/log/consistency?from={size}&to={now}", token="auditor")
         self.assertEqual(proof.status, 200, proof.body)
