@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -39,6 +40,27 @@ enum err suite_row_put(const struct suite *s, size_t number, const char *value)
                                .value = span_string(value)};
 
     return suite_run_one(s, &put, 1);
+}
+
+void suite_rows_put(const struct suite *s, size_t count, const char *value)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(suite_row_put(s, i, value), ERR_NONE);
+}
+
+void suite_entries_append(const struct suite *s, size_t count)
+{
+    const struct transaction entry = {.entry = SPAN_LITERAL("entry")};
+    const struct transaction **list = calloc(count, sizeof *list);
+    struct transaction_result *results = calloc(count, sizeof *results);
+
+    assert_non_null(list);
+    assert_non_null(results);
+    for (size_t i = 0; i < count; i++)
+        list[i] = &entry;
+    assert_int_equal(executor_run(s->executor, list, count, results), ERR_NONE);
+    free(results);
+    free(list);
 }
 
 void row_id_hex(const struct suite *s, size_t number, char out[ROW_HEX_SIZE])

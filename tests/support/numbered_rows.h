@@ -13,6 +13,10 @@ MUST_CHECK enum err suite_run_one(const struct suite *s, const struct effect *ef
                                   size_t count);
 /* Puts a row, with its number as its lookup value. */
 MUST_CHECK enum err suite_row_put(const struct suite *s, size_t number, const char *value);
+/* The rows 0 to count - 1, each in a transaction of its own, which adds an entry. */
+void suite_rows_put(const struct suite *s, size_t count, const char *value);
+/* Entries without a row, all in one group. */
+void suite_entries_append(const struct suite *s, size_t count);
 
 /* The id column of a row in hex. */
 enum { ROW_HEX_SIZE = 2 * STORE_HASH_SIZE + 1 };

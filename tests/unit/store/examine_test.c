@@ -25,18 +25,9 @@ static char found[4096]; /* what was reported: "code", or "code NUMBERS", one af
 
 static void database_make(void)
 {
-    static const struct transaction entry = {
-        .entry = {(const uint8_t *)"entry", 5}
-    };
-    static const struct transaction *list[ENTRIES];
-    static struct transaction_result results[ENTRIES];
-
     suite_open(&suite, &store_sqlite, database, true);
-    for (size_t i = 0; i < ROWS; i++)
-        assert_int_equal(suite_row_put(&suite, i, "first"), ERR_NONE);
-    for (size_t i = 0; i < ENTRIES; i++)
-        list[i] = &entry;
-    assert_int_equal(executor_run(suite.executor, list, ENTRIES, results), ERR_NONE);
+    suite_rows_put(&suite, ROWS, "first");
+    suite_entries_append(&suite, ENTRIES);
     assert_int_equal(suite_row_put(&suite, 5, "second"), ERR_NONE);
     suite_close(&suite);
 }
@@ -234,8 +225,7 @@ static void an_older_row_is_named(void **state)
 
     (void)state;
     suite_open(&suite, &store_sqlite, database, true);
-    for (size_t i = 0; i < ROWS; i++)
-        assert_int_equal(suite_row_put(&suite, i, "first"), ERR_NONE);
+    suite_rows_put(&suite, ROWS, "first");
     suite_close(&suite);
     (void)snprintf(copies, sizeof copies, "%s/copies", directory);
     row_id_hex(&suite, 5, id);

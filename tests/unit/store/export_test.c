@@ -175,11 +175,6 @@ static void headers_of_other_forms_are_refused(void **state)
 
 static void database_make(void)
 {
-    static const struct transaction entry = {
-        .entry = {(const uint8_t *)"entry", 5}
-    };
-    static const struct transaction *list[ENTRIES];
-    static struct transaction_result results[ENTRIES];
     const struct effect count = {.kind = EFFECT_COUNT,
                                  .table = TABLE_COUNTER,
                                  .id = SPAN_LITERAL("counter"),
@@ -187,12 +182,9 @@ static void database_make(void)
                                  .limit = 5};
 
     suite_open(&suite, &store_sqlite, database, true);
-    for (size_t i = 0; i < ROWS - 1; i++)
-        assert_int_equal(suite_row_put(&suite, i, "value"), ERR_NONE);
+    suite_rows_put(&suite, ROWS - 1, "value");
     assert_int_equal(suite_run_one(&suite, &count, 1), ERR_NONE);
-    for (size_t i = 0; i < ENTRIES; i++)
-        list[i] = &entry;
-    assert_int_equal(executor_run(suite.executor, list, ENTRIES, results), ERR_NONE);
+    suite_entries_append(&suite, ENTRIES);
     log_before = executor_state(suite.executor)->log;
     suite_close(&suite);
 }

@@ -46,8 +46,7 @@ static void rows_make(void)
     char sql[128];
 
     suite_open(&suite, &store_postgres, address, true);
-    for (size_t i = 0; i < ROWS; i++)
-        assert_int_equal(suite_row_put(&suite, i, "first"), ERR_NONE);
+    suite_rows_put(&suite, ROWS, "first");
     (void)snprintf(sql, sizeof sql,
                    "CREATE SCHEMA c%u; CREATE TABLE c%u.copy AS TABLE item;"
                    "CREATE TABLE c%u.old AS TABLE node",

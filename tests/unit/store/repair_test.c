@@ -27,18 +27,9 @@ static struct merkle_frontier log_before;
 
 static void database_make(void)
 {
-    static const struct transaction entry = {
-        .entry = {(const uint8_t *)"entry", 5}
-    };
-    static const struct transaction *list[ENTRIES];
-    static struct transaction_result results[ENTRIES];
-
     suite_open(&suite, &store_sqlite, database, true);
-    for (size_t i = 0; i < ROWS; i++)
-        assert_int_equal(suite_row_put(&suite, i, "first"), ERR_NONE);
-    for (size_t i = 0; i < ENTRIES; i++)
-        list[i] = &entry;
-    assert_int_equal(executor_run(suite.executor, list, ENTRIES, results), ERR_NONE);
+    suite_rows_put(&suite, ROWS, "first");
+    suite_entries_append(&suite, ENTRIES);
     log_before = executor_state(suite.executor)->log;
     suite_close(&suite);
 }

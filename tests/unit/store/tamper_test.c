@@ -25,8 +25,7 @@ static struct suite suite;
 static void rows_make(void)
 {
     suite_open(&suite, &store_sqlite, database, true);
-    for (size_t i = 0; i < ROWS; i++)
-        assert_int_equal(suite_row_put(&suite, i, "first"), ERR_NONE);
+    suite_rows_put(&suite, ROWS, "first");
 }
 
 /* Raw SQL on the closed database. "ROW(n)" stands for "kind = 3 AND id = x'...'" of row n. */
