@@ -62,6 +62,15 @@ static void undefine(const struct swtpm *t)
     swtpm_disconnect(&esys);
 }
 
+/* A new TPM with our counter in it; the counter's value. */
+static uint64_t tpm_with_counter(struct swtpm *t, struct tpm2_counter *c)
+{
+    need_swtpm();
+    swtpm_new(t);
+    *c = counter_of(t);
+    return created(c);
+}
+
 static void it_counts_up_and_survives_a_restart(void **state)
 {
     struct tee_failure failure = {""};
@@ -70,10 +79,7 @@ static void it_counts_up_and_survives_a_restart(void **state)
     uint64_t first, value = 0;
 
     (void)state;
-    need_swtpm();
-    swtpm_new(&t);
-    c = counter_of(&t);
-    first = created(&c);
+    first = tpm_with_counter(&t, &c);
     assert_int_equal(read_as(&c, &value, ""), ERR_NONE);
     assert_int_equal(value, first);
     for (uint64_t i = 1; i <= 5; i++) {
@@ -97,10 +103,7 @@ static void it_moves_by_one_only(void **state)
     uint64_t first, value = 0;
 
     (void)state;
-    need_swtpm();
-    swtpm_new(&t);
-    c = counter_of(&t);
-    first = created(&c);
+    first = tpm_with_counter(&t, &c);
     assert_int_equal(tpm2_counter_move(&c, first + 2, &value, &failure), ERR_CONFLICT);
     assert_int_equal(tpm2_counter_move(&c, first - 1, &value, &failure), ERR_CONFLICT);
     assert_int_equal(value, first);
@@ -117,10 +120,7 @@ static void a_counter_that_is_made_again_is_higher(void **state)
     uint64_t first, value = 0;
 
     (void)state;
-    need_swtpm();
-    swtpm_new(&t);
-    c = counter_of(&t);
-    first = created(&c);
+    first = tpm_with_counter(&t, &c);
     assert_int_equal(tpm2_counter_move(&c, first + 1, &value, &failure), ERR_NONE);
     undefine(&t);
     assert_int_equal(read_as(&c, &value, "nothing at index"), ERR_NOT_FOUND);
